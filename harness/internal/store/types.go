@@ -1,0 +1,136 @@
+// Package store keeps runs in SQLite: what was planned, every raw sample, every failure. It is the only importer of
+// the driver. The types of this file are what the rest of the harness sees.
+package store
+
+import "time"
+
+// Host is a machine as it was during a run.
+type Host struct {
+	ID          string // sha256 of the facts
+	Fingerprint string // the class of machine that timings may be compared within
+	Facts       []Fact
+}
+
+// Fact is one property of a host or run, in words: {"cpu", "AMD EPYC, 2 threads"}, {"frequency", "n/a (no cpufreq)"}.
+type Fact struct{ Name, Value string }
+
+// Model is one model under test.
+type Model struct {
+	Name         string // as the user calls it, unique in a run
+	Architecture string
+	Mode         string // e.g. causal-row
+	Checkpoint   string // folder, "" if initialised
+	Variant      string // of a seeded initialisation
+	Seed         uint64
+	Precision    string // of the block linears
+	Head         string
+	Threads      int
+	Options      map[string]string
+	Config       string // effective config.json
+	WeightsSHA   string // of the checkpoint's files
+	PluginSHA    string // of all files of the plugin
+	PluginPath   string
+	Kernels      string
+	Parameters   int64
+	WeightBytes  int64
+	ContextLimit int  // 0: none
+	TrainedTo    int  // longest context seen in training; 0: unknown
+	Causal       bool // as declared
+	LeaksFuture  bool // as found by the causality suite in this run
+	Initialised  bool
+	StateKind    string
+	Warnings     []string
+}
+
+// Run is one execution of a plan.
+type Run struct {
+	ID      string // r-xxxxxx
+	Started time.Time
+	Ended   time.Time // zero: unfinished
+	Status  string    // running, interrupted, done
+	Version string    // of archbench
+	Command string    // that started it
+	Seed    uint64
+	Suites  []string // names and versions
+	Facts   []Fact   // text and its sha256, tokenizer, settings, environment of the plugins
+	Host    Host
+	Models  []Model
+	Cells   []Cell
+}
+
+// Status of a cell.
+type Status string
+
+// The states of a cell.
+const (
+	Pending     Status = "pending"
+	OK          Status = "ok"
+	Failed      Status = "failed"
+	Unavailable Status = "n/a" // Reason says why
+)
+
+// Cell is one model × one probe × one point of the grid.
+type Cell struct {
+	ID       string // sha256 of everything that can change its value
+	Suite    string
+	Probe    string
+	Model    string // Model.Name
+	Point    Point
+	Repeats  int // samples of each metric that the plan asks for
+	Status   Status
+	Reason   string // of n/a
+	Failure  *Failure
+	Warnings []string // for example "beyond the trained context of 512"
+	Samples  []Sample // in the order of measurement
+}
+
+// Point is a point of a probe's grid in a fixed order, for example len=2048 batch=1.
+type Point []Coordinate
+
+// Coordinate is one axis of a Point.
+type Coordinate struct {
+	Name  string
+	Value string
+}
+
+// Get returns the value of an axis, or "".
+func (p Point) Get(name string) string {
+	for _, c := range p {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// String returns "len=2048 batch=1".
+func (p Point) String() string {
+	s := ""
+	for i, c := range p {
+		if i > 0 {
+			s += " "
+		}
+		s += c.Name + "=" + c.Value
+	}
+	return s
+}
+
+// Sample is one raw measured value.
+type Sample struct {
+	Metric   string // a name of package probe's table
+	Label    string // what part it belongs to: a component, a position, a document; often ""
+	Value    float64
+	Unit     string
+	Block    int           // round of interleaved measurement
+	Position int           // place in the block
+	Host     time.Duration // round trip seen by the harness; 0: not a timing
+	Plugin   time.Duration // time that the plugin says it spent
+}
+
+// Failure says how a cell failed.
+type Failure struct {
+	Class     string // crash, time-out, out of memory, protocol, version, non-finite, error
+	Message   string
+	Stderr    string // the plugin's last lines
+	Reproduce string // a command that runs this cell alone
+}

@@ -1,0 +1,54 @@
+// Package sharedtest finds test material that lives outside the repository: checkpoints, corpora, reference
+// outputs. Tests that need it skip with a clear message where it is missing, and fail instead when CI=true.
+package sharedtest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Dir returns the path of a file or folder of the shared material, for example "checkpoints/gpt2-3m". The material
+// is in $ARCHBENCH_SHARED, by default ../shared beside the repository.
+func Dir(t testing.TB, name string) string {
+	t.Helper()
+	root := os.Getenv("ARCHBENCH_SHARED")
+	if root == "" {
+		root = filepath.Join(RepoRoot(t), "..", "shared")
+	}
+	path := filepath.Join(root, filepath.FromSlash(name))
+	if _, err := os.Stat(path); err != nil {
+		message := "needs " + name + " of the shared material: set ARCHBENCH_SHARED to its folder (" + err.Error() + ")"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	return path
+}
+
+// Long skips the test unless ARCHBENCH_LONG=1, with which `make check-long` runs what does not fit elsewhere.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("ARCHBENCH_LONG") != "1" {
+		t.Skip("slow: set ARCHBENCH_LONG=1, or run make check-long")
+	}
+}
+
+// RepoRoot returns the folder that holds go.mod.
+func RepoRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	t.Fatal("no go.mod above the working directory")
+	return ""
+}

@@ -1,0 +1,329 @@
+// Package lm is the contract between archbench and a language model.
+//
+// A plugin implements [Architecture]: it says what it is and loads models. A [Model] can be scored; everything
+// else it can do (carry state, generate, count its cost, report its memory, save itself) is an optional interface
+// that it may implement too: [Stepper], [Generator], [Coster], [MemoryReporter], [Saver]. What a model lacks is
+// reported as "n/a (no ability X)", never as zero.
+//
+// The package imports the standard library only. The same interfaces are implemented by the models inside a plugin
+// and by the proxies that lmplugin hands to the harness, so code written against lm runs on either side.
+package lm
+
+import (
+	"context"
+	"time"
+)
+
+// Architecture is what one plugin serves: a family of models, for example "mamba".
+type Architecture interface {
+	// Describe says what the plugin is and what its models are able to do.
+	Describe(ctx context.Context) (Description, error)
+	// Load makes a model from a checkpoint folder or from a seed. The model is released by its Close.
+	Load(ctx context.Context, req LoadRequest) (Model, error)
+}
+
+// Model is one loaded model: an architecture, a config, weights and a precision. Its methods may be called
+// concurrently.
+type Model interface {
+	Info() ModelInfo
+	// Score returns the negative log-likelihood of exactly the requested positions.
+	Score(ctx context.Context, req ScoreRequest) (ScoreReply, error)
+	// Close releases the weights. Calls after Close fail with kind Invalid.
+	Close() error
+}
+
+// Stepper is the ability "step": feeding a document piece by piece while the model carries its state.
+type Stepper interface {
+	// NewState returns the state of an empty document.
+	NewState(ctx context.Context) (State, error)
+	// Step appends tokens to one or several states at once (batched decoding).
+	Step(ctx context.Context, req StepRequest) (StepReply, error)
+}
+
+// State is what a model carries between the tokens of one document. It belongs to the model that made it and
+// must not be used by two calls at the same time.
+type State interface {
+	// Len is the number of tokens that the state has seen.
+	Len() int
+	// Bytes is the memory that the architecture holds for this document right now.
+	Bytes() int64
+	// Fork returns an independent copy.
+	Fork(ctx context.Context) (State, error)
+	// Reset makes it the state of an empty document again.
+	Reset(ctx context.Context) error
+	Close() error
+}
+
+// Generator is the ability "generate".
+type Generator interface {
+	// Generate continues documents and hands over tokens as they come. It stops early, without error, when
+	// emit returns false.
+	Generate(ctx context.Context, req GenerateRequest, emit func(GenerateChunk) bool) error
+}
+
+// Coster is the ability "cost": FLOPs and bytes by component, by formula and by counting a real execution.
+type Coster interface {
+	Cost(ctx context.Context, req CostRequest) (CostReply, error)
+}
+
+// MemoryReporter is the ability "memory".
+type MemoryReporter interface {
+	// Memory reports live and peak bytes of the model by class; reset starts a new peak.
+	Memory(ctx context.Context, reset bool) (Memory, error)
+}
+
+// Saver is the ability "save".
+type Saver interface {
+	// Save writes config.json and model.safetensors into dir, each by a temporary name and a rename.
+	Save(ctx context.Context, dir string) error
+}
+
+// Calibrator is an ability of an Architecture: it measures the ceilings of the host that it runs on.
+type Calibrator interface {
+	Calibrate(ctx context.Context, threads int) (Roofline, error)
+}
+
+// Ability names an optional interface.
+type Ability string
+
+// The abilities that a plugin may declare.
+const (
+	AbilityStep      Ability = "step"
+	AbilityGenerate  Ability = "generate"
+	AbilityCost      Ability = "cost"      // analytic formulas
+	AbilityCount     Ability = "count"     // counters of a real execution
+	AbilityMemory    Ability = "memory"    //
+	AbilityVersus    Ability = "versus"    // Score against another loaded model
+	AbilitySave      Ability = "save"      //
+	AbilityCalibrate Ability = "calibrate" //
+	AbilityTrain     Ability = "train"     // declared in lm.proto, served by no plugin yet
+)
+
+// Description says what a plugin is.
+type Description struct {
+	Name      string // the architecture: bk, gpt2, mamba, mistral, ...
+	Version   string // of the plugin's code
+	Language  string // go, python, ...
+	Summary   string // one line with the paper
+	Variants  []Variant
+	Abilities []Ability
+	// Precisions that Load accepts, in the words of internal/kernel.ParseFormat.
+	Precisions []string
+	// ConfigSchema is a JSON Schema of config.json.
+	ConfigSchema string
+	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512, ...
+	Kernels string
+}
+
+// Has reports whether the plugin declares the ability.
+func (d Description) Has(a Ability) bool {
+	for _, x := range d.Abilities {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}
+
+// Variant is a named config that Load can initialise from a seed.
+type Variant struct {
+	Name    string
+	Summary string
+	Config  string // JSON, the contents of config.json
+}
+
+// LoadRequest says which model to make. Exactly one of Checkpoint, Config and Variant is set; the last two make
+// a model with seeded initial weights.
+type LoadRequest struct {
+	Checkpoint string // folder with config.json and model.safetensors (single or sharded)
+	Config     string // JSON, the contents of config.json
+	Variant    string // name of one of Description.Variants
+	Seed       uint64 // of the initial weights, with Config or Variant
+
+	Precision string // of the block linears: f32, bf16, int8, int4, ...; "" is f32
+	Head      string // of the output matrix: "" follows the rule that heads stay in at least bf16
+	Threads   int    // 0: all
+	// Options are keys of config.json that override it, for example use_flash_attention=false.
+	Options map[string]string
+}
+
+// ModelInfo says what was loaded.
+type ModelInfo struct {
+	Architecture  string
+	Mode          string // variant of the mathematics, for example causal-row
+	Config        string // JSON of the effective config
+	Parameters    int64
+	Bytes         []ByteClass // memory of the weights by class
+	Vocab         int
+	BOS           int32   // token that starts a document; -1: none
+	EOS           []int32 // tokens that end one
+	ContextLimit  int     // hard limit in tokens; 0: none
+	Causal        bool    // as declared; the causality suite checks it
+	StateKind     string  // for example "kv ring 128", "constant"
+	Precision     string
+	HeadPrecision string
+	Kernels       string
+	Threads       int
+	Initialised   bool     // weights come from a seed: quality says nothing about the architecture
+	Warnings      []string // for example unknown tensors in the checkpoint
+	LoadTime      time.Duration
+}
+
+// ByteClass is an amount of memory and what it is for.
+type ByteClass struct {
+	Class string
+	Bytes int64
+}
+
+// Sequence is one independent document of a ScoreRequest.
+type Sequence struct {
+	Tokens []int32
+	// From is the first position that is scored, at least 1: position p is predicted from Tokens[:p].
+	From int
+}
+
+// ScoreRequest asks for the negative log-likelihood of Tokens[From:] of each sequence.
+type ScoreRequest struct {
+	Sequences []Sequence
+	// Logits asks for the full logits too: of position p, those that predict Tokens[p+1], for every p from
+	// From-1 to the last position.
+	Logits bool
+	// Versus is another model of the same plugin process; the reply then carries the divergence of this model's
+	// predictions from those of Versus, computed in the plugin.
+	Versus Model
+}
+
+// ScoreReply holds one Scores per sequence.
+type ScoreReply struct {
+	Scores  []Scores
+	Compute time.Duration // measured inside the plugin
+}
+
+// Scores of one sequence.
+type Scores struct {
+	NLL    []float64 // nats, of Tokens[From:]
+	Logits []float32 // [len(Tokens)-From+1, vocab], if asked for
+	KL     []float64 // nats, KL(versus || model) at each scored position, if Versus was set
+	Top1   []bool    // whether both models rank the same token first, if Versus was set
+}
+
+// Want says what a Step returns about the tokens that it appends.
+type Want int
+
+// What a Step may return.
+const (
+	WantNothing    Want = iota
+	WantNLL             // negative log-likelihood of each appended token given all before it
+	WantLastLogits      // logits after the last appended token
+	WantAllLogits       // logits after each appended token
+)
+
+// StepInput is a state and the tokens to append to it.
+type StepInput struct {
+	State  State
+	Tokens []int32
+}
+
+// StepRequest advances one or several documents of the same model.
+type StepRequest struct {
+	Inputs []StepInput
+	Want   Want
+}
+
+// StepReply holds one StepOutput per input.
+type StepReply struct {
+	Outputs []StepOutput
+	Compute time.Duration
+}
+
+// StepOutput is what was asked for about one input.
+type StepOutput struct {
+	// NLL belongs to the last len(NLL) appended tokens: the first token of a document has no prediction, so on an
+	// empty state there is one value less than there are tokens.
+	NLL    []float64
+	Logits []float32 // [1 or len(Tokens), vocab]
+}
+
+// Sampling says how the next token is chosen: repetition penalty, then temperature, top-k, top-p, softmax, draw.
+type Sampling struct {
+	Temperature       float64 // 0: greedy, the lowest id on ties
+	TopK              int     // 0: off
+	TopP              float64 // 0 or 1: off
+	RepetitionPenalty float64 // 0 or 1: off; over the distinct tokens of prompt and output
+	Seed              uint64  // input i draws from stream i of this seed
+}
+
+// GenerateRequest continues documents.
+type GenerateRequest struct {
+	// Inputs are appended to their states first, as prompts; each needs at least one token.
+	Inputs   []StepInput
+	MaxNew   int // tokens per input
+	Sampling Sampling
+	Stop     []int32 // tokens that end an input's continuation; they are not emitted
+	// Every is the number of tokens per emitted chunk; 0 is 1. Timing runs ask for all in one chunk.
+	Every int
+}
+
+// GenerateChunk is a piece of each input's continuation.
+type GenerateChunk struct {
+	Tokens  [][]int32     // per input, new since the last chunk
+	Done    bool          // the last chunk
+	Compute time.Duration // spent on this chunk; the first one's excludes Prefill
+	Prefill time.Duration // spent on the prompts up to the first token, in the first chunk
+}
+
+// Phase is the kind of work that a cost belongs to.
+type Phase string
+
+// The phases of CostRequest.
+const (
+	Prefill Phase = "prefill" // Length tokens from an empty state, logits of the last one
+	Scoring Phase = "score"   // the same with logits of all
+	Decode  Phase = "decode"  // one token after Length others
+	Train   Phase = "train"   // forward and backward over Length tokens; by formula only
+)
+
+// CostRequest asks what a piece of work costs.
+type CostRequest struct {
+	Phase  Phase
+	Batch  int
+	Length int
+	Count  bool // execute it for real with counters on (ability "count")
+}
+
+// CostReply gives FLOPs and bytes by component. One rule for every architecture: a multiply-add is 2 FLOPs, any
+// other arithmetic operation, division or transcendental 1 (docs/measurement.md has the table).
+type CostReply struct {
+	Analytic []CostItem
+	Counted  []CostItem // empty unless asked for
+	// Reference is the count by the architecture's published reference counter where that differs, labelled.
+	Reference []CostItem
+	Compute   time.Duration
+}
+
+// CostItem is the cost of one component of the model.
+type CostItem struct {
+	Component string
+	FLOPs     int64
+	Bytes     int64 // weights, activations and state, read or written once by each operation
+}
+
+// Memory of a model and its process.
+type Memory struct {
+	Live []ByteClass // weights, states, activations
+	Peak []ByteClass // since the last reset
+}
+
+// Roofline holds measured ceilings of a host. A missing ceiling is absent, not zero.
+type Roofline struct {
+	Threads  int
+	Ceilings []Ceiling
+}
+
+// Ceiling is one measured limit, for example {"fma.f32", "FLOP/s", 4.8e11, "avx512"}.
+type Ceiling struct {
+	Name    string
+	Unit    string
+	Value   float64
+	Kernels string
+}
