@@ -1,0 +1,132 @@
+// Package stat turns raw samples into statements with their uncertainty: medians, paired ratios, scaling exponents and
+// differences of language-model quality, each with a 95 % interval.
+//
+// It is opinionated. Timings follow no known distribution, so their intervals are built from order statistics and
+// their tests from permutations; the only model that is ever fitted is a power law, and its departure from one is a
+// warning. A caveat is a value ([Estimate.Warnings]) that travels with the number, never an error that stops an
+// analysis, and what cannot be said from too few samples is an infinite interval, never a narrow one.
+package stat
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+)
+
+// Confidence is the level of every interval of this package.
+const Confidence = 0.95
+
+// MinSamples is the number of samples from which a median has a finite distribution-free interval at [Confidence].
+const MinSamples = 6
+
+// Estimate is a number and what is known about its uncertainty.
+type Estimate struct {
+	Value    float64
+	Lo, Hi   float64 // interval at Confidence; -Inf and +Inf where the samples do not bound it
+	N        int     // samples, blocks, points or documents behind it
+	Warnings []string
+}
+
+// Bounded reports whether the interval is finite on both sides.
+func (e Estimate) Bounded() bool { return isFinite(e.Lo) && isFinite(e.Hi) }
+
+// Valid reports whether there is a value at all.
+func (e Estimate) Valid() bool { return e.N > 0 && isFinite(e.Value) }
+
+// RelativeHalfWidth is the larger half of the interval as a share of the value; +Inf if it is not bounded.
+func (e Estimate) RelativeHalfWidth() float64 {
+	if !e.Bounded() || e.Value == 0 {
+		return math.Inf(1)
+	}
+	return math.Max(e.Hi-e.Value, e.Value-e.Lo) / math.Abs(e.Value)
+}
+
+// Map applies a monotone function to the value and its interval; a falling function swaps the bounds.
+func (e Estimate) Map(f func(float64) float64) Estimate {
+	lo, hi := mapBound(f, e.Lo), mapBound(f, e.Hi)
+	if f(1) > f(2) {
+		lo, hi = mapBound(f, e.Hi), mapBound(f, e.Lo)
+		if !e.Bounded() {
+			lo, hi = math.Inf(-1), math.Inf(1)
+		}
+	}
+	return Estimate{Value: f(e.Value), Lo: lo, Hi: hi, N: e.N, Warnings: e.Warnings}
+}
+
+// mapBound leaves an unknown bound unknown: 1/∞ = 0 would pretend to know it.
+func mapBound(f func(float64) float64, bound float64) float64 {
+	if math.IsInf(bound, 0) {
+		return bound
+	}
+	return f(bound)
+}
+
+// Median summarises samples by their median and its distribution-free interval (order statistics of the binomial
+// distribution, golang.org/x/perf/benchmath). The slice is left as it is; values that are not finite are left out
+// with a warning.
+func Median(values []float64) Estimate {
+	kept := finite(values)
+	if len(kept) == 0 {
+		return nothing(fmt.Sprintf("no finite value among %d samples", len(values)))
+	}
+	sample := benchmath.NewSample(kept, &benchmath.DefaultThresholds) // sorts kept, which is our copy
+	summary := benchmath.AssumeNothing.Summary(sample, Confidence)
+	e := Estimate{Value: summary.Center, Lo: summary.Lo, Hi: summary.Hi, N: len(kept)}
+	if e.N < MinSamples {
+		e.Lo, e.Hi = math.Inf(-1), math.Inf(1)
+		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: a 95 %% interval needs at least %d samples", e.N, MinSamples))
+	}
+	if left := len(values) - len(kept); left > 0 {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("%d of %d samples are not finite and left out", left, len(values)))
+	}
+	return e
+}
+
+// Exact is the estimate of a quantity that has no noise, for example a count of operations. It warns when the
+// samples differ after all.
+func Exact(values []float64) Estimate {
+	e := Median(values)
+	if e.N == 0 {
+		return e
+	}
+	kept := finite(values)
+	e.Lo, e.Hi = slices.Min(kept), slices.Max(kept)
+	e.Warnings = nil
+	if e.Lo != e.Hi {
+		e.Warnings = []string{fmt.Sprintf("expected one exact value, got %v to %v", e.Lo, e.Hi)}
+	}
+	return e
+}
+
+// GeometricMean averages ratios. It is not defined for anything else: a mean of times would let the longest decide.
+func GeometricMean(ratios []float64) float64 {
+	sum, n := 0.0, 0
+	for _, r := range ratios {
+		if r > 0 && isFinite(r) {
+			sum += math.Log(r)
+			n++
+		}
+	}
+	if n == 0 {
+		return math.NaN()
+	}
+	return math.Exp(sum / float64(n))
+}
+
+func nothing(reason string) Estimate {
+	return Estimate{Value: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1), Warnings: []string{reason}}
+}
+
+func finite(values []float64) []float64 {
+	kept := make([]float64, 0, len(values))
+	for _, v := range values {
+		if isFinite(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

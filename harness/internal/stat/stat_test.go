@@ -1,0 +1,306 @@
+package stat
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestMedianInterval(t *testing.T) {
+	// Order statistics of the binomial distribution: with n=6 the extremes, with n=10 the 2nd and the 9th value.
+	for _, tc := range []struct {
+		values          []float64
+		median, lo, hi  float64
+		warningContains string
+	}{
+		{values: []float64{6, 1, 5, 2, 4, 3}, median: 3.5, lo: 1, hi: 6},
+		{values: []float64{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}, median: 5.5, lo: 2, hi: 9},
+		{values: []float64{3, 1, 2}, median: 2, lo: math.Inf(-1), hi: math.Inf(1), warningContains: "needs at least 6"},
+		{values: []float64{1, 2, 3, 4, 5, 6, math.NaN()}, median: 3.5, lo: 1, hi: 6, warningContains: "1 of 7"},
+	} {
+		before := slices.Clone(tc.values)
+		got := Median(tc.values)
+		if got.Value != tc.median || got.Lo != tc.lo || got.Hi != tc.hi {
+			t.Errorf("Median(%v) = %v [%v, %v], want %v [%v, %v]", tc.values, got.Value, got.Lo, got.Hi, tc.median, tc.lo, tc.hi)
+		}
+		if joined := strings.Join(got.Warnings, "; "); !strings.Contains(joined, tc.warningContains) {
+			t.Errorf("Median(%v) warns %q, want %q in it", tc.values, joined, tc.warningContains)
+		}
+		if !slices.EqualFunc(before, tc.values, func(a, b float64) bool { return a == b || a != a && b != b }) {
+			t.Errorf("Median reordered its argument to %v", tc.values)
+		}
+	}
+	if e := Median(nil); e.Valid() || len(e.Warnings) == 0 {
+		t.Errorf("Median(nil) = %+v, want an invalid estimate that says why", e)
+	}
+}
+
+func TestMedianCoverage(t *testing.T) {
+	// Nominal 95 % at the least favourable 10 samples of a skewed distribution with median ln 2.
+	rng := rand.New(rand.NewPCG(1, 2))
+	covered := 0
+	const trials = 2000
+	for range trials {
+		values := make([]float64, 10)
+		for i := range values {
+			values[i] = rng.ExpFloat64()
+		}
+		if e := Median(values); e.Lo <= math.Ln2 && math.Ln2 <= e.Hi {
+			covered++
+		}
+	}
+	if share := float64(covered) / trials; share < 0.93 {
+		t.Errorf("interval of the median covers in %.1f %% of cases, want at least 93 %%", 100*share)
+	}
+}
+
+func TestExact(t *testing.T) {
+	if e := Exact([]float64{7, 7}); e.Value != 7 || e.Lo != 7 || e.Hi != 7 || e.Warnings != nil {
+		t.Errorf("Exact of equal values = %+v", e)
+	}
+	if e := Exact([]float64{7, 8}); len(e.Warnings) != 1 {
+		t.Errorf("Exact of different values warns %v, want one warning", e.Warnings)
+	}
+}
+
+func TestSignFlip(t *testing.T) {
+	// Fisher, The Design of Experiments (1935), §21: Darwin's 15 pairs of maize; 863 of 2^15 assignments reach the
+	// sum of 314 on one side.
+	darwin := []float64{49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48}
+	for _, tc := range []struct {
+		differences []float64
+		want        float64
+	}{
+		{nil, 1},
+		{[]float64{5}, 1},
+		{[]float64{1, 2, 3}, 0.25},
+		{[]float64{1, 1, 1, 1, 1, 1}, 2.0 / 64},
+		{[]float64{1, -1}, 1},
+		{darwin, 2 * 863.0 / 32768},
+	} {
+		if got := SignFlip(tc.differences); math.Abs(got-tc.want) > 1e-12 {
+			t.Errorf("SignFlip(%v) = %v, want %v", tc.differences, got, tc.want)
+		}
+	}
+}
+
+func TestSignFlipMonteCarloAgreesWithEnumeration(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	d := make([]float64, exactFlips)
+	for i := range d {
+		d[i] = rng.NormFloat64() + 0.4
+	}
+	sum := 0.0
+	for _, v := range d {
+		sum += v
+	}
+	exact, sampled := SignFlip(d), sampleFlips(d, math.Abs(sum)-1e-9)
+	if math.Abs(exact-sampled) > 0.005 {
+		t.Errorf("exact p %.4f, sampled p %.4f", exact, sampled)
+	}
+}
+
+func TestPairedCancelsDrift(t *testing.T) {
+	// Every block is slower than the one before; the ratio within a block is always 1.10.
+	base, other := map[int]float64{}, map[int]float64{}
+	for block := range 10 {
+		base[block] = 1 + float64(block)
+		other[block] = 1.1 * base[block]
+	}
+	c := Paired(base, other)
+	if math.Abs(c.Value-1.1) > 1e-12 || math.Abs(c.Lo-1.1) > 1e-12 || c.P != 2.0/1024 || !c.Decided() {
+		t.Errorf("Paired = %+v, want 1.1 with p = 2/2^10", c)
+	}
+	if u := Unpaired(values(base), values(other)); u.Decided() {
+		t.Errorf("the same data unpaired claims a difference: %+v", u)
+	}
+}
+
+func TestPairedFalsePositives(t *testing.T) {
+	// Identical arms under drift and bursts: claims at nominal 5 % stay within 3 standard errors.
+	rng := rand.New(rand.NewPCG(5, 6))
+	const trials = 1000
+	claims := 0
+	for range trials {
+		base, other := map[int]float64{}, map[int]float64{}
+		for block := range 10 {
+			level := 1 + 0.05*float64(block)/10
+			base[block] = level * (1 + 0.02*rng.ExpFloat64())
+			other[block] = level * (1 + 0.02*rng.ExpFloat64())
+			if rng.IntN(10) == 0 {
+				other[block] *= 1.5
+			} else if rng.IntN(10) == 0 {
+				base[block] *= 1.5
+			}
+		}
+		if Paired(base, other).P < 0.05 {
+			claims++
+		}
+	}
+	if limit := 0.05 + 3*math.Sqrt(0.05*0.95/trials); float64(claims)/trials > limit {
+		t.Errorf("%d of %d identical pairs called different, limit %.3f", claims, trials, limit)
+	}
+}
+
+func TestPairedSaysWhatItCannot(t *testing.T) {
+	c := Paired(map[int]float64{1: 1, 2: 1, 3: 0}, map[int]float64{1: 2, 2: 2, 3: 2, 4: 2})
+	if c.Bounded() || c.Decided() || c.N != 2 {
+		t.Errorf("two pairs: %+v, want no interval and no decision", c)
+	}
+	joined := strings.Join(c.Warnings, "; ")
+	for _, want := range []string{"without a pair", "needs at least 6"} {
+		if !strings.Contains(joined, want) {
+			t.Errorf("warnings %q lack %q", joined, want)
+		}
+	}
+	if c := Paired(nil, nil); c.Valid() || c.Decided() || c.P != 1 {
+		t.Errorf("Paired of nothing = %+v", c)
+	}
+}
+
+func TestUnpaired(t *testing.T) {
+	// Complete separation of 5 against 5: p = 2/C(10,5).
+	c := Unpaired([]float64{1, 2, 3, 4, 5}, []float64{10, 20, 30, 40, 50})
+	if math.Abs(c.P-2.0/252) > 1e-12 || c.Value < 9 || c.Value > 11 {
+		t.Errorf("Unpaired = %+v, want ratio about 10 and p = 2/252", c)
+	}
+	if rank := shiftRank(10, 10); rank != 24 {
+		t.Errorf("rank of the 95 %% interval for 10 against 10 is %d, tables say 24", rank)
+	}
+	if c := Unpaired(nil, []float64{1}); c.Valid() || c.P != 1 {
+		t.Errorf("Unpaired of nothing = %+v", c)
+	}
+}
+
+func TestHolm(t *testing.T) {
+	family := []*Comparison{{P: 0.01}, {P: 0.04}, {P: 0.03}, {P: 0.005}}
+	Holm(family)
+	var got []float64
+	for _, c := range family {
+		got = append(got, math.Round(c.Adjusted*1e9)/1e9)
+	}
+	if diff := cmp.Diff([]float64{0.03, 0.06, 0.06, 0.02}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHolmProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ps := rapid.SliceOfN(rapid.Float64Range(0, 1), 1, 20).Draw(t, "p")
+		family := make([]*Comparison, len(ps))
+		for i, p := range ps {
+			family[i] = &Comparison{P: p}
+		}
+		Holm(family)
+		for i, a := range family {
+			if a.Adjusted < a.P || a.Adjusted > 1 {
+				t.Fatalf("p %v adjusted to %v", a.P, a.Adjusted)
+			}
+			for _, b := range family[:i] {
+				if a.P < b.P && a.Adjusted > b.Adjusted {
+					t.Fatalf("order reversed: %+v %+v", a, b)
+				}
+			}
+		}
+	})
+}
+
+func TestFitPowerLaw(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, exponent := range []float64{0, 1, 1.5, 2} {
+		blocks := make([][]Point, 10)
+		for b := range blocks {
+			for x := 128.0; x <= 8192; x *= 2 {
+				blocks[b] = append(blocks[b], Point{x, 3e-6 * math.Pow(x, exponent) * math.Exp(0.02*rng.NormFloat64())})
+			}
+		}
+		fit := FitPowerLaws(blocks)
+		if e := fit.Exponent; math.Abs(e.Value-exponent) > 0.05 || e.Lo > exponent || e.Hi < exponent || len(e.Warnings) > 0 {
+			t.Errorf("exponent %v recovered as %+v", exponent, e)
+		}
+		if math.Abs(fit.At(1024)/(3e-6*math.Pow(1024, exponent))-1) > 0.05 || math.Round(fit.From) != 128 || math.Round(fit.To) != 8192 {
+			t.Errorf("curve of exponent %v recovered as %+v", exponent, fit)
+		}
+	}
+}
+
+func TestFitPowerLawFlagsBends(t *testing.T) {
+	var bent []Point
+	for x := 16.0; x <= 1<<16; x *= 2 {
+		bent = append(bent, Point{x, x + x*x/1000})
+	}
+	if w := FitPowerLaw(bent).Exponent.Warnings; len(w) != 1 || !strings.Contains(w[0], "no single power law") {
+		t.Errorf("a curve from linear to quadratic warns %v", w)
+	}
+	for _, points := range [][]Point{nil, {{1, 1}}, {{0, 1}, {1, 0}}, {{2, 3}, {2, 4}}} {
+		if e := FitPowerLaw(points).Exponent; e.Valid() || len(e.Warnings) == 0 {
+			t.Errorf("FitPowerLaw(%v) = %+v, want no exponent and a reason", points, e)
+		}
+	}
+	if e := FitPowerLaw([]Point{{1, 1}, {2, 4}}).Exponent; e.Value != 2 || e.Bounded() || len(e.Warnings) == 0 {
+		t.Errorf("two points: %+v, want 2 without an interval", e)
+	}
+}
+
+func TestBitsPerByte(t *testing.T) {
+	docs := func(shift float64) []Document {
+		var out []Document
+		for i := range 40 {
+			bytes := float64(100 * (i + 1))
+			hard := 0.5 + 0.05*float64(i%20) // bits per byte of the document itself
+			out = append(out, Document{Name: string(rune('A' + i)), Nats: (hard + shift) * bytes * math.Ln2, Bytes: bytes})
+		}
+		return out
+	}
+	alone := BitsPerByte(docs(0))
+	if alone.Lo >= alone.Value || alone.Hi <= alone.Value {
+		t.Errorf("BitsPerByte = %+v", alone)
+	}
+	difference := BitsPerByteDifference(docs(0), docs(0.01))
+	if math.Abs(difference.Value-0.01) > 1e-9 || difference.Hi-difference.Lo > 1e-9 {
+		t.Errorf("a constant shift of 0.01 between hard and easy documents = %+v", difference)
+	}
+	if same := BitsPerByteDifference(docs(0), docs(0)); same.Value != 0 {
+		t.Errorf("difference to itself = %+v", same)
+	}
+	few := BitsPerByteDifference(docs(0)[:3], docs(0.01))
+	if few.Bounded() || few.N != 3 || len(few.Warnings) != 2 {
+		t.Errorf("three common documents: %+v, want no interval and two warnings", few)
+	}
+	if again := BitsPerByte(docs(0)); !cmp.Equal(alone, again) {
+		t.Error("the bootstrap is not reproducible")
+	}
+}
+
+func TestGeometricMean(t *testing.T) {
+	if got := GeometricMean([]float64{2, 0.5, 4}); math.Abs(got-math.Cbrt(4)) > 1e-12 {
+		t.Errorf("GeometricMean = %v", got)
+	}
+	if got := GeometricMean([]float64{0, math.NaN()}); !math.IsNaN(got) {
+		t.Errorf("GeometricMean of no ratio = %v, want NaN", got)
+	}
+}
+
+func TestMap(t *testing.T) {
+	e := Estimate{Value: 2, Lo: 1, Hi: 4, N: 6}.Map(func(x float64) float64 { return 8 / x })
+	if e.Value != 4 || e.Lo != 2 || e.Hi != 8 {
+		t.Errorf("falling function: %+v, want 4 [2, 8]", e)
+	}
+	open := Estimate{Value: 2, Lo: math.Inf(-1), Hi: math.Inf(1), N: 1}.Map(func(x float64) float64 { return 8 / x })
+	if open.Value != 4 || open.Bounded() {
+		t.Errorf("an unknown bound became known: %+v", open)
+	}
+}
+
+func values(byBlock map[int]float64) []float64 {
+	var out []float64
+	for block := range 10 {
+		out = append(out, byBlock[block])
+	}
+	return out
+}
