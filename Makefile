@@ -1,0 +1,47 @@
+# archbench: build, test and run. Needs Go, a C compiler (for SQLite) and make.
+
+SHELL   := /bin/bash
+PLUGINS := bk mistral mamba gpt2 echo
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+# Plugins are identified by the sha256 of their files, so nothing but their code may change them.
+GOFLAGS_BUILD := -trimpath -buildvcs=false
+TOOL    := go tool -modfile=tools/go.mod
+
+.PHONY: build quickstart test check check-long race fuzz lint generate vet-other clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build: ## bin/archbench and bin/archbench-plugin-*
+	@mkdir -p bin
+	CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -ldflags "-X main.revision=$(VERSION)" -o bin/archbench ./harness
+	@for p in $(PLUGINS); do echo "go build plugins/$$p"; \
+	  CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/archbench-plugin-$$p ./plugins/$$p || exit 1; done
+
+quickstart: build ## run all suites over all plugins on the shipped models, and leave a report
+	bin/archbench run quickstart --db results/quickstart.db --reports reports/quickstart
+
+test: ## all tests that need nothing outside the repository, within 5 minutes
+	go test ./...
+
+race: ## the concurrent packages under the race detector
+	go test -race ./lm/... ./internal/... ./plugins/... ./harness/internal/run/... ./harness/internal/store/...
+
+check: test race lint vet-other ## what continuous integration runs
+
+check-long: build ## what does not fit elsewhere: full reference evaluations, 1 M tokens, the kill tests
+	ARCHBENCH_LONG=1 go test -timeout 90m -v -run 'Long|Reference|Million|Kill|Memory' ./...
+
+lint: ## formatting, vet, static analysis, import rules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+
+vet-other: ## the platforms without fast kernels build and vet
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./lm/... ./internal/... ./plugins/...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build ./lm/... ./internal/... ./plugins/...
+
+generate: ## regenerate code that is checked in
+	go generate ./...
+
+clean: ## remove binaries
+	rm -rf bin

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/lm"
+)
+
+// Architecture serves a Family as an lm.Architecture. A process may hold several loaded models; they compute one at a
+// time.
+type Architecture struct {
+	family Family
+	gate   chan struct{} // held by whoever computes
+}
+
+var _ lm.Architecture = (*Architecture)(nil)
+
+// New returns the family as a plugin serves it.
+func New(f Family) *Architecture { return &Architecture{family: f, gate: make(chan struct{}, 1)} }
+
+// Version is the version of the plugins' code. It is part of their description only: a plugin is identified by the
+// sha256 of its files.
+const Version = "1"
+
+// Describe implements lm.Architecture.
+func (a *Architecture) Describe(context.Context) (lm.Description, error) {
+	d := a.family.Describe()
+	d.Version, d.Language, d.Kernels = Version, "go", kernel.Tier()
+	d.Precisions = kernel.FormatNames
+	d.Abilities = []lm.Ability{
+		lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
+	}
+	return d, nil
+}
+
+// Load implements lm.Architecture.
+func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
+	start := time.Now()
+	if err := ctx.Err(); err != nil {
+		return nil, wrap("load", err)
+	}
+	m, err := a.load(req)
+	if err != nil {
+		return nil, wrap("load", err)
+	}
+	debug.FreeOSMemory() // what packing has left behind is not part of the model
+	m.info.LoadTime = time.Since(start)
+	return m, nil
+}
+
+func (a *Architecture) load(req lm.LoadRequest) (*Model, error) {
+	format, head, err := formats(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := kernel.Available(); err != nil {
+		return nil, &lm.Error{Kind: lm.Unsupported, Err: err}
+	}
+	config, folder, err := a.open(req)
+	if err != nil {
+		return nil, err
+	}
+	var src nn.Source
+	if folder != nil {
+		src = folder
+	}
+	ps := nn.NewParams(src, req.Seed, format, head)
+	net, warnings, err := a.family.New(config, req.Options, ps)
+	switch {
+	case ps.Err() != nil:
+		err = &lm.Error{Kind: lm.Corrupt, Err: ps.Err()}
+	case err != nil:
+		err = &lm.Error{Kind: lm.Invalid, Err: fmt.Errorf("config: %w", err)}
+	}
+	if err != nil {
+		if folder != nil {
+			err = errors.Join(err, folder.Close())
+		}
+		return nil, err
+	}
+	m := &Model{arch: a, net: net, params: ps, pool: kernel.NewPool(threads(req)), sessions: map[*session]struct{}{}}
+	if folder != nil {
+		m.source = folder
+	}
+	m.main.pass.Pool, m.second.pass.Pool = m.pool, m.pool
+	m.describe(req, format, append(warnings, ps.Warnings()...))
+	return m, nil
+}
+
+// describe fills in the model's info.
+func (m *Model) describe(req lm.LoadRequest, format kernel.Format, warnings []string) {
+	m.info = m.net.Info()
+	m.info.Architecture = m.arch.family.Describe().Name
+	m.info.Config = string(m.net.Config())
+	m.info.Parameters = m.params.Count()
+	for _, c := range m.params.Bytes() {
+		m.info.Bytes = append(m.info.Bytes, lm.ByteClass{Class: c.Class, Bytes: c.Bytes})
+	}
+	m.info.Precision, m.info.HeadPrecision = format.String(), m.params.HeadFormat().String()
+	m.info.Kernels, m.info.Threads = kernel.Tier(), m.pool.Threads()
+	m.info.Initialised = req.Checkpoint == ""
+	m.info.Warnings = warnings
+}
+
+// formats reads the precisions of the blocks and of the head.
+func formats(req lm.LoadRequest) (format, head kernel.Format, err error) {
+	if format, err = kernel.ParseFormat(req.Precision); err != nil {
+		return format, head, &lm.Error{Kind: lm.Invalid, Err: err}
+	}
+	if head, err = kernel.HeadFormat(format, req.Head); err != nil {
+		return format, head, &lm.Error{Kind: lm.Invalid, Err: err}
+	}
+	return format, head, nil
+}
+
+// threads is the number asked for, by default all that the process may use.
+func threads(req lm.LoadRequest) int {
+	if req.Threads > 0 {
+		return req.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// open finds the config, and the weights if there is a checkpoint.
+func (a *Architecture) open(req lm.LoadRequest) (config []byte, folder *checkpoint.Folder, err error) {
+	sources := 0
+	for _, s := range []string{req.Checkpoint, req.Config, req.Variant} {
+		if s != "" {
+			sources++
+		}
+	}
+	if sources != 1 {
+		return nil, nil, lm.Errorf(lm.Invalid, "", "give exactly one of checkpoint, config and variant, not %d", sources)
+	}
+	switch {
+	case req.Checkpoint != "":
+		if folder, err = checkpoint.Open(req.Checkpoint); err != nil {
+			kind := lm.Corrupt
+			if errors.Is(err, fs.ErrNotExist) {
+				kind = lm.NotFound
+			}
+			return nil, nil, &lm.Error{Kind: kind, Err: err}
+		}
+		return folder.Config(), folder, nil
+	case req.Config != "":
+		if !json.Valid([]byte(req.Config)) {
+			return nil, nil, lm.Errorf(lm.Invalid, "", "config is not valid JSON")
+		}
+		return []byte(req.Config), nil, nil
+	}
+	var names []string
+	for _, v := range a.family.Describe().Variants {
+		if v.Name == req.Variant {
+			return []byte(v.Config), nil, nil
+		}
+		names = append(names, v.Name)
+	}
+	return nil, nil, lm.Errorf(lm.NotFound, "", "no variant %q: there are %s", req.Variant, strings.Join(names, ", "))
+}

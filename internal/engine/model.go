@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/lm"
+)
+
+// Model is one loaded network as an lm.Model with every optional ability.
+type Model struct {
+	arch   *Architecture
+	net    Network
+	params *nn.Params
+	info   lm.ModelInfo
+	pool   *kernel.Pool
+	source interface{ Close() error } // nil if initialised
+	closed atomic.Bool
+
+	// The lanes are used by whoever holds the architecture's gate; the second serves comparisons, where a model may
+	// be compared with itself.
+	main, second lane
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+}
+
+// Interface guards.
+var (
+	_ lm.Model          = (*Model)(nil)
+	_ lm.Stepper        = (*Model)(nil)
+	_ lm.Generator      = (*Model)(nil)
+	_ lm.Coster         = (*Model)(nil)
+	_ lm.MemoryReporter = (*Model)(nil)
+	_ lm.Saver          = (*Model)(nil)
+)
+
+// Info implements lm.Model.
+func (m *Model) Info() lm.ModelInfo { return m.info }
+
+// Close implements lm.Model. It waits for the call in flight.
+func (m *Model) Close() error {
+	if m.closed.Swap(true) {
+		return lm.Errorf(lm.Invalid, "close", "the model is closed already")
+	}
+	m.arch.gate <- struct{}{}
+	defer func() { <-m.arch.gate }()
+	m.pool.Close()
+	m.net, m.params, m.main, m.second = nil, nil, lane{}, lane{}
+	if m.source != nil {
+		return m.source.Close()
+	}
+	return nil
+}
+
+// compute runs do while nothing else computes in this process: a computation uses every thread that it is allowed,
+// and two at once would only disturb each other's timing.
+func (m *Model) compute(ctx context.Context, op string, do func(l *lane) error) error {
+	select {
+	case m.arch.gate <- struct{}{}:
+		defer func() { <-m.arch.gate }()
+	case <-ctx.Done():
+		return wrap(op, ctx.Err())
+	}
+	if m.closed.Load() {
+		return lm.Errorf(lm.Invalid, op, "the model is closed")
+	}
+	defer m.main.pass.Reset()
+	return wrap(op, do(&m.main))
+}
+
+// wrap adds the operation to an error and keeps its kind.
+func wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &lm.Error{Op: op, Kind: lm.KindOf(err), Err: err}
+}

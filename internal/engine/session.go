@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/state"
+	"github.com/archbench/archbench/lm"
+)
+
+// session is one document's state as an lm.State.
+type session struct {
+	model *Model
+	state state.State
+	// last is the final hidden state of the last token. It predicts the first token of the next step, and is the
+	// engine's, not the architecture's: Bytes leaves it out.
+	last []float32
+}
+
+var _ lm.State = (*session)(nil)
+
+// NewState implements lm.Stepper.
+func (m *Model) NewState(context.Context) (lm.State, error) {
+	if m.closed.Load() {
+		return nil, lm.Errorf(lm.Invalid, "new state", "the model is closed")
+	}
+	st := m.net.NewState()
+	if st == nil {
+		return nil, lm.Errorf(lm.Unsupported, "new state", "%s needs the whole sequence at once: it carries no state", m.info.Mode)
+	}
+	return m.register(&session{model: m, state: st}), nil
+}
+
+func (m *Model) register(s *session) *session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sessions[s] = struct{}{}
+	return s
+}
+
+// Len implements lm.State.
+func (s *session) Len() int { return s.state.Len() }
+
+// Bytes implements lm.State.
+func (s *session) Bytes() int64 { return s.state.Bytes() }
+
+// Fork implements lm.State.
+func (s *session) Fork(context.Context) (lm.State, error) {
+	return s.model.register(&session{model: s.model, state: s.state.Fork(), last: slices.Clone(s.last)}), nil
+}
+
+// Reset implements lm.State.
+func (s *session) Reset(context.Context) error {
+	s.state.Reset()
+	s.last = s.last[:0]
+	return nil
+}
+
+// Close implements lm.State.
+func (s *session) Close() error {
+	s.model.mu.Lock()
+	defer s.model.mu.Unlock()
+	delete(s.model.sessions, s)
+	return nil
+}
+
+// sessionsOf checks that the inputs belong to this model, each state once, with at least least tokens.
+func (m *Model) sessionsOf(inputs []lm.StepInput, least int) ([]*session, []document, error) {
+	if len(inputs) == 0 {
+		return nil, nil, lm.Errorf(lm.Invalid, "", "no inputs")
+	}
+	sessions, docs := make([]*session, len(inputs)), make([]document, len(inputs))
+	for i, in := range inputs {
+		s, ok := in.State.(*session)
+		switch {
+		case !ok || s.model != m:
+			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: the state belongs to another model", i)
+		case slices.Contains(sessions, s):
+			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: the same state appears twice", i)
+		case len(in.Tokens) < least:
+			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: no tokens", i)
+		}
+		sessions[i], docs[i] = s, document{tokens: in.Tokens, state: s.state}
+	}
+	return sessions, docs, nil
+}
+
+// Step implements lm.Stepper.
+func (m *Model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, error) {
+	var reply lm.StepReply
+	err := m.compute(ctx, "step", func(l *lane) error {
+		start := time.Now()
+		sessions, docs, err := m.sessionsOf(req.Inputs, 0)
+		if err != nil {
+			return err
+		}
+		s := stepper{model: m, pass: &l.pass, want: req.Want, docs: docs, sessions: sessions, out: make([]lm.StepOutput, len(docs))}
+		if err := m.feed(ctx, l, docs, s.visit); err != nil {
+			return err
+		}
+		reply = lm.StepReply{Outputs: s.out, Compute: time.Since(start)}
+		return nil
+	})
+	return reply, err
+}
+
+// stepper collects the outputs of one Step.
+type stepper struct {
+	model    *Model
+	pass     *nn.Pass
+	want     lm.Want
+	docs     []document
+	sessions []*session
+	out      []lm.StepOutput
+}
+
+// visit takes from one chunk's hidden rows what was asked for, and keeps the last row for the next step.
+func (s *stepper) visit(doc int, hidden nn.Mat) error {
+	d, out, sess := &s.docs[doc], &s.out[doc], s.sessions[doc]
+	switch s.want {
+	case lm.WantNothing:
+	case lm.WantNLL:
+		s.nll(d, out, sess, hidden)
+	case lm.WantAllLogits:
+		s.logits(out, hidden, 0)
+	case lm.WantLastLogits:
+		if d.fed+hidden.Rows == len(d.tokens) {
+			s.logits(out, hidden, hidden.Rows-1)
+		}
+	}
+	sess.last = append(sess.last[:0], hidden.Row(hidden.Rows-1)...)
+	return nil
+}
+
+// nll scores the tokens of one chunk: the first from the hidden state before it, the others from this chunk's.
+func (s *stepper) nll(d *document, out *lm.StepOutput, sess *session, hidden nn.Mat) {
+	tokens := d.tokens[d.fed : d.fed+hidden.Rows]
+	if len(sess.last) > 0 {
+		before := nn.Mat{Rows: 1, Cols: hidden.Cols, Data: sess.last}
+		s.model.eachLogits(s.pass, before, 0, 1, func(_ int, logits nn.Mat) {
+			out.NLL = appendNLL(out.NLL, s.pass.Pool, logits, tokens)
+		})
+	}
+	s.model.eachLogits(s.pass, hidden, 0, hidden.Rows-1, func(first int, logits nn.Mat) {
+		out.NLL = appendNLL(out.NLL, s.pass.Pool, logits, tokens[first+1:])
+	})
+}
+
+// logits appends the logits of rows from lo on.
+func (s *stepper) logits(out *lm.StepOutput, hidden nn.Mat, lo int) {
+	s.model.eachLogits(s.pass, hidden, lo, hidden.Rows, func(_ int, logits nn.Mat) {
+		out.Logits = append(out.Logits, logits.Data...)
+	})
+}
