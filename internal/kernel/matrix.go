@@ -34,6 +34,10 @@ type F32Matrix struct {
 // NewF32 wraps w, which holds [out, in] row-major, without copying it.
 func NewF32(w []float32, out, in int) *F32Matrix { return &F32Matrix{w, out, in} }
 
+// Rebind replaces the memory by another of the same length, for parameters that move when training starts. Nothing
+// may use the matrix at the same time.
+func (m *F32Matrix) Rebind(w []float32) { m.w = w[:m.out*m.in] }
+
 // Format implements Matrix.
 func (m *F32Matrix) Format() Format { return F32 }
 

@@ -1,9 +1,14 @@
 package nn
 
 import (
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 )
+
+// Init fills row row of a new tensor, seen as [shape[0], the rest]. r is seeded by the model's seed, the tensor's
+// name and the row, so a tensor's values depend on nothing else that a model declares.
+type Init func(r *rand.Rand, row int, dst []float32)
 
 // Const fills with v.
 func Const(v float32) Init {
@@ -34,3 +39,23 @@ func Uniform(a float64) Init {
 
 // Xavier draws uniformly with the variance 2·gain²/(in + out) of Glorot and Bengio (2010).
 func Xavier(out, in int, gain float64) Init { return Uniform(gain * math.Sqrt(6/float64(in+out))) }
+
+// rowRand is the generator of one tensor's initial values, reseeded for each row.
+type rowRand struct {
+	pcg  *rand.PCG
+	rand *rand.Rand
+	seed uint64
+}
+
+func newRowRand(seed uint64, name string) *rowRand {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	pcg := rand.NewPCG(0, 0)
+	return &rowRand{pcg: pcg, rand: rand.New(pcg), seed: seed ^ h.Sum64()}
+}
+
+// row returns the generator of one row.
+func (r *rowRand) row(row int) *rand.Rand {
+	r.pcg.Seed(r.seed, uint64(row))
+	return r.rand
+}

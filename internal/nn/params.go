@@ -2,8 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -27,44 +25,64 @@ type Source interface {
 // Param is a parameter in float32.
 type Param struct {
 	Name  string
-	Shape []int
-	Value *tensor.Dense
-	W     []float32 // the backing of Value
-	Grad  []float32 // allocated by Params.Train
+	Shape []int // in memory; a Transposed one is stored the other way round
+	// Transposed says that the file holds the matrix as [in, out], and this is [out, in].
+	Transposed bool
+	Value      *tensor.Dense
+	W          []float32 // the backing of Value
+	Grad       []float32 // allocated by Params.Train
+
+	mapped bool              // W belongs to the source
+	moved  func(w []float32) // tells the matrix over W that the memory has changed
 }
 
-// Init fills row row of a new tensor, seen as [shape[0], the rest]. r is seeded by the model's seed, the tensor's
-// name and the row.
-type Init func(r *rand.Rand, row int, dst []float32)
+// Class is what memory is for, as ModelInfo reports it.
+type Class string
+
+// The classes of weights.
+const (
+	ClassEmbedding Class = "embedding"
+	ClassLinear    Class = "linear" // the block linears, in the model's precision
+	ClassHead      Class = "head"   // an output matrix of its own; a tied one is counted as embedding
+	ClassNorm      Class = "norm"
+	ClassOther     Class = "other" // convolutions, decays, gates and what else an architecture declares with Tensor
+)
 
 // Params is the registry of a model's tensors. An architecture declares each one once, with its name, shape and
 // initialisation; the same declaration loads it, initialises it, counts its bytes and saves it. Errors stick: after
 // the last declaration, Err returns the first of them, which names the tensor.
 type Params struct {
-	src    Source // nil: initialise
-	seed   uint64
-	format kernel.Format
-	head   kernel.Format
-	used   map[string]bool
-	list   []stored
-	err    error
+	src     Source // nil: initialise
+	seed    uint64
+	format  kernel.Format
+	head    kernel.Format
+	used    map[string]bool
+	list    []stored
+	copies  []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
+	scratch []float32       // of transposing, kept while loading
+	err     error
 }
 
 // stored is one declared tensor and how to read it back for saving.
 type stored struct {
-	name  string
-	shape []int
-	class string
-	bytes int64
-	param *Param                     // nil if packed
-	row   func(i int, dst []float32) // row i in the layout of the file
+	name   string
+	shape  []int // in the file
+	class  Class
+	bytes  int64
+	param  *Param        // nil if packed
+	matrix kernel.Matrix // nil if not a matrix
+
+	transposed bool // the file holds [in, out]
 }
 
 // NewParams returns a registry that loads from src, or initialises from seed where src is nil. format applies to
-// the block linears; head to the output matrix.
+// the block linears; head to the output matrix, see [kernel.HeadFormat].
 func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
 	return &Params{src: src, seed: seed, format: format, head: head, used: map[string]bool{}}
 }
+
+// Format is the precision of the block linears.
+func (ps *Params) Format() kernel.Format { return ps.format }
 
 // Stored reports whether the source holds a tensor; a new model has none.
 func (ps *Params) Stored(name string) bool {
@@ -88,42 +106,57 @@ func (ps *Params) fail(err error) {
 	}
 }
 
-// rng returns the generator of one row of a new tensor.
-func (ps *Params) rng(name string, row int) *rand.Rand {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	return rand.New(rand.NewPCG(ps.seed^h.Sum64(), uint64(row)))
-}
-
-// open checks that the source holds name with the given shape and returns a reader of its rows.
-func (ps *Params) open(name string, shape []int, init Init) func(row int, dst []float32) {
+// open marks name as used and checks that the source holds it with the given shape.
+func (ps *Params) open(name string, shape []int) bool {
+	if ps.used[name] {
+		ps.fail(fmt.Errorf("tensor %q is declared twice", name))
+	}
 	ps.used[name] = true
 	if ps.src == nil {
-		return func(row int, dst []float32) { init(ps.rng(name, row), row, dst) }
+		return true
 	}
 	got, ok := ps.src.Shape(name)
 	switch {
 	case !ok:
 		ps.fail(fmt.Errorf("tensor %q of shape %v is missing from the checkpoint", name, shape))
+		return false
 	case !slices.Equal(got, shape):
 		ps.fail(fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", name, got, shape))
-	default:
-		return func(row int, dst []float32) {
-			if err := ps.src.ReadRows(name, row, row+1, dst); err != nil {
-				ps.fail(fmt.Errorf("tensor %q: %w", name, err))
-			}
-		}
+		return false
 	}
-	return func(int, []float32) {}
+	return true
 }
 
-// Tensor declares a parameter that stays in float32: a norm, a bias, a convolution. A scalar has no shape.
+// reader returns a function that widens or draws one row of a tensor as it is stored. After a failure it leaves dst
+// as it is: Err tells.
+func (ps *Params) reader(name string, shape []int, init Init) func(row int, dst []float32) {
+	switch {
+	case !ps.open(name, shape):
+		return func(int, []float32) {}
+	case ps.src == nil:
+		rng := newRowRand(ps.seed, name)
+		return func(row int, dst []float32) { init(rng.row(row), row, dst) }
+	}
+	return func(row int, dst []float32) {
+		if err := ps.src.ReadRows(name, row, row+1, dst); err != nil {
+			ps.fail(fmt.Errorf("tensor %q: %w", name, err))
+		}
+	}
+}
+
+// Tensor declares a parameter that stays in float32: a bias, a convolution, a decay. A scalar has no shape.
 func (ps *Params) Tensor(name string, init Init, shape ...int) *Param {
+	return ps.tensor(name, ClassOther, init, shape)
+}
+
+// tensor declares a float32 parameter of some class, over the source's own memory if that is possible.
+func (ps *Params) tensor(name string, class Class, init Init, shape []int) *Param {
 	rows, cols := matrixShape(shape)
 	p := &Param{Name: name, Shape: shape}
-	read := ps.open(name, shape, init)
+	read := ps.reader(name, shape, init)
 	if ps.src != nil && ps.err == nil {
 		p.W = ps.src.Float32s(name)
+		p.mapped = p.W != nil
 	}
 	if p.W == nil {
 		p.W = make([]float32, rows*cols)
@@ -132,8 +165,7 @@ func (ps *Params) Tensor(name string, init Init, shape ...int) *Param {
 		}
 	}
 	p.Value = dense(p.W, shape)
-	ps.list = append(ps.list, stored{name: name, shape: shape, class: "other", bytes: int64(4 * len(p.W)), param: p,
-		row: func(i int, dst []float32) { copy(dst, p.W[i*cols:(i+1)*cols]) }})
+	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: int64(4 * len(p.W)), param: p})
 	return p
 }
 
@@ -150,7 +182,7 @@ func matrixShape(shape []int) (rows, cols int) {
 	return rows, cols
 }
 
-// dense wraps w as a gorgonia tensor.
+// dense wraps w as a gorgonia tensor whose products run on our kernels.
 func dense(w []float32, shape []int) *tensor.Dense {
 	if len(shape) == 0 {
 		shape = []int{1}

@@ -1,0 +1,82 @@
+package nn
+
+import "github.com/archbench/archbench/internal/kernel"
+
+// Linear is y = x Wᵀ + b with W [out, in].
+type Linear struct {
+	In, Out int
+	W       kernel.Matrix
+	Weight  *Param // the same weights, where they are float32
+	Bias    *Param // nil: none
+}
+
+// LinearOption changes how Params.Linear declares a layer.
+type LinearOption func(*linearOptions)
+
+type linearOptions struct {
+	transposed bool
+	keep       bool
+	biasInit   Init
+}
+
+// Transposed says that the file holds the weight as [in, out], as GPT-2's Conv1D does. In memory it is [out, in];
+// init sees the stored rows.
+func Transposed(o *linearOptions) { o.transposed = true }
+
+// Keep keeps the weight in at least bf16 where the model is quantised.
+func Keep(o *linearOptions) { o.keep = true }
+
+// BiasInit initialises the bias of a new layer; the default is zero.
+func BiasInit(init Init) LinearOption { return func(o *linearOptions) { o.biasInit = init } }
+
+// Linear declares name.weight [out, in], packed in the model's format, and name.bias [out] if bias is set.
+func (ps *Params) Linear(name string, out, in int, bias bool, init Init, options ...LinearOption) *Linear {
+	o := linearOptions{biasInit: Const(0)}
+	for _, set := range options {
+		set(&o)
+	}
+	format := ps.format
+	if o.keep {
+		format = wide(format)
+	}
+	l := &Linear{In: in, Out: out}
+	l.W, l.Weight = ps.matrix(name+".weight", ClassLinear, format, out, in, o.transposed, init)
+	if bias {
+		l.Bias = ps.tensor(name+".bias", ClassLinear, o.biasInit, []int{out})
+	}
+	return l
+}
+
+// wide returns the format of weights that stay in at least bf16 beside block linears of format f.
+func wide(f kernel.Format) kernel.Format {
+	switch f.Kind {
+	case kernel.KindF32, kernel.KindBF16:
+		return f
+	default:
+		return kernel.BF16Wide
+	}
+}
+
+// Forward returns x Wᵀ + b. It costs 2·in + 1 FLOPs an output, 2·in without bias; the scales of a packed weight
+// are not counted.
+func (l *Linear) Forward(p *Pass, x Mat) Mat {
+	y := p.New(x.Rows, l.Out)
+	l.W.MulT(p.Pool, y.Data, x.Data, x.Rows)
+	rows, in, out := int64(x.Rows), int64(l.In), int64(l.Out)
+	p.Add(2*rows*in*out, l.W.Bytes()+4*rows*(in+out))
+	if l.Bias != nil {
+		addBias(y, l.Bias.W)
+		p.Add(rows*out, 4*out)
+	}
+	return y
+}
+
+// addBias adds b to every row.
+func addBias(y Mat, b []float32) {
+	for r := range y.Rows {
+		row := y.Row(r)[:len(b)]
+		for i, v := range b {
+			row[i] += v
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package nn
+
+import "fmt"
+
+// trainable returns where the gradient of a parameter goes. Taping over packed weights, or before Params.Train, is a
+// broken invariant of the caller and panics.
+func trainable(w *Param, layer string) []float32 {
+	if w == nil {
+		panic(fmt.Sprintf("nn: backward of a %s whose weights are packed: train in f32", layer))
+	}
+	if w.Grad == nil {
+		panic(fmt.Sprintf("nn: backward through %q without gradients: call Params.Train first", w.Name))
+	}
+	return w.Grad
+}
+
+// Train allocates a gradient for every parameter. It fails where weights are packed, which only inference can use.
+// Parameters over a source's memory move into memory of their own.
+func (ps *Params) Train() error {
+	for _, t := range ps.list {
+		if t.param == nil {
+			return fmt.Errorf("tensor %q is held as %s: a model trains in f32 only", t.name, t.matrix.Format())
+		}
+	}
+	for _, p := range ps.Trainable() {
+		p.own()
+		p.Grad = make([]float32, len(p.W))
+	}
+	return nil
+}
+
+// Trainable lists the float32 parameters in the order of their declaration.
+func (ps *Params) Trainable() []*Param {
+	var list []*Param
+	for _, t := range ps.list {
+		if t.param != nil {
+			list = append(list, t.param)
+		}
+	}
+	return list
+}
+
+// own makes W writable.
+func (p *Param) own() {
+	if !p.mapped {
+		return
+	}
+	p.W, p.mapped = append([]float32(nil), p.W...), false
+	p.Value = dense(p.W, p.Shape)
+	if p.moved != nil {
+		p.moved(p.W)
+	}
+}
