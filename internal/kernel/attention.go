@@ -1,0 +1,176 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+)
+
+// Attention is causal softmax attention with grouped queries: query head h reads key head h / (Heads/KVHeads).
+// Position i sees the keys of positions max(0, i-Window+1) to i.
+//
+//	out[i] = Σ_j softmax_j(Scale · q[i]·k[j]) v[j]
+//
+// Forward works tile by tile with a running maximum and sum (Milakov and Gimelshein 2018; Dao 2023), so its scratch
+// does not grow with the number of keys, and tiles outside the window are never touched. With Naive, each query's
+// scores exist as a whole: the textbook form, which the tiled one is tested against.
+type Attention struct {
+	Heads, KVHeads, Dim int
+	Window              int     // visible keys, the query's own included; 0: all up to it
+	Scale               float32 // of the dot products
+	Naive               bool
+}
+
+// Rows is a matrix inside a wider one: row r starts at Data[r*Stride].
+type Rows struct {
+	Data   []float32
+	Stride int
+}
+
+// From returns the rows from row r and column c on.
+func (x Rows) From(r, c int) Rows { return Rows{x.Data[r*x.Stride+c:], x.Stride} }
+
+// AttentionSpan is one document's new tokens and what is left of its earlier ones.
+type AttentionSpan struct {
+	Row, Len int // rows of the new tokens in q, k, v and out
+	Pos      int // position of the first of them
+	// PastK and PastV are rings of Slots rows, KVHeads*Dim wide: position p < Pos is in row p mod Slots. They hold
+	// at least the last Window-1 positions before Pos (all of them without a window). Unused while Pos is 0.
+	PastK, PastV []float32
+	Slots        int
+}
+
+// first returns the first position that position pos sees.
+func (a *Attention) first(pos int) int {
+	if a.Window == 0 {
+		return 0
+	}
+	return max(0, pos-a.Window+1)
+}
+
+// group is the number of query heads that share a key head.
+func (a *Attention) group() int { return a.Heads / a.KVHeads }
+
+// Forward attends from the rows of q, [*, Heads*Dim], over those of k and v, [*, KVHeads*Dim], and over each span's
+// past, and writes out, [*, Heads*Dim]. Where lse is not nil it receives ln Σ_j exp(score_j) of each row and head,
+// [*, Heads], which Backward needs. Results do not depend on the pool.
+func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans []AttentionSpan) {
+	run := attentionRuns.Get().(*attentionRun)
+	defer attentionRuns.Put(run)
+	run.Attention, run.out, run.q, run.k, run.v, run.lse, run.spans = *a, out, q, k, v, lse, spans
+	items := 0
+	for i := range spans {
+		items += run.items(&spans[i])
+	}
+	pool.Each(items, run.each)
+	run.out, run.q, run.k, run.v, run.lse, run.spans = Rows{}, Rows{}, Rows{}, Rows{}, nil, nil
+}
+
+// attentionRun is one Forward in flight. Runs are reused, so that decoding allocates nothing.
+type attentionRun struct {
+	Attention
+	out, q, k, v Rows
+	lse          []float32
+	spans        []AttentionSpan
+	each         func(lo, hi int) // forward, bound once
+}
+
+var attentionRuns = sync.Pool{New: func() any {
+	run := &attentionRun{}
+	run.each = run.forward
+	return run
+}}
+
+// tileTokens is the number of query tokens in one work item.
+func (run *attentionRun) tileTokens() int {
+	if run.Naive {
+		return 1
+	}
+	return max(1, queryRows/run.group())
+}
+
+// items is the number of work items of a span: one for each key head and tile of query tokens.
+func (run *attentionRun) items(s *AttentionSpan) int {
+	return run.KVHeads * ceilDiv(s.Len, run.tileTokens())
+}
+
+// forward computes work items [lo, hi) of all spans.
+func (run *attentionRun) forward(lo, hi int) {
+	w := attentionScratches.Get().(*attentionScratch)
+	defer attentionScratches.Put(w)
+	tokens := run.tileTokens()
+	for i := range run.spans {
+		s := &run.spans[i]
+		n := run.items(s)
+		tiles := n / run.KVHeads
+		for item := max(lo, 0); item < min(hi, n); item++ {
+			head, first := item/tiles, item%tiles*tokens
+			t := queryTile{span: s, head: head, first: first, tokens: min(tokens, s.Len-first)}
+			if run.Naive {
+				run.naive(w, t)
+			} else {
+				run.tiled(w, t)
+			}
+		}
+		lo, hi = lo-n, hi-n
+	}
+}
+
+// queryTile is some consecutive query tokens of a span and the heads that share one key head. Its rows are ordered
+// by token, then by head.
+type queryTile struct {
+	span   *AttentionSpan
+	head   int // key head
+	first  int // query token within the span
+	tokens int
+}
+
+// pos returns the position of the tile's t-th token.
+func (t queryTile) pos(i int) int { return t.span.Pos + t.first + i }
+
+// row returns the tile's rows of x, which has heads of dim columns grouped by key head.
+func (t queryTile) row(x Rows, i, width int) []float32 {
+	at := (t.span.Row+t.first+i)*x.Stride + t.head*width
+	return x.Data[at : at+width]
+}
+
+// keys returns the keys and values of head at positions [pos, pos+n), where n ≤ limit is the number of them that lie
+// one after the other in memory before position end.
+func (run *attentionRun) keys(s *AttentionSpan, head, pos, end, limit int) (k, v Rows, n int) {
+	at := head * run.Dim
+	if pos >= s.Pos {
+		row := s.Row + pos - s.Pos
+		return run.k.From(row, at), run.v.From(row, at), min(end-pos, limit)
+	}
+	width := run.KVHeads * run.Dim
+	slot := pos % s.Slots
+	n = min(min(end, s.Pos)-pos, s.Slots-slot, limit)
+	return Rows{s.PastK[slot*width+at:], width}, Rows{s.PastV[slot*width+at:], width}, n
+}
+
+// attentionScratch is one worker's memory. It grows with the head size and the group, and, for the naive form only,
+// with the number of keys.
+type attentionScratch struct {
+	floats []float32
+	taken  int
+}
+
+var attentionScratches = sync.Pool{New: func() any { return &attentionScratch{} }}
+
+// reserve frees everything and makes room for n floats.
+func (w *attentionScratch) reserve(n int) {
+	if cap(w.floats) < n {
+		w.floats = make([]float32, n)
+	}
+	w.floats, w.taken = w.floats[:cap(w.floats)], 0
+}
+
+// take returns n uninitialised floats of those reserved.
+func (w *attentionScratch) take(n int) []float32 {
+	s := w.floats[w.taken : w.taken+n : w.taken+n]
+	w.taken += n
+	return s
+}
+
+func ceilDiv(n, d int) int { return (n + d - 1) / d }
+
+var negInf = float32(math.Inf(-1))

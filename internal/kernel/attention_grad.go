@@ -1,0 +1,99 @@
+package kernel
+
+// AttentionGrad is the backward of [Attention] over whole documents: its spans have no past. From Forward's inputs
+// and outputs and the gradient of the output it adds to the gradients of q, k and v. Scores are computed again
+// rather than kept:
+//
+//	P = exp(S - lse)   D = Σ dout·out   dS = scale·P·(dout·vᵀ - D)
+//	dv += Pᵀ·dout      dq += dS·k       dk += dSᵀ·q
+//
+// where dk and dv sum over the query heads of a group.
+type AttentionGrad struct {
+	Attention
+	Q, K, V, Out, DOut Rows
+	DQ, DK, DV         Rows
+	LSE                []float32
+	Spans              []AttentionSpan
+}
+
+// Run computes the gradients. Each key head of each span has one owner, so sums have a fixed order.
+func (g *AttentionGrad) Run(pool *Pool) {
+	pool.Each(len(g.Spans)*g.KVHeads, func(lo, hi int) {
+		w := attentionScratches.Get().(*attentionScratch)
+		defer attentionScratches.Put(w)
+		for item := lo; item < hi; item++ {
+			s, head := &g.Spans[item/g.KVHeads], item%g.KVHeads
+			if g.Naive {
+				g.naive(s, head)
+			} else {
+				g.tiled(w, s, head)
+			}
+		}
+	})
+}
+
+// tiled adds the gradients of one span and key head. Each tile of keys meets the tiles of queries that see it.
+func (g *AttentionGrad) tiled(w *attentionScratch, s *AttentionSpan, head int) {
+	tokens := max(1, queryRows/g.group())
+	for key := 0; key < s.Len; key += keyTile {
+		n := min(keyTile, s.Len-key)
+		end := s.Len
+		if g.Window > 0 {
+			end = min(end, key+n-1+g.Window)
+		}
+		for first := key; first < end; first += tokens {
+			g.tilePair(w, queryTile{span: s, head: head, first: first, tokens: min(tokens, end-first)}, key, n)
+		}
+	}
+}
+
+// tilePair adds what one tile of queries and n keys from key on contribute.
+func (g *AttentionGrad) tilePair(w *attentionScratch, t queryTile, key, n int) {
+	group, rows := g.group(), t.tokens*g.group()
+	w.reserve(rows * (3*g.Dim + 2*keyTile))
+	q, dout := Rows{w.take(rows * g.Dim), g.Dim}, Rows{w.take(rows * g.Dim), g.Dim}
+	dq := Rows{w.take(rows * g.Dim), g.Dim}
+	p, ds := Rows{w.take(rows * keyTile), keyTile}, Rows{w.take(rows * keyTile), keyTile}
+	width := group * g.Dim
+	for i := range t.tokens {
+		copy(q.Data[i*width:], t.row(g.Q, i, width))
+		copy(dout.Data[i*width:], t.row(g.DOut, i, width))
+	}
+	row, at := t.span.Row+key, t.head*g.Dim
+	k, v := g.K.From(row, at), g.V.From(row, at)
+	tileMulT(p, q, k, rows, n, g.Dim)
+	tileMulT(ds, dout, v, rows, n, g.Dim)
+	for i := range t.tokens {
+		g.scoreGrad(t, i, key, n, p, ds)
+	}
+	tileMulTAdd(g.DV.From(row, at), p, dout, rows, n, g.Dim)
+	tileMulTAdd(g.DK.From(row, at), ds, q, rows, n, g.Dim)
+	clear(dq.Data)
+	tileMulAdd(dq, ds, k, rows, n, g.Dim)
+	for i := range t.tokens {
+		axpy(t.row(g.DQ, i, width), 1, dq.Data[i*width:][:width])
+	}
+}
+
+// scoreGrad turns the scores in p and the products dout·vᵀ in ds of the tile's i-th token into P and dS.
+func (g *AttentionGrad) scoreGrad(t queryTile, i, key, n int, p, ds Rows) {
+	group := g.group()
+	width := group * g.Dim
+	out, dout := t.row(g.Out, i, width), t.row(g.DOut, i, width)
+	lse := t.row(Rows{g.LSE, g.Heads}, i, group)
+	query := t.first + i
+	lo, hi := max(g.first(query)-key, 0), min(query-key+1, n)
+	for h := range group {
+		delta := dotTile(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:])
+		pr := p.Data[(i*group+h)*p.Stride:][:n]
+		dsr := ds.Data[(i*group+h)*ds.Stride:][:n]
+		for j := range pr {
+			if j < lo || j >= hi {
+				pr[j], dsr[j] = 0, 0
+				continue
+			}
+			pr[j] = expf(g.Scale*pr[j] - lse[h])
+			dsr[j] = g.Scale * pr[j] * (dsr[j] - delta)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package kernel
+
+import "math"
+
+// Rotary position embedding (Su et al. 2021) in Hugging Face's pairing: component i of a head turns with component
+// i + dim/2, by the angle position·θ_i with θ_i = base^(-2i/dim).
+
+// RopeFrequencies returns θ_i for i < dim/2. Frequencies and angles are float32 as in the reference
+// implementations: at position 32767 a float64 angle would differ by up to 2e-3 radians.
+func RopeFrequencies(dim int, base float64) []float32 {
+	freq := make([]float32, dim/2)
+	for i := range freq {
+		exponent := float32(2*i) / float32(dim)
+		freq[i] = 1 / float32(math.Pow(base, float64(exponent)))
+	}
+	return freq
+}
+
+// RopeAngles fills cos and sin, of len(freq), for one position.
+func RopeAngles(cos, sin, freq []float32, pos int) {
+	for i, f := range freq {
+		s, c := math.Sincos(float64(float32(pos) * f))
+		cos[i], sin[i] = float32(c), float32(s)
+	}
+}
+
+// Rotate turns the heads of one row x, [heads, 2*len(cos)], in place. Turning by -sin undoes it: invert does that.
+func Rotate(x, cos, sin []float32, invert bool) {
+	half := len(cos)
+	sin = sin[:half]
+	for ; len(x) > 0; x = x[2*half:] {
+		a, b := x[:half], x[half:2*half]
+		for i, c := range cos {
+			s := sin[i]
+			if invert {
+				s = -s
+			}
+			a[i], b[i] = a[i]*c-b[i]*s, b[i]*c+a[i]*s
+		}
+	}
+}
