@@ -1,0 +1,45 @@
+package safetensors
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// FuzzOpen opens arbitrary bytes. What opens must be readable to its last element.
+func FuzzOpen(f *testing.F) {
+	f.Add(container(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[],"data_offsets":[8,10]}}`, 10))
+	f.Add(container(`{"__metadata__":{"format":"pt"},"n":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}  `, 8))
+	f.Add(container(`{"e":{"dtype":"F16","shape":[0,3],"data_offsets":[0,0]}}`, 0))
+	f.Add(container(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0))
+	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255})
+	path := filepath.Join(f.TempDir(), "fuzz.safetensors")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := parseHeader(data, int64(len(data)))
+		if err != nil {
+			return
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := Open(path)
+		if err != nil {
+			t.Fatalf("parseHeader accepts what Open refuses: %v", err)
+		}
+		defer file.Close()
+		var total int64
+		for _, info := range h.tensors {
+			raw, err := file.Raw(info.Name)
+			if err != nil || len(raw) != info.Elements()*info.DType.Size() {
+				t.Fatalf("%q: %d bytes, %v", info.Name, len(raw), err)
+			}
+			total += info.Bytes()
+			_, _ = file.Widen(info.Name)
+			_ = file.Float32s(info.Name)
+			file.ReleasePages(info.Name)
+		}
+		if total != int64(len(data))-h.dataAt {
+			t.Fatalf("tensors cover %d of %d bytes", total, int64(len(data))-h.dataAt)
+		}
+	})
+}

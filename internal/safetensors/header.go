@@ -1,0 +1,223 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// maxHeader is the longest header that the format allows.
+const maxHeader = 100_000_000
+
+// metadataKey is the header's member that is no tensor.
+const metadataKey = "__metadata__"
+
+// Info describes one tensor.
+type Info struct {
+	Name  string
+	DType DType
+	Shape []int // empty for a scalar
+	begin int64 // of its bytes, relative to the data section
+	end   int64
+}
+
+// Bytes is the length of the tensor in the file.
+func (t Info) Bytes() int64 { return t.end - t.begin }
+
+// Elements is the number of elements, 1 for a scalar.
+func (t Info) Elements() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Rows sees the tensor as a matrix [shape[0], the rest]; a scalar is one row of one element.
+func (t Info) Rows() (rows, cols int) {
+	if len(t.Shape) == 0 {
+		return 1, 1
+	}
+	cols = 1
+	for _, d := range t.Shape[1:] {
+		cols *= d
+	}
+	return t.Shape[0], cols
+}
+
+// count is a JSON number that counts something: a whole one, not negative, not null.
+type count int64
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *count) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 10, 63)
+	if err != nil {
+		return fmt.Errorf("%s is not a count", text)
+	}
+	*c = count(v)
+	return nil
+}
+
+// header is the parsed and checked head of a file.
+type header struct {
+	tensors  []Info // in the order of their data
+	metadata map[string]string
+	dataAt   int64
+}
+
+// parseHeader reads the head of a file of the given size. head holds the file's bytes, or as many of its first
+// ones as the caller has.
+func parseHeader(head []byte, size int64) (header, error) {
+	if size < 8 || len(head) < 8 {
+		return header{}, fmt.Errorf("is %d bytes long: too short for a header length", size)
+	}
+	n := binary.LittleEndian.Uint64(head)
+	switch {
+	case n > maxHeader:
+		return header{}, fmt.Errorf("claims a header of %d bytes, the format allows %d", n, maxHeader)
+	case n > uint64(size-8), n > uint64(len(head)-8):
+		return header{}, fmt.Errorf("claims a header of %d bytes but has %d bytes in all: truncated?", n, size)
+	}
+	text := head[8 : 8+n]
+	if !utf8.Valid(text) {
+		return header{}, errors.New("header is not valid UTF-8")
+	}
+	h := header{dataAt: int64(8 + n)}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	err := strictjson.Object(dec, func(key string) error {
+		if key == metadataKey {
+			return h.parseMetadata(dec)
+		}
+		return h.parseTensor(dec, key)
+	})
+	if err == nil {
+		err = strictjson.End(dec)
+	}
+	if err != nil {
+		return header{}, fmt.Errorf("header: %w", err)
+	}
+	return h, h.checkLayout(size - h.dataAt)
+}
+
+// parseMetadata reads the free-form strings.
+func (h *header) parseMetadata(dec *json.Decoder) error {
+	h.metadata = map[string]string{}
+	return strictjson.Object(dec, func(key string) error {
+		var value *string
+		if err := dec.Decode(&value); err != nil || value == nil {
+			return fmt.Errorf("%s: value of %q is not a string", metadataKey, key)
+		}
+		h.metadata[key] = *value
+		return nil
+	})
+}
+
+// parseTensor reads one entry and checks it alone.
+func (h *header) parseTensor(dec *json.Decoder, name string) error {
+	t := Info{Name: name}
+	var shape, offsets []count
+	err := strictjson.Object(dec, func(key string) error {
+		switch key {
+		case "dtype":
+			return dec.Decode(&t.DType)
+		case "shape":
+			return dec.Decode(&shape)
+		case "data_offsets":
+			return dec.Decode(&offsets)
+		}
+		return fmt.Errorf("unknown key %q", key)
+	})
+	switch {
+	case err != nil:
+	case t.DType == "":
+		err = errors.New("has no dtype")
+	case t.DType.Size() == 0:
+		err = fmt.Errorf("unknown dtype %q", t.DType)
+	case shape == nil:
+		err = errors.New("has no shape")
+	case len(offsets) != 2:
+		err = fmt.Errorf("data_offsets %v are not a pair", offsets)
+	case offsets[1] < offsets[0]:
+		err = fmt.Errorf("data_offsets %v are not a range", offsets)
+	default:
+		t.begin, t.end = int64(offsets[0]), int64(offsets[1])
+		t.Shape, err = checkShape(shape, t.DType, t.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
+	}
+	h.tensors = append(h.tensors, t)
+	return nil
+}
+
+// checkShape checks that a tensor of the shape has exactly the given number of bytes.
+func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
+	ints := make([]int, len(shape))
+	want, overflow, empty := int64(dtype.Size()), false, false
+	for i, d := range shape {
+		ints[i] = int(d)
+		switch {
+		case d == 0:
+			empty = true
+		case want > math.MaxInt/int64(d):
+			overflow = true
+		default:
+			want *= int64(d)
+		}
+	}
+	if overflow { // also of an empty tensor: products of its dimensions must be safe to take
+		return nil, fmt.Errorf("shape %v is too large to count", shape)
+	}
+	if empty {
+		want = 0
+	}
+	if want != bytes {
+		return nil, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets span %d", shape, dtype, want, bytes)
+	}
+	return ints, nil
+}
+
+// checkLayout sorts the tensors by their data and checks that they fill the data section without gap or overlap.
+func (h *header) checkLayout(size int64) error {
+	slices.SortStableFunc(h.tensors, func(a, b Info) int {
+		if a.begin != b.begin {
+			return sign(a.begin - b.begin)
+		}
+		return sign(a.end - b.end)
+	})
+	var at int64
+	for i, t := range h.tensors {
+		switch {
+		case t.end > size:
+			return fmt.Errorf("tensor %q ends at byte %d of %d bytes of data: truncated?", t.Name, t.end, size)
+		case t.begin < at:
+			return fmt.Errorf("tensor %q overlaps tensor %q", t.Name, h.tensors[i-1].Name)
+		case t.begin > at:
+			return fmt.Errorf("tensor %q begins at byte %d, want %d: the data has a hole", t.Name, t.begin, at)
+		}
+		at = t.end
+	}
+	if at != size {
+		return fmt.Errorf("holds %d bytes of data, its tensors cover %d", size, at)
+	}
+	return nil
+}
+
+// sign of x as a comparison's result.
+func sign(x int64) int {
+	switch {
+	case x < 0:
+		return -1
+	case x > 0:
+		return 1
+	}
+	return 0
+}

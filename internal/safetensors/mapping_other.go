@@ -1,0 +1,23 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd)
+
+package safetensors
+
+import "os"
+
+// mapping is the memory of a file; here it is a copy.
+type mapping struct{ bytes []byte }
+
+// openMapping reads the file.
+func openMapping(path string) (mapping, error) {
+	data, err := os.ReadFile(path)
+	return mapping{data}, err
+}
+
+// release does nothing: a copy cannot be read again.
+func (m mapping) release(begin, end int64) {}
+
+// close drops the copy.
+func (m *mapping) close() error {
+	m.bytes = nil
+	return nil
+}

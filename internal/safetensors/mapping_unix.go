@@ -1,0 +1,59 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd
+
+package safetensors
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapping is the memory of a file.
+type mapping struct{ bytes []byte }
+
+// openMapping maps the file read-only.
+func openMapping(path string) (mapping, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return mapping{}, err
+	}
+	defer file.Close()
+	stat, err := file.Stat()
+	if err != nil {
+		return mapping{}, err
+	}
+	size := stat.Size()
+	switch {
+	case !stat.Mode().IsRegular():
+		return mapping{}, fmt.Errorf("%s is not a regular file", path)
+	case size == 0:
+		return mapping{}, nil
+	case size != int64(int(size)):
+		return mapping{}, fmt.Errorf("%s: %d bytes do not fit this machine's address space", path, size)
+	}
+	data, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return mapping{}, fmt.Errorf("map %s: %w", path, err)
+	}
+	return mapping{data}, nil
+}
+
+// release gives back the pages that hold bytes [begin, end). Dropping a page that a neighbour uses too is safe: the
+// memory is a read-only image of the file.
+func (m mapping) release(begin, end int64) {
+	begin -= begin % int64(os.Getpagesize())
+	if begin < end {
+		_ = unix.Madvise(m.bytes[begin:end], unix.MADV_DONTNEED) // advice: a refusal costs memory only
+	}
+}
+
+// close unmaps the file. It may be called twice.
+func (m *mapping) close() error {
+	data := m.bytes
+	m.bytes = nil
+	if data == nil {
+		return nil
+	}
+	return unix.Munmap(data)
+}

@@ -1,0 +1,155 @@
+package safetensors
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/archbench/archbench/internal/atomicfile"
+)
+
+// Tensor is one tensor to be written. Its content comes either from Row or from Raw.
+type Tensor struct {
+	Name  string
+	DType DType
+	Shape []int
+	// Row writes row i of the tensor, seen as [shape[0], the rest], into dst. Rows are asked for once, in order, so
+	// a tensor never has to exist as a whole. DType is then F32, BF16 or F16; narrowing rounds to nearest even.
+	Row func(i int, dst []float32) error
+	// Raw is the content as it stands in a file, of any type.
+	Raw []byte
+}
+
+// Write writes a file whose bytes depend on nothing but the tensors and the metadata: larger elements come first,
+// which keeps every tensor aligned, then names in order, as the format's own library does it. The file appears under
+// its name when it is complete; a failure leaves nothing behind.
+func Write(path string, tensors []Tensor, metadata map[string]string) error {
+	list := slices.Clone(tensors)
+	slices.SortStableFunc(list, func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(b.DType.Size(), a.DType.Size()), cmp.Compare(a.Name, b.Name))
+	})
+	head, err := formatHeader(list, metadata)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		for _, t := range list {
+			if err := t.writeTo(w); err != nil {
+				return fmt.Errorf("tensor %q: %w", t.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// formatHeader returns the head of the file: length, JSON, and spaces that align the data to 8 bytes.
+func formatHeader(list []Tensor, metadata map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	b.Write(make([]byte, 8))
+	b.WriteByte('{')
+	if len(metadata) > 0 {
+		fmt.Fprintf(&b, "%s:{", encode(metadataKey))
+		for i, key := range slices.Sorted(maps.Keys(metadata)) {
+			fmt.Fprintf(&b, "%s%s:%s", comma(i), encode(key), encode(metadata[key]))
+		}
+		b.WriteString("}")
+	}
+	seen := map[string]bool{metadataKey: true}
+	var at int64
+	for _, t := range list {
+		size, err := t.check()
+		if err == nil && seen[t.Name] {
+			err = errors.New("name is taken")
+		}
+		seen[t.Name] = true
+		if err == nil && size > math.MaxInt64-at {
+			err = errors.New("file would be too large")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		fmt.Fprintf(&b, `%s%s:{"dtype":%s,"shape":%s,"data_offsets":[%d,%d]}`, comma(b.Len()-9),
+			encode(t.Name), encode(string(t.DType)), encode(append([]int{}, t.Shape...)), at, at+size)
+		at += size
+	}
+	b.WriteByte('}')
+	for b.Len()%8 != 0 {
+		b.WriteByte(' ')
+	}
+	if b.Len()-8 > maxHeader {
+		return nil, fmt.Errorf("header of %d bytes, the format allows %d", b.Len()-8, maxHeader)
+	}
+	binary.LittleEndian.PutUint64(b.Bytes(), uint64(b.Len()-8))
+	return b.Bytes(), nil
+}
+
+// check returns the tensor's length in bytes.
+func (t Tensor) check() (int64, error) {
+	if t.DType.Size() == 0 {
+		return 0, fmt.Errorf("unknown dtype %q", t.DType)
+	}
+	if t.Raw == nil && t.Row == nil {
+		return 0, errors.New("has no content")
+	}
+	if t.Raw == nil && !t.DType.writable() {
+		return 0, fmt.Errorf("rows of float32 cannot be written as %s", t.DType)
+	}
+	size := int64(t.DType.Size())
+	for _, d := range t.Shape {
+		if d < 0 || d > 0 && size > math.MaxInt64/int64(d) {
+			return 0, fmt.Errorf("shape %v is impossible", t.Shape)
+		}
+		size *= int64(d)
+	}
+	if t.Raw != nil && int64(len(t.Raw)) != size {
+		return 0, fmt.Errorf("shape %v of %s needs %d bytes, got %d", t.Shape, t.DType, size, len(t.Raw))
+	}
+	return size, nil
+}
+
+// writeTo writes the content.
+func (t Tensor) writeTo(w io.Writer) error {
+	if t.Raw != nil {
+		_, err := w.Write(t.Raw)
+		return err
+	}
+	rows, cols := Info{Shape: t.Shape}.Rows()
+	row := make([]float32, cols)
+	raw := make([]byte, 0, cols*t.DType.Size())
+	for i := range rows {
+		if err := t.Row(i, row); err != nil {
+			return err
+		}
+		if _, err := w.Write(t.DType.narrow(raw[:0], row)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encode returns v as JSON, with no escapes that JSON does not need.
+func encode(v any) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // strings and ints always encode
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+// comma separates all but the first of n written items.
+func comma(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return ","
+}
