@@ -119,7 +119,7 @@ func position(data []byte, err error) error {
 	}
 	before := data[:min(offset, int64(len(data)))]
 	line := 1 + bytes.Count(before, []byte("\n"))
-	column := len(before) - bytes.LastIndexByte(before, '\n')
+	column := max(1, len(before)-bytes.LastIndexByte(before, '\n')-1) // the offset is after the culprit
 	return fmt.Errorf("%d:%d: %w", line, column, err)
 }
 

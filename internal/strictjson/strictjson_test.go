@@ -31,7 +31,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		`{"name":"x","name":"y"}`:        `key "name" stands twice`,
 		`{"more":{"a":1,"b":2,"a":3}}`:   `key "a" stands twice`,
 		`{"more":{"l":[{"c":1,"c":1}]}}`: `key "c" stands twice`,
-		"{\n \"name\": 3}":               "2:11: json: cannot unmarshal number",
+		"{\n \"name\": 3}":               "2:10: json: cannot unmarshal number",
 		"{\n\n \"name\" 3}":              "3:9: invalid character '3'",
 		"{\"name\":\"\xff\"}":            "not valid UTF-8",
 		`[1]`:                            "cannot unmarshal array",
