@@ -52,6 +52,7 @@ type Run struct {
 	Command string    // that started it
 	Seed    uint64
 	Suites  []string // names and versions
+	Corpus  string   // file or folder of the text; "" is the Go source tree
 	Facts   []Fact   // text and its sha256, tokenizer, settings, environment of the plugins
 	Host    Host
 	Models  []Model
@@ -72,11 +73,13 @@ const (
 // Cell is one model × one probe × one point of the grid.
 type Cell struct {
 	ID       string // sha256 of everything that can change its value
-	Suite    string
+	Suite    string // the first one of the run that asked for it
 	Probe    string
 	Model    string // Model.Name
 	Point    Point
-	Repeats  int // samples of each metric that the plan asks for
+	Params   Point         // settings of the probe that are no axis of a grid, for example tokens=64
+	Repeats  int           // blocks that the plan asks for; 1 for what does not vary
+	Estimate time.Duration // of one measurement when the plan was made; 0: unknown
 	Status   Status
 	Reason   string // of n/a
 	Failure  *Failure

@@ -1,0 +1,99 @@
+// Package host describes the machine that a run happens on and what disturbed it meanwhile. Everything is read from
+// files and registers, nothing is set. What a machine does not tell is a fact too: its value starts with "n/a" and
+// gives the reason.
+package host
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// Describe reads the machine's facts. Those that decide how fast it is make the fingerprint: timings may be compared
+// within one fingerprint. The ID covers all of them.
+func Describe() store.Host {
+	class := []store.Fact{
+		{Name: "platform", Value: runtime.GOOS + "/" + runtime.GOARCH},
+		{Name: "cpu", Value: cpuName()},
+		{Name: "cores", Value: fmt.Sprintf("%d logical, %s", runtime.NumCPU(), physicalCores())},
+		{Name: "cpu features", Value: features()},
+		{Name: "caches", Value: caches()},
+		{Name: "virtualisation", Value: virtualisation()},
+	}
+	facts := append(class, system()...)
+	return store.Host{ID: digest(facts), Fingerprint: digest(class), Facts: facts}
+}
+
+// digest hashes facts in their order.
+func digest(facts []store.Fact) string {
+	h := sha256.New()
+	for _, f := range facts {
+		fmt.Fprintf(h, "%s=%s\n", f.Name, f.Value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func cpuName() string {
+	return cmp.Or(strings.TrimSpace(cpuid.CPU.BrandName), unavailable("the processor does not name itself"))
+}
+
+func physicalCores() string {
+	if cpuid.CPU.PhysicalCores == 0 {
+		return unavailable("physical cores not told")
+	}
+	return fmt.Sprintf("%d physical", cpuid.CPU.PhysicalCores)
+}
+
+// numericFeatures are the instruction sets that the kernels may use.
+var numericFeatures = []cpuid.FeatureID{
+	cpuid.AVX, cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ,
+	cpuid.AVX512VNNI, cpuid.AVX512BF16, cpuid.AVX512FP16, cpuid.AVXVNNI, cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8,
+	cpuid.ASIMD, cpuid.SVE,
+}
+
+func features() string {
+	var names []string
+	for _, id := range numericFeatures {
+		if cpuid.CPU.Supports(id) {
+			names = append(names, id.String())
+		}
+	}
+	if len(names) == 0 {
+		return unavailable("no vector feature reported")
+	}
+	return strings.Join(names, " ")
+}
+
+func caches() string {
+	c := cpuid.CPU.Cache
+	return fmt.Sprintf("L1d %s, L2 %s, L3 %s", cacheSize(c.L1D), cacheSize(c.L2), cacheSize(c.L3))
+}
+
+func cacheSize(bytes int) string {
+	if bytes <= 0 {
+		return "n/a"
+	}
+	return strconv.Itoa(bytes>>10) + " KiB"
+}
+
+func virtualisation() string {
+	switch {
+	case cpuid.CPU.HypervisorVendorString != "":
+		return strings.TrimRight(cpuid.CPU.HypervisorVendorString, "\x00")
+	case cpuid.CPU.VM():
+		return "yes"
+	default:
+		return "none seen"
+	}
+}
+
+// unavailable words a fact that the machine does not tell.
+func unavailable(reason string) string { return "n/a (" + reason + ")" }

@@ -1,0 +1,84 @@
+package host
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// TestDescribe checks that no fact is blank and that two readings of one machine agree.
+func TestDescribe(t *testing.T) {
+	a, b := Describe(), Describe()
+	if a.Fingerprint != b.Fingerprint || a.ID != b.ID {
+		t.Errorf("two readings of one machine differ: %+v and %+v", a, b)
+	}
+	if len(a.Fingerprint) != 64 || a.Fingerprint == a.ID {
+		t.Errorf("fingerprint %q, id %q", a.Fingerprint, a.ID)
+	}
+	for _, f := range a.Facts {
+		if f.Name == "" || strings.TrimSpace(f.Value) == "" {
+			t.Errorf("blank fact %+v", f)
+		}
+	}
+}
+
+func TestDigestDependsOnEveryFact(t *testing.T) {
+	facts := []store.Fact{{Name: "cpu", Value: "x"}, {Name: "cores", Value: "2"}}
+	want := digest(facts)
+	for i := range facts {
+		changed := append([]store.Fact(nil), facts...)
+		changed[i].Value += "!"
+		if digest(changed) == want {
+			t.Errorf("digest ignores %s", facts[i].Name)
+		}
+	}
+}
+
+// TestSince uses counters with known growth.
+func TestSince(t *testing.T) {
+	start := time.Unix(0, 0)
+	before := Snapshot{at: start, steal: gauge{10, true}, total: gauge{100, true}, load: gauge{0.5, true}}
+	after := Snapshot{at: start.Add(4 * time.Second), steal: gauge{12, true}, total: gauge{108, true}, load: gauge{1.5, true}}
+	before.stalled[0], after.stalled[0] = gauge{1, true}, gauge{2, true}
+	got := map[string]string{}
+	for _, f := range after.Since(before) {
+		got[f.Name] = f.Value
+	}
+	for name, want := range map[string]string{
+		"load": "0.50 before, 1.50 after", "steal": "25.00 %", "cpu pressure": "25.00 %",
+		"io pressure": "n/a (not offered by this machine)", "frequency kHz": "n/a (not offered by this machine)",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// TestMemory holds the readings of this process and of a child against each other.
+func TestMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells the memory of a process")
+	}
+	m, ok := ReadMemory(os.Getpid())
+	if !ok || m.RSS <= 0 || m.Peak < m.RSS/2 {
+		t.Errorf("own memory %+v, %v", m, ok)
+	}
+	if sum := GroupRSS(os.Getpid()); sum < m.RSS/2 {
+		t.Errorf("group %d is less than its member %d", sum, m.RSS)
+	}
+	child := exec.Command("true")
+	if err := child.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := ReadMemory(child.Process.Pid); ok {
+		t.Error("a process that ended still has memory")
+	}
+	if free, ok := FreeMemory(); !ok || free <= 0 {
+		t.Errorf("free memory %d, %v", free, ok)
+	}
+}

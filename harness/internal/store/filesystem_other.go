@@ -1,0 +1,6 @@
+//go:build !linux
+
+package store
+
+// networkFileSystem is not known on this platform; the trial on a scratch file decides.
+func networkFileSystem(string) string { return "" }

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+)
+
+// migrations hold the schema, one step per file, applied in the order of their names and never changed afterwards.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// applicationID marks a database as archbench's in its header ("arch").
+const applicationID = 0x61726368
+
+// migrate brings the database to the schema of this program, one transaction per step. It refuses databases of
+// other programs and of newer versions of this one.
+func migrate(ctx context.Context, db *sql.DB) error {
+	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	if version > len(steps) {
+		return fmt.Errorf("%w: its schema is version %d and this archbench knows up to %d; "+
+			"use the newer archbench that wrote it, or another --db", ErrNewer, version, len(steps))
+	}
+	for i := version; i < len(steps); i++ {
+		if err := step(ctx, db, steps[i], i+1); err != nil {
+			return fmt.Errorf("apply %s: %w", steps[i], err)
+		}
+	}
+	return nil
+}
+
+// schemaVersion reads how many steps the database has seen: 0 for an empty one.
+func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
+	var application, version, tables int
+	err := db.QueryRowContext(ctx, `SELECT a.application_id, u.user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id AS a, pragma_user_version AS u`).Scan(&application, &version, &tables)
+	if err != nil {
+		return 0, err
+	}
+	if application != applicationID && (application != 0 || version != 0 || tables != 0) {
+		return 0, fmt.Errorf("%w: it is an SQLite database of another program; name another --db", ErrForeign)
+	}
+	return version, nil
+}
+
+// step applies one migration and counts it in the same transaction.
+func step(ctx context.Context, db *sql.DB, name string, version int) error {
+	text, err := migrations.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return within(ctx, db, func(tx *sql.Tx) error {
+		header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
+		_, err := tx.ExecContext(ctx, string(text)+header)
+		return err
+	})
+}
+
+// within runs fn in a transaction that is rolled back when fn fails.
+func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+)
+
+// The errors that callers tell apart.
+var (
+	ErrNewer    = errors.New("store: database of a newer archbench")
+	ErrForeign  = errors.New("store: not archbench's database")
+	ErrNotFound = errors.New("store: not found")
+	ErrDiskFull = errors.New("store: disk full")
+)
+
+// DB is an open database. It has one connection, so calls wait for each other; other processes may read meanwhile.
+type DB struct {
+	path string
+	sql  *sql.DB
+	// Warnings say what is less safe or slower than usual about this database, for example a network file system.
+	Warnings []string
+}
+
+// Open opens the database at path, creates it with its folder when it does not exist, and brings its schema up to
+// date. Write-ahead logging is used where the file system supports it, so that a reader never blocks the run.
+func Open(ctx context.Context, path string) (*DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open results: %w", err)
+	}
+	db := &DB{path: path}
+	if err := db.open(ctx); err != nil {
+		if db.sql != nil {
+			db.sql.Close()
+		}
+		return nil, fmt.Errorf("open results %s: %w", path, explain(err, path))
+	}
+	return db, nil
+}
+
+// open connects and migrates.
+func (db *DB) open(ctx context.Context) error {
+	dir := filepath.Dir(db.path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	mode := "WAL"
+	if reason := noSharedMemory(ctx, dir, db.path); reason != "" {
+		mode = "DELETE"
+		db.Warnings = append(db.Warnings, reason+": write-ahead log off; keep to one writer, or name a --db on a local disk")
+	}
+	var err error
+	if db.sql, err = connect(db.path, mode); err != nil {
+		return err
+	}
+	return migrate(ctx, db.sql)
+}
+
+// connect opens one connection with the settings that SQLite leaves off for compatibility.
+func connect(path, journal string) (*sql.DB, error) {
+	query := url.Values{
+		"_foreign_keys": {"on"}, "_journal_mode": {journal}, "_busy_timeout": {"5000"}, "_txlock": {"immediate"},
+		"_synchronous": {"NORMAL"}, // survives kill -9 and, with a write-ahead log, power cuts lose at most the last commits
+	}
+	if journal != "WAL" {
+		query.Set("_synchronous", "FULL")
+	}
+	location := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite3", location.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// noSharedMemory says why a write-ahead log must not be used in dir, "" if it may. Some network file systems accept
+// the mode and fail at the first write, so a new database tries it on a scratch file beside it.
+func noSharedMemory(ctx context.Context, dir, path string) string {
+	if name := networkFileSystem(dir); name != "" {
+		return dir + " is on " + name
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	scratch := path + fmt.Sprintf(".probe-%d", os.Getpid())
+	defer func() {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			_ = os.Remove(scratch + suffix) // what is left of a scratch file harms nobody
+		}
+	}()
+	if err := tryWAL(ctx, scratch); err != nil && strings.Contains(err.Error(), "locking protocol") {
+		return "the file system of " + dir + " has no shared memory (" + err.Error() + ")"
+	}
+	return "" // another error comes again, with its explanation, when the database itself is opened
+}
+
+// tryWAL writes to a scratch database in write-ahead mode.
+func tryWAL(ctx context.Context, path string) error {
+	db, err := connect(path, "WAL")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, "CREATE TABLE t (x INTEGER) STRICT; INSERT INTO t VALUES (1)")
+	return err
+}
+
+// Path is where the database lies.
+func (db *DB) Path() string { return db.path }
+
+// Close writes what is pending and closes the database.
+func (db *DB) Close() error { return db.sql.Close() }

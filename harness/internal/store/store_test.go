@@ -1,0 +1,275 @@
+//go:build cgo
+
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// example returns a small run with every column set to something.
+func example(id string) *Run {
+	return &Run{
+		ID: id, Started: time.Unix(1700000000, 5).UTC(), Status: "running", Version: "v1", Command: "archbench run speed",
+		Seed: 1 << 63, Suites: []string{"speed 1"}, Corpus: "/text", Facts: []Fact{{"text", "sha256 ab"}},
+		Host: Host{ID: "host", Fingerprint: "class", Facts: []Fact{{"cpu", "x"}, {"governor", "n/a (no cpufreq)"}}},
+		Models: []Model{{
+			Name: "a", Architecture: "bk", Mode: "causal-row", Checkpoint: "/models/bk", Seed: 1<<64 - 1, Precision: "int8",
+			Head: "bf16", Threads: 2, Options: map[string]string{"k": "v"}, Config: "{}", WeightsSHA: "w", PluginSHA: "p",
+			PluginPath: "/bin/p", Kernels: "reference", Parameters: 10, WeightBytes: 20, ContextLimit: 512, TrainedTo: 256,
+			Causal: true, StateKind: "constant", Warnings: []string{"unknown tensor x"},
+		}, {Name: "b", Variant: "tiny", Initialised: true}},
+		Cells: []Cell{
+			{ID: "aa11", Suite: "speed", Probe: "prefill", Model: "a", Point: Point{{"len", "128"}, {"batch", "1"}},
+				Params: Point{{"tokens", "64"}}, Repeats: 10, Estimate: time.Second, Status: Pending},
+			{ID: "ab22", Suite: "speed", Probe: "prefill", Model: "b", Point: Point{{"len", "128"}}, Repeats: 10,
+				Status: Unavailable, Reason: "context limit 64"},
+		},
+	}
+}
+
+// open returns a fresh database in a temporary folder.
+func open(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open(context.Background(), filepath.Join(t.TempDir(), "results with space", "r?.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestRoundTrip(t *testing.T) {
+	ctx, db, want := context.Background(), open(t), example("r-1")
+	if err := db.CreateRun(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	c := &want.Cells[0]
+	for block := range 3 {
+		s := []Sample{{Metric: "prefill_seconds", Value: 0.1 * float64(block), Unit: "s", Block: block, Position: 4,
+			Host: time.Millisecond, Plugin: time.Microsecond}, {Metric: "roofline_share", Label: "fma", Value: 0.5, Block: block}}
+		if err := db.Record(ctx, want.ID, c, s); err != nil {
+			t.Fatal(err)
+		}
+		c.Samples = append(c.Samples, s...)
+	}
+	c.Status, c.Warnings = Failed, []string{"beyond the trained context of 256"}
+	c.Failure = &Failure{Class: "crash", Message: "signal: killed", Stderr: "panic\n", Reproduce: "archbench run"}
+	if err := db.Record(ctx, want.ID, c, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.MarkLeak(ctx, want.ID, "b"); err != nil {
+		t.Fatal(err)
+	}
+	want.Models[1].LeaksFuture = true
+	want.Status, want.Ended = "done", time.Unix(1700000100, 7).UTC()
+	if err := db.SetStatus(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.LoadRun(ctx, "r-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("run changed on its way through the database (-want +got):\n%s", diff)
+	}
+}
+
+func TestFindCell(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	first, second := example("r-1"), example("r-2")
+	second.Started = second.Started.Add(time.Hour)
+	for _, r := range []*Run{first, second} {
+		if err := db.CreateRun(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, cell, err := db.Cell(ctx, "AA")
+	if err != nil || run.ID != "r-2" || cell.ID != "aa11" {
+		t.Errorf("got %v, %v, %v; want aa11 of the latest run", run, cell, err)
+	}
+	for _, prefix := range []string{"a", "zz", ""} {
+		if _, _, err := db.Cell(ctx, prefix); !errors.Is(err, ErrNotFound) {
+			t.Errorf("cell %q: %v, want ErrNotFound", prefix, err)
+		}
+	}
+	if _, err := db.LoadRun(ctx, "r-"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "several") {
+		t.Errorf("ambiguous run: %v", err)
+	}
+	if latest, err := db.Latest(ctx); latest != "r-2" || err != nil {
+		t.Errorf("latest %q, %v", latest, err)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	ctx, db, run := context.Background(), open(t), example("r-1")
+	if err := db.CreateRun(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Remove(ctx, "r-1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"runs", "models", "cells", "samples"} {
+		var n int
+		if err := db.sql.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
+			t.Errorf("%s still holds %d rows, %v", table, n, err)
+		}
+	}
+	if err := db.Remove(ctx, "r-1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("second removal: %v", err)
+	}
+}
+
+// TestRefusal opens files that are not ours to write.
+func TestRefusal(t *testing.T) {
+	write := func(query string) func(string) error {
+		return func(path string) error {
+			db, err := sql.Open("sqlite3", path)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			_, err = db.Exec(query)
+			return err
+		}
+	}
+	newer := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 99; CREATE TABLE t (x)", applicationID)
+	for _, c := range []struct {
+		name string
+		make func(string) error
+		want error
+		say  string
+	}{
+		{"newer", write(newer), ErrNewer, "use the newer archbench"},
+		{"other program", write("CREATE TABLE t (x)"), ErrForeign, "name another --db"},
+		{"text", func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("not a database\n", 99)), 0o644) }, ErrForeign, "no SQLite database"},
+		{"folder", func(p string) error { return os.Mkdir(p, 0o755) }, nil, "not writable"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.db")
+			if err := c.make(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Open(context.Background(), path)
+			if err == nil || (c.want != nil && !errors.Is(err, c.want)) || !strings.Contains(err.Error(), c.say) {
+				t.Errorf("got %v, want %v saying %q", err, c.want, c.say)
+			}
+		})
+	}
+}
+
+func TestUnwritableFolder(t *testing.T) {
+	dir := t.TempDir()
+	blocked := filepath.Join(dir, "file")
+	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), filepath.Join(blocked, "x.db")); err == nil || !strings.Contains(err.Error(), blocked) {
+		t.Errorf("folder that is a file: %v", err)
+	}
+	if os.Getuid() == 0 {
+		t.Skip("permissions do not bind root")
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(context.Background(), filepath.Join(dir, "x.db")); err == nil || !strings.Contains(err.Error(), "not writable") {
+		t.Errorf("read-only folder: %v", err)
+	}
+}
+
+// TestDiskFull lets the database grow into a limit of pages, as a full disk would: what was committed stays, what was
+// not is gone, and the next write after space was made succeeds.
+func TestDiskFull(t *testing.T) {
+	ctx, db, run := context.Background(), open(t), example("r-1")
+	if err := db.CreateRun(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	batch := make([]Sample, 500)
+	for i := range batch {
+		batch[i] = Sample{Metric: "prefill_seconds", Label: strings.Repeat("x", 20), Value: float64(i), Unit: "s"}
+	}
+	limit(t, db, 40)
+	var stored int
+	var err error
+	for err = nil; err == nil; {
+		if err = db.Record(ctx, run.ID, &run.Cells[0], batch); err == nil {
+			stored += len(batch)
+		}
+	}
+	if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "free some space") {
+		t.Fatalf("got %v, want ErrDiskFull with advice", err)
+	}
+	limit(t, db, 1<<20)
+	got, err := db.LoadRun(ctx, run.ID)
+	if err != nil || len(got.Cells[0].Samples) != stored {
+		t.Fatalf("%d samples after the failure, %v; want the %d committed", len(got.Cells[0].Samples), err, stored)
+	}
+	if err := db.Record(ctx, run.ID, &run.Cells[0], batch); err != nil {
+		t.Errorf("after space was made: %v", err)
+	}
+}
+
+// limit sets the size that the database may grow to, in pages.
+func limit(t *testing.T, db *DB, pages int) {
+	t.Helper()
+	if _, err := db.sql.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestConstraints(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	for name, spoil := range map[string]func(*Run){
+		"unknown model":       func(r *Run) { r.Cells[0].Model = "nobody" },
+		"n/a without reason":  func(r *Run) { r.Cells[1].Reason = "" },
+		"failed without row":  func(r *Run) { r.Cells[0].Status = Failed },
+		"unknown status":      func(r *Run) { r.Cells[0].Status = "well" },
+		"two cells of one ID": func(r *Run) { r.Cells[1].ID = r.Cells[0].ID },
+	} {
+		run := example("r-1")
+		spoil(run)
+		if err := db.CreateRun(ctx, run); err == nil {
+			t.Errorf("%s was stored", name)
+		}
+	}
+	if runs, err := db.Runs(ctx); err != nil || len(runs) != 0 {
+		t.Errorf("a refused plan left %d runs, %v", len(runs), err)
+	}
+}
+
+// TestThroughput stores rows in batches of a block and reports the rate; the bound is a tenth of what a laptop does.
+func TestThroughput(t *testing.T) {
+	ctx, db, run := context.Background(), open(t), example("r-1")
+	if err := db.CreateRun(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	const rows, size = 50000, 1000
+	batch := make([]Sample, size)
+	for i := range batch {
+		batch[i] = Sample{Metric: "prefill_seconds", Value: float64(i), Unit: "s"}
+	}
+	start := time.Now()
+	for range rows / size {
+		if err := db.Record(ctx, run.ID, &run.Cells[0], batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rate := rows / time.Since(start).Seconds()
+	t.Logf("%.0f rows/s", rate)
+	if rate < 5000 {
+		t.Errorf("%.0f rows/s, want at least 5000", rate)
+	}
+}
