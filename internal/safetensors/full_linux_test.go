@@ -21,7 +21,7 @@ func TestWriteToFullDisk(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 1 << 20, Max: old.Max}); err != nil {
 		t.Skipf("cannot limit the size of files: %v", err)
 	}
-	err := Write(filepath.Join(dir, "w"), []Tensor{{Name: "w", DType: F32, Shape: []int{100, 10_000}, Row: constant(1)}}, nil)
+	err := Write(filepath.Join(dir, "w"), []Tensor{{Name: "w", DType: F32, Shape: []int{100, 10_000}, ReadRows: constant(1)}}, nil)
 	if restore := unix.Setrlimit(unix.RLIMIT_FSIZE, &old); restore != nil {
 		t.Fatal(restore)
 	}

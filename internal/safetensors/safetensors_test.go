@@ -195,15 +195,15 @@ func TestReadErrors(t *testing.T) {
 func TestZeroCopy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "z.safetensors")
 	const n = 10_000
-	row := func(i int, dst []float32) error {
+	count := func(lo, _ int, dst []float32) error {
 		for j := range dst {
-			dst[j] = float32(i*100 + j)
+			dst[j] = float32(lo*100 + j)
 		}
 		return nil
 	}
 	err := Write(path, []Tensor{
-		{Name: "w", DType: F32, Shape: []int{n / 100, 100}, Row: row},
-		{Name: "b", DType: BF16, Shape: []int{n / 100, 100}, Row: row},
+		{Name: "w", DType: F32, Shape: []int{n / 100, 100}, ReadRows: count},
+		{Name: "b", DType: BF16, Shape: []int{n / 100, 100}, ReadRows: count},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -15,17 +15,21 @@ import (
 	"github.com/archbench/archbench/internal/atomicfile"
 )
 
-// Tensor is one tensor to be written. Its content comes either from Row or from Raw.
+// Tensor is one tensor to be written. Its content comes either from ReadRows or from Raw.
 type Tensor struct {
 	Name  string
 	DType DType
 	Shape []int
-	// Row writes row i of the tensor, seen as [shape[0], the rest], into dst. Rows are asked for once, in order, so
-	// a tensor never has to exist as a whole. DType is then F32, BF16 or F16; narrowing rounds to nearest even.
-	Row func(i int, dst []float32) error
+	// ReadRows writes rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. Rows are asked for once, in
+	// order, a few at a time, so a tensor never has to exist as a whole. DType is then F32, BF16 or F16; narrowing
+	// rounds to nearest even.
+	ReadRows func(lo, hi int, dst []float32) error
 	// Raw is the content as it stands in a file, of any type.
 	Raw []byte
 }
+
+// blockElements is about how many elements of a tensor are in memory at a time.
+const blockElements = 1 << 16
 
 // Write writes a file whose bytes depend on nothing but the tensors and the metadata: larger elements come first,
 // which keeps every tensor aligned, then names in order, as the format's own library does it. The file appears under
@@ -98,7 +102,7 @@ func (t Tensor) check() (int64, error) {
 	if t.DType.Size() == 0 {
 		return 0, fmt.Errorf("unknown dtype %q", t.DType)
 	}
-	if t.Raw == nil && t.Row == nil {
+	if t.Raw == nil && t.ReadRows == nil {
 		return 0, errors.New("has no content")
 	}
 	if t.Raw == nil && !t.DType.writable() {
@@ -124,13 +128,15 @@ func (t Tensor) writeTo(w io.Writer) error {
 		return err
 	}
 	rows, cols := Info{Shape: t.Shape}.Rows()
-	row := make([]float32, cols)
-	raw := make([]byte, 0, cols*t.DType.Size())
-	for i := range rows {
-		if err := t.Row(i, row); err != nil {
+	block := max(1, blockElements/max(1, cols))
+	values := make([]float32, min(block, rows)*cols)
+	raw := make([]byte, 0, len(values)*t.DType.Size())
+	for lo := 0; lo < rows; lo += block {
+		hi := min(lo+block, rows)
+		if err := t.ReadRows(lo, hi, values[:(hi-lo)*cols]); err != nil {
 			return err
 		}
-		if _, err := w.Write(t.DType.narrow(raw[:0], row)); err != nil {
+		if _, err := w.Write(t.DType.narrow(raw[:0], values[:(hi-lo)*cols])); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 // constant fills rows with v.
-func constant(v float32) func(int, []float32) error {
-	return func(_ int, dst []float32) error {
+func constant(v float32) func(int, int, []float32) error {
+	return func(_, _ int, dst []float32) error {
 		for i := range dst {
 			dst[i] = v
 		}
@@ -44,7 +44,7 @@ func TestRoundTrip(t *testing.T) {
 			values := rapid.SliceOfN(rapid.Float32(), info.Elements(), info.Elements()).Draw(r, "values")
 			content[name] = values
 			tensors = append(tensors, Tensor{Name: name, Shape: shape, DType: rapid.SampledFrom([]DType{F32, BF16, F16}).Draw(r, "dtype"),
-				Row: func(i int, dst []float32) error { copy(dst, values[i*cols:]); return nil }})
+				ReadRows: func(lo, hi int, dst []float32) error { copy(dst, values[lo*cols:hi*cols]); return nil }})
 		}
 		if err := Write(path, tensors, metadata); err != nil {
 			r.Fatal(err)
@@ -92,9 +92,9 @@ func TestWriteKeepsEveryTensorAligned(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
 	err := Write(path, []Tensor{
 		{Name: "flag", DType: Bool, Shape: []int{3}, Raw: []byte{1, 0, 1}},
-		{Name: "odd", DType: BF16, Shape: []int{7}, Row: constant(1)},
-		{Name: "a", DType: F32, Shape: []int{5}, Row: constant(2)},
-		{Name: "scalar", DType: F32, Row: constant(3)},
+		{Name: "odd", DType: BF16, Shape: []int{7}, ReadRows: constant(1)},
+		{Name: "a", DType: F32, Shape: []int{5}, ReadRows: constant(2)},
+		{Name: "scalar", DType: F32, ReadRows: constant(3)},
 		{Name: "count", DType: I64, Shape: []int{1}, Raw: []byte{42, 0, 0, 0, 0, 0, 0, 0}},
 	}, nil)
 	if err != nil {
@@ -115,13 +115,13 @@ func TestWriteKeepsEveryTensorAligned(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	row := constant(0)
 	for want, tensors := range map[string][]Tensor{
-		`tensor "a": name is taken`:            {{Name: "a", DType: F32, Row: row}, {Name: "a", DType: BF16, Row: row}},
-		`tensor "__metadata__": name is taken`: {{Name: metadataKey, DType: F32, Row: row}},
-		`unknown dtype "F8"`:                   {{Name: "a", DType: "F8", Row: row}},
+		`tensor "a": name is taken`:            {{Name: "a", DType: F32, ReadRows: row}, {Name: "a", DType: BF16, ReadRows: row}},
+		`tensor "__metadata__": name is taken`: {{Name: metadataKey, DType: F32, ReadRows: row}},
+		`unknown dtype "F8"`:                   {{Name: "a", DType: "F8", ReadRows: row}},
 		"has no content":                       {{Name: "a", DType: F32}},
-		"cannot be written as I64":             {{Name: "a", DType: I64, Row: row}},
-		"shape [-1] is impossible":             {{Name: "a", DType: F32, Shape: []int{-1}, Row: row}},
-		"shape [4611686018427387904] is":       {{Name: "a", DType: F32, Shape: []int{1 << 62}, Row: row}},
+		"cannot be written as I64":             {{Name: "a", DType: I64, ReadRows: row}},
+		"shape [-1] is impossible":             {{Name: "a", DType: F32, Shape: []int{-1}, ReadRows: row}},
+		"shape [4611686018427387904] is":       {{Name: "a", DType: F32, Shape: []int{1 << 62}, ReadRows: row}},
 		"needs 8 bytes, got 1":                 {{Name: "a", DType: I64, Raw: []byte{1}}},
 	} {
 		dir := t.TempDir()
@@ -150,8 +150,8 @@ func TestWriteFailureKeepsTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("source is gone")
-	err := Write(path, []Tensor{{Name: "w", DType: F32, Shape: []int{10, 100_000}, Row: func(i int, _ []float32) error {
-		if i == 7 {
+	err := Write(path, []Tensor{{Name: "w", DType: F32, Shape: []int{10, 100_000}, ReadRows: func(lo, _ int, _ []float32) error {
+		if lo == 7 {
 			return broken
 		}
 		return nil
@@ -167,7 +167,7 @@ func TestWriteFailureKeepsTheOldFile(t *testing.T) {
 
 func TestWriteIntoNoFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "w.safetensors")
-	if err := Write(path, []Tensor{{Name: "w", DType: F32, Row: constant(math.Pi)}}, nil); !errors.Is(err, os.ErrNotExist) {
+	if err := Write(path, []Tensor{{Name: "w", DType: F32, ReadRows: constant(math.Pi)}}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want os.ErrNotExist", err)
 	}
 }
@@ -180,7 +180,7 @@ func TestRewriteIsByteIdentical(t *testing.T) {
 		var tensors []Tensor
 		for _, info := range f.Tensors() {
 			tensors = append(tensors, Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape,
-				Row: func(i int, dst []float32) error { return f.ReadRows(info.Name, i, i+1, dst) }})
+				ReadRows: func(lo, hi int, dst []float32) error { return f.ReadRows(info.Name, lo, hi, dst) }})
 		}
 		path := filepath.Join(t.TempDir(), "copy.safetensors")
 		if err := Write(path, tensors, f.Metadata()); err != nil {
