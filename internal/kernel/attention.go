@@ -39,8 +39,8 @@ type AttentionSpan struct {
 	Slots        int
 }
 
-// first returns the first position that position pos sees.
-func (a *Attention) first(pos int) int {
+// First returns the first position that position pos sees.
+func (a *Attention) First(pos int) int {
 	if a.Window == 0 {
 		return 0
 	}

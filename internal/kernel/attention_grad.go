@@ -82,7 +82,7 @@ func (g *AttentionGrad) scoreGrad(t queryTile, i, key, n int, p, ds Rows) {
 	out, dout := t.row(g.Out, i, width), t.row(g.DOut, i, width)
 	lse := t.row(Rows{g.LSE, g.Heads}, i, group)
 	query := t.first + i
-	lo, hi := max(g.first(query)-key, 0), min(query-key+1, n)
+	lo, hi := max(g.First(query)-key, 0), min(query-key+1, n)
 	for h := range group {
 		delta := dotTile(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:])
 		pr := p.Data[(i*group+h)*p.Stride:][:n]

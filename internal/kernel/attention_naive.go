@@ -7,7 +7,7 @@ func (run *attentionRun) naive(w *attentionScratch, t queryTile) {
 	group := run.group()
 	width := group * run.Dim
 	q, out := t.row(run.q, 0, width), t.row(run.out, 0, width)
-	first, end := run.first(t.pos(0)), t.pos(1)
+	first, end := run.First(t.pos(0)), t.pos(1)
 	w.reserve(end - first)
 	scores := w.take(end - first)
 	for g := range group {
@@ -67,7 +67,7 @@ func (g *AttentionGrad) naive(s *AttentionSpan, head int) {
 // dv[j] += p[j]·dout, ds[j] = scale·p[j]·(dout·v[j] - dout·out), dq += Σ ds[j]·k[j], dk[j] += ds[j]·q.
 func (g *AttentionGrad) naiveQuery(s *AttentionSpan, head, i int, q, dq, out, dout []float32, lse float32) {
 	delta := dotTile(dout, out)
-	for j := g.first(i); j <= i; j++ {
+	for j := g.First(i); j <= i; j++ {
 		row, at := s.Row+j, head*g.Dim
 		k, v := g.K.From(row, at).Data[:g.Dim], g.V.From(row, at).Data[:g.Dim]
 		p := expf(g.Scale*dotTile(q, k) - lse)

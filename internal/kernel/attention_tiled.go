@@ -36,12 +36,12 @@ func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
 	}
 	st.clear()
 	end := t.pos(t.tokens)
-	for pos, n := run.first(t.pos(0)), 0; pos < end; pos += n {
+	for pos, n := run.First(t.pos(0)), 0; pos < end; pos += n {
 		var k, v Rows
 		k, v, n = run.keys(t.span, t.head, pos, end, keyTile)
 		st.score(k, n, run.Scale)
 		for i := range t.tokens {
-			lo := max(run.first(t.pos(i))-pos, 0)
+			lo := max(run.First(t.pos(i))-pos, 0)
 			hi := min(t.pos(i)-pos+1, n)
 			for r := i * group; r < (i+1)*group; r++ {
 				st.advance(r, lo, hi, n)

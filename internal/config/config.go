@@ -1,0 +1,189 @@
+// Package config reads a model's config.json as its users write it: every setting under any of its spellings, keys
+// that nobody knows as warnings, contradictions and wrong types as errors that name the key.
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// Reader hands out the settings of one config. Its first error sticks; see Err.
+type Reader struct {
+	file    map[string]json.RawMessage
+	options map[string]json.RawMessage // override the file
+	asked   map[string]bool
+	spelled map[string]bool // keys that Read has taken, which Effective replaces
+	err     error
+}
+
+// Parse reads a JSON object; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
+// word for a string.
+func Parse(data []byte, options map[string]string) (*Reader, error) {
+	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}}
+	if err := strictjson.Unmarshal(data, &r.file); err != nil {
+		return nil, err
+	}
+	for key, value := range options {
+		raw := json.RawMessage(value)
+		if !json.Valid(raw) {
+			raw, _ = json.Marshal(value) // a string always marshals
+		}
+		r.options[key] = raw
+	}
+	return r, nil
+}
+
+// Read stores a setting in dst, which holds its default: names are its spellings, the canonical one first; "a.b" is
+// key b of object a. Absent and null leave the default. Two spellings with different values are an error.
+func Read[T any](r *Reader, dst *T, names ...string) {
+	raw, name := r.find(names)
+	for _, n := range names {
+		outer, _, _ := strings.Cut(n, ".")
+		r.spelled[outer] = true
+	}
+	if raw == nil || string(raw) == "null" {
+		return
+	}
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		r.fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v)))
+		return
+	}
+	*dst = v
+}
+
+// Has reports whether a setting is present, be it null.
+func (r *Reader) Has(names ...string) bool {
+	raw, _ := r.find(names)
+	return raw != nil
+}
+
+// Known marks keys that the model accepts and that change nothing in it, for example dropout rates.
+func (r *Reader) Known(names ...string) {
+	for _, name := range names {
+		r.asked[name] = true
+	}
+}
+
+// Err returns the first error: of a value, or of an option that no setting has asked for.
+func (r *Reader) Err() error {
+	if r.err != nil {
+		return r.err
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.options)) {
+		if !r.asked[key] {
+			return fmt.Errorf("option %q is no key of this architecture's config", key)
+		}
+	}
+	return nil
+}
+
+// Warnings names the keys of the file that no setting has asked for.
+func (r *Reader) Warnings() (list []string) {
+	for _, key := range slices.Sorted(maps.Keys(r.file)) {
+		if !r.asked[key] {
+			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))
+		}
+	}
+	return list
+}
+
+// Effective returns config.json with the settings of known, a struct with JSON tags, in place of every spelling that
+// Read has taken; other keys are kept.
+func (r *Reader) Effective(known any) ([]byte, error) {
+	out := maps.Clone(r.file)
+	for key := range r.spelled {
+		delete(out, key)
+	}
+	raw, err := json.Marshal(known)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(out, "", "  ")
+}
+
+// find returns the value of a setting and the spelling that it stands under, options first.
+func (r *Reader) find(names []string) (raw json.RawMessage, name string) {
+	for _, source := range []map[string]json.RawMessage{r.options, r.file} {
+		for _, n := range names {
+			v := r.lookup(source, n)
+			switch {
+			case v == nil:
+			case raw == nil:
+				raw, name = v, n
+			case !same(v, raw):
+				r.fail(fmt.Errorf("keys %q and %q contradict each other: %s and %s", name, n, brief(raw), brief(v)))
+			}
+		}
+		if raw != nil {
+			break
+		}
+	}
+	for _, n := range names {
+		r.asked[n] = true
+	}
+	return raw, name
+}
+
+// same reports whether two values mean the same, for example 1e4 and 10000.0.
+func same(a, b json.RawMessage) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
+}
+
+// lookup returns the value of a key, which may be "a.b".
+func (r *Reader) lookup(source map[string]json.RawMessage, name string) json.RawMessage {
+	if v, ok := source[name]; ok {
+		return v
+	}
+	outer, inner, nested := strings.Cut(name, ".")
+	if !nested || source[outer] == nil {
+		return nil
+	}
+	r.asked[outer] = true
+	var object map[string]json.RawMessage
+	if json.Unmarshal(source[outer], &object) != nil {
+		return nil
+	}
+	return object[inner]
+}
+
+func (r *Reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+// brief shortens a value for an error message.
+func brief(raw json.RawMessage) string {
+	const most = 40
+	if len(raw) > most {
+		return string(raw[:most]) + "…"
+	}
+	return string(raw)
+}
+
+// want says what kind of value a Go type takes.
+func want(v any) string {
+	switch v.(type) {
+	case int, int32, int64:
+		return "a whole number"
+	case float64:
+		return "a number"
+	case bool:
+		return "true or false"
+	case string:
+		return "a string"
+	default:
+		return fmt.Sprintf("a value of type %T", v)
+	}
+}

@@ -1,0 +1,39 @@
+package config
+
+import "encoding/json"
+
+// IDs are token ids. A file has one number, a list or null.
+type IDs []int32
+
+// UnmarshalJSON accepts a number, a list or null.
+func (t *IDs) UnmarshalJSON(data []byte) error {
+	var one *int32
+	if json.Unmarshal(data, &one) != nil {
+		return json.Unmarshal(data, (*[]int32)(t))
+	}
+	*t = nil
+	if one != nil {
+		*t = IDs{*one}
+	}
+	return nil
+}
+
+// MarshalJSON writes a single id as a number and none as null.
+func (t IDs) MarshalJSON() ([]byte, error) {
+	switch len(t) {
+	case 0:
+		return []byte("null"), nil
+	case 1:
+		return json.Marshal(t[0])
+	default:
+		return json.Marshal([]int32(t))
+	}
+}
+
+// First returns the first id, -1 if there is none.
+func (t IDs) First() int32 {
+	if len(t) == 0 {
+		return -1
+	}
+	return t[0]
+}

@@ -1,0 +1,108 @@
+package nn
+
+import (
+	"sync"
+
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
+)
+
+// Attention is causal softmax attention with grouped queries and an optional window, see [kernel.Attention]. Spans
+// with a state, a *state.KVCache, attend to their earlier tokens too and append their keys and values to it.
+type Attention struct{ kernel.Attention }
+
+// Heads are the columns of a matrix from From on. A fused projection leaves queries, keys and values side by side.
+type Heads struct {
+	Mat
+	From int
+}
+
+func (h Heads) data() kernel.Rows { return kernel.Rows{Data: h.Data[h.From:], Stride: h.Cols} }
+func (h Heads) grad() kernel.Rows { return kernel.Rows{Data: h.Grad[h.From:], Stride: h.Cols} }
+
+// Forward returns the attention of queries q [rows, heads·dim] over keys k and values v [rows, kvHeads·dim] as
+// [rows, heads·dim]; layer is the place of the layer in the state.
+//
+// It costs 4·dim + 4 FLOPs for each query head and visible key (two products; scale, shift, exponential, sum) and dim
+// for each row and head (normalisation). Its bytes are the rows of q, k, v and out, the visible past and what is
+// appended to the state; the naive form writes and reads its scores in addition.
+func (a *Attention) Forward(p *Pass, layer int, q, k, v Heads, spans []Span) Mat {
+	out := p.New(q.Rows, a.Heads*a.Dim)
+	rows := kernel.Rows{Data: out.Data, Stride: out.Cols}
+	list := attentionSpans.Get().(*[]kernel.AttentionSpan)
+	defer attentionSpans.Put(list)
+	*list = appendSpans((*list)[:0], layer, spans)
+	if p.Tape != nil {
+		lse := p.Scratch(out.Rows * a.Heads)
+		a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), lse, *list)
+		a.record(p, out, q, k, v, lse, *list)
+	} else {
+		a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), nil, *list)
+	}
+	if p.Count != nil {
+		a.count(p, out.Rows, *list)
+	}
+	a.remember(p, layer, k.data(), v.data(), spans)
+	clear(*list)
+	return out
+}
+
+// attentionSpans are reused, so that decoding allocates nothing.
+var attentionSpans = sync.Pool{New: func() any { return new([]kernel.AttentionSpan) }}
+
+func appendSpans(list []kernel.AttentionSpan, layer int, spans []Span) []kernel.AttentionSpan {
+	for _, s := range spans {
+		span := kernel.AttentionSpan{Row: s.Start, Len: s.Len}
+		if s.State != nil {
+			kv := &s.State.(*state.KVCache).Layers[layer]
+			span.Pos, span.PastK, span.PastV, span.Slots = kv.Len(), kv.K, kv.V, kv.Rows()
+		}
+		list = append(list, span)
+	}
+	return list
+}
+
+// remember appends the new keys and values to the states.
+func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, spans []Span) {
+	for _, s := range spans {
+		if s.State == nil {
+			continue
+		}
+		kv := &s.State.(*state.KVCache).Layers[layer]
+		kv.Append(k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
+		p.Add(0, 8*int64(a.KVHeads*a.Dim)*int64(min(s.Len, kv.Rows())))
+	}
+}
+
+// count adds up the keys that each query saw.
+func (a *Attention) count(p *Pass, rows int, spans []kernel.AttentionSpan) {
+	var visible, past int64
+	for _, s := range spans {
+		past += int64(s.Pos - a.First(s.Pos))
+		for pos := s.Pos; pos < s.Pos+s.Len; pos++ {
+			visible += int64(pos + 1 - a.First(pos))
+		}
+	}
+	heads, kvHeads, dim := int64(a.Heads), int64(a.KVHeads), int64(a.Dim)
+	p.Add(heads*(visible*(4*dim+4)+int64(rows)*dim), 8*dim*(int64(rows)*(heads+kvHeads)+kvHeads*past))
+	if a.Naive {
+		p.Add(0, 8*heads*visible)
+	}
+}
+
+// record adds the backward. Spans with a past cannot be trained on: the keys of earlier calls are no part of the tape.
+func (a *Attention) record(p *Pass, out Mat, q, k, v Heads, lse []float32, spans []kernel.AttentionSpan) {
+	grad := kernel.AttentionGrad{
+		Attention: a.Attention,
+		Q:         q.data(), K: k.data(), V: v.data(),
+		Out: kernel.Rows{Data: out.Data, Stride: out.Cols}, DOut: kernel.Rows{Data: out.Grad, Stride: out.Cols},
+		DQ: q.grad(), DK: k.grad(), DV: v.grad(),
+		LSE: lse, Spans: append([]kernel.AttentionSpan(nil), spans...),
+	}
+	for _, s := range spans {
+		if s.Pos > 0 {
+			panic("nn: backward of attention over a carried state")
+		}
+	}
+	p.Tape.Record(func() { grad.Run(p.Pool) })
+}

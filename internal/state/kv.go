@@ -1,0 +1,102 @@
+package state
+
+import (
+	"slices"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+// firstRows is the number of positions that a KV makes room for at first; later it doubles.
+const firstRows = 64
+
+// KV holds the keys and values of one attention layer, key heads only, in a ring: position p is in row p mod Rows.
+// Keys are stored as they are used, that is rotated where positions are rotary.
+type KV struct {
+	K, V   []float32 // [rows, width]
+	width  int
+	slots  int // most rows; 0: no limit
+	length int
+}
+
+// Len is the number of positions seen, of which the last Rows at most are held.
+func (c *KV) Len() int { return c.length }
+
+// Rows is the number of positions that there is room for now.
+func (c *KV) Rows() int { return len(c.K) / c.width }
+
+// Append adds the keys and values of the next n positions, over the oldest ones where the ring is full.
+func (c *KV) Append(k, v kernel.Rows, n int) {
+	c.reserve(c.length + n)
+	rows := c.Rows()
+	for i := max(0, n-rows); i < n; i++ {
+		slot := (c.length + i) % rows * c.width
+		copy(c.K[slot:slot+c.width], k.Data[i*k.Stride:])
+		copy(c.V[slot:slot+c.width], v.Data[i*v.Stride:])
+	}
+	c.length += n
+}
+
+// reserve makes room for n positions, up to the slots. A ring grows before its first turn only, so rows keep their
+// places.
+func (c *KV) reserve(n int) {
+	if c.slots > 0 {
+		n = min(n, c.slots)
+	}
+	rows := c.Rows()
+	if n <= rows {
+		return
+	}
+	rows = max(n, 2*rows, firstRows)
+	if c.slots > 0 {
+		rows = min(rows, c.slots)
+	}
+	c.K, c.V = resize(c.K, rows*c.width), resize(c.V, rows*c.width)
+}
+
+func resize(x []float32, n int) []float32 {
+	y := make([]float32, n)
+	copy(y, x)
+	return y
+}
+
+// KVCache is the state of a transformer: one KV for each layer.
+type KVCache struct{ Layers []KV }
+
+// NewKVCache returns the state of an empty document. slots is the number of positions that a layer keeps, its window
+// or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim.
+func NewKVCache(layers, heads, dim, slots int) *KVCache {
+	c := &KVCache{Layers: make([]KV, layers)}
+	for i := range c.Layers {
+		c.Layers[i] = KV{width: heads * dim, slots: slots}
+	}
+	return c
+}
+
+// Len implements State. While a Forward runs it is the length before it.
+func (c *KVCache) Len() int { return c.Layers[len(c.Layers)-1].length }
+
+// Bytes implements State.
+func (c *KVCache) Bytes() (n int64) {
+	for i := range c.Layers {
+		n += int64(4 * (len(c.Layers[i].K) + len(c.Layers[i].V)))
+	}
+	return n
+}
+
+// Fork implements State.
+func (c *KVCache) Fork() State {
+	f := &KVCache{Layers: slices.Clone(c.Layers)}
+	for i := range f.Layers {
+		f.Layers[i].K, f.Layers[i].V = slices.Clone(f.Layers[i].K), slices.Clone(f.Layers[i].V)
+	}
+	return f
+}
+
+// Reset implements State. It keeps the memory.
+func (c *KVCache) Reset() {
+	for i := range c.Layers {
+		c.Layers[i].length = 0
+	}
+}
+
+var _ State = (*KVCache)(nil)

@@ -1,0 +1,85 @@
+package state
+
+import (
+	"testing"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+// fill appends n positions whose key is the position and whose value is its negative.
+func fill(c *KVCache, n int) {
+	for range n {
+		for i := range c.Layers {
+			p := float32(c.Layers[i].Len())
+			c.Layers[i].Append(kernel.Rows{Data: []float32{p, p}, Stride: 2}, kernel.Rows{Data: []float32{-p, -p}, Stride: 2}, 1)
+		}
+	}
+}
+
+// check verifies that every position still in the ring is in its row.
+func check(t *testing.T, c *KVCache, length int) {
+	t.Helper()
+	if c.Len() != length {
+		t.Fatalf("length %d, want %d", c.Len(), length)
+	}
+	for l := range c.Layers {
+		kv := &c.Layers[l]
+		rows := kv.Rows()
+		for p := max(0, length-rows); p < length; p++ {
+			if k, v := kv.K[p%rows*2+1], kv.V[p%rows*2]; k != float32(p) || v != -float32(p) {
+				t.Fatalf("layer %d position %d holds key %v and value %v", l, p, k, v)
+			}
+		}
+	}
+}
+
+func TestKVNeverPassesItsSlots(t *testing.T) {
+	const slots = 100
+	c := NewKVCache(2, 1, 2, slots)
+	for length := 0; length < 350; length++ {
+		check(t, c, length)
+		if rows := c.Layers[0].Rows(); rows > slots {
+			t.Fatalf("%d rows at length %d, want at most %d", rows, length, slots)
+		}
+		fill(c, 1)
+	}
+	if got, want := c.Bytes(), int64(2*2*slots*2*4); got != want {
+		t.Errorf("a full cache holds %d bytes, want 2·layers·slots·width·4 = %d", got, want)
+	}
+}
+
+func TestKVChunks(t *testing.T) {
+	for _, slots := range []int{0, 1, 7, 64, 100} {
+		for _, step := range []int{1, 3, 64, 250} {
+			c := NewKVCache(1, 1, 2, slots)
+			for length := 0; length < 250; length += step {
+				k := kernel.Rows{Data: make([]float32, 6*step), Stride: 6}
+				v := kernel.Rows{Data: make([]float32, 4*step), Stride: 4}
+				for i := range step {
+					p := float32(length + i)
+					k.Data[6*i], k.Data[6*i+1] = p, p
+					v.Data[4*i], v.Data[4*i+1] = -p, -p
+				}
+				c.Layers[0].Append(k, v, step)
+				check(t, c, length+step)
+			}
+		}
+	}
+}
+
+func TestKVForkAndReset(t *testing.T) {
+	c := NewKVCache(2, 1, 2, 10)
+	fill(c, 25)
+	f := c.Fork().(*KVCache)
+	fill(c, 6)
+	check(t, f, 25)
+	check(t, c, 31)
+	bytes := c.Bytes()
+	c.Reset()
+	check(t, c, 0)
+	fill(c, 3)
+	check(t, c, 3)
+	if c.Bytes() != bytes {
+		t.Errorf("Reset changed the memory from %d to %d bytes", bytes, c.Bytes())
+	}
+}
