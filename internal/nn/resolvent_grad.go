@@ -1,0 +1,133 @@
+package nn
+
+import "github.com/archbench/archbench/internal/kernel"
+
+// resolventTrace keeps g and y of every token for backward, one row a token and one before the first token of each
+// document: token t of document s has row t + s + 1. It is empty without a tape.
+type resolventTrace struct {
+	heads, values int
+	g, y          kernel.Complex
+}
+
+func newResolventTrace(r *Resolvent, rows int) resolventTrace {
+	return resolventTrace{
+		heads: r.Heads, values: r.Values,
+		g: kernel.NewComplex(rows * r.Heads), y: kernel.NewComplex(rows * r.Heads * r.Values),
+	}
+}
+
+// save keeps heads [lo, hi) of one row.
+func (t resolventTrace) save(row, lo, hi int, g, y kernel.Complex) {
+	if t.heads == 0 {
+		return
+	}
+	at, v := row*t.heads, t.values
+	t.g.Slice(at+lo, at+hi).Copy(g)
+	t.y.Slice((at+lo)*v, (at+hi)*v).Copy(y)
+}
+
+// record adds the backward of the run to the tape. Heads are independent and each walks its documents in order, so
+// gradients do not depend on the pool.
+func (run resolventRun) record(p *Pass) {
+	pool := p.Pool
+	p.Tape.Record(func() {
+		pool.Each(run.Heads, func(lo, hi int) {
+			for h := lo; h < hi; h++ {
+				for s := range run.spans {
+					run.backward(s, h)
+				}
+			}
+		})
+	})
+}
+
+// backward takes one head of one document back.
+func (run resolventRun) backward(span, head int) {
+	n := run.spans[span].Len
+	chain := run.chain(span, head)
+	dg, dy := make([]complex128, n), make([]complex128, n*run.Values)
+	d := kernel.NewResolventGrad(n, run.Values)
+	eta := float64(run.in.Eta.Data[head])
+	for t := range n {
+		grad := run.outGrad(run.spans[span].Start + t)
+		dyt := dy[t*run.Values : (t+1)*run.Values]
+		dg[t] = run.gGrad(grad, head, chain.G[t+1])
+		run.yGrad(grad, head, dyt)
+		if run.BornNorm && run.Values > 0 {
+			toG, toEta := kernel.BornNormGrad(eta, chain.G[t+1], chain.Y[(t+1)*run.Values:], dyt)
+			dg[t] += toG
+			d.Eta += toEta
+		}
+	}
+	chain.Backward(dg, dy, &d)
+	run.scatter(span, head, d)
+}
+
+// chain gathers the saved forward of one head of one document.
+func (run resolventRun) chain(span, head int) kernel.ResolventTrace {
+	n, v, start := run.spans[span].Len, run.Values, run.spans[span].Start
+	c := kernel.ResolventTrace{
+		Values: v, Hop: make([]float64, n), U: make([]float64, n*v),
+		G: make([]complex128, n+1), Y: make([]complex128, (n+1)*v),
+	}
+	for t := range n + 1 {
+		at := (start+span+t)*run.Heads + head
+		c.G[t] = run.trace.g.At(at)
+		for j := range v {
+			c.Y[t*v+j] = run.trace.y.At(at*v + j)
+		}
+	}
+	for t := range n {
+		c.Hop[t] = float64(run.hop(start + t)[head])
+		for j := range v {
+			c.U[t*v+j] = float64(run.in.U.Row(start + t)[head*v+j])
+		}
+	}
+	return c
+}
+
+// outGrad returns the adjoint of the features of one token.
+func (run resolventRun) outGrad(row int) []float32 {
+	return run.out.Grad[row*run.out.Cols : (row+1)*run.out.Cols]
+}
+
+// gGrad is the adjoint of g of one head as far as it is a feature itself.
+func (run resolventRun) gGrad(grad []float32, head int, g complex128) complex128 {
+	if run.Values > 0 {
+		if !run.IncludeG {
+			return 0
+		}
+		grad = grad[2*run.Heads*run.Values:]
+	}
+	dq := complex(float64(grad[head]), float64(grad[run.Heads+head]))
+	if run.Cayley {
+		return kernel.CayleyGrad(g, dq)
+	}
+	return dq
+}
+
+// yGrad gathers the adjoint of the row features of one head.
+func (run resolventRun) yGrad(grad []float32, head int, dy []complex128) {
+	re, im := grad[head*run.Values:], grad[(run.Heads+head)*run.Values:]
+	for j := range dy {
+		dy[j] = complex(float64(re[j]), float64(im[j]))
+	}
+}
+
+// scatter adds the adjoints of one head's inputs to those of the batch.
+func (run resolventRun) scatter(span, head int, d kernel.ResolventGrad) {
+	run.in.Eta.Grad[head] += float32(d.Eta)
+	hopCols := run.in.Hop.Cols
+	for t := range run.spans[span].Len {
+		row := run.spans[span].Start + t
+		run.in.A.Grad[row*run.Heads+head] += float32(d.A[t])
+		hopRow := row
+		if run.in.Hop.Rows == 1 {
+			hopRow = 0
+		}
+		run.in.Hop.Grad[hopRow*hopCols+head] += float32(d.Hop[t])
+		for j := range run.Values {
+			run.in.U.Grad[row*run.in.U.Cols+head*run.Values+j] += float32(d.U[t*run.Values+j])
+		}
+	}
+}

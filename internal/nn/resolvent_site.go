@@ -1,0 +1,200 @@
+package nn
+
+import (
+	"math"
+	"slices"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+// Gate declares a small linear whose output steers a recursion or a choice of experts. A rounding error there is
+// amplified or flips the choice, so it stays in float32 in every precision.
+func (ps *Params) Gate(name string, out, in int, bias bool, init, biasInit Init) *Linear {
+	l := &Linear{In: in, Out: out}
+	l.W, l.Weight = ps.matrix(name+".weight", ClassOther, kernel.F32, out, in, false, init)
+	if bias {
+		l.Bias = ps.Tensor(name+".bias", biasInit, out)
+	}
+	return l
+}
+
+// Fixed returns a value a head that no checkpoint holds and no gradient changes.
+func Fixed(heads int, v float32) *Param { return &Param{W: slices.Repeat([]float32{v}, heads)} }
+
+// SiteEnergy turns the projection of each token into the site energies of its chains,
+//
+//	a = (a0 − E) + v        v = v_max tanh(p/v_max), or p clamped to ±v_max
+//
+// It costs 5 FLOPs a head and token, 2 with the clamp.
+type SiteEnergy struct {
+	A0, Energy, VMax *Param // [heads]; VMax is a constant
+	Clamp            bool
+}
+
+// FLOPs is the cost of one head and token.
+func (s *SiteEnergy) FLOPs() int64 {
+	if s.Clamp {
+		return 2
+	}
+	return 5
+}
+
+// Forward returns a for projections [rows, heads]. Without a tape it replaces their memory.
+func (s *SiteEnergy) Forward(p *Pass, projection Mat) Mat {
+	a := p.target(projection)
+	for r := range a.Rows {
+		out, heads := a.Row(r), projection.Row(r)
+		for h, v := range heads {
+			out[h] = (s.A0.W[h] - s.Energy.W[h]) + s.limit(v, s.VMax.W[h])
+		}
+	}
+	n := int64(len(a.Data))
+	p.Add(s.FLOPs()*n, 8*n+12*int64(a.Cols))
+	if p.Tape != nil {
+		p.Tape.Record(func() { s.backward(a, projection) })
+	}
+	return a
+}
+
+func (s *SiteEnergy) limit(x, vMax float32) float32 {
+	if s.Clamp {
+		return min(max(x, -vMax), vMax)
+	}
+	return vMax * float32(math.Tanh(float64(x/vMax)))
+}
+
+// slope is dv/dp: 1 − (v/v_max)², or 1 inside the clamp.
+func (s *SiteEnergy) slope(x, vMax float32) float32 {
+	if s.Clamp {
+		if x > -vMax && x < vMax {
+			return 1
+		}
+		return 0
+	}
+	t := float32(math.Tanh(float64(x / vMax)))
+	return 1 - t*t
+}
+
+func (s *SiteEnergy) backward(a, projection Mat) {
+	for i, g := range a.Grad {
+		h := i % a.Cols
+		projection.Grad[i] += g * s.slope(projection.Data[i], s.VMax.W[h])
+		if s.A0.Grad != nil {
+			s.A0.Grad[h] += g
+		}
+		if s.Energy.Grad != nil {
+			s.Energy.Grad[h] -= g
+		}
+	}
+}
+
+// HopGate turns a linear of each token into the hops that couple it to the token before, c = √(k_max σ(x)). It costs 5
+// FLOPs a head and token.
+type HopGate struct{ KMax float32 }
+
+// FLOPs is the cost of one head and token.
+func (HopGate) FLOPs() int64 { return 5 }
+
+// Forward returns c for x [rows, heads]. Without a tape it replaces x's memory.
+func (g HopGate) Forward(p *Pass, x Mat) Mat {
+	c := p.target(x)
+	for i, v := range x.Data {
+		c.Data[i] = float32(math.Sqrt(float64(g.KMax * float32(sigmoid(float64(v))))))
+	}
+	n := int64(len(c.Data))
+	p.Add(g.FLOPs()*n, 8*n)
+	if p.Tape != nil {
+		p.Tape.Record(func() {
+			for i, d := range c.Grad { // dc/dx = ½ c (1 − σ)
+				x.Grad[i] += d * 0.5 * c.Data[i] * float32(1-sigmoid(float64(x.Data[i])))
+			}
+		})
+	}
+	return c
+}
+
+// HeadValue is a number a head that is a function of a stored one, for example η = η_min + softplus(raw). It is
+// computed when the stored numbers change, not per token, and so is not counted.
+type HeadValue struct {
+	raw      *Param
+	f, slope func(float64) float64
+
+	seen  []float32 // the stored numbers that value belongs to
+	value Mat
+}
+
+// NewHeadValue returns f(raw), with slope df/draw.
+func NewHeadValue(raw *Param, f, slope func(float64) float64) *HeadValue {
+	return &HeadValue{raw: raw, f: f, slope: slope}
+}
+
+// ConstHeadValue returns v for every head.
+func ConstHeadValue(heads int, v float32) *HeadValue {
+	one := func(x float64) float64 { return x }
+	return &HeadValue{raw: Fixed(heads, v), f: one, slope: func(float64) float64 { return 1 }}
+}
+
+// Forward returns the values [1, heads], which must not be written.
+func (v *HeadValue) Forward(p *Pass) Mat {
+	if !slices.Equal(v.seen, v.raw.W) {
+		v.seen = slices.Clone(v.raw.W)
+		v.value = Mat{Rows: 1, Cols: len(v.seen), Data: make([]float32, len(v.seen))}
+		for i, x := range v.seen {
+			v.value.Data[i] = float32(v.f(float64(x)))
+		}
+	}
+	if p.Tape == nil {
+		return v.value
+	}
+	y := p.New(1, v.value.Cols)
+	copy(y.Data, v.value.Data)
+	if v.raw.Grad != nil {
+		p.Tape.Record(func() {
+			for i, g := range y.Grad {
+				v.raw.Grad[i] += g * float32(v.slope(float64(v.raw.W[i])))
+			}
+		})
+	}
+	return y
+}
+
+// ClampValues limits every element of x to [−limit, limit]. Without a tape it replaces x's memory. It costs no FLOPs.
+func ClampValues(p *Pass, x Mat, limit float32) Mat {
+	y := p.target(x)
+	for i, v := range x.Data {
+		y.Data[i] = min(max(v, -limit), limit)
+	}
+	p.Add(0, 8*int64(len(x.Data)))
+	if p.Tape != nil {
+		p.Tape.Record(func() {
+			for i, g := range y.Grad {
+				if v := x.Data[i]; v > -limit && v < limit {
+					x.Grad[i] += g
+				}
+			}
+		})
+	}
+	return y
+}
+
+// AddScaled returns x + s·y for a scalar parameter s. Without a tape it replaces x's memory. It costs 2 FLOPs an
+// element.
+func AddScaled(p *Pass, x Mat, s *Param, y Mat) Mat {
+	sum, scale := p.target(x), s.W[0]
+	for i, v := range y.Data {
+		sum.Data[i] = x.Data[i] + scale*v
+	}
+	n := int64(len(x.Data))
+	p.Add(2*n, 12*n+4)
+	if p.Tape != nil {
+		grad := trainable(s, "scale")
+		p.Tape.Record(func() {
+			for i, g := range sum.Grad {
+				x.Grad[i] += g
+				y.Grad[i] += scale * g
+				grad[0] += g * y.Data[i]
+			}
+		})
+	}
+	return sum
+}
