@@ -85,10 +85,13 @@ func ParseFormat(name string) (Format, error) {
 	return f, nil
 }
 
+// Quantised reports whether weights are stored as integers or codes with scales.
+func (f Format) Quantised() bool { return f.Kind >= KindInt8 }
+
 // HeadFormat reads the precision of the output matrix beside block linears of format block. The empty name keeps the
 // head in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations. int8 is int8a8 beside
 // blocks with int8 activations.
-func HeadFormat(name string, block Format) (Format, error) {
+func HeadFormat(block Format, name string) (Format, error) {
 	if name != "" {
 		f, err := ParseFormat(name)
 		if err != nil {

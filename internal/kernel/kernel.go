@@ -7,6 +7,3 @@
 // activations. Work is split over outputs with a fixed order of summation, so results do not depend on the number
 // of threads.
 package kernel
-
-// Tier names the kernels in use.
-func Tier() string { return "reference" }

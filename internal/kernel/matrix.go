@@ -9,7 +9,7 @@ type Matrix interface {
 	// Bytes is the memory of weights and scales.
 	Bytes() int64
 	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in], y is [rows, out], both dense.
-	// Each output has a fixed order of summation, so the result does not depend on the pool.
+	// Each output has a fixed order of summation, so the result depends neither on the pool nor on the other rows.
 	MulT(pool *Pool, y, x []float32, rows int)
 	// Row widens row o into dst, which has in elements.
 	Row(o int, dst []float32)
@@ -18,51 +18,41 @@ type Matrix interface {
 // NewMatrix packs an [out, in] matrix in the given format. row(o, dst) writes row o; rows are asked for once, in
 // order, so a matrix never has to exist in float32 as a whole.
 func NewMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
-	w := make([]float32, out*in)
-	for o := range out {
-		row(o, w[o*in:(o+1)*in])
-	}
-	return NewF32(w, out, in)
+	return active.matrix(f, out, in, row)
 }
 
-// F32Matrix is a Matrix of float32 over memory that the caller keeps (mapped from a file, or a tensor's backing).
-type F32Matrix struct {
-	w       []float32
-	out, in int
-}
-
-// NewF32 wraps w, which holds [out, in] row-major, without copying it.
-func NewF32(w []float32, out, in int) *F32Matrix { return &F32Matrix{w, out, in} }
-
-// Rebind replaces the memory by another of the same length, for parameters that move when training starts. Nothing
-// may use the matrix at the same time.
-func (m *F32Matrix) Rebind(w []float32) { m.w = w[:m.out*m.in] }
-
-// Format implements Matrix.
-func (m *F32Matrix) Format() Format { return F32 }
-
-// Shape implements Matrix.
-func (m *F32Matrix) Shape() (out, in int) { return m.out, m.in }
-
-// Bytes implements Matrix.
-func (m *F32Matrix) Bytes() int64 { return int64(4 * len(m.w)) }
-
-// Row implements Matrix.
-func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]) }
-
-// MulT implements Matrix.
-func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
-	pool.Each(m.out, func(lo, hi int) {
-		for r := range rows {
-			xr := x[r*m.in : (r+1)*m.in]
-			for o := lo; o < hi; o++ {
-				w := m.w[o*m.in : (o+1)*m.in]
-				var sum float32
-				for i, v := range xr {
-					sum += v * w[i]
-				}
-				y[r*m.out+o] = sum
-			}
+// newMatrix is NewMatrix in the layouts of the reference.
+func newMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
+	switch {
+	case f.Kind == KindF32:
+		w := make([]float32, out*in)
+		for o := range out {
+			row(o, w[o*in:(o+1)*in])
 		}
-	})
+		return NewF32(w, out, in)
+	case f.Kind == KindBF16:
+		return packBF16(f, out, in, row)
+	case f.A8:
+		return &a8Matrix{packCodes(f, out, in, row)}
+	default:
+		return packCodes(f, out, in, row)
+	}
+}
+
+const (
+	// outputBlock is the number of outputs that the products compute together; threads share them in such blocks.
+	outputBlock = 4
+	// serialProduct is the number of multiply-adds below which waking other threads costs more than it saves.
+	serialProduct = 1 << 14
+)
+
+// outputBlocks is the number of blocks of out outputs.
+func outputBlocks(out int) int { return (out + outputBlock - 1) / outputBlock }
+
+// worth returns the pool if a product of that many multiply-adds gains from it, else nil.
+func (p *Pool) worth(multiplyAdds int) *Pool {
+	if multiplyAdds < serialProduct {
+		return nil
+	}
+	return p
 }

@@ -1,14 +1,68 @@
 package kernel
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
-// Pool runs loops over outputs on a fixed number of threads. A nil pool runs them on the caller's.
-type Pool struct{ threads int }
+// Task is work over [0, n) that can be cut into ranges. Do is called on disjoint ranges by several goroutines.
+type Task interface{ Do(lo, hi int) }
 
-// NewPool returns a pool of that many threads; Close releases them.
-func NewPool(threads int) *Pool { return &Pool{threads: max(1, threads)} }
+// TaskFunc is a function as a Task.
+type TaskFunc func(lo, hi int)
 
-// Threads is the number of threads that Each uses.
+// Do implements Task.
+func (f TaskFunc) Do(lo, hi int) { f(lo, hi) }
+
+const (
+	// spinTime is how long an idle worker looks for the next task before it sleeps. The loops of one token follow each
+	// other within microseconds, and waking a sleeper costs more than most of them.
+	spinTime = 50 * time.Microsecond
+	// chunksPerThread cuts a loop finer than its threads, so that a late worker takes less of it.
+	chunksPerThread = 4
+)
+
+// Pool runs loops over outputs on a fixed number of threads, the caller's among them. A nil pool runs them on the
+// caller's alone. The workers wait for work spinning for a moment, then asleep, where they cost nothing.
+type Pool struct {
+	threads int
+	spin    time.Duration
+
+	busy sync.Mutex // held while a task runs: a task within a task runs on its caller's thread
+
+	// The task, its size and its number of chunks. A worker reads them only after it has claimed a chunk, and they
+	// change only when every chunk is done.
+	task   Task
+	n      int
+	chunks int
+
+	claim   atomic.Uint64 // generation<<32 | chunks that nobody has claimed yet
+	pending atomic.Int32  // chunks that are not done, and one for the caller
+	done    chan struct{} // tells the caller, if it sleeps, that the last chunk is done
+	failure atomic.Pointer[any]
+
+	asleep  atomic.Int32
+	wake    chan struct{}
+	closed  atomic.Bool
+	workers sync.WaitGroup
+}
+
+// NewPool returns a pool of that many threads, at least one; Close releases them.
+func NewPool(threads int) *Pool {
+	p := &Pool{threads: max(1, threads), done: make(chan struct{}, 1)}
+	p.wake = make(chan struct{}, p.threads)
+	if runtime.GOMAXPROCS(0) >= p.threads {
+		p.spin = spinTime // otherwise a spinning worker would keep a working one from running
+	}
+	for range p.threads - 1 {
+		p.workers.Go(p.work)
+	}
+	return p
+}
+
+// Threads is the number of threads that Run uses.
 func (p *Pool) Threads() int {
 	if p == nil {
 		return 1
@@ -16,22 +70,134 @@ func (p *Pool) Threads() int {
 	return p.threads
 }
 
-// Each calls do on disjoint ranges that cover [0, n), and returns when all are done.
-func (p *Pool) Each(n int, do func(lo, hi int)) {
-	threads := min(p.Threads(), n)
-	if threads <= 1 {
-		if n > 0 {
-			do(0, n)
-		}
+// Close ends the pool's threads. The pool must not be used afterwards.
+func (p *Pool) Close() {
+	if p == nil || p.closed.Swap(true) {
 		return
 	}
-	var wg sync.WaitGroup
-	for t := 1; t < threads; t++ {
-		wg.Go(func() { do(n*t/threads, n*(t+1)/threads) })
-	}
-	do(0, n/threads)
-	wg.Wait()
+	close(p.wake)
+	p.workers.Wait()
 }
 
-// Close ends the pool's threads. It must not be used afterwards.
-func (p *Pool) Close() {}
+// Each calls do on disjoint ranges that cover [0, n), and returns when all are done.
+func (p *Pool) Each(n int, do func(lo, hi int)) { p.Run(n, TaskFunc(do)) }
+
+// Run is Each for a task that is kept by the caller: it allocates nothing. A panic of the task reaches the caller. If
+// the pool is busy, with a task that calls Run itself or one of another goroutine, the caller does all the work.
+func (p *Pool) Run(n int, task Task) {
+	switch {
+	case n <= 0:
+	case n == 1 || p.Threads() == 1 || !p.busy.TryLock():
+		task.Do(0, n)
+	default:
+		p.share(n, task)
+	}
+}
+
+// share publishes a task, works on it, and waits for what others have claimed.
+func (p *Pool) share(n int, task Task) {
+	p.task, p.n, p.chunks = task, n, min(n, p.threads*chunksPerThread)
+	p.pending.Store(int32(p.chunks) + 1)
+	generation := p.claim.Load()>>32 + 1
+	p.claim.Store(generation<<32 | uint64(p.chunks))
+	p.rouse(min(p.chunks, p.threads) - 1)
+	for p.step() {
+	}
+	p.await()
+	p.task = nil
+	failure := p.failure.Swap(nil)
+	p.busy.Unlock()
+	if failure != nil {
+		panic(*failure)
+	}
+}
+
+// rouse wakes up to n sleeping workers.
+func (p *Pool) rouse(n int) {
+	for range min(n, int(p.asleep.Load())) {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+			return
+		}
+	}
+}
+
+// step claims one chunk of the current task and does it. It reports whether there was one.
+func (p *Pool) step() bool {
+	for {
+		claim := p.claim.Load()
+		left := int(uint32(claim))
+		if left == 0 {
+			return false
+		}
+		if p.claim.CompareAndSwap(claim, claim-1) {
+			p.chunk(p.chunks - left)
+			return true
+		}
+	}
+}
+
+// chunk does one chunk of the task. A panic is kept for the caller.
+func (p *Pool) chunk(i int) {
+	defer p.finish()
+	p.task.Do(p.n*i/p.chunks, p.n*(i+1)/p.chunks)
+}
+
+// finish counts a chunk as done.
+func (p *Pool) finish() {
+	if failure := recover(); failure != nil {
+		p.fail(failure)
+	}
+	if p.pending.Add(-1) == 0 {
+		p.done <- struct{}{}
+	}
+}
+
+// fail keeps the first panic of a task.
+func (p *Pool) fail(failure any) { p.failure.CompareAndSwap(nil, &failure) }
+
+// await returns when every chunk is done: soon, if the workers are about to finish, else after a sleep.
+func (p *Pool) await() {
+	if p.spinUntil(func() bool { return p.pending.Load() == 1 }) {
+		return
+	}
+	if p.pending.Add(-1) > 0 {
+		<-p.done
+	}
+}
+
+// spinUntil calls ready until it is true or the time for spinning is over.
+func (p *Pool) spinUntil(ready func() bool) bool {
+	if ready() {
+		return true
+	}
+	if p.spin == 0 {
+		return false
+	}
+	for start := time.Now(); time.Since(start) < p.spin; {
+		for range 32 {
+			if ready() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// work is the life of a worker.
+func (p *Pool) work() {
+	for !p.closed.Load() {
+		if p.step() || p.spinUntil(p.hasWork) {
+			continue
+		}
+		p.asleep.Add(1)
+		if !p.hasWork() { // published before asleep was counted: nobody will wake us
+			<-p.wake
+		}
+		p.asleep.Add(-1)
+	}
+}
+
+// hasWork reports whether a worker should look for work: there is a chunk to claim, or the pool is closed.
+func (p *Pool) hasWork() bool { return uint32(p.claim.Load()) > 0 || p.closed.Load() }

@@ -6,7 +6,7 @@ import "github.com/archbench/archbench/internal/kernel"
 const transposeFloats = 4 << 20
 
 // matrix declares a weight matrix [out, in] in a format. The parameter is nil where the format is not float32.
-func (ps *Params) matrix(name string, class Class, f kernel.Format, out, in int, transposed bool, init Init) (kernel.Matrix, *Param) {
+func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	shape := []int{out, in}
 	if transposed {
 		shape = []int{in, out}
@@ -29,7 +29,7 @@ func (ps *Params) matrix(name string, class Class, f kernel.Format, out, in int,
 }
 
 // floatMatrix declares a float32 matrix, which is a Param as well.
-func (ps *Params) floatMatrix(name string, class Class, shape []int, transposed bool, init Init) (kernel.Matrix, *Param) {
+func (ps *Params) floatMatrix(name string, class string, shape []int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	if !transposed {
 		p := ps.tensor(name, class, init, shape)
 		m := p.asMatrix()

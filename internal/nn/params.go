@@ -11,6 +11,8 @@ import (
 
 // Source is where stored weights come from; checkpoint.Folder is one.
 type Source interface {
+	// Names lists the tensors.
+	Names() []string
 	// Shape of the tensor of that name.
 	Shape(name string) ([]int, bool)
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.
@@ -36,16 +38,13 @@ type Param struct {
 	moved  func(w []float32) // tells the matrix over W that the memory has changed
 }
 
-// Class is what memory is for, as ModelInfo reports it.
-type Class string
-
-// The classes of weights.
+// The classes of weights, as ModelInfo reports their memory.
 const (
-	ClassEmbedding Class = "embedding"
-	ClassLinear    Class = "linear" // the block linears, in the model's precision
-	ClassHead      Class = "head"   // an output matrix of its own; a tied one is counted as embedding
-	ClassNorm      Class = "norm"
-	ClassOther     Class = "other" // convolutions, decays, gates and what else an architecture declares with Tensor
+	ClassEmbedding = "embedding"
+	ClassLinear    = "linear" // the linears of the blocks
+	ClassHead      = "head"   // an output matrix of its own; a tied one is counted as embedding
+	ClassNorm      = "norm"
+	ClassOther     = "other" // convolutions, decays and what else an architecture declares with Tensor
 )
 
 // Params is the registry of a model's tensors. An architecture declares each one once, with its name, shape and
@@ -59,7 +58,7 @@ type Params struct {
 	used    map[string]bool
 	list    []stored
 	copies  []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
-	scratch []float32       // of transposing, kept while loading
+	ignored []string        // patterns of tensors that the model does not need
 	err     error
 }
 
@@ -67,7 +66,7 @@ type Params struct {
 type stored struct {
 	name   string
 	shape  []int // in the file
-	class  Class
+	class  string
 	bytes  int64
 	param  *Param        // nil if packed
 	matrix kernel.Matrix // nil if not a matrix
@@ -83,6 +82,9 @@ func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
 
 // Format is the precision of the block linears.
 func (ps *Params) Format() kernel.Format { return ps.format }
+
+// HeadFormat is the precision of the output matrix.
+func (ps *Params) HeadFormat() kernel.Format { return ps.head }
 
 // Stored reports whether the source holds a tensor; a new model has none.
 func (ps *Params) Stored(name string) bool {
@@ -150,7 +152,7 @@ func (ps *Params) Tensor(name string, init Init, shape ...int) *Param {
 }
 
 // tensor declares a float32 parameter of some class, over the source's own memory if that is possible.
-func (ps *Params) tensor(name string, class Class, init Init, shape []int) *Param {
+func (ps *Params) tensor(name string, class string, init Init, shape []int) *Param {
 	rows, cols := matrixShape(shape)
 	p := &Param{Name: name, Shape: shape}
 	read := ps.reader(name, shape, init)

@@ -1,0 +1,115 @@
+package kernel
+
+import "sync"
+
+// a8Matrix is a codeMatrix whose products quantise the activations as well, to int8 with one scale per token and group
+// of the weights:
+//
+//	y[r, o] = Σ_groups (scale[o, group]·xscale[r, group]) · float32(Σ_i∈group xcode[r, i]·code[o, i])
+//
+// The inner sum is exact in int32, the outer one in order.
+type a8Matrix struct{ *codeMatrix }
+
+// MulT implements Matrix.
+func (m *a8Matrix) MulT(pool *Pool, y, x []float32, rows int) {
+	t := a8Tasks.Get().(*a8Task)
+	t.quantise(m.codeMatrix, x, rows)
+	t.y, t.rows = y, rows
+	pool.worth(rows*m.in*m.out).Run(outputBlocks(m.out), t)
+	t.w, t.y = nil, nil
+	a8Tasks.Put(t)
+}
+
+// a8Task is a product with int8 activations.
+type a8Task struct {
+	w      *codeMatrix
+	y      []float32
+	rows   int
+	x      []int8    // [rows, in]
+	scales []float32 // [rows, groups]
+}
+
+var a8Tasks = sync.Pool{New: func() any { return new(a8Task) }}
+
+// quantise fills in the activations.
+func (t *a8Task) quantise(w *codeMatrix, x []float32, rows int) {
+	t.w, t.x, t.scales = w, grow(t.x, rows*w.in), grow(t.scales, rows*w.groups)
+	for r := range rows {
+		for g := range w.groups {
+			lo, hi := r*w.in+g*w.group, r*w.in+min(w.in, (g+1)*w.group)
+			t.scales[r*w.groups+g] = quantiseInt8(t.x[lo:hi], x[lo:hi])
+		}
+	}
+}
+
+// quantiseInt8 writes round-half-even(x/scale) with the scale max|x|/127 that it returns.
+func quantiseInt8(dst []int8, x []float32) (scale float32) {
+	scale = absMax(x) / 127
+	for i, v := range x {
+		dst[i] = quantise(v, scale, 127)
+	}
+	return scale
+}
+
+// intPanel holds a group of four rows of int8.
+type intPanel [outputBlock][]int8
+
+var intPanels = sync.Pool{New: func() any { return new(intPanel) }}
+
+// Do computes blocks [lo, hi) of outputs.
+func (t *a8Task) Do(lo, hi int) {
+	buf := intPanels.Get().(*intPanel)
+	for o := lo * outputBlock; o < min(t.w.out, hi*outputBlock); o += outputBlock {
+		t.block(buf, o, min(outputBlock, t.w.out-o))
+	}
+	intPanels.Put(buf)
+}
+
+// block computes n outputs from o. Missing rows of the last block repeat its first one and are not stored.
+func (t *a8Task) block(buf *intPanel, o, n int) {
+	w := t.w
+	for r := range t.rows {
+		clear(t.y[r*w.out+o:][:n])
+	}
+	for g := range w.groups {
+		lo, hi := g*w.group, min(w.in, (g+1)*w.group)
+		for j := range buf {
+			buf[j] = w.ints(grow(buf[j], hi-lo), o+j%n, lo)
+		}
+		for r := range t.rows {
+			var sums [outputBlock]int32
+			sums[0], sums[1], sums[2], sums[3] = intDot1x4(t.x[r*w.in+lo:r*w.in+hi], buf[0], buf[1], buf[2], buf[3])
+			xscale := t.scales[r*w.groups+g]
+			for j, sum := range sums[:n] {
+				t.y[r*w.out+o+j] += w.scales[(o+j)*w.groups+g] * xscale * float32(sum)
+			}
+		}
+	}
+}
+
+// ints widens the codes of row o from lo to int8.
+func (m *codeMatrix) ints(dst []int8, o, lo int) []int8 {
+	codes := m.codes[o*m.stride:][:m.stride]
+	if m.format.Kind == KindInt8 {
+		for i, c := range codes[lo:][:len(dst)] {
+			dst[i] = int8(c)
+		}
+		return dst
+	}
+	for i := range dst {
+		dst[i] = int8(codes[(lo+i)/2]>>((lo+i)%2*4)&15) - 8
+	}
+	return dst
+}
+
+// intDot1x4 returns the products of x with four rows, each exact.
+func intDot1x4(x, w0, w1, w2, w3 []int8) (s0, s1, s2, s3 int32) {
+	w0, w1, w2, w3 = w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
+	for i, v := range x {
+		s0 += int32(v) * int32(w0[i])
+		s1 += int32(v) * int32(w1[i])
+		s2 += int32(v) * int32(w2[i])
+		s3 += int32(v) * int32(w3[i])
+	}
+	return s0, s1, s2, s3
+}

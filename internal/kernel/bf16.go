@@ -1,0 +1,72 @@
+package kernel
+
+import "github.com/archbench/archbench/internal/half"
+
+// bf16Matrix is a Matrix of bf16 weights, row-major.
+type bf16Matrix struct {
+	format  Format
+	w       []uint16
+	out, in int
+}
+
+// NewBF16 wraps w, which holds [out, in] row-major, without copying it. The kind of f is bf16.
+func NewBF16(f Format, w []uint16, out, in int) Matrix {
+	return &bf16Matrix{format: f, w: w[:out*in], out: out, in: in}
+}
+
+// packBF16 rounds a matrix to bf16.
+func packBF16(f Format, out, in int, row func(o int, dst []float32)) Matrix {
+	w, line := make([]uint16, out*in), make([]float32, in)
+	for o := range out {
+		row(o, line)
+		half.NarrowBF16(w[o*in:(o+1)*in], line)
+	}
+	return NewBF16(f, w, out, in)
+}
+
+// Format implements Matrix.
+func (m *bf16Matrix) Format() Format { return m.format }
+
+// Shape implements Matrix.
+func (m *bf16Matrix) Shape() (out, in int) { return m.out, m.in }
+
+// Bytes implements Matrix.
+func (m *bf16Matrix) Bytes() int64 { return int64(2 * len(m.w)) }
+
+// Row implements Matrix.
+func (m *bf16Matrix) Row(o int, dst []float32) { m.widen(dst, o, 0, m.in) }
+
+func (m *bf16Matrix) widen(dst []float32, o, lo, hi int) {
+	half.WidenBF16(dst, m.w[o*m.in+lo:o*m.in+hi])
+}
+
+func (m *bf16Matrix) segment() int { return maxSegment }
+
+func (m *bf16Matrix) scale(int, int) float32 { return 1 }
+
+// MulT implements Matrix.
+func (m *bf16Matrix) MulT(pool *Pool, y, x []float32, rows int) {
+	t := wideTasks.Get().(*wideTask)
+	if !m.format.WideX {
+		t.rounded = roundBF16(t.rounded, x[:rows*m.in])
+		x = t.rounded
+	}
+	t.run(pool, m, y, x, rows)
+}
+
+// roundBF16 rounds every element to bf16 into dst, which grows if it must.
+func roundBF16(dst, x []float32) []float32 {
+	dst = grow(dst, len(x))
+	for i, v := range x {
+		dst[i] = half.FromBF16(half.ToBF16(v))
+	}
+	return dst
+}
+
+// grow returns n elements, of s if it has room for them.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}

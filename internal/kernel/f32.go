@@ -1,0 +1,168 @@
+package kernel
+
+import "sync"
+
+// F32Matrix is a Matrix of float32 over memory that the caller keeps (mapped from a file, or a tensor's backing).
+type F32Matrix struct {
+	w       []float32
+	out, in int
+}
+
+// NewF32 wraps w, which holds [out, in] row-major, without copying it.
+func NewF32(w []float32, out, in int) *F32Matrix { return &F32Matrix{w[:out*in], out, in} }
+
+// Rebind replaces the memory by another of the same length, for parameters that move when training starts. Nothing
+// may use the matrix at the same time.
+func (m *F32Matrix) Rebind(w []float32) { m.w = w[:m.out*m.in] }
+
+// Format implements Matrix.
+func (m *F32Matrix) Format() Format { return F32 }
+
+// Shape implements Matrix.
+func (m *F32Matrix) Shape() (out, in int) { return m.out, m.in }
+
+// Bytes implements Matrix.
+func (m *F32Matrix) Bytes() int64 { return int64(4 * len(m.w)) }
+
+// Row implements Matrix.
+func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]) }
+
+// MulT implements Matrix. Products are summed in the order of the input.
+func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
+	MulT(pool, y, x, m.w, rows, m.in, m.out)
+}
+
+// MulT computes y = x·wᵀ with x [rows, in], w [out, in] and y [rows, out].
+func MulT(pool *Pool, y, x, w []float32, rows, in, out int) {
+	t := mulTTasks.Get().(*mulTTask)
+	*t = mulTTask{y: y, x: x, w: w, rows: rows, in: in, out: out}
+	pool.worth(rows*in*out).Run(outputBlocks(out), t)
+	*t = mulTTask{}
+	mulTTasks.Put(t)
+}
+
+// MulNN computes c += a·b with a [m, k], b [k, n] and c [m, n]: the gradient of a linear layer's input.
+func MulNN(pool *Pool, c, a, b []float32, m, n, k int) { mulAdd(pool, c, a, b, m, n, k, k, 1) }
+
+// MulTN computes c += aᵀ·b with a [k, m], b [k, n] and c [m, n]: the gradient of a linear layer's weight.
+func MulTN(pool *Pool, c, a, b []float32, m, n, k int) { mulAdd(pool, c, a, b, m, n, k, 1, m) }
+
+func mulAdd(pool *Pool, c, a, b []float32, m, n, k, ai, ap int) {
+	t := mulAddTasks.Get().(*mulAddTask)
+	*t = mulAddTask{c: c, a: a, b: b, n: n, k: k, ai: ai, ap: ap}
+	pool.worth(m*n*k).Run(m, t)
+	*t = mulAddTask{}
+	mulAddTasks.Put(t)
+}
+
+// The tasks of products are reused, so that a product allocates nothing.
+var (
+	mulTTasks   = sync.Pool{New: func() any { return new(mulTTask) }}
+	mulAddTasks = sync.Pool{New: func() any { return new(mulAddTask) }}
+)
+
+type mulTTask struct {
+	y, x, w       []float32
+	rows, in, out int
+}
+
+// Do computes blocks [lo, hi) of outputs.
+func (t *mulTTask) Do(lo, hi int) {
+	active.mulT(t.y, t.x, t.w, t.rows, t.in, t.out, lo*outputBlock, min(t.out, hi*outputBlock))
+}
+
+type mulAddTask struct {
+	c, a, b      []float32
+	n, k, ai, ap int
+}
+
+// Do computes rows [lo, hi) of c.
+func (t *mulAddTask) Do(lo, hi int) { active.mulAdd(t.c, t.a, t.b, t.n, t.k, t.ai, t.ap, lo, hi) }
+
+// mulT is the reference of tier.mulT: every output is the sum of its products in order. Four outputs of two rows are
+// summed together, which changes no result and keeps the adders busy.
+func mulT(y, x, w []float32, rows, in, out, lo, hi int) {
+	for ; lo+outputBlock <= hi; lo += outputBlock {
+		w0, w1, w2, w3 := w[lo*in:][:in], w[(lo+1)*in:][:in], w[(lo+2)*in:][:in], w[(lo+3)*in:][:in]
+		r := 0
+		for ; r+1 < rows; r += 2 {
+			a, b := y[r*out+lo:][:outputBlock], y[(r+1)*out+lo:][:outputBlock]
+			a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3] = dot2x4(x[r*in:][:in], x[(r+1)*in:][:in], w0, w1, w2, w3)
+		}
+		if r < rows {
+			a := y[r*out+lo:][:outputBlock]
+			a[0], a[1], a[2], a[3] = dot1x4(x[r*in:][:in], w0, w1, w2, w3)
+		}
+	}
+	for ; lo < hi; lo++ {
+		for r := range rows {
+			y[r*out+lo] = dotInOrder(x[r*in:][:in], w[lo*in:][:in])
+		}
+	}
+}
+
+// dotInOrder returns Σ x·w, summed in order.
+func dotInOrder(x, w []float32) (sum float32) {
+	w = w[:len(x)]
+	for i, v := range x {
+		sum += v * w[i]
+	}
+	return sum
+}
+
+// dot1x4 returns the products of x with four rows, each summed in order.
+func dot1x4(x, w0, w1, w2, w3 []float32) (s0, s1, s2, s3 float32) {
+	w0, w1, w2, w3 = w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
+	for i, v := range x {
+		s0 += v * w0[i]
+		s1 += v * w1[i]
+		s2 += v * w2[i]
+		s3 += v * w3[i]
+	}
+	return s0, s1, s2, s3
+}
+
+// dot2x4 returns the products of x and z with four rows, each summed in order.
+func dot2x4(x, z, w0, w1, w2, w3 []float32) (s0, s1, s2, s3, t0, t1, t2, t3 float32) {
+	z, w0, w1, w2, w3 = z[:len(x)], w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
+	for i, u := range x {
+		v := z[i]
+		s0 += u * w0[i]
+		t0 += v * w0[i]
+		s1 += u * w1[i]
+		t1 += v * w1[i]
+		s2 += u * w2[i]
+		t2 += v * w2[i]
+		s3 += u * w3[i]
+		t3 += v * w3[i]
+	}
+	return s0, s1, s2, s3, t0, t1, t2, t3
+}
+
+// mulAddRows is the number of rows of b that stay in the cache while all rows of c take them in.
+const mulAddRows = 64
+
+// mulAddReference is the reference of tier.mulAdd: c takes in one row of b after the other.
+func mulAddReference(c, a, b []float32, n, k, ai, ap, lo, hi int) {
+	for p0 := 0; p0 < k; p0 += mulAddRows {
+		p1 := min(k, p0+mulAddRows)
+		for i := lo; i < hi; i++ {
+			row, p := c[i*n:][:n], p0
+			for ; p+4 <= p1; p += 4 {
+				q := a[i*ai+p*ap:]
+				axpy4(row, q[0], q[ap], q[2*ap], q[3*ap], b[p*n:][:n], b[(p+1)*n:][:n], b[(p+2)*n:][:n], b[(p+3)*n:][:n])
+			}
+			for ; p < p1; p++ {
+				axpyReference(a[i*ai+p*ap], b[p*n:][:n], row)
+			}
+		}
+	}
+}
+
+// axpy4 computes y += a0·x0, then a1·x1, a2·x2, a3·x3.
+func axpy4(y []float32, a0, a1, a2, a3 float32, x0, x1, x2, x3 []float32) {
+	x0, x1, x2, x3 = x0[:len(y)], x1[:len(y)], x2[:len(y)], x3[:len(y)]
+	for i, v := range y {
+		y[i] = v + a0*x0[i] + a1*x1[i] + a2*x2[i] + a3*x3[i]
+	}
+}

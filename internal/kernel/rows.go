@@ -1,0 +1,92 @@
+package kernel
+
+import "math"
+
+// Softmax writes eˣ/Σ eˣ for one row. Entries of -Inf get exactly zero; at least one must be finite.
+func Softmax(dst, x []float32) { active.softmax(dst, x) }
+
+// LogSumExp returns log Σ eˣ of one row in float64.
+func LogSumExp(x []float32) float64 { return active.logSumExp(x) }
+
+// RMSNorm writes w·x/√(mean x² + eps) for one row (Zhang and Sennrich 2019).
+func RMSNorm(dst, x, w []float32, eps float64) { active.rmsNorm(dst, x, w, eps) }
+
+// LayerNorm writes w·(x - mean)/√(var + eps) + b for one row, with the biased variance (Ba, Kiros and Hinton 2016).
+func LayerNorm(dst, x, w, b []float32, eps float64) { active.layerNorm(dst, x, w, b, eps) }
+
+// NLL writes -log softmax(logits[r])[targets[r]] in nats to out[r], for the len(targets) rows of logits.
+func NLL(pool *Pool, out []float64, logits []float32, targets []int32) {
+	cols := len(logits) / max(1, len(targets))
+	pool.Each(len(targets), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := logits[r*cols : (r+1)*cols]
+			out[r] = LogSumExp(row) - float64(row[targets[r]])
+		}
+	})
+}
+
+func softmaxReference(dst, x []float32) {
+	dst = dst[:len(x)]
+	top := rowMax(x)
+	var sum float64
+	for i, v := range x {
+		e := math.Exp(float64(v - top))
+		dst[i] = float32(e)
+		sum += e
+	}
+	scale := float32(1 / sum)
+	for i := range dst {
+		dst[i] *= scale
+	}
+}
+
+func logSumExpReference(x []float32) float64 {
+	top := float64(rowMax(x))
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}
+
+// rowMax returns the largest element, NaN if there is one.
+func rowMax(x []float32) float32 {
+	top := float32(math.Inf(-1))
+	for _, v := range x {
+		top = max(top, v)
+	}
+	return top
+}
+
+func rmsNormReference(dst, x, w []float32, eps float64) {
+	dst, w = dst[:len(x)], w[:len(x)]
+	var squares float64
+	for _, v := range x {
+		squares += float64(v) * float64(v)
+	}
+	scale := float32(1 / math.Sqrt(squares/float64(len(x))+eps))
+	for i, v := range x {
+		dst[i] = v * scale * w[i]
+	}
+}
+
+func layerNormReference(dst, x, w, b []float32, eps float64) {
+	mean, scale := Moments(x, eps)
+	dst, w, b = dst[:len(x)], w[:len(x)], b[:len(x)]
+	for i, v := range x {
+		dst[i] = float32((float64(v)-mean)*scale)*w[i] + b[i]
+	}
+}
+
+// Moments returns the mean of x and 1/√(var + eps).
+func Moments(x []float32, eps float64) (mean, scale float64) {
+	var sum, squares float64
+	for _, v := range x {
+		sum += float64(v)
+	}
+	mean = sum / float64(len(x))
+	for _, v := range x {
+		squares += (float64(v) - mean) * (float64(v) - mean)
+	}
+	return mean, 1 / math.Sqrt(squares/float64(len(x))+eps)
+}

@@ -1,0 +1,67 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// tier is a set of kernels for one kind of CPU. A tier starts as a copy of a slower one and replaces what it has a
+// faster variant of, so that a new tier is one file and one entry in tiers.
+type tier struct {
+	name   string
+	usable func() bool // whether this CPU can run it
+
+	// matrix packs a weight matrix into the layout that the tier's products read.
+	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
+	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
+	mulT func(y, x, w []float32, rows, in, out, lo, hi int)
+	// mulAdd computes c[lo:hi, :] += a[lo:hi, :]·b with b [k, n], c [m, n] and a[i, p] at a[i·ai + p·ap].
+	mulAdd func(c, a, b []float32, n, k, ai, ap, lo, hi int)
+
+	dot       func(x, y []float32) float32
+	axpy      func(a float32, x, y []float32)
+	add       func(dst, x, y []float32)
+	mul       func(dst, x, y []float32)
+	exp       func(dst, x []float32)
+	silu      func(dst, x []float32)
+	gelu      func(dst, x []float32)
+	geluNew   func(dst, x []float32)
+	softplus  func(dst, x []float32)
+	swiglu    func(dst, gate, up []float32)
+	softmax   func(dst, x []float32)
+	logSumExp func(x []float32) float64
+	rmsNorm   func(dst, x, w []float32, eps float64)
+	layerNorm func(dst, x, w, b []float32, eps float64)
+}
+
+// tiers lists all tiers, the fastest first. The reference is always last and always usable.
+var tiers = []*tier{&reference}
+
+// active is the tier in use, chosen before main starts.
+var active, errTier = chooseTier(os.Getenv("ARCHBENCH_KERNEL"))
+
+// chooseTier returns the named tier, or the fastest that this CPU can run if name is empty.
+func chooseTier(name string) (*tier, error) {
+	var names []string
+	for _, t := range tiers {
+		usable := t.usable()
+		if usable && (name == "" || name == t.name) {
+			return t, nil
+		}
+		if name == t.name {
+			return &reference, fmt.Errorf("ARCHBENCH_KERNEL=%s: this CPU cannot run these kernels", name)
+		}
+		if usable {
+			names = append(names, t.name)
+		}
+	}
+	return &reference, fmt.Errorf("ARCHBENCH_KERNEL=%s: unknown kernels: use one of %s", name, strings.Join(names, ", "))
+}
+
+// Available reports whether the kernels that ARCHBENCH_KERNEL asks for exist and run on this CPU. A plugin checks it
+// before it loads a model; until then the reference stands in.
+func Available() error { return errTier }
+
+// Tier names the kernels in use.
+func Tier() string { return active.name }

@@ -1,0 +1,109 @@
+package nn
+
+import (
+	"fmt"
+	"path"
+	"slices"
+)
+
+// ClassBytes is the memory of one class of weights.
+type ClassBytes struct {
+	Class string
+	Bytes int64
+}
+
+// Bytes returns the memory of the weights by class, in the order of the Class constants, empty ones left out.
+func (ps *Params) Bytes() []ClassBytes {
+	sums := map[string]int64{}
+	for _, t := range ps.list {
+		sums[t.class] += t.bytes
+	}
+	for _, m := range ps.copies {
+		sums[ClassHead] += m.Bytes()
+	}
+	var list []ClassBytes
+	for _, class := range []string{ClassEmbedding, ClassLinear, ClassHead, ClassNorm, ClassOther} {
+		if sums[class] > 0 {
+			list = append(list, ClassBytes{class, sums[class]})
+		}
+	}
+	return list
+}
+
+// Count is the number of parameters; what a tied head shares counts once.
+func (ps *Params) Count() int64 {
+	var n int64
+	for _, t := range ps.list {
+		rows, cols := matrixShape(t.shape)
+		n += int64(rows) * int64(cols)
+	}
+	return n
+}
+
+// Ignore names tensors that a checkpoint may hold and the model does not need, such as buffers. Each pattern is that
+// of path.Match.
+func (ps *Params) Ignore(patterns ...string) { ps.ignored = append(ps.ignored, patterns...) }
+
+// Warnings names every tensor of the source that was neither declared nor ignored.
+func (ps *Params) Warnings() []string {
+	if ps.src == nil {
+		return nil
+	}
+	var list []string
+	for _, name := range ps.src.Names() {
+		if !ps.used[name] && !ps.ignores(name) {
+			list = append(list, fmt.Sprintf("tensor %q of the checkpoint is unknown to the model and was not loaded", name))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (ps *Params) ignores(name string) bool {
+	return slices.ContainsFunc(ps.ignored, func(pattern string) bool {
+		ok, _ := path.Match(pattern, name)
+		return ok
+	})
+}
+
+// StoredTensor is a tensor in the layout of its file.
+type StoredTensor struct {
+	Name  string
+	Shape []int
+	// ReadRows widens rows [lo, hi) of the tensor, seen as [Shape[0], the rest], into dst.
+	ReadRows func(lo, hi int, dst []float32)
+}
+
+// Tensors lists what a checkpoint of the model holds, in the order of declaration. It fails for quantised weights:
+// what they were made from is gone.
+func (ps *Params) Tensors() ([]StoredTensor, error) {
+	list := make([]StoredTensor, 0, len(ps.list))
+	for _, t := range ps.list {
+		if t.matrix != nil && t.matrix.Format().Quantised() {
+			return nil, fmt.Errorf("tensor %q is quantised to %s: load the model in f32 or bf16 to save it", t.name, t.matrix.Format())
+		}
+		list = append(list, StoredTensor{Name: t.name, Shape: t.shape, ReadRows: t.readRows})
+	}
+	return list, nil
+}
+
+// readRows widens stored rows [lo, hi).
+func (t *stored) readRows(lo, hi int, dst []float32) {
+	_, cols := matrixShape(t.shape)
+	switch {
+	case t.transposed:
+		line := make([]float32, t.shape[0])
+		for o := range cols {
+			t.matrix.Row(o, line)
+			for i := lo; i < hi; i++ {
+				dst[(i-lo)*cols+o] = line[i]
+			}
+		}
+	case t.matrix != nil:
+		for i := lo; i < hi; i++ {
+			t.matrix.Row(i, dst[(i-lo)*cols:][:cols])
+		}
+	default:
+		copy(dst, t.param.W[lo*cols:hi*cols])
+	}
+}
