@@ -40,6 +40,9 @@ func (d DType) Size() int {
 	return 0
 }
 
+// Float reports whether it is a floating-point type.
+func (d DType) Float() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
+
 // widen converts raw little-endian elements of a floating-point type to float32; F64 is rounded.
 func (d DType) widen(dst []float32, raw []byte) error {
 	le := binary.LittleEndian

@@ -1,0 +1,140 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/safetensors"
+)
+
+// companions are the files of a model folder that a conversion takes along as they are.
+var companions = []string{
+	ConfigFile, TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "README.md", "LICENSE",
+}
+
+// Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see
+// [StoredAs]), rounded to nearest even, in a single file. Integer tensors keep their type. Config, tokenizer and card
+// go along; the card then names the source's weights. The folder appears when it is complete. The same source gives
+// the same bytes.
+func Convert(src, dst string, dtype safetensors.DType) error {
+	if dtype != safetensors.F32 && dtype != safetensors.BF16 && dtype != safetensors.F16 {
+		return fmt.Errorf("convert checkpoint: weights cannot be written as %q: use F32, BF16 or F16", dtype)
+	}
+	f, err := Open(src)
+	if err != nil {
+		return fmt.Errorf("convert checkpoint: %w", err)
+	}
+	defer f.Close()
+	err = newFolder(dst, func(dir string) error {
+		if err := safetensors.Write(filepath.Join(dir, WeightsFile), f.converted(dtype), f.metadata()); err != nil {
+			return err
+		}
+		if err := f.copyCompanions(dir); err != nil {
+			return err
+		}
+		return f.copyCard(dir)
+	})
+	if err != nil {
+		return fmt.Errorf("convert checkpoint: %w", err)
+	}
+	return nil
+}
+
+// newFolder makes the folder dst with what fill puts into it, or nothing.
+func newFolder(dst string, fill func(dir string) error) error {
+	entries, err := os.ReadDir(dst)
+	if len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: choose a new folder", dst)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dst = filepath.Clean(dst)
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dst), "."+filepath.Base(dst)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) // after the rename there is nothing to remove
+	if err := fill(tmp); err != nil {
+		return err
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder is in the way
+		return err
+	}
+	return os.Rename(tmp, dst)
+}
+
+// converted lists the tensors to be written.
+func (f *Folder) converted(dtype safetensors.DType) []safetensors.Tensor {
+	var list []safetensors.Tensor
+	for _, name := range f.Names() {
+		info, _ := f.Info(name)
+		t := safetensors.Tensor{Name: name, DType: info.DType, Shape: info.Shape}
+		if info.DType.Float() {
+			t.DType = StoredAs(name, info.Shape, dtype)
+			t.ReadRows = func(lo, hi int, dst []float32) error { return f.convertRows(info, lo, hi, dst) }
+		} else {
+			t.Raw, _ = f.where[name].Raw(name)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+// convertRows reads rows and lets go of the source's memory after the last one.
+func (f *Folder) convertRows(info safetensors.Info, lo, hi int, dst []float32) error {
+	err := f.ReadRows(info.Name, lo, hi, dst)
+	if rows, _ := info.Rows(); hi == rows {
+		f.ReleasePages(info.Name)
+	}
+	return err
+}
+
+// metadata of the first file; that of the format's libraries if it has none.
+func (f *Folder) metadata() map[string]string {
+	if m := f.files[0].Metadata(); len(m) > 0 {
+		return m
+	}
+	return writtenBy
+}
+
+// copyCompanions copies the files that exist.
+func (f *Folder) copyCompanions(dir string) error {
+	for _, name := range companions {
+		data, err := os.ReadFile(filepath.Join(f.dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.WriteBytes(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyCard copies the card and notes which weights were converted, unless it already names older ones.
+func (f *Folder) copyCard(dir string) error {
+	card, err := f.Card()
+	if card == nil || err != nil {
+		return err
+	}
+	if card.SourceSHA256 == "" {
+		if card.SourceSHA256, err = f.SHA256(); err != nil {
+			return err
+		}
+	}
+	return card.Write(dir)
+}
