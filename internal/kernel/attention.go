@@ -56,13 +56,13 @@ func (a *Attention) group() int { return a.Heads / a.KVHeads }
 func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans []AttentionSpan) {
 	run := attentionRuns.Get().(*attentionRun)
 	defer attentionRuns.Put(run)
-	run.Attention, run.out, run.q, run.k, run.v, run.lse, run.spans = *a, out, q, k, v, lse, spans
+	*run = attentionRun{Attention: *a, out: out, q: q, k: k, v: v, lse: lse, spans: spans}
 	items := 0
 	for i := range spans {
 		items += run.items(&spans[i])
 	}
-	pool.Each(items, run.each)
-	run.out, run.q, run.k, run.v, run.lse, run.spans = Rows{}, Rows{}, Rows{}, Rows{}, nil, nil
+	pool.Run(items, run)
+	*run = attentionRun{}
 }
 
 // attentionRun is one Forward in flight. Runs are reused, so that decoding allocates nothing.
@@ -71,14 +71,9 @@ type attentionRun struct {
 	out, q, k, v Rows
 	lse          []float32
 	spans        []AttentionSpan
-	each         func(lo, hi int) // forward, bound once
 }
 
-var attentionRuns = sync.Pool{New: func() any {
-	run := &attentionRun{}
-	run.each = run.forward
-	return run
-}}
+var attentionRuns = sync.Pool{New: func() any { return &attentionRun{} }}
 
 // tileTokens is the number of query tokens in one work item.
 func (run *attentionRun) tileTokens() int {
@@ -93,8 +88,8 @@ func (run *attentionRun) items(s *AttentionSpan) int {
 	return run.KVHeads * ceilDiv(s.Len, run.tileTokens())
 }
 
-// forward computes work items [lo, hi) of all spans.
-func (run *attentionRun) forward(lo, hi int) {
+// Do implements Task: it computes work items [lo, hi) of all spans.
+func (run *attentionRun) Do(lo, hi int) {
 	w := attentionScratches.Get().(*attentionScratch)
 	defer attentionScratches.Put(w)
 	tokens := run.tileTokens()

@@ -71,7 +71,7 @@ func (g *AttentionGrad) tilePair(w *attentionScratch, t queryTile, key, n int) {
 	clear(dq.Data)
 	tileMulAdd(dq, ds, k, rows, n, g.Dim)
 	for i := range t.tokens {
-		axpy(t.row(g.DQ, i, width), 1, dq.Data[i*width:][:width])
+		Axpy(1, dq.Data[i*width:][:width], t.row(g.DQ, i, width))
 	}
 }
 
@@ -84,7 +84,7 @@ func (g *AttentionGrad) scoreGrad(t queryTile, i, key, n int, p, ds Rows) {
 	query := t.first + i
 	lo, hi := max(g.First(query)-key, 0), min(query-key+1, n)
 	for h := range group {
-		delta := dotTile(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:])
+		delta := Dot(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:][:g.Dim])
 		pr := p.Data[(i*group+h)*p.Stride:][:n]
 		dsr := ds.Data[(i*group+h)*ds.Stride:][:n]
 		for j := range pr {

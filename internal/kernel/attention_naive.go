@@ -29,7 +29,7 @@ func (run *attentionRun) naiveScores(scores []float32, t queryTile, q []float32,
 	for j := 0; j < len(scores); {
 		k, _, n := run.keys(t.span, t.head, first+j, first+len(scores), len(scores))
 		for i := range n {
-			scores[j+i] = run.Scale * dotTile(q, k.Data[i*k.Stride:])
+			scores[j+i] = run.Scale * Dot(q, k.Data[i*k.Stride:][:run.Dim])
 		}
 		j += n
 	}
@@ -41,7 +41,7 @@ func (run *attentionRun) naiveValues(out []float32, t queryTile, p []float32, fi
 	for j := 0; j < len(p); {
 		_, v, n := run.keys(t.span, t.head, first+j, first+len(p), len(p))
 		for i := range n {
-			axpy(out, p[j+i], v.Data[i*v.Stride:][:len(out)])
+			Axpy(p[j+i], v.Data[i*v.Stride:][:len(out)], out)
 		}
 		j += n
 	}
@@ -66,14 +66,14 @@ func (g *AttentionGrad) naive(s *AttentionSpan, head int) {
 // naiveQuery adds the gradients of query i of one head:
 // dv[j] += p[j]·dout, ds[j] = scale·p[j]·(dout·v[j] - dout·out), dq += Σ ds[j]·k[j], dk[j] += ds[j]·q.
 func (g *AttentionGrad) naiveQuery(s *AttentionSpan, head, i int, q, dq, out, dout []float32, lse float32) {
-	delta := dotTile(dout, out)
+	delta := Dot(dout, out)
 	for j := g.First(i); j <= i; j++ {
 		row, at := s.Row+j, head*g.Dim
 		k, v := g.K.From(row, at).Data[:g.Dim], g.V.From(row, at).Data[:g.Dim]
-		p := expf(g.Scale*dotTile(q, k) - lse)
-		ds := g.Scale * p * (dotTile(dout, v) - delta)
-		axpy(g.DV.From(row, at).Data[:g.Dim], p, dout)
-		axpy(dq, ds, k)
-		axpy(g.DK.From(row, at).Data[:g.Dim], ds, q)
+		p := expf(g.Scale*Dot(q, k) - lse)
+		ds := g.Scale * p * (Dot(dout, v) - delta)
+		Axpy(p, dout, g.DV.From(row, at).Data)
+		Axpy(ds, k, dq)
+		Axpy(ds, q, g.DK.From(row, at).Data)
 	}
 }

@@ -1,6 +1,7 @@
 package kernel
 
-// The three products of attention on small strided tiles. They are the only inner loops of the tiled form.
+// The three products of attention on small strided tiles, its only inner loops. A weight of zero adds nothing, whatever
+// it is multiplied with: what a query does not see cannot reach it, not even as NaN.
 
 // tileMulT computes s[r, j] = a[r]·b[j] for rows × n outputs, with rows of a and b of length dim.
 func tileMulT(s, a, b Rows, rows, n, dim int) {
@@ -45,7 +46,7 @@ func tileMulAdd(o, w, b Rows, rows, n, dim int) {
 		out := o.Data[r*o.Stride:][:dim]
 		for j, f := range w.Data[r*w.Stride:][:n] {
 			if f != 0 {
-				axpy(out, f, b.Data[j*b.Stride:][:dim])
+				Axpy(f, b.Data[j*b.Stride:][:dim], out)
 			}
 		}
 	}
@@ -57,16 +58,8 @@ func tileMulTAdd(o, w, a Rows, rows, n, dim int) {
 		x := a.Data[r*a.Stride:][:dim]
 		for j, f := range w.Data[r*w.Stride:][:n] {
 			if f != 0 {
-				axpy(o.Data[j*o.Stride:][:dim], f, x)
+				Axpy(f, x, o.Data[j*o.Stride:][:dim])
 			}
 		}
-	}
-}
-
-// axpy computes y += f·x.
-func axpy(y []float32, f float32, x []float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] += f * v
 	}
 }

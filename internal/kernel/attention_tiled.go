@@ -133,11 +133,12 @@ func maxOf(x []float32, floor float32) float32 {
 }
 
 // expSum replaces x by exp(x-top) and returns the sum.
-func expSum(x []float32, top float32) float32 {
-	var sum float32
-	for i, v := range x {
-		e := expf(v - top)
-		x[i] = e
+func expSum(x []float32, top float32) (sum float32) {
+	for i := range x {
+		x[i] -= top
+	}
+	Exp(x, x)
+	for _, e := range x {
 		sum += e
 	}
 	return sum
