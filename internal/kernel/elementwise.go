@@ -29,6 +29,13 @@ func GELU(dst, x []float32) { active.gelu(dst, x) }
 // GELUNew writes GPT-2's approximation ½x(1 + tanh √(2/π)(x + 0.044715x³)).
 func GELUNew(dst, x []float32) { active.geluNew(dst, x) }
 
+// ReLU writes max(0, x).
+func ReLU(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = max(0, v)
+	}
+}
+
 // Softplus writes log(1 + eˣ), and x itself above 20.
 func Softplus(dst, x []float32) { active.softplus(dst, x) }
 

@@ -30,15 +30,15 @@ func (e *Embedding) Forward(p *Pass, ids []int32) Mat {
 	n := int64(len(ids))
 	p.Add(0, n*(e.Table.Bytes()/int64(max(1, e.Vocab))+4*int64(e.Dim)))
 	if p.Tape != nil {
-		e.record(p, ids, y)
+		e.record(p.Tape, ids, y)
 	}
 	return y
 }
 
 // record adds the gradient of each row to the row of its id.
-func (e *Embedding) record(p *Pass, ids []int32, y Mat) {
+func (e *Embedding) record(t *Tape, ids []int32, y Mat) {
 	grad := trainable(e.Weight, "embedding")
-	p.Tape.Record(func() {
+	t.Record(func() {
 		for r, id := range ids {
 			into := grad[int(id)*e.Dim:][:e.Dim]
 			for i, g := range y.Grad[r*e.Dim : (r+1)*e.Dim] {
@@ -59,7 +59,7 @@ func (ps *Params) Head(name string, vocab, dim int, init Init) *Linear {
 // is another.
 func (ps *Params) TiedHead(e *Embedding) *Linear {
 	l := &Linear{In: e.Dim, Out: e.Vocab, W: e.Table, Weight: e.Weight}
-	if ps.head.Kind != e.Table.Format().Kind {
+	if ps.head.Kind != e.Table.Format().Kind && ps.err == nil {
 		l.W, l.Weight = kernel.NewMatrix(ps.head, e.Vocab, e.Dim, e.Table.Row), nil
 		ps.copies = append(ps.copies, l.W)
 	}

@@ -65,18 +65,27 @@ func (l *Linear) Forward(p *Pass, x Mat) Mat {
 	rows, in, out := int64(x.Rows), int64(l.In), int64(l.Out)
 	p.Add(2*rows*in*out, l.W.Bytes()+4*rows*(in+out))
 	if l.Bias != nil {
-		addBias(y, l.Bias.W)
+		for r := range y.Rows {
+			kernel.Add(y.Row(r), y.Row(r), l.Bias.W)
+		}
 		p.Add(rows*out, 4*out)
+	}
+	if p.Tape != nil {
+		l.record(p, y, x)
 	}
 	return y
 }
 
-// addBias adds b to every row.
-func addBias(y Mat, b []float32) {
-	for r := range y.Rows {
-		row := y.Row(r)[:len(b)]
-		for i, v := range b {
-			row[i] += v
+// record adds dx = dy·W, dW = dyᵀ·x and db = Σ dy.
+func (l *Linear) record(p *Pass, y, x Mat) {
+	dw := trainable(l.Weight, "linear layer")
+	p.Tape.Record(func() {
+		kernel.MulNN(p.Pool, x.Grad, y.Grad, l.Weight.W, x.Rows, l.In, l.Out)
+		kernel.MulTN(p.Pool, dw, y.Grad, x.Data, l.Out, l.In, x.Rows)
+		if l.Bias != nil {
+			for r := range y.Rows {
+				kernel.Axpy(1, y.Grad[r*l.Out:][:l.Out], l.Bias.Grad)
+			}
 		}
-	}
+	})
 }

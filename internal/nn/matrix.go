@@ -14,16 +14,7 @@ func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int
 	if f == kernel.F32 {
 		return ps.floatMatrix(name, class, shape, transposed, init)
 	}
-	m := ps.mappedBF16(name, f, shape, transposed)
-	if m == nil {
-		row := ps.reader(name, shape, init)
-		if transposed {
-			row = ps.transposer(row, out, in)
-		}
-		m = kernel.NewMatrix(f, out, in, row)
-	} else {
-		ps.open(name, shape)
-	}
+	m := ps.packedMatrix(name, f, out, in, transposed, ps.reader(name, shape, init))
 	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: m.Bytes(), matrix: m, transposed: transposed})
 	return m, nil
 }
@@ -38,9 +29,12 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	}
 	in, out := shape[0], shape[1]
 	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
-	row := ps.transposer(ps.reader(name, shape, init), out, in)
+	row := transposer(ps.reader(name, shape, init), out, in)
 	for o := range out {
 		row(o, p.W[o*in:(o+1)*in])
+	}
+	if ps.src != nil {
+		ps.src.ReleasePages(name)
 	}
 	p.Value = dense(p.W, p.Shape)
 	m := p.asMatrix()
@@ -55,14 +49,26 @@ func (p *Param) asMatrix() kernel.Matrix {
 	return m
 }
 
-// mappedBF16 returns a bf16 matrix over the source's own memory, or nil where the file holds something else.
-func (ps *Params) mappedBF16(name string, f kernel.Format, shape []int, transposed bool) kernel.Matrix {
-	return nil
+// packedMatrix packs the stored rows, or uses the source's own memory where it holds just what is wanted.
+func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transposed bool, row func(int, []float32)) kernel.Matrix {
+	if ps.err != nil {
+		return kernel.NewMatrix(f, 0, in, row) // never used: Err tells
+	}
+	if ps.src != nil {
+		if w := ps.src.BF16s(name); w != nil && f.Kind == kernel.KindBF16 && !transposed {
+			return kernel.NewBF16(f, w, out, in)
+		}
+		defer ps.src.ReleasePages(name)
+	}
+	if transposed {
+		row = transposer(row, out, in)
+	}
+	return kernel.NewMatrix(f, out, in, row)
 }
 
 // transposer turns a reader of stored rows [in, out] into one of rows [out, in], which must be asked for in order.
 // It reads the stored matrix once for as many outputs as fit its scratch.
-func (ps *Params) transposer(stored func(row int, dst []float32), out, in int) func(o int, dst []float32) {
+func transposer(stored func(row int, dst []float32), out, in int) func(o int, dst []float32) {
 	width := max(1, min(out, transposeFloats/max(1, in)))
 	block, line := make([]float32, width*in), make([]float32, out)
 	return func(o int, dst []float32) {

@@ -54,6 +54,7 @@ type Pass struct {
 	Count *Counter // nil: no counting
 
 	arena arena
+	tasks tasks
 }
 
 // New returns an uninitialised matrix that lives until Release of an earlier Mark, or Reset.

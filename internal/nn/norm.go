@@ -1,6 +1,10 @@
 package nn
 
-import "math"
+import (
+	"math"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
 
 // RMSNorm is w·x/√(mean x² + eps) over each row (Zhang and Sennrich 2019).
 type RMSNorm struct {
@@ -16,19 +20,37 @@ func (ps *Params) RMSNorm(name string, dim int, eps float64) *RMSNorm {
 // Forward normalises each row. It costs 4·cols + 4 FLOPs a row.
 func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	for r := range x.Rows {
-		in, out := x.Row(r), y.Row(r)
-		var sum float64
-		for _, v := range in {
-			sum += float64(v) * float64(v)
-		}
-		scale := float32(1 / math.Sqrt(sum/float64(x.Cols)+n.Eps))
-		for i, v := range in {
-			out[i] = v * scale * n.Weight.W[i]
-		}
-	}
+	p.byRows(rowsTask{f: rmsNorm, y: y, x: x, w: n.Weight.W, eps: n.Eps})
 	p.Add(int64(x.Rows)*(4*int64(x.Cols)+4), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
+	if p.Tape != nil {
+		n.record(p.Tape, y, x)
+	}
 	return y
+}
+
+func rmsNorm(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
+
+// record adds, with s = 1/√(mean x² + eps) and g = dy·w: dx = s·g - x·s³·mean(g·x), dw = Σ dy·x·s.
+func (n *RMSNorm) record(t *Tape, y, x Mat) {
+	dw := trainable(n.Weight, "norm")
+	t.Record(func() {
+		for r := range x.Rows {
+			in, w := x.Row(r), n.Weight.W
+			dy, dx := y.Grad[r*y.Cols:][:y.Cols], x.Grad[r*x.Cols:][:x.Cols]
+			var squares, dot float64
+			for i, v := range in {
+				squares += float64(v) * float64(v)
+				dot += float64(dy[i]) * float64(w[i]) * float64(v)
+			}
+			count := float64(len(in))
+			s := 1 / math.Sqrt(squares/count+n.Eps)
+			back := s * s * s * dot / count
+			for i, v := range in {
+				dx[i] += float32(s*float64(dy[i])*float64(w[i]) - float64(v)*back)
+				dw[i] += dy[i] * v * float32(s)
+			}
+		}
+	})
 }
 
 // LayerNorm is w·(x - mean)/√(var + eps) + b over each row, with the biased variance (Ba, Kiros and Hinton 2016).
@@ -49,21 +71,36 @@ func (ps *Params) LayerNorm(name string, dim int, eps float64) *LayerNorm {
 // Forward normalises each row. It costs 8·cols + 5 FLOPs a row.
 func (n *LayerNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	for r := range x.Rows {
-		in, out := x.Row(r), y.Row(r)
-		var sum, squares float64
-		for _, v := range in {
-			sum += float64(v)
-		}
-		mean := sum / float64(len(in))
-		for _, v := range in {
-			squares += (float64(v) - mean) * (float64(v) - mean)
-		}
-		scale := 1 / math.Sqrt(squares/float64(len(in))+n.Eps)
-		for i, v := range in {
-			out[i] = float32((float64(v)-mean)*scale)*n.Weight.W[i] + n.Bias.W[i]
-		}
-	}
+	p.byRows(rowsTask{f: kernel.LayerNorm, y: y, x: x, w: n.Weight.W, b: n.Bias.W, eps: n.Eps})
 	p.Add(int64(x.Rows)*(8*int64(x.Cols)+5), 8*(int64(x.Rows)+1)*int64(x.Cols))
+	if p.Tape != nil {
+		n.record(p.Tape, y, x)
+	}
 	return y
+}
+
+// record adds, with s = 1/√(var + eps), h = (x - mean)·s and g = dy·w: dx = s·(g - mean g - h·mean(g·h)),
+// dw = Σ dy·h, db = Σ dy.
+func (n *LayerNorm) record(t *Tape, y, x Mat) {
+	dw, db := trainable(n.Weight, "norm"), trainable(n.Bias, "norm")
+	t.Record(func() {
+		for r := range x.Rows {
+			in, w := x.Row(r), n.Weight.W
+			dy, dx := y.Grad[r*y.Cols:][:y.Cols], x.Grad[r*x.Cols:][:x.Cols]
+			mean, s := kernel.Moments(in, n.Eps)
+			var sum, dot float64
+			for i, v := range in {
+				g, h := float64(dy[i])*float64(w[i]), (float64(v)-mean)*s
+				sum += g
+				dot += g * h
+				dw[i] += dy[i] * float32(h)
+				db[i] += dy[i]
+			}
+			count := float64(len(in))
+			for i, v := range in {
+				g, h := float64(dy[i])*float64(w[i]), (float64(v)-mean)*s
+				dx[i] += float32(s * (g - sum/count - h*dot/count))
+			}
+		}
+	})
 }

@@ -22,6 +22,8 @@ type Source interface {
 	Float32s(name string) []float32
 	// BF16s is the same for bfloat16.
 	BF16s(name string) []uint16
+	// ReleasePages says that the tensor's memory is not needed for now, after it was packed. It stays readable.
+	ReleasePages(name string)
 }
 
 // Param is a parameter in float32.
@@ -166,6 +168,9 @@ func (ps *Params) tensor(name string, class string, init Init, shape []int) *Par
 			read(r, p.W[r*cols:(r+1)*cols])
 		}
 	}
+	if ps.src != nil && !p.mapped {
+		ps.src.ReleasePages(name)
+	}
 	p.Value = dense(p.W, shape)
 	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: int64(4 * len(p.W)), param: p})
 	return p
@@ -182,12 +187,4 @@ func matrixShape(shape []int) (rows, cols int) {
 		}
 	}
 	return rows, cols
-}
-
-// dense wraps w as a gorgonia tensor whose products run on our kernels.
-func dense(w []float32, shape []int) *tensor.Dense {
-	if len(shape) == 0 {
-		shape = []int{1}
-	}
-	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(w))
 }

@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// cover checks that a loop of n visits every index once.
+func cover(t *testing.T, p *Pool, n int) {
+	t.Helper()
+	visits := make([]atomic.Int32, n)
+	p.Each(n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			visits[i].Add(1)
+		}
+	})
+	for i := range visits {
+		if got := visits[i].Load(); got != 1 {
+			t.Fatalf("n=%d threads=%d: index %d visited %d times", n, p.Threads(), i, got)
+		}
+	}
+}
+
+func TestPoolCoversRange(t *testing.T) {
+	for _, threads := range []int{1, 2, 3, 8} {
+		p := NewPool(threads)
+		for _, n := range []int{0, 1, 2, 3, 7, 31, 32, 33, 1000} {
+			cover(t, p, n)
+		}
+		p.Close()
+		p.Close()
+	}
+	var none *Pool
+	cover(t, none, 10)
+	none.Close()
+}
+
+// TestPoolSleepsAndWakes lets the workers fall asleep between tasks.
+func TestPoolSleepsAndWakes(t *testing.T) {
+	p := NewPool(3)
+	defer p.Close()
+	for range 20 {
+		cover(t, p, 100)
+		time.Sleep(4 * spinTime)
+	}
+}
+
+func TestPoolNestedAndConcurrent(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for range 50 {
+				p.Each(4, func(lo, hi int) {
+					for range hi - lo {
+						cover(t, p, 17)
+					}
+				})
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestPoolPanicReachesCaller(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	for i := range 8 {
+		func() {
+			defer func() {
+				if got := recover(); got != i {
+					t.Errorf("recovered %v, want %d", got, i)
+				}
+			}()
+			p.Each(8, func(lo, _ int) {
+				if lo == i {
+					panic(i)
+				}
+			})
+		}()
+	}
+	cover(t, p, 100)
+}
+
+type emptyTask struct{ done atomic.Int64 }
+
+func (e *emptyTask) Do(lo, hi int) { e.done.Add(int64(hi - lo)) }
+
+func TestPoolRunAllocatesNothing(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	task := &emptyTask{}
+	if got := testing.AllocsPerRun(100, func() { p.Run(64, task) }); got != 0 {
+		t.Errorf("%v allocations a run, want 0", got)
+	}
+}
+
+func TestPoolCloseEndsWorkers(t *testing.T) {
+	before := runtime.NumGoroutine()
+	p := NewPool(5)
+	cover(t, p, 50)
+	p.Close()
+	if got := runtime.NumGoroutine(); got > before {
+		t.Errorf("%d goroutines after Close, %d before NewPool", got, before)
+	}
+}
+
+func BenchmarkPoolRun(b *testing.B) {
+	p := NewPool(2)
+	defer p.Close()
+	task := &emptyTask{}
+	for b.Loop() {
+		p.Run(64, task)
+	}
+}
