@@ -4,6 +4,9 @@ import (
 	"context"
 
 	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/safetensors"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -29,16 +32,32 @@ func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	return mem, err
 }
 
-// Save implements lm.Saver.
+// Save implements lm.Saver. Weights in f32 are saved as f32, those in bf16 as bf16.
 func (m *Model) Save(ctx context.Context, dir string) error {
 	return m.compute(ctx, "save", func(*lane) error {
-		tensors, err := m.params.Tensors()
+		stored, err := m.params.Tensors()
 		if err != nil {
 			return &lm.Error{Kind: lm.Unsupported, Err: err}
 		}
-		if err := checkpoint.Save(dir, m.net.Config(), tensors); err != nil {
+		dtype := safetensors.F32
+		if m.params.Format().Kind == kernel.KindBF16 {
+			dtype = safetensors.BF16
+		}
+		if err := checkpoint.Save(dir, m.net.Config(), checkpointTensors(stored), dtype); err != nil {
 			return &lm.Error{Kind: lm.Resource, Err: err}
 		}
 		return nil
 	})
+}
+
+// checkpointTensors hands the stored tensors to the writer of checkpoints.
+func checkpointTensors(stored []nn.StoredTensor) []checkpoint.Tensor {
+	tensors := make([]checkpoint.Tensor, len(stored))
+	for i, t := range stored {
+		tensors[i] = checkpoint.Tensor{Name: t.Name, Shape: t.Shape, ReadRows: func(lo, hi int, dst []float32) error {
+			t.ReadRows(lo, hi, dst)
+			return nil
+		}}
+	}
+	return tensors
 }

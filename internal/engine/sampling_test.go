@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"math"
+	"testing"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// The vector of the specification: penalty, then temperature, then top-k, then top-p.
+func TestSamplingOrder(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lm.Sampling
+		want []float64
+	}{
+		{"softmax", lm.Sampling{Temperature: 1}, []float64{.557275, .205010, .124345, .075419, .027745, .010207}},
+		{"penalty", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1}, []float64{.642236, .199562, .097694, .047825, .009936, .002747}},
+		{"top-k", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1, TopK: 4}, []float64{.650486, .202125, .098949, .048440}},
+		{"top-p .9", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1, TopK: 4, TopP: .9}, []float64{.683599, .212415, .103986}},
+		{"top-p .8", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1, TopK: 4, TopP: .8}, []float64{.762934, .237066}},
+	} {
+		s := newSampler(c.Sampling, 0, []int32{0, 4, 4})
+		logits := []float32{2, 1, .5, 0, -1, -2}
+		s.penalise(logits)
+		got := s.distribution(logits)
+		if len(got) != len(c.want) {
+			t.Errorf("%s keeps %d tokens, want %d", c.name, len(got), len(c.want))
+			continue
+		}
+		for i, w := range c.want {
+			if math.Abs(got[i].prob-w) > 1e-6 || int(got[i].token) != i {
+				t.Errorf("%s: place %d is token %d with %.6f, want %.6f", c.name, i, got[i].token, got[i].prob, w)
+			}
+		}
+	}
+}
+
+func TestSamplingKeepsTies(t *testing.T) {
+	s := newSampler(lm.Sampling{Temperature: 1, TopK: 2}, 0, nil)
+	if got := s.distribution([]float32{1, 2, 1, 0, 1}); len(got) != 4 {
+		t.Errorf("top-2 with three tied for second keeps %d tokens", len(got))
+	}
+	if got := newSampler(lm.Sampling{}, 0, nil).next([]float32{0, 3, 3}); got != 1 {
+		t.Errorf("greedy chooses token %d on a tie", got)
+	}
+}
+
+func TestSamplingFrequencies(t *testing.T) {
+	s := newSampler(lm.Sampling{Temperature: 1, Seed: 5}, 0, nil)
+	want := []float64{.557275, .205010, .124345, .075419, .027745, .010207}
+	const draws = 100_000
+	counts := make([]float64, len(want))
+	for range draws {
+		counts[s.next([]float32{2, 1, .5, 0, -1, -2})]++
+	}
+	var chi2 float64
+	for i, w := range want {
+		d := counts[i] - w*draws
+		chi2 += d * d / (w * draws)
+	}
+	if chi2 > 20.5 { // 0.1 % point of chi-square with 5 degrees of freedom
+		t.Errorf("chi-square is %.1f over %v", chi2, counts)
+	}
+}
+
+func TestSamplingSeeds(t *testing.T) {
+	draw := func(seed uint64, input int) (tokens []int32) {
+		s := newSampler(lm.Sampling{Temperature: 1, Seed: seed}, input, nil)
+		for range 32 {
+			tokens = append(tokens, s.next([]float32{2, 1, .5, 0, -1, -2}))
+		}
+		return tokens
+	}
+	equal := func(a, b []int32) bool {
+		for i := range a {
+			if a[i] != b[i] {
+				return false
+			}
+		}
+		return true
+	}
+	if !equal(draw(1, 0), draw(1, 0)) || equal(draw(1, 0), draw(2, 0)) || equal(draw(1, 0), draw(1, 1)) {
+		t.Error("a seed and an input fix the tokens, and different ones give others")
+	}
+}
