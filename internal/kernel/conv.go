@@ -25,28 +25,21 @@ func (c Conv) Run(pool *Pool) {
 	run := convRuns.Get().(*convRun)
 	run.Conv = c
 	if c.Len*c.Channels*c.Taps < serialConv {
-		run.channels(0, c.Channels)
+		run.Do(0, c.Channels)
 	} else {
-		pool.Each(c.Channels, run.each)
+		pool.Run(c.Channels, run)
 	}
 	run.Conv = Conv{}
 	convRuns.Put(run)
 }
 
 // convRun is a Conv in flight. Runs are reused, so that decoding allocates nothing.
-type convRun struct {
-	Conv
-	each func(lo, hi int) // channels, bound once
-}
+type convRun struct{ Conv }
 
-var convRuns = sync.Pool{New: func() any {
-	run := &convRun{}
-	run.each = run.channels
-	return run
-}}
+var convRuns = sync.Pool{New: func() any { return &convRun{} }}
 
-// channels runs channels [lo, hi).
-func (c *Conv) channels(lo, hi int) {
+// Do runs channels [lo, hi).
+func (c *convRun) Do(lo, hi int) {
 	for t := range c.Len {
 		y := c.Y[t*c.Channels:][lo:hi]
 		if c.Bias == nil {

@@ -46,28 +46,21 @@ func (s Scan) Run(pool *Pool) {
 	run := scanRuns.Get().(*scanRun)
 	run.Scan = s
 	if s.Len*s.Channels*s.States < serialScan {
-		run.channels(0, s.Channels)
+		run.Do(0, s.Channels)
 	} else {
-		pool.Each(s.Channels, run.each)
+		pool.Run(s.Channels, run)
 	}
 	run.Scan = Scan{}
 	scanRuns.Put(run)
 }
 
 // scanRun is a Scan in flight. Runs are reused, so that decoding allocates nothing.
-type scanRun struct {
-	Scan
-	each func(lo, hi int) // channels, bound once
-}
+type scanRun struct{ Scan }
 
-var scanRuns = sync.Pool{New: func() any {
-	run := &scanRun{}
-	run.each = run.channels
-	return run
-}}
+var scanRuns = sync.Pool{New: func() any { return &scanRun{} }}
 
-// channels runs channels [lo, hi), a tile at a time.
-func (s *scanRun) channels(lo, hi int) {
+// Do runs channels [lo, hi), a tile at a time.
+func (s *scanRun) Do(lo, hi int) {
 	for ; lo < hi; lo += scanTile {
 		s.tile(lo, min(hi, lo+scanTile))
 	}

@@ -1,0 +1,111 @@
+package nn
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
+)
+
+// SelectiveScan is the recurrence of Mamba (Gu and Dao 2023): for every channel e and state s of a token
+//
+//	h[e,s] ← exp(Δ[e]·A[e,s])·h[e,s] + Δ[e]·B[s]·u[e],    y[e] = Σ_s C[s]·h[e,s] + D[e]·u[e],    A = -exp(A_log)
+type SelectiveScan struct {
+	Channels, States int
+	ALog             *Param // [channels, states]
+	D                *Param // [channels]
+
+	a []float32 // A
+}
+
+// SelectiveScan declares prefix+"A_log" and prefix+"D". New ones are A = -1, -2, ..., -states in every channel and D = 1.
+func (ps *Params) SelectiveScan(prefix string, channels, states int) *SelectiveScan {
+	s := &SelectiveScan{
+		Channels: channels, States: states,
+		ALog: ps.Tensor(prefix+"A_log", logRange, channels, states),
+		D:    ps.Tensor(prefix+"D", Const(1), channels),
+		a:    make([]float32, channels*states),
+	}
+	s.decay()
+	return s
+}
+
+// logRange fills a row with log 1, log 2, ...
+func logRange(_ *rand.Rand, _ int, dst []float32) {
+	for i := range dst {
+		dst[i] = float32(math.Log(float64(i + 1)))
+	}
+}
+
+// decay computes A.
+func (s *SelectiveScan) decay() {
+	for i, v := range s.ALog.W {
+		s.a[i] = float32(-math.Exp(float64(v)))
+	}
+}
+
+// Forward advances the documents of spans through layer layer of their [state.Stack] and returns y. u and delta are
+// [rows, channels]; the last 2·states columns of proj are B and C. It costs 7 FLOPs a token, channel and state
+// (Δ·A, its exponential, the product with h, Δu·B, its addition, and the multiply-add with C) and 3 a token and
+// channel (Δ·u and the multiply-add with D).
+func (s *SelectiveScan) Forward(p *Pass, layer int, u, delta, proj Mat, spans []Span) Mat {
+	if s.ALog.Grad != nil {
+		s.decay() // A_log is being trained
+	}
+	y := p.New(u.Rows, s.Channels)
+	for _, span := range spans {
+		scan := s.piece(u, delta, proj, y, span)
+		scan.H = ssmState(p, span, layer, 0, s.Channels*s.States).H
+		if p.Tape != nil {
+			scan.Saved = p.Scratch(scan.SavedLen())
+			s.record(p, scan, u, delta, proj, y, span)
+		}
+		scan.Run(p.Pool)
+	}
+	rows, e, n := int64(u.Rows), int64(s.Channels), int64(s.States)
+	p.Add(rows*e*(7*n+3), 4*(rows*(3*e+2*n)+e*n+e+2*int64(len(spans))*e*n))
+	return y
+}
+
+// piece returns the scan of one span, which lacks only its state.
+func (s *SelectiveScan) piece(u, delta, proj, y Mat, span Span) kernel.Scan {
+	lo, hi := span.Start*s.Channels, (span.Start+span.Len)*s.Channels
+	bc := kernel.Rows{Data: proj.Data, Stride: proj.Cols}
+	return kernel.Scan{
+		Len: span.Len, Channels: s.Channels, States: s.States,
+		U: u.Data[lo:hi], Delta: delta.Data[lo:hi], Y: y.Data[lo:hi],
+		B: bc.From(span.Start, proj.Cols-2*s.States), C: bc.From(span.Start, proj.Cols-s.States),
+		A: s.a, D: s.D.W,
+	}
+}
+
+// record adds the gradients of one span. That of the state before the span is dropped.
+func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat, span Span) {
+	aLogGrad, dGrad := trainable(s.ALog, "scan"), trainable(s.D, "scan")
+	p.Tape.Record(func() {
+		lo, hi := span.Start*s.Channels, (span.Start+span.Len)*s.Channels
+		bc := kernel.Rows{Data: proj.Grad, Stride: proj.Cols}
+		g := kernel.ScanGrad{
+			Scan: scan, DY: y.Grad[lo:hi], DU: u.Grad[lo:hi], DDelta: delta.Grad[lo:hi],
+			DB: bc.From(span.Start, proj.Cols-2*s.States), DC: bc.From(span.Start, proj.Cols-s.States),
+			DA: make([]float32, len(s.a)), DD: dGrad,
+		}
+		g.Parts = make([]float32, g.PartsLen())
+		g.Run(p.Pool)
+		for i, d := range g.DA {
+			aLogGrad[i] += d * s.a[i] // dA/dA_log = A
+		}
+	})
+}
+
+// ssmState returns what a document carries through a layer, or an empty state where it carries nothing.
+func ssmState(p *Pass, span Span, layer, tail, h int) state.SSM {
+	if span.State != nil {
+		return span.State.(*state.Stack).Layers[layer]
+	}
+	s := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
+	clear(s.Tail)
+	clear(s.H)
+	return s
+}

@@ -1,0 +1,74 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+// CausalConv is a depthwise convolution over time, y[t,e] = b[e] + Σ_q w[e,q]·x[t-(taps-1)+q, e].
+type CausalConv struct {
+	Channels, Taps int
+	Weight         *Param // [channels, 1, taps]; the last tap meets the current token
+	Bias           *Param // [channels]; nil: none
+}
+
+// CausalConv declares name.weight and, if bias is set, name.bias. New weights are uniform in ±1/√taps, the usual
+// initialisation of a convolution; a new bias is 0.
+func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *CausalConv {
+	c := &CausalConv{Channels: channels, Taps: taps}
+	c.Weight = ps.Tensor(name+".weight", Uniform(1/math.Sqrt(float64(taps))), channels, 1, taps)
+	if bias {
+		c.Bias = ps.Tensor(name+".bias", Const(0), channels)
+	}
+	return c
+}
+
+// Forward convolves the first channels columns of x and advances the tails that the documents of spans carry through
+// layer layer of their [state.Stack]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
+func (c *CausalConv) Forward(p *Pass, layer int, x Mat, spans []Span) Mat {
+	y := p.New(x.Rows, c.Channels)
+	for _, span := range spans {
+		conv := c.piece(x, y, span)
+		conv.Tail = ssmState(p, span, layer, (c.Taps-1)*c.Channels, 0).Tail
+		if p.Tape != nil {
+			c.record(p, conv, x, y, span)
+		}
+		conv.Run(p.Pool)
+	}
+	rows, e, k := int64(x.Rows), int64(c.Channels), int64(c.Taps)
+	p.Add(2*rows*e*k, 4*(2*rows*e+e*k+2*int64(len(spans))*e*(k-1)))
+	if c.Bias != nil {
+		p.Add(rows*e, 4*e)
+	}
+	return y
+}
+
+// piece returns the convolution of one span, which lacks only its tail.
+func (c *CausalConv) piece(x, y Mat, span Span) kernel.Conv {
+	conv := kernel.Conv{
+		Len: span.Len, Channels: c.Channels, Taps: c.Taps,
+		X: kernel.Rows{Data: x.Data, Stride: x.Cols}.From(span.Start, 0),
+		W: c.Weight.W,
+		Y: y.Data[span.Start*c.Channels : (span.Start+span.Len)*c.Channels],
+	}
+	if c.Bias != nil {
+		conv.Bias = c.Bias.W
+	}
+	return conv
+}
+
+// record adds the gradients of one span. That of the tail is dropped.
+func (c *CausalConv) record(p *Pass, conv kernel.Conv, x, y Mat, span Span) {
+	g := kernel.ConvGrad{Conv: conv, DW: trainable(c.Weight, "convolution")}
+	g.Tail = p.Scratch(len(conv.Tail))
+	copy(g.Tail, conv.Tail)
+	if c.Bias != nil {
+		g.DBias = trainable(c.Bias, "convolution")
+	}
+	p.Tape.Record(func() {
+		g.DY = y.Grad[span.Start*c.Channels : (span.Start+span.Len)*c.Channels]
+		g.DX = kernel.Rows{Data: x.Grad, Stride: x.Cols}.From(span.Start, 0)
+		g.Run(p.Pool)
+	})
+}

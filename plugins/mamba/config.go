@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/archbench/archbench/internal/config"
+)
+
+// Config is config.json under the names of Hugging Face's MambaConfig.
+type Config struct {
+	ModelType string     `json:"model_type"`
+	Vocab     int        `json:"vocab_size"`
+	Dim       int        `json:"hidden_size"`       // d
+	Channels  int        `json:"intermediate_size"` // E, a multiple of d
+	Expand    int        `json:"expand"`            // E/d
+	States    int        `json:"state_size"`        // S
+	Taps      int        `json:"conv_kernel"`       // k
+	Rank      rank       `json:"time_step_rank"`    // R
+	Layers    int        `json:"num_hidden_layers"`
+	Eps       float64    `json:"layer_norm_epsilon"`
+	Act       string     `json:"hidden_act"`
+	Bias      bool       `json:"use_bias"` // of in_proj and out_proj
+	ConvBias  bool       `json:"use_conv_bias"`
+	Tied      bool       `json:"tie_word_embeddings"`
+	BOS       config.IDs `json:"bos_token_id"`
+	EOS       config.IDs `json:"eos_token_id"`
+
+	// How a new model starts.
+	InitStd    float64 `json:"initializer_range"`        // of the embedding
+	StepMin    float64 `json:"time_step_min"`            // step sizes are log-uniform in [min, max]
+	StepMax    float64 `json:"time_step_max"`            //
+	StepFloor  float64 `json:"time_step_floor"`          // and at least this
+	StepScale  float64 `json:"time_step_scale"`          // of dt_proj's weights
+	StepScheme string  `json:"time_step_init_scheme"`    // of dt_proj's weights: random or constant
+	Rescale    bool    `json:"rescale_prenorm_residual"` // divide out_proj by √layers
+}
+
+// rank is a number or "auto", which is 0 until it is known.
+type rank int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *rank) UnmarshalJSON(data []byte) error {
+	if string(data) == `"auto"` {
+		*r = 0
+		return nil
+	}
+	if err := json.Unmarshal(data, (*int)(r)); err != nil {
+		return err
+	}
+	if *r < 1 {
+		return errors.New("must be at least 1")
+	}
+	return nil
+}
+
+// defaultConfig holds the defaults of MambaConfig.
+func defaultConfig() Config {
+	return Config{
+		ModelType: "mamba", Vocab: 50280, Dim: 768, Expand: 2, States: 16, Taps: 4, Layers: 32, Eps: 1e-5, Act: "silu",
+		ConvBias: true, Tied: true, BOS: config.IDs{0}, EOS: config.IDs{0}, InitStd: 0.1,
+		StepMin: 1e-3, StepMax: 0.1, StepFloor: 1e-4, StepScale: 1, StepScheme: "random",
+	}
+}
+
+// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
+	c := defaultConfig()
+	r, err := config.Parse(data, options)
+	if err != nil {
+		return c, nil, err
+	}
+	config.Read(r, &c.ModelType, "model_type")
+	config.Read(r, &c.Vocab, "vocab_size")
+	config.Read(r, &c.Dim, "hidden_size", "d_model")
+	config.Read(r, &c.Expand, "expand")
+	config.Read(r, &c.Channels, "intermediate_size", "d_inner")
+	config.Read(r, &c.States, "state_size")
+	config.Read(r, &c.Taps, "conv_kernel")
+	config.Read(r, &c.Rank, "time_step_rank")
+	config.Read(r, &c.Layers, "num_hidden_layers", "n_layer")
+	config.Read(r, &c.Eps, "layer_norm_epsilon")
+	config.Read(r, &c.Act, "hidden_act")
+	config.Read(r, &c.Bias, "use_bias")
+	config.Read(r, &c.ConvBias, "use_conv_bias")
+	config.Read(r, &c.Tied, "tie_word_embeddings")
+	config.Read(r, &c.BOS, "bos_token_id")
+	config.Read(r, &c.EOS, "eos_token_id")
+	config.Read(r, &c.InitStd, "initializer_range")
+	config.Read(r, &c.StepMin, "time_step_min")
+	config.Read(r, &c.StepMax, "time_step_max")
+	config.Read(r, &c.StepFloor, "time_step_floor")
+	config.Read(r, &c.StepScale, "time_step_scale")
+	config.Read(r, &c.StepScheme, "time_step_init_scheme")
+	config.Read(r, &c.Rescale, "rescale_prenorm_residual")
+	r.Known(inert...)
+	if err := r.Err(); err != nil {
+		return c, nil, err
+	}
+	c.complete()
+	return c, r, c.Validate()
+}
+
+// inert are keys that change nothing here: they choose between code paths of other programs, which agree, or say what
+// MambaConfig's other keys say. The residual stream is float32 in any case.
+var inert = []string{
+	"architectures", "dtype", "fused_add_norm", "pad_token_id", "pad_vocab_size_multiple", "residual_in_fp32", "rms_norm",
+	"ssm_cfg", "torch_dtype", "transformers_version", "use_associative_scan", "use_cache", "use_mambapy",
+}
+
+// complete derives what the file leaves out.
+func (c *Config) complete() {
+	if c.Rank == 0 {
+		c.Rank = rank((c.Dim + 15) / 16)
+	}
+	if c.Channels == 0 {
+		c.Channels = c.Expand * c.Dim
+	}
+}
+
+// maxSize bounds each dimension, so that their products cannot overflow.
+const maxSize = 1 << 20
+
+// Validate checks that the values fit together.
+func (c *Config) Validate() error {
+	sizes := []struct {
+		key   string
+		value int
+	}{
+		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"expand", c.Expand}, {"intermediate_size", c.Channels},
+		{"state_size", c.States}, {"conv_kernel", c.Taps}, {"time_step_rank", int(c.Rank)}, {"num_hidden_layers", c.Layers},
+	}
+	for _, s := range sizes {
+		if s.value < 1 || s.value > maxSize {
+			return fmt.Errorf("%s is %d, must be between 1 and %d", s.key, s.value, maxSize)
+		}
+	}
+	switch {
+	case c.ModelType != "mamba":
+		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "mamba")
+	case c.Channels != c.Expand*c.Dim:
+		return fmt.Errorf("intermediate_size %d is not expand %d times hidden_size %d", c.Channels, c.Expand, c.Dim)
+	case c.Act != "silu":
+		return fmt.Errorf("hidden_act is %q, must be silu", c.Act)
+	case c.Eps <= 0:
+		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
+	case c.InitStd <= 0:
+		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
+	case c.StepMin <= 0 || c.StepMin > c.StepMax:
+		return fmt.Errorf("time_step_min %g and time_step_max %g: need 0 < min <= max", c.StepMin, c.StepMax)
+	case c.StepScheme != "random" && c.StepScheme != "constant":
+		return fmt.Errorf("time_step_init_scheme is %q, must be random or constant", c.StepScheme)
+	}
+	for _, id := range append(append(config.IDs{}, c.BOS...), c.EOS...) {
+		if id < 0 || int(id) >= c.Vocab {
+			return fmt.Errorf("token id %d of bos_token_id or eos_token_id is outside vocab_size %d", id, c.Vocab)
+		}
+	}
+	return nil
+}
