@@ -1,0 +1,177 @@
+package toy
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// state is h and the number of tokens in it.
+type state struct {
+	m *Model
+	h []float64
+	n int
+}
+
+// NewState implements lm.Stepper.
+func (m *Model) NewState(ctx context.Context) (lm.State, error) {
+	if err := m.open(ctx, "newstate"); err != nil {
+		return nil, err
+	}
+	return &state{m: m, h: make([]float64, m.config.HiddenSize)}, nil
+}
+
+// Len implements lm.State.
+func (s *state) Len() int { return s.n }
+
+// Bytes implements lm.State.
+func (s *state) Bytes() int64 { return int64(8 * len(s.h)) }
+
+// Fork implements lm.State.
+func (s *state) Fork(ctx context.Context) (lm.State, error) {
+	return &state{m: s.m, h: slices.Clone(s.h), n: s.n}, s.m.open(ctx, "forkstate")
+}
+
+// Reset implements lm.State.
+func (s *state) Reset(ctx context.Context) error {
+	clear(s.h)
+	s.n = 0
+	return s.m.open(ctx, "resetstate")
+}
+
+// Close implements lm.State.
+func (s *state) Close() error { return nil }
+
+// states checks the inputs of a request.
+func (m *Model) states(ctx context.Context, op string, inputs []lm.StepInput) ([]*state, error) {
+	if err := m.open(ctx, op); err != nil {
+		return nil, err
+	}
+	states := make([]*state, len(inputs))
+	for i, in := range inputs {
+		s, ok := in.State.(*state)
+		if !ok || s.m != m {
+			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state belongs to another model", i)
+		}
+		if len(in.Tokens) == 0 {
+			return nil, lm.Errorf(lm.Invalid, op, "input %d has no tokens", i)
+		}
+		if err := m.check(op, in.Tokens, s.n); err != nil {
+			return nil, err
+		}
+		states[i] = s
+	}
+	return states, nil
+}
+
+// Step implements lm.Stepper.
+func (m *Model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, error) {
+	start := time.Now()
+	states, err := m.states(ctx, "step", req.Inputs)
+	if err != nil {
+		return lm.StepReply{}, err
+	}
+	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(states))}
+	for i, s := range states {
+		if reply.Outputs[i], err = s.append(ctx, req.Inputs[i].Tokens, req.Want); err != nil {
+			return lm.StepReply{}, err
+		}
+	}
+	reply.Compute = time.Since(start)
+	return reply, nil
+}
+
+// append feeds tokens.
+func (s *state) append(ctx context.Context, tokens []int32, want lm.Want) (lm.StepOutput, error) {
+	var out lm.StepOutput
+	for i, token := range tokens {
+		if err := ctx.Err(); err != nil {
+			return out, err
+		}
+		if want == lm.WantNLL && s.n > 0 {
+			out.NLL = append(out.NLL, -logSoftmax(s.m.logits(s.h, nil))[token])
+		}
+		s.m.advance(s.h, token, nil)
+		s.n++
+		if want == lm.WantAllLogits || want == lm.WantLastLogits && i == len(tokens)-1 {
+			out.Logits = append(out.Logits, s.m.logits(s.h, nil)...)
+		}
+	}
+	return out, nil
+}
+
+// Generate implements lm.Generator. It knows temperature alone of the sampling.
+func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
+	start := time.Now()
+	states, err := m.states(ctx, "generate", req.Inputs)
+	if err != nil {
+		return err
+	}
+	if req.Sampling.TopK > 0 || req.Sampling.TopP > 0 || req.Sampling.RepetitionPenalty > 0 {
+		return lm.Errorf(lm.Unsupported, "generate", "the toy samples by temperature alone")
+	}
+	g := generation{req: req, states: states, done: make([]bool, len(states))}
+	for i, s := range states {
+		if _, err := s.append(ctx, req.Inputs[i].Tokens, lm.WantNothing); err != nil {
+			return err
+		}
+		g.random = append(g.random, rand.New(rand.NewPCG(req.Sampling.Seed, uint64(i))))
+	}
+	return g.run(ctx, time.Since(start), emit)
+}
+
+// generation is one Generate in progress.
+type generation struct {
+	req    lm.GenerateRequest
+	states []*state
+	random []*rand.Rand
+	done   []bool
+}
+
+func (g *generation) run(ctx context.Context, prefill time.Duration, emit func(lm.GenerateChunk) bool) error {
+	start := time.Now()
+	chunk := lm.GenerateChunk{Tokens: make([][]int32, len(g.states)), Prefill: prefill}
+	for n := range g.req.MaxNew {
+		if err := g.next(ctx, chunk.Tokens); err != nil {
+			return err
+		}
+		if !slices.Contains(g.done, false) || n == g.req.MaxNew-1 {
+			break
+		}
+		if (n+1)%max(1, g.req.Every) == 0 {
+			chunk.Compute = time.Since(start)
+			if !emit(chunk) {
+				return nil
+			}
+			chunk, start = lm.GenerateChunk{Tokens: make([][]int32, len(g.states))}, time.Now()
+		}
+	}
+	chunk.Done, chunk.Compute = true, time.Since(start)
+	emit(chunk)
+	return nil
+}
+
+// next adds one token to every continuation that has not ended.
+func (g *generation) next(ctx context.Context, tokens [][]int32) error {
+	for i, s := range g.states {
+		if g.done[i] {
+			continue
+		}
+		token := draw(s.m.logits(s.h, nil), g.req.Sampling.Temperature, g.random[i])
+		if slices.Contains(g.req.Stop, token) {
+			g.done[i] = true
+			continue
+		}
+		if err := s.m.check("generate", []int32{token}, s.n); err != nil {
+			return err
+		}
+		if _, err := s.append(ctx, []int32{token}, lm.WantNothing); err != nil {
+			return err
+		}
+		tokens[i] = append(tokens[i], token)
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package lmplugin
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// closeTimeout bounds the calls that release something, which have no context of their own.
+const closeTimeout = 10 * time.Second
+
+// client is the host's end of a connection: an lm.Architecture whose models live at the other end.
+type client struct {
+	rpc         lmpb.LanguageModelServiceClient
+	description lm.Description
+	// explain returns why the connection failed, or nil if it did not: the error came from the plugin.
+	explain func(op string, err error) error
+}
+
+// connect asks the plugin what it is.
+func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain func(op string, err error) error) (*client, error) {
+	c := &client{rpc: rpc, explain: explain}
+	reply, err := rpc.Describe(ctx, &lmpb.DescribeRequest{})
+	if err != nil {
+		return nil, c.failed(ctx, "describe", err)
+	}
+	c.description = describeFromPB(reply)
+	return c, nil
+}
+
+// failed gives an error of an RPC the form that lm promises.
+func (c *client) failed(ctx context.Context, op string, err error) error {
+	var own *lm.Error
+	if errors.As(err, &own) { // found on this side of the wire
+		return lm.Errorf(own.Kind, op, "%w", own.Err)
+	}
+	if ctx.Err() == nil {
+		if death := c.explain(op, err); death != nil {
+			return death
+		}
+	}
+	return fromStatus(ctx, op, err)
+}
+
+// require fails with kind Unsupported if the plugin does not declare the ability.
+func (c *client) require(op string, ability lm.Ability) error {
+	if c.description.Has(ability) {
+		return nil
+	}
+	return noAbility(op, ability)
+}
+
+// Describe returns what the plugin said when it was launched.
+func (c *client) Describe(context.Context) (lm.Description, error) { return c.description, nil }
+
+// Calibrate implements lm.Calibrator.
+func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error) {
+	if err := c.require("calibrate", lm.AbilityCalibrate); err != nil {
+		return lm.Roofline{}, err
+	}
+	reply, err := c.rpc.Calibrate(ctx, &lmpb.CalibrateRequest{Threads: int32(threads)})
+	if err != nil {
+		return lm.Roofline{}, c.failed(ctx, "calibrate", err)
+	}
+	return rooflineFromPB(reply), nil
+}
+
+// Load implements lm.Architecture.
+func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
+	wire, err := loadToPB(req)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.rpc.Load(ctx, wire)
+	if err != nil {
+		return nil, c.failed(ctx, "load", err)
+	}
+	return &model{client: c, handle: reply.GetModel(), info: infoFromPB(reply.GetInfo())}, nil
+}
+
+// model is a proxy of a model in the plugin. It implements every optional interface.
+type model struct {
+	client *client
+	handle uint64
+	info   lm.ModelInfo
+	closed atomic.Bool
+}
+
+var (
+	_ lm.Architecture   = (*client)(nil)
+	_ lm.Calibrator     = (*client)(nil)
+	_ lm.Model          = (*model)(nil)
+	_ lm.Stepper        = (*model)(nil)
+	_ lm.Generator      = (*model)(nil)
+	_ lm.Coster         = (*model)(nil)
+	_ lm.MemoryReporter = (*model)(nil)
+	_ lm.Saver          = (*model)(nil)
+)
+
+// ready fails if the model is closed or lacks one of the abilities.
+func (m *model) ready(op string, abilities ...lm.Ability) error {
+	if m.closed.Load() {
+		return lm.Errorf(lm.Invalid, op, "the model is closed")
+	}
+	for _, a := range abilities {
+		if err := m.client.require(op, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Info implements lm.Model.
+func (m *model) Info() lm.ModelInfo { return m.info }
+
+// Close implements lm.Model.
+func (m *model) Close() error {
+	if m.closed.Swap(true) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if _, err := m.client.rpc.Unload(ctx, &lmpb.UnloadRequest{Model: m.handle}); err != nil {
+		return m.client.failed(ctx, "close", err)
+	}
+	return nil
+}
+
+// Cost implements lm.Coster.
+func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
+	abilities := []lm.Ability{lm.AbilityCost}
+	if req.Count {
+		abilities = append(abilities, lm.AbilityCount)
+	}
+	if err := m.ready("cost", abilities...); err != nil {
+		return lm.CostReply{}, err
+	}
+	reply, err := m.client.rpc.Cost(ctx, &lmpb.CostRequest{
+		Model:  m.handle,
+		Phase:  phases[req.Phase],
+		Batch:  int32(req.Batch),
+		Length: int64(req.Length),
+		Count:  req.Count,
+	})
+	if err != nil {
+		return lm.CostReply{}, m.client.failed(ctx, "cost", err)
+	}
+	return lm.CostReply{
+		Analytic:  mapped(reply.GetAnalytic(), costFromPB),
+		Counted:   mapped(reply.GetCounted(), costFromPB),
+		Reference: mapped(reply.GetReference(), costFromPB),
+		Compute:   time.Duration(reply.GetComputeNs()),
+	}, nil
+}
+
+// Memory implements lm.MemoryReporter.
+func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
+	if err := m.ready("memory", lm.AbilityMemory); err != nil {
+		return lm.Memory{}, err
+	}
+	reply, err := m.client.rpc.Memory(ctx, &lmpb.MemoryRequest{Model: m.handle, Reset_: reset})
+	if err != nil {
+		return lm.Memory{}, m.client.failed(ctx, "memory", err)
+	}
+	return lm.Memory{Live: mapped(reply.GetLive(), bytesFromPB), Peak: mapped(reply.GetPeak(), bytesFromPB)}, nil
+}
+
+// Save implements lm.Saver.
+func (m *model) Save(ctx context.Context, dir string) error {
+	if err := m.ready("save", lm.AbilitySave); err != nil {
+		return err
+	}
+	if _, err := m.client.rpc.Save(ctx, &lmpb.SaveRequest{Model: m.handle, Dir: dir}); err != nil {
+		return m.client.failed(ctx, "save", err)
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package lmplugin
+
+import (
+	"context"
+	"sync"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// state is a proxy of a document's state in the plugin. Its length and size are those of the last reply.
+type state struct {
+	model  *model
+	handle uint64
+
+	mu     sync.Mutex
+	info   *lmpb.StateInfo
+	closed bool
+}
+
+// NewState implements lm.Stepper.
+func (m *model) NewState(ctx context.Context) (lm.State, error) {
+	if err := m.ready("newstate", lm.AbilityStep); err != nil {
+		return nil, err
+	}
+	reply, err := m.client.rpc.NewState(ctx, &lmpb.NewStateRequest{Model: m.handle})
+	if err != nil {
+		return nil, m.client.failed(ctx, "newstate", err)
+	}
+	return &state{model: m, handle: reply.GetState(), info: reply.GetInfo()}, nil
+}
+
+// Len implements lm.State.
+func (s *state) Len() int { return int(s.current().GetLength()) }
+
+// Bytes implements lm.State.
+func (s *state) Bytes() int64 { return s.current().GetBytes() }
+
+func (s *state) current() *lmpb.StateInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.info
+}
+
+func (s *state) update(info *lmpb.StateInfo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.info = info
+}
+
+// ready fails if the state or its model is closed.
+func (s *state) ready(op string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return lm.Errorf(lm.Invalid, op, "the state is closed")
+	}
+	return s.model.ready(op)
+}
+
+// refresh asks how far the state is after a call that was stopped.
+func (s *state) refresh(ctx context.Context) error {
+	reply, err := s.model.client.rpc.GetState(ctx, &lmpb.GetStateRequest{State: s.handle})
+	if err != nil {
+		return s.model.client.failed(ctx, "getstate", err)
+	}
+	s.update(reply.GetInfo())
+	return nil
+}
+
+// Fork implements lm.State.
+func (s *state) Fork(ctx context.Context) (lm.State, error) {
+	if err := s.ready("forkstate"); err != nil {
+		return nil, err
+	}
+	reply, err := s.model.client.rpc.ForkState(ctx, &lmpb.ForkStateRequest{State: s.handle})
+	if err != nil {
+		return nil, s.model.client.failed(ctx, "forkstate", err)
+	}
+	return &state{model: s.model, handle: reply.GetState(), info: reply.GetInfo()}, nil
+}
+
+// Reset implements lm.State.
+func (s *state) Reset(ctx context.Context) error {
+	if err := s.ready("resetstate"); err != nil {
+		return err
+	}
+	reply, err := s.model.client.rpc.ResetState(ctx, &lmpb.ResetStateRequest{State: s.handle})
+	if err != nil {
+		return s.model.client.failed(ctx, "resetstate", err)
+	}
+	s.update(reply.GetInfo())
+	return nil
+}
+
+// Close implements lm.State. A closed model has released its states already.
+func (s *state) Close() error {
+	s.mu.Lock()
+	closed := s.closed || s.model.closed.Load()
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if _, err := s.model.client.rpc.CloseState(ctx, &lmpb.CloseStateRequest{State: s.handle}); err != nil {
+		return s.model.client.failed(ctx, "closestate", err)
+	}
+	return nil
+}
+
+// proxies returns the proxies, handles and tokens of a request's inputs.
+func (m *model) proxies(op string, inputs []lm.StepInput) (states []*state, handles []uint64, tokens [][]int32, err error) {
+	for i, in := range inputs {
+		s, ok := in.State.(*state)
+		if !ok || s.model != m {
+			return nil, nil, nil, lm.Errorf(lm.Invalid, op, "input %d: the state belongs to another model", i)
+		}
+		if err := s.ready(op); err != nil {
+			return nil, nil, nil, err
+		}
+		states = append(states, s)
+		handles = append(handles, s.handle)
+		tokens = append(tokens, in.Tokens)
+	}
+	return states, handles, tokens, nil
+}
+
+// updateAll takes over what the last message of a reply says about the states.
+func updateAll(states []*state, infos []*lmpb.StateInfo) {
+	for i, info := range infos {
+		if i < len(states) {
+			states[i].update(info)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package lmplugin
+
+import (
+	"time"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// mapped returns f of each value; nil stays nil.
+func mapped[A, B any](values []A, f func(A) B) []B {
+	if values == nil {
+		return nil
+	}
+	out := make([]B, len(values))
+	for i, v := range values {
+		out[i] = f(v)
+	}
+	return out
+}
+
+func describeToPB(d lm.Description) *lmpb.DescribeResponse {
+	return &lmpb.DescribeResponse{
+		Name:     d.Name,
+		Version:  d.Version,
+		Language: d.Language,
+		Summary:  d.Summary,
+		Variants: mapped(d.Variants, func(v lm.Variant) *lmpb.Variant {
+			return &lmpb.Variant{Name: v.Name, Summary: v.Summary, Config: v.Config}
+		}),
+		Abilities:    mapped(d.Abilities, func(a lm.Ability) string { return string(a) }),
+		Precisions:   d.Precisions,
+		ConfigSchema: d.ConfigSchema,
+		Kernels:      d.Kernels,
+	}
+}
+
+func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
+	return lm.Description{
+		Name:     d.GetName(),
+		Version:  d.GetVersion(),
+		Language: d.GetLanguage(),
+		Summary:  d.GetSummary(),
+		Variants: mapped(d.GetVariants(), func(v *lmpb.Variant) lm.Variant {
+			return lm.Variant{Name: v.GetName(), Summary: v.GetSummary(), Config: v.GetConfig()}
+		}),
+		Abilities:    mapped(d.GetAbilities(), func(a string) lm.Ability { return lm.Ability(a) }),
+		Precisions:   d.GetPrecisions(),
+		ConfigSchema: d.GetConfigSchema(),
+		Kernels:      d.GetKernels(),
+	}
+}
+
+func rooflineToPB(r lm.Roofline) *lmpb.CalibrateResponse {
+	return &lmpb.CalibrateResponse{
+		Threads: int32(r.Threads),
+		Ceilings: mapped(r.Ceilings, func(c lm.Ceiling) *lmpb.Ceiling {
+			return &lmpb.Ceiling{Name: c.Name, Unit: c.Unit, Value: c.Value, Kernels: c.Kernels}
+		}),
+	}
+}
+
+func rooflineFromPB(r *lmpb.CalibrateResponse) lm.Roofline {
+	return lm.Roofline{
+		Threads: int(r.GetThreads()),
+		Ceilings: mapped(r.GetCeilings(), func(c *lmpb.Ceiling) lm.Ceiling {
+			return lm.Ceiling{Name: c.GetName(), Unit: c.GetUnit(), Value: c.GetValue(), Kernels: c.GetKernels()}
+		}),
+	}
+}
+
+// loadToPB refuses what the wire cannot say: several sources at once.
+func loadToPB(r lm.LoadRequest) (*lmpb.LoadRequest, error) {
+	req := &lmpb.LoadRequest{
+		Seed:      r.Seed,
+		Precision: r.Precision,
+		Head:      r.Head,
+		Threads:   int32(r.Threads),
+		Options:   r.Options,
+	}
+	sources := 0
+	if r.Checkpoint != "" {
+		req.Source = &lmpb.LoadRequest_Checkpoint{Checkpoint: r.Checkpoint}
+		sources++
+	}
+	if r.Config != "" {
+		req.Source = &lmpb.LoadRequest_Config{Config: r.Config}
+		sources++
+	}
+	if r.Variant != "" {
+		req.Source = &lmpb.LoadRequest_Variant{Variant: r.Variant}
+		sources++
+	}
+	if sources != 1 {
+		return nil, lm.Errorf(lm.Invalid, "load", "exactly one of checkpoint, config and variant must be given, not %d", sources)
+	}
+	return req, nil
+}
+
+func loadFromPB(r *lmpb.LoadRequest) lm.LoadRequest {
+	return lm.LoadRequest{
+		Checkpoint: r.GetCheckpoint(),
+		Config:     r.GetConfig(),
+		Variant:    r.GetVariant(),
+		Seed:       r.GetSeed(),
+		Precision:  r.GetPrecision(),
+		Head:       r.GetHead(),
+		Threads:    int(r.GetThreads()),
+		Options:    r.GetOptions(),
+	}
+}
+
+func infoToPB(m lm.ModelInfo) *lmpb.ModelInfo {
+	info := &lmpb.ModelInfo{
+		Architecture:  m.Architecture,
+		Mode:          m.Mode,
+		Config:        m.Config,
+		Parameters:    m.Parameters,
+		Bytes:         mapped(m.Bytes, bytesToPB),
+		Vocab:         int32(m.Vocab),
+		Eos:           m.EOS,
+		ContextLimit:  int64(m.ContextLimit),
+		Causal:        m.Causal,
+		StateKind:     m.StateKind,
+		Precision:     m.Precision,
+		HeadPrecision: m.HeadPrecision,
+		Kernels:       m.Kernels,
+		Threads:       int32(m.Threads),
+		Initialised:   m.Initialised,
+		Warnings:      m.Warnings,
+		LoadNs:        m.LoadTime.Nanoseconds(),
+	}
+	if m.BOS >= 0 {
+		info.Bos = &m.BOS
+	}
+	return info
+}
+
+func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
+	info := lm.ModelInfo{
+		Architecture:  m.GetArchitecture(),
+		Mode:          m.GetMode(),
+		Config:        m.GetConfig(),
+		Parameters:    m.GetParameters(),
+		Bytes:         mapped(m.GetBytes(), bytesFromPB),
+		Vocab:         int(m.GetVocab()),
+		BOS:           -1,
+		EOS:           m.GetEos(),
+		ContextLimit:  int(m.GetContextLimit()),
+		Causal:        m.GetCausal(),
+		StateKind:     m.GetStateKind(),
+		Precision:     m.GetPrecision(),
+		HeadPrecision: m.GetHeadPrecision(),
+		Kernels:       m.GetKernels(),
+		Threads:       int(m.GetThreads()),
+		Initialised:   m.GetInitialised(),
+		Warnings:      m.GetWarnings(),
+		LoadTime:      time.Duration(m.GetLoadNs()),
+	}
+	if m != nil && m.Bos != nil {
+		info.BOS = m.GetBos()
+	}
+	return info
+}
+
+func bytesToPB(c lm.ByteClass) *lmpb.ByteClass {
+	return &lmpb.ByteClass{Class: c.Class, Bytes: c.Bytes}
+}
+
+func bytesFromPB(c *lmpb.ByteClass) lm.ByteClass {
+	return lm.ByteClass{Class: c.GetClass(), Bytes: c.GetBytes()}
+}
+
+func costToPB(c lm.CostItem) *lmpb.CostItem {
+	return &lmpb.CostItem{Component: c.Component, Flops: c.FLOPs, Bytes: c.Bytes}
+}
+
+func costFromPB(c *lmpb.CostItem) lm.CostItem {
+	return lm.CostItem{Component: c.GetComponent(), FLOPs: c.GetFlops(), Bytes: c.GetBytes()}
+}
+
+func stateToPB(s lm.State) *lmpb.StateInfo {
+	return &lmpb.StateInfo{Length: int64(s.Len()), Bytes: s.Bytes()}
+}

@@ -1,0 +1,137 @@
+package lmplugin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// Prefix starts the name of every plugin's executable: archbench-plugin-NAME.
+const Prefix = "archbench-plugin-"
+
+// PathVariable names the environment variable with folders to look in before all others.
+const PathVariable = "ARCHBENCH_PLUGINS"
+
+// Candidate is something in a search folder that looks like a plugin.
+type Candidate struct {
+	Name string // the architecture, by the name of the file
+	Path string // of the executable
+	// Rejected says why it is not used, for example that an earlier folder has one of that name; "" if it is.
+	Rejected string
+}
+
+// List returns every candidate, in the order of the search: the folders of ARCHBENCH_PLUGINS, the folder of the
+// running binary, those of PATH. In each folder it sees executables archbench-plugin-NAME, and folders of that
+// name that hold an executable of that name.
+func List() []Candidate {
+	var all []Candidate
+	first := map[string]string{}
+	for _, dir := range searchDirs() {
+		for _, c := range candidates(dir) {
+			if earlier, ok := first[c.Name]; ok && c.Rejected == "" {
+				c.Rejected = "hidden by " + earlier
+			}
+			if c.Rejected == "" {
+				first[c.Name] = c.Path
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// Find returns the path of a plugin's executable. An explicit path, of an executable or a folder, is checked and
+// comes before any search.
+func Find(name, explicitPath string) (string, error) {
+	if explicitPath != "" {
+		return executable(explicitPath)
+	}
+	var rejected, known []string
+	for _, c := range List() {
+		switch {
+		case c.Name == name && c.Rejected == "":
+			return c.Path, nil
+		case c.Name == name:
+			rejected = append(rejected, c.Path+": "+c.Rejected)
+		case c.Rejected == "":
+			known = append(known, c.Name)
+		}
+	}
+	message := fmt.Sprintf("no plugin %q in $%s, beside this binary or on PATH", name, PathVariable)
+	if len(rejected) > 0 {
+		message += "; rejected " + strings.Join(rejected, ", ")
+	}
+	if len(known) > 0 {
+		message += "; there are " + strings.Join(known, ", ")
+	}
+	return "", lm.Errorf(lm.NotFound, "find plugin", "%s", message)
+}
+
+// searchDirs returns the folders of the search, each once.
+func searchDirs() []string {
+	dirs := filepath.SplitList(os.Getenv(PathVariable))
+	dirs = append(dirs, sharedDirs()...)
+	var unique []string
+	for _, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if dir != "" && err == nil && !slices.Contains(unique, abs) {
+			unique = append(unique, abs)
+		}
+	}
+	return unique
+}
+
+// sharedDirs are the folders where plugins lie among other programs.
+func sharedDirs() []string {
+	var dirs []string
+	if self, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Dir(self))
+	}
+	return append(dirs, filepath.SplitList(os.Getenv("PATH"))...)
+}
+
+// candidates looks into one folder. A folder that cannot be read has none.
+func candidates(dir string) []Candidate {
+	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), Prefix+"*"))
+	if err != nil {
+		return nil
+	}
+	var found []Candidate
+	for _, path := range paths {
+		base := filepath.Base(path)
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			path = filepath.Join(path, base)
+		}
+		found = append(found, Candidate{
+			Name:     strings.TrimSuffix(strings.TrimPrefix(base, Prefix), ".exe"),
+			Path:     path,
+			Rejected: whyNotExecutable(path),
+		})
+	}
+	return found
+}
+
+// escapeGlob makes the characters of a path stand for themselves.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// whyNotExecutable says what keeps a file from being started, or "".
+func whyNotExecutable(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		return "no such file"
+	case err != nil:
+		return err.Error()
+	case !info.Mode().IsRegular():
+		return "not a regular file"
+	case info.Mode().Perm()&0o111 == 0:
+		return "not executable: chmod +x " + path
+	}
+	return ""
+}

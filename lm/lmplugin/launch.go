@@ -1,0 +1,269 @@
+package lmplugin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// Options says how to start a plugin.
+type Options struct {
+	// Path of the executable, or of a folder that holds a single one.
+	Path string
+	// Env is the environment in the form "KEY=value" beyond Inherited, whose values it may replace.
+	Env []string
+	// MemoryLimit bounds the writable memory of the process in bytes, where the system can (Linux). 0: no limit.
+	MemoryLimit int64
+	// StartTimeout bounds the time until the handshake; 0 is 30 s.
+	StartTimeout time.Duration
+	// Stderr gets a copy of what the plugin prints, if set. It must not block.
+	Stderr io.Writer
+}
+
+// inherited names the variables that a plugin gets from the host's environment: what any program needs to start,
+// and those that people set to control the numeric kernels and the run-time of Go.
+var inherited = []string{
+	"PATH", "HOME", "TMPDIR", "LANG",
+	"ARCHBENCH_KERNEL", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK",
+}
+
+// Inherited returns the part of the host's environment that plugins get. They get nothing else of it.
+func Inherited() []string {
+	var env []string
+	for _, key := range inherited {
+		if value, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+value)
+		}
+	}
+	return env
+}
+
+// Plugin is a running plugin. It implements lm.Architecture and lm.Calibrator; its models implement every optional
+// interface of package lm.
+type Plugin struct {
+	*client
+	path    string
+	env     []string
+	process *process
+	handler *plugin.Client
+}
+
+// Launch starts a plugin and asks what it is. The context bounds the start; Close ends the plugin. If the plugin
+// does not come up, the error's chain holds an *Exit.
+func Launch(ctx context.Context, o Options) (*Plugin, error) {
+	path, err := executable(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plugin{path: path, env: environment(o.Env)}
+	output := &tail{also: o.Stderr}
+	p.handler = plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  handshake,
+		VersionedPlugins: versions(nil),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		SkipHostEnv:      true,
+		StartTimeout:     cmp.Or(o.StartTimeout, 30*time.Second),
+		Logger:           hclog.NewNullLogger(),
+		SyncStdout:       output,
+		SyncStderr:       output,
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: socketRoot()},
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithInitialWindowSize(streamWindow),
+			grpc.WithInitialConnWindowSize(streamWindow),
+		},
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+			p.process = newProcess(path, append(p.env, cmd.Env...), output, o.MemoryLimit)
+			return p.process, nil
+		},
+	})
+	if err := p.start(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// start brings the connection up.
+func (p *Plugin) start(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, p.Kill)
+	defer stop()
+	protocol, err := p.handler.Client()
+	if err == nil {
+		var raw any
+		if raw, err = protocol.Dispense(serviceName); err == nil {
+			p.client, err = connect(ctx, raw.(lmpb.LanguageModelServiceClient), p.explain)
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return lm.Errorf(lm.Deadline, "launch", "plugin %s: %w", p.path, ctx.Err())
+	}
+	return &lm.Error{Op: "launch", Kind: lm.Internal, Err: p.startFailure(err)}
+}
+
+// socketRoot is where the folders of sockets go: a socket's path has room for about 100 bytes.
+func socketRoot() string {
+	if dir := os.TempDir(); len(dir) <= 40 {
+		return dir
+	}
+	return "/tmp"
+}
+
+// environment adds to what is inherited; later values win. The result is sorted, one entry per key.
+func environment(extra []string) []string {
+	values := map[string]string{}
+	for _, entry := range append(Inherited(), extra...) {
+		key, value, _ := strings.Cut(entry, "=")
+		values[key] = value
+	}
+	env := make([]string, 0, len(values))
+	for key, value := range values {
+		env = append(env, key+"="+value)
+	}
+	slices.Sort(env)
+	return env
+}
+
+// startFailure says why there is no handshake.
+func (p *Plugin) startFailure(cause error) *Exit {
+	if p.process == nil || p.process.cmd.Process == nil {
+		return &Exit{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
+	}
+	// go-plugin kills what does not greet it, so the first line is looked at before the way that the process ended.
+	line, greeted := p.process.greetingLine()
+	exit := &Exit{Plugin: p.path, Class: Protocol, ExitCode: -1, Stderr: p.process.output.String()}
+	switch version, ok := handshakeVersion(line); {
+	case ok && version != Version:
+		exit.Class = Incompatible
+		exit.Message = fmt.Sprintf("it speaks protocol version %d, this host version %d: rebuild one of them", version, Version)
+	case ok:
+		exit.Message = cause.Error()
+		if p.awaitExit(); p.Exit() != nil {
+			exit = p.Exit()
+		}
+	case line != "":
+		exit.Message = fmt.Sprintf("it printed %q to stdout before the handshake: messages belong on stderr", strings.TrimSpace(line))
+	case greeted:
+		<-p.process.done
+		exit = p.process.exit()
+		if exit.Class == Closed || exit.ExitCode == 0 {
+			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is no plugin of archbench"
+		}
+	default:
+		exit.Class, exit.Message = TimedOut, "no handshake in time"
+	}
+	return exit
+}
+
+// handshakeVersion reads the protocol version of a line "1|VERSION|unix|PATH|grpc".
+func handshakeVersion(line string) (version int, ok bool) {
+	parts := strings.Split(strings.TrimSpace(line), "|")
+	if len(parts) < 5 || parts[0] != strconv.Itoa(plugin.CoreProtocolVersion) {
+		return 0, false
+	}
+	version, err := strconv.Atoi(parts[1])
+	return version, err == nil
+}
+
+// explain returns the death of the process as the cause of a failed RPC, or nil if it lives.
+func (p *Plugin) explain(op string, err error) error {
+	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled {
+		p.awaitExit()
+	}
+	exit := p.Exit()
+	if exit == nil {
+		return nil
+	}
+	kind := lm.Internal
+	if exit.Class == OutOfMemory {
+		kind = lm.Resource
+	}
+	return &lm.Error{Op: op, Kind: kind, Err: exit}
+}
+
+// awaitExit waits a moment for the process to end: a connection breaks a little earlier.
+func (p *Plugin) awaitExit() {
+	select {
+	case <-p.process.done:
+	case <-time.After(grace):
+	}
+}
+
+// Path returns the path of the executable.
+func (p *Plugin) Path() string { return p.path }
+
+// Env returns the whole environment that the plugin got, sorted, apart from what the handshake needs.
+func (p *Plugin) Env() []string { return slices.Clone(p.env) }
+
+// PID returns the number of the process, which is also that of its process group.
+func (p *Plugin) PID() int { return p.process.cmd.Process.Pid }
+
+// Stderr returns the last lines that the plugin has printed.
+func (p *Plugin) Stderr() string { return p.process.output.String() }
+
+// Done is closed when the process has ended.
+func (p *Plugin) Done() <-chan struct{} { return p.process.done }
+
+// Exit says how the process ended, or returns nil while it runs.
+func (p *Plugin) Exit() *Exit {
+	if !p.process.exited() {
+		return nil
+	}
+	return p.process.exit()
+}
+
+// grace is how long a plugin may take to end when asked to.
+const grace = 2 * time.Second
+
+// Close asks the plugin to end, kills it with all that it has started if it does not, and returns when it is gone.
+func (p *Plugin) Close() error {
+	if p.process == nil {
+		return nil
+	}
+	p.process.killedByUs.Store(!p.process.exited())
+	timer := time.AfterFunc(grace, p.Kill)
+	defer timer.Stop()
+	p.handler.Kill()
+	return nil
+}
+
+// Kill ends the plugin and all that it has started at once. Calls in flight fail.
+func (p *Plugin) Kill() {
+	if p.process != nil {
+		_ = p.process.Kill(context.Background())
+	}
+}
+
+// executable checks that path is a plugin's executable, or finds the only one in the folder that path names.
+func executable(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		found := candidates(path)
+		if len(found) != 1 {
+			return "", lm.Errorf(lm.NotFound, "launch", "%s holds %d executables %sNAME: name one", path, len(found), Prefix)
+		}
+		path = found[0].Path
+	}
+	if reason := whyNotExecutable(path); reason != "" {
+		exit := &Exit{Plugin: path, Class: NotStarted, Message: reason, ExitCode: -1}
+		return "", &lm.Error{Op: "launch", Kind: lm.NotFound, Err: exit}
+	}
+	return filepath.Abs(path)
+}

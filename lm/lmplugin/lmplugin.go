@@ -1,0 +1,59 @@
+// Package lmplugin carries the contract of package lm between processes, with go-plugin and gRPC.
+//
+// A plugin's main calls [Serve] with its architecture. A host calls [Launch], and gets a [Plugin] that implements
+// lm.Architecture: its models are proxies that implement every optional interface, and answer with kind
+// Unsupported what the plugin does not declare. [Find] and [List] look for plugins, [Identity] names their content.
+//
+// A plugin is a process and may die at any time. Then the calls on it fail with an error in whose chain errors.As
+// finds an [*Exit], which says how it ended and what it printed last. Other errors are those of the model, with
+// their lm.Kind. The wire contract is proto/lm/v1/lm.proto; a plugin in another language needs nothing else.
+package lmplugin
+
+import (
+	"context"
+
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// Version is the newest protocol version of this package: that of lm.v1.
+const Version = 1
+
+// The environment variable by which a plugin sees that archbench started it, and its value. It is a courtesy to
+// people who start a plugin by hand, not a protection.
+const (
+	CookieKey   = "ARCHBENCH_PLUGIN"
+	CookieValue = "lm"
+)
+
+// serviceName is what go-plugin dispenses. Only this package sees it.
+const serviceName = "lm"
+
+var handshake = plugin.HandshakeConfig{MagicCookieKey: CookieKey, MagicCookieValue: CookieValue}
+
+// versions maps every protocol version that this package speaks to its adapter. arch is nil on the host.
+func versions(arch lm.Architecture) map[int]plugin.PluginSet {
+	return map[int]plugin.PluginSet{Version: {serviceName: &adapter{arch: arch}}}
+}
+
+// adapter connects the two ends of version 1 to go-plugin.
+type adapter struct {
+	plugin.NetRPCUnsupportedPlugin
+	arch lm.Architecture
+}
+
+// GRPCServer implements plugin.GRPCPlugin on the plugin's side.
+func (a *adapter) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	lmpb.RegisterLanguageModelServiceServer(s, newService(a.arch))
+	return nil
+}
+
+// GRPCClient implements plugin.GRPCPlugin on the host's side.
+func (a *adapter) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return lmpb.NewLanguageModelServiceClient(conn), nil
+}
+
+var _ plugin.GRPCPlugin = (*adapter)(nil)

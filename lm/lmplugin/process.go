@@ -1,0 +1,194 @@
+package lmplugin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// process is a plugin as the operating system sees it: the leader of a process group of its own. It implements
+// go-plugin's runner.Runner, because go-plugin's own knows nothing of groups, of how a process ended, or of what
+// it printed before the handshake.
+type process struct {
+	cmd      *exec.Cmd
+	output   *tail // stderr, and stdout after the handshake
+	limit    int64 // bytes of memory, 0: none
+	deadman  *exec.Cmd
+	oomKills int64 // of the host, when the process started
+
+	greeting   *io.PipeReader // the first line of stdout
+	greeted    *io.PipeWriter
+	firstLine  atomic.Pointer[string]
+	drained    chan struct{} // closed when both outputs have ended
+	done       chan struct{} // closed when the process has been waited for
+	ended      *os.ProcessState
+	killedByUs atomic.Bool
+}
+
+func newProcess(path string, env []string, output *tail, limit int64) *process {
+	p := &process{
+		cmd:     exec.Command(path),
+		output:  output,
+		limit:   limit,
+		drained: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	p.cmd.Env = env
+	p.cmd.SysProcAttr = groupLeader()
+	p.greeting, p.greeted = io.Pipe()
+	return p
+}
+
+// Start implements runner.Runner.
+func (p *process) Start(context.Context) error {
+	stdout, stdoutW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	stderr, stderrW, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, stdout.Close(), stdoutW.Close())
+	}
+	p.cmd.Stdout, p.cmd.Stderr = stdoutW, stderrW
+	p.oomKills = hostOOMKills()
+	err = startUnlocked(p.cmd)
+	_, _ = stdoutW.Close(), stderrW.Close()
+	if err != nil {
+		return errors.Join(err, stdout.Close(), stderr.Close())
+	}
+	limitMemory(p.cmd.Process.Pid, p.limit)
+	p.deadman = startDeadman(p.cmd.Process.Pid)
+	go p.read(stdout, stderr)
+	go p.wait()
+	return nil
+}
+
+// startUnlocked starts a command from a goroutine of its own: the signal that Linux sends at the death of the
+// parent is sent at the death of the thread that forked, and the caller's may be locked to a goroutine that ends.
+func startUnlocked(cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() { started <- cmd.Start() }()
+	return <-started
+}
+
+// read drains both outputs, so that no flood can block the plugin, and hands over the first line of stdout.
+func (p *process) read(stdout, stderr *os.File) {
+	defer close(p.drained)
+	errDone := make(chan struct{})
+	go func() {
+		defer close(errDone)
+		defer stderr.Close()
+		_, _ = io.Copy(p.output, stderr)
+	}()
+	defer stdout.Close()
+	r := bufio.NewReaderSize(stdout, 4<<10)
+	line, _ := r.ReadSlice('\n') // an endless line counts by its start
+	first := string(line)
+	p.firstLine.Store(&first)
+	_, _ = p.greeted.Write([]byte(first))
+	_ = p.greeted.Close()
+	_, _ = io.Copy(p.output, r)
+	<-errDone
+}
+
+// wait ends the whole group with its leader.
+func (p *process) wait() {
+	reap(p.cmd)
+	p.ended = p.cmd.ProcessState
+	stopDeadman(p.deadman)
+	select {
+	case <-p.drained:
+	case <-time.After(time.Second): // a grandchild that left the group may hold the pipes for ever
+	}
+	close(p.done)
+}
+
+// Wait implements runner.Runner.
+func (p *process) Wait(context.Context) error {
+	<-p.done
+	return nil
+}
+
+// Kill implements runner.Runner. It reaches the whole group.
+func (p *process) Kill(context.Context) error {
+	p.killedByUs.Store(true)
+	if p.cmd.Process == nil || p.exited() {
+		return nil
+	}
+	return killGroup(p.cmd.Process.Pid)
+}
+
+func (p *process) exited() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stdout implements runner.Runner: go-plugin sees the first line alone.
+func (p *process) Stdout() io.ReadCloser { return p.greeting }
+
+// Stderr implements runner.Runner: the process keeps it itself.
+func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Name implements runner.Runner.
+func (p *process) Name() string { return p.cmd.Path }
+
+// ID implements runner.Runner.
+func (p *process) ID() string {
+	if p.cmd.Process == nil {
+		return ""
+	}
+	return strconv.Itoa(p.cmd.Process.Pid)
+}
+
+// Diagnose implements runner.Runner; startFailure says more.
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// PluginToHost implements runner.Runner: both ends see the same addresses.
+func (p *process) PluginToHost(network, addr string) (string, string, error) {
+	return network, addr, nil
+}
+
+// HostToPlugin implements runner.Runner.
+func (p *process) HostToPlugin(network, addr string) (string, string, error) {
+	return network, addr, nil
+}
+
+// greetingLine returns the first line of stdout; greeted is false if stdout is still open without one.
+func (p *process) greetingLine() (line string, greeted bool) {
+	if first := p.firstLine.Load(); first != nil {
+		return *first, true
+	}
+	return "", false
+}
+
+// exit describes the death of the process, once done is closed.
+func (p *process) exit() *Exit {
+	e := &Exit{Plugin: p.cmd.Path, Class: Crash, ExitCode: p.ended.ExitCode(), Stderr: p.output.String()}
+	e.Message = "ended with " + p.ended.String()
+	if status, ok := p.ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		e.Signal = status.Signal()
+	}
+	switch {
+	case p.killedByUs.Load() && (e.Signal == syscall.SIGKILL || e.ExitCode == 0):
+		e.Class, e.Message = Closed, "the host has closed it"
+	case e.Signal == syscall.SIGKILL && hostOOMKills() > p.oomKills:
+		e.Class, e.Message = OutOfMemory, "killed by the system for want of memory"
+	case e.Signal == syscall.SIGKILL || e.Signal == syscall.SIGTERM:
+		e.Class = Killed
+	case saysOutOfMemory(e.Stderr):
+		e.Class, e.Message = OutOfMemory, e.Message+" when it was refused memory"
+	}
+	return e
+}

@@ -1,0 +1,46 @@
+package lmplugin
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// groupLeader gives a process its own group and ties its life to that of the host.
+func groupLeader() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// reap waits for a group's leader and ends the rest of the group before the leader's number can have a new owner.
+func reap(cmd *exec.Cmd) {
+	for {
+		err := unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	_ = killGroup(cmd.Process.Pid)
+	_ = cmd.Wait()
+}
+
+// limitMemory bounds the writable memory of a process. Files that it maps do not count.
+func limitMemory(pid int, bytes int64) {
+	if bytes > 0 {
+		limit := unix.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
+		_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &limit, nil)
+	}
+}
+
+// hostOOMKills is how often the system has killed a process for want of memory since it started.
+func hostOOMKills() int64 {
+	data, _ := os.ReadFile("/proc/vmstat")
+	_, rest, _ := strings.Cut(string(data), "\noom_kill ")
+	line, _, _ := strings.Cut(rest, "\n")
+	n, _ := strconv.ParseInt(line, 10, 64)
+	return n
+}

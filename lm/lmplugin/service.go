@@ -1,0 +1,179 @@
+package lmplugin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// service answers the calls of one host with an architecture.
+type service struct {
+	lmpb.UnimplementedLanguageModelServiceServer
+	arch      lm.Architecture
+	models    handles[lm.Model]
+	documents handles[*document]
+}
+
+func newService(arch lm.Architecture) *service {
+	return &service{
+		arch:      arch,
+		models:    handles[lm.Model]{sort: "model"},
+		documents: handles[*document]{sort: "state"},
+	}
+}
+
+// noAbility is the answer to a call that the plugin cannot serve, on either side of the wire.
+func noAbility(op string, ability lm.Ability) error {
+	return lm.Errorf(lm.Unsupported, op, "n/a (no ability %s)", ability)
+}
+
+// able returns v as the interface that an ability stands for.
+func able[T any](v any, op string, ability lm.Ability) (T, error) {
+	t, ok := v.(T)
+	if !ok {
+		return t, noAbility(op, ability)
+	}
+	return t, nil
+}
+
+// sinceNs is the time that a call has spent, on the monotonic clock.
+func sinceNs(start time.Time) int64 { return time.Since(start).Nanoseconds() }
+
+// computeNs prefers the model's own measurement.
+func computeNs(measured time.Duration, start time.Time) int64 {
+	if measured > 0 {
+		return measured.Nanoseconds()
+	}
+	return sinceNs(start)
+}
+
+// Describe implements the call of that name.
+func (s *service) Describe(ctx context.Context, _ *lmpb.DescribeRequest) (*lmpb.DescribeResponse, error) {
+	start := time.Now()
+	d, err := s.arch.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply := describeToPB(d)
+	reply.ComputeNs = sinceNs(start)
+	return reply, nil
+}
+
+// Calibrate implements the call of that name.
+func (s *service) Calibrate(ctx context.Context, req *lmpb.CalibrateRequest) (*lmpb.CalibrateResponse, error) {
+	calibrator, err := able[lm.Calibrator](s.arch, "calibrate", lm.AbilityCalibrate)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	roofline, err := calibrator.Calibrate(ctx, int(req.GetThreads()))
+	if err != nil {
+		return nil, err
+	}
+	reply := rooflineToPB(roofline)
+	reply.ComputeNs = sinceNs(start)
+	return reply, nil
+}
+
+// Load implements the call of that name.
+func (s *service) Load(ctx context.Context, req *lmpb.LoadRequest) (*lmpb.LoadResponse, error) {
+	start := time.Now()
+	model, err := s.arch.Load(ctx, loadFromPB(req))
+	if err != nil {
+		return nil, err
+	}
+	info := model.Info()
+	return &lmpb.LoadResponse{Model: s.models.add(model), Info: infoToPB(info), ComputeNs: sinceNs(start)}, nil
+}
+
+// Unload implements the call of that name.
+func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.UnloadResponse, error) {
+	start := time.Now()
+	model, err := s.models.remove(req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, id := range s.documents.where(func(d *document) bool { return d.model == req.GetModel() }) {
+		if d, err := s.documents.remove(id); err == nil {
+			errs = append(errs, d.state.Close())
+		}
+	}
+	if err := errors.Join(append(errs, model.Close())...); err != nil {
+		return nil, err
+	}
+	return &lmpb.UnloadResponse{ComputeNs: sinceNs(start)}, nil
+}
+
+// Cost implements the call of that name.
+func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostResponse, error) {
+	model, done, err := s.models.use(req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	coster, err := able[lm.Coster](model, "cost", lm.AbilityCost)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	reply, err := coster.Cost(ctx, lm.CostRequest{
+		Phase:  phaseFromPB(req.GetPhase()),
+		Batch:  int(req.GetBatch()),
+		Length: int(req.GetLength()),
+		Count:  req.GetCount(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &lmpb.CostResponse{
+		Analytic:  mapped(reply.Analytic, costToPB),
+		Counted:   mapped(reply.Counted, costToPB),
+		Reference: mapped(reply.Reference, costToPB),
+		ComputeNs: computeNs(reply.Compute, start),
+	}, nil
+}
+
+// Memory implements the call of that name.
+func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.MemoryResponse, error) {
+	model, done, err := s.models.use(req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	reporter, err := able[lm.MemoryReporter](model, "memory", lm.AbilityMemory)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	memory, err := reporter.Memory(ctx, req.GetReset_())
+	if err != nil {
+		return nil, err
+	}
+	return &lmpb.MemoryResponse{
+		Live:      mapped(memory.Live, bytesToPB),
+		Peak:      mapped(memory.Peak, bytesToPB),
+		ComputeNs: sinceNs(start),
+	}, nil
+}
+
+// Save implements the call of that name.
+func (s *service) Save(ctx context.Context, req *lmpb.SaveRequest) (*lmpb.SaveResponse, error) {
+	model, done, err := s.models.use(req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	saver, err := able[lm.Saver](model, "save", lm.AbilitySave)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	if err := saver.Save(ctx, req.GetDir()); err != nil {
+		return nil, err
+	}
+	return &lmpb.SaveResponse{ComputeNs: sinceNs(start)}, nil
+}

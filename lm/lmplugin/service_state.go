@@ -1,0 +1,140 @@
+package lmplugin
+
+import (
+	"context"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// useDocuments claims the documents behind handles, which must be different ones of the model.
+func (s *service) useDocuments(ctx context.Context, model uint64, ids []uint64) (states []lm.State, release func(), err error) {
+	claimed := make(map[uint64]*document, len(ids))
+	var dones []func()
+	releaseAll := func() {
+		for _, done := range dones {
+			done()
+		}
+	}
+	for i, id := range ids {
+		d, done, err := s.documents.use(id)
+		if err == nil {
+			dones = append(dones, done)
+		}
+		switch {
+		case err != nil:
+		case d.model != model:
+			err = lm.Errorf(lm.Invalid, "", "input %d: state %d belongs to another model", i, id)
+		case claimed[id] != nil:
+			err = lm.Errorf(lm.Invalid, "", "input %d: state %d is there twice", i, id)
+		}
+		if err != nil {
+			releaseAll()
+			return nil, nil, err
+		}
+		claimed[id] = d
+		states = append(states, d.state)
+	}
+	unclaim, err := claim(ctx, claimed)
+	if err != nil {
+		releaseAll()
+		return nil, nil, err
+	}
+	return states, func() { unclaim(); releaseAll() }, nil
+}
+
+// withDocument runs do on one claimed document, whose model cannot be unloaded meanwhile.
+func (s *service) withDocument(ctx context.Context, id uint64, do func(d *document) error) error {
+	d, done, err := s.documents.use(id)
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, doneModel, err := s.models.use(d.model)
+	if err != nil {
+		return err
+	}
+	defer doneModel()
+	release, err := claim(ctx, map[uint64]*document{id: d})
+	if err != nil {
+		return err
+	}
+	defer release()
+	return do(d)
+}
+
+// NewState implements the call of that name.
+func (s *service) NewState(ctx context.Context, req *lmpb.NewStateRequest) (*lmpb.NewStateResponse, error) {
+	model, done, err := s.models.use(req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	stepper, err := able[lm.Stepper](model, "newstate", lm.AbilityStep)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	state, err := stepper.NewState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	info := stateToPB(state)
+	return &lmpb.NewStateResponse{
+		State:     s.documents.add(newDocument(req.GetModel(), state)),
+		Info:      info,
+		ComputeNs: sinceNs(start),
+	}, nil
+}
+
+// GetState implements the call of that name.
+func (s *service) GetState(ctx context.Context, req *lmpb.GetStateRequest) (reply *lmpb.GetStateResponse, err error) {
+	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
+		start := time.Now()
+		reply = &lmpb.GetStateResponse{Info: stateToPB(d.state), ComputeNs: sinceNs(start)}
+		return nil
+	})
+	return reply, err
+}
+
+// ForkState implements the call of that name.
+func (s *service) ForkState(ctx context.Context, req *lmpb.ForkStateRequest) (reply *lmpb.ForkStateResponse, err error) {
+	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
+		start := time.Now()
+		fork, err := d.state.Fork(ctx)
+		if err != nil {
+			return err
+		}
+		reply = &lmpb.ForkStateResponse{Info: stateToPB(fork), ComputeNs: sinceNs(start)}
+		reply.State = s.documents.add(newDocument(d.model, fork))
+		return nil
+	})
+	return reply, err
+}
+
+// ResetState implements the call of that name.
+func (s *service) ResetState(ctx context.Context, req *lmpb.ResetStateRequest) (reply *lmpb.ResetStateResponse, err error) {
+	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
+		start := time.Now()
+		if err := d.state.Reset(ctx); err != nil {
+			return err
+		}
+		reply = &lmpb.ResetStateResponse{Info: stateToPB(d.state), ComputeNs: sinceNs(start)}
+		return nil
+	})
+	return reply, err
+}
+
+// CloseState implements the call of that name.
+func (s *service) CloseState(_ context.Context, req *lmpb.CloseStateRequest) (*lmpb.CloseStateResponse, error) {
+	start := time.Now()
+	d, err := s.documents.remove(req.GetState())
+	if err != nil {
+		return nil, err
+	}
+	if err := d.state.Close(); err != nil {
+		return nil, err
+	}
+	return &lmpb.CloseStateResponse{ComputeNs: sinceNs(start)}, nil
+}

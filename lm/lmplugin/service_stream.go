@@ -1,0 +1,177 @@
+package lmplugin
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// Score implements the call of that name.
+func (s *service) Score(stream grpc.BidiStreamingServer[lmpb.ScoreRequest, lmpb.ScoreResponse]) error {
+	header, tokens, err := receive[lmpb.ScoreHeader](stream.Recv, func(h *lmpb.ScoreHeader) int { return len(h.GetFrom()) })
+	if err != nil {
+		return err
+	}
+	model, done, err := s.models.use(header.GetModel())
+	if err != nil {
+		return err
+	}
+	defer done()
+	req := lm.ScoreRequest{Logits: header.GetLogits()}
+	for i, from := range header.GetFrom() {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: tokens[i], From: int(from)})
+	}
+	if id := header.GetVersus(); id != 0 {
+		versus, doneVersus, err := s.models.use(id)
+		if err != nil {
+			return err
+		}
+		defer doneVersus()
+		req.Versus = versus
+	}
+	start := time.Now()
+	reply, err := model.Score(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	compute := computeNs(reply.Compute, start)
+	for i, scores := range reply.Scores {
+		if err := sendScores(stream, i, scores, compute); err != nil {
+			return err
+		}
+		compute = 0
+	}
+	return nil
+}
+
+// sendScores sends the scores of one sequence in as many messages as they need.
+func sendScores(stream grpc.ServerStreamingServer[lmpb.ScoreResponse], i int, s lm.Scores, compute int64) error {
+	var logits []float32
+	for first := true; first || len(s.NLL)+len(s.Logits)+len(s.KL)+len(s.Top1) > 0; first = false {
+		m := &lmpb.ScoreResponse{Sequence: uint32(i), ComputeNs: compute}
+		compute = 0
+		m.Nll, s.NLL = cut(s.NLL, valuesPerMessage)
+		m.Kl, s.KL = cut(s.KL, valuesPerMessage)
+		m.Top1, s.Top1 = cut(s.Top1, valuesPerMessage)
+		logits, s.Logits = cut(s.Logits, logitsPerMessage)
+		m.Logits = packFloats(logits)
+		if err := stream.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Step implements the call of that name.
+func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.StepResponse]) error {
+	header, tokens, err := receive[lmpb.StepHeader](stream.Recv, func(h *lmpb.StepHeader) int { return len(h.GetStates()) })
+	if err != nil {
+		return err
+	}
+	model, done, err := s.models.use(header.GetModel())
+	if err != nil {
+		return err
+	}
+	defer done()
+	stepper, err := able[lm.Stepper](model, "step", lm.AbilityStep)
+	if err != nil {
+		return err
+	}
+	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), tokens)
+	if err != nil {
+		return err
+	}
+	defer release()
+	start := time.Now()
+	reply, err := stepper.Step(stream.Context(), lm.StepRequest{Inputs: inputs, Want: wantFromPB(header.GetWant())})
+	if err != nil {
+		return err
+	}
+	for i, output := range reply.Outputs {
+		if err := sendOutput(stream, i, output); err != nil {
+			return err
+		}
+	}
+	return stream.Send(&lmpb.StepResponse{
+		States:    mapped(inputs, func(in lm.StepInput) *lmpb.StateInfo { return stateToPB(in.State) }),
+		ComputeNs: computeNs(reply.Compute, start),
+	})
+}
+
+// sendOutput sends what a step returns about one input, in as many messages as that needs and possibly none.
+func sendOutput(stream grpc.ServerStreamingServer[lmpb.StepResponse], i int, o lm.StepOutput) error {
+	var logits []float32
+	for len(o.NLL)+len(o.Logits) > 0 {
+		m := &lmpb.StepResponse{Input: uint32(i)}
+		m.Nll, o.NLL = cut(o.NLL, valuesPerMessage)
+		logits, o.Logits = cut(o.Logits, logitsPerMessage)
+		m.Logits = packFloats(logits)
+		if err := stream.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// useInputs claims the states of a request and joins them with their tokens.
+func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tokens [][]int32) ([]lm.StepInput, func(), error) {
+	states, release, err := s.useDocuments(ctx, model, ids)
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs := make([]lm.StepInput, len(states))
+	for i, state := range states {
+		inputs[i] = lm.StepInput{State: state, Tokens: tokens[i]}
+	}
+	return inputs, release, nil
+}
+
+// Generate implements the call of that name.
+func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest, lmpb.GenerateResponse]) error {
+	header, tokens, err := receive[lmpb.GenerateHeader](stream.Recv, func(h *lmpb.GenerateHeader) int { return len(h.GetStates()) })
+	if err != nil {
+		return err
+	}
+	model, done, err := s.models.use(header.GetModel())
+	if err != nil {
+		return err
+	}
+	defer done()
+	generator, err := able[lm.Generator](model, "generate", lm.AbilityGenerate)
+	if err != nil {
+		return err
+	}
+	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), tokens)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var last *lmpb.GenerateResponse
+	var sendErr error
+	err = generator.Generate(stream.Context(), generateFromPB(header, inputs), func(c lm.GenerateChunk) bool {
+		if c.Done {
+			last = generatedToPB(c) // sent below: states are at rest only when Generate has returned
+			return true
+		}
+		sendErr = stream.Send(generatedToPB(c))
+		return sendErr == nil
+	})
+	if err != nil || sendErr != nil || last == nil {
+		return firstError(err, sendErr, lm.Errorf(lm.Internal, "", "the model has ended without a last chunk"))
+	}
+	last.States = mapped(inputs, func(in lm.StepInput) *lmpb.StateInfo { return stateToPB(in.State) })
+	return stream.Send(last)
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

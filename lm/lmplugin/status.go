@@ -1,0 +1,85 @@
+package lmplugin
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// kindCodes gives the gRPC code of each kind, so that an error without details keeps its kind too.
+var kindCodes = map[lm.Kind]codes.Code{
+	lm.Internal:    codes.Internal,
+	lm.Invalid:     codes.InvalidArgument,
+	lm.Unsupported: codes.Unimplemented,
+	lm.NotFound:    codes.NotFound,
+	lm.Resource:    codes.ResourceExhausted,
+	lm.Corrupt:     codes.DataLoss,
+	lm.Deadline:    codes.DeadlineExceeded,
+}
+
+// kindOfCode is the inverse of kindCodes; codes that no kind has are faults of the plugin.
+func kindOfCode(code codes.Code) lm.Kind {
+	if code == codes.Canceled {
+		return lm.Deadline
+	}
+	for kind, c := range kindCodes {
+		if c == code {
+			return kind
+		}
+	}
+	return lm.Internal
+}
+
+// opOf is the operation of a gRPC method: "score" of "/lm.v1.LanguageModelService/Score".
+func opOf(method string) string { return strings.ToLower(path.Base(method)) }
+
+// toStatus makes the wire form of an error of the plugin. One that gRPC itself has made is left alone.
+func toStatus(op string, err error) error {
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	detail := &lmpb.Error{Op: op, Kind: lmpb.Kind(lm.KindOf(err) + 1), Message: err.Error()}
+	if e, ok := err.(*lm.Error); ok { //nolint:errorlint // only an outermost Error can be split without losing text
+		detail.Message = e.Err.Error()
+		if e.Op != "" {
+			detail.Op = e.Op
+		}
+	}
+	s := status.New(kindCodes[lm.KindOf(err)], err.Error())
+	if detailed, err := s.WithDetails(detail); err == nil {
+		s = detailed
+	}
+	return s.Err()
+}
+
+// fromStatus restores an error that toStatus, or a plugin in another language, has made.
+func fromStatus(ctx context.Context, op string, err error) error {
+	s := status.Convert(err)
+	e := &lm.Error{Op: op, Kind: kindOfCode(s.Code()), Err: errors.New(s.Message())}
+	if detail := errorDetail(s); detail != nil {
+		e.Op, e.Err = detail.GetOp(), errors.New(detail.GetMessage())
+		if detail.GetKind() != lmpb.Kind_KIND_UNSPECIFIED {
+			e.Kind = lm.Kind(detail.GetKind() - 1)
+		}
+	}
+	if e.Kind == lm.Deadline && ctx.Err() != nil {
+		e.Err = ctx.Err()
+	}
+	return e
+}
+
+func errorDetail(s *status.Status) *lmpb.Error {
+	for _, d := range s.Details() {
+		if e, ok := d.(*lmpb.Error); ok {
+			return e
+		}
+	}
+	return nil
+}
