@@ -1,0 +1,76 @@
+package chart
+
+import (
+	"fmt"
+	"math"
+)
+
+// clean returns the figure with only the points that its axes can show, and a word in the foot about the others.
+func clean(f Figure) Figure {
+	dropped := 0
+	series := make([]Series, 0, len(f.Series))
+	for _, s := range f.Series {
+		kept := make([]Point, 0, len(s.Points))
+		for _, p := range s.Points {
+			if !fits(p.X, f.X.Log) || !fits(p.Y, f.Y.Log) {
+				dropped++
+				continue
+			}
+			kept = append(kept, p.withInterval(f.Y.Log))
+		}
+		if len(kept) > 0 {
+			s.Points = kept
+			series = append(series, s)
+		}
+	}
+	f.Series = series
+	if dropped > 0 && len(series) > 0 {
+		f.Foot = join(f.Foot, fmt.Sprintf("%d points that the axes cannot show are left out", dropped))
+	}
+	return f
+}
+
+// farthest is the magnitude beyond which a value is no measurement and arithmetic on axes would overflow.
+const farthest = 1e60
+
+// fits reports whether an axis has a place for v.
+func fits(v float64, scale Scale) bool {
+	if math.IsNaN(v) || math.Abs(v) > farthest {
+		return false
+	}
+	return scale == Linear || v > 1/farthest
+}
+
+// withInterval drops an interval that cannot be drawn.
+func (p Point) withInterval(scale Scale) Point {
+	if !fits(p.Lo, scale) || !fits(p.Hi, scale) || p.Lo > p.Y || p.Hi < p.Y {
+		p.Lo, p.Hi = p.Y, p.Y
+	}
+	return p
+}
+
+// ranges returns the spans of both axes around all points, their intervals and the rules.
+func ranges(f Figure) (x, y span) {
+	var xs, ys []float64
+	for _, s := range f.Series {
+		for _, p := range s.Points {
+			xs, ys = append(xs, p.X), append(ys, p.Y, p.Lo, p.Hi)
+		}
+	}
+	for _, r := range f.Rules {
+		if r.Vertical && fits(r.At, f.X.Log) {
+			xs = append(xs, r.At)
+		}
+		if !r.Vertical && fits(r.At, f.Y.Log) {
+			ys = append(ys, r.At)
+		}
+	}
+	return spanOf(xs, f.X.Log), spanOf(ys, f.Y.Log)
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " · " + b
+}

@@ -1,0 +1,156 @@
+package chart
+
+import (
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// layout places title, legend, plot and foot on the canvas, from the top and the bottom inwards.
+type layout struct {
+	figure Figure
+	canvas draw.Canvas
+}
+
+const margin = vg.Length(8)
+
+func newLayout(f Figure, c draw.Canvas) *layout {
+	c.SetColor(white)
+	c.Fill(c.Rectangle.Path())
+	return &layout{figure: clean(f), canvas: draw.Crop(c, margin, -margin-4, margin, -margin)}
+}
+
+func (l *layout) draw() {
+	l.title()
+	l.foot()
+	if len(l.figure.Series) == 0 {
+		l.empty()
+		return
+	}
+	l.legend()
+	l.plot()
+}
+
+func (l *layout) title() {
+	style := textStyle(13, ink)
+	height := style.FontExtents().Height
+	l.canvas.FillText(style, vg.Point{X: l.canvas.Min.X, Y: l.canvas.Max.Y - height}, l.figure.Title)
+	l.canvas.Max.Y -= height + 5
+}
+
+func (l *layout) foot() {
+	if l.figure.Foot == "" {
+		return
+	}
+	style := textStyle(8.5, faint)
+	lines := wrap(style.Width, l.figure.Foot, l.canvas.Max.X-l.canvas.Min.X)
+	for i := len(lines) - 1; i >= 0; i-- {
+		l.canvas.FillText(style, vg.Point{X: l.canvas.Min.X, Y: l.canvas.Min.Y}, lines[i])
+		l.canvas.Min.Y += style.FontExtents().Height + 1
+	}
+	l.canvas.Min.Y += 5
+}
+
+// empty writes the reason for the lack of data into the middle of the figure.
+func (l *layout) empty() {
+	reason := l.figure.Empty
+	if reason == "" {
+		reason = "nothing was measured that this figure shows"
+	}
+	style := textStyle(11, faint)
+	lines := wrap(style.Width, "No data: "+reason, 0.8*(l.canvas.Max.X-l.canvas.Min.X))
+	style.XAlign = draw.XCenter
+	at := l.canvas.Center()
+	at.Y += vg.Length(len(lines)) * 7
+	for _, line := range lines {
+		l.canvas.FillText(style, at, line)
+		at.Y -= 15
+	}
+	border := draw.LineStyle{Color: grid, Width: 1}
+	r := l.canvas.Rectangle
+	l.canvas.StrokeLines(border, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, r.Min})
+}
+
+// legend flows the names of the series over as many rows as they need, below the title.
+func (l *layout) legend() {
+	style := textStyle(10, ink)
+	const gap = vg.Length(14)
+	height := style.FontExtents().Height + 3
+	at := vg.Point{X: l.canvas.Min.X, Y: l.canvas.Max.Y - height}
+	for _, s := range l.figure.Series {
+		if s.Name == "" {
+			continue
+		}
+		sample := vg.Length(9)
+		if s.Joined {
+			sample = 28
+		}
+		wide := sample + 5 + style.Width(s.Name)
+		if at.X > l.canvas.Min.X && at.X+wide > l.canvas.Max.X {
+			at = vg.Point{X: l.canvas.Min.X, Y: at.Y - height}
+		}
+		look := lookOf(s.Style)
+		middle := at.Y + 3.5
+		if s.Joined {
+			l.canvas.StrokeLine2(look.line(), at.X, middle, at.X+sample, middle)
+		}
+		look.mark(&l.canvas, vg.Point{X: at.X + sample/2, Y: middle}, false)
+		l.canvas.FillText(style, vg.Point{X: at.X + sample + 5, Y: at.Y}, s.Name)
+		at.X += wide + gap
+	}
+	l.canvas.Max.Y = at.Y - 10
+}
+
+// plot draws the axes and the data into what is left of the canvas.
+func (l *layout) plot() {
+	f := l.figure
+	x, y := ranges(f)
+	p := plot.New()
+	p.BackgroundColor = nil
+	setAxis(&p.X, f.X, x)
+	setAxis(&p.Y, f.Y, y)
+	p.X.Tick.Label.YAlign, p.X.Tick.Label.XAlign = draw.YTop, draw.XCenter
+	p.Y.Tick.Label.YAlign, p.Y.Tick.Label.XAlign = draw.YCenter, draw.XRight
+	p.Add(gridlines{x: ticks(f.X, x), y: ticks(f.Y, y)})
+	for _, r := range f.Rules {
+		p.Add(rule{r})
+	}
+	for _, s := range f.Series {
+		p.Add(curve{s})
+	}
+	p.Add(&labels{series: f.Series})
+	p.Draw(l.canvas)
+}
+
+func setAxis(axis *plot.Axis, a Axis, s span) {
+	marks := ticks(a, s)
+	axis.Min, axis.Max = s.min, s.max
+	axis.Scale = normalizer{a.Log}
+	axis.Padding = 0
+	axis.LineStyle = draw.LineStyle{Color: faint, Width: 0.8}
+	axis.Label.Text = a.Label
+	axis.Label.Padding = 4
+	axis.Label.TextStyle = textStyle(10.5, ink)
+	axis.Label.TextStyle.XAlign = draw.XCenter
+	axis.Tick.Label = textStyle(10, ink)
+	axis.Tick.LineStyle = draw.LineStyle{Color: faint, Width: 0.6}
+	axis.Tick.Length = 4
+	axis.Tick.Marker = plot.TickerFunc(func(_, _ float64) []plot.Tick { return marks })
+}
+
+// wrap breaks text at spaces so that no line is wider than limit.
+func wrap(width func(string) vg.Length, text string, limit vg.Length) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		longer := strings.TrimSpace(line + " " + word)
+		if line != "" && width(longer) > limit {
+			lines = append(lines, line)
+			longer = word
+		}
+		line = longer
+	}
+	return append(lines, line)
+}

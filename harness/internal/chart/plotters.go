@@ -1,0 +1,169 @@
+package chart
+
+import (
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// gridlines are faint lines at the labelled ticks.
+type gridlines struct{ x, y []plot.Tick }
+
+// Plot implements plot.Plotter.
+func (g gridlines) Plot(c draw.Canvas, p *plot.Plot) {
+	px, py := p.Transforms(&c)
+	style := draw.LineStyle{Color: grid, Width: 0.7}
+	for _, t := range g.x {
+		if t.Label != "" && t.Value >= p.X.Min && t.Value <= p.X.Max {
+			c.StrokeLine2(style, px(t.Value), c.Min.Y, px(t.Value), c.Max.Y)
+		}
+	}
+	for _, t := range g.y {
+		if t.Label != "" && t.Value >= p.Y.Min && t.Value <= p.Y.Max {
+			c.StrokeLine2(style, c.Min.X, py(t.Value), c.Max.X, py(t.Value))
+		}
+	}
+}
+
+// Plot implements plot.Plotter: a dotted line and its word, at the top of vertical and the left of horizontal ones.
+func (r rule) Plot(c draw.Canvas, p *plot.Plot) {
+	px, py := p.Transforms(&c)
+	stroke := draw.LineStyle{Color: faint, Width: 0.9, Dashes: []vg.Length{2, 2}}
+	word := textStyle(8.5, faint)
+	if r.Vertical {
+		x := px(r.At)
+		c.StrokeLine2(stroke, x, c.Min.Y, x, c.Max.Y)
+		word.YAlign = draw.YTop
+		at := vg.Point{X: x + 3, Y: c.Max.Y - 1}
+		if x+3+word.Width(r.Label) > c.Max.X {
+			word.XAlign, at.X = draw.XRight, x-3
+		}
+		c.FillText(word, at, r.Label)
+		return
+	}
+	y := py(r.At)
+	c.StrokeLine2(stroke, c.Min.X, y, c.Max.X, y)
+	c.FillText(word, vg.Point{X: c.Min.X + 3, Y: y + 2}, r.Label)
+}
+
+type rule struct{ Rule }
+
+// curve draws one series: line, intervals, markers.
+type curve struct{ Series }
+
+// Plot implements plot.Plotter.
+func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
+	px, py := p.Transforms(&c)
+	look := lookOf(s.Style)
+	if s.Joined {
+		line := make([]vg.Point, len(s.Points))
+		for i, pt := range s.Points {
+			line[i] = vg.Point{X: px(pt.X), Y: py(pt.Y)}
+		}
+		c.StrokeLines(look.line(), line)
+	}
+	for _, pt := range s.Points {
+		if pt.Lo < pt.Hi {
+			whisker(c, look.thin(), px(pt.X), py(pt.Lo), py(pt.Hi))
+		}
+	}
+	for _, pt := range s.Points {
+		look.mark(&c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Hollow)
+	}
+}
+
+// GlyphBoxes implements plot.GlyphBoxer, so that markers at the edge are not cut off.
+func (s curve) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
+	r := markerRadius + 1
+	box := vg.Rectangle{Min: vg.Point{X: -r, Y: -r}, Max: vg.Point{X: r, Y: r}}
+	boxes := make([]plot.GlyphBox, len(s.Points))
+	for i, pt := range s.Points {
+		boxes[i] = plot.GlyphBox{X: p.X.Norm(pt.X), Y: p.Y.Norm(pt.Y), Rectangle: box}
+	}
+	return boxes
+}
+
+// whisker is an interval with caps.
+func whisker(c draw.Canvas, style draw.LineStyle, x, lo, hi vg.Length) {
+	const half = vg.Length(3.5)
+	c.StrokeLine2(style, x, lo, x, hi)
+	c.StrokeLine2(style, x-half, lo, x+half, lo)
+	c.StrokeLine2(style, x-half, hi, x+half, hi)
+}
+
+// labels writes the words beside points, each where it covers the least.
+type labels struct {
+	series []Series
+	taken  []vg.Rectangle
+}
+
+// Plot implements plot.Plotter.
+func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
+	px, py := p.Transforms(&c)
+	for _, s := range l.series {
+		for _, pt := range s.Points {
+			at := vg.Point{X: px(pt.X), Y: py(pt.Y)}
+			l.taken = append(l.taken, around(at, markerRadius))
+		}
+	}
+	for _, s := range l.series {
+		for _, pt := range s.Points {
+			if pt.Label != "" {
+				l.write(c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Label, lookOf(s.Style))
+			}
+		}
+	}
+}
+
+// crowded is the share of a label that may be covered; beyond it the label is left away, its marker stays.
+const crowded = 0.35
+
+func (l *labels) write(c draw.Canvas, at vg.Point, word string, look look) {
+	style := textStyle(9.5, look.color)
+	size := vg.Point{X: style.Width(word), Y: style.FontExtents().Ascent}
+	var best vg.Rectangle
+	least := vg.Length(-1)
+	for _, corner := range corners(at, size) {
+		box := vg.Rectangle{Min: corner, Max: corner.Add(size)}
+		if cost := l.cost(c, box); least < 0 || cost < least {
+			best, least = box, cost
+		}
+	}
+	if least > crowded*size.X*size.Y {
+		return
+	}
+	l.taken = append(l.taken, best)
+	c.FillText(style, best.Min, word)
+}
+
+// corners are the places for a label of a size beside a marker, the better ones first.
+func corners(at, size vg.Point) []vg.Point {
+	const d = markerRadius + 3
+	right, left, middle := at.X+d, at.X-d-size.X, at.X-size.X/2
+	above, below, level := at.Y+d, at.Y-d-size.Y, at.Y-size.Y/2
+	return []vg.Point{
+		{X: right, Y: level}, {X: left, Y: level}, {X: middle, Y: above}, {X: middle, Y: below},
+		{X: right, Y: above}, {X: right, Y: below}, {X: left, Y: above}, {X: left, Y: below},
+		{X: middle, Y: above + size.Y + 2}, {X: right, Y: above + size.Y + 2}, {X: left, Y: above + size.Y + 2},
+	}
+}
+
+// cost is the area that a box shares with others, plus a heavy fine for leaving the canvas.
+func (l *labels) cost(c draw.Canvas, box vg.Rectangle) vg.Length {
+	area := vg.Length(0)
+	for _, t := range l.taken {
+		area += overlap(box, t)
+	}
+	size := box.Size()
+	return area + 10*(size.X*size.Y-overlap(box, c.Rectangle))
+}
+
+func overlap(a, b vg.Rectangle) vg.Length {
+	w := min(a.Max.X, b.Max.X) - max(a.Min.X, b.Min.X)
+	h := min(a.Max.Y, b.Max.Y) - max(a.Min.Y, b.Min.Y)
+	return max(w, 0) * max(h, 0)
+}
+
+func around(at vg.Point, r vg.Length) vg.Rectangle {
+	return vg.Rectangle{Min: vg.Point{X: at.X - r, Y: at.Y - r}, Max: vg.Point{X: at.X + r, Y: at.Y + r}}
+}
