@@ -52,3 +52,47 @@ const (
 	BatchDiff     = "batch_max_diff"  // when other documents join the batch
 	CausalVerdict = "causal"          // 1: no leak found, 0: sees the future
 )
+
+// Metrics describes every metric, in the order in which a report shows them.
+var Metrics = []Metric{
+	{AnalyticFLOPs, "FLOP", -1, "FLOPs by formula"},
+	{CountedFLOPs, "FLOP", -1, "FLOPs counted"},
+	{AnalyticBytes, "B", -1, "bytes moved by formula"},
+	{CountedBytes, "B", -1, "bytes moved counted"},
+	{ReferenceFLOPs, "FLOP", 0, "FLOPs by the published project's counter"},
+	{WeightBytes, "B", -1, "weights"},
+	{StateBytes, "B", -1, "state"},
+	{StateBytesFormula, "B", -1, "state by formula"},
+	{ActivationPeakBytes, "B", -1, "peak of activations"},
+	{ProcessPeakBytes, "B", -1, "peak of the process"},
+	{ProcessRSSBytes, "B", -1, "resident memory of the process"},
+	{PrefillSeconds, "s", -1, "prefill"},
+	{TTFTSeconds, "s", -1, "time to first token"},
+	{DecodeSeconds, "s", -1, "decode step"},
+	{RooflineShare, "1", +1, "share of the ceiling"},
+	{StreamSeconds, "s", -1, "time since the start of the stream"},
+	{StreamStateBytes, "B", -1, "state along the stream"},
+	{StreamNLL, "nat", -1, "loss per token along the stream"},
+	{StreamFinite, "1", +1, "all outputs finite"},
+	{StreamChunkDiff, "nat", -1, "largest difference of chunked and one-shot losses"},
+	{StreamPeakBytes, "B", -1, "peak of the process after the stream"},
+	{DocumentNats, "nat", -1, "loss of the document"},
+	{DocumentBytes, "B", 0, "bytes of the document"},
+	{DocumentKL, "nat", -1, "mean divergence from f32 per token"},
+	{DocumentTop1, "1", +1, "first choice as in f32"},
+	{DocumentTokens, "token", 0, "tokens of the document"},
+	{SuffixDiff, "1", -1, "change of earlier logits when later tokens change"},
+	{PrefixDiff, "1", -1, "change of a prefix's logits when text follows"},
+	{BatchDiff, "1", -1, "change of logits when the batch grows"},
+	{CausalVerdict, "1", +1, "no look into the future found"},
+}
+
+// Lookup finds a metric by name.
+func Lookup(name string) (Metric, bool) {
+	for _, m := range Metrics {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return Metric{}, false
+}

@@ -1,0 +1,236 @@
+// Package lmfake is a language model for tests of the harness: it predicts bytes from a hash of all bytes before
+// them, in no time, and misbehaves on demand. Its losses follow from the definition, so a test can compute them
+// again.
+package lmfake
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// Vocab is the number of tokens: the bytes and the start of a document.
+const (
+	Vocab = 257
+	BOS   = 256
+)
+
+// Architecture is a fake plugin. The zero value behaves.
+type Architecture struct {
+	Name      string       // "fake" if empty
+	Abilities []lm.Ability // all but calibrate and train if nil
+	Limit     int          // context limit, 0: none
+	NoBOS     bool
+
+	Leak       bool          // predictions depend on the next token
+	LeakLength bool          // predictions depend on the number of tokens
+	BatchLeak  bool          // predictions depend on the size of the batch
+	StateLeak  bool          // the carried state forgets where chunks meet
+	NaN        bool          // losses are not numbers
+	PerToken   time.Duration // plugin time that each token is said to cost
+	Sleep      time.Duration // real time that each call takes
+	Noise      float64       // weight of the disturbance that precisions other than f32 bring
+	Fail       error         // every call on a model fails with it
+
+	// Before runs before each call of the given name, and may fail it.
+	Before func(ctx context.Context, call string) error
+}
+
+var allAbilities = []lm.Ability{
+	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus,
+}
+
+// Describe implements lm.Architecture.
+func (a *Architecture) Describe(context.Context) (lm.Description, error) {
+	name, abilities := a.Name, a.Abilities
+	if name == "" {
+		name = "fake"
+	}
+	if abilities == nil {
+		abilities = allAbilities
+	}
+	return lm.Description{
+		Name: name, Version: "1", Language: "go", Summary: "hash of all bytes", Abilities: abilities,
+		Variants:   []lm.Variant{{Name: "tiny", Config: "{}"}},
+		Precisions: []string{"f32", "bf16", "int8", "int4"}, Kernels: "reference",
+	}, nil
+}
+
+// Load implements lm.Architecture.
+func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
+	if err := a.before(ctx, "load"); err != nil {
+		return nil, err
+	}
+	d, err := a.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{arch: a, precision: req.Precision}
+	if m.precision == "" {
+		m.precision = "f32"
+	}
+	m.info = lm.ModelInfo{
+		Architecture: d.Name, Mode: "hash", Config: "{}", Parameters: 1000, Bytes: []lm.ByteClass{{Class: "blocks", Bytes: 4000}},
+		Vocab: Vocab, BOS: BOS, ContextLimit: a.Limit, Causal: true, StateKind: "constant", Precision: m.precision,
+		HeadPrecision: "f32", Kernels: "reference", Threads: req.Threads, Initialised: req.Checkpoint == "",
+	}
+	if a.NoBOS {
+		m.info.BOS = -1
+	}
+	return m, nil
+}
+
+// before waits, and fails a call on demand.
+func (a *Architecture) before(ctx context.Context, call string) error {
+	if a.Sleep > 0 {
+		time.Sleep(a.Sleep)
+	}
+	if a.Before != nil {
+		if err := a.Before(ctx, call); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return &lm.Error{Op: call, Kind: lm.Deadline, Err: err}
+	}
+	return a.Fail
+}
+
+// model is one loaded fake.
+type model struct {
+	arch      *Architecture
+	precision string
+	info      lm.ModelInfo
+
+	mu     sync.Mutex
+	states int
+}
+
+var (
+	_ lm.Stepper        = (*model)(nil)
+	_ lm.Generator      = (*model)(nil)
+	_ lm.Coster         = (*model)(nil)
+	_ lm.MemoryReporter = (*model)(nil)
+)
+
+// Info implements lm.Model.
+func (m *model) Info() lm.ModelInfo { return m.info }
+
+// Close implements lm.Model.
+func (m *model) Close() error { return nil }
+
+// hash is the state of a document: all tokens so far.
+type hash uint64
+
+func (h hash) add(token int32) hash { return (h^hash(token+1))*0x9E3779B97F4A7C15 + 1 }
+
+// logits are the predictions after a state.
+func (m *model) logits(h hash) []float32 {
+	noise := 0.0
+	if m.precision != "f32" {
+		noise = m.arch.Noise
+	}
+	out := make([]float32, Vocab)
+	for v := range out {
+		x := h.add(int32(v)) >> 20
+		out[v] = float32(3*float64(x%1000)/1000 + noise*float64((x>>10)%100)/100)
+	}
+	return out
+}
+
+// nll is the loss of a token under logits, in nats.
+func nll(logits []float32, token int32) float64 {
+	sum := 0.0
+	for _, x := range logits {
+		sum += math.Exp(float64(x))
+	}
+	return math.Log(sum) - float64(logits[token])
+}
+
+// Score implements lm.Model.
+func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	if err := m.arch.before(ctx, "score"); err != nil {
+		return lm.ScoreReply{}, err
+	}
+	var reply lm.ScoreReply
+	for _, s := range req.Sequences {
+		if s.From < 1 || s.From > len(s.Tokens) {
+			return reply, lm.Errorf(lm.Invalid, "score", "from %d of %d tokens", s.From, len(s.Tokens))
+		}
+		reply.Scores = append(reply.Scores, m.score(s, req))
+		reply.Compute += m.arch.PerToken * time.Duration(len(s.Tokens))
+	}
+	return reply, nil
+}
+
+func (m *model) score(s lm.Sequence, req lm.ScoreRequest) (out lm.Scores) {
+	other, _ := req.Versus.(*model)
+	var h hash
+	for p, token := range s.Tokens {
+		h = h.add(token)
+		if p < s.From-1 {
+			continue
+		}
+		last := p == len(s.Tokens)-1
+		if last && !req.Logits {
+			break
+		}
+		logits := m.logits(m.spoiled(h, s.Tokens, p, len(req.Sequences)))
+		if req.Logits {
+			out.Logits = append(out.Logits, logits...)
+		}
+		if last {
+			break
+		}
+		out.NLL = append(out.NLL, m.loss(logits, s.Tokens[p+1]))
+		if other != nil {
+			base := other.logits(h)
+			out.KL = append(out.KL, divergence(base, logits))
+			out.Top1 = append(out.Top1, argmax(base) == argmax(logits))
+		}
+	}
+	return out
+}
+
+// spoiled is the state with what the fake must not know mixed in.
+func (m *model) spoiled(h hash, tokens []int32, p, batch int) hash {
+	if m.arch.Leak && p+1 < len(tokens) {
+		h = h.add(tokens[p+1])
+	}
+	if m.arch.LeakLength {
+		h = h.add(int32(len(tokens)))
+	}
+	if m.arch.BatchLeak {
+		h = h.add(int32(batch))
+	}
+	return h
+}
+
+func (m *model) loss(logits []float32, token int32) float64 {
+	if m.arch.NaN {
+		return math.NaN()
+	}
+	return nll(logits, token)
+}
+
+// divergence is KL(p || q) of two sets of logits, in nats.
+func divergence(p, q []float32) float64 {
+	sum := 0.0
+	for v := range p {
+		sum += math.Exp(-nll(p, int32(v))) * (nll(q, int32(v)) - nll(p, int32(v)))
+	}
+	return sum
+}
+
+func argmax(x []float32) int32 {
+	best := 0
+	for i := range x {
+		if x[i] > x[best] {
+			best = i
+		}
+	}
+	return int32(best)
+}

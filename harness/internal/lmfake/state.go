@@ -1,0 +1,144 @@
+package lmfake
+
+import (
+	"context"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// stateBytes is what each document is said to hold.
+const stateBytes = 64
+
+// state is the hash of a document.
+type state struct {
+	m      *model
+	hash   hash
+	length int
+}
+
+// Len implements lm.State.
+func (s *state) Len() int { return s.length }
+
+// Bytes implements lm.State.
+func (s *state) Bytes() int64 { return stateBytes }
+
+// Fork implements lm.State.
+func (s *state) Fork(context.Context) (lm.State, error) {
+	c := *s
+	s.m.count(1)
+	return &c, nil
+}
+
+// Reset implements lm.State.
+func (s *state) Reset(context.Context) error {
+	s.hash, s.length = 0, 0
+	return nil
+}
+
+// Close implements lm.State.
+func (s *state) Close() error {
+	s.m.count(-1)
+	return nil
+}
+
+func (m *model) count(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.states += n
+}
+
+// NewState implements lm.Stepper.
+func (m *model) NewState(ctx context.Context) (lm.State, error) {
+	if err := m.arch.before(ctx, "state"); err != nil {
+		return nil, err
+	}
+	m.count(1)
+	return &state{m: m}, nil
+}
+
+// Step implements lm.Stepper.
+func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, error) {
+	if err := m.arch.before(ctx, "step"); err != nil {
+		return lm.StepReply{}, err
+	}
+	var reply lm.StepReply
+	for _, in := range req.Inputs {
+		s := in.State.(*state)
+		if m.arch.Limit > 0 && s.length+len(in.Tokens) > m.arch.Limit {
+			return reply, lm.Errorf(lm.Invalid, "step", "beyond the context limit of %d", m.arch.Limit)
+		}
+		reply.Outputs = append(reply.Outputs, m.step(s, in.Tokens, req.Want))
+		reply.Compute += m.arch.PerToken * time.Duration(len(in.Tokens))
+	}
+	return reply, nil
+}
+
+func (m *model) step(s *state, tokens []int32, want lm.Want) (out lm.StepOutput) {
+	if m.arch.StateLeak && s.length > 0 {
+		s.hash = s.hash.add(0)
+	}
+	for i, token := range tokens {
+		if want == lm.WantNLL && s.length > 0 {
+			out.NLL = append(out.NLL, m.loss(m.logits(s.hash), token))
+		}
+		s.hash, s.length = s.hash.add(token), s.length+1
+		if want == lm.WantAllLogits || (want == lm.WantLastLogits && i == len(tokens)-1) {
+			out.Logits = append(out.Logits, m.logits(s.hash)...)
+		}
+	}
+	return out
+}
+
+// Generate implements lm.Generator, greedily.
+func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
+	if err := m.arch.before(ctx, "generate"); err != nil {
+		return err
+	}
+	chunk := lm.GenerateChunk{Done: true, Compute: m.arch.PerToken * time.Duration(req.MaxNew-1)}
+	for _, in := range req.Inputs {
+		s := in.State.(*state)
+		m.step(s, in.Tokens, lm.WantNothing)
+		chunk.Prefill += m.arch.PerToken * time.Duration(len(in.Tokens))
+		var made []int32
+		for range req.MaxNew {
+			made = append(made, argmax(m.logits(s.hash)))
+			m.step(s, made[len(made)-1:], lm.WantNothing)
+		}
+		chunk.Tokens = append(chunk.Tokens, made)
+	}
+	emit(chunk)
+	return nil
+}
+
+// Cost implements lm.Coster: 10 FLOPs and 4 bytes a token, in two components.
+func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
+	if err := m.arch.before(ctx, "cost"); err != nil {
+		return lm.CostReply{}, err
+	}
+	tokens := int64(req.Batch)
+	if req.Phase != lm.Decode {
+		tokens *= int64(req.Length)
+	}
+	items := []lm.CostItem{
+		{Component: "hash", FLOPs: 8 * tokens, Bytes: 3 * tokens}, {Component: "head", FLOPs: 2 * tokens, Bytes: tokens},
+	}
+	reply := lm.CostReply{Analytic: items}
+	if req.Count {
+		reply.Counted = items
+	}
+	return reply, nil
+}
+
+// Memory implements lm.MemoryReporter.
+func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
+	if err := m.arch.before(ctx, "memory"); err != nil {
+		return lm.Memory{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return lm.Memory{
+		Live: append(m.info.Bytes[:1:1], lm.ByteClass{Class: "state", Bytes: stateBytes * int64(m.states)}),
+		Peak: []lm.ByteClass{{Class: "activations", Bytes: 1028}},
+	}, nil
+}

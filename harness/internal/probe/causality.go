@@ -1,0 +1,162 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// causalityProbe looks for influence where there must be none: of later tokens on earlier predictions, of a document
+// on its neighbours in a batch. It does so for every model, whatever the model declares.
+var causalityProbe = &Probe{
+	Name: "causality", Version: 1, Summary: "whether predictions depend on what they must not see",
+	Text:    StreamText,
+	Axes:    []Setting{{Name: "len", Default: "128", Min: 16, Doc: "tokens of each document"}},
+	Params:  []Setting{{Name: "trials", Default: "4", Min: 1, Doc: "random places where documents are changed or cut"}},
+	context: lengthOf("len"),
+	work: func(p store.Point) []Work {
+		return []Work{{lm.Scoring, 1, number(p, "len"), 7 * number(p, "trials")}}
+	},
+	measure: causality,
+}
+
+// Tolerances, as a share of the largest logit. A changed suffix leaves every shape as it was, so an honest model's
+// earlier predictions hardly move (experts that gather tokens sum in another order); a cut or a larger batch changes
+// shapes and with them the order of sums.
+const (
+	suffixTolerance = 1e-4
+	shapeTolerance  = 1e-2
+)
+
+// window is how many positions before a cut have their whole logits compared, and how many tokens follow the cut in
+// those documents. The comparison of losses covers all other positions.
+const window = 8
+
+func causality(ctx context.Context, s *Subject) (r Result, err error) {
+	n, trials := number(s.Settings, "len"), number(s.Settings, "trials")
+	random := rand.New(rand.NewPCG(s.Seed, uint64(n)))
+	var worst differences
+	for i := range trials {
+		tokens, err := s.input(n, i)
+		if err != nil {
+			return r, err
+		}
+		cut := 2 + random.IntN(n-3)
+		d, err := s.perturb(ctx, tokens, s.changed(tokens, cut, random), cut)
+		if err != nil {
+			return r, fmt.Errorf("cut at %d: %w", cut, err)
+		}
+		worst.grow(d)
+	}
+	r.add(SuffixDiff, "", worst.suffix)
+	r.add(PrefixDiff, "", worst.prefix)
+	r.add(BatchDiff, "", worst.batch)
+	verdict := 0.0
+	if worst.suffix <= suffixTolerance && worst.prefix <= shapeTolerance {
+		verdict = 1
+	}
+	if worst.batch > shapeTolerance {
+		r.Warnings = append(r.Warnings, "predictions depend on the other documents of the batch")
+	}
+	r.add(CausalVerdict, "", verdict)
+	return r, nil
+}
+
+// differences are the largest ones seen, as shares of the largest logit.
+type differences struct{ suffix, prefix, batch float64 }
+
+func (d *differences) grow(o differences) {
+	d.suffix, d.prefix, d.batch = max(d.suffix, o.suffix), max(d.prefix, o.prefix), max(d.batch, o.batch)
+}
+
+// changed returns a copy of tokens in which every token from cut on is another one.
+func (s *Subject) changed(tokens []int32, cut int, random *rand.Rand) []int32 {
+	out := append([]int32(nil), tokens...)
+	for i := cut; i < len(out); i++ {
+		out[i] = (out[i] + 1 + int32(random.IntN(max(s.Info.Vocab-1, 1)))) % int32(max(s.Info.Vocab, 1))
+	}
+	return out
+}
+
+// perturb compares the predictions of a document before cut with those of its changed, shortened and accompanied
+// forms.
+func (s *Subject) perturb(ctx context.Context, tokens, other []int32, cut int) (d differences, err error) {
+	from := max(1, cut-window)
+	end := min(cut+window, len(tokens))
+	whole, err := s.logits(ctx, from, tokens[:end])
+	if err != nil {
+		return d, err
+	}
+	changed, err := s.logits(ctx, from, other[:end])
+	if err != nil {
+		return d, err
+	}
+	prefix, err := s.logits(ctx, from, tokens[:cut])
+	if err != nil {
+		return d, err
+	}
+	batch, err := s.logits(ctx, from, tokens[:end], other[:end], tokens[:cut])
+	if err != nil {
+		return d, err
+	}
+	far, err := s.losses(ctx, tokens, other, cut)
+	if err != nil {
+		return d, err
+	}
+	rows := (cut - from + 1) * s.Info.Vocab // predictions made from tokens before the cut alone
+	d.suffix = max(difference(whole, changed, rows), far)
+	d.prefix = difference(whole, prefix, rows)
+	d.batch = difference(whole, batch, len(whole))
+	return d, nil
+}
+
+// logits scores documents in one batch and returns the logits of the first one from position from-1 on.
+func (s *Subject) logits(ctx context.Context, from int, documents ...[]int32) ([]float32, error) {
+	req := lm.ScoreRequest{Logits: true}
+	for _, d := range documents {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: d, From: min(from, len(d)-1)})
+	}
+	reply, err := s.Model.Score(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if len(reply.Scores) != len(documents) || len(reply.Scores[0].Logits) != (len(documents[0])-from+1)*s.Info.Vocab {
+		return nil, fmt.Errorf("the reply to score has the wrong shape: %d documents, %d logits of the first",
+			len(reply.Scores), len(reply.Scores[0].Logits))
+	}
+	return reply.Scores[0].Logits, finite("logits", reply.Scores[0].Logits)
+}
+
+// losses compares the losses of all positions before cut when everything from cut on changes.
+func (s *Subject) losses(ctx context.Context, tokens, other []int32, cut int) (float64, error) {
+	var nll [2][]float64
+	for i, t := range [][]int32{tokens, other} {
+		reply, err := s.Model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: t, From: 1}}})
+		if err != nil {
+			return 0, err
+		}
+		if len(reply.Scores) != 1 || len(reply.Scores[0].NLL) != len(t)-1 {
+			return 0, fmt.Errorf("the reply to score has the wrong shape: %d documents", len(reply.Scores))
+		}
+		nll[i] = reply.Scores[0].NLL
+		if err := finite("nll", nll[i]); err != nil {
+			return 0, err
+		}
+	}
+	return difference(nll[0], nll[1], cut-1), nil
+}
+
+// difference is the largest absolute difference of the first n values, as a share of the largest of them where that
+// is above 1.
+func difference[F float32 | float64](a, b []F, n int) float64 {
+	scale, diff := 1.0, 0.0
+	for i := range a[:n] {
+		scale = max(scale, math.Abs(float64(a[i])))
+		diff = max(diff, math.Abs(float64(a[i])-float64(b[i])))
+	}
+	return diff / scale
+}

@@ -1,0 +1,76 @@
+package probe
+
+import (
+	"context"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// costProbe asks for FLOPs and bytes by component: by formula, and counted in a real execution where the model is
+// able to.
+var costProbe = &Probe{
+	Name: "cost", Version: 1, Summary: "FLOPs and bytes by component, by formula and counted",
+	Axes: []Setting{
+		{Name: "phase", Default: "prefill", Words: []string{"prefill", "score", "decode", "train"}, Doc: "kind of work"},
+		{Name: "len", Default: "128", Min: 1, Doc: "tokens of context"},
+		{Name: "batch", Default: "1", Min: 1, Doc: "documents at once"},
+	},
+	Params: []Setting{{Name: "count", Default: "yes", Words: []string{"yes", "no"}, Doc: "execute the work and count"}},
+	Needs:  []lm.Ability{lm.AbilityCost},
+	context: func(p store.Point) int {
+		if p.Get("phase") == string(lm.Decode) {
+			return number(p, "len") + 1
+		}
+		return number(p, "len")
+	},
+	work: func(p store.Point) []Work {
+		if !counts(p) {
+			return nil
+		}
+		phase, batch, n := lm.Phase(p.Get("phase")), number(p, "batch"), number(p, "len")
+		if phase == lm.Decode {
+			return []Work{{lm.Prefill, batch, n, 1}, {lm.Decode, batch, n, 1}}
+		}
+		return []Work{{phase, batch, n, 1}}
+	},
+	measure: cost,
+}
+
+// counts reports whether a point asks for an execution. Training is known by formula only.
+func counts(p store.Point) bool { return p.Get("count") == "yes" && p.Get("phase") != string(lm.Train) }
+
+func cost(ctx context.Context, s *Subject) (r Result, err error) {
+	coster, ok := s.Model.(lm.Coster)
+	if !ok {
+		return r, &Unavailable{"no ability cost"}
+	}
+	req := lm.CostRequest{
+		Phase: lm.Phase(s.Settings.Get("phase")), Batch: number(s.Settings, "batch"), Length: number(s.Settings, "len"),
+		Count: counts(s.Settings) && s.Description.Has(lm.AbilityCount),
+	}
+	reply, err := coster.Cost(ctx, req)
+	if err != nil {
+		return r, err
+	}
+	for _, it := range reply.Analytic {
+		r.add(AnalyticFLOPs, it.Component, float64(it.FLOPs))
+		r.add(AnalyticBytes, it.Component, float64(it.Bytes))
+	}
+	for _, it := range reply.Counted {
+		r.add(CountedFLOPs, it.Component, float64(it.FLOPs))
+		r.add(CountedBytes, it.Component, float64(it.Bytes))
+	}
+	for _, it := range reply.Reference {
+		r.add(ReferenceFLOPs, it.Component, float64(it.FLOPs))
+	}
+	if counts(s.Settings) && !req.Count {
+		r.Warnings = append(r.Warnings, "counted values n/a (no ability count)")
+	}
+	return r, nil
+}
+
+// add appends a sample that is no timing.
+func (r *Result) add(metric, label string, value float64) {
+	r.Samples = append(r.Samples, store.Sample{Metric: metric, Label: label, Value: value})
+}

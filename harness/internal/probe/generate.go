@@ -1,0 +1,114 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// ttftProbe times what a user waits for: from a prompt to its first new token.
+var ttftProbe = &Probe{
+	Name: "ttft", Version: 1, Summary: "time from a prompt to its first new token",
+	Timing: true, Text: StreamText,
+	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
+	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
+	context: lengthOf("len"),
+	work:    func(p store.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
+	measure: ttft,
+}
+
+func ttft(ctx context.Context, s *Subject) (r Result, err error) {
+	prompts, err := s.documents(1, number(s.Settings, "len"))
+	if err != nil {
+		return r, err
+	}
+	g, err := s.generate(ctx, [][]int32{{}}, prompts, 1)
+	if err != nil {
+		return r, err
+	}
+	return timing(TTFTSeconds, 1, g.host, g.prefill), nil
+}
+
+// decodeProbe times new tokens after a context, all of them within one call.
+var decodeProbe = &Probe{
+	Name: "decode", Version: 1, Summary: "time of one decoding step after a context",
+	Timing: true, Text: StreamText,
+	Axes: []Setting{
+		{Name: "depth", Default: "128", Min: 1, Doc: "tokens before the first timed one"},
+		{Name: "batch", Default: "1", Min: 1, Doc: "documents that advance together"},
+	},
+	Params:  []Setting{{Name: "tokens", Default: "64", Min: 64, Doc: "timed steps, all in one call"}},
+	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
+	context: func(p store.Point) int { return number(p, "depth") + number(p, "tokens") + 1 },
+	work: func(p store.Point) []Work {
+		batch, depth := number(p, "batch"), number(p, "depth")
+		return []Work{{lm.Prefill, batch, depth, 1}, {lm.Decode, batch, depth, number(p, "tokens")}}
+	},
+	measure: decode,
+}
+
+// decode feeds all but the last token of the context, then times: the last one makes the first new token, which
+// is not counted, and each further step makes one that is.
+func decode(ctx context.Context, s *Subject) (r Result, err error) {
+	batch, depth, n := number(s.Settings, "batch"), number(s.Settings, "depth"), number(s.Settings, "tokens")
+	documents, err := s.documents(batch, depth)
+	if err != nil {
+		return r, err
+	}
+	before, last := make([][]int32, batch), make([][]int32, batch)
+	for i, d := range documents {
+		before[i], last[i] = d[:depth-1], d[depth-1:]
+	}
+	g, err := s.generate(ctx, before, last, n+1)
+	if err != nil {
+		return r, err
+	}
+	r = timing(DecodeSeconds, n, g.host-g.prefill, g.compute)
+	r.Samples = append(r.Samples, s.share(ctx, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))...)
+	return r, nil
+}
+
+// generation is a timed call of Generate.
+type generation struct{ host, prefill, compute time.Duration }
+
+// generate opens a state per context and then times the continuation of its prompt by n tokens, in one call that
+// emits once.
+func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n int) (g generation, err error) {
+	st, err := s.stepper()
+	if err != nil {
+		return g, err
+	}
+	generator, ok := s.Model.(lm.Generator)
+	if !ok {
+		return g, &Unavailable{"no ability generate"}
+	}
+	states, err := s.open(ctx, st, contexts)
+	if err != nil {
+		return g, err
+	}
+	defer func() { err = errors.Join(err, closeAll(states)) }()
+	req := lm.GenerateRequest{MaxNew: n, Every: n}
+	for i, p := range prompts {
+		req.Inputs = append(req.Inputs, lm.StepInput{State: states[i], Tokens: p})
+	}
+	made := make([]int, len(prompts))
+	start := time.Now()
+	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
+		g.prefill, g.compute = g.prefill+c.Prefill, g.compute+c.Compute
+		for i, t := range c.Tokens[:min(len(c.Tokens), len(made))] {
+			made[i] += len(t)
+		}
+		return true
+	})
+	g.host = time.Since(start)
+	for i, got := range made {
+		if err == nil && got != n {
+			err = fmt.Errorf("asked for %d new tokens of document %d, got %d", n, i, got)
+		}
+	}
+	return g, err
+}

@@ -1,0 +1,88 @@
+package probe
+
+import (
+	"context"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// memoryProbe reads what one document of a given length takes, in a process that has done nothing else.
+var memoryProbe = &Probe{
+	Name: "memory", Version: 1, Summary: "bytes of weights, state, activations and the process at a context length",
+	Text:    StreamText,
+	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
+	context: lengthOf("len"),
+	work:    func(p store.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
+	measure: memory,
+}
+
+func memory(ctx context.Context, s *Subject) (r Result, err error) {
+	for _, c := range s.Info.Bytes {
+		r.add(WeightBytes, c.Class, float64(c.Bytes))
+	}
+	reporter, _ := s.Model.(lm.MemoryReporter)
+	if !s.Description.Has(lm.AbilityMemory) {
+		reporter = nil
+		r.Warnings = append(r.Warnings, "activations n/a (no ability memory)")
+	}
+	if reporter != nil {
+		if _, err := reporter.Memory(ctx, true); err != nil {
+			return r, err
+		}
+	}
+	tokens, err := s.input(number(s.Settings, "len"), 0)
+	if err != nil {
+		return r, err
+	}
+	if err := s.read(ctx, &r, tokens); err != nil {
+		return r, err
+	}
+	if reporter != nil {
+		m, err := reporter.Memory(ctx, false)
+		if err != nil {
+			return r, err
+		}
+		for _, c := range m.Peak {
+			if c.Class == "activations" {
+				r.add(ActivationPeakBytes, "", float64(c.Bytes))
+			}
+		}
+	}
+	m, warnings := s.processMemory()
+	r.Warnings = append(r.Warnings, warnings...)
+	if len(warnings) == 0 {
+		r.add(ProcessPeakBytes, "", float64(m.Peak))
+		r.add(ProcessRSSBytes, "", float64(m.RSS))
+	}
+	return r, nil
+}
+
+// read lets the model read tokens in one piece, as a state where it can carry one.
+func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) error {
+	st, err := s.stepper()
+	if err != nil {
+		r.Warnings = append(r.Warnings, "state n/a (no ability step)")
+		return s.score(ctx, tokens)
+	}
+	state, err := st.NewState(ctx)
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
+	if _, err := st.Step(ctx, req); err != nil {
+		return err
+	}
+	r.add(StateBytes, "", float64(state.Bytes()))
+	return nil
+}
+
+// score lets the model read tokens without carrying state: it predicts the last one.
+func (s *Subject) score(ctx context.Context, tokens []int32) error {
+	if len(tokens) < 2 {
+		return &Unavailable{"a model without the ability step reads at least 2 tokens"}
+	}
+	_, err := s.Model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}})
+	return err
+}

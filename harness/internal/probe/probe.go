@@ -1,0 +1,190 @@
+// Package probe holds the ways of measuring a model: one file each, and one line in [Table]. A probe gets a loaded
+// model and one point of its grid, and answers with raw samples of the closed set of [Metrics]. What cannot be
+// measured is [Unavailable] with a reason, never zero.
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// Table lists the probes in the order in which a run takes them: what decides about others comes first.
+var Table = []*Probe{
+	causalityProbe, costProbe, memoryProbe, qualityProbe, streamProbe,
+	prefillProbe, ttftProbe, decodeProbe,
+}
+
+// Find returns the probe of that name, or nil.
+func Find(name string) *Probe {
+	for _, p := range Table {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Probe is one way to measure.
+type Probe struct {
+	Name    string
+	Summary string // one line
+	// Version is part of every cell: raise it when the probe measures something else than before.
+	Version int
+	// Timing probes vary from call to call: they are repeated in interleaved blocks. Others run once, in a process of
+	// their own.
+	Timing bool
+	// Text that the probe reads.
+	Text TextKind
+	// Language probes say something about a language model, which a model that sees the future is not.
+	Language bool
+	// Versus probes hold a model of low precision against the f32 one of the same weights.
+	Versus bool
+	Axes   []Setting // of the grid
+	Params []Setting // what is the same for all points
+	Needs  []lm.Ability
+
+	// context is the longest context that a point makes, in tokens.
+	context func(store.Point) int
+	// work is what a point costs, in units that a model can put a price on.
+	work func(store.Point) []Work
+	// measure takes one measurement.
+	measure func(context.Context, *Subject) (Result, error)
+}
+
+// TextKind is the text that a probe reads.
+type TextKind int
+
+// The kinds of text.
+const (
+	NoText     TextKind = iota
+	StreamText          // any real text, for work in which only speed and length matter
+	HeldOut             // text that the models have not seen
+)
+
+// Setting is an axis of a probe's grid or one of its parameters.
+type Setting struct {
+	Name    string
+	Doc     string
+	Default string
+	Words   []string // the values to choose from; nil: whole numbers from Min
+	Min     int
+}
+
+// Check says what is wrong with a value.
+func (s Setting) Check(value string) error {
+	if s.Words != nil {
+		if !slices.Contains(s.Words, value) {
+			return fmt.Errorf("%s is one of %q, not %q", s.Name, s.Words, value)
+		}
+		return nil
+	}
+	if n, err := strconv.Atoi(value); err != nil || n < s.Min || strconv.Itoa(n) != value {
+		return fmt.Errorf("%s is a whole number of at least %d, not %q", s.Name, s.Min, value)
+	}
+	return nil
+}
+
+// Result is one measurement.
+type Result struct {
+	Samples  []store.Sample
+	Warnings []string
+}
+
+// Work is a piece of work whose cost the model knows by formula.
+type Work struct {
+	Phase  lm.Phase
+	Batch  int
+	Length int
+	Times  int
+}
+
+// Work returns what a point costs.
+func (p *Probe) Work(settings store.Point) []Work { return p.work(settings) }
+
+// Unavailable says why something cannot be measured.
+type Unavailable struct{ Reason string }
+
+// Error returns "n/a (reason)".
+func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }
+
+// NonFinite is the error of an output that is not a number.
+type NonFinite struct{ What string }
+
+// Error names the output.
+func (e *NonFinite) Error() string { return e.What + " is not finite" }
+
+// Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
+func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings store.Point) error {
+	for _, a := range p.Needs {
+		if !d.Has(a) {
+			return &Unavailable{"no ability " + string(a)}
+		}
+	}
+	if limit := info.ContextLimit; limit > 0 && p.context(settings) > limit {
+		return &Unavailable{fmt.Sprintf("context limit %d", limit)}
+	}
+	return nil
+}
+
+// Warnings are what a reader of a cell must know before anything is measured.
+func (p *Probe) Warnings(trainedTo int, settings store.Point) []string {
+	if p.Language && trainedTo > 0 && p.context(settings) > trainedTo {
+		return []string{fmt.Sprintf("beyond the trained context of %d", trainedTo)}
+	}
+	return nil
+}
+
+// Measure takes one measurement of a point.
+func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
+	if err := p.check(s.Settings); err != nil {
+		return Result{}, fmt.Errorf("probe %s: %w", p.Name, err)
+	}
+	if err := p.Available(s.Description, s.Info, s.Settings); err != nil {
+		return Result{}, err
+	}
+	r, err := p.measure(ctx, s)
+	if err != nil {
+		return Result{}, err
+	}
+	for i := range r.Samples {
+		sample := &r.Samples[i]
+		if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
+			return Result{}, &NonFinite{sample.Metric + " " + sample.Label}
+		}
+		sample.Block = s.Block
+		if m, ok := Lookup(sample.Metric); ok {
+			sample.Unit = m.Unit
+		}
+	}
+	return r, nil
+}
+
+// check holds a point and its parameters against what the probe knows.
+func (p *Probe) check(settings store.Point) error {
+	for _, known := range slices.Concat(p.Axes, p.Params) {
+		if err := known.Check(settings.Get(known.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// number is a setting that check has found to be a whole number.
+func number(settings store.Point, name string) int {
+	n, err := strconv.Atoi(settings.Get(name))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// lengthOf returns a context function for probes whose longest context is one axis.
+func lengthOf(axis string) func(store.Point) int {
+	return func(p store.Point) int { return number(p, axis) }
+}

@@ -1,0 +1,376 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/lm"
+)
+
+// bytesTokenizer has one token a byte.
+type bytesTokenizer struct{}
+
+func (bytesTokenizer) Encode(s string) []int32 {
+	ids := make([]int32, len(s))
+	for i := range ids {
+		ids[i] = int32(s[i])
+	}
+	return ids
+}
+
+// corpus is deterministic text of two documents.
+func corpus() *text.Corpus {
+	var a, b strings.Builder
+	for i := range 4000 {
+		a.WriteString(strings.Repeat(string(rune('a'+i*i%26)), 1+i%3) + " ")
+		b.WriteByte(byte('A' + i*7%26))
+	}
+	return &text.Corpus{Source: "test", Documents: []text.Document{{Name: "a", Text: a.String()}, {Name: "b", Text: b.String()}}}
+}
+
+// subject loads a fake for a probe at a point; settings not named get their defaults.
+func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string) *Subject {
+	t.Helper()
+	ctx := context.Background()
+	m, err := a.Load(ctx, lm.LoadRequest{Variant: "tiny"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := a.Describe(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Subject{Model: m, Description: d, Info: m.Info(), Seed: 1}
+	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS)
+	s.HeldOut = s.Stream
+	for _, known := range append(append([]Setting(nil), p.Axes...), p.Params...) {
+		value := known.Default
+		for i := 0; i < len(settings); i += 2 {
+			if settings[i] == known.Name {
+				value = settings[i+1]
+			}
+		}
+		s.Settings = append(s.Settings, store.Coordinate{Name: known.Name, Value: value})
+	}
+	return s
+}
+
+// measure runs a probe and indexes its samples by metric and label.
+func measure(t *testing.T, p *Probe, s *Subject) (map[string]store.Sample, Result) {
+	t.Helper()
+	r, err := p.Measure(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]store.Sample{}
+	for _, x := range r.Samples {
+		m, ok := Lookup(x.Metric)
+		if !ok || x.Unit != m.Unit {
+			t.Errorf("sample %+v is not in the table", x)
+		}
+		all[strings.TrimSpace(x.Metric+" "+x.Label)] = x
+	}
+	return all, r
+}
+
+func TestTables(t *testing.T) {
+	seen := map[string]bool{}
+	for _, m := range Metrics {
+		if seen[m.Name] || m.Title == "" || m.Unit == "" {
+			t.Errorf("metric %+v is twice in the table or incomplete", m)
+		}
+		seen[m.Name] = true
+	}
+	for _, p := range Table {
+		if Find(p.Name) != p || p.Version < 1 || p.Summary == "" || p.context == nil || p.work == nil || p.measure == nil {
+			t.Errorf("probe %q is incomplete", p.Name)
+		}
+		for _, s := range append(append([]Setting(nil), p.Axes...), p.Params...) {
+			if err := s.Check(s.Default); err != nil || s.Doc == "" {
+				t.Errorf("probe %s: default of %s: %v", p.Name, s.Name, err)
+			}
+		}
+	}
+}
+
+func TestCost(t *testing.T) {
+	got, _ := measure(t, costProbe, subject(t, &lmfake.Architecture{}, costProbe, "len", "8", "batch", "2"))
+	if got["flops_analytic hash"].Value != 128 || got["flops_counted head"].Value != 32 || got["bytes_analytic hash"].Value != 48 {
+		t.Errorf("got %v", got)
+	}
+	a := &lmfake.Architecture{Abilities: []lm.Ability{lm.AbilityCost}}
+	got, r := measure(t, costProbe, subject(t, a, costProbe))
+	if _, ok := got["flops_counted hash"]; ok || len(r.Warnings) != 1 {
+		t.Errorf("without the ability to count: %v, warnings %q", got, r.Warnings)
+	}
+	if work := costProbe.Work(subject(t, a, costProbe, "phase", "train").Settings); work != nil {
+		t.Errorf("a formula is said to cost %v", work)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	got, r := measure(t, memoryProbe, subject(t, &lmfake.Architecture{}, memoryProbe))
+	if got[WeightBytes+" blocks"].Value != 4000 || got[StateBytes].Value != 64 || got[ActivationPeakBytes].Value != 1028 {
+		t.Errorf("got %v", got)
+	}
+	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "process memory n/a") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+	a := &lmfake.Architecture{Abilities: []lm.Ability{}}
+	got, r = measure(t, memoryProbe, subject(t, a, memoryProbe))
+	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 3 {
+		t.Errorf("without abilities: %v, warnings %q", got, r.Warnings)
+	}
+}
+
+func TestSpeed(t *testing.T) {
+	a := &lmfake.Architecture{PerToken: time.Microsecond, Sleep: 0}
+	roof := lm.Roofline{Ceilings: []lm.Ceiling{{Name: "fma.f32", Unit: "FLOP/s", Value: 1e8}, {Name: "read", Unit: "B/s", Value: 1e8}}}
+	for _, c := range []struct {
+		probe  *Probe
+		metric string
+		want   float64 // the fake's time
+		share  float64
+	}{
+		{prefillProbe, PrefillSeconds, 512e-6, 512 * 10 / 1e8 / 512e-6},
+		{ttftProbe, TTFTSeconds, 512e-6, 0},
+		{decodeProbe, DecodeSeconds, 1e-6, 10 / 1e8 / 1e-6},
+	} {
+		s := subject(t, a, c.probe)
+		s.Roofline, s.Block = roof, 3
+		got, _ := measure(t, c.probe, s)
+		x := got[c.metric]
+		if math.Abs(x.Value-c.want) > 1e-12 || x.Block != 3 || x.Host <= 0 || x.Plugin <= 0 {
+			t.Errorf("%s: %+v, want %g s", c.probe.Name, x, c.want)
+		}
+		if math.Abs(got[RooflineShare+" fma.f32"].Value-c.share) > 1e-9 {
+			t.Errorf("%s: share %+v, want %g", c.probe.Name, got[RooflineShare+" fma.f32"], c.share)
+		}
+	}
+	noStep := &lmfake.Architecture{Abilities: []lm.Ability{}, PerToken: time.Microsecond}
+	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Value != 512e-6 {
+		t.Errorf("prefill without state: %v", got)
+	}
+}
+
+func TestClocks(t *testing.T) {
+	for _, c := range []struct {
+		host, plugin time.Duration
+		want         string
+	}{
+		{time.Second, time.Second, ""},
+		{time.Second, 2 * time.Second, "more time than passed"},
+		{time.Second, time.Second / 4, "less than half"},
+		{time.Second, 0, "no time of its own"},
+		{time.Millisecond, time.Microsecond, ""},
+	} {
+		got := strings.Join(timing(PrefillSeconds, 1, c.host, c.plugin).Warnings, "; ")
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("host %v, plugin %v: warnings %q, want %q", c.host, c.plugin, got, c.want)
+		}
+	}
+}
+
+// TestBlocksReadDifferentText checks that a repeat cannot be answered from a cache.
+func TestBlocksReadDifferentText(t *testing.T) {
+	s := subject(t, &lmfake.Architecture{}, prefillProbe)
+	seen := map[string]int{}
+	for block := range 10 {
+		for i := range 2 {
+			s.Block = block
+			tokens, err := s.input(300, i)
+			if err != nil || len(tokens) != 300 {
+				t.Fatal(len(tokens), err)
+			}
+			key := string(tokens)
+			if at, ok := seen[key]; ok {
+				t.Errorf("blocks %d and %d read the same text", at, block)
+			}
+			seen[key] = block
+		}
+	}
+}
+
+func TestCausality(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		fake    lmfake.Architecture
+		causal  float64
+		warning string
+	}{
+		{"honest", lmfake.Architecture{}, 1, ""},
+		{"next token", lmfake.Architecture{Leak: true}, 0, ""},
+		{"length", lmfake.Architecture{LeakLength: true}, 0, ""},
+		{"batch", lmfake.Architecture{BatchLeak: true}, 1, "other documents of the batch"},
+	} {
+		got, r := measure(t, causalityProbe, subject(t, &c.fake, causalityProbe))
+		if got[CausalVerdict].Value != c.causal {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if w := strings.Join(r.Warnings, ""); !strings.Contains(w, c.warning) || (w == "") != (c.warning == "") {
+			t.Errorf("%s: warnings %q, want %q", c.name, w, c.warning)
+		}
+	}
+}
+
+// TestQuality holds the sums against losses computed from the fake's definition, for two strides.
+func TestQuality(t *testing.T) {
+	for _, stride := range []string{"64", "16"} {
+		s := subject(t, &lmfake.Architecture{}, qualityProbe, "context", "64", "stride", stride, "text_bytes", "2000")
+		got, _ := measure(t, qualityProbe, s)
+		for _, d := range s.HeldOut.Excerpt(2000) {
+			want := 0.0
+			n := number(s.Settings, "stride")
+			for p := range d.Tokens {
+				start := 0 // of the window that scores p
+				if p >= 64 {
+					start = min((p-64)/n*n+n, max(0, len(d.Tokens)-64))
+				}
+				reply, err := s.Model.Score(context.Background(), lm.ScoreRequest{Sequences: []lm.Sequence{{
+					Tokens: append([]int32{lmfake.BOS}, d.Tokens[start:p+1]...), From: p + 1 - start}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want += reply.Scores[0].NLL[0]
+			}
+			if math.Abs(got[DocumentNats+" "+d.Name].Value-want) > 1e-9 || got[DocumentBytes+" "+d.Name].Value != float64(d.Bytes) {
+				t.Errorf("stride %s, document %s: %v, want %g nats", stride, d.Name, got[DocumentNats+" "+d.Name], want)
+			}
+		}
+	}
+}
+
+func TestQualityVersus(t *testing.T) {
+	a := &lmfake.Architecture{Noise: 0.2}
+	s := subject(t, a, qualityProbe, "text_bytes", "2000")
+	s.Reference = s.Model
+	if got, _ := measure(t, qualityProbe, s); math.Abs(got[DocumentKL+" a"].Value) > 1e-12 || got[DocumentTop1+" a"].Value != 1 {
+		t.Errorf("a model diverges from itself: %v", got)
+	}
+	low, err := a.Load(context.Background(), lm.LoadRequest{Variant: "tiny", Precision: "int4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Model = low
+	if got, _ := measure(t, qualityProbe, s); got[DocumentKL+" a"].Value <= 0 || got[DocumentTop1+" a"].Value >= 1 {
+		t.Errorf("noise makes no divergence: %v", got)
+	}
+}
+
+// TestWindows checks that each token is scored once, with as much context as is stated.
+func TestWindows(t *testing.T) {
+	for _, bos := range []int32{lmfake.BOS, -1} {
+		for _, c := range [][2]int{{1, 1}, {4, 4}, {8, 3}, {100, 50}} {
+			for n := range 40 {
+				tokens := make([]int32, n)
+				for i := range tokens {
+					tokens[i] = int32(i)
+				}
+				var scored []int32
+				for _, w := range windows(tokens, bos, c[0], c[1]) {
+					scored = append(scored, w.Tokens[w.From:]...)
+					if w.From < 1 || len(w.Tokens) > c[0]+1 {
+						t.Fatalf("window %+v of context %d", w, c[0])
+					}
+				}
+				want := tokens
+				if bos < 0 && n > 0 {
+					want = tokens[1:]
+				}
+				if string(scored) != string(want) {
+					t.Fatalf("start token %d, context %v: scored %v of %d tokens", bos, c, scored, n)
+				}
+			}
+		}
+	}
+}
+
+func TestStream(t *testing.T) {
+	a := &lmfake.Architecture{PerToken: time.Microsecond}
+	s := subject(t, a, streamProbe, "len", "5000", "chunk", "300")
+	got, _ := measure(t, streamProbe, s)
+	for label, position := range map[string]float64{"1024": 1024, "2048": 2048, "4096": 4096, "5000": 5000} {
+		if x := got[StreamSeconds+" "+label]; math.Abs(x.Value-position*1e-6) > 1e-12 {
+			t.Errorf("time at %s: %+v", label, x)
+		}
+		if got[StreamStateBytes+" "+label].Value != 64 || got[StreamNLL+" "+label].Value <= 0 {
+			t.Errorf("readings at %s: %v", label, got)
+		}
+	}
+	if got[StreamChunkDiff].Value != 0 || got[StreamFinite].Value != 1 {
+		t.Errorf("honest stream: %v", got)
+	}
+	got, _ = measure(t, streamProbe, subject(t, &lmfake.Architecture{StateLeak: true}, streamProbe, "len", "2000"))
+	if got[StreamChunkDiff].Value == 0 {
+		t.Error("a state that forgets goes unnoticed")
+	}
+	got, _ = measure(t, streamProbe, subject(t, &lmfake.Architecture{NaN: true}, streamProbe, "len", "2000"))
+	if _, ok := got[StreamNLL+" 1024"]; ok || got[StreamFinite].Value != 0 {
+		t.Errorf("losses that are no numbers: %v", got)
+	}
+	s.Leaks = true
+	got, r := measure(t, streamProbe, s)
+	if _, ok := got[StreamNLL+" 1024"]; ok || !strings.Contains(strings.Join(r.Warnings, ""), "sees the future") {
+		t.Errorf("a model that sees the future has a loss: %v, %q", got, r.Warnings)
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	limited := &lmfake.Architecture{Limit: 512}
+	blind := &lmfake.Architecture{Abilities: []lm.Ability{}}
+	leaky := subject(t, &lmfake.Architecture{}, qualityProbe)
+	leaky.Leaks = true
+	for _, c := range []struct {
+		probe *Probe
+		s     *Subject
+		want  string
+	}{
+		{prefillProbe, subject(t, limited, prefillProbe, "len", "513"), "context limit 512"},
+		{decodeProbe, subject(t, limited, decodeProbe, "depth", "480"), "context limit 512"},
+		{streamProbe, subject(t, limited, streamProbe), "context limit 512"},
+		{decodeProbe, subject(t, blind, decodeProbe), "no ability step"},
+		{costProbe, subject(t, blind, costProbe), "no ability cost"},
+		{streamProbe, subject(t, &lmfake.Architecture{}, streamProbe, "len", "1000000"), "tokens, 1000000 are needed"},
+		{qualityProbe, leaky, "sees the future"},
+	} {
+		_, err := c.probe.Measure(context.Background(), c.s)
+		var u *Unavailable
+		if !errors.As(err, &u) || !strings.Contains(u.Reason, c.want) {
+			t.Errorf("%s: %v, want n/a (%s)", c.probe.Name, err, c.want)
+		}
+	}
+	if _, err := prefillProbe.Measure(context.Background(), subject(t, limited, prefillProbe, "len", "512")); err != nil {
+		t.Errorf("at the limit: %v", err)
+	}
+}
+
+// TestBadOutput checks that outputs that are not numbers fail the cell, and settings out of range the call.
+func TestBadOutput(t *testing.T) {
+	var bad *NonFinite
+	_, err := qualityProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true}, qualityProbe))
+	if !errors.As(err, &bad) {
+		t.Errorf("quality: %v", err)
+	}
+	_, err = prefillProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true, Abilities: []lm.Ability{}}, prefillProbe))
+	if !errors.As(err, &bad) {
+		t.Errorf("prefill: %v", err)
+	}
+	for _, c := range [][2]string{{"len", "x"}, {"len", "1"}, {"len", "0128"}, {"batch", "0"}, {"batch", ""}} {
+		if _, err := prefillProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{}, prefillProbe, c[0], c[1])); err == nil {
+			t.Errorf("%s=%q was accepted", c[0], c[1])
+		}
+	}
+	if got := prefillProbe.Warnings(10, subject(t, &lmfake.Architecture{}, prefillProbe).Settings); got != nil {
+		t.Errorf("speed beyond the trained context warns: %q", got)
+	}
+	if got := streamProbe.Warnings(512, subject(t, &lmfake.Architecture{}, streamProbe).Settings); len(got) != 1 {
+		t.Errorf("loss beyond the trained context does not warn: %q", got)
+	}
+}

@@ -1,0 +1,169 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/lm"
+)
+
+// qualityProbe scores held-out text: nats and bytes per document, so that bits per byte do not depend on the
+// tokenizer, under a stated context and stride. Models of low precision are held against f32.
+var qualityProbe = &Probe{
+	Name: "quality", Version: 1, Summary: "bits per byte of held-out text, divergence from f32",
+	Text: HeldOut, Language: true, Versus: true,
+	Axes: []Setting{
+		{Name: "context", Default: "256", Min: 1, Doc: "tokens of text in each window, after the start token"},
+		{Name: "stride", Default: "256", Min: 1, Doc: "tokens scored in each window but the first; at most context"},
+	},
+	Params:  []Setting{{Name: "text_bytes", Default: "65536", Min: 1024, Doc: "bytes of text, shared among the documents"}},
+	context: lengthOf("context"),
+	work: func(p store.Point) []Work {
+		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes a token
+		return []Work{{lm.Scoring, 1, number(p, "context"), windows}}
+	},
+	measure: quality,
+}
+
+func quality(ctx context.Context, s *Subject) (r Result, err error) {
+	context, stride := number(s.Settings, "context"), number(s.Settings, "stride")
+	if stride > context {
+		return r, fmt.Errorf("stride %d is above the context %d: tokens would stay unscored", stride, context)
+	}
+	switch {
+	case s.Leaks:
+		return r, &Unavailable{"sees the future"}
+	case s.Info.Initialised:
+		r.Warnings = append(r.Warnings, "untrained: says nothing about the architecture")
+	}
+	if s.Info.BOS < 0 {
+		r.Warnings = append(r.Warnings, "no start token: the first token of each document is not scored")
+	}
+	for _, d := range s.HeldOut.Excerpt(number(s.Settings, "text_bytes")) {
+		score, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
+		if err != nil {
+			return r, fmt.Errorf("document %s: %w", d.Name, err)
+		}
+		r.addDocument(score)
+	}
+	return r, nil
+}
+
+// reference is the model to diverge from, nil where it cannot be compared with.
+func (s *Subject) reference() lm.Model {
+	if s.Description.Has(lm.AbilityVersus) {
+		return s.Reference
+	}
+	return nil
+}
+
+func (r *Result) addDocument(d DocumentScore) {
+	if d.Tokens == 0 {
+		return
+	}
+	r.add(DocumentNats, d.Name, d.Nats)
+	r.add(DocumentBytes, d.Name, float64(d.Bytes))
+	r.add(DocumentTokens, d.Name, float64(d.Tokens))
+	if d.Compared {
+		r.add(DocumentKL, d.Name, d.KL/float64(d.Tokens))
+		r.add(DocumentTop1, d.Name, float64(d.Top1)/float64(d.Tokens))
+	}
+}
+
+// DocumentScore is what a model makes of one document.
+type DocumentScore struct {
+	Name   string
+	Nats   float64 // sum of the negative log-likelihoods
+	Bytes  int     // UTF-8 bytes that were scored
+	Tokens int     // that were scored
+
+	Compared bool    // with another model:
+	KL       float64 // sum of KL(versus || model), nats
+	Top1     int     // positions where both rank the same token first
+}
+
+// windowsPerCall bounds the work of one call, so that a long document can be cancelled.
+const windowsPerCall = 8
+
+// ScoreDocument scores every token of a document once, in windows: each holds the model's start token and at most
+// context tokens of the document, of which the last stride are scored, in the first window all. A model without a
+// start token cannot be asked for the first token of the document; its bytes are then left out as the same share of
+// the document as it is of the tokens. With versus, divergences from that model of the same process are added.
+func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, context, stride int) (DocumentScore, error) {
+	out := DocumentScore{Name: d.Name, Bytes: d.Bytes, Compared: versus != nil}
+	sequences := windows(d.Tokens, m.Info().BOS, context, stride)
+	for at := 0; at < len(sequences); at += windowsPerCall {
+		batch := sequences[at:min(at+windowsPerCall, len(sequences))]
+		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: batch, Versus: versus})
+		if err != nil {
+			return out, err
+		}
+		if len(reply.Scores) != len(batch) {
+			return out, fmt.Errorf("asked for %d scores, got %d", len(batch), len(reply.Scores))
+		}
+		for i, score := range reply.Scores {
+			if err := out.add(score, len(batch[i].Tokens)-batch[i].From); err != nil {
+				return out, err
+			}
+		}
+	}
+	if skipped := len(d.Tokens) - out.Tokens; skipped > 0 {
+		out.Bytes -= d.Bytes * skipped / len(d.Tokens)
+	}
+	return out, nil
+}
+
+// add sums one window of n scored tokens.
+func (d *DocumentScore) add(s lm.Scores, n int) error {
+	if len(s.NLL) != n || (d.Compared && (len(s.KL) != n || len(s.Top1) != n)) {
+		return fmt.Errorf("asked for %d losses, got %d with %d divergences", n, len(s.NLL), len(s.KL))
+	}
+	if err := finite("nll", s.NLL); err != nil {
+		return err
+	}
+	if err := finite("kl", s.KL); err != nil {
+		return err
+	}
+	for _, x := range s.NLL {
+		d.Nats += x
+	}
+	for _, x := range s.KL {
+		d.KL += x
+	}
+	for _, same := range s.Top1 {
+		if same {
+			d.Top1++
+		}
+	}
+	d.Tokens += n
+	return nil
+}
+
+// windows cuts a document into sequences that score each token once.
+func windows(tokens []int32, bos int32, context, stride int) (all []lm.Sequence) {
+	scored := 0
+	if bos < 0 {
+		scored = 1 // nothing predicts the first token
+	}
+	for scored < len(tokens) {
+		end := scored + stride
+		if len(all) == 0 {
+			end = context
+		}
+		end = min(end, len(tokens))
+		start := max(0, end-context)
+		if bos < 0 && start == scored {
+			start-- // the token before the first scored one takes the place of the start token
+		}
+		var w lm.Sequence
+		if bos >= 0 {
+			w.Tokens = append(w.Tokens, bos)
+		}
+		w.From = len(w.Tokens) + scored - start
+		w.Tokens = append(w.Tokens, tokens[start:end]...)
+		all, scored = append(all, w), end
+	}
+	return all
+}

@@ -1,0 +1,182 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/lm"
+)
+
+// Subject is a loaded model with everything that a probe may need to know about it.
+type Subject struct {
+	Model       lm.Model
+	Reference   lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
+	Description lm.Description
+	Info        lm.ModelInfo
+	PID         int // of the plugin's process; 0: this process
+	Stream      *text.Tokens
+	HeldOut     *text.Tokens
+	Roofline    lm.Roofline // empty: not measured
+	Leaks       bool        // the model was caught looking into the future
+	Seed        uint64
+	Block       int         // round of interleaved measurement
+	Settings    store.Point // axes and parameters
+}
+
+// streamChunk is how many tokens travel in one call: enough to amortise it, few enough to bound a message.
+const streamChunk = 2048
+
+// input returns n tokens of the stream for document i of this block. Blocks read different places, so that no cache of
+// results can make a repeat faster; all models of one tokenizer read the same.
+func (s *Subject) input(n, i int) ([]int32, error) {
+	pool := s.Stream.AtMost(max(4*n, 1<<15))
+	if len(pool) <= n {
+		tokens, err := s.Stream.Stream(n)
+		if err != nil {
+			return nil, &Unavailable{err.Error()}
+		}
+		return tokens, nil
+	}
+	start := (s.Block*977 + i*331 + int(s.Seed%1009)) * 64 % (len(pool) - n)
+	return pool[start : start+n], nil
+}
+
+// stepper returns the model's ability to carry state.
+func (s *Subject) stepper() (lm.Stepper, error) {
+	if st, ok := s.Model.(lm.Stepper); ok && s.Description.Has(lm.AbilityStep) {
+		return st, nil
+	}
+	return nil, &Unavailable{"no ability step"}
+}
+
+// open makes one state per document and feeds it its tokens, in chunks, without asking for anything.
+func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) (states []lm.State, err error) {
+	for range documents {
+		state, e := st.NewState(ctx)
+		if e != nil {
+			return nil, errors.Join(e, closeAll(states))
+		}
+		states = append(states, state)
+	}
+	longest := len(documents[0])
+	for at := 0; at < longest; at += streamChunk {
+		inputs := make([]lm.StepInput, len(states))
+		for i, d := range documents {
+			inputs[i] = lm.StepInput{State: states[i], Tokens: d[at:min(at+streamChunk, longest)]}
+		}
+		if _, err := st.Step(ctx, lm.StepRequest{Inputs: inputs}); err != nil {
+			return nil, errors.Join(err, closeAll(states))
+		}
+	}
+	return states, nil
+}
+
+// closeAll releases states.
+func closeAll(states []lm.State) error {
+	var err error
+	for _, s := range states {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// documents returns batch documents of n tokens.
+func (s *Subject) documents(batch, n int) ([][]int32, error) {
+	all := make([][]int32, batch)
+	for i := range all {
+		var err error
+		if all[i], err = s.input(n, i); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// timing makes the sample of a duration, divided by per, and says when the two clocks contradict each other. The
+// plugin's clock counts, for it leaves the boundary out; a plugin without a clock is timed by the host.
+func timing(metric string, per int, host, plugin time.Duration) Result {
+	took := plugin
+	var r Result
+	switch {
+	case plugin <= 0:
+		took = host
+		r.Warnings = append(r.Warnings, "the plugin reports no time of its own: the host's includes the boundary")
+	case plugin > host+time.Millisecond:
+		r.Warnings = append(r.Warnings, "clocks contradict: the plugin claims more time than passed")
+	case host > 2*plugin+20*time.Millisecond:
+		r.Warnings = append(r.Warnings, "clocks contradict: the plugin claims less than half of the time that passed")
+	}
+	r.Samples = []store.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: host, Plugin: plugin}}
+	return r
+}
+
+// share returns the achieved share of the ceiling that binds a piece of work, once for work that took seconds in
+// all. Without a price or ceilings there is no sample.
+func (s *Subject) share(ctx context.Context, w Work, seconds float64) []store.Sample {
+	coster, ok := s.Model.(lm.Coster)
+	if !ok || !s.Description.Has(lm.AbilityCost) || seconds <= 0 {
+		return nil
+	}
+	cost, err := coster.Cost(ctx, lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length})
+	if err != nil {
+		return nil
+	}
+	name, least := binding(s.Roofline, cost.Analytic)
+	if name == "" {
+		return nil
+	}
+	return []store.Sample{{Metric: RooflineShare, Label: name, Value: float64(w.Times) * least / seconds}}
+}
+
+// binding names the ceiling that bounds a work's time from below, and that time in seconds. The highest ceiling of
+// each unit counts: for FLOP/s that of the arithmetic in f32, for B/s that of the largest footprint.
+func binding(roof lm.Roofline, items []lm.CostItem) (name string, seconds float64) {
+	var flops, bytes float64
+	for _, it := range items {
+		flops, bytes = flops+float64(it.FLOPs), bytes+float64(it.Bytes)
+	}
+	for _, c := range roof.Ceilings {
+		var t float64
+		switch {
+		case c.Value <= 0:
+			continue
+		case c.Unit == "FLOP/s" && strings.Contains(c.Name, "f32"):
+			t = flops / c.Value
+		case c.Unit == "B/s":
+			t = bytes / c.Value
+		}
+		if t > seconds {
+			name, seconds = c.Name, t
+		}
+	}
+	return name, seconds
+}
+
+// processMemory reads the memory of the plugin's process, or says in a warning why it cannot.
+func (s *Subject) processMemory() (host.Memory, []string) {
+	if s.PID == 0 {
+		return host.Memory{}, []string{"process memory n/a (the model runs in this process)"}
+	}
+	m, ok := host.ReadMemory(s.PID)
+	if !ok {
+		return m, []string{"process memory n/a (the system does not tell)"}
+	}
+	return m, nil
+}
+
+// finite checks that all values are numbers.
+func finite[F float32 | float64](what string, values []F) error {
+	for i, v := range values {
+		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+			return &NonFinite{fmt.Sprintf("%s[%d]", what, i)}
+		}
+	}
+	return nil
+}

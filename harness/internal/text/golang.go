@@ -1,0 +1,93 @@
+package text
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// heldOut lists the packages of the Go tree that the bundled models never saw, one import path a line.
+//
+//go:embed heldout.txt
+var heldOut string
+
+// ErrNoGo says that no Go source tree was found.
+var ErrNoGo = errors.New("text: no Go toolchain found; install Go, set GOROOT, or name your own text with --corpus FILE or DIR")
+
+// GoRoot finds the source tree of the toolchain at hand: $GOROOT/src, else that of the go command.
+func GoRoot(ctx context.Context) (string, error) {
+	root := os.Getenv("GOROOT")
+	if root == "" {
+		out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+		if err != nil {
+			return "", fmt.Errorf("%w (%w)", ErrNoGo, err)
+		}
+		root = strings.TrimSpace(string(out))
+	}
+	src := filepath.Join(root, "src")
+	if _, err := os.Stat(filepath.Join(src, "builtin")); err != nil {
+		return "", fmt.Errorf("%w (%w)", ErrNoGo, err)
+	}
+	return src, nil
+}
+
+// GoSource reads the whole tree below src, for work in which only speed and length matter.
+func GoSource(src string) (*Corpus, error) {
+	c := &Corpus{Source: "Go source tree"}
+	if err := c.walk(src, "", goSource); err != nil {
+		return nil, fmt.Errorf("read %s: %w", src, err)
+	}
+	c.dropGenerated()
+	return c, nil
+}
+
+// HeldOut reads the packages below src that the bundled models never saw, for quality. A package that the toolchain
+// does not have is left out.
+func HeldOut(src string) (*Corpus, error) {
+	c := &Corpus{Source: "held-out packages of the Go source tree"}
+	for _, pkg := range strings.Fields(heldOut) {
+		inPackage := func(name string, dir bool) bool { return !dir && path.Dir(name) == pkg && goSource(name, dir) }
+		if err := c.walk(src, pkg, inPackage); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("read %s: %w", src, err)
+		}
+	}
+	c.dropGenerated()
+	if len(c.Documents) == 0 {
+		return nil, fmt.Errorf("read %s: none of the held-out packages is in it; name your own text with --corpus", src)
+	}
+	return c, nil
+}
+
+// goSource keeps Go files that people wrote for use: no tests, test data or copies of other modules.
+func goSource(name string, dir bool) bool {
+	base := path.Base(name)
+	if dir {
+		return base != "testdata" && base != "vendor" && !strings.HasPrefix(base, ".")
+	}
+	return strings.HasSuffix(base, ".go") && !strings.HasSuffix(base, "_test.go")
+}
+
+// generated is the mark of generated Go code.
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
+// tables are files of data that carry no such mark at their head in every release.
+var tables = map[string]bool{"unicode/tables.go": true, "cmd/go/alldocs.go": true}
+
+// dropGenerated leaves out generated code, whose mark stands before the package clause.
+func (c *Corpus) dropGenerated() {
+	kept := c.Documents[:0]
+	for _, d := range c.Documents {
+		head, _, _ := strings.Cut(d.Text, "\npackage ")
+		if !generated.MatchString(head) && !tables[d.Name] {
+			kept = append(kept, d)
+		}
+	}
+	c.Documents = kept
+}
