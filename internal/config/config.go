@@ -15,11 +15,12 @@ import (
 
 // Reader hands out the settings of one config. Its first error sticks; see Err.
 type Reader struct {
-	file    map[string]json.RawMessage
-	options map[string]json.RawMessage // override the file
-	asked   map[string]bool
-	spelled map[string]bool // keys that Read has taken, which Effective replaces
-	err     error
+	file     map[string]json.RawMessage
+	options  map[string]json.RawMessage // override the file
+	asked    map[string]bool
+	spelled  map[string]bool // keys that Read has taken, which Effective replaces
+	warnings []string
+	err      error
 }
 
 // Parse reads a JSON object; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
@@ -84,8 +85,9 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// Warnings names the keys of the file that no setting has asked for.
-func (r *Reader) Warnings() (list []string) {
+// Warnings says which values were left out, and names the keys of the file that no setting has asked for.
+func (r *Reader) Warnings() []string {
+	list := slices.Clone(r.warnings)
 	for _, key := range slices.Sorted(maps.Keys(r.file)) {
 		if !r.asked[key] {
 			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))

@@ -1,6 +1,9 @@
 package config
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // IDs are token ids. A file has one number, a list or null.
 type IDs []int32
@@ -36,4 +39,24 @@ func (t IDs) First() int32 {
 		return -1
 	}
 	return t[0]
+}
+
+// ReadIDs reads ids into dst, which keeps its default only where the key is absent. Ids outside the vocabulary, which
+// no text of the model can contain, are left out with a warning.
+func ReadIDs(r *Reader, dst *IDs, vocab int, name string) {
+	given := r.Has(name)
+	if given {
+		*dst = nil
+	}
+	Read(r, dst, name)
+	kept := make(IDs, 0, len(*dst))
+	for _, id := range *dst {
+		switch {
+		case id >= 0 && int(id) < vocab:
+			kept = append(kept, id)
+		case given:
+			r.warnings = append(r.warnings, fmt.Sprintf("config: %s %d is outside vocab_size %d and is left out", name, id, vocab))
+		}
+	}
+	*dst = kept
 }

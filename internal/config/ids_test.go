@@ -25,3 +25,33 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+func TestReadIDs(t *testing.T) {
+	tests := map[string]struct {
+		data  string
+		first int32
+		warn  int
+	}{
+		"absent":  {`{}`, 5, 0},
+		"null":    {`{"bos": null}`, -1, 0},
+		"given":   {`{"bos": 3}`, 3, 0},
+		"outside": {`{"bos": [300, 4]}`, 4, 1},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, err := Parse([]byte(tt.data), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			unset := IDs{50}
+			if ReadIDs(r, &unset, 10, "eos"); unset.First() != -1 {
+				t.Errorf("a default outside the vocabulary was kept: %d", unset)
+			}
+			ids := IDs{5}
+			ReadIDs(r, &ids, 10, "bos")
+			if ids.First() != tt.first || len(r.Warnings()) != tt.warn {
+				t.Errorf("first id %d and warnings %q, want %d and %d of them", ids.First(), r.Warnings(), tt.first, tt.warn)
+			}
+		})
+	}
+}

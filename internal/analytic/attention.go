@@ -1,0 +1,54 @@
+package analytic
+
+// Attention is the shape of one attention layer.
+type Attention struct {
+	Heads, KVHeads, Dim int
+	Window              int // 0: none
+	Slots               int // positions kept in the state; 0: all
+	Naive               bool
+}
+
+// Visible is the number of query-key pairs of one document: Σ min(position+1, W) over its new tokens.
+func (a Attention) Visible(past, n int) int {
+	if a.Window == 0 {
+		return triangle(past+n) - triangle(past)
+	}
+	return a.seen(past+n) - a.seen(past)
+}
+
+// seen is the number of pairs of a whole document of n tokens.
+func (a Attention) seen(n int) int {
+	if n <= a.Window {
+		return triangle(n)
+	}
+	return triangle(a.Window) + (n-a.Window)*a.Window
+}
+
+func triangle(n int) int { return n * (n + 1) / 2 }
+
+// Attention adds one layer: for each visible pair and head 2·dim for the score, 2·dim for the value, 4 for the softmax;
+// for each row and head dim to normalise. It reads queries, keys, values and the visible past, and writes its result
+// and, where there is a state, the new keys and values that remain in it.
+func (s *Sheet) Attention(a Attention, w Work) {
+	visible, rows := w.Docs*a.Visible(w.Past, w.Len), w.Rows()
+	flops := a.Heads * (visible*(4*a.Dim+4) + rows*a.Dim)
+	past := w.Past
+	if a.Window > 0 {
+		past = min(past, a.Window-1)
+	}
+	bytes := 8*rows*(a.Heads+a.KVHeads)*a.Dim + 8*w.Docs*past*a.KVHeads*a.Dim
+	if a.Naive {
+		bytes += 8 * a.Heads * visible
+	}
+	if w.State {
+		kept := w.Len
+		if a.Slots > 0 {
+			kept = min(kept, a.Slots)
+		}
+		bytes += 8 * w.Docs * kept * a.KVHeads * a.Dim
+	}
+	if s.backward {
+		flops, bytes = flops*7/2, bytes*7/2
+	}
+	s.add(flops, bytes)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/archbench/archbench/internal/config"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// Config is config.json under Hugging Face's names.
+type Config struct {
+	ModelType   string     `json:"model_type"`
+	Vocab       int        `json:"vocab_size"`
+	Positions   int        `json:"n_positions"` // the hard limit of the context
+	Dim         int        `json:"n_embd"`
+	Layers      int        `json:"n_layer"`
+	Heads       int        `json:"n_head"`
+	Inner       int        `json:"n_inner"`
+	Activation  string     `json:"activation_function"`
+	Eps         float64    `json:"layer_norm_epsilon"`
+	InitStd     float64    `json:"initializer_range"`
+	Scale       bool       `json:"scale_attn_weights"`              // scores are divided by √dim
+	ScaleByInv  bool       `json:"scale_attn_by_inverse_layer_idx"` // and by the layer's number, from 1
+	Tied        bool       `json:"tie_word_embeddings"`
+	BOS         config.IDs `json:"bos_token_id"`
+	EOS         config.IDs `json:"eos_token_id"`
+	UseFlash    bool       `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
+	CrossAttend bool       `json:"add_cross_attention"` // must be false
+}
+
+// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
+	c := Config{
+		ModelType: "gpt2", Vocab: 50257, Positions: 1024, Dim: 768, Layers: 12, Heads: 12, Activation: "gelu_new", Eps: 1e-5,
+		InitStd: 0.02, Scale: true, Tied: true, BOS: config.IDs{50256}, EOS: config.IDs{50256}, UseFlash: true,
+	}
+	r, err := config.Parse(data, options)
+	if err != nil {
+		return c, nil, err
+	}
+	config.Read(r, &c.ModelType, "model_type")
+	config.Read(r, &c.Vocab, "vocab_size")
+	config.Read(r, &c.Positions, "n_positions", "max_position_embeddings", "n_ctx")
+	config.Read(r, &c.Dim, "n_embd", "hidden_size")
+	config.Read(r, &c.Layers, "n_layer", "num_hidden_layers", "num_layers")
+	config.Read(r, &c.Heads, "n_head", "num_attention_heads")
+	c.Inner = 4 * c.Dim
+	config.Read(r, &c.Inner, "n_inner", "intermediate_size")
+	config.Read(r, &c.Activation, "activation_function", "hidden_act")
+	config.Read(r, &c.Eps, "layer_norm_epsilon", "layer_norm_eps")
+	config.Read(r, &c.InitStd, "initializer_range")
+	config.Read(r, &c.Scale, "scale_attn_weights")
+	config.Read(r, &c.ScaleByInv, "scale_attn_by_inverse_layer_idx")
+	config.Read(r, &c.Tied, "tie_word_embeddings")
+	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
+	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
+	config.Read(r, &c.UseFlash, "use_flash_attention")
+	config.Read(r, &c.CrossAttend, "add_cross_attention")
+	r.Known(inert...)
+	if err := r.Err(); err != nil {
+		return c, nil, err
+	}
+	return c, r, c.Validate()
+}
+
+// inert are keys that change nothing here: they act in training, in other tasks than language modelling, or in how
+// another program holds the model. Scores are float32 in any case, which is all that reorder_and_upcast_attn asks for.
+var inert = []string{
+	"architectures", "attn_pdrop", "attention_dropout", "dropout", "dtype", "embd_pdrop", "gradient_checkpointing",
+	"output_attentions", "output_hidden_states", "pad_token_id", "reorder_and_upcast_attn", "resid_pdrop",
+	"summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+	"task_specific_params", "torch_dtype", "transformers_version", "use_cache",
+}
+
+// activations are the values of activation_function.
+var activations = map[string]nn.Activation{"gelu_new": nn.GELUNew, "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU}
+
+// Validate checks that the sizes fit together.
+func (c Config) Validate() error {
+	sizes := []struct {
+		key   string
+		value int
+	}{
+		{"vocab_size", c.Vocab}, {"n_positions", c.Positions}, {"n_embd", c.Dim}, {"n_layer", c.Layers}, {"n_head", c.Heads},
+		{"n_inner", c.Inner},
+	}
+	for _, s := range sizes {
+		if s.value < 1 {
+			return fmt.Errorf("%s is %d, must be at least 1", s.key, s.value)
+		}
+	}
+	_, known := activations[c.Activation]
+	switch {
+	case c.ModelType != "gpt2":
+		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "gpt2")
+	case c.Dim%c.Heads != 0:
+		return fmt.Errorf("n_embd %d is no multiple of n_head %d", c.Dim, c.Heads)
+	case !known:
+		return fmt.Errorf("activation_function is %q, must be gelu_new, gelu, relu or silu", c.Activation)
+	case c.Eps <= 0:
+		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
+	case c.InitStd <= 0:
+		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
+	case c.CrossAttend:
+		return fmt.Errorf("add_cross_attention is set: encoder-decoder models are not served")
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/state"
+	"github.com/archbench/archbench/lm"
+)
+
+// Model is GPT-2 with its output matrix.
+type Model struct {
+	Tokens    *nn.Embedding // wte [V, d]
+	Positions *nn.Embedding // wpe [P, d]
+	Blocks    []Block
+	Norm      *nn.LayerNorm // ln_f
+	Head      *nn.Linear    // wte, or lm_head [V, d]
+
+	cfg    Config
+	format kernel.Format // of the blocks' linears
+	json   []byte        // the effective config
+	order  []int32       // 0, 1, ..., P-1
+}
+
+// Block is one layer: attention and MLP, each behind a norm and beside a residual.
+type Block struct {
+	Norm1 *nn.LayerNorm // ln_1
+	QKV   *nn.Linear    // attn.c_attn, stored [d, 3d]: queries, keys, values
+	Attn  nn.Attention
+	Proj  *nn.Linear    // attn.c_proj, stored [d, d]
+	Norm2 *nn.LayerNorm // ln_2
+	Up    *nn.Linear    // mlp.c_fc, stored [d, f]
+	Act   nn.Activation
+	Down  *nn.Linear // mlp.c_proj, stored [f, d]
+}
+
+// New declares the parameters under the names of GPT2LMHeadModel, with the prefix "transformer." or, as in the first
+// published files, without. The head is tied unless the file has one of its own.
+func New(c Config, ps *nn.Params) *Model {
+	prefix := "transformer."
+	if ps.Stored("wte.weight") {
+		prefix = ""
+	}
+	ps.Ignore(prefix+"h.*.attn.bias", prefix+"h.*.attn.masked_bias")
+	if !ps.New() {
+		c.Tied = !ps.Stored("lm_head.weight")
+	}
+	m := &Model{
+		Tokens:    ps.Embedding(prefix+"wte", c.Vocab, c.Dim, nn.Normal(c.InitStd)),
+		Positions: ps.Embedding(prefix+"wpe", c.Positions, c.Dim, nn.Normal(c.InitStd)),
+		cfg:       c,
+		format:    ps.Format(),
+		order:     make([]int32, c.Positions),
+	}
+	for i := range m.order {
+		m.order[i] = int32(i)
+	}
+	for l := range c.Layers {
+		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("%sh.%d.", prefix, l), l))
+	}
+	m.Norm = ps.LayerNorm(prefix+"ln_f", c.Dim, c.Eps)
+	if c.Tied {
+		m.Head = ps.TiedHead(m.Tokens)
+	} else {
+		m.Head = ps.Head("lm_head", c.Vocab, c.Dim, nn.Normal(c.InitStd))
+	}
+	return m
+}
+
+// newBlock declares one layer. As in GPT-2, the projections into the residual stream start smaller by √(2L), so that
+// its variance does not grow with depth.
+func newBlock(c Config, ps *nn.Params, name string, layer int) Block {
+	init, residual := nn.Normal(c.InitStd), nn.Normal(c.InitStd/math.Sqrt(2*float64(c.Layers)))
+	return Block{
+		Norm1: ps.LayerNorm(name+"ln_1", c.Dim, c.Eps),
+		QKV:   ps.Linear(name+"attn.c_attn", 3*c.Dim, c.Dim, true, init, nn.Transposed),
+		Attn: nn.Attention{Attention: kernel.Attention{
+			Heads: c.Heads, KVHeads: c.Heads, Dim: c.Dim / c.Heads, Scale: c.scale(layer), Naive: !c.UseFlash,
+		}},
+		Proj:  ps.Linear(name+"attn.c_proj", c.Dim, c.Dim, true, residual, nn.Transposed),
+		Norm2: ps.LayerNorm(name+"ln_2", c.Dim, c.Eps),
+		Up:    ps.Linear(name+"mlp.c_fc", c.Inner, c.Dim, true, init, nn.Transposed),
+		Act:   activations[c.Activation],
+		Down:  ps.Linear(name+"mlp.c_proj", c.Dim, c.Inner, true, residual, nn.Transposed),
+	}
+}
+
+// scale is the factor of the scores of a layer.
+func (c Config) scale(layer int) float32 {
+	scale := 1.0
+	if c.Scale {
+		scale /= math.Sqrt(float64(c.Dim / c.Heads))
+	}
+	if c.ScaleByInv {
+		scale /= float64(layer + 1)
+	}
+	return float32(scale)
+}
+
+// NewState implements engine.Network.
+func (m *Model) NewState() state.State {
+	return state.NewKVCache(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions)
+}
+
+// Forward implements engine.Network.
+func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
+	positions, err := m.positions(b)
+	if err != nil {
+		return nn.Mat{}, err
+	}
+	p.Component("embedding")
+	x := nn.Add(p, m.Tokens.Forward(p, b.Tokens), m.Positions.Forward(p, positions))
+	for l := range m.Blocks {
+		x = m.Blocks[l].forward(p, l, x, b.Spans)
+	}
+	p.Component("norm")
+	return m.Norm.Forward(p, x), nil
+}
+
+// forward is x += proj(attention(norm x)); x += mlp(norm x).
+func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
+	mark := p.Mark()
+	p.Component("norm")
+	h := b.Norm1.Forward(p, x)
+	p.Component("attention")
+	qkv, dim := b.QKV.Forward(p, h), x.Cols
+	h = b.Attn.Forward(p, layer, nn.Heads{Mat: qkv}, nn.Heads{Mat: qkv, From: dim}, nn.Heads{Mat: qkv, From: 2 * dim}, spans)
+	h = b.Proj.Forward(p, h)
+	p.Component("residual")
+	x = nn.Add(p, x, h)
+	p.Component("norm")
+	h = b.Norm2.Forward(p, x)
+	p.Component("mlp")
+	h = b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, h)))
+	p.Component("residual")
+	x = nn.Add(p, x, h)
+	p.Release(mark)
+	return x
+}
+
+// positions lists the position of each token.
+func (m *Model) positions(b nn.Batch) (list []int32, err error) {
+	for _, s := range b.Spans {
+		first := s.Position()
+		if end := first + s.Len; end > m.cfg.Positions {
+			return nil, lm.Errorf(lm.Invalid, "", "position %d is beyond the context limit n_positions=%d of the config: "+
+				"GPT-2 has no embedding for it", end-1, m.cfg.Positions)
+		}
+		run := m.order[first : first+s.Len]
+		if len(b.Spans) == 1 {
+			return run, nil
+		}
+		list = append(list, run...)
+	}
+	return list, nil
+}
+
+// Logits implements engine.Network.
+func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
+	p.Component("head")
+	return m.Head.Forward(p, hidden)
+}
+
+// Info implements engine.Network.
+func (m *Model) Info() lm.ModelInfo {
+	return lm.ModelInfo{
+		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, ContextLimit: m.cfg.Positions, Causal: true,
+		StateKind: fmt.Sprintf("kv cache, at most %d tokens", m.cfg.Positions),
+	}
+}
+
+// Config implements engine.Network.
+func (m *Model) Config() []byte { return m.json }
+
+var _ engine.Network = (*Model)(nil)
