@@ -28,7 +28,8 @@ type Model interface {
 	Info() ModelInfo
 	// Score returns the negative log-likelihood of exactly the requested positions.
 	Score(ctx context.Context, req ScoreRequest) (ScoreReply, error)
-	// Close releases the weights. Calls after Close fail with kind Invalid.
+	// Close waits for calls in progress and releases the weights and the states. Calls after it fail with kind
+	// Invalid; a second Close does nothing.
 	Close() error
 }
 
@@ -36,7 +37,8 @@ type Model interface {
 type Stepper interface {
 	// NewState returns the state of an empty document.
 	NewState(ctx context.Context) (State, error)
-	// Step appends tokens to one or several states at once (batched decoding).
+	// Step appends tokens to one or several different states at once (batched decoding). A request of kind Invalid
+	// leaves the states as they were; after any other error only Reset and Close make sense.
 	Step(ctx context.Context, req StepRequest) (StepReply, error)
 }
 
@@ -56,8 +58,10 @@ type State interface {
 
 // Generator is the ability "generate".
 type Generator interface {
-	// Generate continues documents and hands over tokens as they come. It stops early, without error, when
-	// emit returns false.
+	// Generate continues documents and hands over tokens as they come, the last ones with Done set. It stops early,
+	// without error, when emit returns false. The states end having seen the prompts and every new token but the
+	// last, which nothing has been predicted from yet; after an early stop in another process they may be further,
+	// and their Len says how far.
 	Generate(ctx context.Context, req GenerateRequest, emit func(GenerateChunk) bool) error
 }
 

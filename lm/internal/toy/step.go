@@ -113,7 +113,7 @@ func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if req.Sampling.TopK > 0 || req.Sampling.TopP > 0 || req.Sampling.RepetitionPenalty > 0 {
 		return lm.Errorf(lm.Unsupported, "generate", "the toy samples by temperature alone")
 	}
-	g := generation{req: req, states: states, done: make([]bool, len(states))}
+	g := generation{req: req, states: states, done: make([]bool, len(states)), last: make([]int32, len(states))}
 	for i, s := range states {
 		if _, err := s.append(ctx, req.Inputs[i].Tokens, lm.WantNothing); err != nil {
 			return err
@@ -129,6 +129,8 @@ type generation struct {
 	states []*state
 	random []*rand.Rand
 	done   []bool
+	last   []int32 // newest token of each input, not fed yet
+	made   int
 }
 
 func (g *generation) run(ctx context.Context, prefill time.Duration, emit func(lm.GenerateChunk) bool) error {
@@ -154,24 +156,25 @@ func (g *generation) run(ctx context.Context, prefill time.Duration, emit func(l
 	return nil
 }
 
-// next adds one token to every continuation that has not ended.
+// next adds one token to every continuation that has not ended. A token is fed when the next one is wanted.
 func (g *generation) next(ctx context.Context, tokens [][]int32) error {
 	for i, s := range g.states {
 		if g.done[i] {
 			continue
 		}
-		token := draw(s.m.logits(s.h, nil), g.req.Sampling.Temperature, g.random[i])
-		if slices.Contains(g.req.Stop, token) {
-			g.done[i] = true
-			continue
+		if g.made > 0 {
+			if err := s.m.check("generate", g.last[i:i+1], s.n); err != nil {
+				return err
+			}
+			if _, err := s.append(ctx, g.last[i:i+1], lm.WantNothing); err != nil {
+				return err
+			}
 		}
-		if err := s.m.check("generate", []int32{token}, s.n); err != nil {
-			return err
+		g.last[i] = draw(s.m.logits(s.h, nil), g.req.Sampling.Temperature, g.random[i])
+		if g.done[i] = slices.Contains(g.req.Stop, g.last[i]); !g.done[i] {
+			tokens[i] = append(tokens[i], g.last[i])
 		}
-		if _, err := s.append(ctx, []int32{token}, lm.WantNothing); err != nil {
-			return err
-		}
-		tokens[i] = append(tokens[i], token)
 	}
+	g.made++
 	return nil
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/internal/toy"
+)
+
+// broken is a toy whose Score goes wrong.
+type broken struct {
+	*toy.Model
+	fault func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error)
+}
+
+// Score implements lm.Model.
+func (b *broken) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	return b.fault(ctx, b, req)
+}
+
+var faults = map[string]func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error){
+	"crash": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+
+		fmt.Fprintln(originalStderr, "about to end")
+		os.Exit(3)
+		return lm.ScoreReply{}, nil
+	},
+	"panic": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+		panic("a broken invariant")
+	},
+	"abort": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+		go panic("out of bounds in a worker")
+		select {}
+	},
+	"hang": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+		select {}
+	},
+	"oom":   exhaustMemory,
+	"flood": flood,
+	"nan":   notANumber,
+	"leak":  leak,
+	"child": startChild,
+}
+
+// originalStderr is the process's own; os.Stderr is a pipe while serving.
+var originalStderr = os.Stderr
+
+// exhaustMemory touches every page, so that the memory is really there.
+func exhaustMemory(ctx context.Context, _ *broken, _ lm.ScoreRequest) (lm.ScoreReply, error) {
+	var kept [][]byte
+	for ctx.Err() == nil {
+		block := make([]byte, 16<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		kept = append(kept, block)
+	}
+	return lm.ScoreReply{}, fmt.Errorf("stopped after %d blocks: %w", len(kept), ctx.Err())
+}
+
+// flood writes 64 MiB to stderr and then answers as it should.
+func flood(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	line := strings.Repeat("flood ", 1<<10) + "\n"
+	for written := 0; written < 64<<20; written += len(line) {
+		fmt.Fprint(originalStderr, line)
+	}
+	return b.Model.Score(ctx, req)
+}
+
+func notANumber(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	reply, err := b.Model.Score(ctx, req)
+	for _, s := range reply.Scores {
+		for i := range s.NLL {
+			s.NLL[i] = math.NaN()
+		}
+		for i := range s.Logits {
+			s.Logits[i] = float32(math.NaN())
+		}
+	}
+	return reply, err
+}
+
+// leak lets every prediction see one token more than it may.
+func leak(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	reply, err := b.Model.Score(ctx, req)
+	vocab := b.Info().Vocab
+	for i, s := range reply.Scores {
+		tokens := req.Sequences[i].Tokens[req.Sequences[i].From:]
+		for p := range s.NLL {
+			if p+1 < len(tokens) {
+				s.NLL[p] += 0.01 * float64(tokens[p+1])
+			}
+			if p+1 < len(tokens) && req.Logits {
+				s.Logits[p*vocab] += 0.01 * float32(tokens[p+1])
+			}
+		}
+	}
+	return reply, err
+}
+
+// startChild leaves a grandchild of the host behind.
+func startChild(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	cmd := exec.Command("sleep", "600")
+	if err := cmd.Start(); err != nil {
+		return lm.ScoreReply{}, err
+	}
+	fmt.Fprintln(originalStderr, cmd.Process.Pid)
+	return b.Model.Score(ctx, req)
+}

@@ -1,0 +1,60 @@
+// Command faulty is a plugin that fails on demand, for tests of hosts. Its models are toys; the variant that is
+// loaded chooses the fault of the first Score:
+//
+//	default   none                       crash    the process ends with code 3
+//	panic     a panic in the call        abort    a panic in another goroutine, which ends the process
+//	hang      never returns              oom      allocates without end
+//	flood     endless lines on stderr    nan      NLL and logits are NaN
+//	leak      sees the next token, though declared causal
+//	child     starts a process that outlives it; its number is the last line on stderr
+//
+// What goes wrong before the first call is chosen by $ARCHBENCH_FAULT, or by the name of the executable after
+// "archbench-plugin-":
+//
+//	noise     prints to stdout before the handshake     version   speaks a protocol version of the future
+//	mute      never greets the host                     early     ends with code 4 at once
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/internal/toy"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+func main() {
+	name := strings.TrimPrefix(filepath.Base(os.Args[0]), lmplugin.Prefix)
+	switch cmp.Or(os.Getenv("ARCHBENCH_FAULT"), name) {
+	case "noise":
+		fmt.Println("loading, please wait")
+	case "version":
+		fmt.Println("1|999|unix|/nowhere|grpc")
+		select {}
+	case "mute":
+		select {}
+	case "early":
+		fmt.Fprintln(os.Stderr, "cannot find the weights")
+		os.Exit(4)
+	}
+	lmplugin.Serve(toy.Architecture{Variants: variants(), Wrap: wrap})
+}
+
+func variants() []lm.Variant {
+	var all []lm.Variant
+	for name := range faults {
+		all = append(all, lm.Variant{Name: name, Summary: "fails at the first score", Config: toy.Default})
+	}
+	return all
+}
+
+func wrap(variant string, m *toy.Model) (lm.Model, error) {
+	if fault := faults[variant]; fault != nil {
+		return &broken{Model: m, fault: fault}, nil
+	}
+	return m, nil
+}

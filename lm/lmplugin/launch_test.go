@@ -1,0 +1,268 @@
+package lmplugin
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/internal/toy"
+)
+
+func TestLaunch(t *testing.T) {
+	t.Setenv("ARCHBENCH_TEST_SECRET", "not for plugins")
+	p := launch(t, Options{Env: []string{"GOMAXPROCS=1", "OMP_NUM_THREADS=1"}})
+	if !slices.Contains(p.Env(), "GOMAXPROCS=1") || slices.ContainsFunc(p.Env(), func(e string) bool { return strings.Contains(e, "SECRET") }) {
+		t.Errorf("environment %q", p.Env())
+	}
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID()) + "/environ")
+	if err == nil && strings.Contains(string(environ), "SECRET") {
+		t.Error("the host's environment leaks into the plugin")
+	}
+	remote := load(t, p, "default")
+	local := load(t, toy.Architecture{}, "default")
+	want, err := local.Score(t.Context(), sequence(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := remote.Score(t.Context(), sequence(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Compute <= 0 {
+		t.Error("no time of the plugin")
+	}
+	if diff := cmp.Diff(want.Scores, got.Scores); diff != "" {
+		t.Errorf("scores (-local +remote):\n%s", diff)
+	}
+	if p.Exit() != nil {
+		t.Errorf("running, but %v", p.Exit())
+	}
+	start := time.Now()
+	p.Close()
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("a plugin at rest took %v to close", d)
+	}
+	if _, err := remote.Score(t.Context(), sequence(9)); classOf(err) != Closed {
+		t.Errorf("score after close: %v", err)
+	}
+}
+
+// classOf returns the class of the Exit in an error's chain.
+func classOf(err error) Class {
+	var exit *Exit
+	if errors.As(err, &exit) {
+		return exit.Class
+	}
+	return ""
+}
+
+func TestStartFailures(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), Prefix+"empty")
+	script := filepath.Join(t.TempDir(), Prefix+"script")
+	if err := errors.Join(os.WriteFile(empty, nil, 0o644), os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		fault, path string
+		class       Class
+		message     string
+	}{
+		{fault: "noise", class: Protocol, message: `printed "loading, please wait" to stdout`},
+		{fault: "version", class: Incompatible, message: "protocol version 999"},
+		{fault: "mute", class: TimedOut},
+		{fault: "early", class: Crash, message: "exit status 4 (stderr: cannot find the weights)"},
+		{path: "/nowhere/" + Prefix + "x", class: NotStarted, message: "no such file"},
+		{path: empty, class: NotStarted, message: "chmod +x"},
+		{path: script, class: Protocol, message: "without a handshake"},
+	} {
+		t.Run(string(c.class), func(t *testing.T) {
+			path := c.path
+			if path == "" {
+				path = faulty(t)
+			}
+			_, err := Launch(t.Context(), Options{
+				Path: path, Env: []string{"ARCHBENCH_FAULT=" + c.fault}, StartTimeout: 2 * time.Second,
+			})
+			if classOf(err) != c.class || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("class %q of error %v, want %q with %q", classOf(err), err, c.class, c.message)
+			}
+		})
+	}
+}
+
+func TestLaunchIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := Launch(ctx, Options{Path: faulty(t), Env: []string{"ARCHBENCH_FAULT=mute"}})
+	if lm.KindOf(err) != lm.Deadline || time.Since(start) > 2*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		variant string
+		class   Class
+		kind    lm.Kind
+		text    string
+	}{
+		{"crash", Crash, lm.Internal, "exit status 3 (stderr: about to end)"},
+		{"abort", Crash, lm.Internal, "panic: out of bounds in a worker"},
+		{"panic", "", lm.Internal, "score: panic: a broken invariant"},
+		{"hang", "", lm.Deadline, "deadline exceeded"},
+		{"oom", OutOfMemory, lm.Resource, "out of memory"},
+	} {
+		t.Run(c.variant, func(t *testing.T) {
+			p := launch(t, Options{MemoryLimit: 1 << 30})
+			m := load(t, p, c.variant)
+			timeout := 20 * time.Second
+			if c.kind == lm.Deadline {
+				timeout = 300 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			_, err := m.Score(ctx, sequence(10))
+			if classOf(err) != c.class || lm.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("class %q, kind %v: %v", classOf(err), lm.KindOf(err), err)
+			}
+			start := time.Now()
+			p.Close()
+			if d := time.Since(start); d > grace+time.Second {
+				t.Errorf("closing took %v", d)
+			}
+			if _, err := p.Load(t.Context(), lm.LoadRequest{Variant: "default"}); classOf(err) == "" {
+				t.Errorf("a call on a dead plugin says %v", err)
+			}
+		})
+	}
+}
+
+func TestKilledFromOutside(t *testing.T) {
+	p := launch(t, Options{})
+	m := load(t, p, "hang")
+	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.PID(), syscall.SIGKILL) })
+	_, err := m.Score(t.Context(), sequence(10))
+	var exit *Exit
+	if !errors.As(err, &exit) || exit.Class != Killed || exit.Signal != syscall.SIGKILL || exit.ExitCode != -1 {
+		t.Errorf("%v: %+v", err, exit)
+	}
+	if err := m.Close(); classOf(err) != Killed {
+		t.Errorf("close of a dead model: %v", err)
+	}
+}
+
+func TestStderrFlood(t *testing.T) {
+	p := launch(t, Options{})
+	if _, err := load(t, p, "flood").Score(t.Context(), sequence(10)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the flood", func() bool { return strings.HasSuffix(p.Stderr(), "flood \n") })
+	if n := len(p.Stderr()); n > tailBytes || n < tailBytes/2 {
+		t.Errorf("kept %d bytes of stderr", n)
+	}
+}
+
+// alive reports whether a process runs; one that waits to be reaped does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err == nil {
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		return !strings.HasPrefix(rest, "Z")
+	}
+	return !os.IsNotExist(err) && syscall.Kill(pid, 0) == nil
+}
+
+func TestCloseReachesGrandchildren(t *testing.T) {
+	p := launch(t, Options{})
+	grandchild := startGrandchild(t, p)
+	p.Close()
+	eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+}
+
+func TestCrashReachesGrandchildren(t *testing.T) {
+	p := launch(t, Options{})
+	grandchild := startGrandchild(t, p)
+	if _, err := load(t, p, "crash").Score(t.Context(), sequence(10)); classOf(err) != Crash {
+		t.Fatal(err)
+	}
+	eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+}
+
+// startGrandchild has the plugin start a process.
+func startGrandchild(t *testing.T, p *Plugin) int {
+	t.Helper()
+	if _, err := load(t, p, "child").Score(t.Context(), sequence(10)); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	eventually(t, "the grandchild's number", func() bool {
+		pid, _ = strconv.Atoi(lastWord(p.Stderr()))
+		return pid > 0
+	})
+	if !alive(pid) {
+		t.Fatal("no grandchild")
+	}
+	return pid
+}
+
+// playHost is a host that starts a plugin with a grandchild, says their numbers and waits to be killed.
+func playHost(path string) error {
+	p, err := Launch(context.Background(), Options{Path: path})
+	if err != nil {
+		return err
+	}
+	m, err := p.Load(context.Background(), lm.LoadRequest{Variant: "child"})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Score(context.Background(), sequence(10)); err != nil {
+		return err
+	}
+	for p.Stderr() == "" {
+		time.Sleep(time.Millisecond)
+	}
+	os.Stdout.WriteString(strconv.Itoa(p.PID()) + " " + lastWord(p.Stderr()) + "\n")
+	select {}
+}
+
+func TestHostDeath(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "ARCHBENCH_TEST_HOST="+faulty(t))
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 100)
+	n, _ := stdout.Read(line)
+	var pids []int
+	for _, word := range strings.Fields(string(line[:n])) {
+		pid, err := strconv.Atoi(word)
+		if err != nil || !alive(pid) {
+			t.Fatalf("the host says %q", line[:n])
+		}
+		pids = append(pids, pid)
+	}
+	if len(pids) != 2 {
+		t.Fatalf("the host says %q", line[:n])
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	eventually(t, "death of plugin and grandchild", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
+}

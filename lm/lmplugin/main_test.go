@@ -1,0 +1,125 @@
+package lmplugin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// TestMain lets the test binary play the host that dies (see TestHostDeath).
+func TestMain(m *testing.M) {
+	if path := os.Getenv("ARCHBENCH_TEST_HOST"); path != "" {
+		fmt.Println(playHost(path))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+var buildFaulty = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "faulty")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, Prefix+"faulty")
+	out, err := exec.Command("go", "build", "-o", path, "./internal/faulty").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// faulty returns the path of the plugin that fails on demand.
+func faulty(t testing.TB) string {
+	t.Helper()
+	path, err := buildFaulty()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// launch starts the faulty plugin and ends it with the test.
+func launch(t testing.TB, o Options) *Plugin {
+	t.Helper()
+	o.Path = faulty(t)
+	p, err := Launch(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+func load(t testing.TB, arch lm.Architecture, variant string) lm.Model {
+	t.Helper()
+	m, err := arch.Load(t.Context(), lm.LoadRequest{Variant: variant, Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// inMemory connects the two ends without a process.
+func inMemory(t testing.TB, arch lm.Architecture) *client {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	server := newServer(nil)
+	lmpb.RegisterLanguageModelServiceServer(server, newService(arch))
+	go server.Serve(listener) //nolint:errcheck // ends with Stop
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("passthrough:",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c, err := connect(t.Context(), lmpb.NewLanguageModelServiceClient(conn), func(string, error) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// sequence is a score request for n tokens of the toy's vocabulary.
+func sequence(n int) lm.ScoreRequest {
+	tokens := make([]int32, n)
+	for i := range tokens {
+		tokens[i] = int32(i * i % 23)
+	}
+	return lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}}
+}
+
+// eventually waits up to 5 s for a condition.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not within 5 s: " + what)
+		}
+	}
+}
+
+// lastWord returns the last word of a text.
+func lastWord(text string) string {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}
