@@ -87,7 +87,7 @@ func (t *a8Task) block(buf *intPanel, o, n int) {
 	}
 }
 
-// ints widens the codes of row o from lo to int8.
+// ints widens the codes of row o from lo to int8. A group begins at a byte.
 func (m *codeMatrix) ints(dst []int8, o, lo int) []int8 {
 	codes := m.codes[o*m.stride:][:m.stride]
 	if m.format.Kind == KindInt8 {
@@ -96,13 +96,20 @@ func (m *codeMatrix) ints(dst []int8, o, lo int) []int8 {
 		}
 		return dst
 	}
-	for i := range dst {
-		dst[i] = int8(codes[(lo+i)/2]>>((lo+i)%2*4)&15) - 8
+	pairs := len(dst) / 2
+	for i, c := range codes[lo/2:][:pairs] {
+		pair := dst[2*i:][:2]
+		pair[0], pair[1] = int8(c&15)-8, int8(c>>4)-8
+	}
+	if len(dst)%2 == 1 {
+		dst[2*pairs] = int8(codes[lo/2+pairs]&15) - 8
 	}
 	return dst
 }
 
 // intDot1x4 returns the products of x with four rows, each exact.
+//
+//go:noinline
 func intDot1x4(x, w0, w1, w2, w3 []int8) (s0, s1, s2, s3 int32) {
 	w0, w1, w2, w3 = w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
 	for i, v := range x {

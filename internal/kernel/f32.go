@@ -79,15 +79,17 @@ type mulAddTask struct {
 // Do computes rows [lo, hi) of c.
 func (t *mulAddTask) Do(lo, hi int) { active.mulAdd(t.c, t.a, t.b, t.n, t.k, t.ai, t.ap, lo, hi) }
 
-// mulT is the reference of tier.mulT: every output is the sum of its products in order. Four outputs of two rows are
-// summed together, which changes no result and keeps the adders busy.
+// mulT is the reference of tier.mulT: every output is the sum of its products in order. Four outputs are summed
+// together, in two by two for two rows, which changes no result and keeps the adders busy.
 func mulT(y, x, w []float32, rows, in, out, lo, hi int) {
 	for ; lo+outputBlock <= hi; lo += outputBlock {
 		w0, w1, w2, w3 := w[lo*in:][:in], w[(lo+1)*in:][:in], w[(lo+2)*in:][:in], w[(lo+3)*in:][:in]
 		r := 0
 		for ; r+1 < rows; r += 2 {
+			x0, x1 := x[r*in:][:in], x[(r+1)*in:][:in]
 			a, b := y[r*out+lo:][:outputBlock], y[(r+1)*out+lo:][:outputBlock]
-			a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3] = dot2x4(x[r*in:][:in], x[(r+1)*in:][:in], w0, w1, w2, w3)
+			a[0], a[1], b[0], b[1] = dot2x2(x0, x1, w0, w1)
+			a[2], a[3], b[2], b[3] = dot2x2(x0, x1, w2, w3)
 		}
 		if r < rows {
 			a := y[r*out+lo:][:outputBlock]
@@ -110,7 +112,10 @@ func dotInOrder(x, w []float32) (sum float32) {
 	return sum
 }
 
-// dot1x4 returns the products of x with four rows, each summed in order.
+// dot1x4 returns the products of x with four rows, each summed in order. Inlined, its sums would not stay in registers;
+// the same holds for its siblings.
+//
+//go:noinline
 func dot1x4(x, w0, w1, w2, w3 []float32) (s0, s1, s2, s3 float32) {
 	w0, w1, w2, w3 = w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
 	for i, v := range x {
@@ -122,21 +127,19 @@ func dot1x4(x, w0, w1, w2, w3 []float32) (s0, s1, s2, s3 float32) {
 	return s0, s1, s2, s3
 }
 
-// dot2x4 returns the products of x and z with four rows, each summed in order.
-func dot2x4(x, z, w0, w1, w2, w3 []float32) (s0, s1, s2, s3, t0, t1, t2, t3 float32) {
-	z, w0, w1, w2, w3 = z[:len(x)], w0[:len(x)], w1[:len(x)], w2[:len(x)], w3[:len(x)]
+// dot2x2 returns the products of x and z with two rows, each summed in order.
+//
+//go:noinline
+func dot2x2(x, z, w0, w1 []float32) (s0, s1, t0, t1 float32) {
+	z, w0, w1 = z[:len(x)], w0[:len(x)], w1[:len(x)]
 	for i, u := range x {
-		v := z[i]
-		s0 += u * w0[i]
-		t0 += v * w0[i]
-		s1 += u * w1[i]
-		t1 += v * w1[i]
-		s2 += u * w2[i]
-		t2 += v * w2[i]
-		s3 += u * w3[i]
-		t3 += v * w3[i]
+		v, a, b := z[i], w0[i], w1[i]
+		s0 += u * a
+		t0 += v * a
+		s1 += u * b
+		t1 += v * b
 	}
-	return s0, s1, s2, s3, t0, t1, t2, t3
+	return s0, s1, t0, t1
 }
 
 // mulAddRows is the number of rows of b that stay in the cache while all rows of c take them in.

@@ -84,13 +84,15 @@ func (t *wideTask) add4(buf *panel, scales *[outputBlock]float32, o, lo, hi int)
 	w0, w1, w2, w3 := buf[0][:hi-lo], buf[1][:hi-lo], buf[2][:hi-lo], buf[3][:hi-lo]
 	r := 0
 	for ; r+1 < t.rows; r += 2 {
-		s0, s1, s2, s3, t0, t1, t2, t3 := dot2x4(t.x[r*in+lo:r*in+hi], t.x[(r+1)*in+lo:(r+1)*in+hi], w0, w1, w2, w3)
-		addScaled(t.y[r*out+o:][:outputBlock], scales, s0, s1, s2, s3)
-		addScaled(t.y[(r+1)*out+o:][:outputBlock], scales, t0, t1, t2, t3)
+		x0, x1 := t.x[r*in+lo:r*in+hi], t.x[(r+1)*in+lo:(r+1)*in+hi]
+		s0, s1, z0, z1 := dot2x2(x0, x1, w0, w1)
+		s2, s3, z2, z3 := dot2x2(x0, x1, w2, w3)
+		addScaled(t.y[r*out+o:], scales, s0, s1, s2, s3)
+		addScaled(t.y[(r+1)*out+o:], scales, z0, z1, z2, z3)
 	}
 	if r < t.rows {
 		s0, s1, s2, s3 := dot1x4(t.x[r*in+lo:r*in+hi], w0, w1, w2, w3)
-		addScaled(t.y[r*out+o:][:outputBlock], scales, s0, s1, s2, s3)
+		addScaled(t.y[r*out+o:], scales, s0, s1, s2, s3)
 	}
 }
 
