@@ -1,0 +1,146 @@
+package tokenizer
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// bpe is byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909): a word starts as single characters, and the
+// two neighbours whose merge stands first in the list are joined, the leftmost on a tie, until no merge is left.
+type bpe struct {
+	vocab     map[string]int32
+	chars     map[rune]symbol // pieces of one character
+	bytes     *[256]symbol    // the pieces <0x00> to <0xFF>, of negative id if missing; nil: no byte fallback
+	merges    map[[2]int32]merge
+	seams     map[seam]bool // where merges join their halves
+	unk       *symbol       // nil: unknown characters vanish
+	fuseUnk   bool
+	wholeWord bool // ignore_merges: a word that is a piece needs no merging
+	special   map[int32]bool
+}
+
+// symbol is a piece with its first and last character.
+type symbol struct {
+	id          int32
+	first, last rune
+}
+
+// merge is how early a pair is joined, and what it becomes.
+type merge struct{ rank, id int32 }
+
+// seam is the last character of one piece and the first of the next.
+type seam struct{ last, first rune }
+
+// newSymbol describes a piece.
+func newSymbol(piece string, id int32) symbol {
+	first, _ := utf8.DecodeRuneInString(piece)
+	last, _ := utf8.DecodeLastRuneInString(piece)
+	return symbol{id, first, last}
+}
+
+// newBPE prepares a model. pairs are the merges in order.
+func newBPE(vocab map[string]int32, pairs [][2]string) (*bpe, error) {
+	m := &bpe{vocab: vocab, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{}}
+	for piece, id := range vocab {
+		if utf8.RuneCountInString(piece) == 1 {
+			s := newSymbol(piece, id)
+			m.chars[s.first] = s
+		}
+	}
+	for rank, pair := range pairs {
+		a, okA := vocab[pair[0]]
+		b, okB := vocab[pair[1]]
+		joined, ok := vocab[pair[0]+pair[1]]
+		if !okA || !okB || !ok || pair[0] == "" || pair[1] == "" {
+			return nil, fmt.Errorf("merges[%d] (%.40q, %.40q): both pieces and what they make must be in vocab", rank, pair[0], pair[1])
+		}
+		m.merges[[2]int32{a, b}] = merge{int32(rank), joined}
+		m.seams[seam{newSymbol(pair[0], a).last, newSymbol(pair[1], b).first}] = true
+	}
+	return m, nil
+}
+
+// byteSymbols collects the pieces <0x00> to <0xFF>.
+func byteSymbols(vocab map[string]int32) *[256]symbol {
+	var table [256]symbol
+	for b := range table {
+		piece := fmt.Sprintf("<0x%02X>", b)
+		id, ok := vocab[piece]
+		if !ok {
+			id = -1
+		}
+		table[b] = newSymbol(piece, id)
+	}
+	return &table
+}
+
+func (m *bpe) vocabulary() map[string]int32   { return m.vocab }
+func (m *bpe) exclude(special map[int32]bool) { m.special = special }
+
+// encode implements model.
+func (m *bpe) encode(ids []int32, word string, special bool) []int32 {
+	if m.wholeWord {
+		if id, ok := m.vocab[word]; ok && (special || !m.special[id]) {
+			return append(ids, id)
+		}
+	}
+	symbols := m.symbols(word)
+	var work merger
+	for len(symbols) > 0 {
+		// No merge crosses a seam that no merge has, so what lies between two such seams is a word of its own.
+		n := 1
+		for n < len(symbols) && m.seams[seam{symbols[n-1].last, symbols[n].first}] {
+			n++
+		}
+		ids = work.run(m, ids, symbols[:n])
+		symbols = symbols[n:]
+	}
+	return ids
+}
+
+// symbols looks up the characters of a word. One that is no piece becomes its bytes where there is a byte fallback,
+// and else the unknown piece.
+func (m *bpe) symbols(word string) []symbol {
+	list := make([]symbol, 0, len(word))
+	unknown := false // an unknown piece is due; further ones may fuse with it
+	for i, r := range word {
+		n := max(1, utf8.RuneLen(r))
+		if r == utf8.RuneError {
+			_, n = utf8.DecodeRuneInString(word[i:])
+		}
+		s, ok := m.chars[r]
+		switch {
+		case ok && (r != utf8.RuneError || n > 1):
+			if unknown {
+				list, unknown = append(list, *m.unk), false
+			}
+			list = append(list, s)
+		case m.spellable(word[i : i+n]):
+			for _, b := range []byte(word[i : i+n]) {
+				list = append(list, m.bytes[b])
+			}
+		case m.unk != nil:
+			if unknown && !m.fuseUnk {
+				list = append(list, *m.unk)
+			}
+			unknown = true
+		}
+	}
+	if unknown {
+		list = append(list, *m.unk)
+	}
+	return list
+}
+
+// spellable reports whether every byte has a piece.
+func (m *bpe) spellable(char string) bool {
+	if m.bytes == nil {
+		return false
+	}
+	for i := range len(char) {
+		if m.bytes[char[i]].id < 0 {
+			return false
+		}
+	}
+	return true
+}

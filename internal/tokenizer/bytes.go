@@ -1,0 +1,82 @@
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+)
+
+// EndOfText is the spelling of the one special token of [Bytes], whose id is 256.
+const EndOfText = "<|endoftext|>"
+
+// endOfTextID follows the 256 bytes.
+const endOfTextID = 256
+
+// Bytes returns the tokenizer of models that have none: each byte is its own id, and 256 ends a text. Decoding what
+// was encoded gives the same bytes back, whatever they are.
+func Bytes() Tokenizer { return byteTokenizer{} }
+
+type byteTokenizer struct{}
+
+// Encode implements Tokenizer.
+func (byteTokenizer) Encode(text string) []int32 {
+	ids := make([]int32, len(text))
+	for i := range len(text) {
+		ids[i] = int32(text[i])
+	}
+	return ids
+}
+
+// EncodeSpecial implements Tokenizer.
+func (b byteTokenizer) EncodeSpecial(text string) []int32 {
+	var ids []int32
+	for {
+		before, after, found := strings.Cut(text, EndOfText)
+		ids = append(ids, b.Encode(before)...)
+		if !found {
+			return ids
+		}
+		ids, text = append(ids, endOfTextID), after
+	}
+}
+
+// Wrap implements Tokenizer.
+func (byteTokenizer) Wrap(ids []int32) []int32 { return slices.Clone(ids) }
+
+// Decode implements Tokenizer.
+func (byteTokenizer) Decode(ids []int32) string {
+	var b strings.Builder
+	for _, id := range ids {
+		switch {
+		case 0 <= id && id < 256:
+			b.WriteByte(byte(id))
+		case id == endOfTextID:
+			b.WriteString(EndOfText)
+		}
+	}
+	return b.String()
+}
+
+// Vocab implements Tokenizer.
+func (byteTokenizer) Vocab() int { return endOfTextID + 1 }
+
+// ID implements Tokenizer.
+func (byteTokenizer) ID(token string) (int32, bool) {
+	switch {
+	case token == EndOfText:
+		return endOfTextID, true
+	case len(token) == 1:
+		return int32(token[0]), true
+	}
+	return 0, false
+}
+
+// SHA256 implements Tokenizer. There is no file to hash, so it is the hash of a name.
+func (byteTokenizer) SHA256() string { return bytesSHA256 }
+
+// bytesSHA256 identifies the scheme: whoever changes what ids mean changes the name.
+var bytesSHA256 = func() string {
+	sum := sha256.Sum256([]byte("archbench byte tokenizer 1\n"))
+	return hex.EncodeToString(sum[:])
+}()

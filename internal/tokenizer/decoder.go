@@ -1,0 +1,178 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// decoder rewrites the spellings of tokens on their way back to text.
+type decoder func(tokens []string) []string
+
+// parseDecoder reads a decoder as a list of steps; nil for null.
+func parseDecoder(raw json.RawMessage) ([]decoder, error) {
+	what, err := kind(raw)
+	if what == "" || err != nil {
+		return nil, err
+	}
+	var step decoder
+	switch what {
+	case "ByteLevel":
+		step = decodeByteLevel
+		err = strictjson.Unmarshal(raw, &byteLevelFile{})
+	case "ByteFallback":
+		step = decodeByteFallback
+		err = strictjson.Unmarshal(raw, &bareFile{})
+	case "Fuse":
+		step = decodeFuse
+		err = strictjson.Unmarshal(raw, &bareFile{})
+	case "Replace":
+		step, err = parseReplaceDecoder(raw)
+	case "Strip":
+		step, err = parseStrip(raw)
+	case "Metaspace":
+		step, err = parseMetaspaceDecoder(raw)
+	case "Sequence":
+		return parseDecoders(raw)
+	default:
+		err = unsupported(what)
+	}
+	return []decoder{step}, err
+}
+
+// bareFile is a component without members.
+type bareFile struct {
+	Type string `json:"type"`
+}
+
+// parseDecoders reads a sequence.
+func parseDecoders(raw json.RawMessage) ([]decoder, error) {
+	var f struct {
+		Type     string            `json:"type"`
+		Decoders []json.RawMessage `json:"decoders"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	steps := []decoder{}
+	for i, sub := range f.Decoders {
+		more, err := parseDecoder(sub)
+		if err != nil {
+			return nil, fmt.Errorf("decoders[%d]: %w", i, err)
+		}
+		steps = append(steps, more...)
+	}
+	return steps, nil
+}
+
+// decodeByteLevel turns the characters of bytes back into bytes, and those into text.
+func decodeByteLevel(tokens []string) []string {
+	var b []byte
+	for _, token := range tokens {
+		b = unspellBytes(b, token)
+	}
+	return []string{lossy(b)}
+}
+
+// decodeByteFallback turns runs of tokens such as <0xE2> into text; where a run is not UTF-8, each of its bytes
+// becomes U+FFFD.
+func decodeByteFallback(tokens []string) []string {
+	var out []string
+	var run []byte
+	flush := func() {
+		if utf8.Valid(run) {
+			out = append(out, string(run))
+		} else {
+			out = append(out, strings.Repeat("\uFFFD", len(run)))
+		}
+		run = run[:0]
+	}
+	for _, token := range tokens {
+		if b, ok := byteToken(token); ok {
+			run = append(run, b)
+			continue
+		}
+		if len(run) > 0 {
+			flush()
+		}
+		out = append(out, token)
+	}
+	if len(run) > 0 {
+		flush()
+	}
+	return out
+}
+
+// byteToken returns the byte of a token of the form <0xE2>.
+func byteToken(token string) (byte, bool) {
+	if len(token) != 6 || token[:3] != "<0x" || token[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(token[3:5], 16, 8)
+	return byte(b), err == nil
+}
+
+// decodeFuse makes one token of all.
+func decodeFuse(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+
+// parseReplaceDecoder reads a step that replaces a string in every token.
+func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
+	replace, err := parseReplace(raw)
+	return func(tokens []string) []string {
+		for i, token := range tokens {
+			tokens[i] = replace(token)
+		}
+		return tokens
+	}, err
+}
+
+// parseStrip reads a step that takes up to so many characters off both ends of every token.
+func parseStrip(raw json.RawMessage) (decoder, error) {
+	var f struct {
+		Type    string `json:"type"`
+		Content string `json:"content"`
+		Start   uint   `json:"start"`
+		Stop    uint   `json:"stop"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	if utf8.RuneCountInString(f.Content) != 1 {
+		return nil, fmt.Errorf("content %q is not one character", f.Content)
+	}
+	return func(tokens []string) []string {
+		for i, token := range tokens {
+			for n := uint(0); n < f.Start && strings.HasPrefix(token, f.Content); n++ {
+				token = strings.TrimPrefix(token, f.Content)
+			}
+			for n := uint(0); n < f.Stop && strings.HasSuffix(token, f.Content); n++ {
+				token = strings.TrimSuffix(token, f.Content)
+			}
+			tokens[i] = token
+		}
+		return tokens
+	}, nil
+}
+
+// parseMetaspaceDecoder reads the step that makes spaces of the visible character; in the first token, whose mark the
+// pre-tokeniser put there, it makes nothing of it.
+func parseMetaspaceDecoder(raw json.RawMessage) (decoder, error) {
+	f, err := parseMetaspaceFile(raw)
+	if err != nil {
+		return nil, err
+	}
+	return func(tokens []string) []string {
+		for i, token := range tokens {
+			with := " "
+			if i == 0 && f.PrependScheme != "never" {
+				with = ""
+			}
+			tokens[i] = strings.ReplaceAll(token, f.Replacement, with)
+		}
+		return tokens
+	}, nil
+}

@@ -1,0 +1,63 @@
+// Package tokenizer turns text into token ids and back, exactly as the Hugging Face tokenizers library does with the
+// same tokenizer.json. It reads byte-level BPE (GPT-2, NeoX), SentencePiece-style BPE with byte fallback (Mistral) and
+// Unigram models, with the normalisers, pre-tokenisers and decoders that go with them; a file that uses anything else
+// is refused with an error that names the field. For models without a tokenizer there is [Bytes].
+//
+// The way of a text: added tokens are cut out; each part between them is normalised, split into words by the
+// pre-tokeniser, and each word is encoded by the model on its own. Truncation and padding, which a file may ask for,
+// are matters of a batch and not applied.
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Tokenizer converts between text and ids. It may be used by several goroutines.
+type Tokenizer interface {
+	// Encode returns the ids of text, taken as text throughout: the spelling of a special token gets no special id.
+	// Nothing is added around it.
+	Encode(text string) []int32
+	// EncodeSpecial is Encode with special tokens in the text recognised.
+	EncodeSpecial(text string) []int32
+	// Wrap returns ids with what the file's post-processor puts around a document, such as a token that begins it.
+	Wrap(ids []int32) []int32
+	// Decode returns the text of ids. Ids that mean nothing are left out, bytes that are not UTF-8 become U+FFFD.
+	Decode(ids []int32) string
+	// Vocab is the largest id plus one.
+	Vocab() int
+	// ID looks up a token by its spelling, for example "<|endoftext|>" or "</s>".
+	ID(token string) (int32, bool)
+	// SHA256 identifies the tokenizer: the hash of its file in hexadecimal.
+	SHA256() string
+}
+
+// Open reads a tokenizer.json, or the one in a model folder.
+func Open(path string) (Tokenizer, error) {
+	if stat, err := os.Stat(path); err == nil && stat.IsDir() {
+		path = filepath.Join(path, "tokenizer.json")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer: %w", err)
+	}
+	t, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer %s: %w", path, err)
+	}
+	return t, nil
+}
+
+// Parse reads the contents of a tokenizer.json.
+func Parse(data []byte) (Tokenizer, error) {
+	p, err := parseFile(data)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	p.sha256 = hex.EncodeToString(sum[:])
+	return p, nil
+}

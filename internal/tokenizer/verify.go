@@ -1,0 +1,100 @@
+package tokenizer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// Verification is the outcome of holding a tokenizer against reference encodings.
+type Verification struct {
+	Lines       int // compared
+	SameIDs     int // lines whose ids are identical
+	SameText    int // lines whose decoded text is identical
+	Differences []Difference
+}
+
+// OK reports whether something was compared and everything was identical.
+func (v Verification) OK() bool {
+	return v.Lines > 0 && v.SameIDs == v.Lines && v.SameText == v.Lines
+}
+
+// Difference is a line on which tokenizer and reference disagree.
+type Difference struct {
+	Line     int // from 1
+	Text     string
+	GotIDs   []int32
+	WantIDs  []int32
+	GotText  string // decoded from WantIDs
+	WantText string
+}
+
+// reference is a line of encodings.jsonl.
+type reference struct {
+	Text    string  `json:"text"`
+	IDs     []int32 `json:"ids"`
+	Decoded string  `json:"decoded"`
+}
+
+// Verify encodes and decodes every line of a file of JSON objects {"text", "ids", "decoded"} with the tokenizer of a
+// model folder. Special tokens in a text are recognised, nothing is added around it. The first keep differences are
+// returned.
+func Verify(dir, encodings string, keep int) (Verification, error) {
+	t, err := Open(dir)
+	if err != nil {
+		return Verification{}, err
+	}
+	file, err := os.Open(encodings)
+	if err != nil {
+		return Verification{}, fmt.Errorf("verify tokenizer: %w", err)
+	}
+	defer file.Close()
+	v, err := verify(t, file, keep)
+	if err != nil {
+		return v, fmt.Errorf("verify tokenizer: %s:%w", encodings, err)
+	}
+	return v, nil
+}
+
+// verify compares line by line. Errors begin with the line's number.
+func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
+	var v Verification
+	lines := bufio.NewReader(encodings)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			var want reference
+			if err := strictjson.Unmarshal(line, &want); err != nil {
+				return v, fmt.Errorf("%d: %w", v.Lines+1, err)
+			}
+			v.compare(t, want, keep)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return v, nil
+		case err != nil:
+			return v, fmt.Errorf("%d: %w", v.Lines+1, err)
+		}
+	}
+}
+
+// compare adds one line.
+func (v *Verification) compare(t Tokenizer, want reference, keep int) {
+	v.Lines++
+	ids, text := t.EncodeSpecial(want.Text), t.Decode(want.IDs)
+	sameIDs, sameText := slices.Equal(ids, want.IDs), text == want.Decoded
+	if sameIDs {
+		v.SameIDs++
+	}
+	if sameText {
+		v.SameText++
+	}
+	if (!sameIDs || !sameText) && len(v.Differences) < keep {
+		v.Differences = append(v.Differences, Difference{v.Lines, want.Text, ids, want.IDs, text, want.Decoded})
+	}
+}
