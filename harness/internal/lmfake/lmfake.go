@@ -141,13 +141,13 @@ func (m *model) logits(h hash) []float32 {
 	return out
 }
 
-// nll is the loss of a token under logits, in nats.
-func nll(logits []float32, token int32) float64 {
+// normaliser is the logarithm of the sum of the exponentials.
+func normaliser(logits []float32) float64 {
 	sum := 0.0
 	for _, x := range logits {
 		sum += math.Exp(float64(x))
 	}
-	return math.Log(sum) - float64(logits[token])
+	return math.Log(sum)
 }
 
 // Score implements lm.Model.
@@ -213,14 +213,16 @@ func (m *model) loss(logits []float32, token int32) float64 {
 	if m.arch.NaN {
 		return math.NaN()
 	}
-	return nll(logits, token)
+	return normaliser(logits) - float64(logits[token])
 }
 
 // divergence is KL(p || q) of two sets of logits, in nats.
 func divergence(p, q []float32) float64 {
+	zp, zq := normaliser(p), normaliser(q)
 	sum := 0.0
 	for v := range p {
-		sum += math.Exp(-nll(p, int32(v))) * (nll(q, int32(v)) - nll(p, int32(v)))
+		logP := float64(p[v]) - zp
+		sum += math.Exp(logP) * (logP - (float64(q[v]) - zq))
 	}
 	return sum
 }

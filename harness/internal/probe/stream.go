@@ -15,7 +15,7 @@ import (
 var streamProbe = &Probe{
 	Name: "stream", Version: 1, Summary: "time, state and loss along one long document",
 	Text: StreamText, Language: true,
-	Axes:    []Setting{{Name: "len", Default: "65536", Min: 1024, Doc: "tokens of the document"}},
+	Axes:    []Setting{{Name: "len", Default: "65536", Min: 64, Doc: "tokens of the document"}},
 	Params:  []Setting{{Name: "chunk", Default: "2048", Min: 1, Doc: "tokens of each call"}},
 	Needs:   []lm.Ability{lm.AbilityStep},
 	context: lengthOf("len"),
@@ -38,7 +38,7 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, &Unavailable{err.Error()}
 	}
-	if err := s.compareChunks(ctx, &r, st, tokens[:checkLength]); err != nil {
+	if err := s.compareChunks(ctx, &r, st, tokens[:min(checkLength, len(tokens))]); err != nil {
 		return r, err
 	}
 	if s.Leaks {

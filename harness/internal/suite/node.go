@@ -1,0 +1,164 @@
+package suite
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// fields say how each key of a mapping is read.
+type fields map[string]func(ast.Node) error
+
+// unknownKey is the error of a key that no field has.
+type unknownKey struct {
+	token *token.Token
+	known string
+}
+
+// Error names the key and those that there are.
+func (e *unknownKey) Error() string {
+	return fmt.Sprintf("unknown key %q: there are %s", e.token.Value, e.known)
+}
+
+// GetToken implements yaml.Error: where the key stands.
+func (e *unknownKey) GetToken() *token.Token { return e.token }
+
+// GetMessage implements yaml.Error.
+func (e *unknownKey) GetMessage() string { return e.Error() }
+
+// FormatError implements yaml.Error.
+func (e *unknownKey) FormatError(colored, source bool) string {
+	return yaml.FormatErrorWithToken(e.Error(), e.token, colored, source)
+}
+
+// mapping reads every key of a mapping with its field, in the order of the file.
+func mapping(n ast.Node, known fields) error {
+	pairs, err := entries(n)
+	if err != nil {
+		return err
+	}
+	for _, pair := range pairs {
+		key := pair.Key.GetToken()
+		read, ok := known[key.Value]
+		if !ok {
+			return &unknownKey{key, strings.Join(slices.Sorted(maps.Keys(known)), ", ")}
+		}
+		if err := read(pair.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries returns the pairs of a mapping.
+func entries(n ast.Node) ([]*ast.MappingValueNode, error) {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		return m.Values, nil
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{m}, nil
+	default:
+		return nil, wrong(n, "expected keys with values, found %s", kind(n))
+	}
+}
+
+// each reads the entries of a list; a missing list is empty.
+func each(n ast.Node, read func(ast.Node) error) error {
+	if n == nil {
+		return nil
+	}
+	list, ok := n.(*ast.SequenceNode)
+	if !ok || len(list.Values) == 0 {
+		return wrong(n, "expected a list with entries, found %s", kind(n))
+	}
+	for _, entry := range list.Values {
+		if err := read(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values reads a list of scalars, or one scalar, and expands its ranges.
+func values(n ast.Node) ([]string, error) {
+	var all []string
+	one := func(n ast.Node) error {
+		text, err := scalar(n)
+		all = append(all, text)
+		return err
+	}
+	read := one
+	if _, ok := n.(*ast.SequenceNode); ok {
+		read = func(n ast.Node) error { return each(n, one) }
+	}
+	if err := read(n); err != nil {
+		return nil, err
+	}
+	all, err := expand(all)
+	if err != nil {
+		return nil, wrong(n, "%s", err)
+	}
+	return all, nil
+}
+
+// scalar reads a string, number or word as it is written.
+func scalar(n ast.Node) (string, error) {
+	switch v := n.(type) {
+	case *ast.StringNode:
+		return v.Value, nil
+	case *ast.LiteralNode:
+		return strings.TrimSpace(v.Value.Value), nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return n.GetToken().Value, nil
+	default:
+		return "", wrong(n, "expected one value, found %s", kind(n))
+	}
+}
+
+// whole reads a whole number of at least 1.
+func whole(n ast.Node) (int, error) {
+	text, err := scalar(n)
+	if err != nil {
+		return 0, err
+	}
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 1 {
+		return 0, wrong(n, "expected a whole number of at least 1, found %q", text)
+	}
+	return v, nil
+}
+
+// names are those that suites may have: they become parts of file names and of report anchors.
+var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
+// name reads the name of a suite.
+func name(n ast.Node) (string, error) {
+	text, err := scalar(n)
+	if err == nil && !names.MatchString(text) {
+		err = wrong(n, "expected a name of small letters, digits and hyphens, found %q", text)
+	}
+	return text, err
+}
+
+// kind words the type of a node.
+func kind(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "keys with values"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.NullNode:
+		return "nothing"
+	case *ast.AnchorNode, *ast.AliasNode:
+		return "an anchor or alias, which suites do not use"
+	default:
+		return strconv.Quote(n.GetToken().Value)
+	}
+}

@@ -1,0 +1,186 @@
+// Package suite reads suites: YAML files that say which probes to run over which grid. Reading is strict; an error
+// names the file, line and column and shows the place. [Load] finds the suites that ship with archbench by name and
+// others by path.
+package suite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// Suite is a list of probes with their grids.
+type Suite struct {
+	Name    string
+	Version int
+	Summary string
+	Budget  time.Duration // for the whole run; 0: none
+	Parts   []Part
+}
+
+// Part is one probe over one grid.
+type Part struct {
+	Suite      string // that the part comes from: an included suite keeps its name
+	Probe      *probe.Probe
+	Grid       []Axis // every axis of the probe, in the probe's order
+	Params     store.Point
+	Repeats    int      // blocks of a timing probe; 1 for others
+	Precisions []string // of the models, besides what the user asked for; nil: only that
+}
+
+// Axis is one dimension of a grid.
+type Axis struct {
+	Name   string
+	Values []string
+}
+
+// DefaultRepeats is how many blocks a timing probe runs for unless its suite says otherwise.
+const DefaultRepeats = 10
+
+// Points returns all combinations of the axes, the last axis fastest.
+func (p Part) Points() []store.Point {
+	points := []store.Point{nil}
+	for _, axis := range p.Grid {
+		var next []store.Point
+		for _, point := range points {
+			for _, v := range axis.Values {
+				next = append(next, append(slices.Clone(point), store.Coordinate{Name: axis.Name, Value: v}))
+			}
+		}
+		points = next
+	}
+	return points
+}
+
+// Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, or
+// "precision" or "repeats". values are separated by commas and may hold ranges like 1024..65536*4.
+func (s *Suite) Set(key, values string) error {
+	found := false
+	for i := range s.Parts {
+		p := &s.Parts[i]
+		name, matches := strings.CutPrefix(key, p.Probe.Name+".")
+		if !matches && strings.Contains(key, ".") {
+			continue
+		}
+		done, err := p.set(name, strings.Split(values, ","))
+		if err != nil {
+			return fmt.Errorf("set %s=%s: %s: %w", key, values, p.Probe.Name, err)
+		}
+		found = found || done
+	}
+	if !found {
+		return fmt.Errorf("set %s=%s: no probe of suite %s has this key; it has %s", key, values, s.Name, strings.Join(s.keys(), ", "))
+	}
+	return nil
+}
+
+// set changes one key of a part and reports whether the part has it.
+func (p *Part) set(key string, values []string) (bool, error) {
+	values, err := expand(values)
+	if err != nil {
+		return true, err
+	}
+	switch {
+	case key == "precision" && p.Precisions != nil:
+		p.Precisions = values
+		return true, nil
+	case key == "repeats" && p.Probe.Timing:
+		p.Repeats, err = repeats(values)
+		return true, err
+	}
+	for i, s := range p.Probe.Axes {
+		if s.Name == key {
+			p.Grid[i].Values = values
+			return true, checkAll(s, values)
+		}
+	}
+	for i, s := range p.Probe.Params {
+		if s.Name == key {
+			p.Params[i].Value = values[0]
+			if len(values) > 1 {
+				return true, fmt.Errorf("%s is a parameter and takes one value", key)
+			}
+			return true, checkAll(s, values)
+		}
+	}
+	return false, nil
+}
+
+// checkAll checks every value of a setting.
+func checkAll(s probe.Setting, values []string) error {
+	for _, v := range values {
+		if err := s.Check(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeats reads a number of blocks.
+func repeats(values []string) (int, error) {
+	s := probe.Setting{Name: "repeats", Min: 1}
+	if len(values) != 1 || s.Check(values[0]) != nil {
+		return 0, fmt.Errorf("repeats is one whole number of at least 1, not %q", strings.Join(values, ","))
+	}
+	var n int
+	_, err := fmt.Sscan(values[0], &n)
+	return n, err
+}
+
+// keys lists what Set may change, for messages.
+func (s *Suite) keys() []string {
+	var all []string
+	for _, p := range s.Parts {
+		for _, k := range slices.Concat(p.Probe.Axes, p.Probe.Params) {
+			all = append(all, p.Probe.Name+"."+k.Name)
+		}
+		if p.Precisions != nil {
+			all = append(all, "precision")
+		}
+		if p.Probe.Timing {
+			all = append(all, "repeats")
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Only keeps the parts of the named probes. It fails when the suite has none of one of them.
+func (s *Suite) Only(probes ...string) error {
+	for _, name := range probes {
+		if !slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Probe.Name == name }) {
+			return fmt.Errorf("suite %s has no probe %q", s.Name, name)
+		}
+	}
+	s.Parts = slices.DeleteFunc(s.Parts, func(p Part) bool { return !slices.Contains(probes, p.Probe.Name) })
+	return nil
+}
+
+// newPart returns a probe at the defaults of all its settings.
+func newPart(suite string, p *probe.Probe) Part {
+	part := Part{Suite: suite, Probe: p, Repeats: 1}
+	if p.Timing {
+		part.Repeats = DefaultRepeats
+	}
+	for _, s := range p.Axes {
+		part.Grid = append(part.Grid, Axis{s.Name, []string{s.Default}})
+	}
+	for _, s := range p.Params {
+		part.Params = append(part.Params, store.Coordinate{Name: s.Name, Value: s.Default})
+	}
+	return part
+}
+
+// clone returns an independent copy.
+func (p Part) clone() Part {
+	p.Params, p.Precisions = slices.Clone(p.Params), slices.Clone(p.Precisions)
+	p.Grid = slices.Clone(p.Grid)
+	for i := range p.Grid {
+		p.Grid[i].Values = slices.Clone(p.Grid[i].Values)
+	}
+	return p
+}
