@@ -174,18 +174,25 @@ func brief(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// want says what kind of value a Go type takes.
+// want says what kind of value a Go type takes. A type of an architecture's own has a method Want that says it.
 func want(v any) string {
-	switch v.(type) {
-	case int, int32, int64:
+	if w, ok := v.(interface{ Want() string }); ok {
+		return w.Want()
+	}
+	t := reflect.TypeOf(v)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		return "a whole number"
-	case float64:
+	case reflect.Float64:
 		return "a number"
-	case bool:
+	case reflect.Bool:
 		return "true or false"
-	case string:
+	case reflect.String:
 		return "a string"
 	default:
-		return fmt.Sprintf("a value of type %T", v)
+		return fmt.Sprintf("a value of type %v", t)
 	}
 }

@@ -71,7 +71,7 @@ func Excerpts(t *testing.T, m lm.Model, e *Evaluation) {
 	for _, name := range slices.Sorted(maps.Keys(e.Excerpts)) {
 		x := e.Excerpts[name]
 		Near(t, name+" in windows", Windows(t, m, x.IDs), x.NLL, 1e-4)
-		if x.OneWindow != nil && (m.Info().ContextLimit == 0 || len(x.IDs) < m.Info().ContextLimit) {
+		if x.OneWindow != nil && (m.Info().ContextLimit == 0 || len(x.IDs) <= m.Info().ContextLimit) {
 			Near(t, name+" in one window", nll(t, m, x.IDs), x.OneWindow, 1e-4)
 		}
 	}

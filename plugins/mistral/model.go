@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/state"
+	"github.com/archbench/archbench/lm"
+)
+
+// Model is Mistral with its output matrix.
+type Model struct {
+	Tokens *nn.Embedding // model.embed_tokens [V, d]
+	RoPE   *nn.RoPE
+	Blocks []Block
+	Norm   *nn.RMSNorm // model.norm
+	Head   *nn.Linear  // lm_head [V, d], or the embedding
+
+	cfg    Config
+	format kernel.Format // of the blocks' linears
+	json   []byte        // the effective config
+}
+
+// Block is one layer: attention and MLP, each behind a norm and beside a residual.
+type Block struct {
+	Norm1      *nn.RMSNorm // input_layernorm
+	Q, K, V, O *nn.Linear  // self_attn.{q,k,v,o}_proj [H·hd, d], [K·hd, d], [K·hd, d], [d, H·hd]
+	Attn       nn.Attention
+	Norm2      *nn.RMSNorm // post_attention_layernorm
+	Gate, Up   *nn.Linear  // mlp.{gate,up}_proj [f, d]
+	Down       *nn.Linear  // mlp.down_proj [d, f]
+}
+
+// New declares the parameters under the names of MistralForCausalLM. The head is tied to the embedding if the file has
+// none of its own; a new model follows the config.
+func New(c Config, ps *nn.Params) *Model {
+	init := nn.Normal(c.InitStd)
+	ps.Ignore("model.layers.*.self_attn.rotary_emb.inv_freq")
+	if !ps.New() {
+		c.Tied = !ps.Stored("lm_head.weight")
+	}
+	m := &Model{
+		Tokens: ps.Embedding("model.embed_tokens", c.Vocab, c.Dim, init),
+		RoPE:   nn.NewRoPE(c.HeadDim, c.Theta),
+		cfg:    c,
+		format: ps.Format(),
+	}
+	for l := range c.Layers {
+		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("model.layers.%d.", l)))
+	}
+	m.Norm = ps.RMSNorm("model.norm", c.Dim, c.Eps)
+	if c.Tied {
+		m.Head = ps.TiedHead(m.Tokens)
+	} else {
+		m.Head = ps.Head("lm_head", c.Vocab, c.Dim, init)
+	}
+	return m
+}
+
+func newBlock(c Config, ps *nn.Params, name string) Block {
+	init := nn.Normal(c.InitStd)
+	return Block{
+		Norm1: ps.RMSNorm(name+"input_layernorm", c.Dim, c.Eps),
+		Q:     ps.Linear(name+"self_attn.q_proj", c.Heads*c.HeadDim, c.Dim, false, init),
+		K:     ps.Linear(name+"self_attn.k_proj", c.KVHeads*c.HeadDim, c.Dim, false, init),
+		V:     ps.Linear(name+"self_attn.v_proj", c.KVHeads*c.HeadDim, c.Dim, false, init),
+		O:     ps.Linear(name+"self_attn.o_proj", c.Dim, c.Heads*c.HeadDim, false, init),
+		Attn: nn.Attention{Attention: kernel.Attention{
+			Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: c.keys(),
+			Scale: float32(1 / math.Sqrt(float64(c.HeadDim))), Naive: !c.UseFlash,
+		}},
+		Norm2: ps.RMSNorm(name+"post_attention_layernorm", c.Dim, c.Eps),
+		Gate:  ps.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, false, init),
+		Up:    ps.Linear(name+"mlp.up_proj", c.Inner, c.Dim, false, init),
+		Down:  ps.Linear(name+"mlp.down_proj", c.Dim, c.Inner, false, init),
+	}
+}
+
+// NewState implements engine.Network: a ring of exactly W positions in each layer, or a cache that grows.
+func (m *Model) NewState() state.State {
+	return state.NewKVCache(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys())
+}
+
+// Forward implements engine.Network.
+func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
+	p.Component("embedding")
+	x := m.Tokens.Forward(p, b.Tokens)
+	p.Component("attention")
+	angles := m.RoPE.Angles(p, b)
+	for l := range m.Blocks {
+		x = m.Blocks[l].forward(p, l, x, m.RoPE, angles, b.Spans)
+	}
+	p.Component("norm")
+	return m.Norm.Forward(p, x), nil
+}
+
+// forward is x += o(attention(norm x)); x += mlp(norm x).
+func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, rope *nn.RoPE, angles nn.Angles, spans []nn.Span) nn.Mat {
+	mark := p.Mark()
+	p.Component("norm")
+	h := b.Norm1.Forward(p, x)
+	p.Component("attention")
+	q, k, v := b.Q.Forward(p, h), b.K.Forward(p, h), b.V.Forward(p, h)
+	rope.Rotate(p, q, angles)
+	rope.Rotate(p, k, angles)
+	h = b.O.Forward(p, b.Attn.Forward(p, layer, nn.Heads{Mat: q}, nn.Heads{Mat: k}, nn.Heads{Mat: v}, spans))
+	p.Component("residual")
+	x = nn.Add(p, x, h)
+	p.Component("norm")
+	h = b.Norm2.Forward(p, x)
+	p.Component("mlp")
+	h = b.Down.Forward(p, nn.SwiGLU(p, b.Gate.Forward(p, h), b.Up.Forward(p, h)))
+	p.Component("residual")
+	x = nn.Add(p, x, h)
+	p.Release(mark)
+	return x
+}
+
+// Logits implements engine.Network.
+func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
+	p.Component("head")
+	return m.Head.Forward(p, hidden)
+}
+
+// Info implements engine.Network.
+func (m *Model) Info() lm.ModelInfo {
+	kind := "kv cache"
+	if n := m.cfg.keys(); n > 0 {
+		kind = fmt.Sprintf("kv ring %d", n)
+	}
+	return lm.ModelInfo{
+		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, Causal: true, StateKind: kind,
+	}
+}
+
+// Config implements engine.Network.
+func (m *Model) Config() []byte { return m.json }
+
+var _ engine.Network = (*Model)(nil)

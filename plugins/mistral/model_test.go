@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/modeltest"
+	"github.com/archbench/archbench/internal/sharedtest"
+	"github.com/archbench/archbench/lm"
+)
+
+// formulaConfig is a model of 17,056 parameters whose loss, logits and gradients are known to ten digits.
+const formulaConfig = `{"model_type": "mistral", "vocab_size": 48, "hidden_size": 32, "num_hidden_layers": 2,
+	"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 40, "max_position_embeddings": 64,
+	"sliding_window": %s, "rms_norm_eps": %s, "bos_token_id": null, "eos_token_id": null}`
+
+func formulaTensors() []modeltest.FormulaTensor {
+	var list []modeltest.FormulaTensor
+	linear := func(name string, scale float64, out, in int) {
+		list = append(list, modeltest.FormulaTensor{Name: name + ".weight", Shape: []int{out, in}, Scale: scale})
+	}
+	norm := func(name string) {
+		list = append(list, modeltest.FormulaTensor{Name: name + ".weight", Shape: []int{32}, Scale: .125, Offset: 1})
+	}
+	linear("model.embed_tokens", .5, 48, 32)
+	for l := range 2 {
+		h := fmt.Sprintf("model.layers.%d.", l)
+		norm(h + "input_layernorm")
+		linear(h+"self_attn.q_proj", .25, 32, 32)
+		linear(h+"self_attn.k_proj", .25, 16, 32)
+		linear(h+"self_attn.v_proj", .25, 16, 32)
+		linear(h+"self_attn.o_proj", .25, 32, 32)
+		norm(h + "post_attention_layernorm")
+		linear(h+"mlp.gate_proj", .25, 40, 32)
+		linear(h+"mlp.up_proj", .25, 40, 32)
+		linear(h+"mlp.down_proj", .25, 32, 40)
+	}
+	norm("model.norm")
+	linear("lm_head", .25, 48, 32)
+	return list
+}
+
+func loadFormula(t *testing.T, window, eps string, options map[string]string) lm.Model {
+	t.Helper()
+	dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, window, eps), formulaTensors())
+	return modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir, Options: options})
+}
+
+// TestFormulaWeights checks windows and the norm's epsilon by their known losses, in both forms of attention, and that
+// feeding in pieces through the ring gives the same.
+func TestFormulaWeights(t *testing.T) {
+	tests := []struct {
+		window, eps string
+		options     map[string]string
+		loss        float64
+	}{
+		{"4", "1e-5", nil, 4.2467799169},
+		{"3", "1e-5", nil, 4.3162807579},
+		{"5", "1e-5", nil, 4.4590589664},
+		{"null", "1e-5", nil, 4.5526367764},
+		{"4", "1e-5", map[string]string{"window_compat": "hf_legacy"}, 4.4590589664},
+		{"4", "1e-5", map[string]string{"sliding_window_size": "3"}, 4.3162807579},
+		{"null", "1e-5", map[string]string{"sliding_window_size": "5"}, 4.4590589664},
+		{"4", "1e-6", nil, 4.246804},
+		{"4", "1e-5", map[string]string{"use_flash_attention": "false"}, 4.2467799169},
+		{"null", "1e-5", map[string]string{"use_flash_attention": "false"}, 4.5526367764},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("W=%s eps=%s %v", tt.window, tt.eps, tt.options), func(t *testing.T) {
+			m := loadFormula(t, tt.window, tt.eps, tt.options)
+			if got := m.Info().Parameters; got != 17056 {
+				t.Errorf("%d parameters, want 17056", got)
+			}
+			s := modeltest.Scores(t, m, modeltest.FormulaTokens)
+			modeltest.Near(t, "loss", []float64{modeltest.Mean(s.NLL)}, []float64{tt.loss}, 1e-6)
+			modeltest.Streaming(t, m, modeltest.FormulaTokens, 1, 3, 4, 5, 6)
+		})
+	}
+}
+
+func TestFormulaLogits(t *testing.T) {
+	logits := modeltest.Scores(t, loadFormula(t, "4", "1e-5", nil), modeltest.FormulaTokens).Logits
+	modeltest.Near(t, "last logits", logits[11*48:][:6],
+		[]float64{-.72807296, -1.13916900, .56307536, 1.60160361, -.44753360, -.11466141}, 3e-6)
+	modeltest.Near(t, "first logits", logits[:4], []float64{-.07722396, -.23511936, .36654219, .11850195}, 2e-6)
+	sum, squares := modeltest.Sums(logits)
+	modeltest.Near(t, "sums", []float64{sum, squares}, []float64{3.08695940, 381.92607250}, 1e-4)
+	want := []int{46, 21, 46, 13, 19, 37, 15, 23, 19, 19, 18, 39}
+	if got := modeltest.Argmax(logits, 48); !slices.Equal(got, want) {
+		t.Errorf("most likely tokens %v, want %v", got, want)
+	}
+}
+
+func TestFixtures(t *testing.T) {
+	for _, name := range []string{"mistral-window", "mistral-full"} {
+		for _, flash := range []string{"true", "false"} {
+			t.Run(name+" use_flash_attention="+flash, func(t *testing.T) {
+				modeltest.Fixture(t, engine.New(Family{}), "testdata/"+name, map[string]string{"use_flash_attention": flash})
+			})
+		}
+	}
+}
+
+func TestStreaming(t *testing.T) {
+	for name, chunks := range map[string][]int{"mistral-window": {1, 3, 7, 15, 16, 17, 64}, "mistral-full": {1, 3, 7, 64}} {
+		t.Run(name, func(t *testing.T) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/" + name})
+			var tokens []int32 // one document of all inputs, so that the ring turns several times
+			for _, doc := range modeltest.ReadReference(t, "testdata/"+name).Inputs {
+				tokens = append(tokens, doc...)
+			}
+			modeltest.Streaming(t, m, tokens, chunks...)
+		})
+	}
+}
+
+// TestRingHoldsTheWindow checks that a state never grows past W positions: 2·L·K·hd·W·4 bytes.
+func TestRingHoldsTheWindow(t *testing.T) {
+	ctx := context.Background()
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/mistral-window"})
+	state, err := m.(lm.Stepper).NewState(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: make([]int32, 11)}}}
+		if _, err := m.(lm.Stepper).Step(ctx, req); err != nil {
+			t.Fatal(err)
+		}
+		if got, most := state.Bytes(), int64(2*3*2*8*16*4); got > most {
+			t.Errorf("%d bytes after %d tokens, want at most %d", got, state.Len(), most)
+		}
+	}
+}
+
+// TestWindowBoundsReach checks in a model of one layer that a token does not reach past the window.
+func TestWindowBoundsReach(t *testing.T) {
+	config := strings.Replace(fmt.Sprintf(formulaConfig, "4", "1e-5"), `"num_hidden_layers": 2`, `"num_hidden_layers": 1`, 1)
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 3})
+	tokens := slices.Clone(modeltest.FormulaTokens)
+	before := modeltest.Scores(t, m, tokens).Logits
+	tokens[2]++
+	after := modeltest.Scores(t, m, tokens).Logits
+	for pos := range tokens {
+		same := slices.Equal(before[pos*48:][:48], after[pos*48:][:48])
+		if reached := pos >= 2 && pos < 2+4; same == reached {
+			t.Errorf("position %d: logits unchanged is %v after token 2 changed in a window of 4", pos, same)
+		}
+	}
+}
+
+func TestCheckpoint(t *testing.T) {
+	dir := sharedtest.Dir(t, "checkpoints/mistral-3m")
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+	e := modeltest.ReadEvaluation(t, dir)
+	if got := m.Info().Parameters; got != e.Parameters {
+		t.Errorf("%d parameters, want %d", got, e.Parameters)
+	}
+	if w := m.Info().Warnings; len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+	modeltest.Excerpts(t, m, e)
+	modeltest.Continuations(t, m, e)
+	modeltest.Streaming(t, m, e.Excerpts["en"].IDs[:400], 1, 7, 127, 128, 129)
+}
