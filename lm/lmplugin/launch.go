@@ -73,8 +73,8 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plugin{path: path, env: environment(o.Env)}
 	output := &tail{also: o.Stderr}
+	p := &Plugin{path: path, env: environment(o.Env), process: newProcess(path, output, o.MemoryLimit)}
 	p.handler = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  handshake,
 		VersionedPlugins: versions(nil),
@@ -89,8 +89,9 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 			grpc.WithInitialWindowSize(streamWindow),
 			grpc.WithInitialConnWindowSize(streamWindow),
 		},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			p.process = newProcess(path, append(p.env, cmd.Env...), output, o.MemoryLimit)
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
+			p.process.cmd.Env = slices.Concat(p.env, cmd.Env)
+			p.process.socketDir = socketDir
 			return p.process, nil
 		},
 	})
@@ -144,7 +145,7 @@ func environment(extra []string) []string {
 
 // startFailure says why there is no handshake.
 func (p *Plugin) startFailure(cause error) *Exit {
-	if p.process == nil || p.process.cmd.Process == nil {
+	if p.process.ID() == "" {
 		return &Exit{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
 	}
 	// go-plugin kills what does not greet it, so the first line is looked at before the way that the process ended.
@@ -214,7 +215,7 @@ func (p *Plugin) Path() string { return p.path }
 func (p *Plugin) Env() []string { return slices.Clone(p.env) }
 
 // PID returns the number of the process, which is also that of its process group.
-func (p *Plugin) PID() int { return p.process.cmd.Process.Pid }
+func (p *Plugin) PID() int { return p.process.pid }
 
 // Stderr returns the last lines that the plugin has printed.
 func (p *Plugin) Stderr() string { return p.process.output.String() }
@@ -235,10 +236,7 @@ const grace = 2 * time.Second
 
 // Close asks the plugin to end, kills it with all that it has started if it does not, and returns when it is gone.
 func (p *Plugin) Close() error {
-	if p.process == nil {
-		return nil
-	}
-	p.process.killedByUs.Store(!p.process.exited())
+	p.process.expectEnd()
 	timer := time.AfterFunc(grace, p.Kill)
 	defer timer.Stop()
 	p.handler.Kill()
@@ -246,11 +244,7 @@ func (p *Plugin) Close() error {
 }
 
 // Kill ends the plugin and all that it has started at once. Calls in flight fail.
-func (p *Plugin) Kill() {
-	if p.process != nil {
-		_ = p.process.Kill(context.Background())
-	}
-}
+func (p *Plugin) Kill() { _ = p.process.Kill(context.Background()) }
 
 // executable checks that path is a plugin's executable, or finds the only one in the folder that path names.
 func executable(path string) (string, error) {

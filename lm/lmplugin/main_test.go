@@ -26,14 +26,21 @@ func TestMain(m *testing.M) {
 		fmt.Println(playHost(path))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if faultyDir != "" {
+		os.RemoveAll(faultyDir)
+	}
+	os.Exit(code)
 }
+
+var faultyDir string
 
 var buildFaulty = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "faulty")
 	if err != nil {
 		return "", err
 	}
+	faultyDir = dir
 	path := filepath.Join(dir, Prefix+"faulty")
 	out, err := exec.Command("go", "build", "-o", path, "./internal/faulty").CombinedOutput()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,22 +19,26 @@ import (
 // go-plugin's runner.Runner, because go-plugin's own knows nothing of groups, of how a process ended, or of what
 // it printed before the handshake.
 type process struct {
-	cmd      *exec.Cmd
-	output   *tail // stderr, and stdout after the handshake
-	limit    int64 // bytes of memory, 0: none
-	deadman  *exec.Cmd
-	oomKills int64 // of the host, when the process started
+	cmd       *exec.Cmd
+	socketDir string
+	output    *tail // stderr, and stdout after the handshake
+	limit     int64 // bytes of memory, 0: none
+	deadman   *exec.Cmd
+	oomKills  int64 // of the host, when the process started
 
-	greeting   *io.PipeReader // the first line of stdout
-	greeted    *io.PipeWriter
-	firstLine  atomic.Pointer[string]
-	drained    chan struct{} // closed when both outputs have ended
-	done       chan struct{} // closed when the process has been waited for
-	ended      *os.ProcessState
-	killedByUs atomic.Bool
+	mu     sync.Mutex
+	pid    int  // 0 before the start
+	killed bool // by the host
+
+	greeting  *io.PipeReader // the first line of stdout
+	greeted   *io.PipeWriter
+	firstLine atomic.Pointer[string]
+	drained   chan struct{} // closed when both outputs have ended
+	done      chan struct{} // closed when the process has been waited for
+	ended     *os.ProcessState
 }
 
-func newProcess(path string, env []string, output *tail, limit int64) *process {
+func newProcess(path string, output *tail, limit int64) *process {
 	p := &process{
 		cmd:     exec.Command(path),
 		output:  output,
@@ -41,7 +46,6 @@ func newProcess(path string, env []string, output *tail, limit int64) *process {
 		drained: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	p.cmd.Env = env
 	p.cmd.SysProcAttr = groupLeader()
 	p.greeting, p.greeted = io.Pipe()
 	return p
@@ -65,10 +69,21 @@ func (p *process) Start(context.Context) error {
 		return errors.Join(err, stdout.Close(), stderr.Close())
 	}
 	limitMemory(p.cmd.Process.Pid, p.limit)
-	p.deadman = startDeadman(p.cmd.Process.Pid)
+	p.deadman = startDeadman(p.cmd.Process.Pid, p.socketDir)
 	go p.read(stdout, stderr)
 	go p.wait()
+	if p.started() {
+		return p.Kill(context.Background())
+	}
 	return nil
+}
+
+// started makes the process reachable for Kill, and reports whether that has been called already.
+func (p *process) started() (killed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pid = p.cmd.Process.Pid
+	return p.killed
 }
 
 // startUnlocked starts a command from a goroutine of its own: the signal that Linux sends at the death of the
@@ -119,11 +134,19 @@ func (p *process) Wait(context.Context) error {
 
 // Kill implements runner.Runner. It reaches the whole group.
 func (p *process) Kill(context.Context) error {
-	p.killedByUs.Store(true)
-	if p.cmd.Process == nil || p.exited() {
+	pid := p.expectEnd()
+	if pid == 0 || p.exited() {
 		return nil
 	}
-	return killGroup(p.cmd.Process.Pid)
+	return killGroup(pid)
+}
+
+// expectEnd notes that the host wants the process to end, and returns its number, 0 before the start.
+func (p *process) expectEnd() (pid int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = p.killed || !p.exited()
+	return p.pid
 }
 
 func (p *process) exited() bool {
@@ -146,10 +169,12 @@ func (p *process) Name() string { return p.cmd.Path }
 
 // ID implements runner.Runner.
 func (p *process) ID() string {
-	if p.cmd.Process == nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid == 0 {
 		return ""
 	}
-	return strconv.Itoa(p.cmd.Process.Pid)
+	return strconv.Itoa(p.pid)
 }
 
 // Diagnose implements runner.Runner; startFailure says more.
@@ -173,6 +198,12 @@ func (p *process) greetingLine() (line string, greeted bool) {
 	return "", false
 }
 
+func (p *process) wasKilled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.killed
+}
+
 // exit describes the death of the process, once done is closed.
 func (p *process) exit() *Exit {
 	e := &Exit{Plugin: p.cmd.Path, Class: Crash, ExitCode: p.ended.ExitCode(), Stderr: p.output.String()}
@@ -181,7 +212,7 @@ func (p *process) exit() *Exit {
 		e.Signal = status.Signal()
 	}
 	switch {
-	case p.killedByUs.Load() && (e.Signal == syscall.SIGKILL || e.ExitCode == 0):
+	case p.wasKilled() && (e.Signal == syscall.SIGKILL || e.ExitCode == 0):
 		e.Class, e.Message = Closed, "the host has closed it"
 	case e.Signal == syscall.SIGKILL && hostOOMKills() > p.oomKills:
 		e.Class, e.Message = OutOfMemory, "killed by the system for want of memory"

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// model is the uniform distribution over a vocabulary: all logits are 0, every token costs ln V nats.
+type model struct {
+	info   lm.ModelInfo
+	nll    float64
+	closed atomic.Bool
+}
+
+func newModel(c config, initialised bool, start time.Time) *model {
+	text, _ := json.Marshal(c) // a struct of a string and a number cannot fail
+	return &model{
+		nll: math.Log(float64(c.VocabSize)),
+		info: lm.ModelInfo{
+			Architecture:  "echo",
+			Mode:          "uniform",
+			Config:        string(text),
+			Bytes:         []lm.ByteClass{{Class: "weights"}},
+			Vocab:         c.VocabSize,
+			BOS:           -1,
+			Causal:        true,
+			StateKind:     "constant",
+			Precision:     "f32",
+			HeadPrecision: "f32",
+			Kernels:       kernels,
+			Threads:       1,
+			Initialised:   initialised,
+			LoadTime:      time.Since(start),
+		},
+	}
+}
+
+var (
+	_ lm.Model          = (*model)(nil)
+	_ lm.Stepper        = (*model)(nil)
+	_ lm.Generator      = (*model)(nil)
+	_ lm.MemoryReporter = (*model)(nil)
+)
+
+// Info implements lm.Model.
+func (m *model) Info() lm.ModelInfo { return m.info }
+
+// Close implements lm.Model.
+func (m *model) Close() error {
+	m.closed.Store(true)
+	return nil
+}
+
+// ready fails if the model is closed or the caller has given up.
+func (m *model) ready(ctx context.Context, op string) error {
+	if m.closed.Load() {
+		return lm.Errorf(lm.Invalid, op, "the model is closed")
+	}
+	return ctx.Err()
+}
+
+// check refuses tokens outside the vocabulary.
+func (m *model) check(op string, input int, tokens []int32) error {
+	for i, t := range tokens {
+		if t < 0 || int(t) >= m.info.Vocab {
+			return lm.Errorf(lm.Invalid, op, "input %d: token %d at position %d is outside the vocabulary of %d", input, t, i, m.info.Vocab)
+		}
+	}
+	return nil
+}
+
+// Score implements lm.Model.
+func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	start := time.Now()
+	if err := m.ready(ctx, "score"); err != nil {
+		return lm.ScoreReply{}, err
+	}
+	if other, ok := req.Versus.(*model); req.Versus != nil && (!ok || other.info.Vocab != m.info.Vocab) {
+		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "the model to compare with has another vocabulary")
+	}
+	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
+	for i, s := range req.Sequences {
+		if s.From < 1 || s.From >= len(s.Tokens) {
+			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not in 1..%d", i, s.From, len(s.Tokens)-1)
+		}
+		if err := m.check("score", i, s.Tokens); err != nil {
+			return lm.ScoreReply{}, err
+		}
+		reply.Scores[i] = m.scores(len(s.Tokens)-s.From, req.Logits, req.Versus != nil)
+	}
+	reply.Compute = time.Since(start)
+	return reply, nil
+}
+
+// scores of n positions: the uniform distribution does not diverge from itself.
+func (m *model) scores(n int, logits, versus bool) lm.Scores {
+	s := lm.Scores{NLL: m.losses(n)}
+	if logits {
+		s.Logits = make([]float32, (n+1)*m.info.Vocab)
+	}
+	if versus {
+		s.KL, s.Top1 = make([]float64, n), make([]bool, n)
+		for i := range s.Top1 {
+			s.Top1[i] = true
+		}
+	}
+	return s
+}
+
+func (m *model) losses(n int) []float64 {
+	nll := make([]float64, n)
+	for i := range nll {
+		nll[i] = m.nll
+	}
+	return nll
+}
+
+// Memory implements lm.MemoryReporter. There are no weights and nothing is computed.
+func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
+	none := []lm.ByteClass{{Class: "weights"}, {Class: "states"}, {Class: "activations"}}
+	return lm.Memory{Live: none, Peak: none}, m.ready(ctx, "memory")
+}
