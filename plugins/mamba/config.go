@@ -37,7 +37,7 @@ type Config struct {
 	Rescale    bool    `json:"rescale_prenorm_residual"` // divide out_proj by √layers
 }
 
-// rank is a number or "auto", which is 0 until it is known.
+// rank is a whole number; "auto", here 0, stands for ⌈d/16⌉.
 type rank int
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -55,6 +55,9 @@ func (r *rank) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Want says what a config may hold.
+func (rank) Want() string { return `a whole number of at least 1, or "auto"` }
+
 // defaultConfig holds the defaults of MambaConfig.
 func defaultConfig() Config {
 	return Config{
@@ -71,29 +74,10 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	if err != nil {
 		return c, nil, err
 	}
-	config.Read(r, &c.ModelType, "model_type")
-	config.Read(r, &c.Vocab, "vocab_size")
+	config.ReadAll(r, &c)
 	config.Read(r, &c.Dim, "hidden_size", "d_model")
-	config.Read(r, &c.Expand, "expand")
 	config.Read(r, &c.Channels, "intermediate_size", "d_inner")
-	config.Read(r, &c.States, "state_size")
-	config.Read(r, &c.Taps, "conv_kernel")
-	config.Read(r, &c.Rank, "time_step_rank")
 	config.Read(r, &c.Layers, "num_hidden_layers", "n_layer")
-	config.Read(r, &c.Eps, "layer_norm_epsilon")
-	config.Read(r, &c.Act, "hidden_act")
-	config.Read(r, &c.Bias, "use_bias")
-	config.Read(r, &c.ConvBias, "use_conv_bias")
-	config.Read(r, &c.Tied, "tie_word_embeddings")
-	config.Read(r, &c.BOS, "bos_token_id")
-	config.Read(r, &c.EOS, "eos_token_id")
-	config.Read(r, &c.InitStd, "initializer_range")
-	config.Read(r, &c.StepMin, "time_step_min")
-	config.Read(r, &c.StepMax, "time_step_max")
-	config.Read(r, &c.StepFloor, "time_step_floor")
-	config.Read(r, &c.StepScale, "time_step_scale")
-	config.Read(r, &c.StepScheme, "time_step_init_scheme")
-	config.Read(r, &c.Rescale, "rescale_prenorm_residual")
 	r.Known(inert...)
 	if err := r.Err(); err != nil {
 		return c, nil, err

@@ -15,7 +15,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	c, s, rows := &m.config, analytic.NewSheet(w), w.Rows()
+	c, s, rows := &m.cfg, analytic.NewSheet(w), w.Rows()
 	s.Component("embedding")
 	s.Embedding(rows, c.Dim, m.Tokens.Table.Format())
 	for l := range m.Blocks {
@@ -30,7 +30,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 
 // blockCost adds one layer.
 func (m *Model) blockCost(s *analytic.Sheet, w analytic.Work, b *Block) {
-	c, rows := &m.config, w.Rows()
+	c, rows := &m.cfg, w.Rows()
 	channels, rank := c.Channels, int(c.Rank)
 	s.Component("norm")
 	s.RMSNorm(rows, c.Dim)

@@ -8,40 +8,42 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Family serves Mamba models.
-type Family struct{}
-
 //go:embed schema.json
 var schema string
+
+//go:embed variants/3m.json
+var config3M string
+
+//go:embed variants/130m.json
+var config130M string
+
+// Family serves Mamba models of any size.
+type Family struct{}
+
+var _ engine.Family = Family{}
 
 // Describe implements engine.Family.
 func (Family) Describe() lm.Description {
 	return lm.Description{
-		Name:         "mamba",
-		Summary:      "selective state-space model (Gu and Dao 2023)",
-		ConfigSchema: schema,
+		Name:    "mamba",
+		Summary: "selective state-space model (Gu and Dao 2023)",
 		Variants: []lm.Variant{
-			{Name: "3m", Summary: "2.6 M parameters, the shape of models/mamba-3m", Config: `{
-  "model_type": "mamba", "vocab_size": 4096, "hidden_size": 184, "num_hidden_layers": 8, "state_size": 16, "expand": 2,
-  "conv_kernel": 4, "time_step_rank": 12}`},
-			{Name: "130m", Summary: "129 M parameters, the shape of state-spaces/mamba-130m", Config: `{
-  "model_type": "mamba", "vocab_size": 50280, "hidden_size": 768, "num_hidden_layers": 24, "state_size": 16, "expand": 2,
-  "conv_kernel": 4, "time_step_rank": 48}`},
+			{Name: "3m", Summary: "2,612,984 parameters: 8 layers of 184, vocabulary 4,096", Config: config3M},
+			{Name: "130m", Summary: "129,135,360 parameters: mamba-130m, 24 layers of 768, vocabulary 50,280", Config: config130M},
 		},
+		ConfigSchema: schema,
 	}
 }
 
 // New implements engine.Family.
 func (Family) New(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
-	c, reader, err := parseConfig(data, options)
+	c, r, err := parseConfig(data, options)
 	if err != nil {
 		return nil, nil, err
 	}
 	m := New(c, ps)
-	if m.json, err = reader.Effective(m.config); err != nil {
+	if m.json, err = r.Effective(m.cfg); err != nil {
 		return nil, nil, err
 	}
-	return m, reader.Warnings(), nil
+	return m, r.Warnings(), nil
 }
-
-var _ engine.Family = Family{}

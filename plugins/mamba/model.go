@@ -29,7 +29,7 @@ import (
 
 // Model is Mamba with its output matrix.
 type Model struct {
-	config Config
+	cfg    Config
 	Tokens *nn.Embedding // backbone.embeddings [V, d]
 	Blocks []Block
 	Norm   *nn.RMSNorm // backbone.norm_f
@@ -59,7 +59,7 @@ func New(c Config, ps *nn.Params) *Model {
 	if !ps.New() {
 		c.Tied = !ps.Stored("lm_head.weight")
 	}
-	m := &Model{config: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
+	m := &Model{cfg: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
 	for l := range c.Layers {
 		m.Blocks = append(m.Blocks, newBlock(&c, ps, fmt.Sprintf("backbone.layers.%d.", l)))
 	}
@@ -114,7 +114,7 @@ func (c *Config) stepBiases() nn.Init {
 
 // NewState implements engine.Network: L·E·(k-1+S) floats, however long the document.
 func (m *Model) NewState() state.State {
-	return state.NewStack(m.config.Layers, (m.config.Taps-1)*m.config.Channels, m.config.Channels*m.config.States)
+	return state.NewStack(m.cfg.Layers, (m.cfg.Taps-1)*m.cfg.Channels, m.cfg.Channels*m.cfg.States)
 }
 
 // Forward implements engine.Network.
@@ -167,7 +167,7 @@ func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {
 	return lm.ModelInfo{
-		Mode: "causal", Vocab: m.config.Vocab, BOS: m.config.BOS.First(), EOS: m.config.EOS, Causal: true, StateKind: "constant",
+		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, Causal: true, StateKind: "constant",
 	}
 }
 

@@ -1,27 +1,248 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
+	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
 )
+
+func load(t testing.TB, req lm.LoadRequest) lm.Model {
+	t.Helper()
+	return modeltest.Load(t, engine.New(Family{}), req)
+}
 
 func TestFixture(t *testing.T) {
 	modeltest.Fixture(t, engine.New(Family{}), "testdata/mamba-tiny", nil)
 }
 
 func TestStreaming(t *testing.T) {
-	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/mamba-tiny"})
-	modeltest.Streaming(t, m, tokens(700, m.Info().Vocab), 1, 3, 7, 64, 513)
+	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny"})
+	modeltest.Streaming(t, m, someTokens(600, m.Info().Vocab), 1, 3, 7, 64, 513)
 }
 
-// tokens returns n tokens that look random.
-func tokens(n, vocab int) []int32 {
+// someTokens returns n tokens without a short period.
+func someTokens(n, vocab int) []int32 {
 	list := make([]int32, n)
 	for i := range list {
 		list[i] = int32((i*i*31 + i*7919) % vocab)
 	}
 	return list
+}
+
+// TestThreads checks that the number of threads changes nothing, not even the last bit.
+func TestThreads(t *testing.T) {
+	tokens := someTokens(40, 384)
+	one := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny", Threads: 1}), tokens)
+	for _, threads := range []int{2, 3} {
+		got := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny", Threads: threads}), tokens)
+		if !slices.Equal(got.Logits, one.Logits) {
+			t.Errorf("%d threads give other logits than one", threads)
+		}
+	}
+}
+
+// TestBatch checks that documents that run side by side do not see each other.
+func TestBatch(t *testing.T) {
+	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny"})
+	docs := [][]int32{someTokens(5, 384), someTokens(30, 384)[4:], someTokens(11, 384)[9:]}
+	var req lm.ScoreRequest
+	for _, doc := range docs {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: doc, From: 1})
+	}
+	reply, err := m.Score(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, doc := range docs {
+		modeltest.Near(t, fmt.Sprintf("document %d", i), reply.Scores[i].NLL, modeltest.Scores(t, m, doc).NLL, 1e-6)
+	}
+}
+
+func TestStateBytes(t *testing.T) {
+	m := load(t, lm.LoadRequest{Variant: "3m"})
+	if got := m.Info().Parameters; got != 2_612_984 {
+		t.Errorf("%d parameters, want 2612984", got)
+	}
+	st, err := m.(lm.Stepper).NewState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = 4 * 8 * 368 * (4 - 1 + 16)
+	for _, n := range []int{1, 40} {
+		in := []lm.StepInput{{State: st, Tokens: someTokens(n, 4096)}}
+		if _, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{Inputs: in}); err != nil {
+			t.Fatal(err)
+		}
+		if st.Bytes() != want {
+			t.Errorf("after %d tokens the state takes %d bytes, want %d", st.Len(), st.Bytes(), want)
+		}
+	}
+}
+
+func TestFork(t *testing.T) {
+	m, _ := goldenModel(t)
+	tokens := modeltest.FormulaTokens
+	st := m.NewState()
+	feed(t, m, tokens[:7], st, 7)
+	fork := st.Fork()
+	want := feed(t, m, tokens[7:], st, 5)
+	feed(t, m, []int32{1, 2, 3}, st, 3)
+	if got := feed(t, m, tokens[7:], fork, 5); !slices.Equal(got, want) {
+		t.Error("a fork is changed by what its origin sees")
+	}
+	st.Reset()
+	if got, want := feed(t, m, tokens, st, 12), feed(t, m, tokens, m.NewState(), 12); !slices.Equal(got, want) {
+		t.Error("a reset state differs from a new one")
+	}
+}
+
+func TestDecodeAllocatesNothing(t *testing.T) {
+	for _, precision := range []kernel.Format{kernel.F32, {Kind: kernel.KindInt8}} {
+		ps := nn.NewParams(nil, 1, precision, kernel.F32)
+		net, _, err := Family{}.New([]byte(config3M), nil, ps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pool := kernel.NewPool(2)
+		p := nn.Pass{Pool: pool}
+		b := nn.Batch{Tokens: []int32{5}, Spans: []nn.Span{{Len: 1, State: net.NewState()}}}
+		step := func() {
+			p.Reset()
+			hidden, err := net.Forward(&p, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			net.Logits(&p, hidden)
+		}
+		step()
+		if n := testing.AllocsPerRun(20, step); n != 0 {
+			t.Errorf("%v: decoding a token allocates %v times, want 0", precision, n)
+		}
+		pool.Close()
+	}
+}
+
+// TestInitialisation checks what the paper prescribes for a new model.
+func TestInitialisation(t *testing.T) {
+	ps := nn.NewParams(nil, 7, kernel.F32, kernel.F32)
+	net, _, err := Family{}.New([]byte(config3M), map[string]string{"rescale_prenorm_residual": "true"}, ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := net.(*Model)
+	b := &m.Blocks[3]
+	for i, a := range b.Scan.ALog.W[:16] {
+		if math.Abs(math.Exp(float64(a))-float64(i+1)) > 1e-5 {
+			t.Errorf("A of state %d is -%v, want -%d", i, math.Exp(float64(a)), i+1)
+		}
+	}
+	var steps []float64
+	for i, bias := range b.Step.Bias.W {
+		steps = append(steps, math.Log1p(math.Exp(float64(bias))))
+		if steps[i] < .999e-3 || steps[i] > .1001 {
+			t.Errorf("the step size of channel %d is %v, want it in [0.001, 0.1]", i, steps[i])
+		}
+	}
+	slices.Sort(steps)
+	if median := steps[len(steps)/2]; median < .007 || median > .014 {
+		t.Errorf("the median step size is %v, want about 0.01, the middle of a log-uniform law", median)
+	}
+	for name, w := range map[string]struct {
+		w     []float32
+		bound float64
+	}{
+		"dt_proj":  {b.Step.Weight.W, 1 / math.Sqrt(12)},
+		"in_proj":  {b.In.Weight.W, 1 / math.Sqrt(184)},
+		"x_proj":   {b.X.Weight.W, 1 / math.Sqrt(368)},
+		"out_proj": {b.Out.Weight.W, 1 / math.Sqrt(368*8)},
+		"conv1d":   {b.Conv.Weight.W, .5},
+	} {
+		if top := float64(max(slices.Max(w.w), -slices.Min(w.w))); top > w.bound || top < .95*w.bound {
+			t.Errorf("%s reaches %v, want just below %v", name, top, w.bound)
+		}
+	}
+	again := nn.NewParams(nil, 7, kernel.F32, kernel.F32)
+	if other := New(m.cfg, again); !slices.Equal(other.Blocks[3].In.Weight.W, b.In.Weight.W) {
+		t.Error("one seed gives two sets of weights")
+	}
+}
+
+// TestSave checks that a saved model is the same model, under the older name of the embedding too.
+func TestSave(t *testing.T) {
+	m := load(t, lm.LoadRequest{Config: smallConfig, Seed: 3})
+	tokens := someTokens(20, 37)
+	dir := t.TempDir()
+	if err := m.(lm.Saver).Save(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	saved := load(t, lm.LoadRequest{Checkpoint: dir})
+	if !slices.Equal(modeltest.Scores(t, saved, tokens).Logits, modeltest.Scores(t, m, tokens).Logits) {
+		t.Error("a saved model gives other logits")
+	}
+	if w := saved.Info().Warnings; len(w) > 0 {
+		t.Errorf("a saved model is loaded with warnings %q", w)
+	}
+}
+
+func TestOldEmbeddingName(t *testing.T) {
+	tensors := []modeltest.FormulaTensor{
+		{Name: "backbone.embedding.weight", Shape: []int{4, 2}, Scale: .5},
+		{Name: "backbone.norm_f.weight", Shape: []int{2}, Offset: 1},
+		{Name: "lm_head.weight", Shape: []int{4, 2}, Scale: 1},
+		{Name: "stray", Shape: []int{1}},
+	}
+	const name = "backbone.layers.0."
+	for tensor, shape := range map[string][]int{
+		"norm.weight": {2}, "mixer.in_proj.weight": {8, 2}, "mixer.conv1d.weight": {4, 1, 4}, "mixer.conv1d.bias": {4},
+		"mixer.x_proj.weight": {5, 4}, "mixer.dt_proj.weight": {4, 1}, "mixer.dt_proj.bias": {4}, "mixer.A_log": {4, 2},
+		"mixer.D": {4}, "mixer.out_proj.weight": {2, 4},
+	} {
+		tensors = append(tensors, modeltest.FormulaTensor{Name: name + tensor, Shape: shape, Scale: .5})
+	}
+	const config = `{"vocab_size": 4, "hidden_size": 2, "state_size": 2, "num_hidden_layers": 1}`
+	m := load(t, lm.LoadRequest{Checkpoint: modeltest.FormulaCheckpoint(t, config, tensors)})
+	if !strings.Contains(m.Info().Config, `"tie_word_embeddings": false`) {
+		t.Errorf("a checkpoint with lm_head.weight is not untied: %s", m.Info().Config)
+	}
+	if w := m.Info().Warnings; len(w) != 1 || !strings.Contains(w[0], `"stray"`) {
+		t.Errorf("warnings %q, want one that names stray", w)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	arch := engine.New(Family{})
+	dir := t.TempDir()
+	weights, err := os.ReadFile("testdata/mamba-tiny/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "model.safetensors"), weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for config, message := range map[string]string{
+		`{"vocab_size": 384, "hidden_size": 64, "num_hidden_layers": 4}`:                   `"backbone.layers.3.norm.weight" of shape [64] is missing`,
+		`{"vocab_size": 384, "hidden_size": 64, "num_hidden_layers": 3, "state_size": 8}`:  `shape [36 128] in the checkpoint, want [20 128]`,
+		`{"vocab_size": 384, "hidden_size": 64, "num_hidden_layers": 3, "expand": 0}`:      "expand is 0",
+		`{"vocab_size": 384, "hidden_size": 64, "num_hidden_layers": 3, "use_bias": true}`: `in_proj.bias" of shape [256] is missing`,
+		`{"vocab_size": 385, "hidden_size": 64, "num_hidden_layers": 3, "state_size": 16}`: `"backbone.embeddings.weight" has shape [384 64]`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := arch.Load(context.Background(), lm.LoadRequest{Checkpoint: dir})
+		if err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: error %v, want one with %q", config, err, message)
+		}
+	}
 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/archbench/archbench/internal/config"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+func TestConfig(t *testing.T) {
+	want := defaultConfig()
+	want.Channels, want.Rank, want.Layers = 1536, 48, 24
+	published := `{"architectures": ["MambaForCausalLM"], "bos_token_id": 0, "conv_kernel": 4, "d_inner": 1536, "d_model": 768,
+		"eos_token_id": 0, "expand": 2, "fused_add_norm": true, "hidden_act": "silu", "hidden_size": 768, "initializer_range": 0.1,
+		"intermediate_size": 1536, "layer_norm_epsilon": 1e-05, "model_type": "mamba", "n_layer": 24, "num_hidden_layers": 24,
+		"pad_token_id": 0, "pad_vocab_size_multiple": 8, "rescale_prenorm_residual": false, "residual_in_fp32": true,
+		"rms_norm": true, "ssm_cfg": {}, "state_size": 16, "time_step_floor": 0.0001, "time_step_init_scheme": "random",
+		"time_step_max": 0.1, "time_step_min": 0.001, "time_step_rank": 48, "time_step_scale": 1.0, "torch_dtype": "float32",
+		"use_bias": false, "use_cache": true, "use_conv_bias": true, "vocab_size": 50280}`
+	for name, data := range map[string]string{
+		"published": published,
+		"defaults":  `{"num_hidden_layers": 24}`,
+		"auto rank": `{"num_hidden_layers": 24, "time_step_rank": "auto"}`,
+		"variant":   config130M,
+	} {
+		c, r, err := parseConfig([]byte(data), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, c); diff != "" || len(r.Warnings()) > 0 {
+			t.Errorf("%s: warnings %q, config (-want +got):\n%s", name, r.Warnings(), diff)
+		}
+		saved, err := r.Effective(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _, err := parseConfig(saved, nil)
+		if diff := cmp.Diff(want, again); diff != "" || err != nil {
+			t.Errorf("%s: saved and read again: %v\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestConfigOptions(t *testing.T) {
+	c, r, err := parseConfig([]byte(`{"hidden_size": 20, "zeta": 1}`), map[string]string{"hidden_size": "40", "eos_token_id": "[1, 2]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Dim != 40 || c.Channels != 80 || c.Rank != 3 || !cmp.Equal(c.EOS, config.IDs{1, 2}) {
+		t.Errorf("options did not take effect: %+v", c)
+	}
+	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], "zeta") {
+		t.Errorf("warnings %q, want one about zeta", w)
+	}
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for data, message := range map[string]string{
+		`{"hidden_size": 0}`:                          "hidden_size is 0",
+		`{"vocab_size": 99999999999}`:                 "vocab_size is 99999999999",
+		`{"conv_kernel": -1}`:                         "conv_kernel is -1",
+		`{"intermediate_size": 700}`:                  "intermediate_size 700 is not expand 2 times hidden_size 768",
+		`{"time_step_rank": 0}`:                       `want a whole number of at least 1, or "auto"`,
+		`{"time_step_rank": "many"}`:                  `want a whole number of at least 1, or "auto"`,
+		`{"hidden_act": "relu"}`:                      `hidden_act is "relu"`,
+		`{"model_type": "gpt2"}`:                      `model_type is "gpt2"`,
+		`{"layer_norm_epsilon": 0}`:                   "layer_norm_epsilon is 0",
+		`{"initializer_range": -1}`:                   "initializer_range is -1",
+		`{"time_step_min": 0.2}`:                      "need 0 < min <= max",
+		`{"time_step_init_scheme": "none"}`:           `time_step_init_scheme is "none"`,
+		`{"vocab_size": 10, "eos_token_id": 10}`:      "token id 10",
+		`{"hidden_size": "wide"}`:                     `key "hidden_size" is "wide", want a whole number`,
+		`{"hidden_size": 8, "d_model": 16}`:           `"hidden_size" and "d_model" contradict each other`,
+		`{"hidden_size": 8, "hidden_size": 8}`:        "stands twice",
+		`{"use_bias": 1, "time_step_scale": 1}`:       `key "use_bias" is 1, want true or false`,
+		`{"hidden_size": 1048577, "expand": 1}`:       "hidden_size is 1048577",
+		`{"expand": 1048576, "hidden_size": 1048576}`: "intermediate_size is",
+		`[]`: "",
+	} {
+		if _, _, err := parseConfig([]byte(data), nil); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: error %v, want one with %q", data, err, message)
+		}
+	}
+	if _, _, err := parseConfig([]byte(`{}`), map[string]string{"sliding_window": "2"}); err == nil {
+		t.Error("an option that is no key was accepted")
+	}
+}
+
+// TestSchema checks that the schema names the keys that the parser reads, accepts real configs and refuses wrong types.
+func TestSchema(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties := doc.(map[string]any)["properties"].(map[string]any)
+	fields := reflect.TypeFor[Config]()
+	for i := range fields.NumField() {
+		if key := fields.Field(i).Tag.Get("json"); properties[key] == nil {
+			t.Errorf("the schema lacks %q", key)
+		}
+	}
+	if len(properties) != fields.NumField() {
+		t.Errorf("the schema has %d keys, the config %d", len(properties), fields.NumField())
+	}
+	fixture, err := os.ReadFile("testdata/mamba-tiny/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range []string{config3M, config130M, string(fixture)} {
+		var v any
+		if err := json.Unmarshal([]byte(data), &v); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%s\n%v", data, err)
+		}
+	}
+	if s.Validate(map[string]any{"state_size": "two"}) == nil {
+		t.Error("a state_size that is a string was accepted")
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(config3M))
+	f.Add([]byte(smallConfig))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, r, err := parseConfig(data, nil)
+		if err != nil {
+			return
+		}
+		if _, err := r.Effective(c); err != nil {
+			t.Errorf("effective config: %v", err)
+		}
+		if c.Layers <= 2 && c.Channels <= 64 && c.States <= 64 && c.Vocab <= 64 && c.Taps <= 64 && c.Rank <= 64 {
+			ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+			if New(c, ps); ps.Err() != nil {
+				t.Errorf("declaring: %v", ps.Err())
+			}
+		}
+	})
+}

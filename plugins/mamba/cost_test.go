@@ -1,0 +1,108 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/modeltest"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/lm"
+)
+
+// smallConfig has sizes that no two dimensions share, and every optional bias.
+const smallConfig = `{"vocab_size": 37, "hidden_size": 12, "expand": 3, "state_size": 5, "conv_kernel": 3, "time_step_rank": 7,
+	"num_hidden_layers": 2, "use_bias": true, "tie_word_embeddings": false}`
+
+func TestCostEqualsCount(t *testing.T) {
+	for _, req := range []lm.LoadRequest{
+		{Checkpoint: "testdata/mamba-tiny"},
+		{Config: smallConfig},
+		{Config: smallConfig, Options: map[string]string{"use_conv_bias": "false", "tie_word_embeddings": "true"}},
+		{Config: smallConfig, Precision: "bf16"},
+		{Config: smallConfig, Precision: "int8", Head: "int8"},
+		{Config: smallConfig, Precision: "int4-g32"},
+	} {
+		t.Run(req.Precision, func(t *testing.T) {
+			modeltest.Cost(t, modeltest.Load(t, engine.New(Family{}), req), 1, 9)
+		})
+	}
+}
+
+// wasteful is Mamba with a product that its formulas know nothing of.
+type wasteful struct{ Family }
+
+func (wasteful) New(config []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
+	net, warnings, err := Family{}.New(config, options, ps)
+	return wastefulModel{net.(*Model)}, warnings, err
+}
+
+type wastefulModel struct{ *Model }
+
+func (m wastefulModel) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
+	hidden, err := m.Model.Forward(p, b)
+	p.Component("in_proj")
+	m.Blocks[0].In.Forward(p, hidden)
+	return hidden, err
+}
+
+func TestCountFindsAnExtraProduct(t *testing.T) {
+	m := modeltest.Load(t, engine.New(wasteful{}), lm.LoadRequest{Config: smallConfig})
+	analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 5, Count: true})
+	if cmp.Equal(analytic, counted) {
+		t.Fatal("a product beside the formulas went unnoticed")
+	}
+	if got, want := counted["in_proj"].FLOPs-analytic["in_proj"].FLOPs, int64(5*(2*12*72+72)); got != want {
+		t.Errorf("counted %d FLOPs too many, want %d", got, want)
+	}
+}
+
+// TestCostOfPublishedShapes compares with the products that are published for one layer of mamba-130m and for the
+// whole of mamba-3m; the rest is what Model.Cost says is usually left out.
+func TestCostOfPublishedShapes(t *testing.T) {
+	layer := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{
+		Config: `{"vocab_size": 8, "hidden_size": 768, "num_hidden_layers": 1}`,
+	})
+	req := lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 1000}
+	items, _ := modeltest.Costs(t, layer, req)
+	const channels = 1536
+	for component, want := range map[string]int64{
+		"in_proj": 4_718_592, "conv": 12_288 + 5*channels, "x_proj": 245_760, "dt_proj": 147_456 + 4*channels,
+		"scan": 172_032 + 3*channels, "out_proj": 2_359_296, "gate": 5 * channels, "residual": 768,
+	} {
+		if got := items[component].FLOPs; got != want {
+			t.Errorf("%s: %d FLOPs a token, want %d", component, got, want)
+		}
+	}
+
+	small := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: "3m"})
+	items, _ = modeltest.Costs(t, small, req)
+	const extra = 8 * (5 + 4 + 3) * 368
+	products := items["in_proj"].FLOPs + items["conv"].FLOPs + items["x_proj"].FLOPs + items["dt_proj"].FLOPs +
+		items["scan"].FLOPs + items["out_proj"].FLOPs - extra
+	if products != 3_933_184 {
+		t.Errorf("products and scan of mamba-3m take %d FLOPs a token, want 3933184", products)
+	}
+	if got := items["head"].FLOPs; got != 1_507_328 {
+		t.Errorf("head of mamba-3m takes %d FLOPs, want 1507328", got)
+	}
+}
+
+func TestTrainingCost(t *testing.T) {
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: smallConfig})
+	forward, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Scoring, Batch: 2, Length: 3})
+	train, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Train, Batch: 2, Length: 3})
+	for component, f := range forward {
+		want := 3 * f.FLOPs
+		if component == "scan" {
+			want = f.FLOPs + 2*6*36*(21*5+10) // layers, tokens, channels
+		}
+		if got := train[component].FLOPs; got != want {
+			t.Errorf("%s: training takes %d FLOPs, want %d", component, got, want)
+		}
+	}
+	if _, err := m.(lm.Coster).Cost(t.Context(), lm.CostRequest{Phase: "dream", Batch: 1, Length: 1}); lm.KindOf(err) != lm.Invalid {
+		t.Errorf("an unknown phase gives %v, want an error of kind invalid", err)
+	}
+}
