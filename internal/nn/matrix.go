@@ -29,7 +29,7 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	}
 	in, out := shape[0], shape[1]
 	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
-	row := transposer(ps.reader(name, shape, init), out, in)
+	row := transposer(ps.reader(name, shape, init), out, in, transposeFloats)
 	for o := range out {
 		row(o, p.W[o*in:(o+1)*in])
 	}
@@ -61,15 +61,15 @@ func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transp
 		defer ps.src.ReleasePages(name)
 	}
 	if transposed {
-		row = transposer(row, out, in)
+		row = transposer(row, out, in, transposeFloats)
 	}
 	return kernel.NewMatrix(f, out, in, row)
 }
 
 // transposer turns a reader of stored rows [in, out] into one of rows [out, in], which must be asked for in order.
-// It reads the stored matrix once for as many outputs as fit its scratch.
-func transposer(stored func(row int, dst []float32), out, in int) func(o int, dst []float32) {
-	width := max(1, min(out, transposeFloats/max(1, in)))
+// It reads the stored matrix once for as many outputs as fit a scratch of that many floats.
+func transposer(stored func(row int, dst []float32), out, in, scratch int) func(o int, dst []float32) {
+	width := max(1, min(out, scratch/max(1, in)))
 	block, line := make([]float32, width*in), make([]float32, out)
 	return func(o int, dst []float32) {
 		first := o - o%width
