@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -72,7 +73,7 @@ func Excerpts(t *testing.T, m lm.Model, e *Evaluation) {
 		x := e.Excerpts[name]
 		Near(t, name+" in windows", Windows(t, m, x.IDs), x.NLL, 1e-4)
 		if x.OneWindow != nil && (m.Info().ContextLimit == 0 || len(x.IDs) <= m.Info().ContextLimit) {
-			Near(t, name+" in one window", nll(t, m, x.IDs), x.OneWindow, 1e-4)
+			Near(t, name+" in one window", losses(t, m, [][]int32{x.IDs}), x.OneWindow, 1e-4)
 		}
 	}
 }
@@ -91,28 +92,102 @@ func Continuations(t *testing.T, m lm.Model, e *Evaluation) {
 }
 
 // Windows scores tokens in consecutive windows, each alone after the start token.
-func Windows(t testing.TB, m lm.Model, ids []int32) (list []float64) {
+func Windows(t testing.TB, m lm.Model, ids []int32) []float64 {
 	t.Helper()
-	for lo := 0; lo < len(ids); lo += window {
-		list = append(list, nll(t, m, ids[lo:min(len(ids), lo+window)])...)
+	return losses(t, m, slices.Collect(slices.Chunk(ids, window)))
+}
+
+// losses scores documents, each after the start token, and returns their losses one after the other.
+func losses(t testing.TB, m lm.Model, docs [][]int32) (list []float64) {
+	t.Helper()
+	var req lm.ScoreRequest
+	for _, ids := range docs {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: append([]int32{m.Info().BOS}, ids...), From: 1})
+	}
+	reply, err := m.Score(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range reply.Scores {
+		list = append(list, s.NLL...)
 	}
 	return list
 }
 
-// nll scores tokens after the start token.
-func nll(t testing.TB, m lm.Model, ids []int32) []float64 {
+// bitsPerByte evaluates a text as the references do.
+func bitsPerByte(t testing.TB, m lm.Model, tok tokenizer.Tokenizer, text string) float64 {
 	t.Helper()
-	tokens := append([]int32{m.Info().BOS}, ids...)
-	reply, err := m.Score(context.Background(), lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}})
+	var nats float64
+	for _, v := range Windows(t, m, tok.Encode(text)) {
+		nats += v
+	}
+	return nats / (math.Ln2 * float64(len(text)))
+}
+
+// Texts checks the bits per byte of the whole texts <dir>/<name>.txt within 1e-5.
+func Texts(t *testing.T, m lm.Model, e *Evaluation, checkpoint, dir string) {
+	tok := openTokenizer(t, checkpoint)
+	for _, name := range slices.Sorted(maps.Keys(e.Sets)) {
+		got := bitsPerByte(t, m, tok, readText(t, dir, name))
+		Near(t, name, []float64{got}, []float64{e.Sets[name].BitsPerByte}, 1e-5)
+	}
+}
+
+// precisions are the names of the reference's quantisation schemes here.
+var precisions = map[string]string{
+	"int8-row": "int8", "int8-g64": "int8-g64", "int8-g32": "int8-g32", "int4-g32": "int4-g32", "int4-g64": "int4",
+	"int4-row": "int4-row",
+}
+
+// QuantisedTexts checks the bits per byte of the beginnings of the texts in every quantised precision within 2e-3.
+func QuantisedTexts(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoint, dir string) {
+	tok := openTokenizer(t, checkpoint)
+	for _, scheme := range slices.Sorted(maps.Keys(precisions)) {
+		t.Run(scheme, func(t *testing.T) {
+			m := Load(t, arch, lm.LoadRequest{Checkpoint: checkpoint, Precision: precisions[scheme]})
+			for _, name := range slices.Sorted(maps.Keys(e.Quantised.Text)) {
+				var want Set
+				if err := json.Unmarshal(e.Quantised.Schemes[scheme][name], &want); err != nil {
+					t.Fatal(err)
+				}
+				text := readText(t, dir, name)[:e.Quantised.Text[name].Bytes]
+				Near(t, name, []float64{bitsPerByte(t, m, tok, text)}, []float64{want.BitsPerByte}, 2e-3)
+			}
+		})
+	}
+}
+
+// QuantisedExcerpt checks that precisions cost what they should on one excerpt: the mean loss stays within tolerance
+// nats of that in float32, and differs from it.
+func QuantisedExcerpt(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoint string, tolerance map[string]float64) {
+	ids := e.Excerpts["en"].IDs
+	want := Mean(e.Excerpts["en"].NLL)
+	for precision, limit := range tolerance {
+		t.Run(precision, func(t *testing.T) {
+			m := Load(t, arch, lm.LoadRequest{Checkpoint: checkpoint, Precision: precision})
+			got := Mean(Windows(t, m, ids))
+			Near(t, "mean loss", []float64{got}, []float64{want}, limit)
+			if got == want {
+				t.Error("the loss is exactly that of float32: nothing was quantised")
+			}
+		})
+	}
+}
+
+func openTokenizer(t testing.TB, checkpoint string) tokenizer.Tokenizer {
+	t.Helper()
+	tok, err := tokenizer.Open(filepath.Join(checkpoint, "tokenizer.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply.Scores[0].NLL
+	return tok
 }
 
-// BitsPerByte evaluates a text as the references do.
-func BitsPerByte(t testing.TB, m lm.Model, ids []int32, bytes int) float64 {
+func readText(t testing.TB, dir, name string) string {
 	t.Helper()
-	losses := Windows(t, m, ids)
-	return Mean(losses) * float64(len(losses)) / (math.Ln2 * float64(bytes))
+	data, err := os.ReadFile(filepath.Join(dir, name+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

@@ -165,5 +165,24 @@ func TestCheckpoint(t *testing.T) {
 	}
 	modeltest.Excerpts(t, m, e)
 	modeltest.Continuations(t, m, e)
-	modeltest.Streaming(t, m, e.Excerpts["en"].IDs[:400], 1, 7, 127, 128, 129)
+	modeltest.Streaming(t, m, e.Excerpts["en"].IDs[:300], 1, 7, 127, 128, 129)
+}
+
+func TestCheckpointQuantised(t *testing.T) {
+	dir := sharedtest.Dir(t, "checkpoints/mistral-3m")
+	modeltest.QuantisedExcerpt(t, engine.New(Family{}), modeltest.ReadEvaluation(t, dir), dir, map[string]float64{
+		"bf16": .01, "int8": .01, "int4": .15, "nf4": .1, "int8a8": .05, "int4a8": .15,
+	})
+}
+
+// TestReferenceEvaluation repeats the whole reference evaluation, in float32 and quantised.
+func TestReferenceEvaluation(t *testing.T) {
+	sharedtest.Long(t)
+	dir, texts := sharedtest.Dir(t, "checkpoints/mistral-3m"), sharedtest.Dir(t, "corpora")
+	e := modeltest.ReadEvaluation(t, dir)
+	t.Run("f32", func(t *testing.T) {
+		m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+		modeltest.Texts(t, m, e, dir, texts)
+	})
+	modeltest.QuantisedTexts(t, engine.New(Family{}), e, dir, texts)
 }
