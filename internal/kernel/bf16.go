@@ -1,17 +1,24 @@
 package kernel
 
-import "github.com/archbench/archbench/internal/half"
+import (
+	"unsafe"
+
+	"github.com/archbench/archbench/internal/half"
+)
 
 // bf16Matrix is a Matrix of bf16 weights, row-major.
 type bf16Matrix struct {
 	format  Format
 	w       []uint16
 	out, in int
+	operand operand
 }
 
 // NewBF16 wraps w, which holds [out, in] row-major, without copying it. The kind of f is bf16.
 func NewBF16(f Format, w []uint16, out, in int) Matrix {
-	return &bf16Matrix{format: f, w: w[:out*in], out: out, in: in}
+	w = w[:out*in]
+	return &bf16Matrix{format: f, w: w, out: out, in: in,
+		operand: operand{format: f, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 2 * in, out: out, in: in}}
 }
 
 // packBF16 rounds a matrix to bf16.
@@ -46,6 +53,9 @@ func (m *bf16Matrix) scale(int, int) float32 { return 1 }
 
 // MulT implements Matrix.
 func (m *bf16Matrix) MulT(pool *Pool, y, x []float32, rows int) {
+	if m.operand.multiply(pool, y, x, rows) {
+		return
+	}
 	t := wideTasks.Get().(*wideTask)
 	if !m.format.WideX {
 		t.rounded = roundBF16(t.rounded, x[:rows*m.in])

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // codeMatrix is a Matrix of integer codes with float32 scales, one for every group of a row's weights: int8, two int4
 // in a byte, or two indices into the levels of nf4. Rows begin at a byte; the last group of a row may be shorter.
@@ -12,6 +15,7 @@ type codeMatrix struct {
 	stride  int // bytes a row
 	codes   []byte
 	scales  []float32 // [out, groups]
+	operand operand
 }
 
 // packCodes quantises a matrix.
@@ -24,7 +28,9 @@ func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatri
 	if f.Kind != KindInt8 {
 		m.stride = (in + 1) / 2
 	}
-	m.codes, m.scales = make([]byte, out*m.stride), make([]float32, out*m.groups)
+	m.codes, m.scales = make([]byte, out*m.stride, out*m.stride+slack), make([]float32, out*m.groups)
+	m.operand = operand{format: f, data: unsafe.Pointer(unsafe.SliceData(m.codes)), stride: m.stride, out: out, in: in,
+		group: m.group, groups: m.groups, scales: m.scales}
 	line := make([]float32, in)
 	for o := range out {
 		row(o, line)
@@ -176,5 +182,8 @@ func widenNibbles(dst []float32, codes []byte, levels *[16]float32) {
 
 // MulT implements Matrix.
 func (m *codeMatrix) MulT(pool *Pool, y, x []float32, rows int) {
+	if m.operand.multiply(pool, y, x, rows) {
+		return
+	}
 	wideTasks.Get().(*wideTask).run(pool, m, y, x, rows)
 }

@@ -1,19 +1,35 @@
 package kernel
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
 // F32Matrix is a Matrix of float32 over memory that the caller keeps (mapped from a file, or a tensor's backing).
 type F32Matrix struct {
 	w       []float32
 	out, in int
+	operand operand
 }
 
 // NewF32 wraps w, which holds [out, in] row-major, without copying it.
-func NewF32(w []float32, out, in int) *F32Matrix { return &F32Matrix{w[:out*in], out, in} }
+func NewF32(w []float32, out, in int) *F32Matrix {
+	m := &F32Matrix{out: out, in: in}
+	m.Rebind(w)
+	return m
+}
 
 // Rebind replaces the memory by another of the same length, for parameters that move when training starts. Nothing
 // may use the matrix at the same time.
-func (m *F32Matrix) Rebind(w []float32) { m.w = w[:m.out*m.in] }
+func (m *F32Matrix) Rebind(w []float32) {
+	m.w = w[:m.out*m.in]
+	m.operand = floatOperand(m.w, m.out, m.in)
+}
+
+// floatOperand describes a row-major float32 matrix.
+func floatOperand(w []float32, out, in int) operand {
+	return operand{format: F32, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 4 * in, out: out, in: in}
+}
 
 // Format implements Matrix.
 func (m *F32Matrix) Format() Format { return F32 }
@@ -29,7 +45,9 @@ func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]
 
 // MulT implements Matrix. Products are summed in the order of the input.
 func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
-	MulT(pool, y, x, m.w, rows, m.in, m.out)
+	if !m.operand.multiply(pool, y, x, rows) {
+		MulT(pool, y, x, m.w, rows, m.in, m.out)
+	}
 }
 
 // MulT computes y = x·wᵀ with x [rows, in], w [out, in] and y [rows, out].

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"sync"
-)
+import "sync"
 
 // Scan is one document's piece of a selective scan, the recurrence of a diagonal state-space model whose step size
 // and input and output maps depend on the token (Gu and Dao 2023, equation 2 and algorithm 2). For token t, channel
@@ -32,7 +29,7 @@ const (
 	// saveEvery is the distance between saved states: backward recomputes those between.
 	saveEvery = 16
 	// scanTile is the number of channels that walk through time together. Their states stay in the first-level
-	// cache while the rows of U, Delta and Y are read in whole lines.
+	// cache while the rows of U, Delta and Y are read in whole lines, and their decays are one call of Exp.
 	scanTile = 64
 	// serialScan is the number of state updates below which waking other threads costs more than it saves.
 	serialScan = 2048
@@ -61,24 +58,47 @@ var scanRuns = sync.Pool{New: func() any { return &scanRun{} }}
 
 // Do runs channels [lo, hi), a tile at a time.
 func (s *scanRun) Do(lo, hi int) {
+	decays := scanDecays.Get().(*[]float32)
+	if want := scanTile * s.States; len(*decays) < want {
+		*decays = make([]float32, want)
+	}
 	for ; lo < hi; lo += scanTile {
-		s.tile(lo, min(hi, lo+scanTile))
+		s.tile(*decays, lo, min(hi, lo+scanTile))
+	}
+	scanDecays.Put(decays)
+}
+
+// scanDecays holds a thread's memory for the decays of a tile.
+var scanDecays = sync.Pool{New: func() any { return new([]float32) }}
+
+// tile walks channels [lo, hi) through time. decays is scratch.
+func (s *Scan) tile(decays []float32, lo, hi int) {
+	n := s.States
+	decays = decays[:(hi-lo)*n]
+	h := s.H[lo*n : hi*n]
+	for t := range s.Len {
+		if s.Saved != nil && t%saveEvery == 0 {
+			copy(s.saved(t)[lo*n:hi*n], h)
+		}
+		s.decays(decays, t, lo, hi)
+		b, c := rowOf(s.B, t, n), rowOf(s.C, t, n)
+		for e := lo; e < hi; e++ {
+			i, j := t*s.Channels+e, (e-lo)*n
+			s.Y[i] = scanStep(h[j:j+n], decays[j:j+n], b, c, s.Delta[i]*s.U[i]) + s.D[e]*s.U[i]
+		}
 	}
 }
 
-// tile walks channels [lo, hi) through time.
-func (s *Scan) tile(lo, hi int) {
+// decays writes exp(Δ[t,e]·A[e,s]) for channels [lo, hi).
+func (s *Scan) decays(dst []float32, t, lo, hi int) {
 	n := s.States
-	for t := range s.Len {
-		if s.Saved != nil && t%saveEvery == 0 {
-			copy(s.saved(t)[lo*n:hi*n], s.H[lo*n:hi*n])
-		}
-		b, c := rowOf(s.B, t, n), rowOf(s.C, t, n)
-		for e := lo; e < hi; e++ {
-			i := t*s.Channels + e
-			s.Y[i] = scanStep(s.H[e*n:(e+1)*n], s.A[e*n:(e+1)*n], b, c, s.Delta[i], s.U[i]) + s.D[e]*s.U[i]
+	for e := lo; e < hi; e++ {
+		delta, to := s.Delta[t*s.Channels+e], dst[(e-lo)*n:(e-lo+1)*n]
+		for i, a := range s.A[e*n : (e+1)*n] {
+			to[i] = delta * a
 		}
 	}
+	Exp(dst, dst)
 }
 
 // saved returns the saved state of all channels before token t, a multiple of saveEvery.
@@ -90,17 +110,13 @@ func (s *Scan) saved(t int) []float32 {
 // rowOf returns the first n elements of row r.
 func rowOf(x Rows, r, n int) []float32 { return x.Data[r*x.Stride:][:n] }
 
-// scanStep advances the states h of one channel by one token and returns Σ c·h.
-func scanStep(h, a, b, c []float32, delta, u float32) (y float32) {
-	a, b, c = a[:len(h)], b[:len(h)], c[:len(h)]
-	input := delta * u
+// scanStep advances the states h of one channel by one token, h ← decay·h + input·b, and returns Σ c·h.
+func scanStep(h, decay, b, c []float32, input float32) (y float32) {
+	decay, b, c = decay[:len(h)], b[:len(h)], c[:len(h)]
 	for i, v := range h {
-		v = expNeg(delta*a[i])*v + input*b[i]
+		v = decay[i]*v + input*b[i]
 		h[i] = v
 		y += c[i] * v
 	}
 	return y
 }
-
-// expNeg is e^x for the decays, whose x is never positive: it underflows to 0.
-func expNeg(x float32) float32 { return float32(math.Exp(float64(x))) }

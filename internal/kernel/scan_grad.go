@@ -104,13 +104,13 @@ func (g *ScanGrad) recompute(w *scanWalk, lo, hi, start, end int) {
 	copy(w.at(w.h, 0), g.saved(start)[lo*n:hi*n])
 	for t := start; t < end; t++ {
 		before, after, decay := w.at(w.h, t-start), w.at(w.h, t-start+1), w.at(w.a, t-start)
+		g.decays(decay, t, lo, hi)
 		b := rowOf(g.B, t, n)
 		for e := lo; e < hi; e++ {
-			delta, input := g.Delta[t*g.Channels+e], g.Delta[t*g.Channels+e]*g.U[t*g.Channels+e]
-			for s, a := range g.A[e*n : (e+1)*n] {
+			input := g.Delta[t*g.Channels+e] * g.U[t*g.Channels+e]
+			for s, v := range b {
 				j := (e-lo)*n + s
-				decay[j] = expNeg(delta * a)
-				after[j] = decay[j]*before[j] + input*b[s]
+				after[j] = decay[j]*before[j] + input*v
 			}
 		}
 	}

@@ -14,6 +14,9 @@ type tier struct {
 
 	// matrix packs a weight matrix into the layout that the tier's products read.
 	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
+	// product computes y = x·wᵀ for rows rows of x, or reports false where the tier has no faster way than the
+	// reference; nil: it never has.
+	product func(pool *Pool, w *operand, y, x []float32, rows int) bool
 	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
 	mulT func(y, x, w []float32, rows, in, out, lo, hi int)
 	// mulAdd computes c[lo:hi, :] += a[lo:hi, :]·b with b [k, n], c [m, n] and a[i, p] at a[i·ai + p·ap].
@@ -36,7 +39,7 @@ type tier struct {
 }
 
 // tiers lists all tiers, the fastest first. The reference is always last and always usable.
-var tiers = []*tier{&reference}
+var tiers = append(simdTiers(), &reference)
 
 // active is the tier in use, chosen before main starts.
 var active, errTier = chooseTier(os.Getenv("ARCHBENCH_KERNEL"))
@@ -65,3 +68,8 @@ func Available() error { return errTier }
 
 // Tier names the kernels in use.
 func Tier() string { return active.name }
+
+// multiply computes y = x·wᵀ by the active tier's product, if it has one for w.
+func (w *operand) multiply(pool *Pool, y, x []float32, rows int) bool {
+	return active.product != nil && active.product(pool, w, y, x, rows)
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// gemm builds the micro-kernels of matrix products and the transposition that packs their panels. The unit is the
+// dword: one float32, a pair of bf16 or four int8 along the inner dimension, so one transposition packs all three.
+func gemm() {
+	for rows := 1; rows <= 14; rows++ {
+		fma(avx512, rows)
+	}
+	for rows := 1; rows <= 6; rows++ {
+		fma(avx2, rows)
+	}
+	for rows := 1; rows <= 14; rows++ {
+		bf16Pairs(rows)
+		int8Quads(rows)
+	}
+	transpose16()
+	transpose8()
+}
+
+// tile is a micro-kernel on its way: rows × 2 vectors of accumulators, and pointers to panels a, b and the result c.
+type tile struct {
+	width
+	rows       int
+	k, a, b, c reg.Register
+	ldc        reg.Register
+	acc        [][2]reg.VecVirtual
+	name       string
+}
+
+// fma is c[rows, 2w] (+)= a[k, w]ᵀ·b[k, 2w] in float32, of which the first rows columns of a count: one chain of fused multiply-adds per output, in the order
+// of k, whatever the number of rows.
+func fma(w width, rows int) {
+	t := begin(fmt.Sprintf("fma%s_%d", w.name, rows), "func(k int, a, b, c *float32, ldc int, first bool)", w, rows)
+	t.load()
+	Label("loop")
+	b0, b1, x := w.reg(), w.reg(), w.reg()
+	VMOVUPS(at(t.b, 0), b0)
+	VMOVUPS(at(t.b, w.bytes), b1)
+	PREFETCHT0(at(t.b, 16*w.bytes))
+	PREFETCHT0(at(t.b, 17*w.bytes))
+	for i, acc := range t.acc {
+		VBROADCASTSS(at(t.a, 4*i), x)
+		VFMADD231PS(x, b0, acc[0])
+		VFMADD231PS(x, b1, acc[1])
+	}
+	t.next()
+	t.store()
+}
+
+// begin declares a function and loads its arguments.
+func begin(name, signature string, w width, rows int) *tile {
+	text(name, signature)
+	t := &tile{width: w, rows: rows, name: name, k: arg("k"), a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
+	SHLQ(Imm(2), t.ldc)
+	t.acc = make([][2]reg.VecVirtual, rows)
+	for i := range t.acc {
+		t.acc[i] = [2]reg.VecVirtual{w.reg(), w.reg()}
+	}
+	return t
+}
+
+// load starts the accumulators from zero, or from c unless this is the first block of k.
+func (t *tile) load() {
+	first := GP8()
+	Load(Param("first"), first)
+	for _, acc := range t.acc {
+		zero(t.width, acc[0])
+		zero(t.width, acc[1])
+	}
+	TESTB(first, first)
+	JNE(LabelRef("loop"))
+	row := GP64()
+	MOVQ(t.c, row)
+	for _, acc := range t.acc {
+		VMOVUPS(at(row, 0), acc[0])
+		VMOVUPS(at(row, t.bytes), acc[1])
+		ADDQ(t.ldc, row)
+	}
+}
+
+// next advances the panels by one dword of k and closes the loop.
+func (t *tile) next() {
+	ADDQ(Imm(uint64(2*t.bytes)), t.b)
+	ADDQ(Imm(uint64(t.bytes)), t.a) // panels of a are a vector wide, whatever the rows
+	DECQ(t.k)
+	JNE(LabelRef("loop"))
+}
+
+// store writes the accumulators to c.
+func (t *tile) store() {
+	for _, acc := range t.acc {
+		VMOVUPS(acc[0], at(t.c, 0))
+		VMOVUPS(acc[1], at(t.c, t.bytes))
+		ADDQ(t.ldc, t.c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// bf16Pairs is the same product on pairs of bf16 with VDPBF16PS, which neither avo nor the Go assembler knows: the
+// instruction is spelled in bytes, so the registers are fixed. Z0..Z27 accumulate, Z28 and Z29 hold b, Z30 a.
+func bf16Pairs(rows int) {
+	text(fmt.Sprintf("bf16AVX512_%d", rows), "func(k int, a, b *uint32, c *float32, ldc int, first bool)")
+	t := &tile{width: avx512, rows: rows, k: arg("k"), a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
+	SHLQ(Imm(2), t.ldc)
+	first := GP8()
+	Load(Param("first"), first)
+	z := func(i int) reg.VecPhysical { return physicalZ[i] }
+	for i := range 2 * rows {
+		VPXORD(z(i), z(i), z(i))
+	}
+	TESTB(first, first)
+	JNE(LabelRef("loop"))
+	row := GP64()
+	MOVQ(t.c, row)
+	for i := range rows {
+		VMOVUPS(at(row, 0), z(2*i))
+		VMOVUPS(at(row, 64), z(2*i+1))
+		ADDQ(t.ldc, row)
+	}
+	Label("loop")
+	VMOVUPS(at(t.b, 0), z(28))
+	VMOVUPS(at(t.b, 64), z(29))
+	PREFETCHT0(at(t.b, 1024))
+	PREFETCHT0(at(t.b, 1088))
+	for i := range rows {
+		VBROADCASTSS(at(t.a, 4*i), z(30))
+		vdpbf16ps(30, 28, 2*i)
+		vdpbf16ps(30, 29, 2*i+1)
+	}
+	t.next()
+	for i := range rows {
+		VMOVUPS(z(2*i), at(t.c, 0))
+		VMOVUPS(z(2*i+1), at(t.c, 64))
+		ADDQ(t.ldc, t.c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// int8Quads is c[rows, 32] += Σ_g sx[g, row]·sw[g, 32]·(Σ_{k in g} a[k, row]·b[k, 32]) over groups groups of k quads:
+// b holds weights plus 128 as unsigned bytes, a signed activations, and fix[g, row] = -128·Σ a undoes the offset.
+// With offset 8 it serves int4 as well. sx and fix are 16 wide, as a is.
+func int8Quads(rows int) {
+	w := avx512
+	text(fmt.Sprintf("int8AVX512_%d", rows),
+		"func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)")
+	t := &tile{width: w, rows: rows, a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
+	groups, k, fix, sx, sw := arg("groups"), arg("k"), arg("fix"), arg("sx"), arg("sw")
+	SHLQ(Imm(2), t.ldc)
+	acc := make([][2]reg.VecVirtual, rows)
+	Label("group")
+	for i := range acc {
+		acc[i] = [2]reg.VecVirtual{w.reg(), w.reg()}
+		VPBROADCASTD(at(fix, 4*i), acc[i][0])
+		VMOVDQA64(acc[i][0], acc[i][1])
+	}
+	t.k = GP64()
+	MOVQ(k, t.k)
+	Label("loop")
+	b0, b1, x := w.reg(), w.reg(), w.reg()
+	VMOVDQU32(at(t.b, 0), b0)
+	VMOVDQU32(at(t.b, 64), b1)
+	PREFETCHT0(at(t.b, 1024))
+	PREFETCHT0(at(t.b, 1088))
+	for i := range acc {
+		VPBROADCASTD(at(t.a, 4*i), x)
+		VPDPBUSD(x, b0, acc[i][0])
+		VPDPBUSD(x, b1, acc[i][1])
+	}
+	t.next()
+	w0, w1, s := w.reg(), w.reg(), w.reg()
+	VMOVUPS(at(sw, 0), w0)
+	VMOVUPS(at(sw, 64), w1)
+	row := GP64()
+	MOVQ(t.c, row)
+	sum := w.reg()
+	for i := range acc {
+		VBROADCASTSS(at(sx, 4*i), s)
+		for v, weight := range []reg.VecVirtual{w0, w1} {
+			VCVTDQ2PS(acc[i][v], acc[i][v])
+			VMULPS(s, weight, sum)
+			VFMADD213PS(at(row, 64*v), acc[i][v], sum)
+			VMOVUPS(sum, at(row, 64*v))
+		}
+		ADDQ(t.ldc, row)
+	}
+	ADDQ(Imm(64), fix)
+	ADDQ(Imm(64), sx)
+	ADDQ(Imm(128), sw)
+	DECQ(groups)
+	JNE(LabelRef("group"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose16 writes dst[j·ldd + i] = src[i·lds + j] ^ flip for 16 × 16 dwords; the distances are in bytes.
+func transpose16() {
+	text("transpose16", "func(dst *uint32, ldd int, src *byte, lds int, flip uint32)")
+	dst, ldd, src, lds := arg("dst"), arg("ldd"), arg("src"), arg("lds")
+	var r, t [16]reg.VecVirtual
+	flip := ZMM()
+	bits := GP32()
+	Load(Param("flip"), bits)
+	VPBROADCASTD(bits, flip)
+	for i := range r {
+		r[i] = ZMM()
+		VPXORD(at(src, 0), flip, r[i])
+		ADDQ(lds, src)
+	}
+	for i := range t {
+		t[i] = ZMM()
+	}
+	for i := 0; i < 16; i += 2 {
+		VUNPCKLPS(r[i+1], r[i], t[i])
+		VUNPCKHPS(r[i+1], r[i], t[i+1])
+	}
+	for i := 0; i < 16; i += 4 { // r[4g+j]: column 4·lane+j of rows 4g to 4g+3
+		VUNPCKLPD(t[i+2], t[i], r[i])
+		VUNPCKHPD(t[i+2], t[i], r[i+1])
+		VUNPCKLPD(t[i+3], t[i+1], r[i+2])
+		VUNPCKHPD(t[i+3], t[i+1], r[i+3])
+	}
+	for j := range 4 {
+		VSHUFF32X4(Imm(0x88), r[4+j], r[j], t[j]) // lanes 0 and 2 of rows 0 to 7
+		VSHUFF32X4(Imm(0xdd), r[4+j], r[j], t[4+j])
+		VSHUFF32X4(Imm(0x88), r[12+j], r[8+j], t[8+j]) // of rows 8 to 15
+		VSHUFF32X4(Imm(0xdd), r[12+j], r[8+j], t[12+j])
+	}
+	for j := range 4 {
+		VSHUFF32X4(Imm(0x88), t[8+j], t[j], r[j])
+		VSHUFF32X4(Imm(0x88), t[12+j], t[4+j], r[4+j])
+		VSHUFF32X4(Imm(0xdd), t[8+j], t[j], r[8+j])
+		VSHUFF32X4(Imm(0xdd), t[12+j], t[4+j], r[12+j])
+	}
+	for i := range r {
+		VMOVUPS(r[i], at(dst, 0))
+		ADDQ(ldd, dst)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// transpose8 is transpose16 for 8 × 8 dwords with AVX2.
+func transpose8() {
+	text("transpose8", "func(dst *uint32, ldd int, src *byte, lds int, flip uint32)")
+	dst, ldd, src, lds := arg("dst"), arg("ldd"), arg("src"), arg("lds")
+	var r, t [8]reg.VecVirtual
+	flip := YMM()
+	bits := GP32()
+	Load(Param("flip"), bits)
+	VMOVD(bits, flip.AsX())
+	VPBROADCASTD(flip.AsX(), flip)
+	for i := range r {
+		r[i] = YMM()
+		VPXOR(at(src, 0), flip, r[i])
+		ADDQ(lds, src)
+	}
+	for i := range t {
+		t[i] = YMM()
+	}
+	for i := 0; i < 8; i += 2 {
+		VUNPCKLPS(r[i+1], r[i], t[i])
+		VUNPCKHPS(r[i+1], r[i], t[i+1])
+	}
+	for i := 0; i < 8; i += 4 {
+		VUNPCKLPD(t[i+2], t[i], r[i])
+		VUNPCKHPD(t[i+2], t[i], r[i+1])
+		VUNPCKLPD(t[i+3], t[i+1], r[i+2])
+		VUNPCKHPD(t[i+3], t[i+1], r[i+3])
+	}
+	for j := range 4 {
+		VPERM2F128(Imm(0x20), r[4+j], r[j], t[j])
+		VPERM2F128(Imm(0x31), r[4+j], r[j], t[4+j])
+	}
+	for i := range t {
+		VMOVUPS(t[i], at(dst, 0))
+		ADDQ(ldd, dst)
+	}
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// width is a vector register size: how many bytes it has and how to get one.
+type width struct {
+	name  string
+	bytes int
+	reg   func() reg.VecVirtual
+}
+
+var (
+	avx2   = width{"AVX2", 32, YMM}
+	avx512 = width{"AVX512", 64, ZMM}
+)
+
+// zero clears a register.
+func zero(w width, r reg.VecVirtual) {
+	if w.bytes == 64 {
+		VPXORD(r, r, r)
+		return
+	}
+	VXORPS(r, r, r)
+}
+
+// arg loads a parameter into a 64-bit register.
+func arg(name string) reg.GPVirtual {
+	r := GP64()
+	Load(Param(name), r)
+	return r
+}
+
+// at addresses base + disp bytes.
+func at(base reg.Register, disp int) Mem { return Mem{Base: base, Disp: disp} }
+
+// text begins a function whose pointer arguments do not escape.
+func text(name, signature string) {
+	TEXT(name, NOSPLIT, signature)
+	Pragma("noescape")
+}

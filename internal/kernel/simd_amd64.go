@@ -1,0 +1,38 @@
+package kernel
+
+import (
+	"github.com/klauspost/cpuid/v2"
+)
+
+// avx512 multiplies with AVX-512: 14×32 tiles of fused multiply-adds for matrices, inner products of four rows for
+// vectors. Where the CPU has them it uses VPDPBUSD for int8 activations and VDPBF16PS for bf16.
+var avx512 = func() tier {
+	t := reference
+	t.name = "avx512"
+	t.usable = func() bool {
+		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.BMI2, cpuid.FMA3)
+	}
+	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
+		return multiply(&wide512, pool, w, y, x, rows)
+	}
+	return t
+}()
+
+// avx2 is the same with 6×16 tiles, for products of float32 activations.
+var avx2 = func() tier {
+	t := reference
+	t.name = "avx2"
+	t.usable = func() bool { return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) }
+	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
+		return multiply(&wide256, pool, w, y, x, rows)
+	}
+	return t
+}()
+
+// simdTiers lists the tiers of this architecture, the fastest first.
+func simdTiers() []*tier { return []*tier{&avx512, &avx2} }
+
+var (
+	hasVNNI = cpuid.CPU.Supports(cpuid.AVX512VNNI)
+	hasBF16 = cpuid.CPU.Supports(cpuid.AVX512BF16)
+)
