@@ -1,0 +1,152 @@
+package nn
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+func newF32Params() *Params { return NewParams(nil, 5, kernel.F32, kernel.F32) }
+
+// block is a small feed-forward block with every layer of this package that an inference step uses.
+type block struct {
+	table    *Embedding
+	rms      *RMSNorm
+	layer    *LayerNorm
+	up, gate *Linear
+	down     *Linear
+	head     *Linear
+}
+
+const blockDim, blockInner, blockVocab = 96, 160, 50
+
+func newBlock(f kernel.Format) *block {
+	ps := NewParams(nil, 1, f, f)
+	table := ps.Embedding("e", blockVocab, blockDim, Normal(1))
+	return &block{
+		table: table,
+		rms:   ps.RMSNorm("r", blockDim, 1e-5),
+		layer: ps.LayerNorm("n", blockDim, 1e-5),
+		up:    ps.Linear("up", blockInner, blockDim, true, Normal(.1)),
+		gate:  ps.Linear("gate", blockInner, blockDim, false, Normal(.1)),
+		down:  ps.Linear("down", blockDim, blockInner, true, Normal(.1)),
+		head:  ps.TiedHead(table),
+	}
+}
+
+func (b *block) forward(p *Pass, ids []int32) Mat {
+	p.Component("embedding")
+	x := b.table.Forward(p, ids)
+	p.Component("block")
+	m := p.Mark()
+	h := b.layer.Forward(p, b.rms.Forward(p, x))
+	h = SwiGLU(p, b.gate.Forward(p, h), GELUNew.Apply(p, b.up.Forward(p, h)))
+	x = Add(p, x, b.down.Forward(p, h))
+	p.Release(m)
+	p.Component("head")
+	return b.head.Forward(p, x)
+}
+
+// TestCounter compares what the layers count with the published rule.
+func TestCounter(t *testing.T) {
+	const rows = 3
+	p := &Pass{Count: &Counter{}}
+	newBlock(kernel.F32).forward(p, []int32{1, 2, 3})
+	got := map[string]Cost{}
+	p.Count.Each(func(component string, cost Cost) { got[component] = cost })
+	const d, f, v = blockDim, blockInner, blockVocab
+	want := map[string]Cost{
+		"embedding": {0, rows * (4*d + 4*d)},
+		"block": {
+			FLOPs: rows * (4*d + 4 + 8*d + 5 + 2*2*d*f + f + 9*f + 5*f + 2*f*d + d + d),
+			Bytes: 4 * (2*rows*d + d + 2*rows*d + 2*d + // norms
+				2*(rows*d+rows*f+d*f) + f + // up and gate
+				2*rows*f + 3*rows*f + // gelu_new and swiglu
+				rows*f + rows*d + d*f + d + 3*rows*d), // down and add
+		},
+		"head": {2 * rows * d * v, 4 * (rows*d + rows*v + d*v)},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("counted (-rule +got):\n%s", diff)
+	}
+}
+
+// TestPlantedProduct checks that an extra operation shows in the count.
+func TestPlantedProduct(t *testing.T) {
+	b := newBlock(kernel.F32)
+	flops := func(extra bool) int64 {
+		p := &Pass{Count: &Counter{}}
+		x := b.forward(p, []int32{1})
+		if extra {
+			Mul(p, x, x)
+		}
+		var sum int64
+		p.Count.Each(func(_ string, cost Cost) { sum += cost.FLOPs })
+		return sum
+	}
+	if got := flops(true) - flops(false); got != blockVocab {
+		t.Errorf("an extra product of %d elements counted %d FLOPs", blockVocab, got)
+	}
+}
+
+// TestPassIndependentOfThreads runs the same block on one thread and on several.
+func TestPassIndependentOfThreads(t *testing.T) {
+	ids := make([]int32, 130)
+	for i := range ids {
+		ids[i] = int32(i % blockVocab)
+	}
+	for _, name := range []string{"f32", "bf16", "int8", "int4a8"} {
+		f, err := kernel.ParseFormat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, pool := newBlock(f), kernel.NewPool(3)
+		one := b.forward(&Pass{}, ids)
+		three := b.forward(&Pass{Pool: pool}, ids)
+		pool.Close()
+		if !slices.Equal(one.Data, three.Data) {
+			t.Errorf("%s: threads change the result", name)
+		}
+	}
+}
+
+// TestDecodingAllocatesNothing runs single tokens after a first one.
+func TestDecodingAllocatesNothing(t *testing.T) {
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	for _, f := range []kernel.Format{kernel.F32, kernel.BF16, {Kind: kernel.KindInt8}} {
+		b, p := newBlock(f), &Pass{Pool: pool}
+		ids := []int32{7}
+		step := func() {
+			b.forward(p, ids)
+			p.Reset()
+		}
+		step()
+		if got := testing.AllocsPerRun(50, step); got != 0 {
+			t.Errorf("%v: %v allocations a token, want 0", f, got)
+		}
+	}
+}
+
+func TestPassMemory(t *testing.T) {
+	p := &Pass{}
+	a := p.New(2, 3)
+	m := p.Mark()
+	b := p.New(1, slabFloats) // does not fit the first slab
+	p.Release(m)
+	c := p.New(2, 3)
+	if &a.Data[0] == &c.Data[0] || &b.Data[0] == &a.Data[0] {
+		t.Error("memory in use was given out again")
+	}
+	if peak := p.PeakBytes(); peak < 4*slabFloats {
+		t.Errorf("peak of %d bytes, want at least that of the largest matrix", peak)
+	}
+	p.Reset()
+	p.ResetPeak()
+	if d := p.New(2, 3); &d.Data[0] != &a.Data[0] || p.PeakBytes() > 1024 {
+		t.Errorf("Reset did not free the memory; peak %d", p.PeakBytes())
+	}
+}
