@@ -20,7 +20,8 @@ type pipeline struct {
 	ids       map[string]int32
 	pieces    map[int32]string
 	vocab     int
-	scratch   sync.Pool // of *wordCache
+	// Caches of words, without and with special tokens: of type *wordCache.
+	plainWords, specialWords sync.Pool
 }
 
 // model encodes one word.
@@ -41,11 +42,15 @@ func (p *pipeline) EncodeSpecial(text string) []int32 { return p.encode(text, tr
 
 // encode runs the whole way.
 func (p *pipeline) encode(text string, special bool) []int32 {
-	cache, _ := p.scratch.Get().(*wordCache)
-	if cache == nil || cache.special != special {
+	pool := &p.plainWords
+	if special {
+		pool = &p.specialWords
+	}
+	cache, _ := pool.Get().(*wordCache)
+	if cache == nil {
 		cache = &wordCache{special: special, where: map[string]span{}}
 	}
-	defer p.scratch.Put(cache)
+	defer pool.Put(cache)
 	ids := make([]int32, 0, len(text)/3)
 	word := func(w string) { ids = p.encodeWord(cache, ids, w) }
 	p.raw.cut(text, special, func(id int32, part string, at int) {

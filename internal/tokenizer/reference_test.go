@@ -1,25 +1,104 @@
 package tokenizer
 
 import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
-
-	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-func TestShared(t *testing.T) {
-	for _, name := range []string{"gpt2", "bytelevel-bpe-1k", "spm-bpe-mistral", "unigram-ru"} {
+// references are the folders of testdata.
+var references = []string{"gpt2", "bytelevel-bpe-1k", "spm-bpe-mistral", "unigram-ru"}
+
+// referenceDir returns a folder with tokenizer.json and encodings.jsonl, unpacked where necessary.
+func referenceDir(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join("testdata", name)
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
+		return dir
+	}
+	unpacked := t.TempDir()
+	for _, file := range []string{"tokenizer.json", "encodings.jsonl"} {
+		packed, err := os.Open(filepath.Join(dir, file+".gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer packed.Close()
+		z, err := gzip.NewReader(packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(z)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(unpacked, file), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return unpacked
+}
+
+// open opens a tokenizer that must be sound.
+func open(t testing.TB, dir string) Tokenizer {
+	t.Helper()
+	tok, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func TestReferences(t *testing.T) {
+	for _, name := range references {
 		t.Run(name, func(t *testing.T) {
-			dir := sharedtest.Dir(t, "fixtures/tokenizers/"+name)
-			v, err := Verify(dir, dir+"/encodings.jsonl", 3)
+			t.Parallel()
+			dir := referenceDir(t, name)
+			v, err := Verify(dir, filepath.Join(dir, "encodings.jsonl"), 3)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !v.OK() {
-				t.Errorf("%d lines, %d same ids, %d same text", v.Lines, v.SameIDs, v.SameText)
-				for _, d := range v.Differences {
-					t.Errorf("%+v", d)
-				}
+			t.Logf("%d lines, ids identical in %d, text in %d", v.Lines, v.SameIDs, v.SameText)
+			if !v.OK() || v.Lines < 200 {
+				t.Errorf("differences: %+v", v.Differences)
 			}
 		})
+	}
+}
+
+// TestVerifyFinds spoils reference lines in every way.
+func TestVerifyFinds(t *testing.T) {
+	lines := `{"text":"ab","ids":[97,98],"decoded":"ab"}
+{"text":"ab","ids":[97,99],"decoded":"ac"}
+{"text":"ab","ids":[97,98],"decoded":"abc"}
+{"text":"c<|endoftext|>","ids":[99,256],"decoded":"c<|endoftext|>"}`
+	v, err := verify(Bytes(), strings.NewReader(lines), 1)
+	if err != nil || v.Lines != 4 || v.SameIDs != 3 || v.SameText != 3 || v.OK() {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if len(v.Differences) != 1 || v.Differences[0].Line != 2 || v.Differences[0].GotIDs[1] != 98 {
+		t.Errorf("differences %+v", v.Differences)
+	}
+	if v, err := verify(Bytes(), strings.NewReader(""), 1); err != nil || v.OK() {
+		t.Errorf("nothing compared: %+v, %v", v, err)
+	}
+	for line, want := range map[string]string{
+		`{"text":`:          "1: ",
+		`{"txt":"a"}`:       `1: json: unknown field "txt"`,
+		"{}\n{\"ids\":[-]}": "2: 1:10",
+	} {
+		if _, err := verify(Bytes(), strings.NewReader(line), 1); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", line, err, want)
+		}
+	}
+	if _, err := Verify(t.TempDir(), "x", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want fs.ErrNotExist", err)
+	}
+	if _, err := Verify(referenceDir(t, "unigram-ru"), "none.jsonl", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want fs.ErrNotExist", err)
 	}
 }

@@ -1,0 +1,66 @@
+package tokenizer
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzParse reads arbitrary files. What is accepted must encode and decode anything.
+func FuzzParse(f *testing.F) {
+	f.Add(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x0A>":3},"merges":[["a","b"]],"byte_fallback":true,"unk_token":"a","fuse_unk":true},
+		"added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true},{"id":10,"content":"▁","normalized":true}],
+		"normalizer":{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Prepend","prepend":"▁"}]},
+		"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"},
+		"decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Strip","content":" ","start":1,"stop":1},{"type":"Metaspace","replacement":"▁"}]},
+		"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{}}}`, "ab\n<s> x")
+	f.Add(`{"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["a",-1],["ab",-1.5]],"byte_fallback":true},
+		"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":true}]},
+		"decoder":{"type":"ByteLevel"}}`, "abc 12\xff")
+	for _, name := range references[1:] {
+		data, err := os.ReadFile(filepath.Join("testdata", name, "tokenizer.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data), "some text")
+	}
+	f.Fuzz(func(t *testing.T, file, text string) {
+		tok, err := Parse([]byte(file))
+		if err != nil {
+			return
+		}
+		ids := tok.EncodeSpecial(text)
+		for _, id := range tok.Wrap(append(ids, tok.Encode(text)...)) {
+			if id < 0 {
+				t.Fatalf("negative id %d", id)
+			}
+		}
+		tok.Decode(ids)
+		for _, id := range ids {
+			if int(id) >= tok.Vocab() {
+				t.Fatalf("id %d is not below %d", id, tok.Vocab())
+			}
+		}
+	})
+}
+
+// FuzzRoundTrip encodes arbitrary bytes: what is UTF-8 comes back as it was, the rest with broken characters replaced.
+func FuzzRoundTrip(f *testing.F) {
+	tok := open(f, filepath.Join("testdata", "bytelevel-bpe-1k"))
+	for _, s := range []string{"", "a  b\n", "don't", "\xff\xfe", "мир\u00a0<|endoftext|>", strings.Repeat(" ", 300) + "x", "\xe2\x82"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		want := lossy([]byte(text))
+		if got := tok.Decode(tok.Encode(text)); got != want {
+			t.Errorf("%q came back as %q", text, got)
+		}
+		if got := tok.Decode(tok.EncodeSpecial(text)); got != want && !strings.Contains(text, EndOfText) {
+			t.Errorf("%q came back as %q with special tokens", text, got)
+		}
+		if got := Bytes().Decode(Bytes().Encode(text)); got != text {
+			t.Errorf("%q came back as %q from bytes", text, got)
+		}
+	})
+}

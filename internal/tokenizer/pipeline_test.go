@@ -1,0 +1,191 @@
+package tokenizer
+
+import (
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/internal/sharedtest"
+)
+
+// parse reads a tokenizer of a BPE model with the letters a to e and space, whose ids are 0 to 5, and more sections.
+func parse(t testing.TB, sections string) (Tokenizer, error) {
+	t.Helper()
+	return Parse([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"c":2,"d":3,"e":4," ":5},"merges":[]}` + sections + `}`))
+}
+
+func TestAddedTokens(t *testing.T) {
+	cases := []struct {
+		name, tokens, text string
+		plain, special     []int32
+	}{
+		{"special", `{"id":9,"content":"<s>","special":true}`, "a<s>b", []int32{0, 1}, []int32{0, 9, 1}},
+		{"ordinary", `{"id":9,"content":"cd"}`, "acdb", []int32{0, 9, 1}, []int32{0, 9, 1}},
+		{"in the vocabulary", `{"id":4,"content":"e"}`, "aeb", []int32{0, 4, 1}, []int32{0, 4, 1}},
+		{"longest first", `{"id":9,"content":"ab"},{"id":10,"content":"abc"}`, "abcab", []int32{10, 9}, []int32{10, 9}},
+		{"leftmost first", `{"id":9,"content":"bcd"},{"id":10,"content":"ab"}`, "abcd", []int32{10, 2, 3}, []int32{10, 2, 3}},
+		{"stripping", `{"id":9,"content":"x","lstrip":true,"rstrip":true}`, "a  x  b", []int32{0, 9, 1}, []int32{0, 9, 1}},
+		{"stripping twice", `{"id":9,"content":"x","lstrip":true,"rstrip":true}`, "x x", []int32{9, 9}, []int32{9, 9}},
+		{"whole words", `{"id":9,"content":"cd","single_word":true}`, "cd acd cd.cda", []int32{9, 5, 0, 2, 3, 5, 9, 2, 3, 0}, []int32{9, 5, 0, 2, 3, 5, 9, 2, 3, 0}},
+	}
+	for _, c := range cases {
+		tok, err := parse(t, `,"added_tokens":[`+c.tokens+`]`)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if diff := cmp.Diff(c.plain, tok.Encode(c.text)); diff != "" {
+			t.Errorf("%s, plain (-want +got):\n%s", c.name, diff)
+		}
+		if diff := cmp.Diff(c.special, tok.EncodeSpecial(c.text)); diff != "" {
+			t.Errorf("%s, special (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// TestNormalizedAddedTokens seeks a token in normalised text, where it is normalised too.
+func TestNormalizedAddedTokens(t *testing.T) {
+	tok, err := parse(t, `,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"String":"z"},"content":"d"},null]},
+		"added_tokens":[{"id":8,"content":"e\u0301","normalized":true},{"id":9,"content":"zz","normalized":true},{"id":10,"content":"zc"}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []int32{0, 8, 1, 9, 3, 10, 9}
+	if diff := cmp.Diff(want, tok.Encode("a\u00e9bddzzcdz")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	const template = `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
+		"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[9],"tokens":["<s>"]}}}`
+	for sections, want := range map[string][]int32{
+		``: {0, 1}, `,"post_processor":null`: {0, 1}, `,"post_processor":{"type":"ByteLevel"}`: {0, 1},
+		`,"post_processor":` + template: {9, 0, 1},
+		`,"post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},` + template + `]}`: {9, 0, 1},
+	} {
+		tok, err := parse(t, sections)
+		if err != nil {
+			t.Errorf("%s: %v", sections, err)
+			continue
+		}
+		if diff := cmp.Diff(want, tok.Wrap(tok.Encode("ab"))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", sections, diff)
+		}
+	}
+}
+
+func TestDecoders(t *testing.T) {
+	cases := []struct {
+		name, json string
+		tokens     []string
+		want       string
+	}{
+		{"none", `null`, []string{"a", "b"}, "a b"},
+		{"byte level", `{"type":"ByteLevel"}`, []string{"Ġa", "Ã", "©", "<two words>"}, " aé<two words>"},
+		{"broken bytes", `{"type":"ByteLevel"}`, []string{"aâĤ", "b", "Ã", "ð"}, "a\uFFFDb\uFFFD\uFFFD"},
+		{"byte fallback", `{"type":"ByteFallback"}`, []string{"<0xD0>", "<0x96>", "x", "<0xD0>", "<0x41>", "<0xZZ>"}, "Жx\uFFFD\uFFFD<0xZZ>"},
+		{"strip", `{"type":"Strip","content":" ","start":1,"stop":2}`, []string{"  a   ", " ", ""}, " a "},
+		{"metaspace", `{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"}`, []string{"▁a", "▁b▁"}, "a b "},
+		{"metaspace never", `{"type":"Metaspace","replacement":"▁","prepend_scheme":"never"}`, []string{"▁a", "▁b"}, " a b"},
+		{"sequence", `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}`, []string{"▁a", "▁b"}, "a b"},
+	}
+	for _, c := range cases {
+		steps, err := parseDecoder([]byte(c.json))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		p := &pipeline{decoders: steps, pieces: map[int32]string{}}
+		var ids []int32
+		for i, token := range c.tokens {
+			p.pieces[int32(i)], ids = token, append(ids, int32(i))
+		}
+		if got := p.Decode(append(ids, 1000, -1)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestLossy(t *testing.T) {
+	for in, want := range map[string]string{
+		"abc": "abc", "\xff": "?", "\xe2\x82": "?", "\xe2\x82a": "?a", "\xe2\xe2": "??", "\xf0\x9f\x92": "?", "\xf0\x9f\x92\xf0": "??",
+		"\xed\xa0\x80": "???", "\xc0\x80": "??", "\xf4\x90\x80\x80": "????", "é\x80é": "é?é",
+	} {
+		if want = strings.ReplaceAll(want, "?", "\uFFFD"); lossy([]byte(in)) != want {
+			t.Errorf("%q: %q, want %q", in, lossy([]byte(in)), want)
+		}
+	}
+}
+
+func TestLookups(t *testing.T) {
+	tok, err := parse(t, `,"added_tokens":[{"id":11,"content":"</s>","special":true}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := tok.ID("</s>"); !ok || id != 11 {
+		t.Errorf("</s> is %d, %v", id, ok)
+	}
+	if _, ok := tok.ID("none"); ok {
+		t.Error("an unknown token has an id")
+	}
+	if tok.Vocab() != 12 || len(tok.SHA256()) != 64 {
+		t.Errorf("vocab %d, sha256 %q", tok.Vocab(), tok.SHA256())
+	}
+}
+
+func TestBytes(t *testing.T) {
+	tok := Bytes()
+	text := "a\xff\x00Ж<|endoftext|>"
+	if got := tok.Decode(tok.Encode(text)); got != text {
+		t.Errorf("%q came back as %q", text, got)
+	}
+	ids := tok.EncodeSpecial("<|endoftext|>a<|endoftext|>")
+	if diff := cmp.Diff([]int32{256, 97, 256}, ids); diff != "" {
+		t.Error(diff)
+	}
+	if got := tok.Decode(append(ids, -1, 257)); got != "<|endoftext|>a<|endoftext|>" {
+		t.Errorf("decoded %q", got)
+	}
+	if id, ok := tok.ID(EndOfText); !ok || id != 256 || tok.Vocab() != 257 || len(tok.SHA256()) != 64 {
+		t.Errorf("%d %v %d %s", id, ok, tok.Vocab(), tok.SHA256())
+	}
+	if diff := cmp.Diff([]int32{1, 2}, tok.Wrap([]int32{1, 2})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestConcurrentEncode shares one tokenizer among goroutines; the race detector watches.
+func TestConcurrentEncode(t *testing.T) {
+	tok := open(t, filepath.Join("testdata", "bytelevel-bpe-1k"))
+	texts := []string{"one two three", "func main() { println(1) }", "<|endoftext|>x", "мир труд май"}
+	var want [][]int32
+	for _, text := range texts {
+		want = append(want, tok.EncodeSpecial(text))
+	}
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				k := (g + i) % len(texts)
+				if diff := cmp.Diff(want[k], tok.EncodeSpecial(texts[k])); diff != "" {
+					t.Error(diff)
+				}
+				tok.Decode(tok.Encode(texts[k]))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestOpenCheckpoint reads the tokenizer of a model folder by either path.
+func TestOpenCheckpoint(t *testing.T) {
+	dir := sharedtest.Dir(t, "checkpoints/gpt2-3m")
+	a, b := open(t, dir), open(t, filepath.Join(dir, "tokenizer.json"))
+	if a.SHA256() != b.SHA256() || a.Vocab() != 4096 {
+		t.Errorf("%s, %s, vocab %d", a.SHA256(), b.SHA256(), a.Vocab())
+	}
+}
