@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/archbench/archbench/internal/kernel"
+import (
+	"sync"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
 
 // Columns returns a copy of columns [lo, hi) of x. It costs no FLOPs.
 func Columns(p *Pass, x Mat, lo, hi int) Mat {
@@ -27,15 +31,33 @@ func recordColumns(p *Pass, y, x Mat, lo int) {
 // costs 5 FLOPs an element.
 func GateSiLU(p *Pass, y, xz Mat) Mat {
 	out := p.target(y)
-	for r := range y.Rows {
-		kernel.SwiGLU(out.Row(r), xz.Row(r)[xz.Cols-y.Cols:], y.Row(r))
+	task := gateTasks.Get().(*gateTask)
+	*task = gateTask{out, y, xz}
+	pool := p.Pool
+	if len(y.Data) <= elementBlock {
+		pool = nil
 	}
+	pool.Run(y.Rows, task)
+	*task = gateTask{}
+	gateTasks.Put(task)
 	n := int64(len(out.Data))
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
 		recordGateSiLU(p, out, y, xz)
 	}
 	return out
+}
+
+// gateTask is a GateSiLU in flight, by rows. Tasks are reused, so that decoding allocates nothing.
+type gateTask struct{ out, y, xz Mat }
+
+var gateTasks = sync.Pool{New: func() any { return &gateTask{} }}
+
+// Do implements kernel.Task.
+func (t *gateTask) Do(lo, hi int) {
+	for r := lo; r < hi; r++ {
+		kernel.SwiGLU(t.out.Row(r), t.xz.Row(r)[t.xz.Cols-t.y.Cols:], t.y.Row(r))
+	}
 }
 
 func recordGateSiLU(p *Pass, out, y, xz Mat) {

@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
@@ -20,4 +21,19 @@ func TestCheckpoint(t *testing.T) {
 	}
 	modeltest.Excerpts(t, m, e)
 	modeltest.Continuations(t, m, e)
+}
+
+func TestQuantisedCheckpoint(t *testing.T) {
+	dir := sharedtest.Dir(t, "checkpoints/mamba-3m")
+	modeltest.QuantisedExcerpt(t, engine.New(Family{}), modeltest.ReadEvaluation(t, dir), dir, map[string]float64{
+		"bf16": .02, "int8": .01, "int8a8": .03, "int4-g32": .15,
+	})
+}
+
+func TestWholeTexts(t *testing.T) {
+	sharedtest.Long(t)
+	dir, corpora := sharedtest.Dir(t, "checkpoints/mamba-3m"), sharedtest.Dir(t, "corpora")
+	e := modeltest.ReadEvaluation(t, dir)
+	modeltest.Texts(t, load(t, lm.LoadRequest{Checkpoint: dir}), e, dir, corpora)
+	modeltest.QuantisedTexts(t, engine.New(Family{}), e, dir, corpora)
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/archbench/archbench/internal/sharedtest"
+	"github.com/archbench/archbench/lm"
+)
+
+// tinyConfig is a model that streams fast.
+const tinyConfig = `{"vocab_size": 48, "hidden_size": 16, "state_size": 4, "num_hidden_layers": 2}`
+
+// TestStream feeds 64K tokens to a tiny model: memory must stay where it was after 8K.
+func TestStream(t *testing.T) {
+	stream(t, load(t, lm.LoadRequest{Config: tinyConfig}), 8<<10, 64<<10)
+}
+
+// TestMillionTokens does the same over a million tokens with the model of 2.6 M parameters.
+func TestMillionTokens(t *testing.T) {
+	sharedtest.Long(t)
+	stream(t, load(t, lm.LoadRequest{Checkpoint: sharedtest.Dir(t, "checkpoints/mamba-3m")}), 64<<10, 1<<20)
+}
+
+// stream feeds tokens in pieces of 4096 and compares the memory after early of them with that after all.
+func stream(t *testing.T, m lm.Model, early, tokens int) {
+	t.Helper()
+	st, err := m.(lm.Stepper).NewState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	piece := someTokens(4096, m.Info().Vocab)
+	var before, after footprint
+	for st.Len() < tokens {
+		reply, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{
+			Inputs: []lm.StepInput{{State: st, Tokens: piece}}, Want: lm.WantNLL,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range reply.Outputs[0].NLL {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("a loss before token %d is %v", st.Len(), v)
+			}
+		}
+		if st.Len() == early {
+			before = measure(t, m, st)
+		}
+	}
+	after = measure(t, m, st)
+	t.Logf("after %d tokens %+v, after %d %+v", early, before, tokens, after)
+	if after.state != before.state || after.activations != before.activations {
+		t.Errorf("state and activations grew from %d and %d bytes to %d and %d", before.state, before.activations, after.state, after.activations)
+	}
+	if float64(after.heap) > 1.05*float64(before.heap)+1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
+	}
+	if float64(after.process) > 1.05*float64(before.process) {
+		t.Errorf("the process's peak grew from %d to %d kB", before.process, after.process)
+	}
+}
+
+// footprint is the memory of a model in bytes, of its process in kB.
+type footprint struct {
+	state, activations int64
+	heap               uint64
+	process            int64 // peak; 0 where the system does not tell
+}
+
+func measure(t *testing.T, m lm.Model, st lm.State) (f footprint) {
+	t.Helper()
+	mem, err := m.(lm.MemoryReporter).Memory(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range mem.Peak {
+		f.activations += c.Bytes
+	}
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	f.state, f.heap = st.Bytes(), stats.HeapAlloc
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return f
+	}
+	_, line, _ := bytes.Cut(status, []byte("VmHWM:"))
+	if _, err := fmt.Sscan(string(line), &f.process); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
