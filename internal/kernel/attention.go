@@ -57,9 +57,13 @@ func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans 
 	run := attentionRuns.Get().(*attentionRun)
 	defer attentionRuns.Put(run)
 	*run = attentionRun{Attention: *a, out: out, q: q, k: k, v: v, lse: lse, spans: spans}
-	items := 0
+	items, products := 0, 0
 	for i := range spans {
 		items += run.items(&spans[i])
+		products += run.products(&spans[i])
+	}
+	if products < serialAttention {
+		pool = nil
 	}
 	pool.Run(items, run)
 	*run = attentionRun{}
@@ -81,6 +85,15 @@ func (run *attentionRun) tileTokens() int {
 		return 1
 	}
 	return max(1, queryRows/run.group())
+}
+
+// serialAttention is the number of products below which sharing costs more than it saves.
+const serialAttention = 1 << 16
+
+// products is about the number of multiply-adds of a span.
+func (run *attentionRun) products(s *AttentionSpan) int {
+	last := s.Pos + s.Len
+	return 2 * s.Len * (last - run.First(last-1)) * run.Heads * run.Dim
 }
 
 // items is the number of work items of a span: one for each key head and tile of query tokens.

@@ -79,10 +79,29 @@ func checkFormulaLogits(t *testing.T, logits []float32) {
 	}
 }
 
-// TestExactGELU tells the two GELUs apart: the exact one gives another, known loss.
-func TestExactGELU(t *testing.T) {
-	s := modeltest.Scores(t, loadFormula(t, "gelu", nil), modeltest.FormulaTokens)
-	modeltest.Near(t, "loss", []float64{modeltest.Mean(s.NLL)}, []float64{3.875904}, 1e-6)
+// TestKnownLosses checks settings that change the model, whose losses are known.
+func TestKnownLosses(t *testing.T) {
+	tests := map[string]struct {
+		activation string
+		options    map[string]string
+		loss       float64
+	}{
+		"exact GELU":      {"gelu", nil, 3.875904},
+		"unscaled scores": {"gelu_new", map[string]string{"scale_attn_weights": "false"}, 3.883833},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := modeltest.Scores(t, loadFormula(t, tt.activation, tt.options), modeltest.FormulaTokens)
+			modeltest.Near(t, "loss", []float64{modeltest.Mean(s.NLL)}, []float64{tt.loss}, 1e-6)
+		})
+	}
+}
+
+func TestScoreScale(t *testing.T) {
+	c := Config{Dim: 64, Heads: 4, Scale: true, ScaleByInv: true}
+	if got := c.scale(2); got != float32(1.0/12) {
+		t.Errorf("scale of layer 2 with heads of 16 is %v, want 1/(4·3)", got)
+	}
 }
 
 func TestFixture(t *testing.T) {

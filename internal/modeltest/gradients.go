@@ -1,0 +1,98 @@
+package modeltest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// Gradients returns the loss of documents, the mean over all predicted tokens, and its gradient with respect to every
+// parameter of the checkpoint in dir, as the file lays it out.
+func Gradients(t testing.TB, family engine.Family, dir string, options map[string]string, docs ...[]int32) (loss float64, grads map[string][]float32) {
+	t.Helper()
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	ps := nn.NewParams(folder, 0, kernel.F32, kernel.F32)
+	net, _, err := family.New(folder.Config(), options, ps)
+	if err != nil || ps.Err() != nil {
+		t.Fatal(err, ps.Err())
+	}
+	if err := ps.Train(); err != nil {
+		t.Fatal(err)
+	}
+	pool := kernel.NewPool(2)
+	defer pool.Close()
+	p := &nn.Pass{Pool: pool, Tape: &nn.Tape{}}
+	batch, targets := together(docs)
+	hidden, err := net.Forward(p, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss = nn.CrossEntropy(p, net.Logits(p, hidden), targets)
+	p.Tape.Backward()
+	grads = map[string][]float32{}
+	for _, param := range ps.Trainable() {
+		grads[param.Name] = asStored(param)
+	}
+	return loss, grads
+}
+
+// together makes one batch of whole documents and the token that follows each, -1 after the last of a document.
+func together(docs [][]int32) (b nn.Batch, targets []int32) {
+	for _, doc := range docs {
+		b.Spans = append(b.Spans, nn.Span{Start: len(b.Tokens), Len: len(doc)})
+		b.Tokens = append(b.Tokens, doc...)
+		targets = append(append(targets, doc[1:]...), -1)
+	}
+	return b, targets
+}
+
+// asStored returns the gradient in the layout of the file.
+func asStored(p *nn.Param) []float32 {
+	if !p.Transposed {
+		return p.Grad
+	}
+	out, in := p.Shape[0], p.Shape[1]
+	x := make([]float32, len(p.Grad))
+	for o := range out {
+		for i := range in {
+			x[i*out+o] = p.Grad[o*in+i]
+		}
+	}
+	return x
+}
+
+// FixtureGradients checks the gradients of a fixture folder within 1e-4 of the largest entry of each, and its loss.
+func FixtureGradients(t *testing.T, family engine.Family, dir string, options map[string]string) {
+	r := ReadReference(t, dir)
+	loss, grads := Gradients(t, family, dir, options, r.Inputs...)
+	Near(t, "loss", []float64{loss}, []float64{r.Loss}, 1e-5)
+	for name, got := range grads {
+		want := r.Grad(t, name)
+		if want == nil {
+			t.Errorf("the fixture has no gradient of %s", name)
+			continue
+		}
+		Near(t, name, got, want, 1e-4*float64(largest(want)))
+	}
+}
+
+func largest(x []float32) (top float32) {
+	for _, v := range x {
+		top = max(top, v, -v)
+	}
+	return top
+}
+
+// Norm returns the Euclidean norm.
+func Norm(x []float32) float64 {
+	_, squares := Sums(x)
+	return math.Sqrt(squares)
+}
