@@ -36,11 +36,12 @@ func (t *product) eachBlock(lo, hi int, dot func(o, r, stride int, y *float32)) 
 				dot(o, r, t.w.stride, &t.y[r*out+o])
 				continue
 			}
+			same := panels.Get().(*panel) // a local would be allocated, since dot lets it escape
 			for j := o; j < out; j++ {
-				var same [outputBlock]float32
-				dot(j, r, 0, &same[0])
-				t.y[r*out+j] = same[0]
+				dot(j, r, 0, &same[0][0])
+				t.y[r*out+j] = same[0][0]
 			}
+			panels.Put(same)
 		}
 	}
 }

@@ -2,9 +2,6 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// transposeFloats bounds the scratch that turns a stored [in, out] matrix into packed rows.
-const transposeFloats = 4 << 20
-
 // matrix declares a weight matrix [out, in] in a format. The parameter is nil where the format is not float32.
 func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	shape := []int{out, in}
@@ -29,10 +26,7 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	}
 	in, out := shape[0], shape[1]
 	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
-	row := transposer(ps.reader(name, shape, init), out, in, transposeFloats)
-	for o := range out {
-		row(o, p.W[o*in:(o+1)*in])
-	}
+	transposeColumns(p.W, ps.reader(name, shape, init), 0, out, out, in)
 	if ps.src != nil {
 		ps.src.ReleasePages(name)
 	}
@@ -61,27 +55,9 @@ func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transp
 		defer ps.src.ReleasePages(name)
 	}
 	if transposed {
-		row = transposer(row, out, in, transposeFloats)
+		t := newTransposer(row, out, in)
+		defer t.release()
+		row = t.row
 	}
 	return kernel.NewMatrix(f, out, in, row)
-}
-
-// transposer turns a reader of stored rows [in, out] into one of rows [out, in], which must be asked for in order.
-// It reads the stored matrix once for as many outputs as fit a scratch of that many floats.
-func transposer(stored func(row int, dst []float32), out, in, scratch int) func(o int, dst []float32) {
-	width := max(1, min(out, scratch/max(1, in)))
-	block, line := make([]float32, width*in), make([]float32, out)
-	return func(o int, dst []float32) {
-		first := o - o%width
-		if o == first {
-			n := min(width, out-first)
-			for i := range in {
-				stored(i, line)
-				for j, v := range line[first : first+n] {
-					block[j*in+i] = v
-				}
-			}
-		}
-		copy(dst, block[(o-first)*in:(o-first+1)*in])
-	}
 }

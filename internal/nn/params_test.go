@@ -120,14 +120,14 @@ func TestParamsLoad(t *testing.T) {
 // TestParamsTransposeInBlocks transposes a matrix that does not fit the scratch.
 func TestParamsTransposeInBlocks(t *testing.T) {
 	const out, in = 700, 3
-	row := transposer(func(i int, dst []float32) {
+	tr := (&transposer{out: out, in: in, stored: func(i int, dst []float32) {
 		for o := range dst {
 			dst[o] = float32(i*out + o)
 		}
-	}, out, in, 100*in)
+	}}).within(100 * in)
 	line := make([]float32, in)
 	for o := range out {
-		row(o, line)
+		tr.row(o, line)
 		if want := []float32{float32(o), float32(out + o), float32(2*out + o)}; !slices.Equal(line, want) {
 			t.Fatalf("row %d is %v, want %v", o, line, want)
 		}

@@ -1,0 +1,66 @@
+package nn
+
+import "sync"
+
+const (
+	// transposeFloats bounds the scratch that turns a stored [in, out] matrix into packed rows.
+	transposeFloats = 4 << 20
+	// transposeLines is the number of stored rows that are turned together, to fill whole cache lines.
+	transposeLines = 16
+)
+
+// transposer reads rows [out, in] of a matrix that is stored as [in, out]. They must be asked for in order. It reads the
+// stored matrix once for as many outputs as fit its scratch.
+type transposer struct {
+	stored  func(row int, dst []float32)
+	out, in int
+	width   int       // outputs in the scratch
+	block   []float32 // [width, in]
+}
+
+// transposeScratch keeps the scratch from one tensor to the next, and no longer than the collector lets it.
+var transposeScratch = sync.Pool{New: func() any { return new([]float32) }}
+
+func newTransposer(stored func(row int, dst []float32), out, in int) *transposer {
+	return (&transposer{stored: stored, out: out, in: in}).within(transposeFloats)
+}
+
+// within takes a scratch of at most that many floats, or of one row.
+func (t *transposer) within(floats int) *transposer {
+	t.width = max(1, min(t.out, floats/max(1, t.in)))
+	t.block = *transposeScratch.Get().(*[]float32)
+	if cap(t.block) < t.width*t.in {
+		t.block = make([]float32, t.width*t.in)
+	}
+	t.block = t.block[:t.width*t.in]
+	return t
+}
+
+// release gives the scratch back.
+func (t *transposer) release() { transposeScratch.Put(&t.block) }
+
+// row writes row o.
+func (t *transposer) row(o int, dst []float32) {
+	first := o - o%t.width
+	if o == first {
+		transposeColumns(t.block, t.stored, first, min(t.out, first+t.width), t.out, t.in)
+	}
+	copy(dst, t.block[(o-first)*t.in:(o-first+1)*t.in])
+}
+
+// transposeColumns writes columns [lo, hi) of a stored [in, out] matrix as rows of dst.
+func transposeColumns(dst []float32, stored func(row int, dst []float32), lo, hi, out, in int) {
+	lines := make([]float32, transposeLines*out)
+	for i := 0; i < in; i += transposeLines {
+		n := min(transposeLines, in-i)
+		for j := range n {
+			stored(i+j, lines[j*out:(j+1)*out])
+		}
+		for o := lo; o < hi; o++ {
+			row := dst[(o-lo)*in+i:][:n]
+			for j := range row {
+				row[j] = lines[j*out+o]
+			}
+		}
+	}
+}
