@@ -27,12 +27,12 @@ const (
 type Figure struct {
 	Name    string // stem of its file names
 	Title   string
-	Caption string // what to read from it, for the text beside the figure
-	Foot    string // one line inside the figure: sample counts, kind of interval
-	X, Y    Axis
-	Series  []Series
-	Rules   []Rule
-	Empty   string // why there is no data, if there is none
+	Caption string   // what to read from it, for the text beside the figure
+	Foot    string   // one line inside the figure: sample counts, kind of interval
+	X, Y    Axis     `json:"-"`
+	Series  []Series `json:"-"` // may hold numbers that JSON has no form for
+	Rules   []Rule   `json:"-"`
+	Empty   string   `json:",omitempty"` // why there is no data, if there is none
 }
 
 // Axis is one axis of a figure.
@@ -73,6 +73,9 @@ type Rule struct {
 	At       float64
 	Label    string
 }
+
+// HasData reports whether the figure has a point that its axes can show.
+func (f Figure) HasData() bool { return len(clean(f).Series) > 0 }
 
 // SVG draws the figure as a scalable picture. Its text stays text.
 func (f Figure) SVG() ([]byte, error) {

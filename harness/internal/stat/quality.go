@@ -19,7 +19,7 @@ const bootstrapDraws = 4000
 // BitsPerByte is the total cost of the documents in bits over their total bytes, with a percentile bootstrap interval
 // over documents. Bits per byte compare models with different tokenizers; perplexities do not.
 func BitsPerByte(docs []Document) Estimate {
-	return bootstrap(docs, func(draw []Document) float64 { return bitsPerByte(draw) })
+	return bootstrap(docs, bitsPerByte)
 }
 
 // BitsPerByteDifference is the difference other - base in bits per byte over the documents that both scored, by a
@@ -64,14 +64,17 @@ func bitsPerByte(docs []Document) float64 {
 	return nats / bytes / math.Ln2
 }
 
-// Mean is the arithmetic mean of values with a percentile bootstrap interval, for shares and divergences per document.
-func Mean(values []float64) Estimate {
-	return bootstrap(finite(values), func(draw []float64) float64 {
-		sum := 0.0
-		for _, v := range draw {
-			sum += v
+// Weighted is a value and how much it counts, for example a mean per token of a document and its tokens.
+type Weighted struct{ Value, Weight float64 }
+
+// WeightedMean averages with a percentile bootstrap interval over the units, for shares and divergences by document.
+func WeightedMean(units []Weighted) Estimate {
+	return bootstrap(units, func(draw []Weighted) float64 {
+		sum, weight := 0.0, 0.0
+		for _, u := range draw {
+			sum, weight = sum+u.Value*u.Weight, weight+u.Weight
 		}
-		return sum / float64(len(draw))
+		return sum / weight
 	})
 }
 

@@ -286,6 +286,17 @@ func TestGeometricMean(t *testing.T) {
 	}
 }
 
+func TestWeightedMean(t *testing.T) {
+	units := []Weighted{{1, 1}, {2, 1}, {3, 2}, {1, 1}, {2, 1}, {3, 2}, {1, 0}}
+	e := WeightedMean(units)
+	if math.Abs(e.Value-18.0/8) > 1e-12 || e.Lo >= e.Value || e.Hi <= e.Value || e.Hi > 3 {
+		t.Errorf("WeightedMean = %+v, want 2.25 inside a proper interval", e)
+	}
+	if e := WeightedMean(nil); e.Valid() {
+		t.Errorf("WeightedMean of nothing = %+v", e)
+	}
+}
+
 func TestMap(t *testing.T) {
 	e := Estimate{Value: 2, Lo: 1, Hi: 4, N: 6}.Map(func(x float64) float64 { return 8 / x })
 	if e.Value != 4 || e.Lo != 2 || e.Hi != 8 {

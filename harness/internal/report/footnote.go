@@ -1,0 +1,45 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// footnotes numbers the notes of a table's values in the order of their appearance.
+type footnotes struct{ list []string }
+
+func notesOf(t Table) *footnotes {
+	f := &footnotes{}
+	for _, row := range t.Rows {
+		for _, v := range row {
+			for _, n := range v.Notes {
+				if n != "" && !slices.Contains(f.list, n) {
+					f.list = append(f.list, n)
+				}
+			}
+		}
+	}
+	return f
+}
+
+// marks returns the numbers of a value's notes: "1,3".
+func (f *footnotes) marks(v Value) string {
+	var numbers []string
+	for i, n := range f.list {
+		if slices.Contains(v.Notes, n) {
+			numbers = append(numbers, strconv.Itoa(i+1))
+		}
+	}
+	return strings.Join(numbers, ",")
+}
+
+// numbered returns "[1] note" for each note.
+func (f *footnotes) numbered() []string {
+	out := make([]string, len(f.list))
+	for i, n := range f.list {
+		out[i] = fmt.Sprintf("[%d] %s", i+1, n)
+	}
+	return out
+}

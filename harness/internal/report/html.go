@@ -1,0 +1,104 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+)
+
+//go:embed page.html.tmpl
+var pageSource string
+
+//go:embed page.css
+var pageStyle string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"style":   func() template.CSS { return template.CSS(pageStyle) },
+	"figure":  inline,
+	"anchor":  anchor,
+	"short":   Short,
+	"heading": heading,
+	"layout":  layOut,
+	"cellid":  func(v Value) string { return Short(first(v.Cells)) },
+	"class":   class,
+}).Parse(pageSource))
+
+// HTML writes the report as one page that needs nothing else: style and figures are inside.
+func (r *Report) HTML(w io.Writer) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, r); err != nil {
+		return fmt.Errorf("report %s as HTML: %w", r.Run.ID, err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// laidOut is a table with its footnotes resolved.
+type laidOut struct {
+	Table
+	Marked    [][]marked
+	Footnotes []string
+}
+
+// marked is a value with the numbers of its footnotes.
+type marked struct {
+	Value
+	Marks string
+}
+
+func layOut(t Table) laidOut {
+	notes := notesOf(t)
+	out := laidOut{Table: t, Footnotes: append(notes.numbered(), t.Notes...)}
+	for _, row := range t.Rows {
+		cells := make([]marked, len(row))
+		for i, v := range row {
+			cells[i] = marked{v, notes.marks(v)}
+		}
+		out.Marked = append(out.Marked, cells)
+	}
+	return out
+}
+
+// class is the CSS class of an entry.
+func class(c Column, v Value) string {
+	var names []string
+	if !c.Key && v.Number != nil {
+		names = append(names, "number")
+	}
+	if v.Best {
+		names = append(names, "best")
+	}
+	if strings.HasPrefix(v.Text, "n/a") {
+		names = append(names, "na")
+	}
+	return strings.Join(names, " ")
+}
+
+// inline is a figure as an SVG element: without the prologue of a file, and as wide as its column.
+func inline(f chart.Figure) (template.HTML, error) {
+	svg, err := f.SVG()
+	if err != nil {
+		return "", err
+	}
+	s := string(svg)
+	start := strings.Index(s, "<svg")
+	end := strings.Index(s[start:], ">") + start
+	box := ""
+	if _, rest, ok := strings.Cut(s[start:end], `viewBox="`); ok {
+		box, _, _ = strings.Cut(rest, `"`)
+	}
+	open := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="%s"`, template.HTMLEscapeString(f.Title), box)
+	return template.HTML(open + s[end:]), nil
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}

@@ -1,0 +1,211 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// shortID is how many characters of a cell's ID are shown; `archbench show` takes any unique prefix.
+const shortID = 10
+
+// Short shortens the ID of a cell for people.
+func Short(id string) string { return id[:min(len(id), shortID)] }
+
+// index answers questions about a run in the order in which a report asks them.
+type index struct {
+	run      *store.Run
+	byName   map[string]*store.Model
+	families []family
+	style    map[string]int // of a model's name: that of its family
+}
+
+// family is one model in its precisions: what a precision costs is measured against Base.
+type family struct {
+	Name   string
+	Base   *store.Model
+	Models []*store.Model
+}
+
+func newIndex(run *store.Run) *index {
+	ix := &index{run: run, byName: map[string]*store.Model{}, style: map[string]int{}}
+	at := map[string]int{}
+	for i := range run.Models {
+		m := &run.Models[i]
+		ix.byName[m.Name] = m
+		key := identity(m)
+		f, ok := at[key]
+		if !ok {
+			f = len(ix.families)
+			at[key] = f
+			ix.families = append(ix.families, family{})
+		}
+		ix.families[f].Models = append(ix.families[f].Models, m)
+		ix.style[m.Name] = f
+	}
+	for i := range ix.families {
+		ix.families[i].settle()
+	}
+	return ix
+}
+
+// identity is what models of one family share: everything but the precision.
+func identity(m *store.Model) string {
+	options := make([]string, 0, len(m.Options))
+	for k, v := range m.Options {
+		options = append(options, k+"="+v)
+	}
+	slices.Sort(options)
+	return strings.Join([]string{m.Architecture, m.Mode, m.Checkpoint, m.Variant, strconv.FormatUint(m.Seed, 10), strings.Join(options, ",")}, "\x00")
+}
+
+// settle chooses the base (f32, else the first) and a name without a precision.
+func (f *family) settle() {
+	f.Base = f.Models[0]
+	for _, m := range f.Models {
+		if m.Precision == "f32" && (m.Head == "" || m.Head == "f32") {
+			f.Base = m
+			break
+		}
+	}
+	f.Name = f.Base.Name
+	if len(f.Models) > 1 {
+		f.Name, _, _ = strings.Cut(f.Base.Name, "@")
+	}
+}
+
+// bases are the models at the precision that others are compared with, one per family.
+func (ix *index) bases() []*store.Model {
+	out := make([]*store.Model, len(ix.families))
+	for i, f := range ix.families {
+		out[i] = f.Base
+	}
+	return out
+}
+
+// manyPrecisions reports whether cells hold several precisions of one model.
+func (ix *index) manyPrecisions(cells []*store.Cell) bool {
+	first := map[int]string{}
+	for _, c := range cells {
+		f := ix.style[c.Model]
+		if name, ok := first[f]; ok && name != c.Model {
+			return true
+		}
+		first[f] = c.Model
+	}
+	return false
+}
+
+// suites lists the suites that have cells, in the order of the plan.
+func (ix *index) suites() []string {
+	var names []string
+	for _, c := range ix.run.Cells {
+		if !slices.Contains(names, c.Suite) {
+			names = append(names, c.Suite)
+		}
+	}
+	return names
+}
+
+// cells returns those of a suite and a probe; "" matches all.
+func (ix *index) cells(suite, probe string) []*store.Cell {
+	var out []*store.Cell
+	for i := range ix.run.Cells {
+		c := &ix.run.Cells[i]
+		if (suite == "" || c.Suite == suite) && (probe == "" || c.Probe == probe) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ofModel keeps the cells of one model.
+func ofModel(cells []*store.Cell, name string) []*store.Cell {
+	var out []*store.Cell
+	for _, c := range cells {
+		if c.Model == name {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// modelsOf returns the models that have cells, in the order of the run.
+func (ix *index) modelsOf(cells []*store.Cell) []*store.Model {
+	var out []*store.Model
+	for i := range ix.run.Models {
+		m := &ix.run.Models[i]
+		if slices.ContainsFunc(cells, func(c *store.Cell) bool { return c.Model == m.Name }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// axis returns the distinct values of one axis among cells, numbers in their order.
+func axis(cells []*store.Cell, name string) []string {
+	var values []string
+	for _, c := range cells {
+		if v := c.Point.Get(name); v != "" && !slices.Contains(values, v) {
+			values = append(values, v)
+		}
+	}
+	slices.SortStableFunc(values, compareNumbers)
+	return values
+}
+
+func compareNumbers(a, b string) int {
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	if errX != nil || errY != nil {
+		return 0 // words keep the order of the plan
+	}
+	return cmp.Compare(x, y)
+}
+
+// number is an axis of a point as a number, 0 if it is none.
+func number(p store.Point, name string) float64 {
+	v, err := strconv.ParseFloat(p.Get(name), 64)
+	if err != nil {
+		return 0
+	}
+	return v
+}
+
+// why says in a few words why a cell has no value, "" if it has one.
+func why(c *store.Cell) string {
+	switch c.Status {
+	case store.OK:
+		return ""
+	case store.Unavailable:
+		return c.Reason
+	case store.Failed:
+		if c.Failure == nil {
+			return "failed"
+		}
+		return "failed: " + c.Failure.Class
+	}
+	return "not run"
+}
+
+// missing is the value of a cell that has none.
+func missing(c *store.Cell) Value {
+	v := unavailable(why(c))
+	v.Cells = []string{c.ID}
+	return v
+}
+
+// describe counts things: "1 cell", "3 cells".
+func describe(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// idOf is the list of one cell's ID.
+func idOf(c *store.Cell) []string { return []string{c.ID} }

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// Markdown writes the report as one Markdown file. Numbers link to their cells in index.html.
+func (r *Report) Markdown(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# archbench run %s\n\n", r.Run.ID)
+	fmt.Fprintf(&b, "%s, took %s, %s; %s; archbench %s, seed %d.\n", r.Run.Started, r.Run.Duration, r.Run.Status, r.Run.Counts, r.Run.Version, r.Run.Seed)
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "\n> %s\n", escapeMarkdown(n))
+	}
+	markdownTable(&b, 2, r.Verdicts)
+	for _, f := range r.Overview {
+		markdownFigure(&b, f.Name, f.Title, f.Caption)
+	}
+	markdownTable(&b, 2, r.Models)
+	for _, s := range r.Sections {
+		fmt.Fprintf(&b, "\n## Suite %s\n", s.Title)
+		for _, n := range s.Notes {
+			fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(n))
+		}
+		for _, t := range s.Tables {
+			markdownTable(&b, 3, t)
+		}
+		for _, f := range s.Figures {
+			markdownFigure(&b, f.Name, f.Title, f.Caption)
+		}
+	}
+	for _, t := range []Table{r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts} {
+		markdownTable(&b, 2, t)
+	}
+	fmt.Fprintf(&b, "\n## How to reproduce\n\n```\n")
+	for _, line := range r.Reproduce {
+		fmt.Fprintln(&b, line)
+	}
+	fmt.Fprintf(&b, "```\n")
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func markdownTable(b *bytes.Buffer, level int, t Table) {
+	fmt.Fprintf(b, "\n%s %s\n\n", "######"[:level], escapeMarkdown(t.Title))
+	if t.Caption != "" {
+		fmt.Fprintf(b, "%s\n\n", escapeMarkdown(t.Caption))
+	}
+	if len(t.Rows) == 0 {
+		b.WriteString("None.\n")
+		return
+	}
+	_ = WriteMarkdown(b, t, func(cell string) string { return "index.html#" + anchor(cell) }) // a buffer takes everything
+}
+
+func markdownFigure(b *bytes.Buffer, name, title, caption string) {
+	fmt.Fprintf(b, "\n![%s](figures/%s.png)\n\n%s\n", escapeMarkdown(title), name, escapeMarkdown(caption))
+}
+
+// anchor is the place of a cell in index.html.
+func anchor(cell string) string { return "cell-" + Short(cell) }

@@ -1,0 +1,309 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// grid arranges the cells of one probe: one row per model and point of the minor axes, one column per value of the
+// main axis.
+type grid struct {
+	cells []*store.Cell
+	main  string
+	minor []string // axes with more than one value
+	fixed []string // "batch=1": axes with one value
+}
+
+func newGrid(cells []*store.Cell, main string) grid {
+	g := grid{cells: cells, main: main}
+	for _, name := range axes(cells) {
+		values := axis(cells, name)
+		switch {
+		case name == main:
+		case len(values) > 1:
+			g.minor = append(g.minor, name)
+		default:
+			g.fixed = append(g.fixed, name+"="+values[0])
+		}
+	}
+	return g
+}
+
+// axes lists the names of all axes in their order.
+func axes(cells []*store.Cell) []string {
+	var names []string
+	for _, c := range cells {
+		for _, coordinate := range c.Point {
+			if !slices.Contains(names, coordinate.Name) {
+				names = append(names, coordinate.Name)
+			}
+		}
+	}
+	return names
+}
+
+// minors lists the distinct points of the minor axes, in the order of the plan.
+func (g grid) minors() [][]string {
+	var out [][]string
+	for _, c := range g.cells {
+		if m := g.minorOf(c); !slices.ContainsFunc(out, func(o []string) bool { return slices.Equal(o, m) }) {
+			out = append(out, m)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b []string) int { return slices.CompareFunc(a, b, compareNumbers) })
+	return out
+}
+
+func (g grid) minorOf(c *store.Cell) []string {
+	values := make([]string, len(g.minor))
+	for i, name := range g.minor {
+		values[i] = c.Point.Get(name)
+	}
+	return values
+}
+
+// at returns the cell of a model at a point, or nil.
+func (g grid) at(model string, minor []string, main string) *store.Cell {
+	for _, c := range g.cells {
+		if c.Model == model && c.Point.Get(g.main) == main && slices.Equal(g.minorOf(c), minor) {
+			return c
+		}
+	}
+	return nil
+}
+
+// pivot is the table of one quantity over the main axis.
+func (ix *index) pivot(q *Quantity, cells []*store.Cell) Table {
+	g := newGrid(cells, q.Main)
+	t := Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(keys(g.minor...), keys("model")...)}
+	mains := axis(cells, g.main)
+	for _, m := range mains {
+		t.Columns = append(t.Columns, Column{Name: columnName(g.main, m), Unit: q.Unit, Better: q.Better})
+	}
+	models := ix.modelsOf(cells)
+	for _, minor := range g.minors() {
+		first := len(t.Rows)
+		for _, m := range models {
+			t.Rows = append(t.Rows, g.row(q, m.Name, minor, mains))
+		}
+		for i, main := range mains {
+			if best := ix.ahead(q, g.column(models, minor, main)); best >= 0 {
+				t.Rows[first+best][len(minor)+1+i].Best = true
+			}
+		}
+	}
+	return t
+}
+
+func (g grid) caption(q *Quantity) string {
+	parts := []string{"by " + g.main}
+	if q.Unit != unit.One {
+		parts = append(parts, "in "+q.Unit)
+	}
+	switch q.Better {
+	case -1:
+		parts = append(parts, "lower is better")
+	case +1:
+		parts = append(parts, "higher is better")
+	}
+	return strings.Join(append(parts, g.fixed...), ", ")
+}
+
+func (g grid) row(q *Quantity, model string, minor, mains []string) []Value {
+	var row []Value
+	for _, v := range minor {
+		row = append(row, text(v))
+	}
+	row = append(row, text(model))
+	for _, main := range mains {
+		c := g.at(model, minor, main)
+		if c == nil {
+			row = append(row, unavailable("not planned"))
+			continue
+		}
+		row = append(row, q.value(c))
+	}
+	return row
+}
+
+// column returns the cells of all models at one point; nil where a model has none.
+func (g grid) column(models []*store.Model, minor []string, main string) []*store.Cell {
+	out := make([]*store.Cell, len(models))
+	for i, m := range models {
+		out[i] = g.at(m.Name, minor, main)
+	}
+	return out
+}
+
+// columnName writes lengths the way people do: "len 2K".
+func columnName(axis, value string) string {
+	switch axis {
+	case "len", "depth", "context":
+		return axis + " " + unit.Length(number(store.Point{{Name: axis, Value: value}}, axis))
+	case "":
+		return "value"
+	}
+	return axis + " " + value
+}
+
+// ahead returns which of several cells is shown to be better than all the others, or -1.
+func (ix *index) ahead(q *Quantity, cells []*store.Cell) int {
+	r := rank(q, cells)
+	if r == nil || len(r.rivals) == 0 {
+		return -1
+	}
+	for _, rival := range r.rivals {
+		if !rival.behind(q) {
+			return -1
+		}
+	}
+	return slices.Index(cells, r.best)
+}
+
+// ranking is the best of several cells and how the others compare with it.
+type ranking struct {
+	best   *store.Cell
+	rivals []rival // the nearest one first
+}
+
+// rival is a cell and its ratio to the best one.
+type rival struct {
+	cell       *store.Cell
+	value      float64
+	comparison *stat.Comparison
+}
+
+// behind reports whether the rival is shown to be worse. Quantities without noise need no statistics.
+func (r rival) behind(q *Quantity) bool {
+	if q.Exact {
+		return r.comparison.Value != 1
+	}
+	return r.comparison.Decided()
+}
+
+// rank finds the best cell and compares the others with it, Holm-adjusted as one family. It is nil where fewer than
+// one cell has a value or the quantity has no better side.
+func rank(q *Quantity, cells []*store.Cell) *ranking {
+	var have []rival
+	for _, c := range cells {
+		if c == nil || c.Status != store.OK {
+			continue
+		}
+		if e := q.estimate(c); e.Valid() {
+			have = append(have, rival{cell: c, value: e.Value})
+		}
+	}
+	if len(have) == 0 || q.Better == 0 {
+		return nil
+	}
+	slices.SortStableFunc(have, func(a, b rival) int {
+		switch {
+		case a.value == b.value:
+			return 0
+		case (a.value < b.value) == (q.Better < 0):
+			return -1
+		}
+		return 1
+	})
+	r := &ranking{best: have[0].cell, rivals: have[1:]}
+	var tests []*stat.Comparison
+	for i := range r.rivals {
+		c := q.compare(r.best, r.rivals[i].cell, true)
+		r.rivals[i].comparison = &c
+		tests = append(tests, &c)
+	}
+	stat.Holm(tests)
+	return r
+}
+
+// figure draws a quantity over its main axis, one line per model; minor axes are held at their first value.
+func (ix *index) figure(q *Quantity, cells []*store.Cell, f chart.Figure) chart.Figure {
+	g := newGrid(cells, q.Main)
+	f.X = chart.Axis{Label: axisLabel(q.Main), Unit: unit.Token, Log: chart.Log2}
+	if f.Y.Label == "" {
+		f.Y.Label = yLabel(q)
+	}
+	f.Y.Unit = q.Unit
+	minors := g.minors()
+	if len(minors) == 0 {
+		return f
+	}
+	n := 0
+	for _, m := range ix.modelsOf(cells) {
+		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
+		for _, main := range axis(cells, g.main) {
+			c := g.at(m.Name, minors[0], main)
+			if c == nil || c.Status != store.OK {
+				continue
+			}
+			e := q.estimate(c)
+			n = max(n, e.N)
+			s.Points = append(s.Points, point(number(c.Point, g.main), e))
+		}
+		f.Series = append(f.Series, s)
+	}
+	f.Foot = foot(q, n, g.heldAt(minors[0]))
+	f.Empty = emptiness(cells)
+	return f
+}
+
+// heldAt says what a figure holds constant.
+func (g grid) heldAt(minor []string) string {
+	parts := slices.Clone(g.fixed)
+	for i, name := range g.minor {
+		parts = append(parts, name+"="+minor[i])
+	}
+	return strings.Join(parts, ", ")
+}
+
+func point(x float64, e stat.Estimate) chart.Point {
+	return chart.Point{X: x, Y: e.Value, Lo: e.Lo, Hi: e.Hi}
+}
+
+func foot(q *Quantity, n int, held string) string {
+	var s string
+	switch {
+	case q.Exact:
+		s = "no noise: counted or computed"
+	case n >= stat.MinSamples:
+		s = "median of " + describe(n, "block") + "; bars: 95 % interval"
+	default:
+		s = "median of " + describe(n, "block") + ": too few for an interval"
+	}
+	if held != "" {
+		s += " · " + held
+	}
+	return s
+}
+
+func axisLabel(name string) string {
+	switch name {
+	case "len":
+		return "length, tokens"
+	case "depth":
+		return "context before the new token, tokens"
+	}
+	return name
+}
+
+func yLabel(q *Quantity) string {
+	if q.Unit == unit.Second || q.Unit == unit.Byte || q.Unit == unit.One {
+		return q.Title
+	}
+	return q.Title + ", " + q.Unit
+}
+
+// emptiness is what a figure of these cells says when none of them has a value.
+func emptiness(cells []*store.Cell) string {
+	for _, c := range cells {
+		if reason := why(c); reason != "" {
+			return reason
+		}
+	}
+	return ""
+}

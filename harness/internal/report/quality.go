@@ -1,0 +1,330 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// The notes that go with every comparison of losses.
+const (
+	notControlled = "The models were not trained alike (text, steps, tokenizer): their losses are no controlled comparison of architectures."
+	untrained     = "untrained: quality columns say nothing about the architecture"
+)
+
+// addQuality is the table of language-model quality at the models' own precision.
+func addQuality(ix *index, s *Section, cells []*store.Cell) {
+	t := Table{
+		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
+		Columns: append(keys("model", "context", "stride"), Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
+			Column{Name: "documents"}, Column{Name: "bytes", Unit: unit.Byte}),
+		Notes: ix.qualityNotes(cells),
+	}
+	for _, c := range cells {
+		t.Rows = append(t.Rows, []Value{text(c.Model), text(c.Point.Get("context")), text(c.Point.Get("stride")),
+			ix.bitsPerByte(c), documentCount(c), documentBytes(c)})
+	}
+	s.Tables = append(s.Tables, t)
+}
+
+// bitsPerByte is the quality of a cell, n/a for a model that sees the future.
+func (ix *index) bitsPerByte(c *store.Cell) Value {
+	if reason := ix.unfit(c); reason != "" {
+		v := unavailable(reason)
+		v.Cells = idOf(c)
+		return v
+	}
+	v := measured(stat.BitsPerByte(documents(c)), unit.BitsPerByte, c.ID)
+	v.Notes = append(v.Notes, c.Warnings...)
+	return v
+}
+
+// unfit says why a cell has no place in a language-model table, "" if it has one.
+func (ix *index) unfit(c *store.Cell) string {
+	if m := ix.byName[c.Model]; m != nil && m.LeaksFuture {
+		return "sees the future"
+	}
+	if reason := why(c); reason != "" {
+		return reason
+	}
+	if len(documents(c)) == 0 {
+		return "no document was scored"
+	}
+	return ""
+}
+
+func documentCount(c *store.Cell) Value {
+	n := float64(len(documents(c)))
+	if n == 0 {
+		return missingOr(c, "no document was scored")
+	}
+	return Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
+}
+
+func documentBytes(c *store.Cell) Value {
+	sum := 0.0
+	for _, d := range documents(c) {
+		sum += d.Bytes
+	}
+	if sum == 0 {
+		return missingOr(c, "no document was scored")
+	}
+	return exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
+}
+
+func missingOr(c *store.Cell, reason string) Value {
+	if why(c) != "" {
+		return missing(c)
+	}
+	return unavailable(reason)
+}
+
+// qualityNotes are what a reader of losses must know.
+func (ix *index) qualityNotes(cells []*store.Cell) []string {
+	var notes, seeded []string
+	trained := 0
+	for _, m := range ix.modelsOf(cells) {
+		if m.Initialised {
+			seeded = append(seeded, m.Name)
+		} else if !m.LeaksFuture {
+			trained++
+		}
+	}
+	if trained > 1 {
+		notes = append(notes, notControlled)
+	}
+	if len(seeded) > 0 {
+		notes = append(notes, strings.Join(seeded, ", ")+": "+untrained+".")
+	}
+	return notes
+}
+
+// addPrecisions is the table of what each precision costs and gives.
+func addPrecisions(ix *index, s *Section, cells []*store.Cell) {
+	at := speedPoint(cells)
+	t := Table{
+		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
+		Columns: append(keys("model", "precision"), Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
+			Column{Name: "weights", Unit: unit.Byte, Better: -1}, Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1},
+			Column{Name: "decode", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
+			Column{Name: "Δ bits per byte", Unit: unit.BitsPerByte, Better: -1}, Column{Name: "KL to f32", Unit: unit.Nat, Better: -1},
+			Column{Name: "same first choice as f32", Unit: unit.One, Better: +1}),
+		Notes: ix.qualityNotes(cells),
+	}
+	for _, f := range ix.families {
+		for _, m := range f.Models {
+			if own := ofModel(cells, m.Name); len(own) > 0 {
+				t.Rows = append(t.Rows, ix.precisionRow(f, m, own, at))
+			}
+		}
+	}
+	s.Tables = append(s.Tables, t)
+	s.Figures = append(s.Figures, ix.lossFigure(cells), ix.qualityFigure(cells))
+}
+
+// speedPoint is where the speeds of a precision table are taken: the first measured point of each timed probe.
+func speedPoint(cells []*store.Cell) map[string]string {
+	at := map[string]string{}
+	for _, c := range cells {
+		if _, ok := at[c.Probe]; !ok && c.Status == store.OK {
+			at[c.Probe] = c.Point.String()
+		}
+	}
+	return at
+}
+
+func precisionCaption(at map[string]string) string {
+	parts := []string{"Δ, KL and first choice against the same weights in f32, paired over documents"}
+	for _, p := range []string{"prefill", "decode"} {
+		if at[p] != "" {
+			parts = append(parts, p+" at "+at[p])
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (ix *index) precisionRow(f family, m *store.Model, cells []*store.Cell, at map[string]string) []Value {
+	quality := ix.qualityCell(cells, m.Name)
+	row := []Value{text(f.Name), text(m.Precision), bitsPerWeight(m), modelBytes(m),
+		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
+	if quality == nil {
+		na := unavailable("quality not planned")
+		row = append(row, na, na, na, na)
+	} else {
+		row = append(row, ix.bitsPerByte(quality), ix.cost(f, m, quality),
+			ix.divergence(f, m, quality, probe.DocumentKL), ix.divergence(f, m, quality, probe.DocumentTop1))
+	}
+	if row[6].Number == nil {
+		for i := 4; i <= 5; i++ {
+			if row[i].Number != nil {
+				row[i].Notes = append(slices.Clone(row[i].Notes), "INVALID: a speed without its quality")
+			}
+		}
+	}
+	return row
+}
+
+// bitsPerWeight is the size of the whole model over its parameters.
+func bitsPerWeight(m *store.Model) Value {
+	if m.Parameters == 0 || m.WeightBytes == 0 {
+		return unavailable("the plugin does not report its size")
+	}
+	bits := 8 * float64(m.WeightBytes) / float64(m.Parameters)
+	return Value{Text: unit.Number(bits), Number: &bits}
+}
+
+func modelBytes(m *store.Model) Value {
+	if m.WeightBytes == 0 {
+		return unavailable("the plugin does not report its size")
+	}
+	return exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
+}
+
+func speedAt(q *Quantity, cells []*store.Cell, at map[string]string) Value {
+	for _, c := range cells {
+		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
+			return q.value(c)
+		}
+	}
+	return unavailable("not planned")
+}
+
+// qualityCell is the quality cell of a model among cells, else anywhere in the run.
+func (ix *index) qualityCell(cells []*store.Cell, model string) *store.Cell {
+	for _, set := range [][]*store.Cell{cells, ix.cells("", "quality")} {
+		for _, c := range set {
+			if c.Probe == "quality" && c.Model == model {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// cost is the difference in bits per byte to the base of the family.
+func (ix *index) cost(f family, m *store.Model, quality *store.Cell) Value {
+	if m == f.Base {
+		return text("base")
+	}
+	if reason := ix.unfit(quality); reason != "" {
+		return unavailable(reason)
+	}
+	e, reason := ix.costOf(f, quality)
+	if reason != "" {
+		return unavailable(reason)
+	}
+	base := ix.baseCell(f, quality)
+	return ranged(e, signed(4), quality.ID, base.ID)
+}
+
+func (ix *index) costOf(f family, quality *store.Cell) (e stat.Estimate, reason string) {
+	base := ix.baseCell(f, quality)
+	if base == nil || ix.unfit(base) != "" {
+		return e, "the base " + f.Base.Name + " has no quality"
+	}
+	return stat.BitsPerByteDifference(documents(base), documents(quality)), ""
+}
+
+// baseCell is the quality cell of the family's base at the same point.
+func (ix *index) baseCell(f family, quality *store.Cell) *store.Cell {
+	for _, c := range ix.cells("", "quality") {
+		if c.Model == f.Base.Name && c.Point.String() == quality.Point.String() {
+			return c
+		}
+	}
+	return nil
+}
+
+func (ix *index) divergence(f family, m *store.Model, quality *store.Cell, metric string) Value {
+	if reason := ix.unfit(quality); reason != "" {
+		return unavailable(reason)
+	}
+	if m == f.Base {
+		return text("base")
+	}
+	e := perToken(quality, metric)
+	if e.N == 0 {
+		return unavailable("no ability versus")
+	}
+	if metric == probe.DocumentTop1 {
+		return ranged(e, unit.Percent, quality.ID)
+	}
+	return measured(e, unit.Nat, quality.ID)
+}
+
+// lossFigure shows the loss of each precision against its bits per weight.
+func (ix *index) lossFigure(cells []*store.Cell) chart.Figure {
+	f := chart.Figure{
+		Name: "loss", Title: "Loss that each precision costs", Empty: "no precision was scored beside its f32 base",
+		X: chart.Axis{Label: "bits per weight, whole model", Unit: unit.BitsPerWeight}, Y: chart.Axis{Label: "Δ bits per byte", Unit: unit.BitsPerByte},
+		Caption: "Bits per byte above the same weights in f32, paired over documents, against the size of the whole model.",
+		Rules:   []chart.Rule{{At: 0, Label: "same as f32"}},
+	}
+	documentsSeen := 0
+	for _, fam := range ix.families {
+		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
+		for _, m := range fam.Models {
+			c := ix.qualityCell(cells, m.Name)
+			if m == fam.Base || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
+				continue
+			}
+			if e, reason := ix.costOf(fam, c); reason == "" {
+				documentsSeen = max(documentsSeen, e.N)
+				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
+				p.Label = m.Precision
+				s.Points = append(s.Points, p)
+			}
+		}
+		f.Series = append(f.Series, s)
+	}
+	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", describe(documentsSeen, "document"))
+	return f
+}
+
+// qualityFigure shows quality against decode speed.
+func (ix *index) qualityFigure(cells []*store.Cell) chart.Figure {
+	f := chart.Figure{
+		Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
+		X:       chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10},
+		Y:       chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
+		Caption: "Better is down and to the right. " + notControlled,
+	}
+	at := speedPoint(cells)
+	for _, fam := range ix.families {
+		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
+		for _, m := range fam.Models {
+			if p, ok := ix.qualityPoint(cells, m, at); ok {
+				p.Label = m.Precision
+				s.Points = append(s.Points, p)
+			}
+		}
+		f.Series = append(f.Series, s)
+	}
+	f.Foot = "bars: 95 % interval over documents"
+	if at["decode"] != "" {
+		f.Foot += " · decode at " + at["decode"]
+	}
+	return f
+}
+
+func (ix *index) qualityPoint(cells []*store.Cell, m *store.Model, at map[string]string) (chart.Point, bool) {
+	quality := ix.qualityCell(cells, m.Name)
+	if quality == nil || ix.unfit(quality) != "" || m.Initialised {
+		return chart.Point{}, false
+	}
+	for _, c := range ofModel(cells, m.Name) {
+		if c.Probe != "decode" || c.Status != store.OK || c.Point.String() != at["decode"] {
+			continue
+		}
+		if speed := decodeSpeed.estimate(c); speed.Valid() {
+			return point(speed.Value, stat.BitsPerByte(documents(quality))), true
+		}
+	}
+	return chart.Point{}, false
+}

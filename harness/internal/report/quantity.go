@@ -1,0 +1,265 @@
+package report
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// Quantity is one number that a cell gives. This table is the only place where numbers are derived from samples.
+type Quantity struct {
+	Name   string // as in compare --filter
+	Title  string
+	Unit   string
+	Probe  string
+	Metric string
+	Better int
+	Exact  bool   // has no noise: counted or computed
+	Main   string // axis of the grid that it is usually read along
+	// derive turns a value of the metric into this quantity; nil leaves it as it is.
+	derive func(p store.Point, v float64) float64
+	warned string // the word by which a cell's warnings name it
+	absent string // why a cell usually lacks it
+}
+
+// Quantities lists them in the order of a report.
+var Quantities = []*Quantity{
+	prefillSpeed, ttft, decodeLatency, decodeSpeed, prefillShare, decodeShare,
+	analyticFLOPs, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
+	weightBytes, stateBytes, activationBytes, processPeak,
+}
+
+var (
+	prefillSpeed = &Quantity{
+		Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Probe: "prefill", Metric: probe.PrefillSeconds,
+		Better: +1, Main: "len",
+		derive: func(p store.Point, seconds float64) float64 { return number(p, "batch") * number(p, "len") / seconds },
+	}
+	ttft = &Quantity{
+		Name: "ttft", Title: "Time to first token", Unit: unit.Second, Probe: "ttft", Metric: probe.TTFTSeconds,
+		Better: -1, Main: "len",
+	}
+	decodeLatency = &Quantity{
+		Name: "decode", Title: "Decode time per step", Unit: unit.Second, Probe: "decode", Metric: probe.DecodeSeconds,
+		Better: -1, Main: "depth",
+	}
+	decodeSpeed = &Quantity{
+		Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Probe: "decode", Metric: probe.DecodeSeconds,
+		Better: +1, Main: "depth",
+		derive: func(p store.Point, seconds float64) float64 { return number(p, "batch") / seconds },
+	}
+	prefillShare = &Quantity{
+		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
+		Metric: probe.RooflineShare, Better: +1, Main: "len", warned: "roofline", absent: "no ceiling was measured",
+	}
+	decodeShare = &Quantity{
+		Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Unit: unit.One, Probe: "decode",
+		Metric: probe.RooflineShare, Better: +1, Main: "depth", warned: "roofline", absent: "no ceiling was measured",
+	}
+	analyticFLOPs = &Quantity{
+		Name: "flops", Title: "FLOPs by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
+		Better: -1, Exact: true, Main: "len",
+	}
+	countedFLOPs = &Quantity{
+		Name: "flops-counted", Title: "FLOPs counted in an execution", Unit: unit.FLOP, Probe: "cost",
+		Metric: probe.CountedFLOPs, Better: -1, Exact: true, Main: "len", warned: "counted", absent: "by formula only",
+	}
+	referenceFLOPs = &Quantity{
+		Name: "flops-reference", Title: "FLOPs by the published project's own counter", Unit: unit.FLOP, Probe: "cost",
+		Metric: probe.ReferenceFLOPs, Exact: true, Main: "len", absent: "no published counter",
+	}
+	analyticBytes = &Quantity{
+		Name: "traffic", Title: "Bytes moved, by formula", Unit: unit.Byte, Probe: "cost", Metric: probe.AnalyticBytes,
+		Better: -1, Exact: true, Main: "len",
+	}
+	countedBytes = &Quantity{
+		Name: "traffic-counted", Title: "Bytes moved, counted", Unit: unit.Byte, Probe: "cost", Metric: probe.CountedBytes,
+		Better: -1, Exact: true, Main: "len", warned: "counted", absent: "by formula only",
+	}
+	weightBytes = &Quantity{
+		Name: "weights", Title: "Weights", Unit: unit.Byte, Probe: "memory", Metric: probe.WeightBytes,
+		Better: -1, Exact: true, Main: "len",
+	}
+	stateBytes = &Quantity{
+		Name: "state", Title: "State of one document", Unit: unit.Byte, Probe: "memory", Metric: probe.StateBytes,
+		Better: -1, Exact: true, Main: "len", warned: "state",
+	}
+	activationBytes = &Quantity{
+		Name: "activations", Title: "Peak of activations", Unit: unit.Byte, Probe: "memory",
+		Metric: probe.ActivationPeakBytes, Better: -1, Main: "len", warned: "activations",
+	}
+	processPeak = &Quantity{
+		Name: "process-peak", Title: "Peak of the plugin process", Unit: unit.Byte, Probe: "memory",
+		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len", warned: "process",
+	}
+)
+
+// blocks returns one value per block: parts (labels) of a quantity are summed, repeats within a block are one
+// process's and count once, by their median.
+func (q *Quantity) blocks(c *store.Cell) map[int]float64 {
+	parts := map[int]map[string][]float64{}
+	for _, s := range c.Samples {
+		if s.Metric != q.Metric {
+			continue
+		}
+		if parts[s.Block] == nil {
+			parts[s.Block] = map[string][]float64{}
+		}
+		parts[s.Block][s.Label] = append(parts[s.Block][s.Label], s.Value)
+	}
+	out := make(map[int]float64, len(parts))
+	for block, labels := range parts {
+		sum := 0.0
+		for _, label := range slices.Sorted(maps.Keys(labels)) {
+			sum += stat.Median(labels[label]).Value
+		}
+		out[block] = q.of(c.Point, sum)
+	}
+	return out
+}
+
+func (q *Quantity) of(p store.Point, v float64) float64 {
+	if q.derive == nil {
+		return v
+	}
+	return q.derive(p, v)
+}
+
+// estimate summarises a cell over its blocks.
+func (q *Quantity) estimate(c *store.Cell) stat.Estimate {
+	byBlock := q.blocks(c)
+	values := make([]float64, 0, len(byBlock))
+	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
+		values = append(values, byBlock[block])
+	}
+	if q.Exact {
+		return stat.Exact(values)
+	}
+	return stat.Median(values)
+}
+
+// value is what a table shows of a cell.
+func (q *Quantity) value(c *store.Cell) Value {
+	if c.Status != store.OK {
+		return missing(c)
+	}
+	e := q.estimate(c)
+	if e.N == 0 {
+		v := unavailable(q.lacking(c))
+		v.Cells = []string{c.ID}
+		return v
+	}
+	var v Value
+	switch {
+	case q.Unit == unit.One:
+		v = ranged(e, unit.Percent, c.ID)
+	case q.Exact || e.N == 1:
+		v = exact(e, q.Unit, c.ID)
+	default:
+		v = measured(e, q.Unit, c.ID)
+	}
+	v.Notes = append(v.Notes, c.Warnings...)
+	return v
+}
+
+// lacking says why a measured cell has no sample of a metric: a warning of the form "state n/a (no ability step)".
+func (q *Quantity) lacking(c *store.Cell) string {
+	for _, w := range c.Warnings {
+		subject, rest, ok := strings.Cut(w, " n/a (")
+		if ok && strings.Contains(subject, q.warned) {
+			return strings.TrimSuffix(rest, ")")
+		}
+	}
+	if q.absent != "" {
+		return q.absent
+	}
+	return "not reported by the plugin"
+}
+
+// compare relates a cell to a base cell: by block if both come from one run, else as independent samples. The ratio
+// is always other / base of the quantity itself.
+func (q *Quantity) compare(base, other *store.Cell, sameRun bool) stat.Comparison {
+	b, o := q.blocks(base), q.blocks(other)
+	if sameRun {
+		return stat.Paired(b, o)
+	}
+	return stat.Unpaired(slices.Collect(maps.Values(b)), slices.Collect(maps.Values(o)))
+}
+
+// reading is one position of a stream.
+type reading struct {
+	Position float64
+	Value    float64
+}
+
+// readings returns a metric of a stream by position.
+func readings(c *store.Cell, metric string) []reading {
+	var out []reading
+	for _, s := range c.Samples {
+		if s.Metric != metric {
+			continue
+		}
+		if at, err := strconv.ParseFloat(s.Label, 64); err == nil {
+			out = append(out, reading{at, s.Value})
+		}
+	}
+	return out
+}
+
+// documents returns what a quality cell says about each text.
+func documents(c *store.Cell) []stat.Document {
+	var names []string
+	nats, bytes := map[string]float64{}, map[string]float64{}
+	for _, s := range c.Samples {
+		switch s.Metric {
+		case probe.DocumentNats:
+			if _, ok := nats[s.Label]; !ok {
+				names = append(names, s.Label)
+			}
+			nats[s.Label] = s.Value
+		case probe.DocumentBytes:
+			bytes[s.Label] = s.Value
+		}
+	}
+	docs := make([]stat.Document, len(names))
+	for i, n := range names {
+		docs[i] = stat.Document{Name: n, Nats: nats[n], Bytes: bytes[n]}
+	}
+	return docs
+}
+
+// perToken averages a per-document mean over tokens, with an interval over documents.
+func perToken(c *store.Cell, metric string) stat.Estimate {
+	tokens, value := map[string]float64{}, map[string]float64{}
+	var names []string
+	for _, s := range c.Samples {
+		switch s.Metric {
+		case probe.DocumentTokens:
+			tokens[s.Label] = s.Value
+		case metric:
+			names = append(names, s.Label)
+			value[s.Label] = s.Value
+		}
+	}
+	weighted := make([]stat.Weighted, len(names))
+	for i, n := range names {
+		weighted[i] = stat.Weighted{Value: value[n], Weight: tokens[n]}
+	}
+	return stat.WeightedMean(weighted)
+}
+
+// only returns the single value of a metric.
+func only(c *store.Cell, metric string) (float64, bool) {
+	for _, s := range c.Samples {
+		if s.Metric == metric {
+			return s.Value, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,304 @@
+// Package report turns a run into what people read: one self-contained page, its figures, and the same tables as
+// Markdown, CSV and JSON. A [Report] is made of a [store.Run] alone and has the same bytes whenever it is made.
+//
+// Three rules hold everywhere. A number names the cells that it comes from, so that `archbench show CELL` leads from
+// any figure back to raw samples. What was not measured is "n/a (reason)". What the samples cannot decide is called
+// undecided, never a small difference.
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// Report is everything that is said about one run.
+type Report struct {
+	Run         RunInfo
+	Verdicts    Table
+	Overview    []chart.Figure
+	Notes       []string
+	Models      Table
+	Sections    []Section
+	Failures    Table
+	Unavailable Table
+	Warnings    Table
+	Host        Table
+	Facts       Table
+	Cells       Table
+	Reproduce   []string
+}
+
+// RunInfo identifies the run.
+type RunInfo struct {
+	ID, Status, Version, Command string
+	Started                      string
+	Duration                     string
+	Seed                         uint64
+	Suites                       []string
+	Counts                       string // "84 cells: 78 measured, 5 n/a, 1 failed"
+}
+
+// Build makes the report of a run.
+func Build(run *store.Run) *Report {
+	ix := newIndex(run)
+	r := &Report{
+		Run: info(run), Models: ix.models(), Verdicts: ix.verdicts(),
+		Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
+		Host:  facts("host", "Host", run.Host.Facts),
+		Facts: facts("facts", "Text, settings and environment", run.Facts),
+		Cells: ix.cellList(),
+	}
+	for _, suite := range ix.suites() {
+		r.Sections = append(r.Sections, ix.section(suite))
+	}
+	r.Overview = ix.overview()
+	r.Notes = ix.notes()
+	r.Reproduce = []string{
+		run.Command, "archbench report " + run.ID, "archbench compare " + run.ID, "archbench show CELL",
+	}
+	return r
+}
+
+func info(run *store.Run) RunInfo {
+	i := RunInfo{
+		ID: run.ID, Status: run.Status, Version: run.Version, Command: run.Command, Seed: run.Seed, Suites: run.Suites,
+		Started: run.Started.UTC().Format("2006-01-02 15:04 MST"), Duration: "not finished", Counts: counts(run.Cells),
+	}
+	if !run.Ended.IsZero() {
+		i.Duration = run.Ended.Sub(run.Started).Round(time.Second).String()
+	}
+	return i
+}
+
+// counts says how many cells there are of each status.
+func counts(cells []store.Cell) string {
+	n := map[store.Status]int{}
+	for _, c := range cells {
+		n[c.Status]++
+	}
+	s := fmt.Sprintf("%s: %d measured", describe(len(cells), "cell"), n[store.OK])
+	for _, status := range []store.Status{store.Unavailable, store.Failed, store.Pending} {
+		if n[status] > 0 {
+			s += fmt.Sprintf(", %d %s", n[status], status)
+		}
+	}
+	return s
+}
+
+// notes are what a reader of the whole report must know first.
+func (ix *index) notes() []string {
+	var notes []string
+	var leaking []string
+	for _, m := range ix.run.Models {
+		if m.LeaksFuture {
+			leaking = append(leaking, m.Name)
+		}
+	}
+	if len(leaking) > 0 {
+		notes = append(notes, strings.Join(leaking, ", ")+": sees the future, kept out of language-model tables.")
+	}
+	notes = append(notes, ix.qualityNotes(ix.cells("", "quality"))...)
+	if ix.run.Status != "done" {
+		notes = append(notes, "This run is "+ix.run.Status+": archbench resume "+ix.run.ID+" goes on with it.")
+	}
+	return notes
+}
+
+// overview is the figure that a reader looks for first: quality against speed over everything that was run.
+func (ix *index) overview() []chart.Figure {
+	f := ix.qualityFigure(ix.cells("", ""))
+	f.Name = "overview-" + f.Name
+	if f.HasData() {
+		return []chart.Figure{f}
+	}
+	return nil
+}
+
+// models says what was run and where its weights come from.
+func (ix *index) models() Table {
+	t := Table{ID: "models", Title: "Models", Columns: append(keys("model"), []Column{
+		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
+		{Name: "weights from"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
+	}...)}
+	for i := range ix.run.Models {
+		t.Rows = append(t.Rows, modelRow(&ix.run.Models[i]))
+	}
+	return t
+}
+
+func modelRow(m *store.Model) []Value {
+	parameters := unavailable("not reported")
+	if n := float64(m.Parameters); n > 0 {
+		parameters = Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
+	}
+	name := text(m.Name)
+	name.Notes = m.Warnings
+	return []Value{
+		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)),
+		limit(m.ContextLimit, "none"), limit(m.TrainedTo, "n/a (not known)"), text(orNA(m.StateKind)),
+		text(strconv.Itoa(m.Threads)), text(orNA(m.Kernels)), text(orNA(Short(m.PluginSHA))),
+	}
+}
+
+func precisionOf(m *store.Model) string {
+	if m.Head == "" || m.Head == m.Precision {
+		return m.Precision
+	}
+	return m.Precision + ", head " + m.Head
+}
+
+// origin says where the weights come from.
+func origin(m *store.Model) string {
+	if m.Initialised || m.Checkpoint == "" {
+		return strings.TrimSpace(fmt.Sprintf("seed %d, untrained %s", m.Seed, m.Variant))
+	}
+	s := m.Checkpoint
+	if m.WeightsSHA != "" {
+		s += " (sha256 " + Short(m.WeightsSHA) + ")"
+	}
+	return s
+}
+
+func limit(tokens int, none string) Value {
+	if tokens == 0 {
+		return text(none)
+	}
+	n := float64(tokens)
+	return Value{Text: strconv.Itoa(tokens), Number: &n}
+}
+
+func orNA(s string) string {
+	if s == "" {
+		return "n/a (not reported)"
+	}
+	return s
+}
+
+func facts(id, title string, list []store.Fact) Table {
+	t := Table{ID: id, Title: title, Columns: append(keys("fact"), Column{Name: "value"})}
+	for _, f := range list {
+		t.Rows = append(t.Rows, []Value{text(f.Name), text(f.Value)})
+	}
+	return t
+}
+
+// failures lists what broke, and how to make it break again.
+func (ix *index) failures() Table {
+	t := Table{ID: "failures", Title: "Failures", Columns: append(keys("cell", "model", "probe", "point"),
+		Column{Name: "class"}, Column{Name: "message"}, Column{Name: "last words on stderr"}, Column{Name: "reproduce"})}
+	for _, c := range ix.cells("", "") {
+		if c.Status != store.Failed {
+			continue
+		}
+		f := c.Failure
+		if f == nil {
+			f = &store.Failure{Class: "unknown", Message: "no details were stored"}
+		}
+		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Model), text(c.Probe), text(c.Point.String()),
+			text(f.Class), text(f.Message), text(orNone(lastLines(f.Stderr, 5))), text(orNA(f.Reproduce))})
+	}
+	return t
+}
+
+func cellRef(c *store.Cell) Value { return Value{Text: Short(c.ID), Cells: idOf(c)} }
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// lastLines keeps the end of a text.
+func lastLines(s string, n int) string {
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// unavailable lists what was not measured, by reason.
+func (ix *index) unavailable() Table {
+	t := Table{ID: "unavailable", Title: "Not measured", Columns: append(keys("model", "suite", "probe"),
+		Column{Name: "points"}, Column{Name: "reason"})}
+	type group struct{ model, suite, probe, reason string }
+	var order []group
+	points := map[group][]*store.Cell{}
+	for _, c := range ix.cells("", "") {
+		if c.Status == store.OK || c.Status == store.Failed {
+			continue
+		}
+		g := group{c.Model, c.Suite, c.Probe, why(c)}
+		if points[g] == nil {
+			order = append(order, g)
+		}
+		points[g] = append(points[g], c)
+	}
+	for _, g := range order {
+		var names, cells []string
+		for _, c := range points[g] {
+			names = append(names, c.Point.String())
+			cells = append(cells, c.ID)
+		}
+		t.Rows = append(t.Rows, []Value{text(g.model), text(g.suite), text(g.probe), {Text: strings.Join(names, "; "), Cells: cells}, text(g.reason)})
+	}
+	return t
+}
+
+// warnings lists what was measured with a caveat.
+func (ix *index) warnings() Table {
+	t := Table{ID: "warnings", Title: "Caveats", Columns: append(keys("caveat"), Column{Name: "models"}, Column{Name: "cells", Unit: unit.One})}
+	var order []string
+	cells := map[string][]*store.Cell{}
+	for _, c := range ix.cells("", "") {
+		for _, w := range c.Warnings {
+			if cells[w] == nil {
+				order = append(order, w)
+			}
+			cells[w] = append(cells[w], c)
+		}
+	}
+	for _, w := range order {
+		var names []string
+		for _, m := range ix.modelsOf(cells[w]) {
+			names = append(names, m.Name)
+		}
+		n := float64(len(cells[w]))
+		t.Rows = append(t.Rows, []Value{text(w), text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: ids(cells[w])}})
+	}
+	return t
+}
+
+// cellList is the index of all cells.
+func (ix *index) cellList() Table {
+	t := Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed",
+		Columns: append(keys("cell", "suite", "probe", "model", "point"), Column{Name: "status"}, Column{Name: "samples", Unit: unit.One}, Column{Name: "blocks", Unit: unit.One})}
+	for _, c := range ix.cells("", "") {
+		status := string(c.Status)
+		if reason := why(c); reason != "" && c.Status != store.Pending {
+			status = reason
+			if c.Status == store.Unavailable {
+				status = unavailable(reason).Text
+			}
+		}
+		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
+		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Suite), text(c.Probe), text(c.Model), text(c.Point.String()),
+			text(status), {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
+	}
+	return t
+}
+
+func blockCount(c *store.Cell) int {
+	var seen []int
+	for _, s := range c.Samples {
+		if !slices.Contains(seen, s.Block) {
+			seen = append(seen, s.Block)
+		}
+	}
+	return len(seen)
+}

@@ -1,0 +1,296 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// Section is what a report says about one suite.
+type Section struct {
+	ID      string
+	Title   string
+	Notes   []string
+	Tables  []Table
+	Figures []chart.Figure
+}
+
+// view adds what one probe measured to a section. There is one per probe; a new probe adds a line here.
+type view struct {
+	probe string
+	add   func(ix *index, s *Section, cells []*store.Cell)
+}
+
+var views = []view{
+	{"causality", addCausality},
+	{"cost", addCost},
+	{"memory", addMemory},
+	{"ttft", addPlain(ttft)},
+	{"prefill", addPrefill},
+	{"decode", addDecode},
+	{"stream", addStream},
+	{"quality", addQuality},
+}
+
+// section collects the views of one suite's cells. Cells that hold several precisions of a model become one table of
+// what each precision costs, instead of one wide table per probe.
+func (ix *index) section(suite string) Section {
+	cells := ix.cells(suite, "")
+	s := Section{ID: slug(suite), Title: suite}
+	precisions := ix.manyPrecisions(cells)
+	if precisions {
+		addPrecisions(ix, &s, cells)
+	}
+	for _, v := range views {
+		own := ix.cells(suite, v.probe)
+		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory", "causality"}, v.probe) {
+			continue
+		}
+		v.add(ix, &s, own)
+	}
+	for i := range s.Tables {
+		s.Tables[i].ID = s.ID + "-" + s.Tables[i].ID
+	}
+	for i := range s.Figures {
+		s.Figures[i].Name = s.ID + "-" + s.Figures[i].Name
+	}
+	return s
+}
+
+// slug makes a word that is safe in file names and anchors.
+func slug(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, s)
+}
+
+// addPlain makes a view of one quantity without a figure.
+func addPlain(q *Quantity) func(*index, *Section, []*store.Cell) {
+	return func(ix *index, s *Section, cells []*store.Cell) { s.Tables = append(s.Tables, ix.pivot(q, cells)) }
+}
+
+func addPrefill(ix *index, s *Section, cells []*store.Cell) {
+	s.Tables = append(s.Tables, ix.pivot(prefillSpeed, cells))
+	s.Tables = append(s.Tables, ix.measuredOnly(prefillShare, cells)...)
+	s.Tables = append(s.Tables, ix.scaling("prefill-scaling", "Growth of prefill time with length", cells, prefillTimes))
+	s.Figures = append(s.Figures, ix.figure(prefillSpeed, cells, chart.Figure{
+		Name: "prefill", Title: "Prefill speed", Y: chart.Axis{Log: chart.Log10},
+		Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
+	}))
+}
+
+func addDecode(ix *index, s *Section, cells []*store.Cell) {
+	s.Tables = append(s.Tables, ix.pivot(decodeLatency, cells), ix.pivot(decodeSpeed, cells))
+	s.Tables = append(s.Tables, ix.measuredOnly(decodeShare, cells)...)
+	s.Figures = append(s.Figures, ix.figure(decodeLatency, cells, chart.Figure{
+		Name: "decode", Title: "Decode time per step", Y: chart.Axis{Log: chart.Log10, Label: "time per step"},
+		Caption: "Time to make one more token after a context. A flat line is a state of constant size.",
+	}))
+}
+
+// measuredOnly is the table of a quantity if any cell has it, else nothing.
+func (ix *index) measuredOnly(q *Quantity, cells []*store.Cell) []Table {
+	for _, c := range cells {
+		if len(q.blocks(c)) > 0 {
+			return []Table{ix.pivot(q, cells)}
+		}
+	}
+	return nil
+}
+
+func addCost(ix *index, s *Section, cells []*store.Cell) {
+	for _, phase := range axis(cells, "phase") {
+		own := with(cells, "phase", phase)
+		for _, q := range []*Quantity{analyticFLOPs, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes} {
+			for _, t := range ix.measuredOnly(q, own) {
+				t.ID += "-" + phase
+				t.Title += ", " + phase
+				s.Tables = append(s.Tables, t)
+			}
+		}
+		s.Figures = append(s.Figures, ix.figure(analyticFLOPs, own, chart.Figure{
+			Name: "flops-" + phase, Title: "FLOPs against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP"},
+			Caption: flopsCaption(phase),
+		}))
+	}
+	s.Tables = append(s.Tables, ix.components(cells))
+	s.Notes = append(s.Notes, agreement(cells))
+}
+
+func flopsCaption(phase string) string {
+	if phase == "decode" {
+		return "Work of one token after a context of the given length, by formula: a multiply-add is 2 FLOPs, everything else 1."
+	}
+	return "Work of one document of the given length, by formula: a multiply-add is 2 FLOPs, everything else 1."
+}
+
+// agreement says whether counted FLOPs equal the formula wherever both exist.
+func agreement(cells []*store.Cell) string {
+	both, differ := 0, []string{}
+	for _, c := range cells {
+		a, b := analyticFLOPs.blocks(c), countedFLOPs.blocks(c)
+		for block, formula := range a {
+			counted, ok := b[block]
+			if !ok {
+				continue
+			}
+			both++
+			if formula != counted {
+				differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %s, counted %s", c.Model, c.Point, Short(c.ID),
+					unit.Format(formula, unit.FLOP), unit.Format(counted, unit.FLOP)))
+			}
+		}
+	}
+	switch {
+	case both == 0:
+		return "Counted FLOPs: n/a (no cell executed its work with counters on)."
+	case len(differ) == 0:
+		return fmt.Sprintf("Counted FLOPs equal the formula exactly in all %d cells that executed their work.", both)
+	}
+	return fmt.Sprintf("Counted FLOPs differ from the formula in %d of %d cells: %s.", len(differ), both, strings.Join(differ, "; "))
+}
+
+// components is where the FLOPs go, at the longest prefill of each model.
+func (ix *index) components(cells []*store.Cell) Table {
+	t := Table{
+		ID: "components", Title: "Where the FLOPs go", Columns: append(keys("model", "component"), Column{Name: "share", Unit: unit.One}, Column{Name: "FLOPs", Unit: unit.FLOP}),
+		Caption: "at the longest prefill that each model has; by formula",
+	}
+	for _, m := range ix.modelsOf(cells) {
+		c := longest(with(ofModel(cells, m.Name), "phase", "prefill"))
+		if c == nil {
+			continue
+		}
+		parts, total := componentsOf(c)
+		for _, p := range parts {
+			share := p.value / total
+			t.Rows = append(t.Rows, []Value{
+				text(m.Name), text(p.name),
+				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
+				exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
+			})
+		}
+	}
+	return t
+}
+
+type part struct {
+	name  string
+	value float64
+}
+
+// componentsOf returns the parts of a cost cell by formula, the largest first.
+func componentsOf(c *store.Cell) (parts []part, total float64) {
+	for _, s := range c.Samples {
+		if s.Metric == analyticFLOPs.Metric && s.Value > 0 {
+			parts = append(parts, part{s.Label, s.Value})
+			total += s.Value
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b part) int {
+		switch {
+		case a.value > b.value:
+			return -1
+		case a.value < b.value:
+			return 1
+		}
+		return 0
+	})
+	return parts, total
+}
+
+// longest returns the measured cell with the greatest length.
+func longest(cells []*store.Cell) *store.Cell {
+	var best *store.Cell
+	for _, c := range cells {
+		if c.Status == store.OK && (best == nil || number(c.Point, "len") > number(best.Point, "len")) {
+			best = c
+		}
+	}
+	return best
+}
+
+// with keeps the cells at one value of an axis.
+func with(cells []*store.Cell, name, value string) []*store.Cell {
+	var out []*store.Cell
+	for _, c := range cells {
+		if c.Point.Get(name) == value {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func addMemory(ix *index, s *Section, cells []*store.Cell) {
+	s.Tables = append(s.Tables, ix.weights(cells))
+	for _, q := range []*Quantity{stateBytes, activationBytes, processPeak} {
+		s.Tables = append(s.Tables, ix.pivot(q, cells))
+	}
+	s.Tables = append(s.Tables, ix.scaling("state-scaling", "Growth of state with context", cells, stateSizes))
+	s.Figures = append(s.Figures,
+		ix.figure(stateBytes, cells, chart.Figure{
+			Name: "state", Title: "State against context", Y: chart.Axis{Log: chart.Log2, Label: "bytes of state"},
+			Caption: "What a model carries for one document after reading a context: keys and values, or a state of constant size.",
+		}),
+		ix.figure(processPeak, cells, chart.Figure{
+			Name: "process-peak", Title: "Peak of the process against context", Y: chart.Axis{Log: chart.Log2, Label: "peak resident bytes"},
+			Caption: "Highest resident memory of the plugin process: weights, state, activations and the program itself.",
+		}))
+}
+
+// weights is the table of weight bytes by class.
+func (ix *index) weights(cells []*store.Cell) Table {
+	t := Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: keys("model")}
+	var classes []string
+	for _, c := range cells {
+		for _, s := range c.Samples {
+			if s.Metric == weightBytes.Metric && !slices.Contains(classes, s.Label) {
+				classes = append(classes, s.Label)
+			}
+		}
+	}
+	for _, class := range append(classes, "total") {
+		t.Columns = append(t.Columns, Column{Name: class, Unit: unit.Byte})
+	}
+	for _, m := range ix.modelsOf(cells) {
+		t.Rows = append(t.Rows, weightsRow(m, classes, ofModel(cells, m.Name)))
+	}
+	return t
+}
+
+func weightsRow(m *store.Model, classes []string, cells []*store.Cell) []Value {
+	row := []Value{text(m.Name)}
+	for _, c := range cells {
+		if c.Status != store.OK {
+			continue
+		}
+		for _, class := range classes {
+			row = append(row, classBytes(c, class))
+		}
+		return append(row, weightBytes.value(c))
+	}
+	for range len(classes) + 1 {
+		row = append(row, missing(cells[0]))
+	}
+	return row
+}
+
+func classBytes(c *store.Cell, class string) Value {
+	for _, s := range c.Samples {
+		if s.Metric == weightBytes.Metric && s.Label == class {
+			return exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
+		}
+	}
+	return unavailable("no such class")
+}

@@ -1,0 +1,228 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// addStream says what happens along a very long document: one row and one line per model, from its longest stream.
+func addStream(ix *index, s *Section, cells []*store.Cell) {
+	t := Table{ID: "stream", Title: "One long document", Caption: "read in chunks with carried state; the longest stream of each model",
+		Columns: append(keys("model"), Column{Name: "tokens", Unit: unit.Token}, Column{Name: "speed", Unit: unit.TokensPerSec, Better: +1},
+			Column{Name: "time ∝ N^e", Unit: unit.One}, Column{Name: "state at the end", Unit: unit.Byte, Better: -1}, Column{Name: "state ∝ N^e", Unit: unit.One},
+			Column{Name: "process peak", Unit: unit.Byte, Better: -1}, Column{Name: "all outputs finite"}, Column{Name: "chunks against one shot, max |Δ nat|", Unit: unit.Nat}),
+	}
+	for _, m := range ix.modelsOf(cells) {
+		t.Rows = append(t.Rows, streamRow(m, ofModel(cells, m.Name)))
+	}
+	s.Tables = append(s.Tables, t, ix.losses(cells))
+	s.Figures = append(s.Figures,
+		ix.alongStream(cells, probe.StreamSeconds, chart.Figure{
+			Name: "stream-time", Title: "Time along one long document", Y: chart.Axis{Label: "time so far", Unit: unit.Second, Log: chart.Log10},
+			Caption: "Cumulative time of the plugin against tokens read, with the fitted exponent: 1 is linear, 2 quadratic.",
+			Foot:    "one pass; the exponent's interval is that of the fit along it",
+		}),
+		ix.alongStream(cells, probe.StreamStateBytes, chart.Figure{
+			Name: "stream-state", Title: "State along one long document", Y: chart.Axis{Label: "bytes of state", Unit: unit.Byte, Log: chart.Log2},
+			Caption: "Memory held for the document against tokens read, with the fitted exponent: 0 is constant, 1 linear.",
+		}),
+		ix.alongStream(cells, probe.StreamNLL, chart.Figure{
+			Name: "stream-loss", Title: "Loss along one long document", Y: chart.Axis{Label: "loss, nats per token", Unit: unit.Nat},
+			Caption: "Mean loss of the tokens up to each position since the one before. Hollow points lie beyond the trained context. " +
+				"Nats per token compare positions of one model, and models of one tokenizer only.",
+			Foot: "one pass; hollow: beyond the trained context",
+		}))
+}
+
+func streamRow(m *store.Model, cells []*store.Cell) []Value {
+	row := []Value{text(m.Name)}
+	c := longest(cells)
+	if c == nil {
+		for range 8 {
+			row = append(row, missing(cells[0]))
+		}
+		return row
+	}
+	last, seconds := 0.0, 0.0
+	for _, r := range readings(c, probe.StreamSeconds) {
+		last, seconds = r.Position, r.Value
+	}
+	one := []*store.Cell{c}
+	time, state := firstFit(one, probe.StreamSeconds), firstFit(one, probe.StreamStateBytes)
+	speed := unavailable("no time was reported")
+	if seconds > 0 {
+		speed = exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
+	}
+	return append(row,
+		Value{Text: unit.Length(last), Number: &last, Cells: idOf(c)},
+		speed,
+		exponent(time, idOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), exponent(state, idOf(c)),
+		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
+}
+
+func firstFit(cells []*store.Cell, metric string) stat.PowerLaw {
+	return stat.FitPowerLaws(along(metric)(cells))
+}
+
+func lastReading(c *store.Cell, metric, name string) Value {
+	all := readings(c, metric)
+	if len(all) == 0 {
+		return unavailable("not reported by the plugin")
+	}
+	return exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
+}
+
+// single shows a metric that a cell has once.
+func single(c *store.Cell, metric, name string) Value {
+	v, ok := only(c, metric)
+	if !ok {
+		return unavailable("not measured here")
+	}
+	return exact(stat.Exact([]float64{v}), name, c.ID)
+}
+
+func finiteness(c *store.Cell) Value {
+	v, ok := only(c, probe.StreamFinite)
+	switch {
+	case !ok:
+		return unavailable("not measured here")
+	case v == 1:
+		return Value{Text: "yes", Number: &v, Cells: idOf(c)}
+	}
+	return Value{Text: "NO", Number: &v, Cells: idOf(c)}
+}
+
+// losses is the table of loss by position; positions beyond the trained context carry a note.
+func (ix *index) losses(cells []*store.Cell) Table {
+	t := Table{
+		ID: "stream-loss", Title: "Loss by position", Caption: "mean nats per token between the position before and this one",
+		Columns: keys("model"), Notes: []string{"Nats per token compare models of one tokenizer only."},
+	}
+	var positions []float64
+	for _, c := range cells {
+		for _, r := range readings(c, probe.StreamNLL) {
+			if !slices.Contains(positions, r.Position) {
+				positions = append(positions, r.Position)
+			}
+		}
+	}
+	slices.Sort(positions)
+	for _, p := range positions {
+		t.Columns = append(t.Columns, Column{Name: "to " + unit.Length(p), Unit: unit.Nat, Better: -1})
+	}
+	if len(positions) == 0 {
+		t.Columns = append(t.Columns, Column{Name: "loss", Unit: unit.Nat})
+	}
+	for _, m := range ix.modelsOf(cells) {
+		t.Rows = append(t.Rows, lossRow(m, ofModel(cells, m.Name), positions))
+	}
+	return t
+}
+
+func lossRow(m *store.Model, cells []*store.Cell, positions []float64) []Value {
+	row := []Value{text(m.Name)}
+	c := longest(cells)
+	reason := ""
+	switch {
+	case m.LeaksFuture:
+		reason = "sees the future"
+	case c == nil:
+		reason = why(cells[0])
+	}
+	if reason != "" {
+		for range max(len(positions), 1) {
+			row = append(row, unavailable(reason))
+		}
+		return row
+	}
+	byPosition := map[float64]float64{}
+	for _, r := range readings(c, probe.StreamNLL) {
+		byPosition[r.Position] = r.Value
+	}
+	for _, p := range positions {
+		v, ok := byPosition[p]
+		if !ok {
+			row = append(row, unavailable("stream ends before"))
+			continue
+		}
+		value := Value{Text: unit.Number(v), Number: &v, N: 1, Cells: idOf(c)}
+		if m.TrainedTo > 0 && p > float64(m.TrainedTo) {
+			value.Notes = []string{fmt.Sprintf("beyond the trained context of %d", m.TrainedTo)}
+		}
+		row = append(row, value)
+	}
+	return row
+}
+
+// alongStream draws a metric of streams against the position.
+func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure) chart.Figure {
+	f.X = chart.Axis{Label: "tokens read", Unit: unit.Token, Log: chart.Log2}
+	f.Empty = emptiness(cells)
+	for _, m := range ix.modelsOf(cells) {
+		c := longest(ofModel(cells, m.Name))
+		if c == nil || metric == probe.StreamNLL && m.LeaksFuture {
+			continue
+		}
+		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
+		if metric != probe.StreamNLL {
+			s.Name += law(firstFit([]*store.Cell{c}, metric))
+		}
+		for _, r := range readings(c, metric) {
+			beyond := metric == probe.StreamNLL && m.TrainedTo > 0 && r.Position > float64(m.TrainedTo)
+			s.Points = append(s.Points, chart.Point{X: r.Position, Y: r.Value, Hollow: beyond})
+		}
+		f.Series = append(f.Series, s)
+	}
+	return f
+}
+
+// addCausality shows what the guard found, whatever the models declare.
+func addCausality(ix *index, s *Section, cells []*store.Cell) {
+	t := Table{
+		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
+		Columns: append(keys("model"), Column{Name: "verdict"}, Column{Name: "declared"}, Column{Name: "changed suffix", Unit: unit.One, Better: -1},
+			Column{Name: "prefix alone", Unit: unit.One, Better: -1}, Column{Name: "other documents in the batch", Unit: unit.One, Better: -1}),
+	}
+	var leaking []string
+	for _, m := range ix.modelsOf(cells) {
+		t.Rows = append(t.Rows, causalityRow(m, ofModel(cells, m.Name)))
+		if m.LeaksFuture {
+			leaking = append(leaking, m.Name)
+		}
+	}
+	if len(leaking) > 0 {
+		t.Notes = append(t.Notes, strings.Join(leaking, ", ")+": sees the future, so it is kept out of language-model tables.")
+	}
+	s.Tables = append(s.Tables, t)
+}
+
+func causalityRow(m *store.Model, cells []*store.Cell) []Value {
+	declared := "bidirectional"
+	if m.Causal {
+		declared = "causal"
+	}
+	c := longest(cells)
+	if c == nil {
+		na := missing(cells[0])
+		return []Value{text(m.Name), na, text(declared), na, na, na}
+	}
+	verdict := unavailable("not measured here")
+	if v, ok := only(c, probe.CausalVerdict); ok {
+		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
+		if v != 1 {
+			verdict.Text = "SEES THE FUTURE"
+		}
+		if v != 1 && m.Causal {
+			verdict.Notes = append(slices.Clone(verdict.Notes), "declared causal: the declaration is wrong")
+		}
+	}
+	return []Value{text(m.Name), verdict, text(declared),
+		single(c, probe.SuffixDiff, unit.One), single(c, probe.PrefixDiff, unit.One), single(c, probe.BatchDiff, unit.One)}
+}

@@ -1,0 +1,112 @@
+package report
+
+import (
+	"math"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// Table is a table of a report or of a command, before it takes one of the output forms.
+type Table struct {
+	ID      string // stem of its file name
+	Title   string
+	Caption string   `json:",omitempty"`
+	Columns []Column // the leading Key columns say what a row is about, the others hold values
+	Rows    [][]Value
+	Notes   []string `json:",omitempty"` // what a reader must know about the whole table
+}
+
+// Column is one column of a Table.
+type Column struct {
+	Name   string
+	Unit   string `json:",omitempty"` // of Value.Number
+	Key    bool   `json:",omitempty"`
+	Better int    `json:",omitempty"` // -1: lower is better, +1: higher
+}
+
+// Value is one entry of a table: as people read it, and as programs do.
+type Value struct {
+	Text   string   // never empty where a value was expected: "n/a (reason)" instead
+	Number *float64 `json:",omitempty"` // in the column's unit
+	Lo     *float64 `json:",omitempty"` // 95 % interval
+	Hi     *float64 `json:",omitempty"`
+	N      int      `json:",omitempty"`
+	Cells  []string `json:",omitempty"` // IDs of the cells that it comes from
+	Notes  []string `json:",omitempty"` // for example "beyond the trained context of 512"
+	Best   bool     `json:",omitempty"` // shown to be ahead of all others of its column
+}
+
+// Text is a value that is only words.
+func text(s string) Value { return Value{Text: s} }
+
+// keyed marks words as a row's key.
+func keys(names ...string) []Column {
+	columns := make([]Column, len(names))
+	for i, n := range names {
+		columns[i] = Column{Name: n, Key: true}
+	}
+	return columns
+}
+
+// unavailable is a value that was not measured.
+func unavailable(reason string) Value { return Value{Text: "n/a (" + reason + ")"} }
+
+// measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
+// interval show their number instead.
+func measured(e stat.Estimate, name string, cells ...string) Value {
+	if !e.Valid() {
+		return unavailable(strings.Join(append([]string{}, e.Warnings...), "; "))
+	}
+	v := numbered(e, cells)
+	v.Text = unit.Format(e.Value, name)
+	switch {
+	case e.Lo == e.Hi:
+	case e.Bounded():
+		v.Text += " ±" + unit.Percent(e.RelativeHalfWidth())
+	default:
+		v.Text += " (n=" + unit.Number(float64(e.N)) + ")"
+	}
+	return v
+}
+
+// exact writes an estimate of something without noise.
+func exact(e stat.Estimate, name string, cells ...string) Value {
+	if e.Valid() && len(e.Warnings) == 0 {
+		e.Lo, e.Hi = e.Value, e.Value
+	}
+	return measured(e, name, cells...)
+}
+
+// ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
+func ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
+	if !e.Valid() {
+		return unavailable(strings.Join(e.Warnings, "; "))
+	}
+	v := numbered(e, cells)
+	v.Text = format(e.Value)
+	if e.Bounded() {
+		v.Text += " [" + format(e.Lo) + ", " + format(e.Hi) + "]"
+	} else {
+		v.Text += " (no interval: n=" + unit.Number(float64(e.N)) + ")"
+	}
+	return v
+}
+
+func numbered(e stat.Estimate, cells []string) Value {
+	v := Value{Number: &e.Value, N: e.N, Cells: cells, Notes: e.Warnings}
+	if e.Bounded() {
+		v.Lo, v.Hi = &e.Lo, &e.Hi
+	}
+	return v
+}
+
+// signed and factor write differences and ratios.
+func signed(digits int) func(float64) string {
+	return func(v float64) string { return unit.Signed(v, digits) }
+}
+
+func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
+
+func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }

@@ -1,0 +1,107 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+)
+
+// Write puts a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Files
+// are written under a temporary name and renamed, so that a reader never sees half of one. It returns the path of
+// index.html.
+func (r *Report) Write(dir string) (string, error) {
+	for _, sub := range []string{"figures", "tables"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			return "", fmt.Errorf("write report: %w; name a folder you can write to with --reports", err)
+		}
+	}
+	index := filepath.Join(dir, "index.html")
+	err := errors.Join(
+		r.writeFigures(filepath.Join(dir, "figures")),
+		r.writeTables(filepath.Join(dir, "tables")),
+		writeFile(filepath.Join(dir, "report.md"), r.Markdown),
+		writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r) }),
+		writeFile(index, r.HTML),
+	)
+	if err != nil {
+		return "", fmt.Errorf("write report: %w", err)
+	}
+	return index, nil
+}
+
+// Figures lists all figures of the report.
+func (r *Report) Figures() []chart.Figure {
+	all := append([]chart.Figure{}, r.Overview...)
+	for _, s := range r.Sections {
+		all = append(all, s.Figures...)
+	}
+	return all
+}
+
+// Tables lists all tables of the report.
+func (r *Report) Tables() []Table {
+	all := []Table{r.Verdicts, r.Models}
+	for _, s := range r.Sections {
+		all = append(all, s.Tables...)
+	}
+	return append(all, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
+}
+
+func (r *Report) writeFigures(dir string) error {
+	for _, f := range r.Figures() {
+		svg, err := f.SVG()
+		if err != nil {
+			return err
+		}
+		png, err := f.PNG()
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(
+			writeFile(filepath.Join(dir, f.Name+".svg"), bytesWriter(svg)),
+			writeFile(filepath.Join(dir, f.Name+".png"), bytesWriter(png)),
+		); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Report) writeTables(dir string) error {
+	for _, t := range r.Tables() {
+		if err := writeFile(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return WriteCSV(w, t) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bytesWriter(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// writeFile writes a file under a temporary name and renames it.
+func writeFile(path string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once it has been renamed
+	_, err = tmp.Write(b.Bytes())
+	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
