@@ -22,8 +22,8 @@ const (
 	goldenLoss  = 5.2009004349
 )
 
-// goldenModel returns the model with formula weights.
-func goldenModel(t *testing.T) (*Model, *nn.Params) {
+// goldenCheckpoint writes the model with formula weights.
+func goldenCheckpoint(t *testing.T) (dir string) {
 	t.Helper()
 	tensors := []modeltest.FormulaTensor{
 		{Name: "backbone.embeddings.weight", Shape: []int{48, 16}, Scale: .5},
@@ -44,7 +44,7 @@ func goldenModel(t *testing.T) (*Model, *nn.Params) {
 			{Name: name + "mixer.out_proj.weight", Shape: []int{16, 32}, Scale: .25},
 		}...)
 	}
-	return open(t, modeltest.FormulaCheckpoint(t, goldenConfig, tensors))
+	return modeltest.FormulaCheckpoint(t, goldenConfig, tensors)
 }
 
 // open loads a checkpoint in float32.
@@ -82,7 +82,7 @@ func feed(t testing.TB, m *Model, tokens []int32, st state.State, step int) (log
 }
 
 func TestGolden(t *testing.T) {
-	m, ps := goldenModel(t)
+	m, ps := open(t, goldenCheckpoint(t))
 	if ps.Count() != 5488 {
 		t.Errorf("%d parameters, want 5488", ps.Count())
 	}

@@ -91,7 +91,7 @@ func TestStateBytes(t *testing.T) {
 }
 
 func TestFork(t *testing.T) {
-	m, _ := goldenModel(t)
+	m, _ := open(t, goldenCheckpoint(t))
 	tokens := modeltest.FormulaTokens
 	st := m.NewState()
 	feed(t, m, tokens[:7], st, 7)
