@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"sync"
+
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/state"
 )
@@ -61,7 +63,8 @@ func (r *Resolvent) Bytes(rows, spans, hopRows int) int64 {
 // Forward advances the documents of spans through layer layer and returns the features [rows, Width]. Heads and
 // documents are independent, so results do not depend on the pool.
 func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput) Mat {
-	run := resolventRun{Resolvent: r, spans: spans, layer: layer, in: in, out: p.New(in.A.Rows, r.Width())}
+	run := resolventRuns.Get().(*resolventRun)
+	*run = resolventRun{Resolvent: r, spans: spans, layer: layer, in: in, out: p.New(in.A.Rows, r.Width())}
 	for _, s := range spans {
 		if s.State == nil {
 			run.fresh = state.NewResolventLayer(len(spans)*r.Heads, r.Values)
@@ -72,21 +75,24 @@ func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput)
 		run.trace = newResolventTrace(r, in.A.Rows+len(spans))
 	}
 	if in.A.Rows*run.out.Cols < serialResolvent {
-		run.items(0, len(spans)*r.Heads)
+		run.Do(0, len(spans)*r.Heads)
 	} else {
-		run.spread(p.Pool)
+		p.Pool.Run(len(spans)*r.Heads, run)
 	}
 	p.Add(int64(in.A.Rows)*r.FLOPs(), r.Bytes(in.A.Rows, len(spans), in.Hop.Rows))
 	if p.Tape != nil {
 		run.record(p)
 	}
-	return run.out
+	out := run.out
+	*run = resolventRun{}
+	resolventRuns.Put(run)
+	return out
 }
 
-// serialResolvent is the number of features below which waking other threads costs more than it saves.
+// serialResolvent is the number of features below which sharing the work costs more than it saves.
 const serialResolvent = 4096
 
-// resolventRun is one call of Forward.
+// resolventRun is one call of Forward, a kernel.Task over heads and documents.
 type resolventRun struct {
 	*Resolvent
 	spans []Span
@@ -97,13 +103,11 @@ type resolventRun struct {
 	trace resolventTrace
 }
 
-// spread runs all items on the pool. It is apart from Forward so that small calls allocate nothing.
-func (run resolventRun) spread(pool *kernel.Pool) {
-	pool.Each(len(run.spans)*run.Heads, run.items)
-}
+// resolventRuns are reused, so that decoding allocates nothing.
+var resolventRuns = sync.Pool{New: func() any { return new(resolventRun) }}
 
-// items runs items [lo, hi); item i is head i mod heads of document i div heads.
-func (run resolventRun) items(lo, hi int) {
+// Do runs items [lo, hi); item i is head i mod heads of document i div heads.
+func (run *resolventRun) Do(lo, hi int) {
 	for lo < hi {
 		first := lo % run.Heads
 		last := min(run.Heads, first+hi-lo)
@@ -113,7 +117,7 @@ func (run resolventRun) items(lo, hi int) {
 }
 
 // walk takes heads [lo, hi) of one document through time.
-func (run resolventRun) walk(span, lo, hi int) {
+func (run *resolventRun) walk(span, lo, hi int) {
 	st, v := run.state(span), run.Values
 	g, y := st.G.Slice(lo, hi), st.Y.Slice(lo*v, hi*v)
 	run.trace.save(run.spans[span].Start+span, lo, hi, g, y)
@@ -130,7 +134,7 @@ func (run resolventRun) walk(span, lo, hi int) {
 }
 
 // state returns what document span carries through this layer.
-func (run resolventRun) state(span int) state.ResolventLayer {
+func (run *resolventRun) state(span int) state.ResolventLayer {
 	if s, ok := run.spans[span].State.(*state.Resolvent); ok {
 		return s.Layer(run.layer)
 	}
@@ -139,7 +143,7 @@ func (run resolventRun) state(span int) state.ResolventLayer {
 }
 
 // hop returns the hops of one token.
-func (run resolventRun) hop(row int) []float32 {
+func (run *resolventRun) hop(row int) []float32 {
 	if run.in.Hop.Rows == 1 {
 		row = 0
 	}
@@ -147,7 +151,7 @@ func (run resolventRun) hop(row int) []float32 {
 }
 
 // features writes the features of heads [lo, hi) of one token.
-func (run resolventRun) features(row, lo, hi int, g, y kernel.Complex) {
+func (run *resolventRun) features(row, lo, hi int, g, y kernel.Complex) {
 	out, heads, v := run.out.Row(row), run.Heads, run.Values
 	if v > 0 {
 		re, im := out[lo*v:hi*v], out[(heads+lo)*v:(heads+hi)*v]

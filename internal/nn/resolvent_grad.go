@@ -28,13 +28,13 @@ func (t resolventTrace) save(row, lo, hi int, g, y kernel.Complex) {
 
 // record adds the backward of the run to the tape. Heads are independent and each walks its documents in order, so
 // gradients do not depend on the pool.
-func (run resolventRun) record(p *Pass) {
-	pool := p.Pool
+func (run *resolventRun) record(p *Pass) {
+	pool, kept := p.Pool, *run // run itself is reused
 	p.Tape.Record(func() {
 		pool.Each(run.Heads, func(lo, hi int) {
 			for h := lo; h < hi; h++ {
-				for s := range run.spans {
-					run.backward(s, h)
+				for s := range kept.spans {
+					kept.backward(s, h)
 				}
 			}
 		})
@@ -42,7 +42,7 @@ func (run resolventRun) record(p *Pass) {
 }
 
 // backward takes one head of one document back.
-func (run resolventRun) backward(span, head int) {
+func (run *resolventRun) backward(span, head int) {
 	n := run.spans[span].Len
 	chain := run.chain(span, head)
 	dg, dy := make([]complex128, n), make([]complex128, n*run.Values)
@@ -64,7 +64,7 @@ func (run resolventRun) backward(span, head int) {
 }
 
 // chain gathers the saved forward of one head of one document.
-func (run resolventRun) chain(span, head int) kernel.ResolventTrace {
+func (run *resolventRun) chain(span, head int) kernel.ResolventTrace {
 	n, v, start := run.spans[span].Len, run.Values, run.spans[span].Start
 	c := kernel.ResolventTrace{
 		Values: v, Hop: make([]float64, n), U: make([]float64, n*v),
@@ -87,12 +87,12 @@ func (run resolventRun) chain(span, head int) kernel.ResolventTrace {
 }
 
 // outGrad returns the adjoint of the features of one token.
-func (run resolventRun) outGrad(row int) []float32 {
+func (run *resolventRun) outGrad(row int) []float32 {
 	return run.out.Grad[row*run.out.Cols : (row+1)*run.out.Cols]
 }
 
 // gGrad is the adjoint of g of one head as far as it is a feature itself.
-func (run resolventRun) gGrad(grad []float32, head int, g complex128) complex128 {
+func (run *resolventRun) gGrad(grad []float32, head int, g complex128) complex128 {
 	if run.Values > 0 {
 		if !run.IncludeG {
 			return 0
@@ -107,7 +107,7 @@ func (run resolventRun) gGrad(grad []float32, head int, g complex128) complex128
 }
 
 // yGrad gathers the adjoint of the row features of one head.
-func (run resolventRun) yGrad(grad []float32, head int, dy []complex128) {
+func (run *resolventRun) yGrad(grad []float32, head int, dy []complex128) {
 	re, im := grad[head*run.Values:], grad[(run.Heads+head)*run.Values:]
 	for j := range dy {
 		dy[j] = complex(float64(re[j]), float64(im[j]))
@@ -115,7 +115,7 @@ func (run resolventRun) yGrad(grad []float32, head int, dy []complex128) {
 }
 
 // scatter adds the adjoints of one head's inputs to those of the batch.
-func (run resolventRun) scatter(span, head int, d kernel.ResolventGrad) {
+func (run *resolventRun) scatter(span, head int, d kernel.ResolventGrad) {
 	run.in.Eta.Grad[head] += float32(d.Eta)
 	hopCols := run.in.Hop.Cols
 	for t := range run.spans[span].Len {

@@ -1,0 +1,51 @@
+package analytic
+
+import "github.com/archbench/archbench/internal/kernel"
+
+// Expert is the shape of a feed-forward network of two layers with biases.
+type Expert struct {
+	Dim, Inner int
+	Activation int  // FLOPs of an element
+	Gated      bool // SwiGLU: the first layer has twice the width
+	Format     kernel.Format
+}
+
+// Expert adds one execution over rows tokens.
+func (s *Sheet) Expert(e Expert, rows int) { s.experts(e, rows, 1) }
+
+// experts adds rows tokens spread over a number of experts, each of whose weights are read once.
+func (s *Sheet) experts(e Expert, rows, used int) {
+	up := e.Inner
+	if e.Gated {
+		up = 2 * e.Inner
+	}
+	weights := WeightBytes(e.Format, up, e.Dim) + WeightBytes(e.Format, e.Dim, e.Inner) + 4*(up+e.Dim)
+	s.Add(2*rows*(e.Dim*up+e.Inner*e.Dim)+rows*(up+e.Dim), used*weights+4*rows*(e.Dim+up+e.Inner+e.Dim))
+	if e.Gated {
+		s.SwiGLU(rows * e.Inner)
+	} else {
+		s.Activation(rows*e.Inner, e.Activation)
+	}
+}
+
+// MoE adds a mixture of experts in which tokens are gathered for each expert: routed is the number of pairs of a token
+// and an expert that it uses, each of which costs one expert's pass, a copy and a weighted sum.
+//
+// FLOPs are exact. Bytes depend on which experts are used at all: they are exact if one token is routed, or if every
+// expert is used, and else an upper bound.
+func (s *Sheet) MoE(e Expert, experts, routed int) {
+	s.experts(e, routed, min(experts, routed))
+	s.Add(0, 8*routed*e.Dim)
+	s.Add(2*routed*e.Dim, 12*routed*e.Dim)
+}
+
+// TopKGate adds the choice of k of a number of experts beside its linear: 3 for every logit under the softmax, 2 for
+// every weight, and 2 for its denominator.
+func (s *Sheet) TopKGate(rows, experts, k int, renormalise bool) {
+	k = min(k, experts)
+	under := experts
+	if renormalise {
+		under = k
+	}
+	s.Add(rows*(3*under+2*k+2), 8*rows*experts)
+}

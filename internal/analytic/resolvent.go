@@ -1,0 +1,78 @@
+package analytic
+
+// Resolvent is the shape of one causal resolvent layer.
+type Resolvent struct {
+	Heads, Values int
+	BornNorm      bool
+	IncludeG      bool // g is a feature beside the rows
+	Cayley        bool
+	SharedHop     bool // one hop a head for all tokens
+}
+
+// Features is the width of the layer's output.
+func (r Resolvent) Features() int {
+	features := 2 * r.Heads * r.Values
+	if r.Values == 0 || r.IncludeG {
+		features += 2 * r.Heads
+	}
+	return features
+}
+
+// Resolvent adds the recursions of one layer. A step of g squares the hop, takes a multiply-add for each part of the
+// denominator, 3 for its squared modulus and two divisions: 10. A step of y takes a multiply-add, a product and a
+// complex product of 6 for each value: 10. Born's norm takes a division, a root, and 2 products for each value; the
+// Cayley transform 10. Every document's g and y are read and written as complex numbers of 16 bytes.
+//
+// Backward takes 24 for each head and 22 for each value of a token.
+func (s *Sheet) Resolvent(r Resolvent, w Work) {
+	rows := w.Rows()
+	perHead := 10 + 10*r.Values
+	if r.BornNorm && r.Values > 0 {
+		perHead += 2 + 2*r.Values
+	}
+	if r.Cayley && (r.Values == 0 || r.IncludeG) {
+		perHead += 10
+	}
+	hops := rows * r.Heads
+	if r.SharedHop {
+		hops = r.Heads
+	}
+	read := rows*r.Heads + hops + r.Heads + rows*r.Heads*r.Values
+	bytes := 4*(read+rows*r.Features()) + 32*w.Docs*r.Heads*(1+r.Values)
+	flops := rows * r.Heads * perHead
+	if s.backward {
+		flops += rows * r.Heads * (24 + 22*r.Values)
+		bytes *= 3
+	}
+	s.add(flops, bytes)
+}
+
+// FullResolvent adds the diagonal of the resolvent of whole sequences, one chain each: three steps of 9 for the two
+// halves and their meeting, each after a subtraction of Re z, and two multiply-adds for the second neighbour make 34 a
+// token. Backward solves the chains again and takes 70.
+func (s *Sheet) FullResolvent(rows int) {
+	flops, bytes := 34*rows, 12*rows
+	if s.backward {
+		flops, bytes = flops+(34+70)*rows, 3*bytes
+	}
+	s.add(flops, bytes)
+}
+
+// SiteEnergy limits n projections and adds the band centre: a difference, a sum, and for the smooth limit a division, a
+// tanh and a product. It reads three numbers a head.
+func (s *Sheet) SiteEnergy(rows, heads int, smooth bool) {
+	flops := 2
+	if smooth {
+		flops = 5
+	}
+	s.Add(flops*rows*heads, 8*rows*heads+12*heads)
+}
+
+// HopGate is √(k_max σ(x)) of n elements: 3 for σ, a product and a root.
+func (s *Sheet) HopGate(n int) { s.Add(5*n, 8*n) }
+
+// Clamp limits n elements.
+func (s *Sheet) Clamp(n int) { s.Add(0, 8*n) }
+
+// Scaled adds n elements times a scalar to another n.
+func (s *Sheet) Scaled(n int) { s.Add(2*n, 12*n+4) }

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/modeltest"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/sharedtest"
+	"github.com/archbench/archbench/internal/state"
+	"github.com/archbench/archbench/lm"
+)
+
+// trained are the reference checkpoints.
+var trained = []string{"bk-row-3m", "bk-diag-3m", "bk-original-3m"}
+
+func TestCheckpoints(t *testing.T) {
+	for _, name := range trained {
+		t.Run(name, func(t *testing.T) {
+			dir := sharedtest.Dir(t, "checkpoints/"+name)
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+			e := modeltest.ReadEvaluation(t, dir)
+			if got := m.Info().Parameters; got != e.Parameters {
+				t.Errorf("%d parameters, want %d", got, e.Parameters)
+			}
+			if w := m.Info().Warnings; len(w) > 0 {
+				t.Errorf("warnings: %q", w)
+			}
+			modeltest.Excerpts(t, m, e)
+			modeltest.Continuations(t, m, e)
+		})
+	}
+}
+
+// probes are the parts of reference.json that only these checkpoints have.
+type probes struct {
+	Logits struct {
+		IDs       []int32   `json:"ids"`
+		Last      []float64 `json:"last_logits_first_64"`
+		At20      []float64 `json:"logits_at_20_first_16"`
+		LogSumExp float64   `json:"last_logsumexp"`
+	} `json:"logit_probe"`
+	Layers struct {
+		IDs    []int32      `json:"ids"`
+		Layers []layerProbe `json:"layers"`
+	} `json:"layer_probe"`
+}
+
+// layerProbe holds values of head 0: a, hop and eta of four tokens, the state after them, and what the parts of the layer
+// put out at the last of them.
+type layerProbe struct {
+	A      []float64 `json:"a"`
+	Hop    []float64 `json:"hop"`
+	Eta    float64   `json:"eta"`
+	G      []float64 `json:"g_last"`
+	Y      []float64 `json:"y_last"`
+	Mixer  []float64 `json:"mixer_out_last_first_4"`
+	FFN    []float64 `json:"ffn_out_last_first_4"`
+	Hidden []float64 `json:"hidden_last_first_4"`
+}
+
+func readProbes(t *testing.T, dir string) (p probes) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "reference.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestLogitProbe(t *testing.T) {
+	for _, name := range trained {
+		t.Run(name, func(t *testing.T) {
+			dir := sharedtest.Dir(t, "checkpoints/"+name)
+			probe := readProbes(t, dir).Logits
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+			logits, vocab := modeltest.Scores(t, m, probe.IDs).Logits, m.Info().Vocab
+			last := logits[len(logits)-vocab:]
+			modeltest.Near(t, "last logits", last[:64], probe.Last, 1e-4)
+			modeltest.Near(t, "logits at 20", logits[20*vocab:20*vocab+16], probe.At20, 1e-4)
+			modeltest.Near(t, "last log-sum-exp", []float64{logSumExp(last)}, []float64{probe.LogSumExp}, 1e-4)
+		})
+	}
+}
+
+// TestLayerProbe follows the layers one by one, so that a slip in the layout shows where it is.
+func TestLayerProbe(t *testing.T) {
+	for _, name := range trained {
+		t.Run(name, func(t *testing.T) {
+			dir := sharedtest.Dir(t, "checkpoints/"+name)
+			m, probe := loadNetwork(t, dir).(*Model), readProbes(t, dir).Layers
+			p, st := &nn.Pass{}, m.NewState().(*state.Resolvent)
+			spans := []nn.Span{{Len: len(probe.IDs), State: st}}
+			h := m.Embedding.Forward(p, probe.IDs)
+			for l, want := range probe.Layers {
+				h = probeLayer(t, p, &m.Blocks[l], l, h, spans, want)
+			}
+		})
+	}
+}
+
+func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.Span, want layerProbe) nn.Mat {
+	t.Helper()
+	last := h.Rows - 1
+	x := b.Norm.Forward(p, h)
+	in := b.Mixer.chains(p, x)
+	for i := range h.Rows {
+		modeltest.Near(t, "a, hop, eta", []float32{in.A.Row(i)[0], in.Hop.Row(i % in.Hop.Rows)[0], in.Eta.Data[0]},
+			[]float64{want.A[i], want.Hop[i], want.Eta}, 1e-4)
+	}
+	mixed, ffn := b.Mixer.forward(p, l, x, spans), b.FFN.forward(p, x)
+	scaled := p.New(1, h.Cols)
+	for i, v := range mixed.Row(last) {
+		scaled.Data[i] = b.Mixer.Scale.W[0] * v
+	}
+	layer := spans[0].State.(*state.Resolvent).Layer(l)
+	modeltest.Near(t, "g", []float64{layer.G.Re[0], layer.G.Im[0]}, want.G, 1e-4)
+	if want.Y != nil {
+		modeltest.Near(t, "y", []float64{layer.Y.Re[0], layer.Y.Im[0]}, want.Y, 1e-4)
+	}
+	modeltest.Near(t, "mixer", scaled.Data[:4], want.Mixer, 1e-4)
+	modeltest.Near(t, "ffn", ffn.Row(last)[:4], want.FFN, 1e-4)
+	h = nn.Add(p, h, nn.AddScaled(p, ffn, b.Mixer.Scale, mixed))
+	modeltest.Near(t, "hidden", h.Row(last)[:4], want.Hidden, 1e-4)
+	return h
+}
+
+// configs are small models that between them use every setting.
+var configs = map[string]string{
+	"row":      `{"vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 4, "d_value": 5}`,
+	"diag":     `{"mode": "causal-diag", "vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 6}`,
+	"original": `{"mode": "causal-diag", "vocab_size": 64, "d_model": 16, "n_layers": 2, "bk_heads": 1, "a0_mode": "const", "a0_value": -2, "energy_mode": "const", "eta_mode": "const", "k_mode": "const", "v_limit": "clamp", "v_max_mode": "uniform", "v_init": "xavier", "g_features": "raw", "feature_clamp": 10, "num_experts": 4, "moe_gate": "topk_softmax", "residual_init_scale": false}`,
+	"row with g, plain rows, two of three gated experts": `{"vocab_size": 64, "d_model": 16, "n_layers": 2, "bk_heads": 3, "d_value": 2, "row_include_g": true, "g_features": "cayley", "born_norm": false, "k_mode": "learned", "num_experts": 3, "top_k": 2, "ffn_activation": "swiglu", "a0_init": "zero"}`,
+	"all experts, gelu": `{"vocab_size": 64, "d_model": 16, "n_layers": 2, "num_experts": 2, "top_k": 2, "ffn_activation": "gelu", "ffn_multiplier": 3}`,
+}
+
+// someTokens is a document over a vocabulary of 64.
+func someTokens(n int) []int32 {
+	tokens := make([]int32, n)
+	for i := range tokens {
+		tokens[i] = int32((i*i*7 + i*3) % 64)
+	}
+	return tokens
+}
+
+func TestStreaming(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 7})
+			modeltest.Streaming(t, m, someTokens(150), 1, 3, 7, 64, 149)
+		})
+	}
+	for _, name := range trained {
+		t.Run(name, func(t *testing.T) {
+			dir := sharedtest.Dir(t, "checkpoints/"+name)
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+			modeltest.Streaming(t, m, readProbes(t, dir).Logits.IDs, 1, 3, 7, 64, 127, 128, 129)
+		})
+	}
+}
+
+// TestPerturbation changes one token and compares the logits before it bit for bit.
+func TestPerturbation(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 7})
+			tokens := someTokens(80)
+			before := modeltest.Scores(t, m, tokens).Logits
+			tokens[50] ^= 1
+			after := modeltest.Scores(t, m, tokens).Logits
+			if d := largest(before[:50*64], after[:50*64]); d != 0 {
+				t.Errorf("logits before the changed token differ by %g", d)
+			}
+			if d := largest(before[50*64:], after[50*64:]); d < 1e-3 {
+				t.Errorf("logits from the changed token on differ by %g only", d)
+			}
+		})
+	}
+}
+
+// TestThreads checks that results do not depend on the number of threads, and that documents in one batch do not
+// disturb each other.
+func TestThreads(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			var want []float32
+			for _, threads := range []int{1, 2, 3} {
+				m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 7, Threads: threads})
+				reply, err := m.Score(context.Background(), lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{
+					{Tokens: someTokens(300), From: 1}, {Tokens: someTokens(90)[17:], From: 1},
+				}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := reply.Scores[0].Logits
+				if want == nil {
+					want = modeltest.Scores(t, m, someTokens(300)).Logits
+				}
+				if d := largest(got, want); d != 0 {
+					t.Errorf("%d threads: logits differ by %g", threads, d)
+				}
+			}
+		})
+	}
+}
+
+// TestDecodeAllocatesNothing feeds single tokens to several documents at once.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	for name, config := range configs {
+		t.Run(name, func(t *testing.T) {
+			net, _ := newNetwork(t, config, 1)
+			p, b := &nn.Pass{}, nn.Batch{Tokens: []int32{3, 9}}
+			for i := range b.Tokens {
+				b.Spans = append(b.Spans, nn.Span{Start: i, Len: 1, State: net.NewState()})
+			}
+			step := func() {
+				p.Reset()
+				hidden, err := net.Forward(p, b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				net.Logits(p, hidden)
+			}
+			step()
+			if n := testing.AllocsPerRun(100, step); n > 0 {
+				t.Errorf("%v allocations a step", n)
+			}
+		})
+	}
+}
+
+// TestStateBytes compares the live state with the formula: 16 bytes for g of every head and y of every value.
+func TestStateBytes(t *testing.T) {
+	for name, want := range map[string]int64{"bk-row-3m": 7 * 12 * 17 * 16, "bk-diag-3m": 10 * 64 * 16, "bk-original-3m": 8 * 16} {
+		m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: name, Seed: 1})
+		if kind := m.Info().StateKind; kind != "constant" {
+			t.Errorf("%s: state kind %q, want constant", name, kind)
+		}
+		st, err := m.(lm.Stepper).NewState(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := st.Bytes(); got != want {
+				t.Errorf("%s: %d bytes after %d tokens, want %d", name, got, st.Len(), want)
+			}
+			if _, err := m.(lm.Stepper).Step(context.Background(), lm.StepRequest{Inputs: []lm.StepInput{{State: st, Tokens: someTokens(40)}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

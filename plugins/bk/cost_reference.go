@@ -1,0 +1,50 @@
+package main
+
+import "github.com/archbench/archbench/lm"
+
+// referenceCounter is the FLOPs counter that the reference project publishes, applied to a model's sizes as it would be.
+// It prices the bidirectional core whatever the mode, experts of twice the width, and 5 FLOPs an element of a norm; it
+// leaves out v_proj, gates, values, biases, residuals and the phases of the router. Reports show it beside our count,
+// never instead.
+type referenceCounter struct{ dim, layers, experts, topK, vocab int }
+
+// items returns the counter's result for the phases that it knows: forward for scoring and prefill, where it counts the
+// logits of every position, and forward with backward for training.
+func (r referenceCounter) items(req lm.CostRequest) []lm.CostItem {
+	if req.Phase == lm.Decode {
+		return nil
+	}
+	var items []lm.CostItem
+	for _, part := range r.parts(int64(req.Batch), int64(req.Length)) {
+		flops := part.forward
+		if req.Phase == lm.Train {
+			flops += part.backward
+		}
+		items = append(items, lm.CostItem{Component: "reference counter: " + part.name, FLOPs: flops})
+	}
+	return items
+}
+
+// referencePart is one line of the counter.
+type referencePart struct {
+	name              string
+	forward, backward int64
+}
+
+func (r referenceCounter) parts(batch, length int64) []referencePart {
+	d, layers, experts, k, vocab := int64(r.dim), int64(r.layers), int64(r.experts), int64(r.topK), int64(r.vocab)
+	n := batch * length
+	norm, moe := 5*n*d, n*(2*d*experts+3*experts+k*(8*d*d+2*d))
+	linear := func(in, out int64) int64 { return 2 * n * in * out }
+	return []referencePart{
+		{"embedding", n * d, n * d},
+		{"norm", (layers + 1) * norm, (layers + 1) * norm},
+		{"moe", layers * moe, 2 * layers * moe},
+		{"bk_core", layers * 34 * n, layers * 26 * n},
+		{"output_proj", layers * linear(2, d), 2 * layers * linear(2, d)},
+		{"head", linear(d, vocab), 2 * linear(d, vocab)},
+	}
+}
+
+// referenceAdamW is what the counter adds for one step of AdamW over a number of parameters.
+func referenceAdamW(parameters int64) int64 { return 15 * parameters }

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/modeltest"
+	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/lm"
+)
+
+func TestCostEqualsCount(t *testing.T) {
+	for name, config := range configs {
+		for _, precision := range []string{"f32", "int4-g32"} {
+			t.Run(name+"/"+precision, func(t *testing.T) {
+				m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 3, Precision: precision})
+				if strings.Contains(config, "num_experts") {
+					mixtureCost(t, m)
+				} else {
+					modeltest.Cost(t, m, 1, 40)
+				}
+			})
+		}
+	}
+}
+
+// mixtureCost is modeltest.Cost for a mixture of experts, whose bytes depend on which experts are used at all: they are
+// exact for one token, and else no more than predicted.
+func mixtureCost(t *testing.T, m lm.Model) {
+	t.Helper()
+	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
+		for _, req := range []lm.CostRequest{{Batch: 1, Length: 1}, {Batch: 1, Length: 40}, {Batch: 3, Length: 40}} {
+			req.Phase, req.Count = phase, true
+			analytic, counted := modeltest.Costs(t, m, req)
+			if req.Batch*req.Length > 1 {
+				boundBytes(t, analytic, counted)
+			}
+			if diff := cmp.Diff(analytic, counted); diff != "" {
+				t.Errorf("%s of %d x %d: costs differ (-analytic +counted):\n%s", phase, req.Batch, req.Length, diff)
+			}
+		}
+	}
+}
+
+// boundBytes checks that the experts' bytes are no more than predicted, and then takes them as equal.
+func boundBytes(t *testing.T, analytic, counted map[string]lm.CostItem) {
+	t.Helper()
+	item := analytic["ffn"]
+	if item.Bytes < counted["ffn"].Bytes {
+		t.Errorf("experts moved %d bytes, at most %d were predicted", counted["ffn"].Bytes, item.Bytes)
+	}
+	item.Bytes = counted["ffn"].Bytes
+	analytic["ffn"] = item
+}
+
+func TestPublishedCostEqualsCount(t *testing.T) {
+	for _, name := range []string{"top1", "top2", "allexperts", "router"} {
+		t.Run(name, func(t *testing.T) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/bk-seed-" + name})
+			for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring} {
+				analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: phase, Batch: 2, Length: 48, Count: true})
+				if name != "allexperts" {
+					boundBytes(t, analytic, counted)
+				}
+				if diff := cmp.Diff(analytic, counted); diff != "" {
+					t.Errorf("%s: costs differ (-analytic +counted):\n%s", phase, diff)
+				}
+			}
+			if _, err := m.(lm.Coster).Cost(context.Background(), lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 4}); lm.KindOf(err) != lm.Unsupported {
+				t.Errorf("decoding: error %v, want kind unsupported", err)
+			}
+		})
+	}
+}
+
+// planted is a model that executes one product more than its formulas know.
+type planted struct{ *Model }
+
+func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
+	h, err := m.Model.Forward(p, b)
+	if err == nil {
+		p.Component("v_proj")
+		m.Blocks[0].Mixer.V.Forward(p, h)
+	}
+	return h, err
+}
+
+type plantedFamily struct{ Family }
+
+func (f plantedFamily) New(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
+	net, warnings, err := f.Family.New(data, options, ps)
+	if err != nil {
+		return nil, nil, err
+	}
+	return planted{net.(*Model)}, warnings, nil
+}
+
+func TestCostCatchesPlantedProduct(t *testing.T) {
+	m := modeltest.Load(t, engine.New(plantedFamily{}), lm.LoadRequest{Config: configs["row"], Seed: 1})
+	analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 5, Count: true})
+	if got, want := counted["v_proj"].FLOPs-analytic["v_proj"].FLOPs, int64(5*(2*32*4+4)); got != want {
+		t.Errorf("a planted product adds %d FLOPs to the count, want %d", got, want)
+	}
+	delete(analytic, "v_proj")
+	delete(counted, "v_proj")
+	if diff := cmp.Diff(analytic, counted); diff != "" {
+		t.Errorf("other components differ:\n%s", diff)
+	}
+}
+
+// TestReferenceCounter compares with the totals that the reference project's counter gives for its own configuration.
+func TestReferenceCounter(t *testing.T) {
+	c := referenceCounter{dim: 64, layers: 4, experts: 4, topK: 1, vocab: 30000}
+	for batch, want := range map[int64][2]int64{32: {16287760384, 32568016896}, 16: {8143880192, 16284008448}} {
+		var forward, backward int64
+		for _, part := range c.parts(batch, 128) {
+			forward, backward = forward+part.forward, backward+part.backward
+		}
+		if got := [2]int64{forward, backward}; got != want {
+			t.Errorf("batch %d: forward and backward %v, want %v", batch, got, want)
+		}
+		if got := total(c.items(lm.CostRequest{Phase: lm.Train, Batch: int(batch), Length: 128})); got != want[0]+want[1] {
+			t.Errorf("batch %d: training %d, want %d", batch, got, want[0]+want[1])
+		}
+	}
+	if items := c.items(lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 9}); items != nil {
+		t.Errorf("the counter knows no decoding, got %v", items)
+	}
+}
+
+func total(items []lm.CostItem) (flops int64) {
+	for _, item := range items {
+		flops += item.FLOPs
+	}
+	return flops
+}
+
+// TestCostPerToken compares the recursion with the published estimate of 10 + 10 v FLOPs a head and token, to which the
+// norm of the rows adds 2 + 2 v.
+func TestCostPerToken(t *testing.T) {
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: "bk-row-3m", Seed: 1})
+	analytic, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 1000})
+	if got, want := analytic["recursion"].FLOPs, int64(7*12*(10+10*16+2+2*16)); got != want {
+		t.Errorf("the recursions of a token cost %d FLOPs, want %d", got, want)
+	}
+}

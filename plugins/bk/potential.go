@@ -1,0 +1,71 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// PrimeBump returns the prime-bump potential of n sites,
+//
+//	V(x) = scale Σ_{primes p < n} Σ_{k=1..kMax} ln p · p^{−k(½+ε)} · ε^{−½} e^{−(x − ln p)²/(2ε)},     x = 0, 1, ...
+//
+// Every power k of a prime is centred at ln p, so the potential lives on the first dozen sites however many there are.
+func PrimeBump(n int, epsilon, scale float64, kMax int) []float64 {
+	v := make([]float64, n)
+	for _, p := range primesBelow(n) {
+		center := math.Log(float64(p))
+		var weight float64
+		for k := 1; k <= kMax; k++ {
+			weight += center * math.Pow(float64(p), -float64(k)*(0.5+epsilon))
+		}
+		for x := range v {
+			d := float64(x) - center
+			v[x] += scale * weight / math.Sqrt(epsilon) * math.Exp(-d*d/(2*epsilon))
+		}
+	}
+	return v
+}
+
+// primesBelow lists the primes less than n.
+func primesBelow(n int) (primes []int) {
+	composite := make([]bool, max(n, 2))
+	for p := 2; p < n; p++ {
+		if composite[p] {
+			continue
+		}
+		primes = append(primes, p)
+		for m := p * p; m < n; m += p {
+			composite[m] = true
+		}
+	}
+	return primes
+}
+
+// initPosition is N(0, 0.02²) and, with prime_bump_init, a bump on every channel: the potential with the
+// Birman-Schwinger core, else a step at each prime position.
+func (c *PublishedConfig) initPosition() nn.Init {
+	normal := nn.Normal(0.02)
+	if !c.PrimeBumpInit {
+		return normal
+	}
+	bump := c.positionBump()
+	return func(r *rand.Rand, row int, dst []float32) {
+		normal(r, row, dst)
+		for i := range dst {
+			dst[i] += float32(bump[row])
+		}
+	}
+}
+
+func (c *PublishedConfig) positionBump() []float64 {
+	if c.UseBirmanSchwinger {
+		return PrimeBump(c.Positions, c.Epsilon, c.PrimeBumpScale, c.PrimeBumpK)
+	}
+	bump := make([]float64, c.Positions)
+	for _, p := range primesBelow(c.Positions) {
+		bump[p] = c.PrimeBumpScale
+	}
+	return bump
+}
