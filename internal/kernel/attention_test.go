@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 // attentionCase is one problem in float64, with its reference solution by the definition.
@@ -215,7 +217,7 @@ func TestAttentionScratch(t *testing.T) {
 		w := &attentionScratch{}
 		run.tiled(w, queryTile{span: &span[0], tokens: 1})
 		sizes[n] = len(w.floats)
-		if allocs := testing.AllocsPerRun(10, func() { a.Forward(nil, out, q, k, k, nil, span) }); allocs > 0 {
+		if allocs := sharedtest.AllocsPerRun(t, 10, func() { a.Forward(nil, out, q, k, k, nil, span) }); allocs > 0 {
 			t.Errorf("%d keys: %v allocations a call, want none", n, allocs)
 		}
 	}

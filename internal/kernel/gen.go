@@ -5,3 +5,4 @@ package kernel
 //go:generate go run -C gen . -file gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file dot -out ../dot_amd64.s -stubs ../dot_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file convert -out ../convert_amd64.s -stubs ../convert_stubs_amd64.go -pkg kernel
+//go:generate go run -C gen . -file elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg kernel

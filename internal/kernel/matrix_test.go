@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/internal/half"
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 // allFormats are the named precisions, those with other groups, and the wide bf16.
@@ -169,7 +170,7 @@ func TestProductsAllocateNothing(t *testing.T) {
 	for _, f := range allFormats(t) {
 		m, _ := packGaussians(f, out, in)
 		m.MulT(pool, y, x, rows)
-		if got := testing.AllocsPerRun(50, func() { m.MulT(pool, y, x, rows) }); got != 0 {
+		if got := sharedtest.AllocsPerRun(t, 50, func() { m.MulT(pool, y, x, rows) }); got != 0 {
 			t.Errorf("%v: %v allocations a product, want 0", f, got)
 		}
 	}

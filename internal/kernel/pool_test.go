@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 // cover checks that a loop of n visits every index once.
@@ -94,7 +96,7 @@ func TestPoolRunAllocatesNothing(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
 	task := &emptyTask{}
-	if got := testing.AllocsPerRun(100, func() { p.Run(64, task) }); got != 0 {
+	if got := sharedtest.AllocsPerRun(t, 100, func() { p.Run(64, task) }); got != 0 {
 		t.Errorf("%v allocations a run, want 0", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 // scanCase returns a Scan over random data with B and C inside wider rows, as the models use it.
@@ -124,7 +126,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 	pool := NewPool(1)
 	defer pool.Close()
 	s := scanCase(rand.New(rand.NewPCG(5, 6)), 4, 128, 16)
-	if n := testing.AllocsPerRun(100, func() { s.Run(pool) }); n != 0 {
+	if n := sharedtest.AllocsPerRun(t, 100, func() { s.Run(pool) }); n != 0 {
 		t.Errorf("%v allocations a run, want 0", n)
 	}
 }

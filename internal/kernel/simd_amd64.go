@@ -15,6 +15,7 @@ var avx512 = func() tier {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
 		return multiply(&wide512, pool, w, y, x, rows)
 	}
+	t.vectorised()
 	return t
 }()
 

@@ -135,3 +135,72 @@ func class(v float32) string {
 	}
 	return "finite"
 }
+
+// Every tier's elementwise kernels stay within a few ulp of the reference over all lengths of a few vectors.
+func TestTierElementwise(t *testing.T) {
+	unary := map[string]func(tr *tier) func(dst, x []float32){
+		"exp": func(tr *tier) func(dst, x []float32) { return tr.exp }, "silu": func(tr *tier) func(dst, x []float32) { return tr.silu },
+		"gelu_new": func(tr *tier) func(dst, x []float32) { return tr.geluNew }, "softplus": func(tr *tier) func(dst, x []float32) { return tr.softplus },
+		"softmax": func(tr *tier) func(dst, x []float32) { return tr.softmax },
+		"add":     func(tr *tier) func(dst, x []float32) { return func(dst, x []float32) { tr.add(dst, x, x) } },
+		"mul":     func(tr *tier) func(dst, x []float32) { return func(dst, x []float32) { tr.mul(dst, x, x) } },
+		"swiglu":  func(tr *tier) func(dst, x []float32) { return func(dst, x []float32) { tr.swiglu(dst, x, x) } },
+		"axpy": func(tr *tier) func(dst, x []float32) {
+			return func(dst, x []float32) { copy(dst, x); tr.axpy(-.3, x, dst) }
+		},
+		"rmsnorm": func(tr *tier) func(dst, x []float32) { return func(dst, x []float32) { tr.rmsNorm(dst, x, x, 1e-5) } },
+		"layernorm": func(tr *tier) func(dst, x []float32) {
+			return func(dst, x []float32) {
+				b := make([]float32, len(x))
+				for i := range b {
+					b[i] = 100
+				}
+				tr.layerNorm(dst, x, x, b, 1e-5)
+			}
+		},
+		"dot": func(tr *tier) func(dst, x []float32) { return func(dst, x []float32) { dst[0] = tr.dot(x, x) } },
+		"logsumexp": func(tr *tier) func(dst, x []float32) {
+			return func(dst, x []float32) { dst[0] = float32(tr.logSumExp(x)) }
+		},
+	}
+	for _, tr := range tiers {
+		if tr == &reference || !tr.usable() {
+			continue
+		}
+		for name, op := range unary {
+			worst := 0.0
+			for n := 1; n <= 70; n++ {
+				x := gaussians(uint64(n), n)
+				for i := range x {
+					x[i] *= 3
+				}
+				if n > 20 && name != "softmax" && name != "logsumexp" && name != "layernorm" && name != "rmsnorm" && name != "dot" {
+					copy(x, extremes)
+				}
+				want, got := make([]float32, n+1), make([]float32, n+1)
+				want[n], got[n] = 7, 7
+				op(&reference)(want[:n], x)
+				op(tr)(got[:n], x)
+				if got[n] != 7 {
+					t.Fatalf("%s %s writes beyond its %d elements", tr.name, name, n)
+				}
+				for i := range n {
+					worst = max(worst, ulps(want[i], got[i]))
+				}
+			}
+			if !(worst <= 16) {
+				t.Errorf("%s %s is %.0f ulp from the reference", tr.name, name, worst)
+			}
+			t.Logf("%s %-10s %.0f ulp", tr.name, name, worst)
+		}
+	}
+}
+
+// ulps is the distance of two numbers in units of the last place of the larger, with those below 1e-7 equal.
+func ulps(a, b float32) float64 {
+	if a == b || a != a && b != b {
+		return 0
+	}
+	scale := max(math.Abs(float64(a)), math.Abs(float64(b)), 1e-7)
+	return math.Abs(float64(a)-float64(b)) / (scale * 0x1p-23)
+}

@@ -13,9 +13,10 @@ import (
 
 // files maps the name of an assembly file to what builds its functions.
 var files = map[string]func(){
-	"gemm":    gemm,
-	"dot":     dots,
-	"convert": conversions,
+	"gemm":        gemm,
+	"dot":         dots,
+	"convert":     conversions,
+	"elementwise": elementwise,
 }
 
 func main() {
