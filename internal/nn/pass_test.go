@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 func newF32Params() *Params { return NewParams(nil, 5, kernel.F32, kernel.F32) }
@@ -125,7 +126,7 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 			p.Reset()
 		}
 		step()
-		if got := testing.AllocsPerRun(50, step); got != 0 {
+		if got := sharedtest.AllocsPerRun(t, 50, step); got != 0 {
 			t.Errorf("%v: %v allocations a token, want 0", f, got)
 		}
 	}

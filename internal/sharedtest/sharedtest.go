@@ -52,3 +52,12 @@ func RepoRoot(t testing.TB) string {
 	t.Fatal("no go.mod above the working directory")
 	return ""
 }
+
+// AllocsPerRun is testing.AllocsPerRun, and skips the test under the race detector, where sync.Pool forgets at random.
+func AllocsPerRun(t testing.TB, runs int, f func()) float64 {
+	t.Helper()
+	if race {
+		t.Skip("the race detector changes what is allocated")
+	}
+	return testing.AllocsPerRun(runs, f)
+}

@@ -229,7 +229,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 				net.Logits(p, hidden)
 			}
 			step()
-			if n := testing.AllocsPerRun(100, step); n > 0 {
+			if n := sharedtest.AllocsPerRun(t, 100, step); n > 0 {
 				t.Errorf("%v allocations a step", n)
 			}
 		})

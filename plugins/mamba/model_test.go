@@ -14,6 +14,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -126,7 +127,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 			net.Logits(&p, hidden)
 		}
 		step()
-		if n := testing.AllocsPerRun(20, step); n != 0 {
+		if n := sharedtest.AllocsPerRun(t, 20, step); n != 0 {
 			t.Errorf("%v: decoding a token allocates %v times, want 0", precision, n)
 		}
 		pool.Close()
