@@ -31,7 +31,7 @@ func (t resolventTrace) save(row, lo, hi int, g, y kernel.Complex) {
 func (run *resolventRun) record(p *Pass) {
 	pool, kept := p.Pool, *run // run itself is reused
 	p.Tape.Record(func() {
-		pool.Each(run.Heads, func(lo, hi int) {
+		pool.Each(kept.Heads, func(lo, hi int) {
 			for h := lo; h < hi; h++ {
 				for s := range kept.spans {
 					kept.backward(s, h)
