@@ -182,7 +182,8 @@ type ByteClass struct {
 // Sequence is one independent document of a ScoreRequest.
 type Sequence struct {
 	Tokens []int32
-	// From is the first position that is scored, at least 1: position p is predicted from Tokens[:p].
+	// From is the first position that is scored, from 1 to len(Tokens): position p is predicted from Tokens[:p].
+	// At len(Tokens) nothing is scored, and the logits are those that predict the token after the last.
 	From int
 }
 

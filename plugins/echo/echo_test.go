@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmtest"
 )
 
 func load(t *testing.T) *model {
@@ -15,6 +16,10 @@ func load(t *testing.T) *model {
 		t.Fatal(err)
 	}
 	return m.(*model)
+}
+
+func TestConformance(t *testing.T) {
+	lmtest.Report(t, lmtest.Run(t.Context(), architecture{}, lmtest.Options{}))
 }
 
 func TestScoreIsLogVocabulary(t *testing.T) {

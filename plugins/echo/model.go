@@ -83,10 +83,13 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	if other, ok := req.Versus.(*model); req.Versus != nil && (!ok || other.info.Vocab != m.info.Vocab) {
 		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "the model to compare with has another vocabulary")
 	}
+	if len(req.Sequences) == 0 {
+		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "no sequences")
+	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
 	for i, s := range req.Sequences {
-		if s.From < 1 || s.From >= len(s.Tokens) {
-			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not in 1..%d", i, s.From, len(s.Tokens)-1)
+		if s.From < 1 || s.From > len(s.Tokens) {
+			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not in 1..%d", i, s.From, len(s.Tokens))
 		}
 		if err := m.check("score", i, s.Tokens); err != nil {
 			return lm.ScoreReply{}, err

@@ -141,10 +141,13 @@ func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		}
 		versus = other.toy()
 	}
+	if len(req.Sequences) == 0 {
+		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "no sequences")
+	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
 	for i, s := range req.Sequences {
-		if s.From < 1 || s.From >= len(s.Tokens) {
-			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not between 1 and %d", i, s.From, len(s.Tokens)-1)
+		if s.From < 1 || s.From > len(s.Tokens) {
+			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not between 1 and %d", i, s.From, len(s.Tokens))
 		}
 		if err := m.check("score", s.Tokens, 0); err != nil {
 			return lm.ScoreReply{}, err

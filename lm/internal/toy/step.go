@@ -50,19 +50,24 @@ func (m *Model) states(ctx context.Context, op string, inputs []lm.StepInput) ([
 	if err := m.open(ctx, op); err != nil {
 		return nil, err
 	}
-	states := make([]*state, len(inputs))
+	if len(inputs) == 0 {
+		return nil, lm.Errorf(lm.Invalid, op, "no inputs")
+	}
+	var states []*state
 	for i, in := range inputs {
 		s, ok := in.State.(*state)
-		if !ok || s.m != m {
+		switch {
+		case !ok || s.m != m:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state belongs to another model", i)
-		}
-		if len(in.Tokens) == 0 {
+		case slices.Contains(states, s):
+			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state is there twice", i)
+		case len(in.Tokens) == 0:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d has no tokens", i)
 		}
 		if err := m.check(op, in.Tokens, s.n); err != nil {
 			return nil, err
 		}
-		states[i] = s
+		states = append(states, s)
 	}
 	return states, nil
 }

@@ -1,0 +1,271 @@
+package lmtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// checkErrors: requests that make no sense are refused with kind Invalid.
+func checkErrors(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	good := k.text[:4]
+	score := func(sequences ...lm.Sequence) error {
+		_, err := k.model.Score(ctx, lm.ScoreRequest{Sequences: sequences})
+		return err
+	}
+	errs := []error{
+		kindError("token -1", score(lm.Sequence{Tokens: []int32{good[0], -1, good[2]}, From: 1}), lm.Invalid),
+		kindError("a token of the vocabulary's size", score(lm.Sequence{Tokens: []int32{good[0], int32(k.info.Vocab)}, From: 1}), lm.Invalid),
+		kindError("from 0", score(lm.Sequence{Tokens: good}), lm.Invalid),
+		kindError("from -1", score(lm.Sequence{Tokens: good, From: -1}), lm.Invalid),
+		kindError("from beyond the end", score(lm.Sequence{Tokens: good, From: len(good) + 1}), lm.Invalid),
+		kindError("no sequences", score(), lm.Invalid),
+		kindError("a good sequence and an empty one", score(lm.Sequence{Tokens: good, From: 1}, lm.Sequence{From: 1}), lm.Invalid),
+	}
+	if limit := k.info.ContextLimit; limit > 0 {
+		tooLong := slices.Repeat(good, limit/len(good)+1)[:limit+1]
+		_, err := k.model.Score(ctx, lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{{Tokens: tooLong, From: limit + 1}}})
+		errs = append(errs, kindError("a text beyond the context limit", err, lm.Invalid))
+	}
+	return figure{value: float64(len(errs)), unit: "refusals"}, errors.Join(errs...)
+}
+
+// checkStateErrors: steps that make no sense are refused, and leave the states as they were.
+func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	state, stepper, err := k.newState(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	defer state.Close()
+	if _, err := feed(ctx, stepper, state, k.text[:5], 0, lm.WantNothing); err != nil {
+		return figure{}, err
+	}
+	step := func(inputs ...lm.StepInput) error {
+		_, err := stepper.Step(ctx, lm.StepRequest{Inputs: inputs})
+		return err
+	}
+	one := lm.StepInput{State: state, Tokens: k.text[:1]}
+	errs := []error{
+		kindError("a bad token after good ones", step(lm.StepInput{State: state, Tokens: []int32{0, 1, -1}}), lm.Invalid),
+		kindError("one state twice", step(one, one), lm.Invalid),
+		kindError("no inputs", step(), lm.Invalid),
+		k.foreignState(ctx, step),
+	}
+	if limit := k.info.ContextLimit; limit > 0 {
+		tooLong := make([]int32, limit)
+		errs = append(errs, kindError("tokens beyond the context limit", step(lm.StepInput{State: state, Tokens: tooLong}), lm.Invalid))
+	}
+	if state.Len() != 5 {
+		errs = append(errs, fmt.Errorf("refused steps have moved the state from 5 tokens to %d", state.Len()))
+	}
+	f := figure{value: float64(len(errs)), unit: "refusals"}
+	if err := errors.Join(errs...); err != nil {
+		return f, err
+	}
+	return f, k.unmoved(ctx, stepper, state)
+}
+
+// foreignState tries a state of one model on another.
+func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error) error {
+	other, err := k.arch.Load(ctx, k.request(1))
+	if err != nil {
+		return err
+	}
+	defer other.Close()
+	foreign, err := other.(lm.Stepper).NewState(ctx)
+	if err != nil {
+		return err
+	}
+	defer foreign.Close()
+	return kindError("a state of another model", step(lm.StepInput{State: foreign, Tokens: k.text[:1]}), lm.Invalid)
+}
+
+// unmoved checks that a state of five tokens still predicts what it should.
+func (k *kit) unmoved(ctx context.Context, stepper lm.Stepper, state lm.State) error {
+	f, err := k.agreement(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := feed(ctx, stepper, state, k.text[5:], 0, lm.WantAllLogits)
+	if err != nil {
+		return err
+	}
+	whole, err := k.score(ctx, true, k.text)
+	if err != nil {
+		return err
+	}
+	k.compare(&f, k.text[5:], whole.Scores[0].Logits[5*k.info.Vocab:], after.Logits)
+	if !(f.value <= f.limit) {
+		return fmt.Errorf("refused steps have changed the state: predictions differ by %.3g", f.value)
+	}
+	return nil
+}
+
+// checkCancellation: a call whose context ends returns, and the work behind it stops.
+func checkCancellation(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := k.score(ended, false, k.text); kindError("a call after its context has ended", err, lm.Deadline) != nil {
+		return figure{}, kindError("a call after its context has ended", err, lm.Deadline)
+	}
+	work, whole, err := k.longWork(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	short, cancel := context.WithTimeout(ctx, whole/10)
+	defer cancel()
+	start := time.Now()
+	if _, err = k.model.Score(short, work); err == nil {
+		return figure{}, unavailable(fmt.Sprintf("the longest text takes %v, too short to be cancelled", whole))
+	}
+	if err := kindError("a cancelled call", err, lm.Deadline); err != nil {
+		return figure{}, err
+	}
+	if _, err := k.score(ctx, false, k.text[:2]); err != nil { // waits if the plugin is still at work
+		return figure{}, err
+	}
+	return figure{
+		value: (time.Since(start) - whole/10).Seconds(),
+		unit:  fmt.Sprintf("s until at rest, of work of %.2g s", whole.Seconds()),
+		limit: 0.5*whole.Seconds() + 0.1,
+	}, nil
+}
+
+// longWork finds a request that takes a good part of a second, if there is one of at most a few million tokens.
+func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, error) {
+	const enough = 500 * time.Millisecond
+	var req lm.ScoreRequest
+	length := 1 << 12
+	if k.info.ContextLimit > 0 {
+		length = min(length, k.info.ContextLimit)
+	}
+	document := k.document(9, length)
+	var took time.Duration
+	for n := 1; n <= 1<<10 && took < enough; n *= 2 {
+		req.Sequences = nil
+		for range n {
+			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: document, From: 1})
+		}
+		start := time.Now()
+		if _, err := k.model.Score(ctx, req); err != nil {
+			return req, 0, err
+		}
+		took = time.Since(start)
+	}
+	return req, took, nil
+}
+
+// checkConcurrency: calls at the same time give what calls one by one give.
+func checkConcurrency(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	const callers = 6
+	want := make([]lm.ScoreReply, callers)
+	documents := make([][]int32, callers)
+	for i := range callers {
+		documents[i] = k.document(uint64(20+i), len(k.text)/2+i)
+		var err error
+		if want[i], err = k.score(ctx, true, documents[i]); err != nil {
+			return figure{}, err
+		}
+	}
+	errs := make([]error, callers)
+	diffs := make([]float64, callers)
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() { diffs[i], errs[i] = k.repeat(ctx, documents[i], want[i].Scores[0].Logits) })
+	}
+	wg.Wait()
+	f := figure{value: slices.Max(diffs), unit: logitDiff, limit: k.options.Tolerance}
+	if k.info.Precision != "f32" {
+		f.limit = 0 // judged by bits below
+	}
+	if err := errors.Join(errs...); err != nil {
+		return f, err
+	}
+	if f.limit == 0 && f.value != 0 {
+		return f, errors.New("calls at the same time disturb each other")
+	}
+	return f, nil
+}
+
+// repeat scores a document a few times beside other callers, by Score and, where it can, in a state of its own.
+func (k *kit) repeat(ctx context.Context, document []int32, want []float32) (diff float64, err error) {
+	for range 3 {
+		reply, err := k.score(ctx, true, document)
+		if err != nil {
+			return diff, err
+		}
+		diff = max(diff, maxDiff(want, reply.Scores[0].Logits))
+	}
+	if k.info.Precision != "f32" || !k.description.Has(lm.AbilityStep) {
+		return diff, nil
+	}
+	out, err := k.fresh(ctx, document, 16, lm.WantAllLogits)
+	var na unavailable
+	if errors.As(err, &na) {
+		return diff, nil
+	}
+	if err != nil {
+		return diff, err
+	}
+	return max(diff, maxDiff(want, out.Logits)), nil
+}
+
+// checkClocks: the plugin's time lies within the caller's. What lies between the two is the boundary's.
+func checkClocks(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	var overheads []float64
+	for range 100 {
+		start := time.Now()
+		reply, err := k.score(ctx, false, k.text[:2])
+		took := time.Since(start)
+		if err != nil {
+			return figure{}, err
+		}
+		if reply.Compute <= 0 || reply.Compute > took {
+			return figure{}, fmt.Errorf("the plugin says that it computed for %v in a call of %v", reply.Compute, took)
+		}
+		overheads = append(overheads, float64(took-reply.Compute)/float64(time.Microsecond))
+	}
+	slices.Sort(overheads)
+	return figure{value: overheads[len(overheads)/2], unit: "µs of overhead a call (median)"}, nil
+}
+
+// checkClose: Close is final, and may be repeated.
+func checkClose(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	model, err := k.arch.Load(ctx, k.request(1))
+	if err != nil {
+		return figure{}, err
+	}
+	if err := errors.Join(model.Close(), model.Close()); err != nil {
+		return figure{}, fmt.Errorf("closing twice: %w", err)
+	}
+	_, err = model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: k.text[:2], From: 1}}})
+	errs := []error{kindError("score after close", err, lm.Invalid)}
+	if stepper, ok := model.(lm.Stepper); ok && k.description.Has(lm.AbilityStep) {
+		_, err := stepper.NewState(ctx)
+		errs = append(errs, kindError("new state after close", err, lm.Invalid))
+	}
+	return figure{}, errors.Join(errs...)
+}

@@ -1,0 +1,201 @@
+package lmtest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// kit is one run of the checks: the model under test and the text that it is tested on.
+type kit struct {
+	arch        lm.Architecture
+	options     Options
+	description lm.Description
+	model       lm.Model
+	info        lm.ModelInfo
+	text        []int32
+	rounding    float64 // mean |Δ nats| between the precision and f32, once measured
+}
+
+func newKit(arch lm.Architecture, o Options) *kit {
+	o.Tokens = cmp.Or(o.Tokens, 160)
+	o.Tolerance = cmp.Or(o.Tolerance, 1e-4)
+	o.Timeout = cmp.Or(o.Timeout, 2*time.Minute)
+	return &kit{arch: arch, options: o}
+}
+
+func (k *kit) close() {
+	if k.model != nil {
+		_ = k.model.Close()
+	}
+}
+
+func (k *kit) skips(name string) bool { return slices.Contains(k.options.Skip, name) }
+
+// request asks for the model under test, with a seed where it is initialised.
+func (k *kit) request(seed uint64) lm.LoadRequest {
+	req := lm.LoadRequest{
+		Precision: k.options.Precision,
+		Threads:   k.options.Threads,
+		Options:   k.options.Options,
+	}
+	switch {
+	case k.options.Checkpoint != "":
+		req.Checkpoint = k.options.Checkpoint
+	case k.options.Config != "":
+		req.Config, req.Seed = k.options.Config, seed
+	default:
+		req.Variant, req.Seed = k.options.Variant, seed
+		if req.Variant == "" && len(k.description.Variants) > 0 {
+			req.Variant = k.description.Variants[0].Name
+		}
+	}
+	return req
+}
+
+// ready fails if a check needs the model and there is none.
+func (k *kit) ready() error {
+	if k.model == nil {
+		return unavailable("no model is loaded")
+	}
+	return nil
+}
+
+// document returns n random tokens, the same for the same seed.
+func (k *kit) document(seed uint64, n int) []int32 {
+	r := rand.New(rand.NewPCG(seed, 0))
+	tokens := make([]int32, n)
+	for i := range tokens {
+		tokens[i] = r.Int32N(int32(k.info.Vocab))
+	}
+	return tokens
+}
+
+// score scores whole documents.
+func (k *kit) score(ctx context.Context, logits bool, documents ...[]int32) (lm.ScoreReply, error) {
+	req := lm.ScoreRequest{Logits: logits}
+	for _, tokens := range documents {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: tokens, From: 1})
+	}
+	return k.checkedScore(ctx, k.model, req)
+}
+
+// checkedScore refuses a reply whose shape is wrong, so that checks can index it.
+func (k *kit) checkedScore(ctx context.Context, m lm.Model, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	reply, err := m.Score(ctx, req)
+	if err != nil {
+		return reply, err
+	}
+	if len(reply.Scores) != len(req.Sequences) {
+		return reply, fmt.Errorf("%d sequences were scored of %d", len(reply.Scores), len(req.Sequences))
+	}
+	for i, seq := range req.Sequences {
+		s, n := reply.Scores[i], len(seq.Tokens)-seq.From
+		if len(s.NLL) != n {
+			return reply, fmt.Errorf("sequence %d: %d losses, want %d", i, len(s.NLL), n)
+		}
+		want := 0
+		if req.Logits {
+			want = (n + 1) * k.info.Vocab
+		}
+		if len(s.Logits) != want {
+			return reply, fmt.Errorf("sequence %d: %d logits, want %d", i, len(s.Logits), want)
+		}
+		if req.Versus != nil && (len(s.KL) != n || len(s.Top1) != n) {
+			return reply, fmt.Errorf("sequence %d: %d divergences and %d agreements, want %d", i, len(s.KL), len(s.Top1), n)
+		}
+	}
+	return reply, nil
+}
+
+// row returns the logits after position p of a document that was scored from 1.
+func (k *kit) row(logits []float32, p int) []float32 {
+	return logits[p*k.info.Vocab : (p+1)*k.info.Vocab]
+}
+
+// newState opens a state. A model that is not causal may refuse: there is nothing that it could carry.
+func (k *kit) newState(ctx context.Context) (lm.State, lm.Stepper, error) {
+	stepper, ok := k.model.(lm.Stepper)
+	if !ok {
+		return nil, nil, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityStep)
+	}
+	state, err := stepper.NewState(ctx)
+	if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+		return nil, nil, unavailable("a model that sees the future carries no state")
+	}
+	return state, stepper, err
+}
+
+// feed appends tokens in pieces of the given size, 0 for all at once, and joins the outputs.
+func feed(ctx context.Context, stepper lm.Stepper, state lm.State, tokens []int32, size int, want lm.Want) (lm.StepOutput, error) {
+	var all lm.StepOutput
+	for piece := range slices.Chunk(tokens, cmp.Or(size, len(tokens))) {
+		reply, err := stepper.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: piece}}, Want: want})
+		if err != nil {
+			return all, err
+		}
+		if len(reply.Outputs) != 1 {
+			return all, fmt.Errorf("%d outputs for one input", len(reply.Outputs))
+		}
+		all.NLL = append(all.NLL, reply.Outputs[0].NLL...)
+		all.Logits = append(all.Logits, reply.Outputs[0].Logits...)
+	}
+	return all, nil
+}
+
+// maxDiff is the largest absolute difference; NaN on either side, or another length, makes it infinite.
+func maxDiff[T float32 | float64](a, b []T) float64 {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	var largest float64
+	for i := range a {
+		d := math.Abs(float64(a[i]) - float64(b[i]))
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		largest = max(largest, d)
+	}
+	return largest
+}
+
+// finite reports the first value that is not.
+func finite[T float32 | float64](what string, values []T) error {
+	for i, v := range values {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("%s %d is %v", what, i, v)
+		}
+	}
+	return nil
+}
+
+// argmax returns the likeliest token, the lowest of equals, and how far it is ahead of the next.
+func argmax(logits []float32) (best int32, gap float64) {
+	gap = math.Inf(1)
+	for i := 1; i < len(logits); i++ {
+		switch d := float64(logits[i]) - float64(logits[best]); {
+		case d > 0:
+			best, gap = int32(i), d
+		default:
+			gap = min(gap, -d)
+		}
+	}
+	return best, gap
+}
+
+// kindError fails unless err is of one of the kinds.
+func kindError(what string, err error, kinds ...lm.Kind) error {
+	if err == nil {
+		return fmt.Errorf("%s: no error, want kind %v", what, kinds)
+	}
+	if !slices.Contains(kinds, lm.KindOf(err)) {
+		return fmt.Errorf("%s: error of kind %v, want %v: %w", what, lm.KindOf(err), kinds, err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package lmtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// knownAbilities are the words that a description may use.
+var knownAbilities = []lm.Ability{
+	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory,
+	lm.AbilityVersus, lm.AbilitySave, lm.AbilityCalibrate, lm.AbilityTrain,
+}
+
+// checkDescribe: the description is complete and means something.
+func checkDescribe(ctx context.Context, k *kit) (figure, error) {
+	d, err := k.arch.Describe(ctx)
+	if err != nil {
+		return figure{}, err
+	}
+	k.description = d
+	var errs []error
+	for _, field := range []struct{ name, value string }{
+		{"name", d.Name}, {"version", d.Version}, {"language", d.Language}, {"summary", d.Summary}, {"kernels", d.Kernels},
+	} {
+		if field.value == "" {
+			errs = append(errs, fmt.Errorf("%s is empty", field.name))
+		}
+	}
+	if !json.Valid([]byte(d.ConfigSchema)) {
+		errs = append(errs, errors.New("config schema is no JSON"))
+	}
+	if !slices.Contains(d.Precisions, "f32") {
+		errs = append(errs, fmt.Errorf("precisions %q lack f32", d.Precisions))
+	}
+	for _, a := range d.Abilities {
+		if !slices.Contains(knownAbilities, a) {
+			errs = append(errs, fmt.Errorf("unknown ability %q", a))
+		}
+	}
+	seen := map[string]bool{}
+	for _, v := range d.Variants {
+		if v.Name == "" || v.Summary == "" || seen[v.Name] || !json.Valid([]byte(v.Config)) {
+			errs = append(errs, fmt.Errorf("variant %q needs a name of its own, a summary and a config in JSON", v.Name))
+		}
+		seen[v.Name] = true
+	}
+	return figure{value: float64(len(d.Abilities)), unit: "abilities"}, errors.Join(errs...)
+}
+
+// checkLoad loads the model that the other checks use, and looks at what it says about itself.
+func checkLoad(ctx context.Context, k *kit) (figure, error) {
+	model, err := k.arch.Load(ctx, k.request(1))
+	if err != nil {
+		return figure{}, err
+	}
+	info := model.Info()
+	k.model, k.info = model, info
+	n := k.options.Tokens
+	if info.ContextLimit > 0 {
+		n = min(n, info.ContextLimit)
+	}
+	var errs []error
+	if info.Vocab < 2 || n < 8 {
+		model.Close()
+		k.model = nil
+		return figure{}, fmt.Errorf("a vocabulary of %d and a context limit of %d are too small to test", info.Vocab, info.ContextLimit)
+	}
+	k.text = k.document(1, n)
+	if info.Architecture != k.description.Name {
+		errs = append(errs, fmt.Errorf("architecture is %q, the description says %q", info.Architecture, k.description.Name))
+	}
+	if !json.Valid([]byte(info.Config)) {
+		errs = append(errs, errors.New("config is no JSON"))
+	}
+	if info.Precision == "" || info.HeadPrecision == "" || info.Kernels == "" || info.Threads < 1 {
+		errs = append(errs, fmt.Errorf("precision %q, head precision %q, kernels %q and threads %d must be set",
+			info.Precision, info.HeadPrecision, info.Kernels, info.Threads))
+	}
+	if info.LoadTime <= 0 {
+		errs = append(errs, fmt.Errorf("load time is %v", info.LoadTime))
+	}
+	if info.Initialised != (k.options.Checkpoint == "") {
+		errs = append(errs, fmt.Errorf("initialised is %v", info.Initialised))
+	}
+	for _, id := range append(slices.Clone(info.EOS), max(0, info.BOS)) {
+		if id < 0 || int(id) >= info.Vocab {
+			errs = append(errs, fmt.Errorf("special token %d is outside the vocabulary of %d", id, info.Vocab))
+		}
+	}
+	return figure{value: float64(info.Parameters), unit: "parameters"}, errors.Join(errs...)
+}
+
+// checkLoadErrors: what cannot be loaded is refused with the right kind.
+func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
+	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
+	if err != nil {
+		return figure{}, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"vocab_size": `), 0o600); err != nil {
+		return figure{}, err
+	}
+	good := k.request(1)
+	precision, source, option := good, good, good
+	precision.Precision = "f31"
+	source.Checkpoint, source.Config, source.Variant = "", "", ""
+	option.Options = map[string]string{"no_such_key_of_any_config": "1"}
+	cases := []struct {
+		what  string
+		req   lm.LoadRequest
+		kinds []lm.Kind
+	}{
+		{"a folder that does not exist", lm.LoadRequest{Checkpoint: filepath.Join(dir, "nowhere")}, []lm.Kind{lm.NotFound}},
+		{"a folder whose config.json is cut off", lm.LoadRequest{Checkpoint: dir}, []lm.Kind{lm.Invalid, lm.Corrupt}},
+		{"a config that is no JSON", lm.LoadRequest{Config: "{"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
+		{"an empty config", lm.LoadRequest{Config: "{}"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
+		{"an unknown variant", lm.LoadRequest{Variant: "no such variant"}, []lm.Kind{lm.NotFound, lm.Invalid}},
+		{"an unknown precision", precision, []lm.Kind{lm.Invalid}},
+		{"no checkpoint, config or variant", source, []lm.Kind{lm.Invalid}},
+		{"an unknown option", option, []lm.Kind{lm.Invalid}},
+	}
+	var errs []error
+	for _, c := range cases {
+		m, err := k.arch.Load(ctx, c.req)
+		if m != nil && err == nil {
+			m.Close()
+		}
+		errs = append(errs, kindError(c.what, err, c.kinds...))
+	}
+	return figure{value: float64(len(cases)), unit: "refusals"}, errors.Join(errs...)
+}

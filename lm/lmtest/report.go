@@ -1,0 +1,233 @@
+package lmtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// checkVersus: a model does not diverge from itself, and does from another.
+func checkVersus(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	req := lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: k.text, From: 1}}, Versus: k.model}
+	reply, err := k.checkedScore(ctx, k.model, req)
+	if err != nil {
+		return figure{}, err
+	}
+	f := figure{unit: "nats KL to itself", limit: 1e-9}
+	for i, kl := range reply.Scores[0].KL {
+		f.value = max(f.value, math.Abs(kl))
+		if !reply.Scores[0].Top1[i] {
+			return f, fmt.Errorf("position %d: the model disagrees with itself about the likeliest token", i)
+		}
+	}
+	if k.options.Checkpoint != "" || k.info.Parameters == 0 {
+		return f, nil
+	}
+	other, err := k.arch.Load(ctx, k.request(2))
+	if err != nil {
+		return f, err
+	}
+	defer other.Close()
+	req.Versus = other
+	if reply, err = k.checkedScore(ctx, k.model, req); err != nil {
+		return f, err
+	}
+	var sum float64
+	for _, kl := range reply.Scores[0].KL {
+		sum += kl
+	}
+	if !(sum > 0) {
+		return f, fmt.Errorf("divergence from a model of another seed sums to %g", sum)
+	}
+	return f, nil
+}
+
+// cost asks for the cost of a piece of work.
+func (k *kit) cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
+	coster, ok := k.model.(lm.Coster)
+	if !ok {
+		return lm.CostReply{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityCost)
+	}
+	return coster.Cost(ctx, req)
+}
+
+func flops(items []lm.CostItem) (sum int64) {
+	for _, item := range items {
+		sum += item.FLOPs
+	}
+	return sum
+}
+
+// checkCost: there is a formula for every phase, and it grows with the work.
+func checkCost(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	var errs []error
+	var perToken float64
+	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
+		short, err := k.cost(ctx, lm.CostRequest{Phase: phase, Batch: 1, Length: 4})
+		if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+			continue // a model that sees the future does not decode
+		}
+		if err != nil {
+			return figure{}, err
+		}
+		double, err := k.cost(ctx, lm.CostRequest{Phase: phase, Batch: 2, Length: 4})
+		if err != nil {
+			return figure{}, err
+		}
+		if flops(short.Analytic) <= 0 || flops(double.Analytic) != 2*flops(short.Analytic) {
+			errs = append(errs, fmt.Errorf("%s: %d FLOPs, and %d for two documents", phase, flops(short.Analytic), flops(double.Analytic)))
+		}
+		for _, item := range short.Analytic {
+			if item.Component == "" || item.FLOPs < 0 || item.Bytes < 0 {
+				errs = append(errs, fmt.Errorf("%s: component %+v", phase, item))
+			}
+		}
+		perToken = float64(flops(short.Analytic))
+	}
+	_, err := k.cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 0, Length: 0})
+	errs = append(errs, kindError("cost of nothing", err, lm.Invalid))
+	return figure{value: perToken, unit: "FLOP per decoded token"}, errors.Join(errs...)
+}
+
+// checkCountedCost: what is counted in a real execution is what the formula says, component by component.
+func checkCountedCost(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	f := figure{unit: "FLOPs compared"}
+	length := min(9, len(k.text)-1)
+	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
+		reply, err := k.cost(ctx, lm.CostRequest{Phase: phase, Batch: 2, Length: length, Count: true})
+		if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+			continue // a model that sees the future does not decode
+		}
+		if err != nil {
+			return f, err
+		}
+		counted := map[string]lm.CostItem{}
+		for _, item := range reply.Counted {
+			counted[item.Component] = item
+		}
+		for _, want := range reply.Analytic {
+			if got := counted[want.Component]; got.FLOPs != want.FLOPs || got.Bytes != want.Bytes {
+				return f, fmt.Errorf("%s, component %s: counted %d FLOPs and %d bytes, the formula says %d and %d",
+					phase, want.Component, got.FLOPs, got.Bytes, want.FLOPs, want.Bytes)
+			}
+		}
+		if flops(reply.Counted) != flops(reply.Analytic) {
+			return f, fmt.Errorf("%s: %d FLOPs were counted, the formula says %d", phase, flops(reply.Counted), flops(reply.Analytic))
+		}
+		f.value += float64(flops(reply.Counted))
+	}
+	return f, nil
+}
+
+func sumBytes(classes []lm.ByteClass) (sum int64) {
+	for _, c := range classes {
+		sum += c.Bytes
+	}
+	return sum
+}
+
+// checkMemory: what lives is at least the weights, and those are plausible for the number of parameters.
+func checkMemory(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	reporter, ok := k.model.(lm.MemoryReporter)
+	if !ok {
+		return figure{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityMemory)
+	}
+	if _, err := reporter.Memory(ctx, true); err != nil {
+		return figure{}, err
+	}
+	if _, err := k.score(ctx, false, k.text); err != nil {
+		return figure{}, err
+	}
+	memory, err := reporter.Memory(ctx, false)
+	if err != nil {
+		return figure{}, err
+	}
+	weights, live := sumBytes(k.info.Bytes), sumBytes(memory.Live)
+	f := figure{value: float64(live), unit: "live bytes"}
+	var errs []error
+	if weights < k.info.Parameters/2 || weights > 16*k.info.Parameters+1<<20 {
+		errs = append(errs, fmt.Errorf("%d parameters are said to take %d bytes", k.info.Parameters, weights))
+	}
+	if live < weights || len(memory.Live) == 0 || len(memory.Peak) == 0 {
+		errs = append(errs, fmt.Errorf("%d live bytes in %d classes (%d at the peak), the weights alone are %d",
+			live, len(memory.Live), len(memory.Peak), weights))
+	}
+	for _, c := range append(memory.Live, memory.Peak...) {
+		if c.Class == "" || c.Bytes < 0 {
+			errs = append(errs, fmt.Errorf("class %q has %d bytes", c.Class, c.Bytes))
+		}
+	}
+	return f, errors.Join(errs...)
+}
+
+// checkSave: what is saved loads as the same model, and damage to it is found.
+func checkSave(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	saver, ok := k.model.(lm.Saver)
+	if !ok {
+		return figure{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilitySave)
+	}
+	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
+	if err != nil {
+		return figure{}, err
+	}
+	defer os.RemoveAll(dir)
+	if err := saver.Save(ctx, dir); lm.KindOf(err) == lm.Unsupported && err != nil && k.info.Precision != "f32" {
+		return figure{}, unavailable("not saved in this precision: " + err.Error())
+	} else if err != nil {
+		return figure{}, err
+	}
+	req := k.request(0)
+	req.Checkpoint, req.Config, req.Variant, req.Options = dir, "", "", nil
+	f, err := k.compareLoaded(ctx, req, k.options.Tolerance)
+	if err != nil || f.value > f.limit {
+		return f, err
+	}
+	return f, k.damage(ctx, dir, req)
+}
+
+// damage cuts the weights short, then removes them.
+func (k *kit) damage(ctx context.Context, dir string, req lm.LoadRequest) error {
+	weights := filepath.Join(dir, "model.safetensors")
+	info, err := os.Stat(weights)
+	if err != nil {
+		return fmt.Errorf("saved model: %w", err)
+	}
+	if err := os.Truncate(weights, info.Size()-1); err != nil {
+		return err
+	}
+	m, truncated := k.arch.Load(ctx, req)
+	if truncated == nil {
+		m.Close()
+	}
+	if err := os.Remove(weights); err != nil {
+		return err
+	}
+	m, missing := k.arch.Load(ctx, req)
+	if missing == nil {
+		m.Close()
+	}
+	return errors.Join(
+		kindError("weights that are a byte short", truncated, lm.Corrupt),
+		kindError("a folder without weights", missing, lm.NotFound),
+	)
+}

@@ -1,0 +1,200 @@
+package lmtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/archbench/archbench/lm"
+)
+
+const (
+	nats      = "max |Δ nats|"
+	logitDiff = "max |Δ logit|"
+)
+
+// checkShapes: a reply has exactly the values that were asked for, all finite.
+func checkShapes(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	n := len(k.text)
+	for _, logits := range []bool{false, true} {
+		reply, err := k.checkedScore(ctx, k.model, lm.ScoreRequest{Logits: logits, Sequences: []lm.Sequence{
+			{Tokens: k.text, From: 1}, {Tokens: k.text[:n/2], From: n / 4}, {Tokens: k.text[:1], From: 1}, {Tokens: k.text, From: n},
+		}})
+		if err != nil {
+			return figure{}, err
+		}
+		for i, s := range reply.Scores {
+			if err := errors.Join(finite("loss", s.NLL), finite("logit", s.Logits)); err != nil {
+				return figure{}, fmt.Errorf("sequence %d: %w", i, err)
+			}
+			for p, nll := range s.NLL {
+				if nll < 0 {
+					return figure{}, fmt.Errorf("sequence %d: loss %d is %g, below 0", i, p, nll)
+				}
+			}
+		}
+	}
+	return figure{}, nil
+}
+
+// checkLikelihood: a loss is -log softmax of the logits, so probabilities sum to 1.
+func checkLikelihood(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	reply, err := k.score(ctx, true, k.text)
+	if err != nil {
+		return figure{}, err
+	}
+	want := make([]float64, len(k.text)-1)
+	for p := range want {
+		want[p] = loss(k.row(reply.Scores[0].Logits, p), k.text[p+1])
+	}
+	return figure{value: maxDiff(want, reply.Scores[0].NLL), unit: nats, limit: 2e-5}, nil
+}
+
+// loss is -log softmax(logits)[token], in float64.
+func loss(logits []float32, token int32) float64 {
+	largest := float64(slices.Max(logits))
+	var sum float64
+	for _, x := range logits {
+		sum += math.Exp(float64(x) - largest)
+	}
+	return largest + math.Log(sum) - float64(logits[token])
+}
+
+// checkDeterminism: the same request gives the same bits, of this model and of another loaded from the same seed.
+func checkDeterminism(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	return k.compareLoaded(ctx, k.request(1), 0)
+}
+
+// checkThreads: the number of threads does not change what is computed.
+func checkThreads(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	req := k.request(1)
+	if req.Threads = 1; k.info.Threads == 1 {
+		req.Threads = 2
+	}
+	return k.compareLoaded(ctx, req, k.options.Tolerance)
+}
+
+// compareLoaded scores the text twice, the second time with another model, and compares. Without a limit the bits
+// must be the same.
+func (k *kit) compareLoaded(ctx context.Context, req lm.LoadRequest, limit float64) (figure, error) {
+	first, err := k.score(ctx, true, k.text)
+	if err != nil {
+		return figure{}, err
+	}
+	other, err := k.arch.Load(ctx, req)
+	if err != nil {
+		return figure{}, err
+	}
+	defer other.Close()
+	second, err := k.checkedScore(ctx, other, lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{{Tokens: k.text, From: 1}}})
+	if err != nil {
+		return figure{}, err
+	}
+	f := figure{value: maxDiff(first.Scores[0].Logits, second.Scores[0].Logits), unit: logitDiff, limit: limit}
+	if limit == 0 && f.value != 0 {
+		return f, errors.New("the same request gives different results")
+	}
+	return f, nil
+}
+
+// leakLimit is how much a prediction may change with tokens after it: rounding at most.
+const leakLimit = 1e-5
+
+// checkCausality changes the end of a text and compares the predictions before it. The declaration is not trusted;
+// a model that declares to see the future is only told apart.
+func checkCausality(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	whole, err := k.score(ctx, true, k.text)
+	if err != nil {
+		return figure{}, err
+	}
+	f := figure{unit: "max change before the changed suffix", limit: leakLimit}
+	n := len(k.text)
+	for _, q := range []int{n / 4, n / 2, n - 2} {
+		changed := slices.Clone(k.text)
+		for i := q; i < n; i++ {
+			changed[i] = (changed[i] + 1 + int32(i%(k.info.Vocab-1))) % int32(k.info.Vocab)
+		}
+		reply, err := k.score(ctx, true, changed)
+		if err != nil {
+			return f, err
+		}
+		a, b := whole.Scores[0], reply.Scores[0]
+		f.value = max(f.value,
+			maxDiff(a.Logits[:q*k.info.Vocab], b.Logits[:q*k.info.Vocab]), // rows 0..q-1 have seen tokens before q
+			maxDiff(a.NLL[:q-1], b.NLL[:q-1]))                             // of tokens 1..q-1
+	}
+	if f.value > leakLimit && !k.info.Causal {
+		return f, unavailable(fmt.Sprintf("declared to see the future, and does: predictions change by %.3g", f.value))
+	}
+	if f.value > leakLimit {
+		f.note = "declares itself causal, and sees the future"
+	}
+	return f, nil
+}
+
+// checkPrefix: the beginning of a text is scored as if there were no more of it.
+func checkPrefix(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	if !k.info.Causal {
+		return figure{}, unavailable("the model sees the future")
+	}
+	whole, err := k.score(ctx, true, k.text)
+	if err != nil {
+		return figure{}, err
+	}
+	f, err := k.agreement(ctx)
+	if err != nil {
+		return f, err
+	}
+	for _, n := range []int{2, 5, len(k.text) / 2, len(k.text) - 1} {
+		prefix, err := k.score(ctx, true, k.text[:n])
+		if err != nil {
+			return f, err
+		}
+		k.compare(&f, k.text[:n], whole.Scores[0].Logits[:n*k.info.Vocab], prefix.Scores[0].Logits)
+	}
+	return f, nil
+}
+
+// checkBatch: other documents in the request change nothing.
+func checkBatch(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	documents := [][]int32{k.text, k.document(2, len(k.text)/3), k.document(3, 2), k.document(4, len(k.text)-1)}
+	together, err := k.score(ctx, true, documents...)
+	if err != nil {
+		return figure{}, err
+	}
+	f, err := k.agreement(ctx)
+	if err != nil {
+		return f, err
+	}
+	for i, d := range documents {
+		alone, err := k.score(ctx, true, d)
+		if err != nil {
+			return f, err
+		}
+		k.compare(&f, d, together.Scores[i].Logits, alone.Scores[0].Logits)
+	}
+	return f, nil
+}
