@@ -132,7 +132,7 @@ func TestMemory(t *testing.T) {
 
 func TestSpeed(t *testing.T) {
 	a := &lmfake.Architecture{PerToken: time.Microsecond, Sleep: 0}
-	roof := lm.Roofline{Ceilings: []lm.Ceiling{{Name: "fma.f32", Unit: "FLOP/s", Value: 1e8}, {Name: "read", Unit: "B/s", Value: 1e8}}}
+	roof := lm.Roofline{Ceilings: []lm.Ceiling{{Name: "fma.f32", Unit: "FLOP/s", Value: 1e8}, {Name: "read.16MiB", Unit: "B/s", Value: 1e8}}}
 	for _, c := range []struct {
 		probe  *Probe
 		metric string
@@ -157,6 +157,20 @@ func TestSpeed(t *testing.T) {
 	noStep := &lmfake.Architecture{Abilities: []lm.Ability{}, PerToken: time.Microsecond}
 	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Value != 512e-6 {
 		t.Errorf("prefill without state: %v", got)
+	}
+}
+
+func TestBandwidth(t *testing.T) {
+	roof := lm.Roofline{Ceilings: []lm.Ceiling{
+		{Name: "read.16MiB", Value: 2}, {Name: "fma.f32", Value: 9}, {Name: "read.256MiB", Value: 1}, {Name: "read.1MiB", Value: 3},
+	}}
+	for bytes, want := range map[float64]float64{1: 3, 1 << 20: 3, 2 << 20: 2, 17 << 20: 1, 1 << 40: 1} {
+		if c, ok := bandwidth(roof, bytes); !ok || c.Value != want {
+			t.Errorf("%g bytes: %+v, want %g", bytes, c, want)
+		}
+	}
+	if name, _ := binding(lm.Roofline{}, nil); name != "" {
+		t.Errorf("no ceiling, but %q binds", name)
 	}
 }
 

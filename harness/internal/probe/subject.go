@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/host"
@@ -121,7 +120,7 @@ func timing(metric string, per int, host, plugin time.Duration) Result {
 // all. Without a price or ceilings there is no sample.
 func (s *Subject) share(ctx context.Context, w Work, seconds float64) []store.Sample {
 	coster, ok := s.Model.(lm.Coster)
-	if !ok || !s.Description.Has(lm.AbilityCost) || seconds <= 0 {
+	if !ok || !s.Description.Has(lm.AbilityCost) || seconds <= 0 || len(s.Roofline.Ceilings) == 0 {
 		return nil
 	}
 	cost, err := coster.Cost(ctx, lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length})
@@ -135,28 +134,40 @@ func (s *Subject) share(ctx context.Context, w Work, seconds float64) []store.Sa
 	return []store.Sample{{Metric: RooflineShare, Label: name, Value: float64(w.Times) * least / seconds}}
 }
 
-// binding names the ceiling that bounds a work's time from below, and that time in seconds. The highest ceiling of
-// each unit counts: for FLOP/s that of the arithmetic in f32, for B/s that of the largest footprint.
+// binding names the ceiling that bounds a work's time from below, and that time in seconds: the arithmetic in f32,
+// or reading memory at the footprint that the work has.
 func binding(roof lm.Roofline, items []lm.CostItem) (name string, seconds float64) {
 	var flops, bytes float64
 	for _, it := range items {
 		flops, bytes = flops+float64(it.FLOPs), bytes+float64(it.Bytes)
 	}
 	for _, c := range roof.Ceilings {
-		var t float64
-		switch {
-		case c.Value <= 0:
-			continue
-		case c.Unit == "FLOP/s" && strings.Contains(c.Name, "f32"):
-			t = flops / c.Value
-		case c.Unit == "B/s":
-			t = bytes / c.Value
-		}
-		if t > seconds {
-			name, seconds = c.Name, t
+		if c.Name == "fma.f32" && c.Value > 0 {
+			name, seconds = c.Name, flops/c.Value
 		}
 	}
+	if c, ok := bandwidth(roof, bytes); ok && bytes/c.Value > seconds {
+		name, seconds = c.Name, bytes/c.Value
+	}
 	return name, seconds
+}
+
+// bandwidth chooses among the ceilings read.NMiB the one of the smallest footprint that holds bytes, else the one of
+// the largest.
+func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
+	footprint := 0.0
+	for _, c := range roof.Ceilings {
+		var mib float64
+		if n, err := fmt.Sscanf(c.Name, "read.%gMiB", &mib); n != 1 || err != nil || c.Value <= 0 {
+			continue
+		}
+		size := mib * (1 << 20)
+		closer := size >= bytes && (size < footprint || footprint < bytes)
+		if !ok || closer || (size > footprint && footprint < bytes) {
+			best, footprint, ok = c, size, true
+		}
+	}
+	return best, ok
 }
 
 // processMemory reads the memory of the plugin's process, or says in a warning why it cannot.

@@ -121,7 +121,7 @@ func (d *decoder) probe(n ast.Node) error {
 			if p == nil {
 				return wrong(n, "unknown probe %q: there are %s", text, strings.Join(probeNames(), ", "))
 			}
-			part = newPart(d.suite.Name, p)
+			part = Default(d.suite.Name, p)
 			return nil
 		},
 		"grid":    func(n ast.Node) error { settings["grid"] = n; return nil },

@@ -160,8 +160,8 @@ func (s *Suite) Only(probes ...string) error {
 	return nil
 }
 
-// newPart returns a probe at the defaults of all its settings.
-func newPart(suite string, p *probe.Probe) Part {
+// Default returns a probe at the defaults of all its settings, as a part of the named suite.
+func Default(suite string, p *probe.Probe) Part {
 	part := Part{Suite: suite, Probe: p, Repeats: 1}
 	if p.Timing {
 		part.Repeats = DefaultRepeats

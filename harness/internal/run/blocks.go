@@ -1,0 +1,176 @@
+package run
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// blocks measures the timing cells: each block is one round over all points in random order, at each point over all
+// models in random order, in processes that are new in each block. So drifts of the machine meet all models alike,
+// and what varies from process to process shows in the spread.
+func (r *runner) blocks(ctx context.Context) error {
+	n := 0
+	for i := range r.run.Cells {
+		if c := &r.run.Cells[i]; probe.Find(c.Probe).Timing {
+			n = max(n, c.Repeats)
+		}
+	}
+	for block := range n {
+		if err := r.block(ctx, block, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order returns the timing cells of a block in their order of measurement, whatever their state: it depends on the
+// seed and the plan alone, so a resumed block keeps its places.
+func order(run *store.Run, block int) []*store.Cell {
+	random := rand.New(rand.NewPCG(run.Seed, uint64(block)))
+	var groups []string
+	cells := map[string][]*store.Cell{}
+	for i := range run.Cells {
+		c := &run.Cells[i]
+		if !probe.Find(c.Probe).Timing || c.Repeats <= block {
+			continue
+		}
+		name := group(c)
+		if cells[name] == nil {
+			groups = append(groups, name)
+		}
+		cells[name] = append(cells[name], c)
+	}
+	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
+	var all []*store.Cell
+	for _, name := range groups {
+		g := cells[name]
+		random.Shuffle(len(g), func(i, j int) { g[i], g[j] = g[j], g[i] })
+		all = append(all, g...)
+	}
+	return all
+}
+
+// block measures what one block still lacks.
+func (r *runner) block(ctx context.Context, block, blocks int) error {
+	sessions := map[string]*session{}
+	defer func() {
+		for _, s := range sessions {
+			s.close()
+		}
+	}()
+	for position, c := range order(r.run, block) {
+		if c.Status != store.Pending || slices.ContainsFunc(c.Samples, func(s store.Sample) bool { return s.Block == block }) {
+			continue
+		}
+		result, err := r.measureTimed(ctx, sessions, c, block)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			settle(c, err, r.discard(sessions, c.Model), r.timeLimit(c))
+		} else {
+			r.place(c, &result, position)
+		}
+		if err := r.record(ctx, c, Event{Block: block + 1, Blocks: blocks}, result.Samples); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place gives samples their position and settles the cell with its last block.
+func (r *runner) place(c *store.Cell, result *probe.Result, position int) {
+	for i := range result.Samples {
+		result.Samples[i].Position = position
+	}
+	r.warn(c, result.Warnings)
+	if measuredBlocks(c)+1 == c.Repeats {
+		c.Status = store.OK
+	}
+}
+
+// discard ends the process of a model after a failure and returns what it printed last. The next cell of the model
+// gets a new one.
+func (r *runner) discard(sessions map[string]*session, model string) string {
+	s := sessions[model]
+	if s == nil {
+		return ""
+	}
+	delete(sessions, model)
+	s.close()
+	return s.stderr()
+}
+
+// measureTimed warms the model's process up and takes one measurement.
+func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session, c *store.Cell, block int) (probe.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(c))
+	defer cancel()
+	s := sessions[c.Model]
+	if s == nil {
+		var err error
+		s, err = r.open(ctx, r.entries[c.Model], false)
+		sessions[c.Model] = s
+		if err != nil {
+			return probe.Result{}, err
+		}
+	}
+	if err := r.warmUp(ctx, s, c, block); err != nil {
+		return probe.Result{}, err
+	}
+	return probe.Find(c.Probe).Measure(ctx, s.subject(r, c, block))
+}
+
+// Warm-up: calls of the cell itself that are not stored, until two in a row agree within stable, at most
+// mostWarmups of them and no more after warmupTime. A cell whose call is longer than warmupLimit carries its own
+// warm-up; before it, the process is warmed up once with the cheapest cell of the same probe.
+const (
+	stable      = 0.1
+	mostWarmups = 3
+	warmupTime  = 300 * time.Millisecond
+	warmupLimit = time.Second
+)
+
+// warmupBlock numbers the blocks whose text warm-ups read, so that no measurement repeats what a warm-up has read.
+const warmupBlock = 1 << 16
+
+// warmUp brings a process into the state in which it is measured.
+func (r *runner) warmUp(ctx context.Context, s *session, c *store.Cell, block int) error {
+	calls := mostWarmups
+	if c.Estimate > warmupLimit {
+		if s.warm[c.Probe] {
+			return nil
+		}
+		c, calls = r.cheapest(c), 1
+	}
+	s.warm[c.Probe] = true
+	start, last := time.Now(), 0.0
+	for i := range calls {
+		result, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, warmupBlock+block*mostWarmups+i))
+		if err != nil {
+			return err
+		}
+		now := result.Samples[0].Value
+		if (last > 0 && now < last*(1+stable) && last < now*(1+stable)) || time.Since(start) > warmupTime {
+			return nil
+		}
+		last = now
+	}
+	return nil
+}
+
+// cheapest is the cell of the same model and probe with the least estimate.
+func (r *runner) cheapest(c *store.Cell) *store.Cell {
+	best := c
+	for i := range r.run.Cells {
+		o := &r.run.Cells[i]
+		if o.Model == c.Model && o.Probe == c.Probe && o.Status != store.Unavailable && o.Estimate < best.Estimate {
+			best = o
+		}
+	}
+	return best
+}

@@ -1,0 +1,207 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// Execute stores a plan and measures it. It returns ErrInterrupted, wrapped, when the context ends first; whatever
+// was measured is in the database.
+func Execute(ctx context.Context, db *store.DB, p *Plan) error {
+	if slices.ContainsFunc(p.Run.Cells, func(c store.Cell) bool { return c.Status == store.Pending && probe.Find(c.Probe).Timing }) {
+		_, facts := calibrate(ctx, p.options, p.memory)
+		p.Run.Facts = append(p.Run.Facts, facts...)
+	}
+	for _, w := range db.Warnings {
+		p.Run.Facts = append(p.Run.Facts, store.Fact{Name: "database", Value: w})
+	}
+	if err := db.CreateRun(ctx, p.Run); err != nil {
+		return err
+	}
+	return newRunner(db, p).all(ctx)
+}
+
+// runner measures the pending cells of a run.
+type runner struct {
+	db       *store.DB
+	run      *store.Run
+	plugins  Plugins
+	entries  map[string]*entry
+	roofline lm.Roofline
+	memory   int64
+	least    time.Duration // that a measurement may take
+	observe  func(Event)
+	progress progress
+}
+
+func newRunner(db *store.DB, p *Plan) *runner {
+	r := &runner{
+		db: db, run: p.Run, plugins: p.options.Plugins, entries: p.entries, memory: p.memory,
+		observe: p.options.Observe, roofline: ceilings(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+	}
+	if r.observe == nil {
+		r.observe = func(Event) {}
+	}
+	r.progress.start(r)
+	return r
+}
+
+// all measures everything that is pending and records how the run ended.
+func (r *runner) all(ctx context.Context) error {
+	before := host.Now()
+	err := r.alone(ctx)
+	if err == nil {
+		err = r.blocks(ctx)
+	}
+	r.run.Status, r.run.Ended = "done", time.Now().UTC()
+	if err != nil {
+		r.run.Status = "interrupted"
+	}
+	r.run.Facts = append(r.run.Facts, host.Now().Since(before)...)
+	err = errors.Join(err, r.db.SetStatus(context.WithoutCancel(ctx), r.run))
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w; go on with `archbench resume %s`", ErrInterrupted, r.run.ID)
+	}
+	return err
+}
+
+// alone measures the cells that do not vary, each in a process of its own, in the order of the probe table: causality
+// decides about others and comes first.
+func (r *runner) alone(ctx context.Context) error {
+	for i := range r.run.Cells { // a run that is resumed may have been stopped between finding and marking
+		if err := r.judge(ctx, &r.run.Cells[i], r.run.Cells[i].Samples); err != nil {
+			return err
+		}
+	}
+	for _, p := range probe.Table {
+		if p.Timing {
+			continue
+		}
+		for i := range r.run.Cells {
+			c := &r.run.Cells[i]
+			if c.Probe != p.Name || c.Status != store.Pending {
+				continue
+			}
+			if err := r.measureAlone(ctx, p, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// measureAlone measures one cell that does not vary and records it. An error ends the run; that of a plugin does
+// not.
+func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell) error {
+	limit := r.timeLimit(c)
+	cellCtx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	s, err := r.open(cellCtx, r.entries[c.Model], p.Versus)
+	defer s.close()
+	var result probe.Result
+	if err == nil {
+		result, err = p.Measure(cellCtx, s.subject(r, c, 0))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		settle(c, err, s.stderr(), limit)
+		return r.record(ctx, c, Event{}, nil)
+	}
+	c.Status = store.OK
+	r.warn(c, result.Warnings)
+	if err := r.record(ctx, c, Event{}, result.Samples); err != nil {
+		return err
+	}
+	return r.judge(ctx, c, result.Samples)
+}
+
+// judge marks the model of a causality cell as one that sees the future if that is what was found.
+func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sample) error {
+	for _, s := range samples {
+		if s.Metric == probe.CausalVerdict && s.Value == 0 {
+			r.entries[c.Model].model.LeaksFuture = true
+			return r.db.MarkLeak(ctx, r.run.ID, c.Model)
+		}
+	}
+	return nil
+}
+
+// record stores a cell with new samples and tells the observer.
+func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []store.Sample) error {
+	if c.Status == store.Failed && c.Failure.Reproduce == "" {
+		c.Failure.Reproduce = reproduce(r.run, r.entries[c.Model].model, c)
+	}
+	if err := r.db.Record(context.WithoutCancel(ctx), r.run.ID, c, samples); err != nil {
+		return err
+	}
+	c.Samples = append(c.Samples, samples...)
+	e.Cell, e.Samples = c, samples
+	r.progress.advance(&e, c)
+	r.observe(e)
+	return nil
+}
+
+// warn adds warnings to a cell, each once.
+func (r *runner) warn(c *store.Cell, warnings []string) {
+	for _, w := range warnings {
+		if !slices.Contains(c.Warnings, w) {
+			c.Warnings = append(c.Warnings, w)
+		}
+	}
+}
+
+// The limit of one measurement: ten times its estimate, and at least a minute.
+const (
+	leastLimit  = time.Minute
+	limitFactor = 10
+)
+
+func (r *runner) timeLimit(c *store.Cell) time.Duration { return max(r.least, limitFactor*c.Estimate) }
+
+// progress counts measurements.
+type progress struct {
+	done, total int
+	left        time.Duration
+}
+
+// start counts what is to be done: one measurement per cell that does not vary, one per block of the others.
+func (p *progress) start(r *runner) {
+	for i := range r.run.Cells {
+		if c := &r.run.Cells[i]; c.Status == store.Pending {
+			n := c.Repeats - measuredBlocks(c)
+			p.total += n
+			p.left += time.Duration(n) * c.Estimate
+		}
+	}
+}
+
+// advance counts one measurement. A cell that has ended early will not be measured again.
+func (p *progress) advance(e *Event, c *store.Cell) {
+	n := 1
+	if c.Status == store.Failed || c.Status == store.Unavailable {
+		n = c.Repeats - measuredBlocks(c)
+	}
+	p.done += n
+	p.left = max(0, p.left-time.Duration(n)*c.Estimate)
+	e.Done, e.Total, e.Left = p.done, p.total, p.left
+}
+
+// measuredBlocks is how many blocks of a cell have samples.
+func measuredBlocks(c *store.Cell) int {
+	seen := map[int]bool{}
+	for _, s := range c.Samples {
+		seen[s.Block] = true
+	}
+	return len(seen)
+}

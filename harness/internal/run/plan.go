@@ -1,0 +1,359 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/lm"
+)
+
+// Plan is a run before its first sample: all cells are fixed, with an estimate of their time.
+type Plan struct {
+	Run      *store.Run
+	Estimate time.Duration // for all cells that will be measured
+
+	options Options
+	entries map[string]*entry // by model name
+	memory  int64             // limit of each plugin
+}
+
+// Prepare loads every model once, expands the suites over the models and fixes the cells. A model that fails to load
+// makes failed cells; only a mistake in the options is an error.
+func Prepare(ctx context.Context, o Options) (*Plan, error) {
+	if len(o.Suites) == 0 || len(o.Models) == 0 {
+		return nil, errors.New("a run needs at least one suite and one model")
+	}
+	p := &Plan{options: o, entries: map[string]*entry{}, memory: memoryLimit()}
+	p.describe()
+	var t *texts
+	if readsText(o.Suites) {
+		var err error
+		if t, err = loadTexts(ctx, o.Corpus); err != nil {
+			return nil, err
+		}
+		p.Run.Facts = append(p.Run.Facts, t.facts()...)
+	}
+	wanted, err := expand(o)
+	if err != nil {
+		return nil, err
+	}
+	l := newLoader(o, t)
+	l.works = works(wanted)
+	if err := p.load(ctx, l, wanted); err != nil {
+		return nil, err
+	}
+	p.addCells(wanted, t)
+	p.keepBudget()
+	p.Estimate = p.total()
+	p.Run.Facts = append(p.Run.Facts, p.settings(l)...)
+	return p, nil
+}
+
+// describe starts the run's record.
+func (p *Plan) describe() {
+	p.Run = &store.Run{
+		Started: time.Now().UTC(), Status: "running", Version: p.options.Version, Command: p.options.Command,
+		Seed: p.options.Seed, Corpus: p.options.Corpus, Host: host.Describe(),
+	}
+	for _, s := range p.options.Suites {
+		p.Run.Suites = append(p.Run.Suites, fmt.Sprintf("%s %d", s.Name, s.Version))
+	}
+}
+
+// settings are the facts about how the run is made.
+func (p *Plan) settings(l *loader) []store.Fact {
+	memory := "n/a (the system does not tell what is free)"
+	if p.memory > 0 {
+		memory = fmt.Sprintf("%d MiB", p.memory>>20)
+	}
+	return []store.Fact{
+		{Name: "threads", Value: fmt.Sprint(l.threads)},
+		{Name: "memory limit of a plugin", Value: memory},
+		{Name: "budget", Value: budgetOf(p.options).String()},
+		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
+	}
+}
+
+// readsText reports whether any probe of the suites reads text.
+func readsText(suites []*suite.Suite) bool {
+	for _, s := range suites {
+		for _, part := range s.Parts {
+			if part.Probe.Text != probe.NoText || part.Probe.Language {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wish is a cell that a suite asks for, before it is known whether it can be measured.
+type wish struct {
+	part  suite.Part
+	point store.Point
+	spec  ModelSpec
+}
+
+// settings is the point with the parameters.
+func (w wish) settings() store.Point { return slices.Concat(w.point, w.part.Params) }
+
+// expand crosses suites, points, models and precisions. Models whose language-model cells are asked for get a
+// causality cell too, whatever they declare.
+func expand(o Options) ([]wish, error) {
+	var wanted []wish
+	named := map[string]string{}
+	for _, s := range o.Suites {
+		for _, part := range s.Parts {
+			if err := checkPart(part); err != nil {
+				return nil, fmt.Errorf("suite %s: %w", s.Name, err)
+			}
+			for _, point := range part.Points() {
+				for _, spec := range specs(o.Models, part.Precisions) {
+					if id, ok := named[spec.Name]; ok && id != spec.identity() {
+						return nil, fmt.Errorf("two models are called %q; name them apart with --model NAME=...", spec.Name)
+					}
+					named[spec.Name] = spec.identity()
+					wanted = append(wanted, wish{part, point, spec})
+				}
+			}
+		}
+	}
+	return append(guards(wanted), wanted...), nil
+}
+
+// checkPart refuses what no single value can show.
+func checkPart(part suite.Part) error {
+	if part.Probe.Name != "quality" {
+		return nil
+	}
+	for _, point := range part.Points() {
+		if number(point, "stride") > number(point, "context") {
+			return fmt.Errorf("probe quality: stride %s is above context %s", point.Get("stride"), point.Get("context"))
+		}
+	}
+	return nil
+}
+
+// number reads a whole number, which the suite has checked.
+func number(p store.Point, name string) int {
+	var n int
+	if _, err := fmt.Sscan(p.Get(name), &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+// specs are the models of a part: those of the user, in the part's precisions if it names any. The same model stands
+// once, under the name that the user gave it if there is one.
+func specs(models []ModelSpec, precisions []string) []ModelSpec {
+	var all []ModelSpec
+	seen := map[string]bool{}
+	own := map[string]ModelSpec{}
+	for _, m := range models {
+		m = m.normal()
+		own[m.identity()] = m
+	}
+	for _, m := range models {
+		m = m.normal()
+		at := precisions
+		if at == nil {
+			at = []string{m.Precision}
+		}
+		for _, precision := range at {
+			s := m.at(precision)
+			if named, ok := own[s.identity()]; ok {
+				s = named
+			}
+			if !seen[s.identity()] {
+				seen[s.identity()] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// guards are causality cells for models that have language-model cells and no causality cell.
+func guards(wanted []wish) []wish {
+	causality := probe.Find("causality")
+	guarded := map[string]bool{}
+	for _, w := range wanted {
+		if w.part.Probe == causality {
+			guarded[w.spec.Name] = true
+		}
+	}
+	var all []wish
+	for _, w := range wanted {
+		if w.part.Probe.Language && !guarded[w.spec.Name] {
+			guarded[w.spec.Name] = true
+			part := suite.Default("causality", causality)
+			all = append(all, wish{part, part.Points()[0], w.spec})
+		}
+	}
+	return all
+}
+
+// works lists all work to be priced, never nil.
+func works(wanted []wish) []probe.Work {
+	all := []probe.Work{}
+	for _, w := range wanted {
+		all = append(all, w.part.Probe.Work(w.settings())...)
+	}
+	return all
+}
+
+// load makes the entries of all models, in the order in which they are first wanted.
+func (p *Plan) load(ctx context.Context, l *loader, wanted []wish) error {
+	for _, w := range wanted {
+		if _, ok := p.entries[w.spec.Name]; ok {
+			continue
+		}
+		e, err := l.entry(ctx, w.spec)
+		if err != nil {
+			return err
+		}
+		p.entries[w.spec.Name] = e
+		p.Run.Models = append(p.Run.Models, *e.model)
+	}
+	for i := range p.Run.Models {
+		p.entries[p.Run.Models[i].Name].model = &p.Run.Models[i]
+	}
+	return nil
+}
+
+// addCells makes the cells, each once: what two suites ask for belongs to the first and gets the more repeats.
+func (p *Plan) addCells(wanted []wish, t *texts) {
+	at := map[string]int{}
+	for _, w := range wanted {
+		c := p.cell(w, t)
+		if i, ok := at[c.ID]; ok {
+			p.Run.Cells[i].Repeats = max(p.Run.Cells[i].Repeats, c.Repeats)
+			continue
+		}
+		at[c.ID] = len(p.Run.Cells)
+		p.Run.Cells = append(p.Run.Cells, c)
+	}
+	var ids strings.Builder
+	for _, c := range p.Run.Cells {
+		ids.WriteString(c.ID)
+	}
+	var started [8]byte
+	binary.BigEndian.PutUint64(started[:], uint64(p.Run.Started.UnixNano()))
+	p.Run.ID = "r-" + hash(ids.String(), string(started[:]))[:8]
+}
+
+// cell makes one cell and settles it at once if it cannot be measured.
+func (p *Plan) cell(w wish, t *texts) store.Cell {
+	e := p.entries[w.spec.Name]
+	c := store.Cell{
+		Suite: w.part.Suite, Probe: w.part.Probe.Name, Model: w.spec.Name, Point: w.point, Params: w.part.Params,
+		Repeats: w.part.Repeats, Status: store.Pending,
+	}
+	c.ID = p.identity(w, e, t)
+	switch missing := e.missing(w.part.Probe, w.settings()); {
+	case e.failure != nil:
+		c.Status, c.Failure = store.Failed, &store.Failure{}
+		*c.Failure = *e.failure
+		c.Failure.Reproduce = reproduce(p.Run, e.model, &c)
+	case missing != "":
+		c.Status, c.Reason = store.Unavailable, missing
+	default:
+		c.Estimate = e.speed.estimate(w.part.Probe.Work(w.settings()))
+		c.Warnings = w.part.Probe.Warnings(e.model.TrainedTo, w.settings())
+	}
+	return c
+}
+
+// missing says why a model cannot be measured by a probe, "" if it can.
+func (e *entry) missing(p *probe.Probe, settings store.Point) string {
+	if e.unavailable != "" || e.failure != nil {
+		return e.unavailable
+	}
+	if p.Text != probe.NoText && e.noText != "" {
+		return e.noText
+	}
+	var u *probe.Unavailable
+	if err := p.Available(e.description, e.info, settings); errors.As(err, &u) {
+		return u.Reason
+	}
+	return ""
+}
+
+// identity hashes everything that can change the value of a cell.
+func (p *Plan) identity(w wish, e *entry, t *texts) string {
+	m := e.model
+	key := struct {
+		Plugin, Weights, Variant, Precision, Head, Mode, Config, Kernels string
+		Seed                                                             uint64
+		Threads                                                          int
+		Options                                                          map[string]string
+		Probe                                                            string
+		Version                                                          int
+		Point, Params                                                    store.Point
+		Text, Tokenizer, Host                                            string
+		RunSeed                                                          uint64
+	}{
+		Plugin: m.PluginSHA, Weights: m.WeightsSHA, Variant: e.load.Variant, Precision: m.Precision, Head: m.Head, Mode: m.Mode,
+		Config: m.Config, Kernels: m.Kernels, Seed: m.Seed, Threads: m.Threads, Options: m.Options,
+		Probe: w.part.Probe.Name, Version: w.part.Probe.Version, Point: w.point, Params: w.part.Params, RunSeed: p.Run.Seed,
+	}
+	switch w.part.Probe.Text {
+	case probe.StreamText:
+		key.Text, key.Tokenizer = t.streamSHA, e.tokenizer
+	case probe.HeldOut:
+		key.Text, key.Tokenizer = t.heldOutSHA, e.tokenizer
+	}
+	if w.part.Probe.Timing {
+		key.Host = p.Run.Host.Fingerprint
+	}
+	text, err := json.Marshal(key)
+	if err != nil {
+		panic(fmt.Sprintf("run: encode a cell's key: %v", err)) // strings and numbers only
+	}
+	return hash(string(text))
+}
+
+// hash is the sha256 of texts in a row, in hexadecimal.
+func hash(texts ...string) string {
+	h := sha256.New()
+	for _, t := range texts {
+		h.Write([]byte(t))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// calibrate asks the echo plugin for the ceilings of the host. A host without it has no ceilings, and says why.
+func calibrate(ctx context.Context, o Options, memory int64) (lm.Roofline, []store.Fact) {
+	fail := func(err error) (lm.Roofline, []store.Fact) {
+		return lm.Roofline{}, []store.Fact{{Name: ceilingFact, Value: "n/a (" + err.Error() + ")"}}
+	}
+	path, _, err := o.Plugins.Find("echo")
+	if err != nil {
+		return fail(err)
+	}
+	p, err := o.Plugins.Start(ctx, path, threadsOf(o.Threads), memory)
+	if err != nil {
+		return fail(err)
+	}
+	defer p.Close()
+	c, ok := p.(lm.Calibrator)
+	if !ok {
+		return fail(errors.New("the plugin echo does not calibrate"))
+	}
+	roof, err := c.Calibrate(ctx, threadsOf(o.Threads))
+	if err != nil {
+		return fail(err)
+	}
+	return roof, ceilingFacts(roof)
+}

@@ -1,0 +1,134 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// ErrChanged says that something a run depends on is no longer what it was, so that new samples would not belong to
+// its cells.
+var ErrChanged = errors.New("run: changed since the run started")
+
+// Resume measures what a run still lacks: the pending cells and the missing blocks. Plugins, weights, text and, for
+// timings, the host must be those of the run. Suites, Models, Seed, Threads, Budget and Corpus of the options are not
+// used.
+func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run, error) {
+	run, err := db.LoadRun(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if pending(run) == 0 {
+		return run, finish(ctx, db, run)
+	}
+	p := &Plan{Run: run, options: o, entries: map[string]*entry{}, memory: memoryLimit()}
+	if err := p.reopen(ctx); err != nil {
+		return nil, fmt.Errorf("resume run %s: %w", run.ID, err)
+	}
+	run.Status = "running"
+	if err := db.SetStatus(ctx, run); err != nil {
+		return nil, err
+	}
+	return run, newRunner(db, p).all(ctx)
+}
+
+// finish marks a run that lacks nothing, but was stopped before it could say so.
+func finish(ctx context.Context, db *store.DB, run *store.Run) error {
+	if run.Status == "done" {
+		return nil
+	}
+	run.Status = "done"
+	if run.Ended.IsZero() {
+		run.Ended = time.Now().UTC()
+	}
+	return db.SetStatus(ctx, run)
+}
+
+// pending counts the cells of a run that are not settled.
+func pending(r *store.Run) int {
+	n := 0
+	for i := range r.Cells {
+		if r.Cells[i].Status == store.Pending {
+			n++
+		}
+	}
+	return n
+}
+
+// reopen loads the models that still have something to measure and checks that nothing has changed.
+func (p *Plan) reopen(ctx context.Context) error {
+	o := p.options
+	o.Corpus = p.Run.Corpus
+	var t *texts
+	wanted := map[string]bool{}
+	timing, reads := false, false
+	for i := range p.Run.Cells {
+		c := &p.Run.Cells[i]
+		kind := probe.Find(c.Probe)
+		switch {
+		case kind == nil:
+			return fmt.Errorf("%w: this archbench has no probe %q", ErrChanged, c.Probe)
+		case c.Status == store.Pending:
+			wanted[c.Model] = true
+			timing = timing || kind.Timing
+			reads = reads || kind.Text != probe.NoText
+		}
+	}
+	if now := host.Describe(); timing && now.Fingerprint != p.Run.Host.Fingerprint {
+		return fmt.Errorf("%w: the host; timings of one run come from one host, start a new run here", ErrChanged)
+	}
+	if reads {
+		var err error
+		if t, err = loadTexts(ctx, o.Corpus); err != nil {
+			return err
+		}
+		if err := sameFacts(p.Run.Facts, t.facts()); err != nil {
+			return err
+		}
+	}
+	return p.reload(ctx, o, t, wanted)
+}
+
+// sameFacts checks that the texts are those of the run.
+func sameFacts(old, now []store.Fact) error {
+	for _, n := range now {
+		for _, f := range old {
+			if f.Name == n.Name && f.Value != n.Value {
+				return fmt.Errorf("%w: the %s; start a new run", ErrChanged, f.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// reload makes the entries of the wanted models again.
+func (p *Plan) reload(ctx context.Context, o Options, t *texts, wanted map[string]bool) error {
+	o.Threads = p.Run.Models[0].Threads // a run has one number of threads
+	l := newLoader(o, t)
+	for i := range p.Run.Models {
+		m := &p.Run.Models[i]
+		if !wanted[m.Name] {
+			p.entries[m.Name] = &entry{model: m}
+			continue
+		}
+		e, err := l.entry(ctx, specOf(m))
+		switch {
+		case err != nil:
+			return err
+		case e.failure != nil:
+			return fmt.Errorf("model %s: %s", m.Name, e.failure.Message)
+		case e.model.PluginSHA != m.PluginSHA:
+			return fmt.Errorf("%w: the plugin of model %s; start a new run", ErrChanged, m.Name)
+		case e.model.WeightsSHA != m.WeightsSHA:
+			return fmt.Errorf("%w: the weights of model %s; start a new run", ErrChanged, m.Name)
+		}
+		e.model = m
+		p.entries[m.Name] = e
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+// Package run turns suites and models into a plan, and a plan into samples.
+//
+// [Prepare] loads every model once, expands the suites over them and fixes all cells before anything is measured.
+// [Execute] stores the plan and measures it: first what does not vary, each cell in a plugin process of its own, then
+// the timings in randomised interleaved blocks. Every result is committed when it is there, so that a run that ends
+// early (Ctrl-C, kill -9, a full disk) loses the sample in flight and nothing else; [Resume] measures what is
+// missing. A plugin that fails makes a failed cell and the run goes on.
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/lm"
+)
+
+// ErrInterrupted says that a run was stopped before its end and can be resumed.
+var ErrInterrupted = errors.New("run: interrupted")
+
+// Options say what to run.
+type Options struct {
+	Suites  []*suite.Suite
+	Models  []ModelSpec
+	Plugins Plugins
+	Seed    uint64        // of the order of measurement and of what is random in probes
+	Threads int           // of the models; 0: all
+	Budget  time.Duration // for the whole run; 0: that of the suites, if any
+	Corpus  string        // file or folder of text; "": the Go source tree
+	Version string        // of archbench
+	Command string        // the command line, for the record
+	Observe func(Event)   // gets the progress, between measurements; may be nil
+
+	least time.Duration // that a measurement may take whatever its estimate; 0: leastLimit
+}
+
+// Plugins finds and starts plugins.
+type Plugins interface {
+	// Find returns the path of an architecture's plugin and the sha256 of its files.
+	Find(architecture string) (path, sha string, err error)
+	// Start starts a plugin with a number of threads and a limit of memory in bytes, 0 for none.
+	Start(ctx context.Context, path string, threads int, memory int64) (Process, error)
+}
+
+// Process is a running plugin.
+type Process interface {
+	lm.Architecture
+	PID() int       // 0: no process of its own
+	Env() []string  // all of its environment
+	Stderr() string // the last lines that it printed
+	Kill()          // ends it and what it has started, at once
+	Close() error   // ends it
+}
+
+// Event is a piece of progress. It is sent between measurements, never during one.
+type Event struct {
+	Cell    *store.Cell   // measured just now, with its state; nil at the start of a block
+	Block   int           // of interleaved measurement, from 1; 0: before them
+	Blocks  int           // that the run has
+	Done    int           // measurements so far, in this process
+	Total   int           // measurements to do in this process
+	Left    time.Duration // estimate for what is left
+	Samples []store.Sample
+}
+
+// Failed counts the cells of a run that failed.
+func Failed(r *store.Run) int {
+	n := 0
+	for i := range r.Cells {
+		if r.Cells[i].Status == store.Failed {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,471 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+func TestRun(t *testing.T) {
+	f := honest()
+	var events int
+	o := options(t, f, mixed, "a", "b")
+	o.Observe = func(e Event) {
+		events++
+		if e.Done != events || e.Done > e.Total || e.Cell == nil {
+			t.Errorf("event %d: %+v", events, e)
+		}
+	}
+	r := execute(t, openDB(t), o)
+	if r.Status != "done" || r.Ended.IsZero() || len(r.Models) != 2 || r.Host.Fingerprint == "" {
+		t.Errorf("run %+v", r)
+	}
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if c.Probe == "stream" && c.Model == "b" {
+			if c.Status != store.Unavailable || c.Reason != "context limit 512" {
+				t.Errorf("beyond the limit: %+v", c)
+			}
+			continue
+		}
+		if c.Status != store.OK || measuredBlocks(c) != c.Repeats || len(c.ID) != 64 {
+			t.Errorf("%s %s %s: %s, %d of %d blocks", c.Probe, c.Model, c.Point, c.Status, measuredBlocks(c), c.Repeats)
+		}
+	}
+	if events != 2*(1+2+1+1+4*3)+1 {
+		t.Errorf("%d events", events)
+	}
+	if got := cells(r, "prefill", "b")[2].Samples[0].Value; math.Abs(got-128e-6) > 1e-12 {
+		t.Errorf("prefill of 64 tokens took the fake %g s", got)
+	}
+	if f.live != 0 {
+		t.Errorf("%d processes are left", f.live)
+	}
+	for _, name := range []string{"text for quality", "threads", "plugin environment", "ceiling", "steal"} {
+		if !slices.ContainsFunc(r.Facts, func(x store.Fact) bool { return x.Name == name && x.Value != "" }) {
+			t.Errorf("no fact %q in %v", name, r.Facts)
+		}
+	}
+}
+
+// TestBlocksInterleave checks that each block measures every timing cell once, at each point all models in a row, in
+// an order that differs between blocks and follows from the seed.
+func TestBlocksInterleave(t *testing.T) {
+	p, err := Prepare(context.Background(), options(t, honest(), mixed, "a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var orders []string
+	for block := range 3 {
+		cells := order(p.Run, block)
+		if len(cells) != 8 {
+			t.Fatalf("block %d has %d cells", block, len(cells))
+		}
+		var names []string
+		for i, c := range cells {
+			names = append(names, c.Model+" "+c.Point.String())
+			if i%2 == 1 && group(cells[i-1]) != group(c) {
+				t.Errorf("block %d: %v tears a point apart", block, names)
+			}
+		}
+		orders = append(orders, strings.Join(names, ", "))
+		again := order(p.Run, block)
+		if !slices.Equal(cells, again) {
+			t.Error("one block has two orders")
+		}
+	}
+	if orders[0] == orders[1] && orders[1] == orders[2] {
+		t.Errorf("all blocks have the order %s", orders[0])
+	}
+}
+
+// TestPlanIsDeterministic checks that cells keep their identity, and that each of the things that can change a value
+// changes it.
+func TestPlanIsDeterministic(t *testing.T) {
+	o := options(t, honest(), mixed, "a")
+	ids := func(o Options) (all []string) {
+		p, err := Prepare(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range p.Run.Cells {
+			all = append(all, c.ID)
+		}
+		return all
+	}
+	want := ids(o)
+	if got := ids(o); !slices.Equal(got, want) {
+		t.Error("one plan has different cells")
+	}
+	for name, change := range map[string]func(*Options){
+		"seed":      func(o *Options) { o.Seed++ },
+		"threads":   func(o *Options) { o.Threads++ },
+		"weights":   func(o *Options) { o.Models = []ModelSpec{{Architecture: "a", Seed: 5}} },
+		"precision": func(o *Options) { o.Models = []ModelSpec{{Architecture: "a", Precision: "int8"}} },
+		"head":      func(o *Options) { o.Models = []ModelSpec{{Architecture: "a", Head: "int8"}} },
+		"options":   func(o *Options) { o.Models = []ModelSpec{{Architecture: "a", Options: map[string]string{"k": "v"}}} },
+		"plugin":    func(o *Options) { f := honest(); f.changed = "!"; o.Plugins = f },
+	} {
+		changed := o
+		change(&changed)
+		for i, id := range ids(changed) {
+			if slices.Contains(want, id) {
+				t.Errorf("cell %d ignores a change of the %s", i, name)
+			}
+		}
+	}
+}
+
+func TestPrecisions(t *testing.T) {
+	f := honest()
+	f.all["a"].Noise = 0.3
+	text := "name: q\nprecisions: [f32, int8, nf4]\nprobes:\n  - {probe: quality, with: {text_bytes: 1024}}\n"
+	r := execute(t, openDB(t), options(t, f, text, "a"))
+	var names []string
+	for _, m := range r.Models {
+		names = append(names, m.Name)
+	}
+	if diff := cmp.Diff([]string{"a", "a@int8", "a@nf4"}, names); diff != "" {
+		t.Error(diff)
+	}
+	metrics := func(c *store.Cell) (all []string) {
+		for _, s := range c.Samples {
+			if !slices.Contains(all, s.Metric) {
+				all = append(all, s.Metric)
+			}
+		}
+		return all
+	}
+	if got := metrics(cells(r, "quality", "a")[0]); slices.Contains(got, probe.DocumentKL) {
+		t.Errorf("f32 is compared with itself: %v", got)
+	}
+	if got := metrics(cells(r, "quality", "a@int8")[0]); !slices.Contains(got, probe.DocumentKL) {
+		t.Errorf("int8 is not compared with f32: %v", got)
+	}
+	if c := cells(r, "quality", "a@nf4")[0]; c.Status != store.Unavailable || !strings.Contains(c.Reason, "precision nf4") {
+		t.Errorf("a precision that is not offered: %+v", c)
+	}
+	if n := len(cells(r, "causality", "a@int8")); n != 1 {
+		t.Errorf("%d causality cells guard the quality of a@int8", n)
+	}
+}
+
+func TestSpecs(t *testing.T) {
+	dir := t.TempDir()
+	seed := uint64(3)
+	for _, c := range []struct {
+		text string
+		seed *uint64
+		want ModelSpec
+		err  string
+	}{
+		{"gpt2:" + dir, nil, ModelSpec{Architecture: "gpt2", Checkpoint: dir}, ""},
+		{"mine=gpt2:" + dir + "@int8", nil, ModelSpec{Name: "mine", Architecture: "gpt2", Checkpoint: dir, Precision: "int8"}, ""},
+		{"mamba:tiny@bf16", &seed, ModelSpec{Architecture: "mamba", Variant: "tiny", Seed: 3, Precision: "bf16"}, ""},
+		{"bk", &seed, ModelSpec{Architecture: "bk", Seed: 3}, ""},
+		{"gpt2", nil, ModelSpec{}, "for seeded weights say --init"},
+		{"gpt2:/nowhere", nil, ModelSpec{}, "no folder /nowhere"},
+		{"=gpt2:" + dir, nil, ModelSpec{}, "before = is empty"},
+		{"gpt2:" + dir + "@", nil, ModelSpec{}, "after @ is empty"},
+		{":" + dir, nil, ModelSpec{}, "no architecture"},
+	} {
+		got, err := ParseModel(c.text, c.seed)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) {
+				t.Errorf("%q: %v, want %q", c.text, err, c.err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
+			t.Errorf("%q: %v\n%s", c.text, err, diff)
+		}
+	}
+	for _, c := range []struct{ name, precision, at, want string }{
+		{"", "", "int8", "x@int8"}, {"", "int8", "f32", "x"}, {"mine", "int8", "f32", "mine@f32"}, {"mine", "int8", "int8", "mine"},
+	} {
+		s := ModelSpec{Name: c.name, Architecture: "x", Precision: c.precision}.normal()
+		if got := s.at(c.at).Name; got != c.want {
+			t.Errorf("%+v at %s is called %q, want %q", c, c.at, got, c.want)
+		}
+	}
+}
+
+// TestFailures gives each way of failing to one model and checks that it is told apart, that the other model is
+// measured all the same, and that nothing is left.
+func TestFailures(t *testing.T) {
+	on := func(call string, err error) func(context.Context, string) error {
+		n := 0
+		return func(_ context.Context, c string) error {
+			if n++; c == call && n > 12 { // the first calls belong to the plan
+				return err
+			}
+			return nil
+		}
+	}
+	hang := func(ctx context.Context, call string) error {
+		if call == "generate" {
+			<-ctx.Done()
+		}
+		return nil
+	}
+	for _, c := range []struct {
+		name  string
+		fake  lmfake.Architecture
+		probe string
+		class string
+		text  string
+	}{
+		{"crash", lmfake.Architecture{Before: on("generate", exit(lmplugin.Crash))}, "decode", "crash", "panic: ouch"},
+		{"killed", lmfake.Architecture{Before: on("generate", exit(lmplugin.Killed))}, "decode", "killed", "panic: ouch"},
+		{"memory", lmfake.Architecture{Before: on("generate", exit(lmplugin.OutOfMemory))}, "decode", "out of memory", "panic: ouch"},
+		{"refused", lmfake.Architecture{Before: on("generate", lm.Errorf(lm.Resource, "generate", "too large"))}, "decode", "out of memory", "last words"},
+		{"hang", lmfake.Architecture{Before: hang}, "decode", "time-out", "last words"},
+		{"NaN", lmfake.Architecture{NaN: true}, "quality", "non-finite", "last words"},
+		{"error", lmfake.Architecture{Before: on("generate", errors.New("odd"))}, "decode", "error", "last words"},
+		{"start", lmfake.Architecture{Before: func(_ context.Context, call string) error {
+			if call == "start" {
+				return exit(lmplugin.Incompatible)
+			}
+			return nil
+		}}, "decode", "version", "panic: ouch"},
+		{"noise", lmfake.Architecture{Before: func(_ context.Context, call string) error {
+			if call == "start" {
+				return exit(lmplugin.Protocol)
+			}
+			return nil
+		}}, "prefill", "protocol", "panic: ouch"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := honest()
+			c.fake.Name = "a"
+			f.all["a"] = &c.fake
+			o := options(t, f, mixed, "a", "b")
+			o.least = 200 * time.Millisecond
+			r := execute(t, openDB(t), o)
+			bad := cells(r, c.probe, "a")[0]
+			if bad.Status != store.Failed || bad.Failure == nil || bad.Failure.Class != c.class {
+				t.Fatalf("got %+v, %+v; want class %q", bad, bad.Failure, c.class)
+			}
+			if !strings.Contains(bad.Failure.Stderr, c.text) || !strings.Contains(bad.Failure.Reproduce, "--probe "+c.probe+" --model a=a:") {
+				t.Errorf("failure %+v", bad.Failure)
+			}
+			for _, good := range cells(r, c.probe, "b") {
+				if good.Status != store.OK {
+					t.Errorf("the other model: %s %s", good.Status, good.Point)
+				}
+			}
+			if r.Status != "done" || Failed(r) == 0 || f.live != 0 {
+				t.Errorf("run %s, %d failed, %d processes left", r.Status, Failed(r), f.live)
+			}
+		})
+	}
+}
+
+// TestLeak checks that a model that declares itself causal and is not is caught before its quality is measured.
+func TestLeak(t *testing.T) {
+	f := honest()
+	f.all["a"].Leak = true
+	r := execute(t, openDB(t), options(t, f, mixed, "a", "b"))
+	if !r.Models[0].LeaksFuture || !r.Models[0].Causal || r.Models[1].LeaksFuture {
+		t.Errorf("models %+v", r.Models)
+	}
+	if c := cells(r, "quality", "a")[0]; c.Status != store.Unavailable || c.Reason != "sees the future" {
+		t.Errorf("quality of a model that sees the future: %+v", c)
+	}
+	for _, s := range cells(r, "stream", "a")[0].Samples {
+		if s.Metric == probe.StreamNLL {
+			t.Errorf("it has a loss: %+v", s)
+		}
+	}
+	if c := cells(r, "quality", "b")[0]; c.Status != store.OK {
+		t.Errorf("the other model: %+v", c)
+	}
+}
+
+// TestBudget checks that the dearest point goes first, for all models, and says so.
+func TestBudget(t *testing.T) {
+	o := options(t, honest(), "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 4096]}}\n", "a")
+	p, err := Prepare(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.entries["a"].speed.start = 0
+	p.Run.Cells[0].Estimate, p.Run.Cells[1].Estimate = 10*time.Millisecond, 2*time.Second
+	if got, want := p.total(), 10*(30*time.Millisecond+2*time.Second); got != want {
+		t.Errorf("total %v, want %v", got, want)
+	}
+	p.options.Budget = time.Second
+	p.keepBudget()
+	if p.Run.Cells[0].Status != store.Pending || p.Run.Cells[1].Status != store.Unavailable ||
+		p.Run.Cells[1].Reason != "left out for the budget of 1s: about 20s for all models" {
+		t.Errorf("cells %+v", p.Run.Cells)
+	}
+}
+
+func TestWarmUp(t *testing.T) {
+	f := honest()
+	var calls int
+	f.all["a"].Before = func(_ context.Context, call string) error {
+		if call == "step" {
+			calls++
+		}
+		return nil
+	}
+	p, err := Prepare(context.Background(), options(t, f, "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 64]}}\n", "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRunner(nil, p)
+	s, err := r.open(context.Background(), p.entries["a"], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	small, large := &p.Run.Cells[0], &p.Run.Cells[1]
+	large.Estimate = time.Hour
+	for _, c := range []struct {
+		name string
+		cell *store.Cell
+		want int
+	}{
+		{"long cell warms up with the cheapest, once", large, 1},
+		{"long cell in a warm process", large, 0},
+		{"steady short cell", small, 2},
+	} {
+		calls = 0
+		if err := r.warmUp(context.Background(), s, c.cell, 0); err != nil || calls != c.want {
+			t.Errorf("%s: %d calls, %v; want %d", c.name, calls, err, c.want)
+		}
+	}
+	n := time.Duration(0)
+	f.all["a"].Before = func(context.Context, string) error {
+		n++
+		f.all["a"].PerToken = n * time.Microsecond
+		calls++
+		return nil
+	}
+	calls = 0
+	if err := r.warmUp(context.Background(), s, small, 0); err != nil || calls != 2*mostWarmups {
+		t.Errorf("a model that never settles: %d calls, %v", calls, err)
+	}
+}
+
+func TestOptionMistakes(t *testing.T) {
+	f := honest()
+	for name, c := range map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"no plugin":  {func(o *Options) { o.Models[0].Architecture = "zebra" }, `no plugin "zebra"`},
+		"no corpus":  {func(o *Options) { o.Corpus = "/nowhere" }, "load corpus"},
+		"no model":   {func(o *Options) { o.Models = nil }, "at least one suite and one model"},
+		"two names":  {func(o *Options) { o.Models[1].Name = "a" }, `two models are called "a"`},
+		"no weights": {func(o *Options) { o.Models[0].Checkpoint = t.TempDir() }, "model a"},
+		"stride": {func(o *Options) {
+			if err := o.Suites[0].Set("stride", "512"); err != nil {
+				t.Fatal(err)
+			}
+		}, "stride 512 is above context 256"},
+	} {
+		o := options(t, f, mixed, "a", "b")
+		c.change(&o)
+		if _, err := Prepare(context.Background(), o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestResume stops a run after each of its first measurements in turn and resumes it: it must end with the cells and
+// sample counts of a run that was not stopped.
+func TestResume(t *testing.T) {
+	f := honest()
+	f.all["a"].Leak = true
+	o := options(t, f, mixed, "a", "b")
+	want := counts(execute(t, openDB(t), o))
+	for stop := 1; stop < 30; stop += 4 {
+		db := openDB(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		n := 0
+		o.Observe = func(Event) {
+			if n++; n == stop {
+				cancel()
+			}
+		}
+		p, err := Prepare(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Execute(ctx, db, p); !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "archbench resume "+p.Run.ID) {
+			t.Fatalf("stopped after %d: %v", stop, err)
+		}
+		if r := load(t, db, p.Run.ID); r.Status != "interrupted" || f.live != 0 {
+			t.Errorf("stopped after %d: status %s, %d processes left", stop, r.Status, f.live)
+		}
+		o.Observe = nil
+		if _, err := Resume(context.Background(), db, p.Run.ID, o); err != nil {
+			t.Fatal(err)
+		}
+		got := load(t, db, p.Run.ID)
+		if diff := cmp.Diff(want, counts(got)); diff != "" || got.Status != "done" {
+			t.Errorf("stopped after %d, then %s:\n%s", stop, got.Status, diff)
+		}
+		if again, err := Resume(context.Background(), db, p.Run.ID, o); err != nil || again.Status != "done" {
+			t.Errorf("resuming a complete run: %v", err)
+		}
+	}
+}
+
+// counts gives each cell its state and the number of its samples.
+func counts(r *store.Run) map[string]int {
+	all := map[string]int{}
+	for _, c := range r.Cells {
+		all[c.ID+" "+c.Probe+" "+c.Model+" "+c.Point.String()+" "+string(c.Status)] = len(c.Samples)
+	}
+	return all
+}
+
+func TestResumeRefuses(t *testing.T) {
+	f := honest()
+	db := openDB(t)
+	o := options(t, f, mixed, "a")
+	ctx, cancel := context.WithCancel(context.Background())
+	o.Observe = func(Event) { cancel() }
+	p, err := Prepare(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Execute(ctx, db, p); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	f.changed = "!"
+	if _, err := Resume(context.Background(), db, p.Run.ID, o); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "plugin of model a") {
+		t.Errorf("another plugin: %v", err)
+	}
+	if _, err := Resume(context.Background(), db, "r-none", o); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("no such run: %v", err)
+	}
+}
+
+func TestCeilings(t *testing.T) {
+	want := lm.Roofline{Ceilings: []lm.Ceiling{
+		{Name: "fma.f32", Unit: "FLOP/s", Value: 1.5e11, Kernels: "avx2"}, {Name: "read.16MiB", Unit: "B/s", Value: 123456789, Kernels: "plain Go"},
+	}}
+	got := ceilings(append(ceilingFacts(want), store.Fact{Name: "ceiling", Value: "n/a (no echo)"}, store.Fact{Name: "threads", Value: "2"}))
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,139 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// ModelSpec names a model under test: an architecture with a checkpoint, or with a variant and a seed.
+type ModelSpec struct {
+	Name         string // in tables; "" is made from the rest
+	Architecture string
+	Checkpoint   string // folder; "": initialised
+	Variant      string // of an initialised model; "": the plugin's first
+	Seed         uint64 // of an initialised model
+	Precision    string // "" is f32
+	Head         string // precision of the output matrix; "": the plugin's rule
+	Options      map[string]string
+}
+
+// ParseModel reads "[name=]architecture:DIR[@precision]". With a seed, the model is initialised instead of loaded and
+// the form is "[name=]architecture[:variant][@precision]".
+func ParseModel(text string, seed *uint64) (ModelSpec, error) {
+	var s ModelSpec
+	rest := text
+	if before, after, ok := strings.Cut(text, "="); ok && !strings.ContainsAny(before, `:/\`) {
+		s.Name, rest = before, after
+		if s.Name == "" {
+			return s, fmt.Errorf("model %q: the name before = is empty", text)
+		}
+	}
+	if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.ContainsAny(rest[at:], `/\`) {
+		rest, s.Precision = rest[:at], rest[at+1:]
+		if s.Precision == "" {
+			return s, fmt.Errorf("model %q: the precision after @ is empty", text)
+		}
+	}
+	var place string
+	s.Architecture, place, _ = strings.Cut(rest, ":")
+	if s.Architecture == "" {
+		return s, fmt.Errorf("model %q: no architecture; the form is name=architecture:DIR@precision", text)
+	}
+	if seed != nil {
+		s.Variant, s.Seed = place, *seed
+		return s, nil
+	}
+	if place == "" {
+		return s, fmt.Errorf("model %q: no checkpoint folder after %s:; for seeded weights say --init SEED", text, s.Architecture)
+	}
+	if info, err := os.Stat(place); err != nil || !info.IsDir() {
+		return s, fmt.Errorf("model %q: no folder %s", text, place)
+	}
+	var err error
+	s.Checkpoint, err = filepath.Abs(place)
+	return s, err
+}
+
+// normal fills in the precision and the name.
+func (s ModelSpec) normal() ModelSpec {
+	s.Precision = cmp.Or(s.Precision, "f32")
+	if s.Name == "" {
+		s.Name = s.Architecture
+		if s.Precision != "f32" {
+			s.Name += "@" + s.Precision
+		}
+	}
+	return s
+}
+
+// at returns the same weights in another precision. Its name has the precision as a suffix, f32 has none.
+func (s ModelSpec) at(precision string) ModelSpec {
+	if precision == s.Precision {
+		return s
+	}
+	family, derived := strings.CutSuffix(s.Name, "@"+s.Precision)
+	s.Name = family
+	if precision != "f32" || (!derived && s.Precision != "f32") {
+		s.Name += "@" + precision
+	}
+	s.Precision = precision
+	return s
+}
+
+// identity is what makes two specs the same model, whatever they are called.
+func (s ModelSpec) identity() string {
+	var options []string
+	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
+		options = append(options, k+"="+s.Options[k])
+	}
+	return strings.Join([]string{s.Architecture, s.Checkpoint, s.Variant, strconv.FormatUint(s.Seed, 10), s.Precision, s.Head,
+		strings.Join(options, ",")}, "\x00")
+}
+
+// specOf returns the spec of a stored model.
+func specOf(m *store.Model) ModelSpec {
+	return ModelSpec{
+		Name: m.Name, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
+		Precision: m.Precision, Head: m.Head, Options: m.Options,
+	}
+}
+
+// reproduce returns a command that measures one cell alone.
+func reproduce(r *store.Run, m *store.Model, c *store.Cell) string {
+	place := m.Checkpoint
+	if place == "" {
+		place = m.Variant
+	}
+	words := []string{"archbench", "run", c.Suite, "--probe", c.Probe,
+		"--model", quote(fmt.Sprintf("%s=%s:%s@%s", m.Name, m.Architecture, place, m.Precision))}
+	if m.Checkpoint == "" {
+		words = append(words, "--init", strconv.FormatUint(m.Seed, 10))
+	}
+	if m.Head != "" {
+		words = append(words, "--head", m.Head)
+	}
+	for _, setting := range slices.Concat(c.Point, c.Params) {
+		words = append(words, "--set", setting.Name+"="+setting.Value)
+	}
+	words = append(words, "--seed", strconv.FormatUint(r.Seed, 10), "--threads", strconv.Itoa(m.Threads))
+	if r.Corpus != "" {
+		words = append(words, "--corpus", quote(r.Corpus))
+	}
+	return strings.Join(words, " ")
+}
+
+// quote makes one word of a shell out of text.
+func quote(text string) string {
+	if strings.ContainsAny(text, " '\"$`\\&|;<>()*?") {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
+}

@@ -1,0 +1,145 @@
+package run
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/lm"
+)
+
+// speed is what a model was seen to do in a first short trial. It prices cells for the budget and the time limits; it
+// is no result.
+type speed struct {
+	// Seconds per FLOP when reading documents, and per byte when decoding; per token without formulas.
+	read, decode float64
+	start        time.Duration // of a process with the model
+	prices       map[lm.CostRequest]float64
+}
+
+// trialLength is how many tokens the trial reads.
+const trialLength = 96
+
+// clock reads a short document twice and takes the faster time, then advances by single tokens, and asks the model
+// for the price of all work of the run.
+func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed, error) {
+	s := speed{start: e.info.LoadTime + 50*time.Millisecond, prices: map[lm.CostRequest]float64{}}
+	coster, ok := m.(lm.Coster)
+	if !ok || !e.description.Has(lm.AbilityCost) {
+		coster = nil
+	}
+	for _, w := range works {
+		if req := request(w); s.prices[req] == 0 {
+			s.prices[req] = price(ctx, coster, req)
+		}
+	}
+	n := trialLength
+	if e.info.ContextLimit > 0 {
+		n = min(n, e.info.ContextLimit/2)
+	}
+	tokens := make([]int32, n)
+	for i := range tokens {
+		tokens[i] = int32(i*31+1) % int32(max(e.info.Vocab, 1))
+	}
+	read, decode, err := trial(ctx, e, m, tokens)
+	if err != nil {
+		return s, err
+	}
+	s.read = read.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
+	s.decode = decode.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: n})
+	return s, nil
+}
+
+// trial times a document and the median step after it. A model without state has no steps.
+func trial(ctx context.Context, e *entry, m lm.Model, tokens []int32) (read, decode time.Duration, err error) {
+	st, ok := m.(lm.Stepper)
+	if !ok || !e.description.Has(lm.AbilityStep) {
+		for range 2 {
+			start := time.Now()
+			if _, err = m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}}); err != nil {
+				return 0, 0, err
+			}
+			read = faster(read, time.Since(start))
+		}
+		return read, 0, nil
+	}
+	state, err := st.NewState(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer state.Close()
+	step := func(tokens []int32) (time.Duration, error) {
+		start := time.Now()
+		req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
+		_, err := st.Step(ctx, req)
+		return time.Since(start), err
+	}
+	for range 2 {
+		if err := state.Reset(ctx); err != nil {
+			return 0, 0, err
+		}
+		took, err := step(tokens)
+		if err != nil {
+			return 0, 0, err
+		}
+		read = faster(read, took)
+	}
+	var steps []time.Duration
+	for range 5 {
+		took, err := step(tokens[:1])
+		if err != nil {
+			return 0, 0, err
+		}
+		steps = append(steps, took)
+	}
+	slices.Sort(steps)
+	return read, steps[len(steps)/2], nil
+}
+
+// faster is the shorter of two durations, where 0 is none.
+func faster(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// request asks for the price of one execution of a piece of work.
+func request(w probe.Work) lm.CostRequest {
+	return lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length}
+}
+
+// price is the size of a piece of work: FLOPs for reading and bytes for decoding by formula, else tokens.
+func price(ctx context.Context, coster lm.Coster, req lm.CostRequest) float64 {
+	if coster != nil {
+		if reply, err := coster.Cost(ctx, req); err == nil && len(reply.Analytic) > 0 {
+			v := 0.0
+			for _, it := range reply.Analytic {
+				if req.Phase == lm.Decode {
+					v += float64(it.Bytes)
+				} else {
+					v += float64(it.FLOPs)
+				}
+			}
+			return max(v, 1)
+		}
+	}
+	if req.Phase == lm.Decode {
+		return float64(req.Batch)
+	}
+	return float64(req.Batch * req.Length)
+}
+
+// estimate is the time of one measurement of a cell.
+func (s *speed) estimate(work []probe.Work) time.Duration {
+	seconds := 0.0
+	for _, w := range work {
+		rate := s.read
+		if w.Phase == lm.Decode {
+			rate = s.decode
+		}
+		seconds += rate * float64(w.Times) * s.prices[request(w)]
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
