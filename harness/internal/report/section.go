@@ -40,14 +40,14 @@ var views = []view{
 // section collects the views of one suite's cells. Cells that hold several precisions of a model become one table of
 // what each precision costs, instead of one wide table per probe.
 func (ix *index) section(suite string) Section {
-	cells := ix.cells(suite, "")
+	cells := ix.relevant(suite)
 	s := Section{ID: slug(suite), Title: suite}
 	precisions := ix.manyPrecisions(cells)
 	if precisions {
 		addPrecisions(ix, &s, cells)
 	}
 	for _, v := range views {
-		own := ix.cells(suite, v.probe)
+		own := ofProbe(cells, v.probe)
 		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory", "causality"}, v.probe) {
 			continue
 		}
@@ -60,6 +60,29 @@ func (ix *index) section(suite string) Section {
 		s.Figures[i].Name = s.ID + "-" + s.Figures[i].Name
 	}
 	return s
+}
+
+// relevant returns the cells of a suite, and those that it shares: a cell belongs to the first suite that asked for
+// it, so the models of this suite may have points of its probes elsewhere.
+func (ix *index) relevant(suite string) []*store.Cell {
+	own := ix.cells(suite, "")
+	out := slices.Clone(own)
+	for _, c := range ix.cells("", "") {
+		if c.Suite != suite && slices.ContainsFunc(own, func(o *store.Cell) bool { return o.Probe == c.Probe && o.Model == c.Model }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func ofProbe(cells []*store.Cell, probe string) []*store.Cell {
+	var out []*store.Cell
+	for _, c := range cells {
+		if c.Probe == probe {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // slug makes a word that is safe in file names and anchors.

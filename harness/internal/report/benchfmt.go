@@ -1,0 +1,67 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, so that benchstat
+// reads them: BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
+func WriteBench(w io.Writer, run *store.Run) error {
+	for _, f := range run.Host.Facts {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Value)); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w, "archbench-run: %s\n\n", run.ID)
+	for i := range run.Cells {
+		if err := benchCell(w, run, &run.Cells[i]); err != nil {
+			return fmt.Errorf("run %s in Go benchmark format: %w", run.ID, err)
+		}
+	}
+	return nil
+}
+
+var benchNames = map[string]string{
+	probe.PrefillSeconds: "Prefill", probe.TTFTSeconds: "FirstToken", probe.DecodeSeconds: "Decode",
+}
+
+func benchCell(w io.Writer, run *store.Run, c *store.Cell) error {
+	threads := 1
+	for i := range run.Models {
+		if run.Models[i].Name == c.Model {
+			threads = max(run.Models[i].Threads, 1)
+		}
+	}
+	name := "/model=" + benchWord(c.Model)
+	for _, p := range c.Point {
+		name += "/" + benchWord(p.Name) + "=" + benchWord(p.Value)
+	}
+	for _, s := range c.Samples {
+		kind, ok := benchNames[s.Metric]
+		if !ok {
+			continue
+		}
+		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
+		for _, q := range []*Quantity{prefillSpeed, decodeSpeed} {
+			if q.Metric == s.Metric {
+				line += fmt.Sprintf("\t%.9g tokens/sec", q.of(c.Point, s.Value))
+			}
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchWord keeps a name free of what separates words and parts in the format.
+func benchWord(s string) string {
+	return strings.NewReplacer(" ", "_", "/", "_", "=", "_", "\t", "_", "\n", "_").Replace(s)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

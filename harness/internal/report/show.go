@@ -1,0 +1,119 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// ShowCell says everything about one cell: what it is, on what it was measured, and its raw samples.
+func ShowCell(run *store.Run, c *store.Cell) []Table {
+	about := Table{ID: "cell", Title: "Cell " + Short(c.ID), Columns: append(keys("what"), Column{Name: "value"})}
+	put := func(name, value string) {
+		if value != "" {
+			about.Rows = append(about.Rows, []Value{text(name), text(value)})
+		}
+	}
+	put("id", c.ID)
+	put("run", run.ID+", "+run.Status+", archbench "+run.Version)
+	put("seed", fmt.Sprint(run.Seed))
+	put("suite", c.Suite)
+	put("probe", c.Probe+" "+c.Point.String())
+	put("settings", c.Params.String())
+	put("status", strings.TrimSpace(string(c.Status)+" "+c.Reason))
+	put("warnings", strings.Join(c.Warnings, "\n"))
+	if f := c.Failure; f != nil {
+		put("failure", f.Class+": "+f.Message)
+		put("stderr", f.Stderr)
+		put("reproduce", f.Reproduce)
+	}
+	about.Rows = append(about.Rows, modelFacts(run, c.Model)...)
+	for _, f := range run.Host.Facts {
+		put(f.Name, f.Value)
+	}
+	return []Table{about, summary(c), samples(c)}
+}
+
+func modelFacts(run *store.Run, name string) [][]Value {
+	m := newIndex(run).byName[name]
+	if m == nil {
+		return nil
+	}
+	var rows [][]Value
+	for _, f := range [][2]string{
+		{"model", m.Name + ": " + m.Architecture + " " + m.Mode}, {"precision", precisionOf(m)}, {"weights", origin(m)},
+		{"weights sha256", orNA(m.WeightsSHA)}, {"plugin", m.PluginPath}, {"plugin sha256", orNA(m.PluginSHA)},
+		{"kernels", orNA(m.Kernels)}, {"threads", fmt.Sprint(m.Threads)}, {"model warnings", strings.Join(m.Warnings, "\n")},
+	} {
+		if f[1] != "" {
+			rows = append(rows, []Value{text(f[0]), text(f[1])})
+		}
+	}
+	return rows
+}
+
+// summary is what a report derives from the cell.
+func summary(c *store.Cell) Table {
+	t := Table{ID: "derived", Title: "Derived", Columns: append(keys("quantity"), Column{Name: "value"})}
+	for _, q := range Quantities {
+		if q.Probe == c.Probe && len(q.blocks(c)) > 0 {
+			t.Rows = append(t.Rows, []Value{text(q.Title), q.value(c)})
+		}
+	}
+	return t
+}
+
+// samples lists the raw values in the order of measurement.
+func samples(c *store.Cell) Table {
+	t := Table{ID: "samples", Title: "Samples", Columns: append(keys("block", "position", "metric", "label"),
+		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"})}
+	for _, s := range c.Samples {
+		v := s.Value
+		host, plugin := "none", "none"
+		if s.Host > 0 {
+			host = unit.Format(s.Host.Seconds(), unit.Second)
+		}
+		if s.Plugin > 0 {
+			plugin = unit.Format(s.Plugin.Seconds(), unit.Second)
+		}
+		t.Rows = append(t.Rows, []Value{text(fmt.Sprint(s.Block)), text(fmt.Sprint(s.Position)), text(s.Metric), text(s.Label),
+			{Text: unit.Format(v, s.Unit), Number: &v}, text(host), text(plugin)})
+	}
+	return t
+}
+
+// ShowRun is what a run is and has, in short.
+func ShowRun(run *store.Run) []Table {
+	ix := newIndex(run)
+	i := info(run)
+	about := facts("run", "Run "+run.ID, []store.Fact{
+		{Name: "started", Value: i.Started}, {Name: "took", Value: i.Duration}, {Name: "status", Value: i.Status},
+		{Name: "cells", Value: i.Counts}, {Name: "suites", Value: strings.Join(i.Suites, ", ")},
+		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
+	})
+	return []Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
+}
+
+// Summary is what a run prints at its end: who is ahead where, and what failed.
+func Summary(run *store.Run) []Table {
+	ix := newIndex(run)
+	tables := []Table{ix.verdicts()}
+	for _, t := range []Table{ix.failures()} {
+		if len(t.Rows) > 0 {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// Runs lists runs.
+func Runs(runs []store.Run) Table {
+	t := Table{ID: "runs", Title: "Runs", Columns: append(keys("run"), Column{Name: "started"}, Column{Name: "took"}, Column{Name: "status"}, Column{Name: "suites"}, Column{Name: "command"})}
+	for i := range runs {
+		r := info(&runs[i])
+		t.Rows = append(t.Rows, []Value{text(r.ID), text(r.Started), text(r.Duration), text(r.Status), text(strings.Join(r.Suites, ", ")), text(r.Command)})
+	}
+	return t
+}
