@@ -120,7 +120,7 @@ func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 		{"a folder that does not exist", lm.LoadRequest{Checkpoint: filepath.Join(dir, "nowhere")}, []lm.Kind{lm.NotFound}},
 		{"a folder whose config.json is cut off", lm.LoadRequest{Checkpoint: dir}, []lm.Kind{lm.Invalid, lm.Corrupt}},
 		{"a config that is no JSON", lm.LoadRequest{Config: "{"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
-		{"an empty config", lm.LoadRequest{Config: "{}"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
+		{"another architecture's config", lm.LoadRequest{Config: `{"model_type": "no such thing"}`}, []lm.Kind{lm.Invalid, lm.Corrupt}},
 		{"an unknown variant", lm.LoadRequest{Variant: "no such variant"}, []lm.Kind{lm.NotFound, lm.Invalid}},
 		{"an unknown precision", precision, []lm.Kind{lm.Invalid}},
 		{"no checkpoint, config or variant", source, []lm.Kind{lm.Invalid}},
