@@ -1,0 +1,140 @@
+// Package lint holds the rules of the code base that a program can check: who may import whom.
+package lint
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/archbench/archbench/internal/sharedtest"
+)
+
+const module = "github.com/archbench/archbench/"
+
+// heavy lists the only importers of each heavy dependency, by the prefix of their path in the module.
+var heavy = map[string][]string{
+	"github.com/mattn/go-sqlite3":    {"harness/internal/store"},
+	"gonum.org/v1/plot":              {"harness/internal/chart"},
+	"github.com/spf13/cobra":         {"harness/internal/cli"},
+	"github.com/goccy/go-yaml":       {"harness/internal/suite"},
+	"github.com/hashicorp/go-plugin": {"lm/lmplugin"},
+	"google.golang.org/grpc":         {"lm/lmplugin", "lm/lmpb"},
+	"google.golang.org/protobuf":     {"lm/lmplugin", "lm/lmpb"},
+	"gorgonia.org/tensor":            {"internal/nn"},
+}
+
+// listed is what `go list -json` says of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// packages lists the module's packages as they are built, without tests.
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = sharedtest.RepoRoot(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var list []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p listed
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func TestWhoImportsWhom(t *testing.T) {
+	for _, p := range packages(t) {
+		from, inModule := strings.CutPrefix(p.ImportPath, module)
+		if !inModule {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if reason := forbidden(from, imported); reason != "" {
+				t.Errorf("%s imports %s: %s", from, imported, reason)
+			}
+		}
+	}
+}
+
+// forbidden says why the package from may not import to, or "".
+func forbidden(from, to string) string {
+	for dependency, importers := range heavy {
+		if within(to, dependency) && !withinAny(from, importers) {
+			return "only " + strings.Join(importers, ", ") + " may"
+		}
+	}
+	own, inModule := strings.CutPrefix(to, module)
+	switch {
+	case from == "lm" && (inModule || strings.Contains(strings.Split(to, "/")[0], ".")):
+		return "the contract imports the standard library only"
+	case within(from, "plugins") && inModule:
+		if !within(own, "internal") && own != "lm" && own != "lm/lmplugin" && own != "lm/lmtest" && !within(own, from) {
+			return "plugins see the contract and the shared internals, never each other or the harness"
+		}
+	case within(from, "harness") && inModule:
+		if within(own, "plugins") || withinAny(own, []string{"internal/kernel", "internal/nn", "internal/state", "internal/engine"}) {
+			return "the harness meets models only over gRPC"
+		}
+	case withinAny(from, []string{"internal/tokenizer", "internal/safetensors", "internal/checkpoint"}):
+		if withinAny(own, []string{"internal/kernel", "internal/nn", "internal/state", "internal/engine"}) {
+			return "the harness imports it, so it must not bring in the numeric packages"
+		}
+	}
+	return ""
+}
+
+// within reports whether path is tree or lies below it.
+func within(path, tree string) bool { return path == tree || strings.HasPrefix(path, tree+"/") }
+
+func withinAny(path string, trees []string) bool {
+	for _, tree := range trees {
+		if within(path, tree) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestForbiddenFindsViolations(t *testing.T) {
+	for _, c := range []struct{ from, to string }{
+		{"lm", module + "internal/half"},
+		{"lm", "google.golang.org/grpc"},
+		{"plugins/bk", module + "plugins/gpt2"},
+		{"plugins/bk", module + "harness/internal/store"},
+		{"plugins/bk", "github.com/spf13/cobra"},
+		{"harness/internal/probe", module + "internal/kernel"},
+		{"harness/internal/report", "gonum.org/v1/plot/plotter"},
+		{"internal/checkpoint", module + "internal/nn"},
+	} {
+		if forbidden(c.from, c.to) == "" {
+			t.Errorf("%s may import %s", c.from, c.to)
+		}
+	}
+	for _, c := range []struct{ from, to string }{
+		{"lm", "context"}, {"plugins/bk", module + "internal/nn"}, {"harness/internal/store", "github.com/mattn/go-sqlite3"},
+		{"harness/internal/run", module + "lm/lmplugin"}, {"harness/internal/text", module + "internal/tokenizer"},
+	} {
+		if reason := forbidden(c.from, c.to); reason != "" {
+			t.Errorf("%s must be able to import %s, but: %s", c.from, c.to, reason)
+		}
+	}
+}
+
+// No package is named for what it is made of instead of what it is for.
+func TestPackageNames(t *testing.T) {
+	for _, p := range packages(t) {
+		parts := strings.Split(p.ImportPath, "/")
+		switch last := parts[len(parts)-1]; last {
+		case "util", "utils", "common", "helpers", "base", "types", "manager":
+			t.Errorf("package %s is called %q", p.ImportPath, last)
+		}
+	}
+}
