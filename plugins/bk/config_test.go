@@ -1,0 +1,213 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// TestVariantsAreTheTrainedConfigs compares the presets with the configs of the trained checkpoints, key by key.
+func TestVariantsAreTheTrainedConfigs(t *testing.T) {
+	parameters := map[string]int64{"bk-row-3m": 2633983, "bk-diag-3m": 2645386, "bk-original-3m": 2644272}
+	for name, want := range parameters {
+		got := variantConfig(t, name)
+		if diff := cmp.Diff(object(t, readFile(t, name+"/config.json")), object(t, got)); diff != "" {
+			t.Errorf("%s (-trained +preset):\n%s", name, diff)
+		}
+		if _, ps := newNetwork(t, got, 1); ps.Count() != want {
+			t.Errorf("%s has %d parameters, want %d", name, ps.Count(), want)
+		}
+	}
+	if variantConfig(t, "3m") != variantConfig(t, "bk-row-3m") {
+		t.Error("3m is not bk-row-3m")
+	}
+}
+
+func variantConfig(t *testing.T, name string) string {
+	t.Helper()
+	for _, v := range (Family{}).Describe().Variants {
+		if v.Name == name {
+			return v.Config
+		}
+	}
+	t.Fatalf("no variant %s", name)
+	return ""
+}
+
+func object(t *testing.T, data string) (v map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(data), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for data, message := range map[string]string{
+		`{"mode": "causal"}`:                                   `mode is "causal", must be causal-row, causal-diag or bidirectional`,
+		`{"model_type": "gpt2"}`:                               `model_type is "gpt2"`,
+		`{"n_layers": 0}`:                                      "n_layers is 0",
+		`{"bk_heads": -3}`:                                     "bk_heads is -3",
+		`{"d_value": 0}`:                                       "d_value is 0",
+		`{"mode": "causal-diag", "d_value": 16}`:               "d_value is 16",
+		`{"k_mode": "none"}`:                                   `k_mode is "none", must be gate or learned or const`,
+		`{"eta_mode": "const", "eta_value": 0}`:                "eta_value",
+		`{"eta_min": -1}`:                                      "eta_min is -1",
+		`{"eta_min": 0.1}`:                                     "eta_init_min above eta_min",
+		`{"eta_init_max": 0.01}`:                               "eta_init_max 0.01 is below eta_init_min 0.05",
+		`{"feature_clamp": 0}`:                                 "feature_clamp is 0",
+		`{"tie_word_embeddings": false}`:                       "tie_word_embeddings must be true",
+		`{"lm_head_bias": true}`:                               "lm_head_bias must be false",
+		`{"position_embedding": "learned"}`:                    `position_embedding is "learned"`,
+		`{"eos_token_id": [0, 4096]}`:                          "token id 4096",
+		`{"d_model": "wide"}`:                                  `key "d_model" is "wide", want a whole number`,
+		`{"mode": "bidirectional", "n_seq": 0}`:                "n_seq is 0",
+		`{"mode": "bidirectional", "z_imag": 0}`:               "z_imag is 0",
+		`{"mode": "bidirectional", "router_bins": "quarters"}`: `router_bins is "quarters"`,
+		`{"mode": "bidirectional", "v_max": -1}`:               "v_max",
+		`{"mode": "bidirectional", "model_type": "mamba"}`:     `model_type is "mamba"`,
+		`[]`: "",
+	} {
+		ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+		if _, _, err := (Family{}).New([]byte(data), nil, ps); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: error %v, want one with %q", data, err, message)
+		}
+	}
+}
+
+func TestOptionsOverride(t *testing.T) {
+	ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+	options := map[string]string{"mode": "causal-diag", "n_layers": "2", "g_features": "cayley"}
+	net, _, err := Family{}.New([]byte(`{"n_layers": 9, "d_model": 16, "vocab_size": 8}`), options, ps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := net.Info(); info.Mode != modeDiag || !info.Causal {
+		t.Errorf("mode %q, causal %v", info.Mode, info.Causal)
+	}
+	if effective := object(t, string(net.Config())); effective["n_layers"] != 2.0 || effective["bk_heads"] != 64.0 {
+		t.Errorf("effective config %v", effective)
+	}
+	if _, _, err := (Family{}).New([]byte(`{}`), map[string]string{"heads": "2"}, ps); err == nil || !strings.Contains(err.Error(), `option "heads"`) {
+		t.Errorf("an option that is no key: error %v", err)
+	}
+}
+
+func TestConfigWarns(t *testing.T) {
+	small := `"d_model": 16, "vocab_size": 8, "n_layers": 1`
+	for data, message := range map[string]string{
+		`{` + small + `, "bk_head": 3}`:                                                                      `unknown key "bk_head"`,
+		`{` + small + `, "mode": "causal-diag", "g_features": "raw"}`:                                        `g_features "raw"`,
+		`{` + small + `, "row_include_g": true}`:                                                             `g_features "raw"`,
+		`{` + small + `, "born_norm": false}`:                                                                "born_norm false",
+		`{` + small + `, "mode": "causal-diag", "g_features": "raw", "eta_mode": "const", "eta_value": 0.1}`: `g_features "raw"`,
+		`{` + small + `, "mode": "causal-diag", "g_features": "raw", "eta_mode": "const"}`:                   "",
+		`{` + small + `}`: "",
+	} {
+		_, warnings, err := Family{}.New([]byte(data), nil, nn.NewParams(nil, 1, kernel.F32, kernel.F32))
+		if err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if text := strings.Join(warnings, "\n"); (message == "") != (text == "") || !strings.Contains(text, message) {
+			t.Errorf("%s: warnings %q, want %q", data, warnings, message)
+		}
+	}
+}
+
+// TestSchema checks that the schema accepts what the parser accepts, and refuses a wrong word.
+func TestSchema(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(configSchema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiler.AddResource("schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := []string{readFile(t, "bk-seed-router/config.json"), readFile(t, "bk-original-3m/config.json")}
+	for _, v := range (Family{}).Describe().Variants {
+		documents = append(documents, v.Config)
+	}
+	for _, data := range documents {
+		if err := schema.Validate(object(t, data)); err != nil {
+			t.Errorf("%s\n%v", data, err)
+		}
+	}
+	for _, bad := range []string{`{"mode": "causal"}`, `{"n_layers": "two"}`, `{"lm_head_bias": true}`} {
+		if schema.Validate(object(t, bad)) == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+	properties := doc.(map[string]any)["properties"].(map[string]any)
+	for _, data := range documents {
+		for key := range object(t, data) {
+			if _, ok := properties[key]; !ok {
+				t.Errorf("the schema does not know %q", key)
+			}
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, v := range (Family{}).Describe().Variants {
+		f.Add([]byte(v.Config))
+	}
+	for _, config := range configs {
+		f.Add([]byte(config))
+	}
+	f.Add([]byte(`{"mode": "bidirectional", "n_seq": 4, "vocab_size": 3, "d_model": 2, "n_layers": 1, "prime_bump_init": true}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if tooLarge(data) {
+			return
+		}
+		ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+		net, _, err := Family{}.New(data, nil, ps)
+		if err != nil {
+			return
+		}
+		if ps.Err() != nil {
+			t.Errorf("declaring: %v", ps.Err())
+		}
+		if !json.Valid(net.Config()) {
+			t.Errorf("the effective config is not JSON: %s", net.Config())
+		}
+	})
+}
+
+// tooLarge keeps the fuzzer from allocating large models.
+func tooLarge(data []byte) bool {
+	var v map[string]any
+	if json.Unmarshal(data, &v) != nil {
+		return false
+	}
+	for _, key := range []string{"vocab_size", "d_model", "n_layers", "bk_heads", "d_value", "num_experts", "ffn_multiplier", "n_seq", "k_max_primes"} {
+		if n, ok := v[key].(float64); !ok && v[key] != nil || ok && n > 16 {
+			return true
+		}
+	}
+	return v["vocab_size"] == nil || v["d_model"] == nil || v["n_layers"] == nil
+}
+
+func ExampleFamily_variants() {
+	for _, v := range (Family{}).Describe().Variants {
+		fmt.Println(v.Name)
+	}
+	// Output:
+	// 3m
+	// bk-row-3m
+	// bk-diag-3m
+	// bk-original-3m
+	// 124m
+	// bk-bidirectional-3m
+}
