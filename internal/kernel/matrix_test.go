@@ -61,7 +61,7 @@ func checkProduct(t interface{ Fatalf(string, ...any) }, m Matrix, x []float32, 
 				sum += v * float64(w[i])
 				size += math.Abs(v * float64(w[i]))
 			}
-			if diff := math.Abs(float64(y[r*out+o]) - sum); !(diff <= 4e-7*size*math.Sqrt(float64(in))+1e-30) {
+			if diff := math.Abs(float64(y[r*out+o]) - sum); !(diff <= (1e-6+2e-7*math.Sqrt(float64(in)))*size+1e-30) {
 				t.Fatalf("%v [%d,%d] rows %d: y[%d,%d] = %g, want %g", m.Format(), out, in, rows, r, o, y[r*out+o], sum)
 			}
 		}

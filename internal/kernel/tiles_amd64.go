@@ -121,15 +121,16 @@ func (t *product) packA(lo, hi int) {
 // bytes bytes of each. What is missing counts as zero, and goes through tile.
 func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readable, bytes, kc int, flip uint32, tile *[16 * 64]byte) {
 	for k := 0; k < kc; k += s.lanes {
-		from, out := unsafe.Add(unsafe.Pointer(src), 4*k), &dst[k*ldd]
-		if readable >= s.lanes && bytes >= 4*(k+s.lanes) {
-			s.transpose(out, 4*ldd, (*byte)(from), stride, flip)
+		out, n := &dst[k*ldd], min(4*s.lanes, bytes-4*k)
+		if readable >= s.lanes && n == 4*s.lanes {
+			s.transpose(out, 4*ldd, (*byte)(unsafe.Add(unsafe.Pointer(src), 4*k)), stride, flip)
 			continue
 		}
 		clear(tile[:])
 		for r := range min(rows, s.lanes) {
-			n := max(0, min(4*s.lanes, bytes-4*k))
-			copy(tile[r*64:][:n], unsafe.Slice((*byte)(unsafe.Add(from, r*stride)), n))
+			if n > 0 {
+				copy(tile[r*64:], unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(src), 4*k+r*stride)), n))
+			}
 		}
 		s.transpose(out, 4*ldd, &tile[0], 64, flip)
 	}
