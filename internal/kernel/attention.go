@@ -62,10 +62,7 @@ func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans 
 		items += run.items(&spans[i])
 		products += run.products(&spans[i])
 	}
-	if products < serialAttention {
-		pool = nil
-	}
-	pool.Run(items, run)
+	pool.worth(products).Run(items, run)
 	*run = attentionRun{}
 }
 
@@ -86,9 +83,6 @@ func (run *attentionRun) tileTokens() int {
 	}
 	return max(1, queryRows/run.group())
 }
-
-// serialAttention is the number of products below which sharing costs more than it saves.
-const serialAttention = 1 << 16
 
 // products is about the number of multiply-adds of a span.
 func (run *attentionRun) products(s *AttentionSpan) int {

@@ -61,15 +61,16 @@ func (g *AttentionGrad) tilePair(w *attentionScratch, t queryTile, key, n int) {
 	}
 	row, at := t.span.Row+key, t.head*g.Dim
 	k, v := g.K.From(row, at), g.V.From(row, at)
-	tileMulT(p, q, k, rows, n, g.Dim)
-	tileMulT(ds, dout, v, rows, n, g.Dim)
+	kernels := &active.attention
+	kernels.mulT(p, q, k, rows, n, g.Dim)
+	kernels.mulT(ds, dout, v, rows, n, g.Dim)
 	for i := range t.tokens {
 		g.scoreGrad(t, i, key, n, p, ds)
 	}
-	tileMulTAdd(g.DV.From(row, at), p, dout, rows, n, g.Dim)
-	tileMulTAdd(g.DK.From(row, at), ds, q, rows, n, g.Dim)
+	kernels.mulTAdd(g.DV.From(row, at), p, dout, n, g.Dim, rows)
+	kernels.mulTAdd(g.DK.From(row, at), ds, q, n, g.Dim, rows)
 	clear(dq.Data)
-	tileMulAdd(dq, ds, k, rows, n, g.Dim)
+	kernels.mulAdd(dq, ds, k, rows, g.Dim, n)
 	for i := range t.tokens {
 		Axpy(1, dq.Data[i*width:][:width], t.row(g.DQ, i, width))
 	}

@@ -12,8 +12,8 @@ func (run *attentionRun) naive(w *attentionScratch, t queryTile) {
 	scores := w.take(end - first)
 	for g := range group {
 		run.naiveScores(scores, t, q[g*run.Dim:][:run.Dim], first)
-		top := maxOf(scores, negInf)
-		sum := expSum(scores, top)
+		top := rowMax(scores)
+		sum := expShift(scores, top)
 		if run.lse != nil {
 			t.row(Rows{run.lse, run.Heads}, 0, group)[g] = top + float32(math.Log(float64(sum)))
 		}

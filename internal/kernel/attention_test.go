@@ -119,17 +119,23 @@ var attentionShapes = []Attention{
 	{Heads: 4, KVHeads: 1, Dim: 8, Scale: .35, Window: 5},
 	{Heads: 8, KVHeads: 2, Dim: 8, Scale: .35, Window: 100},
 	{Heads: 3, KVHeads: 3, Dim: 6, Scale: .4, Window: 1},
+	{Heads: 2, KVHeads: 1, Dim: 64, Scale: .125},
 }
 
 func (a Attention) label() string {
 	return fmt.Sprintf("h%d-kv%d-d%d-w%d-naive=%v", a.Heads, a.KVHeads, a.Dim, a.Window, a.Naive)
 }
 
-// eachAttention runs a test for every shape in both forms.
+// eachAttention runs a test for every shape in the naive form and, on every tier, in the tiled one.
 func eachAttention(t *testing.T, test func(t *testing.T, a Attention)) {
 	for _, a := range attentionShapes {
-		for _, a.Naive = range []bool{false, true} {
-			t.Run(a.label(), func(t *testing.T) { test(t, a) })
+		a.Naive = true
+		t.Run(a.label(), func(t *testing.T) { test(t, a) })
+		a.Naive = false
+		for _, tr := range tiers {
+			if tr.usable() {
+				t.Run(tr.name+"/"+a.label(), func(t *testing.T) { withTier(t, tr, func() { test(t, a) }) })
+			}
 		}
 	}
 }
@@ -224,4 +230,45 @@ func TestAttentionScratch(t *testing.T) {
 	if sizes[1024] != sizes[8192] || sizes[1024] == 0 {
 		t.Errorf("scratch is %d floats at 1024 keys and %d at 8192, want the same", sizes[1024], sizes[8192])
 	}
+}
+
+// BenchmarkAttention times GPT-2's heads over a prompt and at a step of decoding.
+func BenchmarkAttention(b *testing.B) {
+	for _, bench := range []struct {
+		name   string
+		a      Attention
+		n, pos int
+	}{
+		{"prefill", Attention{Heads: 12, KVHeads: 12, Dim: 64, Scale: .125}, 512, 0},
+		{"prefill-window", Attention{Heads: 6, KVHeads: 2, Dim: 32, Scale: .125, Window: 128}, 512, 512},
+		{"decode", Attention{Heads: 12, KVHeads: 12, Dim: 64, Scale: .125}, 1, 256},
+		{"decode-grouped", Attention{Heads: 32, KVHeads: 8, Dim: 64, Scale: .125, Window: 4096}, 1, 4096},
+	} {
+		for _, tr := range tiers {
+			if tr.usable() {
+				b.Run(bench.name+"/"+tr.name, func(b *testing.B) {
+					withTier(b, tr, func() { benchmarkAttention(b, bench.a, bench.n, bench.pos) })
+				})
+			}
+		}
+	}
+}
+
+func benchmarkAttention(b *testing.B, a Attention, n, pos int) {
+	c := newAttentionCase(a, 1, 1, n)
+	q, k, v := c.rowsOf(c.q), c.rowsOf(c.k), c.rowsOf(c.v)
+	s := AttentionSpan{Len: n, Pos: pos, Slots: max(pos, 1)}
+	if pos > 0 {
+		past := newAttentionCase(a, 2, 1, pos)
+		s.PastK, s.PastV = narrow(past.k), narrow(past.v)
+	}
+	out := Rows{make([]float32, len(c.q)), a.Heads * a.Dim}
+	var pairs int
+	for p := pos; p < pos+n; p++ {
+		pairs += p + 1 - a.First(p)
+	}
+	for b.Loop() {
+		a.Forward(nil, out, q, k, v, nil, []AttentionSpan{s})
+	}
+	b.ReportMetric(float64(4*a.Dim*a.Heads*pairs)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }

@@ -1,13 +1,30 @@
 package kernel
 
-// The three products of attention on small strided tiles, its only inner loops. A weight of zero adds nothing, whatever
-// it is multiplied with: what a query does not see cannot reach it, not even as NaN.
+// attentionKernels are the inner loops of tiled attention: three products of small strided tiles, and what the softmax
+// does with a row of scores. Inputs are finite; a NaN may spread through a tile.
+type attentionKernels struct {
+	// mulT computes c = a·bᵀ with a [m, k], b [n, k] and c [m, n].
+	mulT func(c, a, b Rows, m, n, k int)
+	// mulAdd computes c += a·b with a [m, k], b [k, n] and c [m, n].
+	mulAdd func(c, a, b Rows, m, n, k int)
+	// mulTAdd computes c += aᵀ·b with a [k, m], b [k, n] and c [m, n].
+	mulTAdd func(c, a, b Rows, m, n, k int)
 
-// tileMulT computes s[r, j] = a[r]·b[j] for rows × n outputs, with rows of a and b of length dim.
-func tileMulT(s, a, b Rows, rows, n, dim int) {
-	for r := range rows {
-		x := a.Data[r*a.Stride:][:dim]
-		out := s.Data[r*s.Stride:][:n]
+	rowMax func(x []float32) float32
+	// expShift replaces x by exp(x - shift) and returns the sum.
+	expShift func(x []float32, shift float32) float32
+	scale    func(x []float32, f float32)
+}
+
+var attentionReference = attentionKernels{
+	mulT: tileMulT, mulAdd: tileMulAdd, mulTAdd: tileMulTAdd,
+	rowMax: rowMax, expShift: expShift, scale: scaleRow,
+}
+
+func tileMulT(c, a, b Rows, m, n, k int) {
+	for i := range m {
+		x := a.Data[i*a.Stride:][:k]
+		out := c.Data[i*c.Stride:][:n]
 		j := 0
 		for ; j+4 <= n; j += 4 {
 			out[j], out[j+1], out[j+2], out[j+3] = dot4(x, b.From(j, 0))
@@ -40,26 +57,34 @@ func dotTile(x, y []float32) (sum float32) {
 	return sum
 }
 
-// tileMulAdd computes o[r] += Σ_j w[r, j]·b[j] for rows rows of length dim and n terms.
-func tileMulAdd(o, w, b Rows, rows, n, dim int) {
-	for r := range rows {
-		out := o.Data[r*o.Stride:][:dim]
-		for j, f := range w.Data[r*w.Stride:][:n] {
-			if f != 0 {
-				Axpy(f, b.Data[j*b.Stride:][:dim], out)
-			}
+func tileMulAdd(c, a, b Rows, m, n, k int) {
+	for i := range m {
+		out := c.Data[i*c.Stride:][:n]
+		for j, f := range a.Data[i*a.Stride:][:k] {
+			axpyReference(f, b.Data[j*b.Stride:][:n], out)
 		}
 	}
 }
 
-// tileMulTAdd computes o[j] += Σ_r w[r, j]·a[r] for n rows of length dim and rows terms.
-func tileMulTAdd(o, w, a Rows, rows, n, dim int) {
-	for r := range rows {
-		x := a.Data[r*a.Stride:][:dim]
-		for j, f := range w.Data[r*w.Stride:][:n] {
-			if f != 0 {
-				Axpy(f, x, o.Data[j*o.Stride:][:dim])
-			}
+func tileMulTAdd(c, a, b Rows, m, n, k int) {
+	for r := range k {
+		x := b.Data[r*b.Stride:][:n]
+		for j, f := range a.Data[r*a.Stride:][:m] {
+			axpyReference(f, x, c.Data[j*c.Stride:][:n])
 		}
+	}
+}
+
+func expShift(x []float32, shift float32) (sum float32) {
+	for i, v := range x {
+		x[i] = expf(v - shift)
+		sum += x[i]
+	}
+	return sum
+}
+
+func scaleRow(x []float32, f float32) {
+	for i := range x {
+		x[i] *= f
 	}
 }

@@ -63,6 +63,9 @@ var reference = tier{
 	logSumExp: logSumExpReference,
 	rmsNorm:   rmsNormReference,
 	layerNorm: layerNormReference,
+	ceilings:  referenceCeilings,
+	read:      readReference,
+	attention: attentionReference,
 }
 
 func apply(dst, x []float32, f func(float64) float64) {

@@ -16,6 +16,8 @@ var avx512 = func() tier {
 		return multiply(&wide512, pool, w, y, x, rows)
 	}
 	t.vectorised()
+	t.measured512()
+	t.attention = attentionAVX512
 	return t
 }()
 
@@ -27,6 +29,8 @@ var avx2 = func() tier {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
 		return multiply(&wide256, pool, w, y, x, rows)
 	}
+	t.attention = attentionAVX2
+	t.measured256()
 	return t
 }()
 

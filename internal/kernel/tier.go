@@ -36,6 +36,11 @@ type tier struct {
 	logSumExp func(x []float32) float64
 	rmsNorm   func(dst, x, w []float32, eps float64)
 	layerNorm func(dst, x, w, b []float32, eps float64)
+
+	ceilings []Ceiling
+	read     func(x []byte)
+
+	attention attentionKernels
 }
 
 // tiers lists all tiers, the fastest first. The reference is always last and always usable.

@@ -17,6 +17,8 @@ var files = map[string]func(){
 	"dot":         dots,
 	"convert":     conversions,
 	"elementwise": elementwise,
+	"peak":        peaks,
+	"attention":   attention,
 }
 
 func main() {

@@ -1,0 +1,189 @@
+package kernel
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// attentionAVX512 runs the tiles of attention on the micro-kernels of the matrix product.
+var attentionAVX512 = func() attentionKernels {
+	k := wide512.attention()
+	mulAdd := k.mulAdd
+	k.mulAdd = func(c, a, b Rows, m, n, k int) {
+		if m > skinnyTile {
+			mulAdd(c, a, b, m, n, k)
+			return
+		}
+		for i := range m {
+			weightedAVX512(k, &a.Data[i*a.Stride], &b.Data[0], b.Stride, &c.Data[i*c.Stride], n)
+		}
+	}
+	k.rowMax = func(x []float32) float32 { return rowMaxAVX512(len(x), &x[0]) }
+	k.expShift = func(x []float32, shift float32) float32 {
+		return float32(expShiftedAVX512(len(x), &x[0], shift, &x[0]))
+	}
+	k.scale = func(x []float32, f float32) { scaleAVX512(len(x), f, &x[0], &x[0]) }
+	return k
+}()
+
+// attentionAVX2 is the same with smaller tiles and the reference's softmax.
+var attentionAVX2 = wide256.attention()
+
+func (s *tileShape) attention() attentionKernels {
+	kernels := attentionReference
+	kernels.mulT = func(c, a, b Rows, m, n, k int) {
+		if m <= skinnyTile {
+			s.dotTiles(c, a, b, m, n, k)
+			return
+		}
+		w := attentionPacks.Get().(*attentionPack)
+		w.packA(s, a, m, k)
+		w.packBT(s, b, n, k)
+		w.multiply(s, c, m, n, k, true)
+		attentionPacks.Put(w)
+	}
+	kernels.mulAdd = func(c, a, b Rows, m, n, k int) {
+		w := attentionPacks.Get().(*attentionPack)
+		w.packA(s, a, m, k)
+		w.packB(s, b, n, k)
+		w.multiply(s, c, m, n, k, false)
+		attentionPacks.Put(w)
+	}
+	kernels.mulTAdd = func(c, a, b Rows, m, n, k int) {
+		w := attentionPacks.Get().(*attentionPack)
+		w.packAT(s, a, m, k)
+		w.packB(s, b, n, k)
+		w.multiply(s, c, m, n, k, false)
+		attentionPacks.Put(w)
+	}
+	return kernels
+}
+
+// skinnyTile is the largest number of rows whose products with many are computed one by one.
+const skinnyTile = 4
+
+// dotTiles computes c = a·bᵀ by inner products of four rows of b with one of a.
+func (s *tileShape) dotTiles(c, a, b Rows, m, n, k int) {
+	for i := range m {
+		x, out := &a.Data[i*a.Stride], c.Data[i*c.Stride:][:n]
+		j := 0
+		for ; j+4 <= n; j += 4 {
+			s.dotF32(k, byteAt(b.Data, j*b.Stride), 4*b.Stride, x, &out[j])
+		}
+		for ; j < n; j++ {
+			same := panels.Get().(*panel)
+			s.dotF32(k, byteAt(b.Data, j*b.Stride), 0, x, &same[0][0])
+			out[j] = same[0][0]
+			panels.Put(same)
+		}
+	}
+}
+
+// attentionPack holds the operands of one tile product in the order in which the micro-kernel reads them: panels of
+// s.lanes rows of a, and of s.cols() columns of b, step by step of k.
+type attentionPack struct {
+	a, b []uint32
+	edge [14 * 32]float32 // outputs of a tile that reaches beyond c
+	tile [16 * 64]byte
+}
+
+var attentionPacks = sync.Pool{New: func() any { return new(attentionPack) }}
+
+// panelsOf is the number of panels of at most s.rows that m rows are cut into, as even as they can be: panel p begins
+// at row p·m/panels.
+func (s *tileShape) panelsOf(m int) int { return ceilDiv(m, s.rows) }
+
+// packA packs a [m, k].
+func (w *attentionPack) packA(s *tileShape, a Rows, m, k int) {
+	n, size := s.panelsOf(m), roundUp(k, s.lanes)*s.lanes
+	w.a = grow(w.a, n*size)
+	for p := range n {
+		r, end := p*m/n, (p+1)*m/n
+		dst := w.a[p*size:]
+		if end-r <= skinnyTile {
+			scatter(dst, s.lanes, a.From(r, 0), end-r, k)
+			continue
+		}
+		s.pack(dst, s.lanes, byteAt(a.Data, r*a.Stride), 4*a.Stride, end-r, m-r, 4*k, k, 0, &w.tile)
+	}
+}
+
+// scatter writes column i of a few rows into dst[i*ldd:].
+func scatter(dst []uint32, ldd int, a Rows, rows, k int) {
+	for r := range rows {
+		for i, v := range bits(a.Data[r*a.Stride:][:k]) {
+			dst[i*ldd+r] = v
+		}
+	}
+}
+
+// packAT packs a stored as [k, m].
+func (w *attentionPack) packAT(s *tileShape, a Rows, m, k int) {
+	n, size := s.panelsOf(m), roundUp(k, s.lanes)*s.lanes
+	w.a = grow(w.a, n*size)
+	for p := range n {
+		r, end := p*m/n, (p+1)*m/n
+		copyColumns(w.a[p*size:], s.lanes, a.From(0, r), end-r, k)
+	}
+}
+
+// packB packs b [k, n].
+func (w *attentionPack) packB(s *tileShape, b Rows, n, k int) {
+	cols := s.cols()
+	w.b = grow(w.b, roundUp(n, cols)*roundUp(k, s.lanes))
+	for j := 0; j < n; j += cols {
+		copyColumns(w.b[j*roundUp(k, s.lanes):], cols, b.From(0, j), min(cols, n-j), k)
+	}
+}
+
+// copyColumns copies n columns of k rows into dst, whose rows are ldd apart.
+func copyColumns(dst []uint32, ldd int, x Rows, n, k int) {
+	for i := range k {
+		copy(dst[i*ldd:][:n], bits(x.Data[i*x.Stride:][:n]))
+	}
+}
+
+// packBT packs b stored as [n, k].
+func (w *attentionPack) packBT(s *tileShape, b Rows, n, k int) {
+	cols, steps := s.cols(), roundUp(k, s.lanes)
+	w.b = grow(w.b, roundUp(n, cols)*steps)
+	for j := 0; j < n; j += s.lanes {
+		dst := w.b[j/cols*cols*steps+j%cols:]
+		s.pack(dst, cols, byteAt(b.Data, j*b.Stride), 4*b.Stride, min(s.lanes, n-j), n-j, 4*k, k, 0, &w.tile)
+	}
+}
+
+// multiply computes c = a·b, or adds it.
+func (w *attentionPack) multiply(s *tileShape, c Rows, m, n, k int, first bool) {
+	panels, cols, steps := s.panelsOf(m), s.cols(), roundUp(k, s.lanes)
+	for j := 0; j < n; j += cols {
+		b := (*float32)(unsafe.Pointer(&w.b[j*steps]))
+		for p := range panels {
+			r, end := p*m/panels, (p+1)*m/panels
+			a := (*float32)(unsafe.Pointer(&w.a[p*steps*s.lanes]))
+			if j+cols <= n {
+				s.fma[end-r](k, a, b, &c.Data[r*c.Stride+j], c.Stride, first)
+				continue
+			}
+			s.fma[end-r](k, a, b, &w.edge[0], cols, true)
+			w.addEdge(c.From(r, j), end-r, n-j, cols, first)
+		}
+	}
+}
+
+// addEdge stores or adds the n columns of a tile that lie within c.
+func (w *attentionPack) addEdge(c Rows, rows, n, cols int, first bool) {
+	for r := range rows {
+		out, part := c.Data[r*c.Stride:][:n], w.edge[r*cols:][:n]
+		if first {
+			copy(out, part)
+			continue
+		}
+		for i, v := range part {
+			out[i] += v
+		}
+	}
+}
+
+// bits sees floats as the dwords that panels are made of.
+func bits(x []float32) []uint32 { return unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), len(x)) }

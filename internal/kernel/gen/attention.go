@@ -1,0 +1,109 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// attention builds the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]: what decoding
+// does with the values of a head. Columns are kept in registers, 64 at a time.
+func attention() {
+	text("weightedAVX512", "func(k int, p, b *float32, ldb int, c *float32, n int)")
+	w := &weighted{k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
+	SHLQ(Imm(2), w.ldb)
+	w.wide()
+	w.narrow()
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// weighted holds the arguments, of which b, c and n advance over the columns.
+type weighted struct{ k, p, b, ldb, c, n reg.GPVirtual }
+
+// start points at the first weight and row.
+func (w *weighted) start() (k, p, b reg.GPVirtual) {
+	k, p, b = GP64(), GP64(), GP64()
+	MOVQ(w.k, k)
+	MOVQ(w.p, p)
+	MOVQ(w.b, b)
+	return k, p, b
+}
+
+// wide handles 64 columns at a time. Two rows have their own sums, which hide the latency of the multiply-adds.
+func (w *weighted) wide() {
+	Label("wide")
+	CMPQ(w.n, Imm(64))
+	JLT(LabelRef("narrow"))
+	var even, odd [4]reg.VecVirtual
+	for i := range even {
+		even[i], odd[i] = ZMM(), ZMM()
+		VMOVUPS(at(w.c, 64*i), even[i])
+		zero(avx512, odd[i])
+	}
+	k, p, b := w.start()
+	x := ZMM()
+	Label("pair")
+	SUBQ(Imm(2), k)
+	JLT(LabelRef("last"))
+	VBROADCASTSS(at(p, 0), x)
+	for i, acc := range even {
+		VFMADD231PS(at(b, 64*i), x, acc)
+	}
+	VBROADCASTSS(at(p, 4), x)
+	for i, acc := range odd {
+		VFMADD231PS(Mem{Base: b, Index: w.ldb, Scale: 1, Disp: 64 * i}, x, acc)
+	}
+	ADDQ(Imm(8), p)
+	LEAQ(Mem{Base: b, Index: w.ldb, Scale: 2}, b)
+	JMP(LabelRef("pair"))
+	Label("last")
+	ADDQ(Imm(2), k)
+	JE(LabelRef("store"))
+	VBROADCASTSS(at(p, 0), x)
+	for i, acc := range even {
+		VFMADD231PS(at(b, 64*i), x, acc)
+	}
+	Label("store")
+	for i, acc := range even {
+		VADDPS(odd[i], acc, acc)
+		VMOVUPS(acc, at(w.c, 64*i))
+	}
+	w.advance(64)
+	JMP(LabelRef("wide"))
+}
+
+// narrow handles what is left, 16 columns at a time and the last with a mask.
+func (w *weighted) narrow() {
+	Label("narrow")
+	TESTQ(w.n, w.n)
+	JLE(LabelRef("done"))
+	bits, mask, acc, v, x := GP64(), K(), ZMM(), ZMM(), ZMM()
+	MOVQ(I32(-1), bits)
+	CMPQ(w.n, Imm(16))
+	JGE(LabelRef("full"))
+	BZHIQ(w.n, bits, bits)
+	Label("full")
+	KMOVW(bits.As32(), mask)
+	VMOVUPS_Z(at(w.c, 0), mask, acc)
+	k, p, b := w.start()
+	Label("row")
+	VMOVUPS_Z(at(b, 0), mask, v)
+	VBROADCASTSS(at(p, 0), x)
+	VFMADD231PS(v, x, acc)
+	ADDQ(Imm(4), p)
+	ADDQ(w.ldb, b)
+	DECQ(k)
+	JNE(LabelRef("row"))
+	VMOVUPS(acc, mask, at(w.c, 0))
+	w.advance(16)
+	JMP(LabelRef("narrow"))
+}
+
+// advance moves on by n columns.
+func (w *weighted) advance(n uint32) {
+	ADDQ(U32(4*n), w.b)
+	ADDQ(U32(4*n), w.c)
+	SUBQ(U32(n), w.n)
+}
