@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -90,7 +89,7 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 	if err != nil {
 		return g, err
 	}
-	defer func() { err = errors.Join(err, closeAll(states)) }()
+	defer func() { release(ctx, &err, states...) }()
 	req := lm.GenerateRequest{MaxNew: n, Every: n}
 	for i, p := range prompts {
 		req.Inputs = append(req.Inputs, lm.StepInput{State: states[i], Tokens: p})

@@ -59,7 +59,7 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 }
 
 // read lets the model read tokens in one piece, as a state where it can carry one.
-func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) error {
+func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err error) {
 	st, err := s.stepper()
 	if err != nil {
 		r.Warnings = append(r.Warnings, "state n/a (no ability step)")
@@ -69,7 +69,7 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) error {
 	if err != nil {
 		return err
 	}
-	defer state.Close()
+	defer func() { release(ctx, &err, state) }()
 	req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
 	if _, err := st.Step(ctx, req); err != nil {
 		return err

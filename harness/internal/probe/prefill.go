@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/store"
@@ -46,7 +45,7 @@ func prefill(ctx context.Context, s *Subject) (r Result, err error) {
 func prefillStep(ctx context.Context, st lm.Stepper, documents [][]int32) (host, plugin time.Duration, err error) {
 	req := lm.StepRequest{Want: lm.WantLastLogits}
 	var states []lm.State
-	defer func() { err = errors.Join(err, closeAll(states)) }()
+	defer func() { release(ctx, &err, states...) }()
 	for _, d := range documents {
 		state, err := st.NewState(ctx)
 		if err != nil {

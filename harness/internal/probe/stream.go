@@ -61,7 +61,7 @@ func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { release(ctx, &err, state) }()
 	var meter meter
 	chunk := number(s.Settings, "chunk")
 	for at, next := 0, min(1024, len(tokens)); at < len(tokens); {
@@ -158,7 +158,7 @@ func (s *Subject) prefixLosses(ctx context.Context, st lm.Stepper, tokens []int3
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { release(ctx, &err, state) }()
 	for at := 0; at < len(tokens); at += chunk {
 		in := lm.StepInput{State: state, Tokens: tokens[at:min(at+chunk, len(tokens))]}
 		reply, err := st.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: lm.WantNLL})

@@ -60,7 +60,8 @@ func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) 
 	for range documents {
 		state, e := st.NewState(ctx)
 		if e != nil {
-			return nil, errors.Join(e, closeAll(states))
+			release(ctx, &e, states...)
+			return nil, e
 		}
 		states = append(states, state)
 	}
@@ -71,19 +72,22 @@ func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) 
 			inputs[i] = lm.StepInput{State: states[i], Tokens: d[at:min(at+streamChunk, longest)]}
 		}
 		if _, err := st.Step(ctx, lm.StepRequest{Inputs: inputs}); err != nil {
-			return nil, errors.Join(err, closeAll(states))
+			release(ctx, &err, states...)
+			return nil, err
 		}
 	}
 	return states, nil
 }
 
-// closeAll releases states.
-func closeAll(states []lm.State) error {
-	var err error
-	for _, s := range states {
-		err = errors.Join(err, s.Close())
+// release closes states and keeps the first error. After a failure it does not wait: the process is about to end,
+// or may hang.
+func release(ctx context.Context, err *error, states ...lm.State) {
+	if *err != nil || ctx.Err() != nil {
+		return
 	}
-	return err
+	for _, s := range states {
+		*err = errors.Join(*err, s.Close())
+	}
 }
 
 // documents returns batch documents of n tokens.

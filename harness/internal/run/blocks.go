@@ -125,14 +125,15 @@ func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session,
 	return probe.Find(c.Probe).Measure(ctx, s.subject(r, c, block))
 }
 
-// Warm-up: calls of the cell itself that are not stored, until two in a row agree within stable, at most
-// mostWarmups of them and no more after warmupTime. A cell whose call is longer than warmupLimit carries its own
-// warm-up; before it, the process is warmed up once with the cheapest cell of the same probe.
+// Warm-up. A process is warmed up for a probe with the model's cheapest cell of it: calls that are not stored, until
+// two in a row agree within stable, at most mostWarmups of them and no more after warmupTime. Then each cell of at
+// most firstTouchLimit gets one such call of its own, which touches the memory of its size for the first time; a longer
+// one carries that cost with it.
 const (
-	stable      = 0.1
-	mostWarmups = 3
-	warmupTime  = 300 * time.Millisecond
-	warmupLimit = time.Second
+	stable          = 0.1
+	mostWarmups     = 3
+	warmupTime      = 300 * time.Millisecond
+	firstTouchLimit = 250 * time.Millisecond
 )
 
 // warmupBlock numbers the blocks whose text warm-ups read, so that no measurement repeats what a warm-up has read.
@@ -140,17 +141,29 @@ const warmupBlock = 1 << 16
 
 // warmUp brings a process into the state in which it is measured.
 func (r *runner) warmUp(ctx context.Context, s *session, c *store.Cell, block int) error {
-	calls := mostWarmups
-	if c.Estimate > warmupLimit {
-		if s.warm[c.Probe] {
+	text := warmupBlock + block*(mostWarmups+1)
+	first := r.cheapest(c)
+	if !s.warm[c.Probe] {
+		s.warm[c.Probe] = true
+		if err := r.settleDown(ctx, s, first, text); err != nil {
+			return err
+		}
+		if first == c {
 			return nil
 		}
-		c, calls = r.cheapest(c), 1
 	}
-	s.warm[c.Probe] = true
+	if c.Estimate > firstTouchLimit {
+		return nil
+	}
+	_, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, text+mostWarmups))
+	return err
+}
+
+// settleDown measures a cell until its values agree.
+func (r *runner) settleDown(ctx context.Context, s *session, c *store.Cell, text int) error {
 	start, last := time.Now(), 0.0
-	for i := range calls {
-		result, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, warmupBlock+block*mostWarmups+i))
+	for i := range mostWarmups {
+		result, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, text+i))
 		if err != nil {
 			return err
 		}
@@ -168,7 +181,7 @@ func (r *runner) cheapest(c *store.Cell) *store.Cell {
 	best := c
 	for i := range r.run.Cells {
 		o := &r.run.Cells[i]
-		if o.Model == c.Model && o.Probe == c.Probe && o.Status != store.Unavailable && o.Estimate < best.Estimate {
+		if o.Model == c.Model && o.Probe == c.Probe && (o.Status == store.Pending || o.Status == store.OK) && o.Estimate < best.Estimate {
 			best = o
 		}
 	}

@@ -2,6 +2,8 @@ package run
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
@@ -23,21 +25,17 @@ func budgetOf(o Options) time.Duration {
 	return sum
 }
 
-// warmupCalls is how many calls the budget reckons with before a timed one of a cheap cell.
-const warmupCalls = 2
-
-// price is the estimated time that all measurements of a cell take.
+// price is the estimated time that all measurements of a cell take, with the warm-up of its own.
 func (p *Plan) price(c *store.Cell) time.Duration {
 	if c.Status != store.Pending {
 		return 0
 	}
-	start := p.entries[c.Model].speed.start
 	if !probe.Find(c.Probe).Timing {
-		return start + c.Estimate
+		return p.entries[c.Model].speed.start + c.Estimate
 	}
 	once := c.Estimate
-	if once <= warmupLimit {
-		once *= 1 + warmupCalls
+	if once <= firstTouchLimit {
+		once *= 2
 	}
 	return time.Duration(c.Repeats) * once
 }
@@ -60,39 +58,39 @@ func (p *Plan) total() time.Duration {
 }
 
 // keepBudget leaves out what is too much: as long as the estimate is above the budget, the dearest point of a probe,
-// for all models, since models are compared at points. What is left out keeps its cell and says why. The guard
-// of the language-model cells stays.
+// for all models, since models are compared at points. What is left out keeps its cell and says why. What says whether
+// a model is any good goes last, and what guards that never.
 func (p *Plan) keepBudget() {
 	budget := budgetOf(p.options)
-	if budget == 0 {
-		return
-	}
-	for total := p.total(); total > budget; total = p.total() {
-		worst, price := "", time.Duration(0)
-		for key, t := range p.groups() {
-			if t > price || (t == price && key < worst) {
-				worst, price = key, t
+	for _, essential := range []bool{false, true} {
+		for budget > 0 && p.total() > budget {
+			name, price := p.dearest(essential)
+			if name == "" {
+				break
 			}
+			p.leaveOut(name, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, price.Round(time.Second)))
 		}
-		if worst == "" {
-			return
-		}
-		p.leaveOut(worst, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, price.Round(time.Second)))
 	}
 }
 
 // group names the cells that are compared with each other.
 func group(c *store.Cell) string { return c.Probe + " " + c.Point.String() + " " + c.Params.String() }
 
-// groups prices the groups that may be left out.
-func (p *Plan) groups() map[string]time.Duration {
-	all := map[string]time.Duration{}
+// dearest is the group of cells with the highest price among the essential ones, or among the others.
+func (p *Plan) dearest(essential bool) (name string, price time.Duration) {
+	prices := map[string]time.Duration{}
 	for i := range p.Run.Cells {
-		if c := &p.Run.Cells[i]; c.Status == store.Pending && c.Probe != "causality" {
-			all[group(c)] += p.price(c)
+		c := &p.Run.Cells[i]
+		if c.Status == store.Pending && c.Probe != "causality" && (c.Probe == "quality") == essential {
+			prices[group(c)] += p.price(c)
 		}
 	}
-	return all
+	for _, key := range slices.Sorted(maps.Keys(prices)) {
+		if prices[key] > price {
+			name, price = key, prices[key]
+		}
+	}
+	return name, price
 }
 
 // leaveOut settles the pending cells of a group.

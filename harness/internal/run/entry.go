@@ -39,6 +39,7 @@ type loader struct {
 	texts   *texts       // nil: no probe of the run reads text
 	works   []probe.Work // to be priced; nil: no estimates
 
+	found   map[string][2]string // path and sha256 of plugins
 	weights map[string]string
 	tokens  map[string][2]*text.Tokens
 	env     []string // of the plugins, as the last one got it
@@ -46,7 +47,7 @@ type loader struct {
 
 func newLoader(o Options, t *texts) *loader {
 	l := &loader{plugins: o.Plugins, threads: threadsOf(o.Threads), memory: memoryLimit(), texts: t}
-	l.weights, l.tokens = map[string]string{}, map[string][2]*text.Tokens{}
+	l.found, l.weights, l.tokens = map[string][2]string{}, map[string]string{}, map[string][2]*text.Tokens{}
 	return l
 }
 
@@ -78,17 +79,28 @@ func (l *loader) entry(ctx context.Context, spec ModelSpec) (*entry, error) {
 		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
 		Threads: l.threads, Options: spec.Options,
 	}}
-	var err error
-	if m.PluginPath, m.PluginSHA, err = l.plugins.Find(spec.Architecture); err != nil {
-		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
-	}
-	if err := l.identify(m); err != nil {
+	if err := errors.Join(l.find(m), l.identify(m)); err != nil {
 		return nil, fmt.Errorf("model %s: %w", spec.Name, err)
 	}
 	if err := l.probe(ctx, e); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// find looks for the plugin of a model, once per architecture.
+func (l *loader) find(m *store.Model) error {
+	at, ok := l.found[m.Architecture]
+	if !ok {
+		path, sha, err := l.plugins.Find(m.Architecture)
+		if err != nil {
+			return err
+		}
+		at = [2]string{path, sha}
+		l.found[m.Architecture] = at
+	}
+	m.PluginPath, m.PluginSHA = at[0], at[1]
+	return nil
 }
 
 // identify reads what the checkpoint's files tell: the hash of the weights and the card.

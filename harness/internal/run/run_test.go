@@ -305,7 +305,7 @@ func TestBudget(t *testing.T) {
 	}
 	p.entries["a"].speed.start = 0
 	p.Run.Cells[0].Estimate, p.Run.Cells[1].Estimate = 10*time.Millisecond, 2*time.Second
-	if got, want := p.total(), 10*(30*time.Millisecond+2*time.Second); got != want {
+	if got, want := p.total(), 10*(20*time.Millisecond+2*time.Second); got != want {
 		t.Errorf("total %v, want %v", got, want)
 	}
 	p.options.Budget = time.Second
@@ -336,15 +336,15 @@ func TestWarmUp(t *testing.T) {
 	}
 	defer s.close()
 	small, large := &p.Run.Cells[0], &p.Run.Cells[1]
-	large.Estimate = time.Hour
+	small.Estimate, large.Estimate = time.Millisecond, time.Hour
 	for _, c := range []struct {
 		name string
 		cell *store.Cell
 		want int
 	}{
-		{"long cell warms up with the cheapest, once", large, 1},
-		{"long cell in a warm process", large, 0},
-		{"steady short cell", small, 2},
+		{"a new process settles down with the cheapest cell", large, 2},
+		{"a long cell carries its own cost", large, 0},
+		{"a short cell touches its memory first", small, 1},
 	} {
 		calls = 0
 		if err := r.warmUp(context.Background(), s, c.cell, 0); err != nil || calls != c.want {
@@ -358,7 +358,7 @@ func TestWarmUp(t *testing.T) {
 		calls++
 		return nil
 	}
-	calls = 0
+	s.warm, calls = map[string]bool{}, 0
 	if err := r.warmUp(context.Background(), s, small, 0); err != nil || calls != 2*mostWarmups {
 		t.Errorf("a model that never settles: %d calls, %v", calls, err)
 	}

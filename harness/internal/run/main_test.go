@@ -1,0 +1,126 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+// TestMain makes the test binary three programs: the tests, a plugin that they start, and a harness that they kill.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(lmplugin.CookieKey) == lmplugin.CookieValue:
+		lmplugin.Serve(plugin())
+	case os.Getenv("ARCHBENCH_TEST_DB") != "":
+		if err := harness(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// plugin is a fake that behaves unless the variant that it loads names a fault.
+func plugin() lm.Architecture {
+	a := &lmfake.Architecture{PerToken: time.Microsecond}
+	return &faulty{a}
+}
+
+// stderr is the process's own: while it serves, what is left in the pipe in its place is lost with it.
+var stderr = os.Stderr
+
+// faulty is a fake plugin with a fault per variant.
+type faulty struct{ *lmfake.Architecture }
+
+// Load implements lm.Architecture.
+func (f *faulty) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
+	calls := 0
+	f.Before = func(_ context.Context, call string) error {
+		if call == "generate" {
+			calls++
+		}
+		if calls == 0 {
+			return nil
+		}
+		switch req.Variant {
+		case "crash":
+			fmt.Fprintln(stderr, "about to end")
+			os.Exit(3)
+		case "hang":
+			time.Sleep(time.Hour)
+		case "oom":
+			var hoard [][]byte
+			for range 1 << 20 {
+				hoard = append(hoard, make([]byte, 64<<20))
+			}
+			return errors.New(fmt.Sprint(len(hoard)))
+		case "flood":
+			if calls > 1 {
+				return nil
+			}
+			for i := range 20000 {
+				fmt.Fprintln(stderr, "line", i, strings.Repeat("x", 60))
+			}
+		}
+		return nil
+	}
+	f.NaN = req.Variant == "nan"
+	return f.Architecture.Load(ctx, req)
+}
+
+const killSuite = `name: kill
+repeats: 4
+probes:
+  - {probe: cost, grid: {len: [16, 32]}}
+  - {probe: quality, with: {text_bytes: 1024}}
+  - {probe: stream, grid: {len: 2048}}
+  - {probe: prefill, grid: {len: [16, 32]}}
+  - {probe: decode, grid: {depth: 16}}
+`
+
+// harness executes a run on the database of ARCHBENCH_TEST_DB, or resumes the one that is there.
+func harness() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	db, err := store.Open(ctx, os.Getenv("ARCHBENCH_TEST_DB"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	s, err := suite.Parse("kill.yaml", []byte(killSuite))
+	if err != nil {
+		return err
+	}
+	o := realOptions(s, os.Getenv("ARCHBENCH_TEST_CORPUS"), "one", "two")
+	if id, err := db.Latest(ctx); err == nil {
+		_, err = Resume(ctx, db, id, o)
+		return err
+	}
+	p, err := Prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	return Execute(ctx, db, p)
+}
+
+// realOptions run a suite over variants of this binary as a plugin.
+func realOptions(s *suite.Suite, corpus string, variants ...string) Options {
+	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, Plugins: Installed{Paths: map[string]string{"fake": os.Args[0]}}}
+	for _, v := range variants {
+		o.Models = append(o.Models, ModelSpec{Name: v, Architecture: "fake", Variant: v, Seed: 1})
+	}
+	return o
+}
