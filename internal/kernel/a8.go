@@ -45,15 +45,6 @@ func (t *a8Task) quantise(w *codeMatrix, x []float32, rows int) {
 	}
 }
 
-// quantiseInt8 writes round-half-even(x/scale) with the scale max|x|/127 that it returns.
-func quantiseInt8(dst []int8, x []float32) (scale float32) {
-	scale = absMax(x) / 127
-	for i, v := range x {
-		dst[i] = quantise(v, scale, 127)
-	}
-	return scale
-}
-
 // intPanel holds a group of four rows of int8.
 type intPanel [outputBlock][]int8
 

@@ -1,0 +1,124 @@
+package kernel
+
+import (
+	"math"
+	"unsafe"
+)
+
+// packCodes quantises a matrix.
+func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatrix {
+	m := &codeMatrix{format: f, out: out, in: in, group: in, stride: in}
+	if f.Group != 0 {
+		m.group = min(f.Group, in)
+	}
+	m.groups = (in + m.group - 1) / m.group
+	if f.Kind != KindInt8 {
+		m.stride = (in + 1) / 2
+	}
+	m.codes, m.scales = make([]byte, out*m.stride, out*m.stride+slack), make([]float32, out*m.groups)
+	m.operand = operand{format: f, data: unsafe.Pointer(unsafe.SliceData(m.codes)), stride: m.stride, out: out, in: in,
+		group: m.group, groups: m.groups, scales: m.scales}
+	line, codes := make([]float32, in), make([]int8, in+1)
+	for o := range out {
+		row(o, line)
+		m.encodeRow(codes, m.scales[o*m.groups:][:m.groups], line)
+		m.storeRow(o, codes)
+	}
+	return m
+}
+
+// encodeRow writes the codes and scales of one row.
+func (m *codeMatrix) encodeRow(codes []int8, scales, w []float32) {
+	for g := range scales {
+		lo, hi := g*m.group, min(m.in, (g+1)*m.group)
+		switch m.format.Kind {
+		case KindInt8:
+			scales[g] = quantiseGroup(codes[lo:hi], w[lo:hi], 127)
+		case KindNF4:
+			scales[g] = quantiseNF4(codes[lo:hi], w[lo:hi])
+		default:
+			scales[g] = quantiseGroup(codes[lo:hi], w[lo:hi], 7)
+		}
+	}
+}
+
+// storeRow packs the codes of row o; those of int4 are stored with 8 added.
+func (m *codeMatrix) storeRow(o int, codes []int8) {
+	row, offset := m.codes[o*m.stride:][:m.stride], int8(8)
+	switch m.format.Kind {
+	case KindInt8:
+		for i := range row {
+			row[i] = byte(codes[i])
+		}
+		return
+	case KindNF4:
+		offset = 0
+	}
+	codes[m.in] = -offset // the high nibble of an odd row's last byte is zero
+	for i := range row {
+		pair := codes[2*i:][:2]
+		row[i] = byte(pair[0]+offset) | byte(pair[1]+offset)<<4
+	}
+}
+
+// quantiseGroup writes round-half-even(x/scale) with the scale max|x|/top that it returns.
+func quantiseGroup(dst []int8, x []float32, top float32) (scale float32) {
+	scale = absMax(x) / top
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = quantise(v, scale, top)
+	}
+	return scale
+}
+
+// quantiseInt8 is quantiseGroup for activations.
+func quantiseInt8(dst []int8, x []float32) (scale float32) { return quantiseGroup(dst, x, 127) }
+
+// absMax returns the largest magnitude, NaN if there is a NaN.
+func absMax(x []float32) float32 {
+	var top float32
+	for _, v := range x {
+		top = max(top, float32(math.Abs(float64(v))))
+	}
+	return top
+}
+
+// quantise returns v/scale rounded half to even, within ±top. A zero scale gives zero. A scale that is no number makes
+// every product with the group NaN, so zero does there too.
+func quantise(v, scale, top float32) int8 {
+	q := v / scale
+	if scale == 0 || q != q {
+		return 0
+	}
+	const integers = 3 << 22 // floats of this size are integers, and their last byte is that of q
+	return int8(math.Float32bits(max(-top, min(top, q)) + integers))
+}
+
+// nf4Midpoints lie between the levels of nf4.
+var nf4Midpoints = func() (mid [15]float32) {
+	for i := range mid {
+		mid[i] = (nf4Levels[i] + nf4Levels[i+1]) / 2
+	}
+	return mid
+}()
+
+// quantiseNF4 writes the index of the level nearest to x/scale with the scale max|x| that it returns.
+func quantiseNF4(dst []int8, x []float32) (scale float32) {
+	scale = absMax(x)
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = 7 // zero
+		if scale != 0 {
+			dst[i] = nf4Code(v / scale)
+		}
+	}
+	return scale
+}
+
+// nf4Code returns the index of the level nearest to v.
+func nf4Code(v float32) (code int8) {
+	for int(code) < len(nf4Midpoints) && v > nf4Midpoints[code] {
+		code++
+	}
+	return code
+}
