@@ -1,8 +1,8 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -40,12 +40,16 @@ func (p *Plan) price(c *store.Cell) time.Duration {
 	return time.Duration(c.Repeats) * once
 }
 
-// total is the estimated time of all cells, with the start of a process per model and block.
-func (p *Plan) total() time.Duration {
+// total is the estimated time of the cells of the groups in, nil for all: each cell's own, and the start of a process
+// per model and block.
+func (p *Plan) total(in map[string]bool) time.Duration {
 	var sum time.Duration
 	blocks := map[string]int{}
 	for i := range p.Run.Cells {
 		c := &p.Run.Cells[i]
+		if in != nil && !in[group(c)] {
+			continue
+		}
 		sum += p.price(c)
 		if c.Status == store.Pending && probe.Find(c.Probe).Timing {
 			blocks[c.Model] = max(blocks[c.Model], c.Repeats)
@@ -57,41 +61,56 @@ func (p *Plan) total() time.Duration {
 	return sum
 }
 
-// keepBudget leaves out what is too much: as long as the estimate is above the budget, the dearest point of a probe,
-// for all models, since models are compared at points. What is left out keeps its cell and says why. What says whether
-// a model is any good goes last, and what guards that never.
+// keepBudget fills the budget with groups of cells, all models of a point together, since models are compared at
+// points: first what guards the language-model cells, then what says whether a model is any good, then the others
+// from the cheapest up. What does not fit keeps its cells, which say so.
 func (p *Plan) keepBudget() {
 	budget := budgetOf(p.options)
-	for _, essential := range []bool{false, true} {
-		for budget > 0 && p.total() > budget {
-			name, price := p.dearest(essential)
-			if name == "" {
-				break
-			}
-			p.leaveOut(name, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, price.Round(time.Second)))
+	if budget == 0 || p.total(nil) <= budget {
+		return
+	}
+	in := map[string]bool{}
+	for _, g := range p.ranked() {
+		in[g.name] = true
+		if g.rank > 0 && p.total(in) > budget {
+			delete(in, g.name)
+			p.leaveOut(g.name, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, g.price.Round(time.Second)))
 		}
 	}
+}
+
+// ranking orders probes for the budget; those that are not named come last.
+var ranking = []string{"causality", "quality"}
+
+// ranked is a group of cells with its place in the budget.
+type ranked struct {
+	name  string
+	rank  int
+	price time.Duration
+}
+
+// ranked returns the groups in the order in which they fill the budget.
+func (p *Plan) ranked() (all []ranked) {
+	at := map[string]int{}
+	for i := range p.Run.Cells {
+		c := &p.Run.Cells[i]
+		name := group(c)
+		if _, ok := at[name]; !ok {
+			at[name] = len(all)
+			rank := slices.Index(ranking, c.Probe)
+			if rank < 0 {
+				rank = len(ranking)
+			}
+			all = append(all, ranked{name: name, rank: rank})
+		}
+		all[at[name]].price += p.price(c)
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.price, b.price)) })
+	return all
 }
 
 // group names the cells that are compared with each other.
 func group(c *store.Cell) string { return c.Probe + " " + c.Point.String() + " " + c.Params.String() }
-
-// dearest is the group of cells with the highest price among the essential ones, or among the others.
-func (p *Plan) dearest(essential bool) (name string, price time.Duration) {
-	prices := map[string]time.Duration{}
-	for i := range p.Run.Cells {
-		c := &p.Run.Cells[i]
-		if c.Status == store.Pending && c.Probe != "causality" && (c.Probe == "quality") == essential {
-			prices[group(c)] += p.price(c)
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(prices)) {
-		if prices[key] > price {
-			name, price = key, prices[key]
-		}
-	}
-	return name, price
-}
 
 // leaveOut settles the pending cells of a group.
 func (p *Plan) leaveOut(name, reason string) {

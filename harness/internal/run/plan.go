@@ -56,7 +56,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	}
 	p.addCells(wanted, t)
 	p.keepBudget()
-	p.Estimate = p.total()
+	p.Estimate = p.total(nil)
 	p.Run.Facts = append(p.Run.Facts, p.settings(l)...)
 	return p, nil
 }

@@ -296,23 +296,33 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// TestBudget checks that the dearest point goes first, for all models, and says so.
+// TestBudget checks what fills a budget: the guard whatever it costs, then quality, then the cheapest points. The rest
+// says why it is left out.
 func TestBudget(t *testing.T) {
-	o := options(t, honest(), "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 4096]}}\n", "a")
-	p, err := Prepare(context.Background(), o)
+	text := "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 32, 64]}}\n  - {probe: quality}\n"
+	p, err := Prepare(context.Background(), options(t, honest(), text, "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.entries["a"].speed.start = 0
-	p.Run.Cells[0].Estimate, p.Run.Cells[1].Estimate = 10*time.Millisecond, 2*time.Second
-	if got, want := p.total(), 10*(20*time.Millisecond+2*time.Second); got != want {
+	p.entries["a"].speed.start = 10 * time.Millisecond
+	for i, estimate := range []time.Duration{20 * time.Second, 100 * time.Millisecond, 3 * time.Second, 2 * time.Second, 4 * time.Second} {
+		p.Run.Cells[i].Estimate = estimate // causality, three of prefill, quality
+	}
+	want := 20*time.Second + 2*time.Second + 30*time.Second + 20*time.Second + 4*time.Second + (2+10)*10*time.Millisecond
+	if got := p.total(nil); got != want {
 		t.Errorf("total %v, want %v", got, want)
+	}
+	p.options.Budget = time.Minute
+	p.keepBudget()
+	for i, want := range []string{"", "", "left out for the budget of 1m0s: about 30s for all models", "", ""} {
+		if c := p.Run.Cells[i]; c.Reason != want || (c.Status == store.Pending) != (want == "") {
+			t.Errorf("%s %s: %s %q, want %q", c.Probe, c.Point, c.Status, c.Reason, want)
+		}
 	}
 	p.options.Budget = time.Second
 	p.keepBudget()
-	if p.Run.Cells[0].Status != store.Pending || p.Run.Cells[1].Status != store.Unavailable ||
-		p.Run.Cells[1].Reason != "left out for the budget of 1s: about 20s for all models" {
-		t.Errorf("cells %+v", p.Run.Cells)
+	if p.Run.Cells[0].Status != store.Pending || p.total(nil) != 20*time.Second+10*time.Millisecond {
+		t.Errorf("a budget below the guard's price leaves %v", p.total(nil))
 	}
 }
 
