@@ -42,3 +42,21 @@ func TestReadAll(t *testing.T) {
 		})
 	}
 }
+
+func TestReadAllEmbedded(t *testing.T) {
+	type Shared struct {
+		Dim int `json:"hidden_size"`
+	}
+	var got struct {
+		Shared
+		Layers int `json:"num_hidden_layers"`
+	}
+	r, err := Parse([]byte(`{"hidden_size": 4, "num_hidden_layers": 2}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ReadAll(r, &got)
+	if r.Err() != nil || got.Dim != 4 || got.Layers != 2 {
+		t.Errorf("read %+v, error %v", got, r.Err())
+	}
+}

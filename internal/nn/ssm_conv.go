@@ -24,15 +24,15 @@ func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *Causal
 	return c
 }
 
-// Forward convolves the first channels columns of x and advances the tails that the documents of spans carry through
-// layer layer of their [state.Stack]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
-func (c *CausalConv) Forward(p *Pass, layer int, x Mat, spans []Span) Mat {
+// Forward convolves the channels of x that begin at column from, and advances the tails that the documents of spans carry
+// through layer layer of their [state.Stack]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
+func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
 	y := p.New(x.Rows, c.Channels)
 	for _, span := range spans {
-		conv := c.piece(x, y, span)
+		conv := c.piece(x, from, y, span)
 		conv.Tail = ssmState(p, span, layer, (c.Taps-1)*c.Channels, 0).Tail
 		if p.Tape != nil {
-			c.record(p, conv, x, y, span)
+			c.record(p, conv, x, from, y, span)
 		}
 		conv.Run(p.Pool)
 	}
@@ -45,10 +45,10 @@ func (c *CausalConv) Forward(p *Pass, layer int, x Mat, spans []Span) Mat {
 }
 
 // piece returns the convolution of one span, which lacks only its tail.
-func (c *CausalConv) piece(x, y Mat, span Span) kernel.Conv {
+func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 	conv := kernel.Conv{
 		Len: span.Len, Channels: c.Channels, Taps: c.Taps,
-		X: kernel.Rows{Data: x.Data, Stride: x.Cols}.From(span.Start, 0),
+		X: kernel.Rows{Data: x.Data, Stride: x.Cols}.From(span.Start, from),
 		W: c.Weight.W,
 		Y: y.Data[span.Start*c.Channels : (span.Start+span.Len)*c.Channels],
 	}
@@ -59,7 +59,7 @@ func (c *CausalConv) piece(x, y Mat, span Span) kernel.Conv {
 }
 
 // record adds the gradients of one span. That of the tail is dropped.
-func (c *CausalConv) record(p *Pass, conv kernel.Conv, x, y Mat, span Span) {
+func (c *CausalConv) record(p *Pass, conv kernel.Conv, x Mat, from int, y Mat, span Span) {
 	g := kernel.ConvGrad{Conv: conv, DW: trainable(c.Weight, "convolution")}
 	g.Tail = p.Scratch(len(conv.Tail))
 	copy(g.Tail, conv.Tail)
@@ -68,7 +68,7 @@ func (c *CausalConv) record(p *Pass, conv kernel.Conv, x, y Mat, span Span) {
 	}
 	p.Tape.Record(func() {
 		g.DY = y.Grad[span.Start*c.Channels : (span.Start+span.Len)*c.Channels]
-		g.DX = kernel.Rows{Data: x.Grad, Stride: x.Cols}.From(span.Start, 0)
+		g.DX = kernel.Rows{Data: x.Grad, Stride: x.Cols}.From(span.Start, from)
 		g.Run(p.Pool)
 	})
 }

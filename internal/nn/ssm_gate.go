@@ -27,12 +27,12 @@ func recordColumns(p *Pass, y, x Mat, lo int) {
 	})
 }
 
-// GateSiLU returns y·silu(z), where z is the last y.Cols columns of xz. Without a tape it replaces y's memory. It
-// costs 5 FLOPs an element.
-func GateSiLU(p *Pass, y, xz Mat) Mat {
+// GateSiLU returns y·silu(z), where z is the columns of x that begin at column from. Without a tape it replaces y's
+// memory. It costs 5 FLOPs an element.
+func GateSiLU(p *Pass, y, x Mat, from int) Mat {
 	out := p.target(y)
 	task := gateTasks.Get().(*gateTask)
-	*task = gateTask{out, y, xz}
+	*task = gateTask{out, y, x, from}
 	pool := p.Pool
 	if len(y.Data) <= elementBlock {
 		pool = nil
@@ -43,30 +43,33 @@ func GateSiLU(p *Pass, y, xz Mat) Mat {
 	n := int64(len(out.Data))
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
-		recordGateSiLU(p, out, y, xz)
+		recordGateSiLU(p, out, y, x, from)
 	}
 	return out
 }
 
 // gateTask is a GateSiLU in flight, by rows. Tasks are reused, so that decoding allocates nothing.
-type gateTask struct{ out, y, xz Mat }
+type gateTask struct {
+	out, y, x Mat
+	from      int
+}
 
 var gateTasks = sync.Pool{New: func() any { return &gateTask{} }}
 
 // Do implements kernel.Task.
 func (t *gateTask) Do(lo, hi int) {
 	for r := lo; r < hi; r++ {
-		kernel.SwiGLU(t.out.Row(r), t.xz.Row(r)[t.xz.Cols-t.y.Cols:], t.y.Row(r))
+		kernel.SwiGLU(t.out.Row(r), t.x.Row(r)[t.from:][:t.y.Cols], t.y.Row(r))
 	}
 }
 
-func recordGateSiLU(p *Pass, out, y, xz Mat) {
+func recordGateSiLU(p *Pass, out, y, x Mat, from int) {
 	p.Tape.Record(func() {
 		for i, g := range out.Grad {
-			at := i/y.Cols*xz.Cols + xz.Cols - y.Cols + i%y.Cols
-			z := float64(xz.Data[at])
+			at := i/y.Cols*x.Cols + from + i%y.Cols
+			z := float64(x.Data[at])
 			y.Grad[i] += g * float32(silu(z))
-			xz.Grad[at] += g * y.Data[i] * float32(siluSlope(z))
+			x.Grad[at] += g * y.Data[i] * float32(siluSlope(z))
 		}
 	})
 }

@@ -35,9 +35,9 @@ func newSSMLayers(t *testing.T) *ssmLayers {
 
 // forward reads vz [rows, 2·channels] and rbc [rows, channels + 2·states].
 func (l *ssmLayers) forward(p *Pass, vz, rbc Mat, spans []Span) Mat {
-	u := SiLU.Apply(p, l.conv.Forward(p, 0, vz, spans))
+	u := SiLU.Apply(p, l.conv.Forward(p, 0, vz, 0, spans))
 	delta := Softplus.Apply(p, Columns(p, rbc, 0, ssmChannels))
-	return GateSiLU(p, l.scan.Forward(p, 0, u, delta, rbc, spans), vz)
+	return GateSiLU(p, l.scan.Forward(p, 0, u, delta, rbc, spans), vz, ssmChannels)
 }
 
 // fill copies random numbers into a new matrix.

@@ -1,23 +1,22 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"encoding/json"
 
 	"github.com/archbench/archbench/internal/config"
 )
 
-// Config is config.json under the names of Hugging Face's MambaConfig.
-type Config struct {
+// Shared are the keys of config.json that both models have, under the names of Hugging Face.
+type Shared struct {
 	ModelType string     `json:"model_type"`
 	Vocab     int        `json:"vocab_size"`
-	Dim       int        `json:"hidden_size"`       // d
-	Channels  int        `json:"intermediate_size"` // E, a multiple of d
-	Expand    int        `json:"expand"`            // E/d
-	States    int        `json:"state_size"`        // S
-	Taps      int        `json:"conv_kernel"`       // k
-	Rank      rank       `json:"time_step_rank"`    // R
+	Dim       int        `json:"hidden_size"` // d
+	Expand    int        `json:"expand"`      // E/d
+	States    int        `json:"state_size"`  // S, of a channel
+	Taps      int        `json:"conv_kernel"` // k
 	Layers    int        `json:"num_hidden_layers"`
 	Eps       float64    `json:"layer_norm_epsilon"`
 	Act       string     `json:"hidden_act"`
@@ -28,13 +27,20 @@ type Config struct {
 	EOS       config.IDs `json:"eos_token_id"`
 
 	// How a new model starts.
-	InitStd    float64 `json:"initializer_range"`        // of the embedding
-	StepMin    float64 `json:"time_step_min"`            // step sizes are log-uniform in [min, max]
-	StepMax    float64 `json:"time_step_max"`            //
-	StepFloor  float64 `json:"time_step_floor"`          // and at least this
-	StepScale  float64 `json:"time_step_scale"`          // of dt_proj's weights
-	StepScheme string  `json:"time_step_init_scheme"`    // of dt_proj's weights: random or constant
-	Rescale    bool    `json:"rescale_prenorm_residual"` // divide out_proj by √layers
+	InitStd   float64 `json:"initializer_range"`        // of the embedding
+	StepMin   float64 `json:"time_step_min"`            // step sizes are log-uniform in [min, max]
+	StepMax   float64 `json:"time_step_max"`            //
+	StepFloor float64 `json:"time_step_floor"`          // and at least this
+	Rescale   bool    `json:"rescale_prenorm_residual"` // divide out_proj by √layers
+}
+
+// Config is the config.json of Mamba, Hugging Face's MambaConfig.
+type Config struct {
+	Shared
+	Channels   int     `json:"intermediate_size"`     // E
+	Rank       rank    `json:"time_step_rank"`        // R
+	StepScale  float64 `json:"time_step_scale"`       // of new dt_proj weights
+	StepScheme string  `json:"time_step_init_scheme"` // of new dt_proj weights: random or constant
 }
 
 // rank is a whole number; "auto", here 0, stands for ⌈d/16⌉.
@@ -61,13 +67,16 @@ func (rank) Want() string { return `a whole number of at least 1, or "auto"` }
 // defaultConfig holds the defaults of MambaConfig.
 func defaultConfig() Config {
 	return Config{
-		ModelType: "mamba", Vocab: 50280, Dim: 768, Expand: 2, States: 16, Taps: 4, Layers: 32, Eps: 1e-5, Act: "silu",
-		ConvBias: true, Tied: true, BOS: config.IDs{0}, EOS: config.IDs{0}, InitStd: 0.1,
-		StepMin: 1e-3, StepMax: 0.1, StepFloor: 1e-4, StepScale: 1, StepScheme: "random",
+		Shared: Shared{
+			ModelType: "mamba", Vocab: 50280, Dim: 768, Expand: 2, States: 16, Taps: 4, Layers: 32, Eps: 1e-5, Act: "silu",
+			ConvBias: true, Tied: true, BOS: config.IDs{0}, EOS: config.IDs{0}, InitStd: 0.1,
+			StepMin: 1e-3, StepMax: 0.1, StepFloor: 1e-4,
+		},
+		StepScale: 1, StepScheme: "random",
 	}
 }
 
-// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+// parseConfig reads and validates the config of a Mamba; the reader knows its warnings and its other keys.
 func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
 	c := defaultConfig()
 	r, err := config.Parse(data, options)
@@ -82,49 +91,48 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	if err := r.Err(); err != nil {
 		return c, nil, err
 	}
-	c.complete()
-	return c, r, c.Validate()
-}
-
-// inert are keys that change nothing here: they choose between code paths of other programs, which agree, or say what
-// MambaConfig's other keys say. The residual stream is float32 in any case.
-var inert = []string{
-	"architectures", "dtype", "fused_add_norm", "pad_token_id", "pad_vocab_size_multiple", "residual_in_fp32", "rms_norm",
-	"ssm_cfg", "torch_dtype", "transformers_version", "use_associative_scan", "use_cache", "use_mambapy",
-}
-
-// complete derives what the file leaves out.
-func (c *Config) complete() {
 	if c.Rank == 0 {
 		c.Rank = rank((c.Dim + 15) / 16)
 	}
 	if c.Channels == 0 {
 		c.Channels = c.Expand * c.Dim
 	}
+	return c, r, c.Validate()
 }
 
-// maxSize bounds each dimension, so that their products cannot overflow.
-const maxSize = 1 << 20
+// inert are keys that change nothing here: they choose between code paths of other programs, which agree, or say what
+// other keys say. The residual stream is float32 in any case.
+var inert = []string{
+	"architectures", "chunk_size", "dtype", "fused_add_norm", "pad_token_id", "pad_vocab_size_multiple", "residual_in_fp32",
+	"rms_norm", "ssm_cfg", "torch_dtype", "transformers_version", "use_associative_scan", "use_cache", "use_mambapy",
+}
 
 // Validate checks that the values fit together.
 func (c *Config) Validate() error {
-	sizes := []struct {
-		key   string
-		value int
-	}{
-		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"expand", c.Expand}, {"intermediate_size", c.Channels},
-		{"state_size", c.States}, {"conv_kernel", c.Taps}, {"time_step_rank", int(c.Rank)}, {"num_hidden_layers", c.Layers},
+	if err := c.Shared.validate("mamba"); err != nil {
+		return err
 	}
-	for _, s := range sizes {
-		if s.value < 1 || s.value > maxSize {
-			return fmt.Errorf("%s is %d, must be between 1 and %d", s.key, s.value, maxSize)
-		}
+	if err := checkSizes(size{"intermediate_size", c.Channels}, size{"time_step_rank", int(c.Rank)}); err != nil {
+		return err
 	}
 	switch {
-	case c.ModelType != "mamba":
-		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "mamba")
 	case c.Channels != c.Expand*c.Dim:
 		return fmt.Errorf("intermediate_size %d is not expand %d times hidden_size %d", c.Channels, c.Expand, c.Dim)
+	case c.StepScheme != "random" && c.StepScheme != "constant":
+		return fmt.Errorf("time_step_init_scheme is %q, must be random or constant", c.StepScheme)
+	}
+	return nil
+}
+
+// validate checks the keys that both models have.
+func (c *Shared) validate(modelType string) error {
+	err := checkSizes(size{"vocab_size", c.Vocab}, size{"hidden_size", c.Dim}, size{"expand", c.Expand},
+		size{"state_size", c.States}, size{"conv_kernel", c.Taps}, size{"num_hidden_layers", c.Layers})
+	switch {
+	case c.ModelType != modelType:
+		return fmt.Errorf("model_type is %q, this plugin serves mamba and mamba2", c.ModelType)
+	case err != nil:
+		return err
 	case c.Act != "silu":
 		return fmt.Errorf("hidden_act is %q, must be silu", c.Act)
 	case c.Eps <= 0:
@@ -133,12 +141,27 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
 	case c.StepMin <= 0 || c.StepMin > c.StepMax:
 		return fmt.Errorf("time_step_min %g and time_step_max %g: need 0 < min <= max", c.StepMin, c.StepMax)
-	case c.StepScheme != "random" && c.StepScheme != "constant":
-		return fmt.Errorf("time_step_init_scheme is %q, must be random or constant", c.StepScheme)
 	}
 	for _, id := range append(append(config.IDs{}, c.BOS...), c.EOS...) {
 		if id < 0 || int(id) >= c.Vocab {
 			return fmt.Errorf("token id %d of bos_token_id or eos_token_id is outside vocab_size %d", id, c.Vocab)
+		}
+	}
+	return nil
+}
+
+// size is a dimension under its key.
+type size struct {
+	key   string
+	value int
+}
+
+// checkSizes bounds dimensions, so that their products cannot overflow.
+func checkSizes(sizes ...size) error {
+	const most = 1 << 20
+	for _, s := range sizes {
+		if s.value < 1 || s.value > most {
+			return fmt.Errorf("%s is %d, must be between 1 and %d", s.key, s.value, most)
 		}
 	}
 	return nil

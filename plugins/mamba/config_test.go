@@ -49,6 +49,43 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+func TestConfig2(t *testing.T) {
+	data, err := os.ReadFile("testdata/mamba2-tiny/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultConfig2()
+	want.Vocab, want.Dim, want.States, want.Layers, want.Heads, want.HeadDim, want.Groups = 384, 64, 16, 2, 8, 16, 2
+	c, r, err := parseConfig2(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, c); diff != "" || len(r.Warnings()) > 0 {
+		t.Errorf("warnings %q, config (-want +got):\n%s", r.Warnings(), diff)
+	}
+	saved, err := r.Effective(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := parseConfig2(saved, nil)
+	if diff := cmp.Diff(want, again); diff != "" || err != nil {
+		t.Errorf("saved and read again: %v\n%s", err, diff)
+	}
+	for data, message := range map[string]string{
+		`{"num_heads": 3}`:                  "num_heads 3 times head_dim 64 is not expand 2 times hidden_size 4096",
+		`{"n_groups": 3}`:                   "num_heads 128 is no multiple of n_groups 3",
+		`{"n_groups": 0}`:                   "n_groups is 0",
+		`{"time_step_limit": 1}`:            "want a list of two numbers",
+		`{"time_step_limit": [2, 1]}`:       "time_step_limit is [2 1]",
+		`{"time_step_limit": [0, "large"]}`: "want a list of two numbers",
+		`{"model_type": "mamba"}`:           `model_type is "mamba"`,
+	} {
+		if _, _, err := parseConfig2([]byte(data), nil); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: error %v, want one with %q", data, err, message)
+		}
+	}
+}
+
 func TestConfigOptions(t *testing.T) {
 	c, r, err := parseConfig([]byte(`{"hidden_size": 20, "zeta": 1}`), map[string]string{"hidden_size": "40", "eos_token_id": "[1, 2]"})
 	if err != nil {
@@ -109,20 +146,27 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	properties := doc.(map[string]any)["properties"].(map[string]any)
-	fields := reflect.TypeFor[Config]()
-	for i := range fields.NumField() {
-		if key := fields.Field(i).Tag.Get("json"); properties[key] == nil {
-			t.Errorf("the schema lacks %q", key)
+	keys := map[string]bool{}
+	for _, f := range append(reflect.VisibleFields(reflect.TypeFor[Config]()), reflect.VisibleFields(reflect.TypeFor[Config2]())...) {
+		if key := f.Tag.Get("json"); key != "" {
+			keys[key] = true
+			if properties[key] == nil {
+				t.Errorf("the schema lacks %q", key)
+			}
 		}
 	}
-	if len(properties) != fields.NumField() {
-		t.Errorf("the schema has %d keys, the config %d", len(properties), fields.NumField())
+	if len(properties) != len(keys) {
+		t.Errorf("the schema has %d keys, the configs %d", len(properties), len(keys))
 	}
-	fixture, err := os.ReadFile("testdata/mamba-tiny/config.json")
-	if err != nil {
-		t.Fatal(err)
+	configs := []string{config3M, config130M, config2_3M, config2_130M}
+	for _, name := range fixtures {
+		data, err := os.ReadFile("testdata/" + name + "/config.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs = append(configs, string(data))
 	}
-	for _, data := range []string{config3M, config130M, string(fixture)} {
+	for _, data := range configs {
 		var v any
 		if err := json.Unmarshal([]byte(data), &v); err != nil {
 			t.Fatal(err)
@@ -152,6 +196,21 @@ func FuzzConfig(f *testing.F) {
 			if New(c, ps); ps.Err() != nil {
 				t.Errorf("declaring: %v", ps.Err())
 			}
+		}
+	})
+}
+
+func FuzzConfig2(f *testing.F) {
+	f.Add([]byte(config2_3M))
+	f.Add([]byte(smallConfig2))
+	f.Add([]byte(`{"model_type": "mamba2", "time_step_limit": [0.0, {"__float__": "Infinity"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, r, err := parseConfig2(data, nil)
+		if err != nil {
+			return
+		}
+		if _, err := r.Effective(c); err != nil {
+			t.Errorf("effective config: %v", err)
 		}
 	})
 }

@@ -15,9 +15,15 @@ import (
 const smallConfig = `{"vocab_size": 37, "hidden_size": 12, "expand": 3, "state_size": 5, "conv_kernel": 3, "time_step_rank": 7,
 	"num_hidden_layers": 2, "use_bias": true, "tie_word_embeddings": false}`
 
+// smallConfig2 is the same for Mamba-2.
+const smallConfig2 = `{"model_type": "mamba2", "vocab_size": 37, "hidden_size": 10, "expand": 3, "num_heads": 6, "head_dim": 5,
+	"n_groups": 2, "state_size": 7, "conv_kernel": 3, "num_hidden_layers": 2, "use_bias": true, "eos_token_id": 3}`
+
 func TestCostEqualsCount(t *testing.T) {
 	for _, req := range []lm.LoadRequest{
 		{Checkpoint: "testdata/mamba-tiny"},
+		{Checkpoint: "testdata/mamba2-tiny"},
+		{Config: smallConfig2, Precision: "int8"},
 		{Config: smallConfig},
 		{Config: smallConfig, Options: map[string]string{"use_conv_bias": "false", "tie_word_embeddings": "true"}},
 		{Config: smallConfig, Precision: "bf16"},
@@ -43,7 +49,7 @@ type wastefulModel struct{ *Model }
 func (m wastefulModel) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	hidden, err := m.Model.Forward(p, b)
 	p.Component("in_proj")
-	m.Blocks[0].In.Forward(p, hidden)
+	m.Blocks[0].(*Block).In.Forward(p, hidden)
 	return hidden, err
 }
 
@@ -61,7 +67,7 @@ func TestCountFindsAnExtraProduct(t *testing.T) {
 // TestCostOfPublishedShapes compares with the products that are published for one layer of mamba-130m and for the
 // whole of mamba-3m; the rest is what Model.Cost says is usually left out.
 func TestCostOfPublishedShapes(t *testing.T) {
-	layer := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{
+	layer := load(t, lm.LoadRequest{
 		Config: `{"vocab_size": 8, "hidden_size": 768, "num_hidden_layers": 1}`,
 	})
 	req := lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 1000}
@@ -76,7 +82,7 @@ func TestCostOfPublishedShapes(t *testing.T) {
 		}
 	}
 
-	small := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: "3m"})
+	small := load(t, lm.LoadRequest{Variant: "3m"})
 	items, _ = modeltest.Costs(t, small, req)
 	const extra = 8 * (5 + 4 + 3) * 368
 	products := items["in_proj"].FLOPs + items["conv"].FLOPs + items["x_proj"].FLOPs + items["dt_proj"].FLOPs +
@@ -90,7 +96,7 @@ func TestCostOfPublishedShapes(t *testing.T) {
 }
 
 func TestTrainingCost(t *testing.T) {
-	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: smallConfig})
+	m := load(t, lm.LoadRequest{Config: smallConfig})
 	forward, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Scoring, Batch: 2, Length: 3})
 	train, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Train, Batch: 2, Length: 3})
 	for component, f := range forward {
@@ -101,6 +107,12 @@ func TestTrainingCost(t *testing.T) {
 		if got := train[component].FLOPs; got != want {
 			t.Errorf("%s: training takes %d FLOPs, want %d", component, got, want)
 		}
+	}
+	m2 := load(t, lm.LoadRequest{Config: smallConfig2})
+	forward, _ = modeltest.Costs(t, m2, lm.CostRequest{Phase: lm.Scoring, Batch: 2, Length: 3})
+	train, _ = modeltest.Costs(t, m2, lm.CostRequest{Phase: lm.Train, Batch: 2, Length: 3})
+	if got, want := train["scan"].FLOPs-forward["scan"].FLOPs, int64(2*6*(30*(16*7+8)+9*6)); got != want {
+		t.Errorf("backward through the recurrence of Mamba-2 takes %d FLOPs, want %d", got, want)
 	}
 	if _, err := m.(lm.Coster).Cost(t.Context(), lm.CostRequest{Phase: "dream", Batch: 1, Length: 1}); lm.KindOf(err) != lm.Invalid {
 		t.Errorf("an unknown phase gives %v, want an error of kind invalid", err)

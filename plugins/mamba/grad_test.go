@@ -8,7 +8,9 @@ import (
 )
 
 func TestFixtureGradients(t *testing.T) {
-	modeltest.FixtureGradients(t, Family{}, "testdata/mamba-tiny", nil)
+	for _, name := range fixtures {
+		t.Run(name, func(t *testing.T) { modeltest.FixtureGradients(t, Family{}, "testdata/"+name, nil) })
+	}
 }
 
 // goldenGradients are norms and first elements of the golden model's gradients; NaN where none is known.

@@ -1,5 +1,6 @@
 // Command archbench-plugin-mamba serves Mamba, the selective state-space model of Gu and Dao, "Mamba: Linear-Time
-// Sequence Modeling with Selective State Spaces" (2023), in the layout of Hugging Face's MambaForCausalLM.
+// Sequence Modeling with Selective State Spaces" (2023), in the layout of Hugging Face's MambaForCausalLM, and its
+// successor Mamba-2, which [Block2] describes.
 //
 // With d the width of the residual stream, E channels, S states a channel, R the rank of the step size, k taps of the
 // convolution and V tokens in the vocabulary, one block takes token t's residual x[t] of d floats through
@@ -21,37 +22,36 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is Mamba with its output matrix.
+// Model is a residual stream with a state-space mixer in every layer, and its output matrix.
 type Model struct {
-	cfg    Config
+	Shared
 	Tokens *nn.Embedding // backbone.embeddings [V, d]
-	Blocks []Block
+	Blocks []mixer
 	Norm   *nn.RMSNorm // backbone.norm_f
 	Head   *nn.Linear  // the embedding's table, or lm_head [V, d]
 
-	json []byte // the effective config
+	tail, states int // floats of a layer's convolution tail and recurrent state
+	json         []byte
 }
 
-// Block is one layer: a mixer behind a norm and beside a residual.
-type Block struct {
-	Norm *nn.RMSNorm       // norm
-	In   *nn.Linear        // mixer.in_proj [2E, d]: channels, gates
-	Conv *nn.CausalConv    // mixer.conv1d [E, 1, k]
-	X    *nn.Linear        // mixer.x_proj [R+2S, E]: r, B, C
-	Step *nn.Linear        // mixer.dt_proj [E, R], never quantised: an error of Δ acts on all that follows
-	Scan *nn.SelectiveScan // mixer.A_log [E, S] and mixer.D [E], never quantised
-	Out  *nn.Linear        // mixer.out_proj [d, E]
+// mixer is one layer, behind a norm and beside a residual.
+type mixer interface {
+	// forward returns what the layer adds to x [tokens, d].
+	forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
+	// cost adds what forward costs.
+	cost(s *analytic.Sheet, w analytic.Work)
 }
 
-// New declares the parameters under the names of MambaForCausalLM, or those of the first published files, which had
-// backbone.embedding. The head is tied unless the file has one of its own.
-func New(c Config, ps *nn.Params) *Model {
+// newModel declares the parameters outside the layers under the names of Hugging Face, or those of the first published
+// files, which had backbone.embedding. The head is tied unless the file has one of its own. block declares one layer.
+func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	embedding := "backbone.embeddings"
 	if old := "backbone.embedding"; ps.Stored(old + ".weight") {
 		embedding = old
@@ -59,9 +59,9 @@ func New(c Config, ps *nn.Params) *Model {
 	if !ps.New() {
 		c.Tied = !ps.Stored("lm_head.weight")
 	}
-	m := &Model{cfg: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
+	m := &Model{Shared: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
 	for l := range c.Layers {
-		m.Blocks = append(m.Blocks, newBlock(&c, ps, fmt.Sprintf("backbone.layers.%d.", l)))
+		m.Blocks = append(m.Blocks, block(fmt.Sprintf("backbone.layers.%d.", l)))
 	}
 	m.Norm = ps.RMSNorm("backbone.norm_f", c.Dim, c.Eps)
 	if c.Tied {
@@ -72,50 +72,8 @@ func New(c Config, ps *nn.Params) *Model {
 	return m
 }
 
-// newBlock declares one layer. As in the paper's code, new linears are uniform in ±1/√in, and step sizes are as the
-// functions below say.
-func newBlock(c *Config, ps *nn.Params, name string) Block {
-	mixer, rank := name+"mixer.", int(c.Rank)
-	fanIn := func(in int) float64 { return 1 / math.Sqrt(float64(in)) }
-	out := fanIn(c.Channels)
-	if c.Rescale {
-		out *= fanIn(c.Layers)
-	}
-	return Block{
-		Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps),
-		In:   ps.Linear(mixer+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
-		Conv: ps.CausalConv(mixer+"conv1d", c.Channels, c.Taps, c.ConvBias),
-		X:    ps.Linear(mixer+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
-		Step: ps.Linear(mixer+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
-		Scan: ps.SelectiveScan(mixer, c.Channels, c.States),
-		Out:  ps.Linear(mixer+"out_proj", c.Dim, c.Channels, c.Bias, nn.Uniform(out)),
-	}
-}
-
-// stepWeights initialises dt_proj.weight so that the variance of Δ's argument is that of r.
-func (c *Config) stepWeights() nn.Init {
-	a := c.StepScale / math.Sqrt(float64(c.Rank))
-	if c.StepScheme == "constant" {
-		return nn.Const(float32(a))
-	}
-	return nn.Uniform(a)
-}
-
-// stepBiases initialises dt_proj.bias so that softplus of it is log-uniform between the smallest and the largest step.
-func (c *Config) stepBiases() nn.Init {
-	lo, hi := math.Log(c.StepMin), math.Log(c.StepMax)
-	return func(r *rand.Rand, _ int, dst []float32) {
-		for i := range dst {
-			step := max(math.Exp(lo+(hi-lo)*r.Float64()), c.StepFloor)
-			dst[i] = float32(step + math.Log(-math.Expm1(-step))) // the inverse of softplus
-		}
-	}
-}
-
-// NewState implements engine.Network: L·E·(k-1+S) floats, however long the document.
-func (m *Model) NewState() state.State {
-	return state.NewStack(m.cfg.Layers, (m.cfg.Taps-1)*m.cfg.Channels, m.cfg.Channels*m.cfg.States)
-}
+// NewState implements engine.Network: the same number of floats, however long the document.
+func (m *Model) NewState() state.State { return state.NewStack(m.Layers, m.tail, m.states) }
 
 // Forward implements engine.Network.
 func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
@@ -137,27 +95,6 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, x), nil
 }
 
-// forward returns what a layer adds to x [tokens, d].
-func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
-	p.Component("norm")
-	normed := b.Norm.Forward(p, x)
-	p.Component("in_proj")
-	vz := b.In.Forward(p, normed) // [tokens, 2E]
-	p.Component("conv")
-	u := nn.SiLU.Apply(p, b.Conv.Forward(p, layer, vz, spans)) // [tokens, E]
-	p.Component("x_proj")
-	rbc := b.X.Forward(p, u) // [tokens, R+2S]
-	p.Component("dt_proj")
-	r := nn.Columns(p, rbc, 0, b.Step.In)
-	delta := nn.Softplus.Apply(p, b.Step.Forward(p, r)) // [tokens, E]
-	p.Component("scan")
-	y := b.Scan.Forward(p, layer, u, delta, rbc, spans) // [tokens, E]
-	p.Component("gate")
-	gated := nn.GateSiLU(p, y, vz)
-	p.Component("out_proj")
-	return b.Out.Forward(p, gated)
-}
-
 // Logits implements engine.Network.
 func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
 	p.Component("head")
@@ -167,11 +104,59 @@ func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {
 	return lm.ModelInfo{
-		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, Causal: true, StateKind: "constant",
+		Mode: "causal", Vocab: m.Vocab, BOS: m.BOS.First(), EOS: m.EOS, Causal: true, StateKind: "constant",
 	}
 }
 
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
+
+// Cost implements engine.Network. No cost depends on what came before. There is no reference counter of the
+// architectures' own.
+func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err error) {
+	w, err := analytic.WorkOf(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, rows := analytic.NewSheet(w), w.Rows()
+	s.Component("embedding")
+	s.Embedding(rows, m.Dim, m.Tokens.Table.Format())
+	for _, b := range m.Blocks {
+		s.Component("norm")
+		s.RMSNorm(rows, m.Dim)
+		b.cost(s, w)
+		s.Component("residual")
+		s.Residual(rows * m.Dim)
+	}
+	s.Component("norm")
+	s.RMSNorm(rows, m.Dim)
+	s.Component("head")
+	s.Linear(w.LogitRows, m.Dim, m.Vocab, m.Head.W.Format())
+	return s.Items(), nil, nil
+}
+
+// outInit initialises out_proj with in inputs: uniform in ±1/√in, and smaller by √layers if the config asks for it, so
+// that the residual stream does not grow with depth.
+func (c *Shared) outInit(in int) nn.Init {
+	bound := fanIn(in)
+	if c.Rescale {
+		bound *= fanIn(c.Layers)
+	}
+	return nn.Uniform(bound)
+}
+
+// fanIn is the usual bound of a new linear layer's weights.
+func fanIn(in int) float64 { return 1 / math.Sqrt(float64(in)) }
+
+// stepBiases initialises a bias so that softplus of it is log-uniform between the smallest and the largest step size.
+func (c *Shared) stepBiases() nn.Init {
+	lo, hi := math.Log(c.StepMin), math.Log(c.StepMax)
+	return func(r *rand.Rand, _ int, dst []float32) {
+		for i := range dst {
+			step := max(math.Exp(lo+(hi-lo)*r.Float64()), c.StepFloor)
+			dst[i] = float32(step + math.Log(-math.Expm1(-step))) // the inverse of softplus
+		}
+	}
+}
 
 var _ engine.Network = (*Model)(nil)

@@ -23,13 +23,24 @@ func load(t testing.TB, req lm.LoadRequest) lm.Model {
 	return modeltest.Load(t, engine.New(Family{}), req)
 }
 
+// fixtures are the reference folders of both models.
+var fixtures = []string{"mamba-tiny", "mamba2-tiny"}
+
 func TestFixture(t *testing.T) {
-	modeltest.Fixture(t, engine.New(Family{}), "testdata/mamba-tiny", nil)
+	for _, name := range fixtures {
+		t.Run(name, func(t *testing.T) {
+			modeltest.Fixture(t, engine.New(Family{}), "testdata/"+name, nil)
+		})
+	}
 }
 
 func TestStreaming(t *testing.T) {
-	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny"})
-	modeltest.Streaming(t, m, someTokens(600, m.Info().Vocab), 1, 3, 7, 64, 513)
+	for _, name := range fixtures {
+		t.Run(name, func(t *testing.T) {
+			m := load(t, lm.LoadRequest{Checkpoint: "testdata/" + name})
+			modeltest.Streaming(t, m, someTokens(600, m.Info().Vocab), 1, 3, 7, 64, 513)
+		})
+	}
 }
 
 // someTokens returns n tokens without a short period.
@@ -44,11 +55,13 @@ func someTokens(n, vocab int) []int32 {
 // TestThreads checks that the number of threads changes nothing, not even the last bit.
 func TestThreads(t *testing.T) {
 	tokens := someTokens(40, 384)
-	one := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny", Threads: 1}), tokens)
-	for _, threads := range []int{2, 3} {
-		got := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny", Threads: threads}), tokens)
-		if !slices.Equal(got.Logits, one.Logits) {
-			t.Errorf("%d threads give other logits than one", threads)
+	for _, name := range fixtures {
+		one := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/" + name, Threads: 1}), tokens)
+		for _, threads := range []int{2, 3} {
+			got := modeltest.Scores(t, load(t, lm.LoadRequest{Checkpoint: "testdata/" + name, Threads: threads}), tokens)
+			if !slices.Equal(got.Logits, one.Logits) {
+				t.Errorf("%s: %d threads give other logits than one", name, threads)
+			}
 		}
 	}
 }
@@ -71,15 +84,29 @@ func TestBatch(t *testing.T) {
 }
 
 func TestStateBytes(t *testing.T) {
-	m := load(t, lm.LoadRequest{Variant: "3m"})
-	if got := m.Info().Parameters; got != 2_612_984 {
-		t.Errorf("%d parameters, want 2612984", got)
+	for _, want := range []struct {
+		variant           string
+		parameters, bytes int64
+	}{
+		{"3m", 2_612_984, 4 * 8 * 368 * (4 - 1 + 16)},
+		{"mamba2-3m", 2_626_016, 4 * 8 * ((368+2*64)*(4-1) + 368*64)},
+	} {
+		t.Run(want.variant, func(t *testing.T) {
+			m := load(t, lm.LoadRequest{Variant: want.variant})
+			if got := m.Info().Parameters; got != want.parameters {
+				t.Errorf("%d parameters, want %d", got, want.parameters)
+			}
+			checkStateBytes(t, m, want.bytes)
+		})
 	}
+}
+
+func checkStateBytes(t *testing.T, m lm.Model, want int64) {
+	t.Helper()
 	st, err := m.(lm.Stepper).NewState(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = 4 * 8 * 368 * (4 - 1 + 16)
 	for _, n := range []int{1, 40} {
 		in := []lm.StepInput{{State: st, Tokens: someTokens(n, 4096)}}
 		if _, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{Inputs: in}); err != nil {
@@ -109,9 +136,11 @@ func TestFork(t *testing.T) {
 }
 
 func TestDecodeAllocatesNothing(t *testing.T) {
-	for _, precision := range []kernel.Format{kernel.F32, {Kind: kernel.KindInt8}} {
-		ps := nn.NewParams(nil, 1, precision, kernel.F32)
-		net, _, err := Family{}.New([]byte(config3M), nil, ps)
+	for _, tt := range []struct {
+		config string
+		format kernel.Format
+	}{{config3M, kernel.F32}, {config3M, kernel.Format{Kind: kernel.KindInt8}}, {config2_3M, kernel.F32}} {
+		net, _, err := Family{}.New([]byte(tt.config), nil, nn.NewParams(nil, 1, tt.format, kernel.F32))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +157,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 		}
 		step()
 		if n := sharedtest.AllocsPerRun(t, 20, step); n != 0 {
-			t.Errorf("%v: decoding a token allocates %v times, want 0", precision, n)
+			t.Errorf("%v: decoding a token allocates %v times, want 0", tt.format, n)
 		}
 		pool.Close()
 	}
@@ -142,7 +171,7 @@ func TestInitialisation(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := net.(*Model)
-	b := &m.Blocks[3]
+	b := m.Blocks[3].(*Block)
 	for i, a := range b.Scan.ALog.W[:16] {
 		if math.Abs(math.Exp(float64(a))-float64(i+1)) > 1e-5 {
 			t.Errorf("A of state %d is -%v, want -%d", i, math.Exp(float64(a)), i+1)
@@ -173,8 +202,11 @@ func TestInitialisation(t *testing.T) {
 			t.Errorf("%s reaches %v, want just below %v", name, top, w.bound)
 		}
 	}
-	again := nn.NewParams(nil, 7, kernel.F32, kernel.F32)
-	if other := New(m.cfg, again); !slices.Equal(other.Blocks[3].In.Weight.W, b.In.Weight.W) {
+	again, _, err := Family{}.New([]byte(config3M), nil, nn.NewParams(nil, 7, kernel.F32, kernel.F32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(again.(*Model).Blocks[3].(*Block).In.Weight.W, b.In.Weight.W) {
 		t.Error("one seed gives two sets of weights")
 	}
 }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/archbench/archbench/internal/config"
+)
+
+// Config2 is the config.json of Mamba-2, Hugging Face's Mamba2Config.
+type Config2 struct {
+	Shared
+	Heads   int    `json:"num_heads"`       // H
+	HeadDim int    `json:"head_dim"`        // P, so that H·P = E
+	Groups  int    `json:"n_groups"`        // G, of heads that share B and C
+	Limits  limits `json:"time_step_limit"` // of every step size
+}
+
+// limits are a lower and an upper bound. JSON has no infinity: Hugging Face writes one as an object.
+type limits [2]float64
+
+// infinity is how an upper bound that is none is written.
+var infinity = json.RawMessage(`{"__float__":"Infinity"}`)
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *limits) UnmarshalJSON(data []byte) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(data, &parts); err != nil || len(parts) != 2 {
+		return fmt.Errorf("want two bounds, have %d: %w", len(parts), err)
+	}
+	for i, part := range parts {
+		var inf struct {
+			Float string `json:"__float__"`
+		}
+		if json.Unmarshal(part, &inf) == nil && inf.Float == "Infinity" {
+			l[i] = math.Inf(1)
+		} else if err := json.Unmarshal(part, &l[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (l limits) MarshalJSON() ([]byte, error) {
+	var parts [2]any
+	for i, v := range l {
+		parts[i] = v
+		if math.IsInf(v, 1) {
+			parts[i] = infinity
+		}
+	}
+	return json.Marshal(parts)
+}
+
+// Want says what a config may hold.
+func (limits) Want() string { return "a list of two numbers" }
+
+// defaultConfig2 holds the defaults of Mamba2Config.
+func defaultConfig2() Config2 {
+	return Config2{
+		Shared: Shared{
+			ModelType: "mamba2", Vocab: 32768, Dim: 4096, Expand: 2, States: 128, Taps: 4, Layers: 64, Eps: 1e-5, Act: "silu",
+			ConvBias: true, BOS: config.IDs{0}, EOS: config.IDs{2}, InitStd: 0.1, StepMin: 1e-3, StepMax: 0.1, StepFloor: 1e-4,
+		},
+		Heads: 128, HeadDim: 64, Groups: 8, Limits: limits{0, math.Inf(1)},
+	}
+}
+
+// parseConfig2 reads and validates the config of a Mamba-2; the reader knows its warnings and its other keys.
+func parseConfig2(data []byte, options map[string]string) (Config2, *config.Reader, error) {
+	c := defaultConfig2()
+	r, err := config.Parse(data, options)
+	if err != nil {
+		return c, nil, err
+	}
+	config.ReadAll(r, &c)
+	r.Known(inert...)
+	r.Known("time_step_rank") // of Mamba; Mamba-2's step sizes have no projection of their own
+	if err := r.Err(); err != nil {
+		return c, nil, err
+	}
+	return c, r, c.Validate()
+}
+
+// Validate checks that the values fit together.
+func (c *Config2) Validate() error {
+	if err := c.Shared.validate("mamba2"); err != nil {
+		return err
+	}
+	if err := checkSizes(size{"num_heads", c.Heads}, size{"head_dim", c.HeadDim}, size{"n_groups", c.Groups}); err != nil {
+		return err
+	}
+	switch {
+	case c.Heads*c.HeadDim != c.Expand*c.Dim:
+		return fmt.Errorf("num_heads %d times head_dim %d is not expand %d times hidden_size %d", c.Heads, c.HeadDim, c.Expand, c.Dim)
+	case c.Heads%c.Groups != 0:
+		return fmt.Errorf("num_heads %d is no multiple of n_groups %d", c.Heads, c.Groups)
+	case !(c.Limits[0] >= 0 && c.Limits[0] <= c.Limits[1]):
+		return fmt.Errorf("time_step_limit is %v: need 0 <= min <= max", [2]float64(c.Limits))
+	}
+	return nil
+}

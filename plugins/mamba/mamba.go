@@ -1,0 +1,111 @@
+package main
+
+import (
+	"github.com/archbench/archbench/internal/analytic"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// Block is the mixer of Mamba.
+type Block struct {
+	Norm *nn.RMSNorm       // norm
+	In   *nn.Linear        // mixer.in_proj [2E, d]: channels, gates
+	Conv *nn.CausalConv    // mixer.conv1d [E, 1, k]
+	X    *nn.Linear        // mixer.x_proj [R+2S, E]: r, B, C
+	Step *nn.Linear        // mixer.dt_proj [E, R], never quantised: an error of Δ acts on all that follows
+	Scan *nn.SelectiveScan // mixer.A_log [E, S] and mixer.D [E], never quantised
+	Out  *nn.Linear        // mixer.out_proj [d, E]
+}
+
+var _ mixer = (*Block)(nil)
+
+// New declares the parameters of a Mamba. A document carries L·E·(k-1+S) floats.
+func New(c Config, ps *nn.Params) *Model {
+	m := newModel(c.Shared, ps, func(name string) mixer { return newBlock(&c, ps, name) })
+	m.tail, m.states = (c.Taps-1)*c.Channels, c.Channels*c.States
+	return m
+}
+
+// newBlock declares one layer. As in the paper's code, new linears are uniform in ±1/√in.
+func newBlock(c *Config, ps *nn.Params, name string) *Block {
+	mixer, rank := name+"mixer.", int(c.Rank)
+	return &Block{
+		Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps),
+		In:   ps.Linear(mixer+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
+		Conv: ps.CausalConv(mixer+"conv1d", c.Channels, c.Taps, c.ConvBias),
+		X:    ps.Linear(mixer+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
+		Step: ps.Linear(mixer+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
+		Scan: ps.SelectiveScan(mixer, c.Channels, c.States),
+		Out:  ps.Linear(mixer+"out_proj", c.Dim, c.Channels, c.Bias, c.outInit(c.Channels)),
+	}
+}
+
+// stepWeights initialises dt_proj.weight so that the variance of Δ's argument is that of r.
+func (c *Config) stepWeights() nn.Init {
+	bound := c.StepScale * fanIn(int(c.Rank))
+	if c.StepScheme == "constant" {
+		return nn.Const(float32(bound))
+	}
+	return nn.Uniform(bound)
+}
+
+// forward implements mixer.
+func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
+	p.Component("norm")
+	normed := b.Norm.Forward(p, x)
+	p.Component("in_proj")
+	vz := b.In.Forward(p, normed) // [tokens, 2E]
+	p.Component("conv")
+	u := nn.SiLU.Apply(p, b.Conv.Forward(p, layer, vz, 0, spans)) // [tokens, E]
+	p.Component("x_proj")
+	rbc := b.X.Forward(p, u) // [tokens, R+2S]
+	p.Component("dt_proj")
+	r := nn.Columns(p, rbc, 0, b.Step.In)
+	delta := nn.Softplus.Apply(p, b.Step.Forward(p, r)) // [tokens, E]
+	p.Component("scan")
+	y := b.Scan.Forward(p, layer, u, delta, rbc, spans) // [tokens, E]
+	p.Component("gate")
+	gated := nn.GateSiLU(p, y, vz, y.Cols)
+	p.Component("out_proj")
+	return b.Out.Forward(p, gated)
+}
+
+// cost implements mixer. The products are those of the paper: for each token 4dE FLOPs of in_proj, 2Ek of the
+// convolution, 2E(R+2S) of x_proj, 2RE of dt_proj, 7ES of the scan and 2Ed of out_proj. Beside them stands what is
+// usually left out: 4d+4 of a norm, 5E of the convolution's bias and silu, 4E of dt_proj's bias and softplus, 3E of the
+// scan (Δ·u and D·u), 5E of the gate and d of the residual.
+func (b *Block) cost(s *analytic.Sheet, w analytic.Work) {
+	rows, channels, rank := w.Rows(), b.Conv.Channels, b.Step.In
+	s.Component("in_proj")
+	linearCost(s, rows, b.In)
+	s.Component("conv")
+	convCost(s, w, b.Conv)
+	s.Component("x_proj")
+	linearCost(s, rows, b.X)
+	s.Component("dt_proj")
+	s.Columns(rows, rank)
+	linearCost(s, rows, b.Step)
+	s.Activation(rows*channels, 3)
+	s.Component("scan")
+	s.SelectiveScan(w, channels, b.Scan.States)
+	s.Component("gate")
+	s.SwiGLU(rows * channels)
+	s.Component("out_proj")
+	linearCost(s, rows, b.Out)
+}
+
+// linearCost adds a product and its bias.
+func linearCost(s *analytic.Sheet, rows int, l *nn.Linear) {
+	s.Linear(rows, l.In, l.Out, l.W.Format())
+	if l.Bias != nil {
+		s.Bias(rows, l.Out)
+	}
+}
+
+// convCost adds a convolution and its silu.
+func convCost(s *analytic.Sheet, w analytic.Work, c *nn.CausalConv) {
+	s.CausalConv(w, c.Channels, c.Taps)
+	if c.Bias != nil {
+		s.Bias(w.Rows(), c.Channels)
+	}
+	s.Activation(w.Rows()*c.Channels, 4)
+}
