@@ -50,6 +50,20 @@ func TestPoolSleepsAndWakes(t *testing.T) {
 	}
 }
 
+// TestPoolIdleSleeps checks that spinning ends.
+func TestPoolIdleSleeps(t *testing.T) {
+	for _, threads := range []int{2, 4} {
+		p := NewPool(threads)
+		cover(t, p, 100)
+		for start := time.Now(); int(p.asleep.Load()) < threads-1; time.Sleep(spinTime) {
+			if time.Since(start) > 10*time.Second {
+				t.Fatalf("%d of %d workers sleep", p.asleep.Load(), threads-1)
+			}
+		}
+		p.Close()
+	}
+}
+
 func TestPoolNestedAndConcurrent(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()

@@ -65,9 +65,7 @@ func (l *Linear) Forward(p *Pass, x Mat) Mat {
 	rows, in, out := int64(x.Rows), int64(l.In), int64(l.Out)
 	p.Add(2*rows*in*out, l.W.Bytes()+4*rows*(in+out))
 	if l.Bias != nil {
-		for r := range y.Rows {
-			kernel.Add(y.Row(r), y.Row(r), l.Bias.W)
-		}
+		p.byRows(rowsTask{f: addBias, y: y, x: y, w: l.Bias.W})
 		p.Add(rows*out, 4*out)
 	}
 	if p.Tape != nil {
@@ -75,6 +73,8 @@ func (l *Linear) Forward(p *Pass, x Mat) Mat {
 	}
 	return y
 }
+
+func addBias(y, x, b, _ []float32, _ float64) { kernel.Add(y, x, b) }
 
 // record adds dx = dy·W, dW = dyᵀ·x and db = Σ dy.
 func (l *Linear) record(p *Pass, y, x Mat) {
