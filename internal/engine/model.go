@@ -41,10 +41,10 @@ var (
 // Info implements lm.Model.
 func (m *Model) Info() lm.ModelInfo { return m.info }
 
-// Close implements lm.Model. It waits for the call in flight.
+// Close implements lm.Model. It waits for the call in flight; a second Close does nothing.
 func (m *Model) Close() error {
 	if m.closed.Swap(true) {
-		return lm.Errorf(lm.Invalid, "close", "the model is closed already")
+		return nil
 	}
 	m.arch.gate <- struct{}{}
 	defer func() { <-m.arch.gate }()
