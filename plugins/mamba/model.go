@@ -104,7 +104,7 @@ func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {
 	return lm.ModelInfo{
-		Mode: "causal", Vocab: m.Vocab, BOS: m.BOS.First(), EOS: m.EOS, Causal: true, StateKind: "constant",
+		Mode: m.ModelType, Vocab: m.Vocab, BOS: m.BOS.First(), EOS: m.EOS, Causal: true, StateKind: "constant",
 	}
 }
 

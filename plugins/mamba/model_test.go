@@ -16,6 +16,7 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmtest"
 )
 
 func load(t testing.TB, req lm.LoadRequest) lm.Model {
@@ -30,6 +31,17 @@ func TestFixture(t *testing.T) {
 	for _, name := range fixtures {
 		t.Run(name, func(t *testing.T) {
 			modeltest.Fixture(t, engine.New(Family{}), "testdata/"+name, nil)
+		})
+	}
+}
+
+// TestConformance runs the kit that every plugin must pass.
+func TestConformance(t *testing.T) {
+	for _, name := range fixtures {
+		t.Run(name, func(t *testing.T) {
+			lmtest.Report(t, lmtest.Run(t.Context(), engine.New(Family{}), lmtest.Options{
+				Checkpoint: "testdata/" + name, TempDir: t.TempDir(),
+			}))
 		})
 	}
 }
