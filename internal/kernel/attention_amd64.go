@@ -32,10 +32,6 @@ var attentionAVX2 = wide256.attention()
 func (s *tileShape) attention() attentionKernels {
 	kernels := attentionReference
 	kernels.mulT = func(c, a, b Rows, m, n, k int) {
-		if m <= skinnyTile {
-			s.dotTiles(c, a, b, m, n, k)
-			return
-		}
 		w := attentionPacks.Get().(*attentionPack)
 		w.packA(s, a, m, k)
 		w.packBT(s, b, n, k)
@@ -59,25 +55,8 @@ func (s *tileShape) attention() attentionKernels {
 	return kernels
 }
 
-// skinnyTile is the largest number of rows whose products with many are computed one by one.
+// skinnyTile is the largest number of rows that are not worth a transposition.
 const skinnyTile = 4
-
-// dotTiles computes c = a·bᵀ by inner products of four rows of b with one of a.
-func (s *tileShape) dotTiles(c, a, b Rows, m, n, k int) {
-	for i := range m {
-		x, out := &a.Data[i*a.Stride], c.Data[i*c.Stride:][:n]
-		j := 0
-		for ; j+4 <= n; j += 4 {
-			s.dotF32(k, byteAt(b.Data, j*b.Stride), 4*b.Stride, x, &out[j])
-		}
-		for ; j < n; j++ {
-			same := panels.Get().(*panel)
-			s.dotF32(k, byteAt(b.Data, j*b.Stride), 0, x, &same[0][0])
-			out[j] = same[0][0]
-			panels.Put(same)
-		}
-	}
-}
 
 // attentionPack holds the operands of one tile product in the order in which the micro-kernel reads them: panels of
 // s.lanes rows of a, and of s.cols() columns of b, step by step of k.
@@ -165,23 +144,18 @@ func (w *attentionPack) multiply(s *tileShape, c Rows, m, n, k int, first bool) 
 				s.fma[end-r](k, a, b, &c.Data[r*c.Stride+j], c.Stride, first)
 				continue
 			}
-			s.fma[end-r](k, a, b, &w.edge[0], cols, true)
-			w.addEdge(c.From(r, j), end-r, n-j, cols, first)
+			part := Rows{w.edge[:], cols}
+			copyRows(part, c.From(r, j), end-r, n-j)
+			s.fma[end-r](k, a, b, &w.edge[0], cols, first)
+			copyRows(c.From(r, j), part, end-r, n-j)
 		}
 	}
 }
 
-// addEdge stores or adds the n columns of a tile that lie within c.
-func (w *attentionPack) addEdge(c Rows, rows, n, cols int, first bool) {
+// copyRows copies n columns of a few rows.
+func copyRows(dst, src Rows, rows, n int) {
 	for r := range rows {
-		out, part := c.Data[r*c.Stride:][:n], w.edge[r*cols:][:n]
-		if first {
-			copy(out, part)
-			continue
-		}
-		for i, v := range part {
-			out[i] += v
-		}
+		copy(dst.Data[r*dst.Stride:][:n], src.Data[r*src.Stride:])
 	}
 }
 

@@ -38,24 +38,40 @@ func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
 	kernels.scale(st.q, run.Scale)
 	st.clear()
 	end := t.pos(t.tokens)
-	for pos, n := run.First(t.pos(0)), 0; pos < end; pos += n {
-		var k, v Rows
-		k, v, n = run.keys(t.span, t.head, pos, end, keyTile)
-		kernels.mulT(Rows{st.scores, keyTile}, Rows{st.q, st.dim}, k, st.rows, n, st.dim)
-		for i := range t.tokens {
-			lo := max(run.First(t.pos(i))-pos, 0)
-			hi := min(t.pos(i)-pos+1, n)
-			for r := i * group; r < (i+1)*group; r++ {
-				st.advance(kernels, r, lo, hi, n)
-			}
-		}
-		kernels.mulAdd(Rows{st.acc, st.dim}, Rows{st.scores, keyTile}, v, st.rows, st.dim, n)
+	for pos := run.First(t.pos(0)); pos < end; {
+		next := min((pos/keyTile+1)*keyTile, end)
+		run.keyTile(kernels, &st, t, pos, next)
+		pos = next
 	}
 	for i := range t.tokens {
 		st.write(i*group, t.row(run.out, i, width))
 		if run.lse != nil {
 			st.logSums(i*group, t.row(Rows{run.lse, run.Heads}, i, group))
 		}
+	}
+}
+
+// keyTile adds the keys at positions [first, end) of one tile. Tiles begin at multiples of their size, and every sum has
+// one order, so a token's result is the same, bit by bit, however its document was cut. The keys may lie in several
+// pieces: the ring's end, its beginning, and the new tokens.
+func (run *attentionRun) keyTile(kernels *attentionKernels, st *softmaxTile, t queryTile, first, end int) {
+	for pos, n := first, 0; pos < end; pos += n {
+		var k Rows
+		k, _, n = run.keys(t.span, t.head, pos, end, keyTile)
+		kernels.mulT(Rows{st.scores[pos-first:], keyTile}, Rows{st.q, st.dim}, k, st.rows, n, st.dim)
+	}
+	group := run.group()
+	for i := range t.tokens {
+		lo := max(run.First(t.pos(i))-first, 0)
+		hi := min(t.pos(i)+1, end) - first
+		for r := i * group; r < (i+1)*group; r++ {
+			st.advance(kernels, r, lo, hi, end-first)
+		}
+	}
+	for pos, n := first, 0; pos < end; pos += n {
+		var v Rows
+		_, v, n = run.keys(t.span, t.head, pos, end, keyTile)
+		kernels.mulAdd(Rows{st.acc, st.dim}, Rows{st.scores[pos-first:], keyTile}, v, st.rows, st.dim, n)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 )
 
 // attention builds the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]: what decoding
-// does with the values of a head. Columns are kept in registers, 64 at a time.
+// does with the values of a head. Columns are kept in registers, 64 at a time. Each has one chain of fused multiply-adds
+// in the order of the rows, as in fma, so that decoding gives the very result of a prompt.
 func attention() {
 	text("weightedAVX512", "func(k int, p, b *float32, ldb int, c *float32, n int)")
 	w := &weighted{k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
@@ -31,44 +32,29 @@ func (w *weighted) start() (k, p, b reg.GPVirtual) {
 	return k, p, b
 }
 
-// wide handles 64 columns at a time. Two rows have their own sums, which hide the latency of the multiply-adds.
+// wide handles 64 columns at a time.
 func (w *weighted) wide() {
 	Label("wide")
 	CMPQ(w.n, Imm(64))
 	JLT(LabelRef("narrow"))
-	var even, odd [4]reg.VecVirtual
-	for i := range even {
-		even[i], odd[i] = ZMM(), ZMM()
-		VMOVUPS(at(w.c, 64*i), even[i])
-		zero(avx512, odd[i])
+	var sums [4]reg.VecVirtual
+	for i := range sums {
+		sums[i] = ZMM()
+		VMOVUPS(at(w.c, 64*i), sums[i])
 	}
 	k, p, b := w.start()
 	x := ZMM()
-	Label("pair")
-	SUBQ(Imm(2), k)
-	JLT(LabelRef("last"))
+	Label("wideRow")
 	VBROADCASTSS(at(p, 0), x)
-	for i, acc := range even {
-		VFMADD231PS(at(b, 64*i), x, acc)
+	for i, sum := range sums {
+		VFMADD231PS(at(b, 64*i), x, sum)
 	}
-	VBROADCASTSS(at(p, 4), x)
-	for i, acc := range odd {
-		VFMADD231PS(Mem{Base: b, Index: w.ldb, Scale: 1, Disp: 64 * i}, x, acc)
-	}
-	ADDQ(Imm(8), p)
-	LEAQ(Mem{Base: b, Index: w.ldb, Scale: 2}, b)
-	JMP(LabelRef("pair"))
-	Label("last")
-	ADDQ(Imm(2), k)
-	JE(LabelRef("store"))
-	VBROADCASTSS(at(p, 0), x)
-	for i, acc := range even {
-		VFMADD231PS(at(b, 64*i), x, acc)
-	}
-	Label("store")
-	for i, acc := range even {
-		VADDPS(odd[i], acc, acc)
-		VMOVUPS(acc, at(w.c, 64*i))
+	ADDQ(Imm(4), p)
+	ADDQ(w.ldb, b)
+	DECQ(k)
+	JNE(LabelRef("wideRow"))
+	for i, sum := range sums {
+		VMOVUPS(sum, at(w.c, 64*i))
 	}
 	w.advance(64)
 	JMP(LabelRef("wide"))
