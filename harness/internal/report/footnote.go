@@ -43,3 +43,14 @@ func (f *footnotes) numbered() []string {
 	}
 	return out
 }
+
+// Footnotes returns what stands below a table: the numbered notes of its values, then those of the table itself.
+func Footnotes(t Table) []string { return append(notesOf(t).numbered(), t.Notes...) }
+
+// Marks returns the numbers of a value's footnotes: "1,3", or "".
+func Marks(t Table, v Value) string {
+	if len(v.Notes) == 0 {
+		return ""
+	}
+	return notesOf(t).marks(v)
+}

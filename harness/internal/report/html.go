@@ -22,7 +22,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"figure":  inline,
 	"anchor":  anchor,
 	"short":   Short,
-	"heading": heading,
+	"heading": Heading,
 	"layout":  layOut,
 	"cellid":  func(v Value) string { return Short(first(v.Cells)) },
 	"class":   class,

@@ -110,3 +110,21 @@ func signed(digits int) func(float64) string {
 func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
 
 func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
+
+// Words makes an empty table of words, the first column being its key.
+func Words(id, title string, columns []string) Table {
+	t := Table{ID: id, Title: title}
+	for i, name := range columns {
+		t.Columns = append(t.Columns, Column{Name: name, Key: i == 0})
+	}
+	return t
+}
+
+// Add appends a row of words.
+func (t *Table) Add(words ...string) {
+	row := make([]Value, len(words))
+	for i, w := range words {
+		row[i] = text(w)
+	}
+	t.Rows = append(t.Rows, row)
+}

@@ -93,7 +93,7 @@ func WriteMarkdown(w io.Writer, t Table, link func(cell string) string) error {
 	var b bytes.Buffer
 	notes := notesOf(t)
 	for i, c := range t.Columns {
-		b.WriteString("| " + escapeMarkdown(heading(c)) + " ")
+		b.WriteString("| " + escapeMarkdown(Heading(c)) + " ")
 		if i == len(t.Columns)-1 {
 			b.WriteString("|\n")
 		}
@@ -135,8 +135,8 @@ func markdownValue(v Value, notes *footnotes, link func(string) string) string {
 	return s
 }
 
-// heading is a column's name with an arrow to its better side.
-func heading(c Column) string {
+// Heading is a column's name with an arrow to its better side.
+func Heading(c Column) string {
 	switch c.Better {
 	case -1:
 		return c.Name + " ↓"

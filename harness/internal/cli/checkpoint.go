@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/safetensors"
+)
+
+func (a *app) checkpointCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "checkpoint", Short: "Work with checkpoint folders",
+		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16",
+	}
+	c.AddCommand(a.convertCommand())
+	return c
+}
+
+// storedTypes are the types that weights can be written in.
+var storedTypes = []string{"f32", "bf16", "f16"}
+
+func (a *app) convertCommand() *cobra.Command {
+	dtype := "bf16"
+	c := &cobra.Command{
+		Use: "convert SRC DST", Short: "Write a checkpoint with its weights in another type",
+		Long:    "Convert writes a new folder: weights rounded to nearest even into one model.safetensors, config, tokenizer and card taken along.",
+		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16",
+		Args:    count(2, 2, "the folders SRC and DST"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(storedTypes, dtype) {
+				return usage("--dtype %q: it is one of %s", dtype, strings.Join(storedTypes, ", "))
+			}
+			if err := checkpoint.Convert(args[0], args[1], safetensors.DType(strings.ToUpper(dtype))); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(a.out, absolute(args[1]))
+			return err
+		},
+	}
+	c.Flags().StringVar(&dtype, "dtype", dtype, "type of the weights: "+strings.Join(storedTypes, ", "))
+	return c
+}

@@ -1,0 +1,219 @@
+// Package cli is the command line: one file per command, each a thin way from flags to the functions of packages run,
+// store and report. Results go to standard output, everything else (progress, warnings, errors) to standard error,
+// and the exit code says how it went.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// The exit codes.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1 // a gate or check has failed
+	ExitUsage       = 2 // the command line, or a file that it names, is wrong
+	ExitUndecided   = 3 // could not be done or decided
+	ExitCells       = 4 // done, but some cells failed
+	ExitInterrupted = 130
+)
+
+// app is what commands share.
+type app struct {
+	out, err io.Writer
+	in       io.Reader
+	revision string
+	args     []string
+	db       string // flag --db
+	format   string // flag -o
+	width    int    // of the terminal; 0: no limit
+	terminal bool   // whether err is one
+}
+
+// Main runs the command line of this process and returns its exit code. The first Ctrl-C ends what is running in an
+// orderly way, the second at once.
+func Main(args []string, revision string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, args, os.Stdin, os.Stdout, os.Stderr, revision)
+}
+
+func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
+	a := &app{in: in, out: out, err: err, revision: revision, args: args, width: terminalWidth(out), terminal: isTerminal(err)}
+	root := a.root()
+	root.SetArgs(args)
+	failure := root.ExecuteContext(ctx)
+	if failure != nil && !errors.Is(failure, errReported) {
+		fmt.Fprintln(err, "archbench:", failure)
+	}
+	return exitCode(ctx, failure)
+}
+
+// The errors that commands give to say how it went.
+var (
+	errReported = errors.New("reported") // wrapped by errors that the output has already told
+	errFailed   = fmt.Errorf("failed: %w", errReported)
+	errCells    = fmt.Errorf("some cells failed: %w", errReported)
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+// Unwrap returns what is wrong.
+func (u usageError) Unwrap() error { return u.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func exitCode(ctx context.Context, err error) int {
+	var mistake usageError
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, run.ErrInterrupted), ctx.Err() != nil:
+		return ExitInterrupted
+	case errors.Is(err, errFailed):
+		return ExitFailed
+	case errors.Is(err, errCells):
+		return ExitCells
+	case errors.As(err, &mistake), errors.Is(err, store.ErrNotFound):
+		return ExitUsage
+	}
+	return ExitUndecided
+}
+
+const rootLong = `archbench answers which architecture of language model is better: at which context length, at how many
+bits, per FLOP, per byte and per second, and how sure we are.
+
+Each architecture is a plugin. Suites say what is measured; results go into a database; reports are drawn from it.
+
+Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage, 3 could not be done or decided, 4 done but some
+cells failed, 130 interrupted (archbench resume goes on).`
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: "archbench", Short: "Compare architectures of language models", Long: rootLong,
+		Example: "  archbench run quickstart\n  archbench report\n  archbench compare --base gpt2",
+		Args:    cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetIn(a.in)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%s\nsee %s --help", explainFlag(c, err), c.CommandPath())
+	})
+	root.PersistentFlags().StringVar(&a.db, "db", "results/archbench.db", "database of results")
+	root.AddCommand(a.runCommand(), a.resumeCommand(), a.runsCommand(), a.suitesCommand(), a.compareCommand(),
+		a.reportCommand(), a.showCommand(), a.pluginsCommand(), a.doctorCommand(), a.generateCommand(), a.scoreCommand(),
+		a.tokenizerCommand(), a.checkpointCommand(), a.versionCommand())
+	unknownCommands(root)
+	return root
+}
+
+// unknownCommands makes commands that only hold others complain about words that they do not know.
+func unknownCommands(c *cobra.Command) {
+	for _, child := range c.Commands() {
+		unknownCommands(child)
+	}
+	if !c.HasSubCommands() {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, child := range c.Commands() {
+			names = append(names, child.Name())
+		}
+		return usage("unknown command %q for %s%s", args[0], c.CommandPath(), didYouMean(args[0], names))
+	}
+}
+
+// count checks the number of arguments and says what they are.
+func count(least, most int, what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < least || (most >= 0 && len(args) > most) {
+			return usage("%s takes %s, got %d arguments\nsee %s --help", c.CommandPath(), what, len(args), c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// explainFlag adds the flag that was probably meant.
+func explainFlag(c *cobra.Command, err error) string {
+	message := err.Error()
+	if _, name, ok := strings.Cut(message, "unknown flag: --"); ok {
+		return message + didYouMean(name, flagNames(c))
+	}
+	return message
+}
+
+// open opens the database; reading commands want one that exists.
+func (a *app) open(ctx context.Context, mustExist bool) (*store.DB, error) {
+	if _, err := os.Stat(a.db); mustExist && errors.Is(err, os.ErrNotExist) {
+		return nil, usage("there is no database %s: archbench run makes one, --db names another", a.db)
+	}
+	db, err := store.Open(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range db.Warnings {
+		fmt.Fprintln(a.err, "warning:", w)
+	}
+	return db, nil
+}
+
+// load reads a run by a prefix of its ID; "" is the latest.
+func (a *app) load(ctx context.Context, id string) (*store.Run, error) {
+	db, err := a.open(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	if id == "" {
+		if id, err = db.Latest(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return db.LoadRun(ctx, id)
+}
+
+// command is the command line for the record.
+func (a *app) command() string {
+	words := []string{"archbench"}
+	for _, w := range a.args {
+		if w == "" || strings.ContainsAny(w, " '\"$`\\|&;<>()*?#~\t\n") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		words = append(words, w)
+	}
+	return strings.Join(words, " ")
+}
+
+// first returns an argument or "".
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// print writes tables in the format of -o.
+func (a *app) print(tables ...report.Table) error {
+	return writeTables(a.out, a.format, a.width, tables)
+}

@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var calibrate bool
+	var threads int
+	c := &cobra.Command{
+		Use: "doctor", Short: "Look at the host, the plugins and the database, and say what to do about what is missing",
+		Example: "  archbench doctor\n  archbench doctor --calibrate --threads 2",
+		Args:    count(0, 0, "no argument"),
+	}
+	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with the plugin echo (some seconds)")
+	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all)")
+	a.output(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		d := &diagnosis{table: report.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
+		ctx := c.Context()
+		d.host()
+		d.plugins(ctx)
+		d.models()
+		d.text(ctx)
+		d.database(ctx, a.db)
+		if calibrate {
+			d.calibrate(ctx, threads)
+		}
+		if err := a.print(d.table); err != nil {
+			return err
+		}
+		if d.broken {
+			return errFailed
+		}
+		return nil
+	}
+	return c
+}
+
+// diagnosis collects findings; each ends with what to do.
+type diagnosis struct {
+	table  report.Table
+	broken bool // something that no run can do without
+}
+
+func (d *diagnosis) ok(what, found string) { d.table.Add(what, "ok", found, "nothing") }
+
+func (d *diagnosis) warn(what, found, todo string) { d.table.Add(what, "warning", found, todo) }
+
+func (d *diagnosis) fail(what, found, todo string) {
+	d.table.Add(what, "FAIL", found, todo)
+	d.broken = true
+}
+
+// missing tells what a host fact that is not available means for results.
+var missing = map[string]string{
+	"frequency":      "absolute times hold for this machine only; comparisons are interleaved, so they hold",
+	"governor":       "absolute times hold for this machine only; comparisons are interleaved, so they hold",
+	"virtualisation": "prefer bare metal for absolute times",
+}
+
+func (d *diagnosis) host() {
+	for _, f := range host.Describe().Facts {
+		if !strings.HasPrefix(f.Value, "n/a") {
+			d.ok(f.Name, f.Value)
+			continue
+		}
+		todo, ok := missing[f.Name]
+		if !ok {
+			todo = "nothing; reports say n/a"
+		}
+		d.warn(f.Name, f.Value, todo)
+	}
+}
+
+func (d *diagnosis) plugins(ctx context.Context) {
+	found := 0
+	for _, p := range lmplugin.List() {
+		what := "plugin " + p.Name
+		if p.Rejected != "" {
+			d.warn(what, p.Path+": "+p.Rejected, "remove it, or make it executable")
+			continue
+		}
+		description, sha, err := describe(ctx, p)
+		if err != nil {
+			d.warn(what, err.Error(), "run "+p.Path+" by hand, or rebuild it: make build")
+			continue
+		}
+		found++
+		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, report.Short(sha), description.Kernels))
+	}
+	if found == 0 {
+		d.fail("plugins", "none found", "make build, or set $"+lmplugin.PathVariable+" to the folder that holds them")
+	}
+}
+
+func (d *diagnosis) models() {
+	for _, name := range installed() {
+		if name == echo {
+			continue
+		}
+		if path, err := shippedModel(name); err == nil {
+			d.ok("model "+name, path)
+		} else {
+			d.warn("model "+name, "no shipped checkpoint", "name your own with --model NAME="+name+":DIR, or --init SEED")
+		}
+	}
+}
+
+func (d *diagnosis) text(ctx context.Context) {
+	root, err := text.GoRoot(ctx)
+	if err != nil {
+		d.warn("text", err.Error(), "install Go, set GOROOT, or name a text with --corpus FILE|DIR")
+		return
+	}
+	d.ok("text", root)
+}
+
+// database opens an existing database, or tries to make one in its folder.
+func (d *diagnosis) database(ctx context.Context, path string) {
+	_, err := os.Stat(path)
+	if exists := err == nil; !exists {
+		if err := writable(filepath.Dir(path)); err != nil {
+			d.fail("database", err.Error(), "name one in a folder that you can write to: --db PATH")
+			return
+		}
+		d.ok("database", path+" does not exist yet; its folder can be written")
+		return
+	}
+	db, err := store.Open(ctx, path)
+	if err != nil {
+		d.fail("database", err.Error(), "name another one: --db PATH")
+		return
+	}
+	defer db.Close()
+	for _, w := range db.Warnings {
+		d.warn("database", w, "keep it on a local disk: --db PATH")
+	}
+	runs, err := db.Runs(ctx)
+	if err != nil {
+		d.fail("database", err.Error(), "name another one: --db PATH")
+		return
+	}
+	d.ok("database", fmt.Sprintf("%s, %s", db.Path(), plural(len(runs), "run")))
+}
+
+// writable reports whether a file can be made in a folder, or in the nearest one above it that exists.
+func writable(dir string) error {
+	for {
+		_, err := os.Stat(dir)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			return err
+		}
+		dir = filepath.Dir(dir)
+	}
+	f, err := os.CreateTemp(dir, ".archbench-doctor-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// calibrate measures the ceilings over the contract.
+func (d *diagnosis) calibrate(ctx context.Context, threads int) {
+	path, err := lmplugin.Find(echo, "")
+	if err != nil {
+		d.warn("ceilings", err.Error(), "make build")
+		return
+	}
+	p, err := lmplugin.Launch(ctx, lmplugin.Options{Path: path})
+	if err != nil {
+		d.warn("ceilings", err.Error(), "make build")
+		return
+	}
+	defer p.Close()
+	roof, err := p.Calibrate(ctx, threads)
+	if err != nil {
+		d.warn("ceilings", err.Error(), "archbench plugins test "+echo)
+		return
+	}
+	for _, c := range roof.Ceilings {
+		d.ok("ceiling "+c.Name, fmt.Sprintf("%s (%s, %s)", unit.Format(c.Value, c.Unit), c.Kernels, plural(roof.Threads, "thread")))
+	}
+}

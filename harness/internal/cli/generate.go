@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/internal/tokenizer"
+	"github.com/archbench/archbench/lm"
+)
+
+// generateFlags are the sampling parameters; their names and ranges are those that users of other tools know.
+type generateFlags struct {
+	model    modelFlags
+	prompt   string
+	maxNew   int
+	maxTotal int
+	sampling lm.Sampling
+	greedy   bool
+	stop     []string
+}
+
+func (a *app) generateCommand() *cobra.Command {
+	var f generateFlags
+	c := &cobra.Command{
+		Use: "generate MODEL", Short: "Continue a text, token by token",
+		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a
+checkpoint folder, or ARCH:DIR. The order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
+		Example: `  archbench generate gpt2 --prompt 'func main() {' --max-new-tokens 40
+  archbench generate checkpoints/mine --prompt 'Once' --temperature 0.7 --top-k 50 --top-p 0.9 --repetition-penalty 1.1 --seed 7
+  echo 'package main' | archbench generate mamba --prompt -`,
+		Args: count(1, 1, "a MODEL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.generate(c.Context(), args[0], f)
+		},
+	}
+	f.model.common(c)
+	fl := c.Flags()
+	fl.StringVarP(&f.prompt, "prompt", "p", "", "text to continue; - reads standard input")
+	fl.IntVar(&f.maxNew, "max-new-tokens", 100, "tokens to make")
+	fl.IntVar(&f.maxTotal, "max-length", 0, "tokens of prompt and continuation together (default: no bound beside --max-new-tokens)")
+	fl.Float64Var(&f.sampling.Temperature, "temperature", 1, "divides the logits; 0 is greedy")
+	fl.IntVar(&f.sampling.TopK, "top-k", 50, "draw from the K likeliest tokens; 0 is off")
+	fl.Float64Var(&f.sampling.TopP, "top-p", 0.9, "draw from the likeliest tokens that make up this mass; 1 is off")
+	fl.Float64Var(&f.sampling.RepetitionPenalty, "repetition-penalty", 1, "over the distinct tokens so far; 1 is off")
+	fl.BoolVar(&f.greedy, "greedy", false, "always take the likeliest token")
+	fl.Uint64Var(&f.sampling.Seed, "seed", 1, "of the draws")
+	fl.StringArrayVar(&f.stop, "stop", nil, "stop at this special `TOKEN`, besides the model's own end; repeatable")
+	return c
+}
+
+// check holds the sampling parameters against their ranges.
+func (f *generateFlags) check() error {
+	s := &f.sampling
+	for _, r := range []struct {
+		flag      string
+		v, lo, hi float64
+	}{
+		{"temperature", s.Temperature, 0, 10}, {"top-p", s.TopP, 0, 1}, {"repetition-penalty", s.RepetitionPenalty, 0.1, 10},
+		{"top-k", float64(s.TopK), 0, 1e9}, {"max-new-tokens", float64(f.maxNew), 1, 1e9}, {"max-length", float64(f.maxTotal), 0, 1e9},
+	} {
+		if !(r.v >= r.lo && r.v <= r.hi) {
+			return usage("--%s %v: it lies between %v and %v", r.flag, r.v, r.lo, r.hi)
+		}
+	}
+	if f.greedy {
+		s.Temperature = 0
+	}
+	return nil
+}
+
+// generate streams a continuation.
+func (a *app) generate(ctx context.Context, what string, f generateFlags) (err error) {
+	if f.prompt == "-" {
+		data, err := io.ReadAll(a.in)
+		if err != nil {
+			return fmt.Errorf("read the prompt: %w", err)
+		}
+		f.prompt = string(data)
+	}
+	spec, err := f.model.one(what)
+	if err != nil {
+		return err
+	}
+	s, err := f.model.start(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	req, err := s.request(f)
+	if err != nil {
+		return err
+	}
+	return s.stream(ctx, a.out, req)
+}
+
+// request turns the flags into a request without its state.
+func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
+	info := s.model.Info()
+	var prompt []int32
+	if info.BOS >= 0 {
+		prompt = append(prompt, info.BOS)
+	}
+	prompt = append(prompt, s.tokenizer.EncodeSpecial(f.prompt)...)
+	if len(prompt) == 0 {
+		return lm.GenerateRequest{}, usage("the model has no start token, so --prompt must not be empty")
+	}
+	n := f.maxNew
+	if f.maxTotal > 0 {
+		n = min(n, f.maxTotal-len(prompt))
+	}
+	if info.ContextLimit > 0 {
+		n = min(n, info.ContextLimit-len(prompt))
+	}
+	if n < 1 {
+		return lm.GenerateRequest{}, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), info.ContextLimit, f.maxTotal)
+	}
+	stop := info.EOS
+	for _, word := range f.stop {
+		id, ok := s.tokenizer.ID(word)
+		if !ok {
+			return lm.GenerateRequest{}, usage("--stop %q is no token of this tokenizer", word)
+		}
+		stop = append(stop, id)
+	}
+	return lm.GenerateRequest{Inputs: []lm.StepInput{{Tokens: prompt}}, MaxNew: n, Sampling: f.sampling, Stop: stop, Every: 1}, nil
+}
+
+// stream writes tokens as they come.
+func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
+	generator, ok := s.model.(lm.Generator)
+	stepper, canStep := s.model.(lm.Stepper)
+	if !ok || !canStep {
+		return fmt.Errorf("generate: n/a (no ability generate)")
+	}
+	state, err := stepper.NewState(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	req.Inputs[0].State = state
+	writer := decoder{tokenizer: s.tokenizer}
+	var failed error
+	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
+		for _, tokens := range c.Tokens {
+			_, failed = io.WriteString(out, writer.next(tokens))
+		}
+		return failed == nil
+	})
+	_, last := io.WriteString(out, writer.rest()+"\n")
+	return errors.Join(err, failed, last)
+}
+
+// decoder turns tokens into text piece by piece: a character whose bytes are spread over tokens waits for the last.
+type decoder struct {
+	tokenizer tokenizer.Tokenizer
+	ids       []int32
+	written   string
+}
+
+func (d *decoder) next(ids []int32) string {
+	d.ids = append(d.ids, ids...)
+	text := d.tokenizer.Decode(d.ids)
+	if strings.HasSuffix(text, string(utf8.RuneError)) || !strings.HasPrefix(text, d.written) {
+		return "" // incomplete, or still changing
+	}
+	piece := text[len(d.written):]
+	d.written = text
+	return piece
+}
+
+// rest is what still waited.
+func (d *decoder) rest() string {
+	text := d.tokenizer.Decode(d.ids)
+	return strings.TrimPrefix(text, d.written)
+}

@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+// modelFlags say which models a command means.
+type modelFlags struct {
+	plugins    []string
+	models     []string
+	paths      []string
+	checkpoint string
+	init       string
+	variant    string
+	precision  string
+	head       string
+	options    []string
+	threads    int
+}
+
+// common adds the flags of commands that load one model or several.
+func (m *modelFlags) common(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&m.init, "init", "", "initialise the weights from this `SEED` instead of loading a checkpoint")
+	f.StringVar(&m.variant, "variant", "", "config to initialise, of those that archbench plugins list -v shows")
+	f.StringVar(&m.precision, "precision", "", "of the weights: f32, bf16, int8, int4, nf4, ... (default f32)")
+	f.StringVar(&m.head, "head", "", "precision of the output matrix (default: at least bf16)")
+	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
+	f.StringArrayVar(&m.paths, "plugin", nil, "`PATH` of a plugin's executable or folder, or NAME=PATH; repeatable")
+	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all)")
+}
+
+// add adds all flags for commands that compare models.
+func (m *modelFlags) add(c *cobra.Command) {
+	m.common(c)
+	f := c.Flags()
+	f.StringSliceVar(&m.plugins, "plugins", nil, "architectures to run on their shipped models (default: all installed)")
+	f.StringArrayVar(&m.models, "model", nil, "`NAME=ARCH:DIR@PRECISION`: a checkpoint to run; repeatable")
+	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint `DIR` for the one architecture of --plugins")
+}
+
+// specs turns the flags into models. Models named by --model replace the shipped ones, unless --plugins asks for
+// those too.
+func (m *modelFlags) specs() ([]run.ModelSpec, error) {
+	seed, err := m.seed()
+	if err != nil {
+		return nil, err
+	}
+	var specs []run.ModelSpec
+	for _, text := range m.models {
+		s, err := run.ParseModel(text, seed)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		specs = append(specs, s)
+	}
+	if len(m.models) == 0 || len(m.plugins) > 0 {
+		shipped, err := m.shipped(seed)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, shipped...)
+	}
+	options, err := pairs("--option", m.options)
+	if err != nil {
+		return nil, err
+	}
+	for i := range specs {
+		if specs[i].Precision == "" {
+			specs[i].Precision = m.precision
+		}
+		specs[i].Head, specs[i].Options = m.head, options
+	}
+	return specs, nil
+}
+
+func (m *modelFlags) seed() (*uint64, error) {
+	if m.init == "" {
+		if m.variant != "" {
+			return nil, usage("--variant names a config to initialise: say --init SEED too")
+		}
+		return nil, nil
+	}
+	n, err := strconv.ParseUint(m.init, 10, 64)
+	if err != nil {
+		return nil, usage("--init %q: a seed is a whole number, for example --init 1", m.init)
+	}
+	if m.checkpoint != "" {
+		return nil, usage("--init makes new weights and --checkpoint loads some: choose one")
+	}
+	return &n, nil
+}
+
+// shipped makes the models of --plugins: their shipped checkpoints, --checkpoint, or new weights.
+func (m *modelFlags) shipped(seed *uint64) ([]run.ModelSpec, error) {
+	names, err := m.architectures()
+	if err != nil {
+		return nil, err
+	}
+	if m.checkpoint != "" && len(names) != 1 {
+		return nil, usage("--checkpoint belongs to one architecture: name it with --plugins, or use --model NAME=ARCH:DIR for several")
+	}
+	var specs []run.ModelSpec
+	for _, name := range names {
+		s := run.ModelSpec{Name: name, Architecture: name, Precision: m.precision}
+		switch {
+		case seed != nil:
+			s.Seed, s.Variant = *seed, m.variant
+		case m.checkpoint != "":
+			s.Checkpoint, err = folder(m.checkpoint)
+		default:
+			s.Checkpoint, err = shippedModel(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, s)
+	}
+	return specs, nil
+}
+
+// echo serves no model: it measures the boundary and the host.
+const echo = "echo"
+
+// architectures are those of --plugins, else all that are installed and have a shipped model.
+func (m *modelFlags) architectures() ([]string, error) {
+	found := installed()
+	for name := range m.pluginPaths() {
+		if !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+	}
+	for _, name := range m.plugins {
+		if !slices.Contains(found, name) {
+			return nil, usage("--plugins: no plugin %q is installed; there are %s%s", name, strings.Join(found, ", "), didYouMean(name, found))
+		}
+	}
+	if len(m.plugins) > 0 {
+		return m.plugins, nil
+	}
+	var names []string
+	for _, name := range found {
+		if _, err := shippedModel(name); name != echo && (err == nil || m.init != "") {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, usage("no plugin with a shipped model was found: make build, set $%s, or name your own with --model NAME=ARCH:DIR", lmplugin.PathVariable)
+	}
+	return names, nil
+}
+
+// installed lists the architectures whose plugins are found.
+func installed() []string {
+	var names []string
+	for _, c := range lmplugin.List() {
+		if c.Rejected == "" {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// pluginPaths are the plugins of --plugin by architecture: NAME=PATH, or a path whose name tells the architecture.
+func (m *modelFlags) pluginPaths() map[string]string {
+	paths := map[string]string{}
+	for _, p := range m.paths {
+		name, path, ok := strings.Cut(p, "=")
+		if !ok {
+			path = p
+			name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(p), filepath.Ext(p)), lmplugin.Prefix)
+		}
+		paths[name] = path
+	}
+	return paths
+}
+
+// modelsVariable names the environment variable with the folder of shipped models.
+const modelsVariable = "ARCHBENCH_MODELS"
+
+// shippedModel finds the checkpoint that ships for an architecture: models/NAME-3m in $ARCHBENCH_MODELS, beside the
+// binary's folder, or in the working directory.
+func shippedModel(architecture string) (string, error) {
+	var looked []string
+	for _, dir := range modelFolders() {
+		path := filepath.Join(dir, architecture+"-3m")
+		if _, err := os.Stat(filepath.Join(path, "config.json")); err == nil {
+			return filepath.Abs(path)
+		}
+		looked = append(looked, dir)
+	}
+	return "", usage("no shipped model for %q (looked for %s-3m in %s): name a checkpoint with --model NAME=%s:DIR, or --init SEED",
+		architecture, architecture, strings.Join(looked, ", "), architecture)
+}
+
+func modelFolders() []string {
+	if dir := os.Getenv(modelsVariable); dir != "" {
+		return []string{dir}
+	}
+	dirs := []string{"models"}
+	if self, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Join(filepath.Dir(self), "models"), filepath.Join(filepath.Dir(self), "..", "models"))
+	}
+	return dirs
+}
+
+// folder checks that a path is one.
+func folder(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return "", usage("no folder %s", path)
+	}
+	return filepath.Abs(path)
+}
+
+// pairs reads KEY=VALUE words.
+func pairs(flag string, words []string) (map[string]string, error) {
+	var out map[string]string
+	for _, w := range words {
+		k, v, ok := strings.Cut(w, "=")
+		if !ok || k == "" {
+			return nil, usage("%s %q: the form is KEY=VALUE", flag, w)
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+// one returns the model of a command that works with a single one: DIR or ARCH:DIR, or --plugin with --init.
+func (m *modelFlags) one(what string) (run.ModelSpec, error) {
+	seed, err := m.seed()
+	if err != nil {
+		return run.ModelSpec{}, err
+	}
+	var s run.ModelSpec
+	switch {
+	case seed == nil && !strings.Contains(what, ":"):
+		s, err = byFolder(what)
+	default:
+		s, err = run.ParseModel(what, seed)
+	}
+	if err != nil {
+		return s, asUsage(err)
+	}
+	if s.Precision == "" {
+		s.Precision = m.precision
+	}
+	s.Head = m.head
+	if m.variant != "" {
+		s.Variant = m.variant
+	}
+	s.Options, err = pairs("--option", m.options)
+	return s, err
+}
+
+// byFolder takes a shipped model's architecture, or a folder whose config.json names its model_type.
+func byFolder(what string) (run.ModelSpec, error) {
+	if path, err := shippedModel(what); err == nil {
+		return run.ModelSpec{Name: what, Architecture: what, Checkpoint: path}, nil
+	}
+	path, err := folder(what)
+	if err != nil {
+		return run.ModelSpec{}, usage("%s is neither a folder nor a shipped model; the form is DIR, ARCH:DIR or one of %s", what, strings.Join(installed(), ", "))
+	}
+	architecture, err := modelType(path)
+	return run.ModelSpec{Name: filepath.Base(path), Architecture: architecture, Checkpoint: path}, err
+}
+
+func asUsage(err error) error {
+	var u usageError
+	if errors.As(err, &u) {
+		return err
+	}
+	return usageError{fmt.Errorf("model: %w", err)}
+}

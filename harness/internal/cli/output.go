@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+)
+
+// formats are the values of -o that tables can take.
+var formats = []string{"table", "md", "csv", "json", "jsonl"}
+
+// formatFlag is a flag that takes one of a list of words.
+type formatFlag struct {
+	value   *string
+	allowed []string
+}
+
+// String implements pflag.Value.
+func (f formatFlag) String() string { return *f.value }
+
+// Type implements pflag.Value.
+func (f formatFlag) Type() string { return strings.Join(f.allowed, "|") }
+
+// Set implements pflag.Value.
+func (f formatFlag) Set(s string) error {
+	if !slices.Contains(f.allowed, s) {
+		return fmt.Errorf("it is one of %s", strings.Join(f.allowed, ", "))
+	}
+	*f.value = s
+	return nil
+}
+
+// output adds the flag -o to a command.
+func (a *app) output(c *cobra.Command, more ...string) {
+	a.format = formats[0]
+	c.Flags().VarP(formatFlag{&a.format, append(slices.Clone(formats), more...)}, "output", "o", "output format")
+}
+
+// writeTables writes tables one after the other, in one format.
+func writeTables(w io.Writer, format string, width int, tables []report.Table) error {
+	if format == "json" {
+		if len(tables) == 1 {
+			return report.WriteJSON(w, tables[0])
+		}
+		return report.WriteJSON(w, tables)
+	}
+	for i, t := range tables {
+		if i > 0 && format != "jsonl" {
+			fmt.Fprintln(w)
+		}
+		if err := writeTable(w, format, width, t, len(tables) > 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeTable(w io.Writer, format string, width int, t report.Table, titled bool) error {
+	switch format {
+	case "csv":
+		return report.WriteCSV(w, t)
+	case "jsonl":
+		return report.WriteJSONL(w, t)
+	case "md":
+		if titled {
+			fmt.Fprintf(w, "### %s\n\n", t.Title)
+		}
+		return report.WriteMarkdown(w, t, nil)
+	}
+	return terminalTable(w, width, t, titled)
+}
+
+var (
+	bold  = lipgloss.NewStyle().Bold(true)
+	faint = lipgloss.NewStyle().Faint(true)
+)
+
+// terminalTable draws a table for people. What is wider than the terminal is cut into several tables with the same
+// keys; a single column that is still too wide is wrapped.
+func terminalTable(w io.Writer, width int, t report.Table, titled bool) error {
+	if titled {
+		lipgloss.Fprintln(w, bold.Render(t.Title))
+	}
+	if len(t.Rows) == 0 {
+		_, err := lipgloss.Fprintln(w, faint.Render("none"))
+		return err
+	}
+	for i, columns := range split(t, width) {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if _, err := lipgloss.Fprintln(w, draw(t, columns, width)); err != nil {
+			return err
+		}
+	}
+	for _, note := range report.Footnotes(t) {
+		lipgloss.Fprintln(w, faint.Render(wrapAt(note, width)))
+	}
+	return nil
+}
+
+// gap is the space between columns.
+const gap = 2
+
+// split groups the columns so that each group fits the width beside the keys.
+func split(t report.Table, width int) [][]int {
+	var keys, values []int
+	used := 0
+	for i, c := range t.Columns {
+		if c.Key {
+			keys = append(keys, i)
+			used += columnWidth(t, i) + gap
+			continue
+		}
+		values = append(values, i)
+	}
+	if width == 0 {
+		return [][]int{append(keys, values...)}
+	}
+	var groups [][]int
+	group, room := slices.Clone(keys), width-used
+	for _, i := range values {
+		need := columnWidth(t, i) + gap
+		if need > room && len(group) > len(keys) {
+			groups = append(groups, group)
+			group, room = slices.Clone(keys), width-used
+		}
+		group, room = append(group, i), room-need
+	}
+	return append(groups, group)
+}
+
+func columnWidth(t report.Table, i int) int {
+	wide := lipgloss.Width(report.Heading(t.Columns[i]))
+	for _, row := range t.Rows {
+		wide = max(wide, lipgloss.Width(marked(t, row[i])))
+	}
+	return wide
+}
+
+// marked is a value with the numbers of its footnotes.
+func marked(t report.Table, v report.Value) string {
+	if marks := report.Marks(t, v); marks != "" {
+		return v.Text + " [" + marks + "]"
+	}
+	return v.Text
+}
+
+// draw renders some columns of a table.
+func draw(t report.Table, columns []int, width int) string {
+	out := table.New().Border(lipgloss.NormalBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
+		BorderRight(false).BorderColumn(false).BorderHeader(true).BorderStyle(faint)
+	natural := 0
+	for _, i := range columns {
+		natural += columnWidth(t, i) + gap
+	}
+	if width > 0 && natural > width {
+		out = out.Width(width)
+	}
+	headers := make([]string, len(columns))
+	for j, i := range columns {
+		headers[j] = report.Heading(t.Columns[i])
+	}
+	out.Headers(headers...)
+	for _, row := range t.Rows {
+		cells := make([]string, len(columns))
+		for j, i := range columns {
+			cells[j] = marked(t, row[i])
+		}
+		out.Row(cells...)
+	}
+	return out.StyleFunc(func(row, j int) lipgloss.Style { return style(t, row, columns[j]) }).String()
+}
+
+// style is the look of one entry.
+func style(t report.Table, row, column int) lipgloss.Style {
+	s := lipgloss.NewStyle().PaddingRight(gap)
+	if !t.Columns[column].Key && t.Columns[column].Unit != "" {
+		s = s.Align(lipgloss.Right)
+	}
+	if row < 0 || row >= len(t.Rows) {
+		return s.Bold(true)
+	}
+	switch v := t.Rows[row][column]; {
+	case v.Best:
+		return s.Bold(true)
+	case strings.HasPrefix(v.Text, "n/a"):
+		return s.Faint(true)
+	}
+	return s
+}
+
+// wrapAt breaks a text at spaces.
+func wrapAt(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	return lipgloss.Wrap(text, width, " ")
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmplugin"
+	"github.com/archbench/archbench/lm/lmtest"
+)
+
+func (a *app) pluginsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "plugins", Short: "List and test plugins",
+		Example: "  archbench plugins list\n  archbench plugins test gpt2",
+	}
+	c.AddCommand(a.pluginsListCommand(), a.pluginsTestCommand())
+	return c
+}
+
+func (a *app) pluginsListCommand() *cobra.Command {
+	var verbose bool
+	c := &cobra.Command{
+		Use: "list", Short: "List the plugins that are found, and why others are not used",
+		Long:    "List looks in $" + lmplugin.PathVariable + ", beside the archbench binary, and on PATH, for executables archbench-plugin-NAME.",
+		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
+		Args:    count(0, 0, "no argument"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			t := report.Words("plugins", "Plugins", []string{"name", "version", "language", "abilities", "precisions", "variants", "sha256", "path"})
+			if !verbose {
+				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
+			}
+			for _, p := range lmplugin.List() {
+				addPlugin(c.Context(), &t, p, verbose)
+			}
+			return a.print(t)
+		},
+	}
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show abilities, precisions and variants")
+	a.output(c)
+	return c
+}
+
+// addPlugin asks a plugin what it is. One that does not answer is a row that says so.
+func addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
+	d, sha, err := describe(ctx, p)
+	switch {
+	case err != nil && verbose:
+		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), orDash(sha), p.Path)
+	case err != nil:
+		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", orDash(sha), err.Error())
+	case verbose:
+		t.Add(p.Name, d.Version, d.Language, join(d.Abilities), strings.Join(d.Precisions, " "), variants(d), sha, p.Path)
+	default:
+		t.Add(p.Name, d.Language, d.Summary, report.Short(sha), "ok")
+	}
+}
+
+func describe(ctx context.Context, p lmplugin.Candidate) (d lm.Description, sha string, err error) {
+	if p.Rejected != "" {
+		return d, "", fmt.Errorf("%s: %s", p.Path, p.Rejected)
+	}
+	if sha, err = lmplugin.Identity(p.Path); err != nil {
+		return d, "", err
+	}
+	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
+	if err != nil {
+		return d, sha, err
+	}
+	defer running.Close()
+	d, err = running.Describe(ctx)
+	return d, sha, err
+}
+
+func na(err error) string { return "n/a (" + err.Error() + ")" }
+
+func orDash(s string) string {
+	if s == "" {
+		return "n/a (not read)"
+	}
+	return report.Short(s)
+}
+
+func join(abilities []lm.Ability) string {
+	words := make([]string, len(abilities))
+	for i, a := range abilities {
+		words[i] = string(a)
+	}
+	return strings.Join(words, " ")
+}
+
+func variants(d lm.Description) string {
+	words := make([]string, len(d.Variants))
+	for i, v := range d.Variants {
+		words[i] = v.Name
+	}
+	return strings.Join(words, " ")
+}
+
+func (a *app) pluginsTestCommand() *cobra.Command {
+	var f modelFlags
+	var fixture string
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use: "test NAME", Short: "Check that a plugin keeps the contract, or equals a reference",
+		Long: `Test runs the conformance kit over a plugin and prints each check with its figure. With --fixture it holds the
+plugin against the reference outputs in a folder instead (config.json, model.safetensors, reference.safetensors):
+largest difference of logits, loss, greedy tokens and, where the plugin can train, gradients. The exit code is 0 only
+if all checks pass.`,
+		Example: `  archbench plugins test gpt2
+  archbench plugins test mine --plugin mine=./my-plugin --checkpoint checkpoints/mine
+  archbench plugins test gpt2 --fixture fixtures/gpt2-tiny -o json`,
+		Args: count(1, 1, "the NAME of a plugin (archbench plugins list)"),
+	}
+	f.common(c)
+	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "test this checkpoint `DIR` instead of new weights")
+	c.Flags().StringVar(&fixture, "fixture", "", "folder with reference outputs to compare with")
+	c.Flags().DurationVar(&timeout, "timeout", 0, "for each check (default 2m)")
+	a.output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		checks, err := a.test(c.Context(), args[0], f, fixture, timeout)
+		if err != nil {
+			return err
+		}
+		if err := a.print(checkTable(args[0], checks)); err != nil {
+			return err
+		}
+		if !lmtest.OK(checks) {
+			return errFailed
+		}
+		return nil
+	}
+	return c
+}
+
+// test runs the conformance kit, or the comparison with a fixture.
+func (a *app) test(ctx context.Context, name string, f modelFlags, fixture string, timeout time.Duration) ([]lmtest.Check, error) {
+	options, err := pairs("--option", f.options)
+	if err != nil {
+		return nil, err
+	}
+	path, err := lmplugin.Find(name, f.pluginPaths()[name])
+	if err != nil {
+		return nil, usage("%w%s", err, didYouMean(name, installed()))
+	}
+	for _, dir := range []string{fixture, f.checkpoint} {
+		if dir == "" {
+			continue
+		}
+		if _, err := folder(dir); err != nil {
+			return nil, err
+		}
+	}
+	p, err := lmplugin.Launch(ctx, lmplugin.Options{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	o := lmtest.Options{
+		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: f.threads, Options: options, Timeout: timeout,
+	}
+	if fixture != "" {
+		return lmtest.CompareFixture(ctx, p, fixture, o), nil
+	}
+	return lmtest.Run(ctx, p, o), nil
+}
+
+// checkTable shows checks with their figures.
+func checkTable(name string, checks []lmtest.Check) report.Table {
+	t := report.Words("checks", "Checks of "+name, []string{"check", "status", "figure", "limit", "unit", "message"})
+	for _, c := range checks {
+		figure, limit, unit := "none", "none", c.Unit
+		if c.Unit != "" {
+			figure = fmt.Sprintf("%.3g", c.Figure)
+		} else {
+			unit = "none"
+		}
+		if c.Limit > 0 {
+			limit = fmt.Sprintf("%.3g", c.Limit)
+		}
+		t.Add(c.Name, string(c.Status), figure, limit, unit, c.Message)
+	}
+	return t
+}

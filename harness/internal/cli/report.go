@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "report [RUN]", Short: "Write the report of a run: a page, figures, tables",
+		Long: `Report writes index.html (one page that needs nothing else), report.md, report.json, figures as SVG and PNG,
+and tables as CSV, and prints the path of the page. The same run always gives the same bytes. With -o it prints all
+tables instead and writes nothing; -o bench prints the timings in the Go benchmark format for benchstat.`,
+		Example: "  archbench report\n  archbench report r-7f3a2c --reports reports/mine\n  archbench report -o bench | benchstat -col /model -",
+		Args:    count(0, 1, "at most one RUN"),
+	}
+	c.Flags().StringVar(&dir, "reports", "", "folder to write (default reports/RUN)")
+	a.output(c, "bench")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		r, err := a.load(c.Context(), first(args))
+		if err != nil {
+			return err
+		}
+		if c.Flags().Changed("output") {
+			if a.format == "bench" {
+				return report.WriteBench(a.out, r)
+			}
+			return a.print(report.Build(r).Tables()...)
+		}
+		if dir == "" {
+			dir = filepath.Join("reports", r.ID)
+		}
+		index, err := report.Build(r).Write(dir)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(a.out, absolute(index))
+		return err
+	}
+	return c
+}

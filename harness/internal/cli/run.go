@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+)
+
+// runFlags are those of archbench run beside the models.
+type runFlags struct {
+	models  modelFlags
+	set     []string
+	probes  []string
+	budget  time.Duration
+	corpus  string
+	seed    uint64
+	reports string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use: "run SUITE...", Short: "Measure models, store the samples, print who is ahead",
+		Long: `Run measures suites over models. The plan is fixed before the first sample; timings run in randomised
+interleaved blocks. Ctrl-C loses the sample in flight and nothing else: archbench resume goes on.`,
+		Example: `  archbench run quickstart --reports reports
+  archbench run speed --plugins gpt2,mamba --set len=128,512 --set repeats=20
+  archbench run quantization --model mine=mistral:checkpoints/mine --model old=mistral:checkpoints/old@int8
+  archbench run flops --plugins bk --init 1 --variant 3m`,
+		Args: count(1, -1, "at least one SUITE (archbench suites list)"),
+		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args, f) },
+	}
+	f.models.add(c)
+	fl := c.Flags()
+	fl.StringArrayVar(&f.set, "set", nil, "`KEY=VALUES` of a grid, for example len=128,512 or decode.batch=1; repeatable")
+	fl.StringSliceVar(&f.probes, "probe", nil, "run only these probes of the suites")
+	fl.DurationVar(&f.budget, "budget", 0, "time for the whole run, for example 5m (default: that of the suite)")
+	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
+	fl.Uint64Var(&f.seed, "seed", 1, "of the order of measurement and of random inputs")
+	fl.StringVar(&f.reports, "reports", "", "write a report into this folder when the run is done")
+	a.output(c, "bench")
+	return c
+}
+
+// run is archbench run.
+func (a *app) run(ctx context.Context, names []string, f runFlags) error {
+	suites, err := loadSuites(names, f.set, f.probes)
+	if err != nil {
+		return err
+	}
+	if f.models.threads < 0 {
+		return usage("--threads %d: it is at least 1, or 0 for all", f.models.threads)
+	}
+	models, err := f.models.specs()
+	if err != nil {
+		return err
+	}
+	db, err := a.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	line := newProgress(a.err, a.terminal)
+	defer line.clear()
+	line.say("preparing: loading " + plural(len(models), "model") + " once")
+	plan, err := run.Prepare(ctx, run.Options{
+		Suites: suites, Models: models, Plugins: run.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
+		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
+	})
+	if err != nil {
+		return asUsageUnlessDone(ctx, err)
+	}
+	line.clear()
+	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
+	err = run.Execute(ctx, db, plan)
+	line.clear()
+	return a.finish(db, plan.Run.ID, f.reports, err)
+}
+
+// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.
+func asUsageUnlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.Join(run.ErrInterrupted, err)
+	}
+	return usageError{err}
+}
+
+// loadSuites reads suites and applies --set and --probe.
+func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
+	var suites []*suite.Suite
+	for _, name := range names {
+		s, err := suite.Load(name)
+		if err != nil {
+			return nil, usage("%w%s", err, didYouMean(name, suite.Names()))
+		}
+		if len(probes) > 0 {
+			if err := s.Only(probes...); err != nil {
+				return nil, usage("--probe: %w", err)
+			}
+		}
+		suites = append(suites, s)
+	}
+	for _, text := range set {
+		key, values, ok := strings.Cut(text, "=")
+		if !ok || key == "" || values == "" {
+			return nil, usage("--set %q: the form is KEY=VALUES, for example --set len=128,512", text)
+		}
+		if err := setAll(suites, key, values); err != nil {
+			return nil, usage("--%w", err)
+		}
+	}
+	return suites, nil
+}
+
+// setAll changes a key in every suite that has it; one must.
+func setAll(suites []*suite.Suite, key, values string) error {
+	var first error
+	done := false
+	for _, s := range suites {
+		if err := s.Set(key, values); err == nil {
+			done = true
+		} else if first == nil {
+			first = err
+		}
+	}
+	if done && len(suites) > 1 {
+		return nil
+	}
+	return first
+}
+
+// finish prints what a run found, writes its report and decides about the exit code.
+func (a *app) finish(db *store.DB, id, reports string, failure error) error {
+	ctx := context.Background() // the run's may have ended, its results are still wanted
+	if failure != nil {
+		if errors.Is(failure, run.ErrInterrupted) {
+			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s --db %s\n", id, db.Path())
+		}
+		return failure
+	}
+	r, err := db.LoadRun(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := a.results(r); err != nil {
+		return err
+	}
+	if reports != "" {
+		index, err := report.Build(r).Write(reports)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.err, "report  %s\n", absolute(index))
+	}
+	fmt.Fprintf(a.err, "run  %s: archbench report %s · archbench compare %s · archbench show %s\n", r.ID, r.ID, r.ID, r.ID)
+	if n := run.Failed(r); n > 0 {
+		fmt.Fprintf(a.err, "%s failed; archbench show %s says why\n", plural(n, "cell"), r.ID)
+		return errCells
+	}
+	return nil
+}
+
+// results prints the summary of a run in the format of -o.
+func (a *app) results(r *store.Run) error {
+	if a.format == "bench" {
+		return report.WriteBench(a.out, r)
+	}
+	return a.print(report.Summary(r)...)
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// threads resolves the number of threads of a plugin.
+func threads(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.NumCPU()
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

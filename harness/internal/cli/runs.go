@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "runs", Short: "List and remove runs", Example: "  archbench runs list\n  archbench runs rm r-7f3a2c"}
+	list := &cobra.Command{
+		Use: "list", Short: "List the runs of a database, latest first", Example: "  archbench runs list --db results/quickstart.db",
+		Args: count(0, 0, "no argument"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			db, err := a.open(c.Context(), true)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			runs, err := db.Runs(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(report.Runs(runs))
+		},
+	}
+	a.output(list)
+	rm := &cobra.Command{
+		Use: "rm RUN...", Short: "Remove runs with all their samples", Example: "  archbench runs rm r-7f3a2c",
+		Args: count(1, -1, "at least one RUN, by its whole name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			db, err := a.open(c.Context(), true)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			for _, id := range args {
+				if err := db.Remove(c.Context(), id); err != nil {
+					return err
+				}
+				fmt.Fprintln(a.err, "removed", id)
+			}
+			return nil
+		},
+	}
+	c.AddCommand(list, rm)
+	return c
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/text"
+)
+
+func (a *app) scoreCommand() *cobra.Command {
+	var f modelFlags
+	var length, stride int
+	c := &cobra.Command{
+		Use: "score MODEL TEXT", Short: "Bits per byte of a text under a model",
+		Long: `Score asks a model for the likelihood of a file, or of all files of a folder, in windows of --context tokens of
+which the last --stride are scored. Bits per byte compare models with different tokenizers; losses per token do not.`,
+		Example: "  archbench score gpt2 README.md\n  archbench score checkpoints/mine corpora/code.txt --context 512 --stride 256 -o json",
+		Args:    count(2, 2, "a MODEL and a TEXT"),
+	}
+	f.common(c)
+	c.Flags().IntVar(&length, "context", 256, "tokens of text in each window")
+	c.Flags().IntVar(&stride, "stride", 256, "tokens scored in each window but the first")
+	a.output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if length < 1 || stride < 1 || stride > length {
+			return usage("--context %d --stride %d: both are at least 1, and the stride at most the context", length, stride)
+		}
+		corpus, err := text.Load(args[1])
+		if err != nil {
+			return usageError{err}
+		}
+		t, err := a.score(c.Context(), args[0], f, corpus, length, stride)
+		if err != nil {
+			return err
+		}
+		return a.print(t)
+	}
+	return c
+}
+
+// score makes the table of a text's cost, by document.
+func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t report.Table, err error) {
+	spec, err := f.one(what)
+	if err != nil {
+		return t, err
+	}
+	s, err := f.start(ctx, spec)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	info := s.model.Info()
+	if info.ContextLimit > 0 && length > info.ContextLimit {
+		return t, usage("--context %d: the model reads at most %d tokens", length, info.ContextLimit)
+	}
+	if s.tokenizer.Vocab() > info.Vocab {
+		return t, fmt.Errorf("score: the tokenizer has %d tokens, the model %d; name a checkpoint with its own tokenizer.json", s.tokenizer.Vocab(), info.Vocab)
+	}
+	t = report.Words("score", spec.Name+" "+info.Precision, []string{"document", "bits per byte", "nats", "bytes", "tokens"})
+	var total probe.DocumentScore
+	for _, d := range text.NewTokens(corpus, s.tokenizer, info.BOS).Excerpt(corpus.Bytes()) {
+		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
+		if err != nil {
+			return t, fmt.Errorf("document %s: %w", d.Name, err)
+		}
+		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
+		addScore(&t, d.Name, score)
+	}
+	if len(t.Rows) != 1 {
+		addScore(&t, "total", total)
+	}
+	if !info.Causal {
+		t.Notes = append(t.Notes, "the model declares that it sees the future: these are no likelihoods of a text")
+	}
+	if info.Initialised {
+		t.Notes = append(t.Notes, "untrained: says nothing about the architecture")
+	}
+	return t, nil
+}
+
+func addScore(t *report.Table, name string, d probe.DocumentScore) {
+	if d.Bytes == 0 {
+		t.Add(name, "n/a (no token was scored)", "n/a (no token was scored)", "0", "0")
+		return
+	}
+	t.Add(name, fmt.Sprintf("%.6f", d.Nats/float64(d.Bytes)/math.Ln2), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))
+}

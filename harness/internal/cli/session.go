@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/internal/tokenizer"
+	"github.com/archbench/archbench/lm"
+)
+
+// session is one loaded model in its plugin, with the tokenizer of its folder.
+type session struct {
+	process   run.Process
+	model     lm.Model
+	tokenizer tokenizer.Tokenizer
+}
+
+// start loads a model in a new plugin process.
+func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session, err error) {
+	plugins := run.Installed{Paths: m.pluginPaths()}
+	path, _, err := plugins.Find(spec.Architecture)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s = &session{tokenizer: tokenizer.Bytes()}
+	if s.process, err = plugins.Start(ctx, path, threads(m.threads), 0); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.process.Close())
+		}
+	}()
+	if spec.Checkpoint != "" {
+		if err := s.openTokenizer(spec.Checkpoint); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Checkpoint == "" && spec.Variant == "" {
+		if spec.Variant, err = firstVariant(ctx, s.process); err != nil {
+			return nil, err
+		}
+	}
+	s.model, err = s.process.Load(ctx, lm.LoadRequest{
+		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
+		Threads: m.threads, Options: spec.Options,
+	})
+	return s, err
+}
+
+func firstVariant(ctx context.Context, p run.Process) (string, error) {
+	d, err := p.Describe(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(d.Variants) == 0 {
+		return "", usage("plugin %s has no variants to initialise: name a checkpoint", d.Name)
+	}
+	return d.Variants[0].Name, nil
+}
+
+// openTokenizer takes the tokenizer of a checkpoint where it has one; else a token is a byte.
+func (s *session) openTokenizer(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	var err error
+	s.tokenizer, err = tokenizer.Open(dir)
+	return err
+}
+
+// close ends the model and its plugin.
+func (s *session) close() error { return errors.Join(s.model.Close(), s.process.Close()) }
+
+// modelType reads the architecture from a folder's config.json.
+func modelType(dir string) (string, error) {
+	path := filepath.Join(dir, "config.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read config: %w", err)
+	}
+	var config struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(data, &config); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	known := installed()
+	if !slices.Contains(known, config.ModelType) {
+		return "", fmt.Errorf("%s has model_type %q, for which no plugin is installed; name the architecture: ARCH:%s", path, config.ModelType, dir)
+	}
+	return config.ModelType, nil
+}

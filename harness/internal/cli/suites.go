@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/suite"
+)
+
+func (a *app) suitesCommand() *cobra.Command {
+	c := &cobra.Command{Use: "suites", Short: "List and show suites", Example: "  archbench suites list\n  archbench suites show speed"}
+	list := &cobra.Command{
+		Use: "list", Short: "List the suites that ship with archbench", Example: "  archbench suites list",
+		Args: count(0, 0, "no argument"),
+		RunE: func(*cobra.Command, []string) error {
+			t := report.Words("suites", "Suites", []string{"suite", "summary", "probes"})
+			for _, name := range suite.Names() {
+				s, err := suite.Load(name)
+				if err != nil {
+					return err
+				}
+				t.Add(name, s.Summary, strings.Join(probesOf(s), ", "))
+			}
+			return a.print(t)
+		},
+	}
+	a.output(list)
+	show := &cobra.Command{
+		Use: "show SUITE", Short: "Show the probes and grids of a suite", Example: "  archbench suites show speed\n  archbench suites show ./my.yaml",
+		Args: count(1, 1, "a SUITE"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			suites, err := loadSuites(args, nil, nil)
+			if err != nil {
+				return err
+			}
+			return a.print(suiteTable(suites[0]))
+		},
+	}
+	a.output(show)
+	c.AddCommand(list, show)
+	return c
+}
+
+func probesOf(s *suite.Suite) []string {
+	var names []string
+	for _, p := range s.Parts {
+		if !slices.Contains(names, p.Probe.Name) {
+			names = append(names, p.Probe.Name)
+		}
+	}
+	return names
+}
+
+// suiteTable lists the parts of a suite.
+func suiteTable(s *suite.Suite) report.Table {
+	t := report.Words("suite", s.Name+": "+s.Summary, []string{"suite", "probe", "grid", "with", "repeats", "precisions"})
+	for _, p := range s.Parts {
+		var grid []string
+		for _, axis := range p.Grid {
+			grid = append(grid, axis.Name+"="+strings.Join(axis.Values, ","))
+		}
+		precisions := "of the models"
+		if p.Precisions != nil {
+			precisions = strings.Join(p.Precisions, ", ")
+		}
+		with := p.Params.String()
+		if with == "" {
+			with = "defaults"
+		}
+		t.Add(p.Suite, p.Probe.Name, strings.Join(grid, " "), with, fmt.Sprint(p.Repeats), precisions)
+	}
+	return t
+}

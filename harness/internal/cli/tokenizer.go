@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/internal/tokenizer"
+)
+
+func (a *app) tokenizerCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "tokenizer", Short: "Work with tokenizers", Example: "  archbench tokenizer test checkpoints/mine",
+	}
+	c.AddCommand(a.tokenizerTestCommand())
+	return c
+}
+
+func (a *app) tokenizerTestCommand() *cobra.Command {
+	var encodings string
+	c := &cobra.Command{
+		Use: "test DIR", Short: "Hold a tokenizer.json against reference encodings",
+		Long:    `Test encodes and decodes every line of encodings.jsonl, which holds objects {"text", "ids", "decoded"}, and counts what differs.`,
+		Example: "  archbench tokenizer test fixtures/tokenizers/bytelevel\n  archbench tokenizer test checkpoints/mine --encodings mine.jsonl",
+		Args:    count(1, 1, "the DIR with tokenizer.json"),
+	}
+	c.Flags().StringVar(&encodings, "encodings", "", "file of reference encodings (default DIR/encodings.jsonl)")
+	a.output(c)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if encodings == "" {
+			encodings = filepath.Join(args[0], "encodings.jsonl")
+		}
+		if _, err := os.Stat(encodings); err != nil {
+			return usage("no reference encodings: %w; name a file with --encodings", err)
+		}
+		v, err := tokenizer.Verify(args[0], encodings, 5)
+		if err != nil {
+			return err
+		}
+		t := report.Words("tokenizer", "Tokenizer "+args[0], []string{"check", "same", "of"})
+		t.Add("ids", fmt.Sprint(v.SameIDs), fmt.Sprint(v.Lines))
+		t.Add("decoded text", fmt.Sprint(v.SameText), fmt.Sprint(v.Lines))
+		for _, d := range v.Differences {
+			t.Notes = append(t.Notes, fmt.Sprintf("line %d %q: ids %v, reference %v; decoded %q, reference %q",
+				d.Line, d.Text, d.GotIDs, d.WantIDs, d.GotText, d.WantText))
+		}
+		if err := a.print(t); err != nil {
+			return err
+		}
+		if !v.OK() {
+			return errFailed
+		}
+		return nil
+	}
+	return c
+}
