@@ -245,7 +245,7 @@ func TestQuality(t *testing.T) {
 			for p := range d.Tokens {
 				start := 0 // of the window that scores p
 				if p >= 64 {
-					start = min((p-64)/n*n+n, max(0, len(d.Tokens)-64))
+					start = (p-64)/n*n + n
 				}
 				reply, err := s.Model.Score(context.Background(), lm.ScoreRequest{Sequences: []lm.Sequence{{
 					Tokens: append([]int32{lmfake.BOS}, d.Tokens[start:p+1]...), From: p + 1 - start}}})

@@ -152,8 +152,8 @@ func windows(tokens []int32, bos int32, context, stride int) (all []lm.Sequence)
 		if len(all) == 0 {
 			end = context
 		}
+		start := max(0, end-context) // also for the last window, which may end early
 		end = min(end, len(tokens))
-		start := max(0, end-context)
 		if bos < 0 && start == scored {
 			start-- // the token before the first scored one takes the place of the start token
 		}
