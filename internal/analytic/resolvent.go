@@ -58,18 +58,18 @@ func (s *Sheet) FullResolvent(rows int) {
 	s.add(flops, bytes)
 }
 
-// SiteEnergy limits n projections and adds the band centre: a difference, a sum, and for the smooth limit a division, a
-// tanh and a product. It reads three numbers a head.
+// SiteEnergy limits the projections of rows tokens and adds the band centre of their head: a sum, and for the smooth
+// limit a division, a tanh and a product. The centre is a difference for each head.
 func (s *Sheet) SiteEnergy(rows, heads int, smooth bool) {
-	flops := 2
+	flops := 1
 	if smooth {
-		flops = 5
+		flops = 4
 	}
-	s.Add(flops*rows*heads, 8*rows*heads+12*heads)
+	s.Add(flops*rows*heads+heads, 8*rows*heads+12*heads)
 }
 
-// HopGate is √(k_max σ(x)) of n elements: 3 for σ, a product and a root.
-func (s *Sheet) HopGate(n int) { s.Add(5*n, 8*n) }
+// HopGate is √(k_max/(1 + e⁻ˣ)) of n elements.
+func (s *Sheet) HopGate(n int) { s.Add(4*n, 8*n) }
 
 // Clamp limits n elements.
 func (s *Sheet) Clamp(n int) { s.Add(0, 8*n) }

@@ -83,9 +83,12 @@ func (v Complex) Clear() {
 // Resolvent advances g of several chains by one token: g ← 1/(a − iη − c² g). All have one element a chain. It costs
 // 10 FLOPs each.
 func Resolvent(g Complex, a, eta, hop []float32) {
-	for h := range g.Re {
+	re, im := g.Re, g.Im[:len(g.Re)]
+	a, eta, hop = a[:len(re)], eta[:len(re)], hop[:len(re)]
+	for h := range re {
 		c := float64(hop[h])
-		g.Set(h, ResolventStep(float64(a[h]), float64(eta[h]), c*c, g.At(h)))
+		next := ResolventStep(float64(a[h]), float64(eta[h]), c*c, complex(re[h], im[h]))
+		re[h], im[h] = real(next), imag(next)
 	}
 }
 
@@ -94,25 +97,31 @@ func Resolvent(g Complex, a, eta, hop []float32) {
 func ResolventRow(y, g Complex, hop, u []float32) {
 	values := y.Len() / g.Len()
 	for h := range g.Re {
-		gh, c := g.At(h), float64(hop[h])
-		yh, uh := y.Slice(h*values, (h+1)*values), u[h*values:(h+1)*values]
-		for j, v := range uh {
-			yh.Set(j, ResolventRowStep(gh, c, float64(v), yh.At(j)))
-		}
+		lo, hi := h*values, (h+1)*values
+		resolventRow(y.Re[lo:hi], y.Im[lo:hi], u[lo:hi], g.At(h), float64(hop[h]))
+	}
+}
+
+// resolventRow is ResolventRow of one chain.
+func resolventRow(re, im []float64, u []float32, g complex128, c float64) {
+	im, u = im[:len(re)], u[:len(re)]
+	for j := range re {
+		next := ResolventRowStep(g, c, float64(u[j]), complex(re[j], im[j]))
+		re[j], im[j] = real(next), imag(next)
 	}
 }
 
 // RoundComplex writes the planes of v as float32. It costs no FLOPs.
 func RoundComplex(re, im []float32, v Complex) {
-	for i, x := range v.Re {
-		re[i], im[i] = float32(x), float32(v.Im[i])
-	}
+	round(re, v.Re, 1)
+	round(im, v.Im, 1)
 }
 
 // RoundCayley writes (g − i)/(g + i) as float32. It costs 10 FLOPs an element.
 func RoundCayley(re, im []float32, g Complex) {
-	for i := range g.Re {
-		m := Cayley(g.At(i))
+	re, im, gi := re[:len(g.Re)], im[:len(g.Re)], g.Im[:len(g.Re)]
+	for i, gr := range g.Re {
+		m := Cayley(complex(gr, gi[i]))
 		re[i], im[i] = float32(real(m)), float32(imag(m))
 	}
 }
@@ -121,9 +130,16 @@ func RoundCayley(re, im []float32, g Complex) {
 func RoundBorn(re, im []float32, y, g Complex, eta []float32) {
 	values := y.Len() / g.Len()
 	for h, gi := range g.Im {
-		norm := BornNorm(float64(eta[h]), gi)
-		for i := h * values; i < (h+1)*values; i++ {
-			re[i], im[i] = float32(norm*y.Re[i]), float32(norm*y.Im[i])
-		}
+		norm, lo, hi := BornNorm(float64(eta[h]), gi), h*values, (h+1)*values
+		round(re[lo:hi], y.Re[lo:hi], norm)
+		round(im[lo:hi], y.Im[lo:hi], norm)
+	}
+}
+
+// round writes scale·x as float32.
+func round(dst []float32, x []float64, scale float64) {
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = float32(scale * v)
 	}
 }

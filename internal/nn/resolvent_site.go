@@ -25,42 +25,47 @@ func Fixed(heads int, v float32) *Param { return &Param{W: slices.Repeat([]float
 //
 //	a = (a0 − E) + v        v = v_max tanh(p/v_max), or p clamped to ±v_max
 //
-// It costs 5 FLOPs a head and token, 2 with the clamp.
+// It costs 4 FLOPs a head and token, 1 with the clamp, and 1 a head.
 type SiteEnergy struct {
 	A0, Energy, VMax *Param // [heads]; VMax is a constant
 	Clamp            bool
 }
 
-// FLOPs is the cost of one head and token.
-func (s *SiteEnergy) FLOPs() int64 {
-	if s.Clamp {
-		return 2
-	}
-	return 5
-}
-
 // Forward returns a for projections [rows, heads]. Without a tape it replaces their memory.
 func (s *SiteEnergy) Forward(p *Pass, projection Mat) Mat {
-	a := p.target(projection)
-	for r := range a.Rows {
-		out, heads := a.Row(r), projection.Row(r)
-		for h, v := range heads {
-			out[h] = (s.A0.W[h] - s.Energy.W[h]) + s.limit(v, s.VMax.W[h])
-		}
+	a, heads := p.target(projection), projection.Cols
+	center := p.Scratch(heads)
+	for h := range center {
+		center[h] = s.A0.W[h] - s.Energy.W[h]
 	}
-	n := int64(len(a.Data))
-	p.Add(s.FLOPs()*n, 8*n+12*int64(a.Cols))
+	f, flops := siteTanh, 4
+	if s.Clamp {
+		f, flops = siteClamp, 1
+	}
+	p.byRows(rowsTask{f: f, y: a, x: projection, w: center, b: s.VMax.W})
+	p.Add(int64(flops*len(a.Data)+heads), 8*int64(len(a.Data))+12*int64(heads))
 	if p.Tape != nil {
 		p.Tape.Record(func() { s.backward(a, projection) })
 	}
 	return a
 }
 
-func (s *SiteEnergy) limit(x, vMax float32) float32 {
-	if s.Clamp {
-		return min(max(x, -vMax), vMax)
+// siteTanh writes center + v_max tanh(x/v_max), with tanh t = 1 − 2/(e²ᵗ + 1).
+func siteTanh(a, x, center, vMax []float32, _ float64) {
+	for h, v := range x {
+		a[h] = 2 * v / vMax[h]
 	}
-	return vMax * float32(math.Tanh(float64(x/vMax)))
+	kernel.Exp(a, a)
+	for h, e := range a {
+		a[h] = center[h] + vMax[h]*(1-2/(e+1))
+	}
+}
+
+// siteClamp writes center + x, with x limited to ±v_max.
+func siteClamp(a, x, center, vMax []float32, _ float64) {
+	for h, v := range x {
+		a[h] = center[h] + min(max(v, -vMax[h]), vMax[h])
+	}
 }
 
 // slope is dv/dp: 1 − (v/v_max)², or 1 inside the clamp.
@@ -88,29 +93,38 @@ func (s *SiteEnergy) backward(a, projection Mat) {
 	}
 }
 
-// HopGate turns a linear of each token into the hops that couple it to the token before, c = √(k_max σ(x)). It costs 5
+// HopGate turns a linear of each token into the hops that couple it to the token before, c = √(k_max σ(x)). It costs 4
 // FLOPs a head and token.
 type HopGate struct{ KMax float32 }
-
-// FLOPs is the cost of one head and token.
-func (HopGate) FLOPs() int64 { return 5 }
 
 // Forward returns c for x [rows, heads]. Without a tape it replaces x's memory.
 func (g HopGate) Forward(p *Pass, x Mat) Mat {
 	c := p.target(x)
-	for i, v := range x.Data {
-		c.Data[i] = float32(math.Sqrt(float64(g.KMax * float32(sigmoid(float64(v))))))
-	}
+	p.byRows(rowsTask{f: hopGate, y: c, x: x, eps: float64(g.KMax)})
 	n := int64(len(c.Data))
-	p.Add(g.FLOPs()*n, 8*n)
+	p.Add(4*n, 8*n)
 	if p.Tape != nil {
-		p.Tape.Record(func() {
-			for i, d := range c.Grad { // dc/dx = ½ c (1 − σ)
-				x.Grad[i] += d * 0.5 * c.Data[i] * float32(1-sigmoid(float64(x.Data[i])))
-			}
-		})
+		p.Tape.Record(func() { hopGateGrad(x, c) })
 	}
 	return c
+}
+
+// hopGate writes √(k_max/(1 + e⁻ˣ)).
+func hopGate(c, x, _, _ []float32, kMax float64) {
+	for h, v := range x {
+		c[h] = -v
+	}
+	kernel.Exp(c, c)
+	for h, e := range c {
+		c[h] = float32(math.Sqrt(float64(float32(kMax) / (1 + e))))
+	}
+}
+
+// hopGateGrad uses dc/dx = ½ c (1 − σ).
+func hopGateGrad(x, c Mat) {
+	for i, d := range c.Grad {
+		x.Grad[i] += d * 0.5 * c.Data[i] * float32(1-sigmoid(float64(x.Data[i])))
+	}
 }
 
 // HeadValue is a number a head that is a function of a stored one, for example η = η_min + softplus(raw). It is
@@ -161,40 +175,54 @@ func (v *HeadValue) Forward(p *Pass) Mat {
 // ClampValues limits every element of x to [−limit, limit]. Without a tape it replaces x's memory. It costs no FLOPs.
 func ClampValues(p *Pass, x Mat, limit float32) Mat {
 	y := p.target(x)
-	for i, v := range x.Data {
-		y.Data[i] = min(max(v, -limit), limit)
-	}
+	p.byRows(rowsTask{f: clampRow, y: y, x: x, eps: float64(limit)})
 	p.Add(0, 8*int64(len(x.Data)))
 	if p.Tape != nil {
-		p.Tape.Record(func() {
-			for i, g := range y.Grad {
-				if v := x.Data[i]; v > -limit && v < limit {
-					x.Grad[i] += g
-				}
-			}
-		})
+		p.Tape.Record(func() { clampGrad(x, y, limit) })
 	}
 	return y
+}
+
+func clampRow(y, x, _, _ []float32, limit float64) {
+	top := float32(limit)
+	for i, v := range x {
+		y[i] = min(max(v, -top), top)
+	}
+}
+
+func clampGrad(x, y Mat, limit float32) {
+	for i, g := range y.Grad {
+		if v := x.Data[i]; v > -limit && v < limit {
+			x.Grad[i] += g
+		}
+	}
 }
 
 // AddScaled returns x + s·y for a scalar parameter s. Without a tape it replaces x's memory. It costs 2 FLOPs an
 // element.
 func AddScaled(p *Pass, x Mat, s *Param, y Mat) Mat {
-	sum, scale := p.target(x), s.W[0]
-	for i, v := range y.Data {
-		sum.Data[i] = x.Data[i] + scale*v
+	sum := p.target(x)
+	if p.Tape != nil {
+		copy(sum.Data, x.Data)
 	}
+	p.byRows(rowsTask{f: axpyRow, y: sum, x: y, eps: float64(s.W[0])})
 	n := int64(len(x.Data))
 	p.Add(2*n, 12*n+4)
 	if p.Tape != nil {
-		grad := trainable(s, "scale")
-		p.Tape.Record(func() {
-			for i, g := range sum.Grad {
-				x.Grad[i] += g
-				y.Grad[i] += scale * g
-				grad[0] += g * y.Data[i]
-			}
-		})
+		recordAddScaled(p.Tape, sum, x, s, y)
 	}
 	return sum
+}
+
+func axpyRow(sum, y, _, _ []float32, scale float64) { kernel.Axpy(float32(scale), y, sum) }
+
+func recordAddScaled(t *Tape, sum, x Mat, s *Param, y Mat) {
+	grad := trainable(s, "scale")
+	t.Record(func() {
+		kernel.Axpy(1, sum.Grad, x.Grad)
+		kernel.Axpy(s.W[0], sum.Grad, y.Grad)
+		for i, g := range sum.Grad {
+			grad[0] += g * y.Data[i]
+		}
+	})
 }

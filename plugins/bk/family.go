@@ -25,7 +25,7 @@ func (Family) Describe() lm.Description {
 	large := defaultConfig(modeRow, 768)
 	large.Vocab, large.Layers, large.BOS, large.EOS = 50257, 20, config.IDs{50256}, config.IDs{50256}
 	published := defaultBidirectional()
-	published.Vocab, published.Dim, published.Layers, published.Positions = 4096, 128, 4, 512
+	published.Vocab, published.Dim, published.Layers, published.Positions = 4096, 128, 6, 512
 	return lm.Description{
 		Name:    "bk",
 		Summary: "ResNet-BK: token mixing by the resolvent of a tridiagonal operator; causal by default",
@@ -34,8 +34,8 @@ func (Family) Describe() lm.Description {
 			variant("bk-row-3m", "causal-row, 2.6 M parameters, the shape of models/bk-3m", row),
 			variant("bk-diag-3m", "causal-diag, 2.6 M parameters", diag),
 			variant("bk-original-3m", "the published parametrisation (one head, z = i, top-1 of 4 experts) made causal, 2.6 M parameters", original()),
-			variant("124m", "causal-row, 124 M parameters with GPT-2's vocabulary", large),
-			variant("bk-bidirectional-3m", "the published model, which sees the future, 3.2 M parameters", published),
+			variant("124m", "causal-row, 122.7 M parameters with GPT-2's vocabulary", large),
+			variant("bk-bidirectional-3m", "the published model, which sees the future, 2.7 M parameters", published),
 		},
 		ConfigSchema: configSchema,
 	}
