@@ -130,3 +130,30 @@ func TestSSMGradients(t *testing.T) {
 		check(param.Name, param.W, param.Grad)
 	}
 }
+
+// TestSSDSteps checks the step sizes of Mamba-2 and that one beyond the limits has no gradient.
+func TestSSDSteps(t *testing.T) {
+	ps := NewParams(nil, 5, kernel.F32, kernel.F32)
+	s := ps.SSD("", SSD{Heads: 4, Dim: 2, Groups: 2, States: 3, StepMin: .5, StepMax: 2}, Const(.25))
+	if err := ps.Train(); err != nil {
+		t.Fatal(err)
+	}
+	p := Pass{Tape: &Tape{}}
+	x := p.New(1, 6)
+	copy(x.Data, []float32{9, -9, -.25, 0, 1, 9})
+	delta := s.Steps(&p, x, 1)
+	want := []float32{.5, float32(math.Log(2)), float32(math.Log1p(math.Exp(.25))), float32(math.Log1p(math.Exp(1.25)))}
+	for i, v := range delta.Data {
+		if math.Abs(float64(v-want[i])) > 1e-6 {
+			t.Errorf("step %d is %v, want %v", i, v, want[i])
+		}
+		delta.Grad[i] = 1
+	}
+	p.Tape.Backward()
+	if x.Grad[1] != 0 || math.Abs(float64(x.Grad[2])-.5) > 1e-6 || x.Grad[0] != 0 || x.Grad[5] != 0 {
+		t.Errorf("gradients %v: want 0 beyond the limits and in other columns, ½ where softplus is at 0", x.Grad)
+	}
+	if s.StepBias.Grad[0] != 0 || s.StepBias.Grad[1] != x.Grad[2] {
+		t.Errorf("gradients of the bias %v, of the input %v", s.StepBias.Grad, x.Grad)
+	}
+}
