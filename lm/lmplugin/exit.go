@@ -51,8 +51,11 @@ func (e *Exit) lastLine() string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// memoryWords are how runtimes say that they were refused memory.
-var memoryWords = []string{"out of memory", "cannot allocate memory", "MemoryError", "std::bad_alloc"}
+// memoryWords are how runtimes say that they were refused memory. A thread that cannot be made is a refusal of the
+// memory for its stack.
+var memoryWords = []string{
+	"out of memory", "cannot allocate memory", "MemoryError", "std::bad_alloc", "pthread_create failed", "failed to create new OS thread",
+}
 
 func saysOutOfMemory(stderr string) bool {
 	for _, words := range memoryWords {

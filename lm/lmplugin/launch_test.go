@@ -135,7 +135,7 @@ func TestFaults(t *testing.T) {
 			defer cancel()
 			_, err := m.Score(ctx, sequence(10))
 			if classOf(err) != c.class || lm.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("class %q, kind %v: %v", classOf(err), lm.KindOf(err), err)
+				t.Errorf("class %q, kind %v: %v\n%s", classOf(err), lm.KindOf(err), err, p.Stderr())
 			}
 			start := time.Now()
 			p.Close()

@@ -42,7 +42,9 @@ var buildFaulty = sync.OnceValues(func() (string, error) {
 	}
 	faultyDir = dir
 	path := filepath.Join(dir, Prefix+"faulty")
-	out, err := exec.Command("go", "build", "-o", path, "./internal/faulty").CombinedOutput()
+	build := exec.Command("go", "build", "-o", path, "./internal/faulty")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -145,9 +145,9 @@ func checkCancellation(ctx context.Context, k *kit) (figure, error) {
 	}, nil
 }
 
-// longWork finds a request that takes a good part of a second, if there is one of at most a few million tokens.
+// longWork finds a request that takes a noticeable time, if there is one of at most a few million tokens.
 func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, error) {
-	const enough = 500 * time.Millisecond
+	const enough = 300 * time.Millisecond
 	var req lm.ScoreRequest
 	length := 1 << 12
 	if k.info.ContextLimit > 0 {

@@ -1,0 +1,55 @@
+package lmplugin
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// BenchmarkBoundary measures what a call costs beyond the plugin's own time: "overhead" is the median over calls of
+// the host's time less the plugin's. The length is the number of tokens of the call.
+func BenchmarkBoundary(b *testing.B) {
+	p := launch(b, Options{})
+	m := load(b, p, "default")
+	for name, n := range map[string]int{"tokens=2": 2, "tokens=65536": 1 << 16} {
+		b.Run("score/"+name, func(b *testing.B) {
+			req := sequence(n)
+			req.Sequences[0].From = n // nothing is scored: the tokens alone travel
+			measure(b, n, func() (time.Duration, error) {
+				reply, err := m.Score(b.Context(), req)
+				return reply.Compute, err
+			})
+		})
+	}
+	state, err := m.(lm.Stepper).NewState(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("step/tokens=1", func(b *testing.B) {
+		req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: []int32{1}}}, Want: lm.WantLastLogits}
+		measure(b, 1, func() (time.Duration, error) {
+			reply, err := m.(lm.Stepper).Step(b.Context(), req)
+			return reply.Compute, err
+		})
+	})
+}
+
+// measure reports the overhead of a call.
+func measure(b *testing.B, tokens int, call func() (compute time.Duration, err error)) {
+	b.Helper()
+	var overheads []float64
+	for b.Loop() {
+		start := time.Now()
+		compute, err := call()
+		if err != nil {
+			b.Fatal(err)
+		}
+		overheads = append(overheads, float64(time.Since(start)-compute))
+	}
+	slices.Sort(overheads)
+	median := overheads[len(overheads)/2]
+	b.ReportMetric(median/1e3, "overhead-µs/call")
+	b.ReportMetric(median/float64(tokens), "overhead-ns/token")
+}

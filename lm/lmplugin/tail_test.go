@@ -1,0 +1,35 @@
+package lmplugin
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestTail(t *testing.T) {
+	var short tail
+	fmt.Fprint(&short, "one\ntwo")
+	if got := short.String(); got != "one\ntwo" {
+		t.Errorf("%q", got)
+	}
+	var long, copied strings.Builder
+	kept := &tail{also: &copied}
+	for i := range 50_000 {
+		fmt.Fprintf(kept, "line %d\n", i)
+		fmt.Fprintf(&long, "line %d\n", i)
+	}
+	got := kept.String()
+	if !strings.HasSuffix(long.String(), got) || len(got) > tailBytes || len(got) < tailBytes-100 || !strings.HasPrefix(got, "line ") {
+		t.Errorf("kept %d bytes from %q", len(got), got[:20])
+	}
+	if cap(kept.data) > 4*tailBytes {
+		t.Errorf("takes %d bytes", cap(kept.data))
+	}
+	if copied.String() != long.String() {
+		t.Error("the copy is not whole")
+	}
+	kept.Write([]byte(strings.Repeat("x", 10*tailBytes) + "\nend"))
+	if got := kept.String(); got != "end" {
+		t.Errorf("%d bytes", len(got))
+	}
+}
