@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/internal/toy"
@@ -34,9 +35,9 @@ func main() {
 		fmt.Println("loading, please wait")
 	case "version":
 		fmt.Println("1|999|unix|/nowhere|grpc")
-		select {}
+		time.Sleep(time.Hour)
 	case "mute":
-		select {}
+		time.Sleep(time.Hour)
 	case "early":
 		fmt.Fprintln(os.Stderr, "cannot find the weights")
 		os.Exit(4)
