@@ -58,14 +58,14 @@ func (s *Sheet) FullResolvent(rows int) {
 	s.add(flops, bytes)
 }
 
-// SiteEnergy limits the projections of rows tokens and adds the band centre of their head: a sum, and for the smooth
-// limit a division, a tanh and a product. The centre is a difference for each head.
+// SiteEnergy limits the projections of rows tokens and adds the band centre of their head, which is a difference: 2,
+// and for the smooth limit a division, a tanh and a product. It reads three numbers a head.
 func (s *Sheet) SiteEnergy(rows, heads int, smooth bool) {
-	flops := 1
+	flops := 2
 	if smooth {
-		flops = 4
+		flops = 5
 	}
-	s.Add(flops*rows*heads+heads, 8*rows*heads+12*heads)
+	s.Add(flops*rows*heads, 8*rows*heads+12*heads)
 }
 
 // HopGate is √(k_max/(1 + e⁻ˣ)) of n elements.

@@ -25,7 +25,7 @@ func Fixed(heads int, v float32) *Param { return &Param{W: slices.Repeat([]float
 //
 //	a = (a0 − E) + v        v = v_max tanh(p/v_max), or p clamped to ±v_max
 //
-// It costs 4 FLOPs a head and token, 1 with the clamp, and 1 a head.
+// It costs 5 FLOPs a head and token, 2 with the clamp.
 type SiteEnergy struct {
 	A0, Energy, VMax *Param // [heads]; VMax is a constant
 	Clamp            bool
@@ -34,37 +34,39 @@ type SiteEnergy struct {
 // Forward returns a for projections [rows, heads]. Without a tape it replaces their memory.
 func (s *SiteEnergy) Forward(p *Pass, projection Mat) Mat {
 	a, heads := p.target(projection), projection.Cols
-	center := p.Scratch(heads)
-	for h := range center {
-		center[h] = s.A0.W[h] - s.Energy.W[h]
-	}
-	f, flops := siteTanh, 4
+	centers := p.Scratch(2 * heads)
+	copy(centers, s.A0.W)
+	copy(centers[heads:], s.Energy.W)
+	f, flops := siteTanh, int64(5)
 	if s.Clamp {
-		f, flops = siteClamp, 1
+		f, flops = siteClamp, 2
 	}
-	p.byRows(rowsTask{f: f, y: a, x: projection, w: center, b: s.VMax.W})
-	p.Add(int64(flops*len(a.Data)+heads), 8*int64(len(a.Data))+12*int64(heads))
+	p.byRows(rowsTask{f: f, y: a, x: projection, w: centers, b: s.VMax.W})
+	n := int64(len(a.Data))
+	p.Add(flops*n, 8*n+12*int64(heads))
 	if p.Tape != nil {
 		p.Tape.Record(func() { s.backward(a, projection) })
 	}
 	return a
 }
 
-// siteTanh writes center + v_max tanh(x/v_max), with tanh t = 1 − 2/(e²ᵗ + 1).
-func siteTanh(a, x, center, vMax []float32, _ float64) {
+// siteTanh writes (a0 − E) + v_max tanh(x/v_max), with tanh t = 1 − 2/(e²ᵗ + 1). centers are all a0, then all E.
+func siteTanh(a, x, centers, vMax []float32, _ float64) {
+	a0, energy := centers[:len(x)], centers[len(x):]
 	for h, v := range x {
 		a[h] = 2 * v / vMax[h]
 	}
 	kernel.Exp(a, a)
 	for h, e := range a {
-		a[h] = center[h] + vMax[h]*(1-2/(e+1))
+		a[h] = (a0[h] - energy[h]) + vMax[h]*(1-2/(e+1))
 	}
 }
 
-// siteClamp writes center + x, with x limited to ±v_max.
-func siteClamp(a, x, center, vMax []float32, _ float64) {
+// siteClamp writes (a0 − E) + x, with x limited to ±v_max.
+func siteClamp(a, x, centers, vMax []float32, _ float64) {
+	a0, energy := centers[:len(x)], centers[len(x):]
 	for h, v := range x {
-		a[h] = center[h] + min(max(v, -vMax[h]), vMax[h])
+		a[h] = (a0[h] - energy[h]) + min(max(v, -vMax[h]), vMax[h])
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/archbench/archbench/lm"
 )
