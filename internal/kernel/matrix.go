@@ -9,7 +9,8 @@ type Matrix interface {
 	// Bytes is the memory of weights and scales.
 	Bytes() int64
 	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in], y is [rows, out], both dense.
-	// Each output has a fixed order of summation, so the result depends neither on the pool nor on the other rows.
+	// Each output has a fixed order of summation, so the result does not depend on the pool, nor in the reference on
+	// the other rows; a faster tier may sum in one order for a few rows and in another for many.
 	MulT(pool *Pool, y, x []float32, rows int)
 	// Row widens row o into dst, which has in elements.
 	Row(o int, dst []float32)
