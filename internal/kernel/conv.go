@@ -4,14 +4,14 @@ import "sync"
 
 // Conv is one document's piece of a causal depthwise convolution: for token t, channel e and k taps
 //
-//	y[t,e] = bias[e] + Σ_q w[e,q]·x[t-(k-1)+q, e]
+//	y[t,e] = bias[e] + Σ_q w[q,e]·x[t-(k-1)+q, e]
 //
 // with the last k-1 inputs of the piece before it, zeros at the start of a document.
 type Conv struct {
 	Len, Channels, Taps int
 
 	X    Rows      // [len, channels]
-	W    []float32 // [channels, taps]; the last tap meets the current token
+	W    []float32 // [taps, channels]; the last tap meets the current token
 	Bias []float32 // [channels]; nil: none
 	Tail []float32 // [taps-1, channels], oldest first; replaced by the last inputs of this piece
 	Y    []float32 // [len, channels]; the output
@@ -48,14 +48,19 @@ func (c *convRun) Do(lo, hi int) {
 			copy(y, c.Bias[lo:hi])
 		}
 		for q := range c.Taps {
-			w := c.W[lo*c.Taps+q:]
-			for i, x := range c.input(t - (c.Taps - 1) + q)[lo:hi] {
-				y[i] += w[i*c.Taps] * x
-			}
+			active.scan.addMul(y, c.W[q*c.Channels:][lo:hi], c.input(t - (c.Taps - 1) + q)[lo:hi])
 		}
 	}
 	for j := range c.Taps - 1 {
 		copy(c.Tail[j*c.Channels:][lo:hi], c.input(c.Len - (c.Taps - 1) + j)[lo:hi])
+	}
+}
+
+// addMulReference implements scanKernels.
+func addMulReference(y, w, x []float32) {
+	w, x = w[:len(y)], x[:len(y)]
+	for i := range y {
+		y[i] += w[i] * x[i]
 	}
 }
 
@@ -73,7 +78,7 @@ type ConvGrad struct {
 	Conv
 	DY    []float32 // [len, channels]
 	DX    Rows      // [len, channels]
-	DW    []float32 // [channels, taps]
+	DW    []float32 // [taps, channels]
 	DBias []float32 // [channels]; nil: none
 }
 
@@ -88,12 +93,12 @@ func (g *ConvGrad) channels(lo, hi int) {
 			at := t - (g.Taps - 1) + q
 			x := g.input(at)
 			for e := lo; e < hi; e++ {
-				g.DW[e*g.Taps+q] += dy[e] * x[e]
+				g.DW[q*g.Channels+e] += dy[e] * x[e]
 			}
 			if at >= 0 {
 				dx := rowOf(g.DX, at, g.Channels)
 				for e := lo; e < hi; e++ {
-					dx[e] += g.W[e*g.Taps+q] * dy[e]
+					dx[e] += g.W[q*g.Channels+e] * dy[e]
 				}
 			}
 		}

@@ -31,7 +31,7 @@ func convValue(c Conv, w []float32) float64 {
 				} else {
 					x = float64(c.Tail[(at+c.Taps-1)*c.Channels+e])
 				}
-				y += float64(c.W[e*c.Taps+q]) * x
+				y += float64(c.W[q*c.Channels+e]) * x
 			}
 			sum += float64(w[t*c.Channels+e]) * y
 		}

@@ -66,6 +66,7 @@ var reference = tier{
 	ceilings:  referenceCeilings,
 	read:      readReference,
 	attention: attentionReference,
+	scan:      scanReference,
 }
 
 func apply(dst, x []float32, f func(float64) float64) {

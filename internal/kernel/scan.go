@@ -75,17 +75,38 @@ var scanDecays = sync.Pool{New: func() any { return new([]float32) }}
 func (s *Scan) tile(decays []float32, lo, hi int) {
 	n := s.States
 	decays = decays[:(hi-lo)*n]
-	h := s.H[lo*n : hi*n]
 	for t := range s.Len {
 		if s.Saved != nil && t%saveEvery == 0 {
-			copy(s.saved(t)[lo*n:hi*n], h)
+			copy(s.saved(t)[lo*n:hi*n], s.H[lo*n:hi*n])
 		}
-		s.decays(decays, t, lo, hi)
-		b, c := rowOf(s.B, t, n), rowOf(s.C, t, n)
-		for e := lo; e < hi; e++ {
-			i, j := t*s.Channels+e, (e-lo)*n
-			s.Y[i] = scanStep(h[j:j+n], decays[j:j+n], b, c, s.Delta[i]*s.U[i]) + s.D[e]*s.U[i]
+		if fast := active.scan.token; fast == nil || !fast(s, t, lo, hi) {
+			s.token(decays, t, lo, hi)
 		}
+	}
+}
+
+// scanKernels are the inner loops of state-space models.
+type scanKernels struct {
+	// token advances channels [lo, hi) of a Scan over token t, or reports false where the tier has no faster way than
+	// the reference; nil: it never has.
+	token func(s *Scan, t, lo, hi int) bool
+	// channel advances the states h of a channel of an SSD, h ← decay·h + input·b, and returns Σ c·h.
+	channel func(h, b, c []float32, decay, input float32) float32
+	// addMul adds w·x to y by elements.
+	addMul func(y, w, x []float32)
+}
+
+// scanReference are the plain-Go kernels, which define the others.
+var scanReference = scanKernels{channel: ssdStep, addMul: addMulReference}
+
+// token advances channels [lo, hi) over token t. decays is scratch of a number for each of their states.
+func (s *Scan) token(decays []float32, t, lo, hi int) {
+	n := s.States
+	s.decays(decays, t, lo, hi)
+	b, c := rowOf(s.B, t, n), rowOf(s.C, t, n)
+	for e := lo; e < hi; e++ {
+		i, j := t*s.Channels+e, (e-lo)*n
+		s.Y[i] = scanStep(s.H[e*n:(e+1)*n], decays[j:j+n], b, c, s.Delta[i]*s.U[i]) + s.D[e]*s.U[i]
 	}
 }
 

@@ -18,6 +18,7 @@ var avx512 = func() tier {
 	t.vectorised()
 	t.measured512()
 	t.attention = attentionAVX512
+	t.scan = scanAVX512
 	return t
 }()
 

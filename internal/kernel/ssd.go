@@ -70,12 +70,12 @@ func (s *SSD) head(j int) {
 		delta, x, y := s.Delta[t*s.Heads+j], s.x(j, t), s.y(s.Y, j, t)
 		decay := s.decay(j, t)
 		for p, v := range x {
-			y[p] = ssdStep(h[p*n:(p+1)*n], b, c, decay, delta*v) + s.D[j]*v
+			y[p] = active.scan.channel(h[p*n:(p+1)*n], b, c, decay, delta*v) + s.D[j]*v
 		}
 	}
 }
 
-// ssdStep advances the states h of one channel by one token, h ← decay·h + input·b, and returns Σ c·h.
+// ssdStep implements scanKernels.
 func ssdStep(h, b, c []float32, decay, input float32) (y float32) {
 	b, c = b[:len(h)], c[:len(h)]
 	for i, v := range h {

@@ -41,6 +41,7 @@ type tier struct {
 	read     func(x []byte)
 
 	attention attentionKernels
+	scan      scanKernels
 }
 
 // tiers lists all tiers, the fastest first. The reference is always last and always usable.

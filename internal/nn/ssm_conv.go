@@ -11,6 +11,8 @@ type CausalConv struct {
 	Channels, Taps int
 	Weight         *Param // [channels, 1, taps]; the last tap meets the current token
 	Bias           *Param // [channels]; nil: none
+
+	w []float32 // the weight as [taps, channels]
 }
 
 // CausalConv declares name.weight and, if bias is set, name.bias. New weights are uniform in ±1/√taps, the usual
@@ -18,15 +20,27 @@ type CausalConv struct {
 func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *CausalConv {
 	c := &CausalConv{Channels: channels, Taps: taps}
 	c.Weight = ps.Tensor(name+".weight", Uniform(1/math.Sqrt(float64(taps))), channels, 1, taps)
+	c.w = make([]float32, channels*taps)
+	c.arrange()
 	if bias {
 		c.Bias = ps.Tensor(name+".bias", Const(0), channels)
 	}
 	return c
 }
 
+// arrange puts the weights of each tap side by side.
+func (c *CausalConv) arrange() {
+	for i, v := range c.Weight.W {
+		c.w[i%c.Taps*c.Channels+i/c.Taps] = v
+	}
+}
+
 // Forward convolves the channels of x that begin at column from, and advances the tails that the documents of spans carry
 // through layer layer of their [state.Stack]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
 func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
+	if c.Weight.Grad != nil {
+		c.arrange() // the weight is being trained
+	}
 	y := p.New(x.Rows, c.Channels)
 	for _, span := range spans {
 		conv := c.piece(x, from, y, span)
@@ -49,7 +63,7 @@ func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 	conv := kernel.Conv{
 		Len: span.Len, Channels: c.Channels, Taps: c.Taps,
 		X: kernel.Rows{Data: x.Data, Stride: x.Cols}.From(span.Start, from),
-		W: c.Weight.W,
+		W: c.w,
 		Y: y.Data[span.Start*c.Channels : (span.Start+span.Len)*c.Channels],
 	}
 	if c.Bias != nil {
@@ -60,7 +74,8 @@ func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 
 // record adds the gradients of one span. That of the tail is dropped.
 func (c *CausalConv) record(p *Pass, conv kernel.Conv, x Mat, from int, y Mat, span Span) {
-	g := kernel.ConvGrad{Conv: conv, DW: trainable(c.Weight, "convolution")}
+	grad := trainable(c.Weight, "convolution")
+	g := kernel.ConvGrad{Conv: conv, DW: make([]float32, len(c.w))}
 	g.Tail = p.Scratch(len(conv.Tail))
 	copy(g.Tail, conv.Tail)
 	if c.Bias != nil {
@@ -70,5 +85,8 @@ func (c *CausalConv) record(p *Pass, conv kernel.Conv, x Mat, from int, y Mat, s
 		g.DY = y.Grad[span.Start*c.Channels : (span.Start+span.Len)*c.Channels]
 		g.DX = kernel.Rows{Data: x.Grad, Stride: x.Cols}.From(span.Start, from)
 		g.Run(p.Pool)
+		for i := range grad {
+			grad[i] += g.DW[i%c.Taps*c.Channels+i/c.Taps]
+		}
 	})
 }

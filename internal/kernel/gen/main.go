@@ -19,6 +19,7 @@ var files = map[string]func(){
 	"elementwise": elementwise,
 	"peak":        peaks,
 	"attention":   attention,
+	"scan":        scan,
 }
 
 func main() {
