@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,4 +157,37 @@ func TestRealFaults(t *testing.T) {
 		}
 	}
 	awaitNoPlugins(t)
+}
+
+// TestIdle measures what the harness uses while a plugin computes: it waits, and does not poll.
+func TestIdle(t *testing.T) {
+	s := parseSuite(t, "name: f\nrepeats: 1\nprobes:\n  - {probe: decode, grid: {depth: 16}}\n")
+	o := realOptions(s, corpusFile(t), "hang")
+	o.least = 3 * time.Second
+	p, err := Prepare(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := openDB(t)
+	before := time.Now()
+	used := cpuTime(t)
+	if err := Execute(context.Background(), db, p); err != nil {
+		t.Fatal(err)
+	}
+	used, elapsed := cpuTime(t)-used, time.Since(before)
+	share := used.Seconds() / elapsed.Seconds()
+	t.Logf("%v of CPU time in %v: %.2f %%", used, elapsed, 100*share)
+	if share > 0.01 { // the start of the plugin and the database included
+		t.Errorf("the harness uses %.1f %% of a core while a plugin computes", 100*share)
+	}
+}
+
+// cpuTime is what this process has used so far.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
