@@ -169,7 +169,7 @@ type decoder struct {
 func (d *decoder) next(ids []int32) string {
 	d.ids = append(d.ids, ids...)
 	text := d.tokenizer.Decode(d.ids)
-	if strings.HasSuffix(text, string(utf8.RuneError)) || !strings.HasPrefix(text, d.written) {
+	if last, _ := utf8.DecodeLastRuneInString(text); last == utf8.RuneError || !strings.HasPrefix(text, d.written) {
 		return "" // incomplete, or still changing
 	}
 	piece := text[len(d.written):]

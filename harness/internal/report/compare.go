@@ -63,8 +63,26 @@ func Compare(runs []*store.Run, o CompareOptions) (Table, error) {
 		}
 		t.Rows = append(t.Rows, rows...)
 	}
+	dropEmpty(&t)
 	t.Notes = compareNotes(runs, t)
 	return t, nil
+}
+
+// dropEmpty removes the columns of arms for which nothing was planned.
+func dropEmpty(t *Table) {
+	for i := len(t.Columns) - 1; i > 0; i-- {
+		if strings.HasPrefix(t.Columns[i].Name, "vs ") || t.Columns[i].Key || len(t.Rows) == 0 {
+			continue
+		}
+		planned := slices.ContainsFunc(t.Rows, func(row []Value) bool { return row[i].Text != notPlanned.Text })
+		if planned || i+1 == len(t.Columns) || t.Columns[i+1].Key || !strings.HasPrefix(t.Columns[i+1].Name, "vs ") {
+			continue
+		}
+		t.Columns = slices.Delete(t.Columns, i, i+2)
+		for r := range t.Rows {
+			t.Rows[r] = slices.Delete(t.Rows[r], i, i+2)
+		}
+	}
 }
 
 // comparable refuses timings of different machines, unless asked for.
@@ -195,7 +213,7 @@ func compareCells(base *store.Cell, arms []arm, of entry) []Value {
 	for i, a := range arms {
 		c := a.cell(base)
 		if c == nil {
-			values = append(values, unavailable("not planned"))
+			values = append(values, notPlanned)
 			continue
 		}
 		v, d := of(base, c, a.ix)
@@ -253,7 +271,6 @@ func deltaText(c *stat.Comparison) Value {
 	if !c.Decided() {
 		v := Value{Text: "~ (" + why + ")", N: c.N}
 		if c.Bounded() {
-			v.Notes = []string{"~: no difference is shown; the 95 % intervals of such ratios are in the CSV and JSON output"}
 			ratio, lo, hi := c.Value-1, c.Lo-1, c.Hi-1
 			v.Number, v.Lo, v.Hi = &ratio, &lo, &hi
 		} else {
@@ -294,9 +311,10 @@ func qualityEntry(base, other *store.Cell, ix *index) (Value, *delta) {
 }
 
 func compareNotes(runs []*store.Run, t Table) []string {
-	notes := []string{"p-values: sign-flip test over paired blocks, Holm-adjusted over each row; ±: 95 % interval of the median."}
+	notes := []string{"p: sign-flip test over paired blocks, Holm-adjusted over each row; ±: 95 % interval of the median; " +
+		"~: no difference shown, -o csv bounds what it could be."}
 	if len(runs) > 1 {
-		notes = []string{"p-values: Mann-Whitney U test, Holm-adjusted over each row: runs are not interleaved, so drift between them counts as a difference."}
+		notes = []string{"p: Mann-Whitney U test, Holm-adjusted over each row; ~: no difference shown. Runs are not interleaved, so drift between them counts as a difference."}
 	}
 	for _, row := range t.Rows {
 		if row[0].Text == "Bits per byte" && len(runs) == 1 {

@@ -123,7 +123,7 @@ func (g grid) row(q *Quantity, model string, minor, mains []string) []Value {
 	for _, main := range mains {
 		c := g.at(model, minor, main)
 		if c == nil {
-			row = append(row, unavailable("not planned"))
+			row = append(row, notPlanned)
 			continue
 		}
 		row = append(row, q.value(c))

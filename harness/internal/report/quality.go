@@ -41,7 +41,7 @@ func (ix *index) bitsPerByte(c *store.Cell) Value {
 		return v
 	}
 	v := measured(stat.BitsPerByte(documents(c)), unit.BitsPerByte, c.ID)
-	v.Notes = append(v.Notes, c.Warnings...)
+	v.Notes = append(v.Notes, caveats(c)...)
 	return v
 }
 
@@ -192,7 +192,7 @@ func speedAt(q *Quantity, cells []*store.Cell, at map[string]string) Value {
 			return q.value(c)
 		}
 	}
-	return unavailable("not planned")
+	return notPlanned
 }
 
 // qualityCell is the quality cell of a model among cells, else anywhere in the run.

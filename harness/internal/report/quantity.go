@@ -164,8 +164,13 @@ func (q *Quantity) value(c *store.Cell) Value {
 	default:
 		v = measured(e, q.Unit, c.ID)
 	}
-	v.Notes = append(v.Notes, c.Warnings...)
+	v.Notes = append(v.Notes, caveats(c)...)
 	return v
+}
+
+// caveats are the warnings of a cell that concern what it has; what it lacks is told where it is missing.
+func caveats(c *store.Cell) []string {
+	return slices.DeleteFunc(slices.Clone(c.Warnings), func(w string) bool { return strings.Contains(w, " n/a (") })
 }
 
 // lacking says why a measured cell has no sample of a metric: a warning of the form "state n/a (no ability step)".

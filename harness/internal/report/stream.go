@@ -215,7 +215,7 @@ func causalityRow(m *store.Model, cells []*store.Cell) []Value {
 	}
 	verdict := unavailable("not measured here")
 	if v, ok := only(c, probe.CausalVerdict); ok {
-		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
+		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: caveats(c)}
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"
 		}

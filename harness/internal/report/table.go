@@ -53,6 +53,9 @@ func keys(names ...string) []Column {
 // unavailable is a value that was not measured.
 func unavailable(reason string) Value { return Value{Text: "n/a (" + reason + ")"} }
 
+// notPlanned is the value of a cell that the plan does not have.
+var notPlanned = unavailable("not planned")
+
 // measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
 // interval show their number instead.
 func measured(e stat.Estimate, name string, cells ...string) Value {

@@ -1,0 +1,176 @@
+// Package e2e builds the real binaries once and drives them the way a user does: one script per subject in testdata.
+package e2e
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/archbench/archbench/internal/sharedtest"
+)
+
+func TestScripts(t *testing.T) {
+	root := sharedtest.RepoRoot(t)
+	bin := build(t, root)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") == "1",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("MODELS", filepath.Join(root, "models"))
+			env.Setenv("ARCHBENCH_MODELS", filepath.Join(root, "models"))
+			env.Setenv("ARCHBENCH_PLUGINS", bin)
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "bigendian": bigEndian, "resize": resize, "interrupt": interrupt,
+			"latest": latest,
+		},
+	})
+}
+
+// build makes the binaries as the Makefile does, and returns their folder.
+func build(t *testing.T, root string) string {
+	t.Helper()
+	bin := t.TempDir()
+	targets := map[string]string{"archbench": "./harness"}
+	for _, p := range []string{"bk", "gpt2", "echo"} {
+		targets["archbench-plugin-"+p] = "./plugins/" + p
+	}
+	for name, pkg := range targets {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.revision=e2e", "-o", filepath.Join(bin, name), pkg)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, out)
+		}
+	}
+	return bin
+}
+
+// exits runs a command and checks its exit code: exits 2 archbench run nothing.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// bigEndian overwrites a 32-bit number in a file: bigendian FILE OFFSET VALUE.
+func bigEndian(ts *testscript.TestScript, _ bool, args []string) {
+	offset, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	value, err := strconv.ParseUint(args[2], 10, 32)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(value)), int64(offset))
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// resize cuts a file: resize FILE BYTES.
+func resize(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	ts.Check(os.Chmod(path, 0o644))
+	ts.Check(os.Truncate(path, n))
+}
+
+// interrupt starts archbench with the given arguments, sends it Ctrl-C once the database holds a measured cell, and
+// checks that it ends with code 130: interrupt DB run ....
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
+	db := ts.MkAbs(args[0])
+	cmd := exec.Command(lookPath(ts, "archbench"), append(args[1:], "--db", db)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = environment(ts)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	ts.Check(cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	deadline := time.After(time.Minute)
+	for measured := false; !measured; {
+		select {
+		case err := <-done:
+			ts.Fatalf("the run ended before it was interrupted: %v\n%s", err, stderr.String())
+		case <-deadline:
+			_ = cmd.Process.Kill()
+			ts.Fatalf("no cell was measured within a minute\n%s", stderr.String())
+		case <-time.After(50 * time.Millisecond):
+			measured = hasMeasured(ts, db)
+		}
+	}
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	<-done
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "archbench resume") {
+		ts.Fatalf("exit code %d, want 130 and a word about resume in:\n%s", code, stderr.String())
+	}
+}
+
+// hasMeasured asks archbench itself whether a run has a measured cell.
+func hasMeasured(ts *testscript.TestScript, db string) bool {
+	if _, err := os.Stat(db); err != nil {
+		return false
+	}
+	query := func(args ...string) string {
+		cmd := exec.Command(lookPath(ts, "archbench"), append(args, "--db", db, "-o", "csv")...)
+		cmd.Env = environment(ts)
+		out, _ := cmd.Output()
+		return string(out)
+	}
+	lines := strings.Split(query("runs", "list"), "\n")
+	if len(lines) < 2 {
+		return false
+	}
+	id, _, _ := strings.Cut(lines[1], ",")
+	return strings.Contains(query("show", id), ",ok,")
+}
+
+// latest runs a command on the latest run of a database: latest DB runs rm.
+func latest(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("archbench", "runs", "list", "--db", args[0], "-o", "csv"))
+	lines := strings.Split(ts.ReadFile("stdout"), "\n")
+	if len(lines) < 2 {
+		ts.Fatalf("%s holds no run", args[0])
+	}
+	id, _, _ := strings.Cut(lines[1], ",")
+	ts.Check(ts.Exec("archbench", append(args[1:], id, "--db", args[0])...))
+}
+
+func lookPath(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	ts.Fatalf("%s is not on PATH", name)
+	return ""
+}
+
+func environment(ts *testscript.TestScript) []string {
+	var env []string
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "ARCHBENCH_MODELS", "ARCHBENCH_PLUGINS", "NO_COLOR"} {
+		env = append(env, fmt.Sprintf("%s=%s", key, ts.Getenv(key)))
+	}
+	return env
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/internal/tokenizer"
+)
+
+func TestExitCodes(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, tc := range []struct {
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{context.Background(), nil, 0},
+		{context.Background(), errFailed, 1},
+		{context.Background(), usage("wrong"), 2},
+		{context.Background(), fmt.Errorf("wrapped: %w", usage("wrong")), 2},
+		{context.Background(), fmt.Errorf("no run: %w", store.ErrNotFound), 2},
+		{context.Background(), errors.New("disk on fire"), 3},
+		{context.Background(), report.ErrIncomparable, 3},
+		{context.Background(), errCells, 4},
+		{context.Background(), fmt.Errorf("run: %w", run.ErrInterrupted), 130},
+		{cancelled, errors.New("call cancelled"), 130},
+	} {
+		if got := exitCode(tc.ctx, tc.err); got != tc.want {
+			t.Errorf("exit code of %v is %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	a := &app{out: &bytes.Buffer{}, err: &bytes.Buffer{}}
+	pending := a.root().Commands()
+	for len(pending) > 0 {
+		c := pending[0]
+		pending = append(pending[1:], c.Commands()...)
+		if c.Name() == "help" {
+			continue
+		}
+		if c.Short == "" || !strings.Contains(c.Example, "archbench "+strings.TrimPrefix(c.CommandPath(), "archbench ")) && !c.HasSubCommands() {
+			t.Errorf("%s: help %q, example %q", c.CommandPath(), c.Short, c.Example)
+		}
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	words := []string{"speed", "memory", "flops"}
+	for word, want := range map[string]string{
+		"sped": "; did you mean speed?", "Flop": "; did you mean flops?", "memroy": "; did you mean memory?", "zzzzzz": "", "": "",
+	} {
+		if got := didYouMean(word, words); got != want {
+			t.Errorf("didYouMean(%q) = %q, want %q", word, got, want)
+		}
+	}
+	if d := distance("kitten", "sitting"); d != 3 {
+		t.Errorf("distance of kitten and sitting is %d, want 3", d)
+	}
+}
+
+func wideTable() report.Table {
+	t := report.Words("t", "Speeds", []string{"model", "len 128", "len 512", "len 2048"})
+	t.Add("gpt2", "61.24 ktoken/s ±1.2 %", "50.57 ktoken/s ±1.3 %", "n/a (context limit 512)")
+	t.Add("mamba", "37.88 ktoken/s ±1.2 %", "38.19 ktoken/s ±0.9 %", "38.13 ktoken/s ±1.6 %")
+	t.Notes = []string{"a note that is long enough to need more than one line of a narrow terminal"}
+	return t
+}
+
+func TestTablesFitTheTerminal(t *testing.T) {
+	for _, width := range []int{0, 30, 40, 60, 80, 200} {
+		var b bytes.Buffer
+		if err := writeTables(&b, "table", width, []report.Table{wideTable()}); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(b.String(), "\n") {
+			if width > 0 && lipgloss.Width(line) > width {
+				t.Errorf("width %d: a line of %d columns: %q", width, lipgloss.Width(line), line)
+			}
+		}
+		for _, want := range []string{"gpt2", "mamba", "61.24", "38.13"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("width %d loses %s:\n%s", width, want, b.String())
+			}
+		}
+		if strings.Contains(b.String(), "\x1b[") {
+			t.Errorf("width %d: escape sequences without a terminal", width)
+		}
+	}
+	if groups := split(wideTable(), 60); len(groups) < 2 || groups[0][0] != 0 || groups[1][0] != 0 {
+		t.Errorf("columns are split into %v; each group needs the key", groups)
+	}
+}
+
+func TestProgressKeepsQuiet(t *testing.T) {
+	clock := time.Unix(0, 0)
+	var out bytes.Buffer
+	p := newProgress(&out, true)
+	p.started, p.now = clock, func() time.Time { return clock }
+	drawn := 0
+	for range 100 { // 10 events a second for 10 seconds
+		before := out.Len()
+		p.event(run.Event{Done: 1, Total: 4, Block: 2, Blocks: 5, Left: time.Minute, Cell: &store.Cell{Probe: "prefill", Model: "gpt2"}})
+		if out.Len() > before {
+			drawn++
+			if clock.Sub(p.started) < progressDelay {
+				t.Fatalf("drawn after %v", clock.Sub(p.started))
+			}
+		}
+		clock = clock.Add(100 * time.Millisecond)
+	}
+	if drawn == 0 || drawn > 17 {
+		t.Errorf("drawn %d times in 8 s, want at most twice a second", drawn)
+	}
+	if !strings.Contains(out.String(), " 25 %  block 2/5  prefill  gpt2  1m0s left") {
+		t.Errorf("line %q", out.String())
+	}
+	out.Reset()
+	quiet := newProgress(&out, false)
+	quiet.say("x")
+	quiet.started = time.Time{}
+	quiet.event(run.Event{})
+	quiet.clear()
+	if out.Len() > 0 {
+		t.Errorf("wrote %q to what is no terminal", out.String())
+	}
+}
+
+func TestDecoderWaitsForWholeCharacters(t *testing.T) {
+	bytewise := tokenizer.Bytes()
+	d := decoder{tokenizer: bytewise}
+	var pieces []string
+	for _, id := range bytewise.Encode("aéb") {
+		pieces = append(pieces, d.next([]int32{id}))
+	}
+	if diff := cmp.Diff([]string{"a", "", "é", "b"}, pieces); diff != "" {
+		t.Error(diff)
+	}
+	if rest := d.rest(); rest != "" {
+		t.Errorf("rest %q", rest)
+	}
+}
+
+func TestGenerateFlags(t *testing.T) {
+	good := generateFlags{maxNew: 1}
+	good.sampling.RepetitionPenalty, good.sampling.TopP, good.sampling.Temperature = 1, 1, 0.7
+	good.greedy = true
+	if err := good.check(); err != nil || good.sampling.Temperature != 0 {
+		t.Errorf("greedy: %v, temperature %v", err, good.sampling.Temperature)
+	}
+	bad := good
+	bad.sampling.RepetitionPenalty = 0
+	if err := bad.check(); err == nil || !strings.Contains(err.Error(), "--repetition-penalty 0") {
+		t.Errorf("a penalty of 0: %v", err)
+	}
+}
+
+func TestSpecs(t *testing.T) {
+	models, plugins := t.TempDir(), t.TempDir()
+	for _, name := range []string{"gpt2", "bk"} {
+		dir := filepath.Join(models, name+"-3m")
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "config.json"), []byte("{}"), 0o644),
+			os.WriteFile(filepath.Join(plugins, "archbench-plugin-"+name), nil, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(plugins, "archbench-plugin-echo"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ARCHBENCH_PLUGINS", plugins)
+	t.Setenv(modelsVariable, models)
+	t.Setenv("PATH", "")
+	shipped := func(name string) string { return filepath.Join(models, name+"-3m") }
+	for _, tc := range []struct {
+		name  string
+		flags modelFlags
+		want  []run.ModelSpec
+	}{
+		{"default", modelFlags{}, []run.ModelSpec{
+			{Name: "bk", Architecture: "bk", Checkpoint: shipped("bk")}, {Name: "gpt2", Architecture: "gpt2", Checkpoint: shipped("gpt2")}}},
+		{"one in a precision", modelFlags{plugins: []string{"bk"}, precision: "int8", head: "int8"}, []run.ModelSpec{
+			{Name: "bk", Architecture: "bk", Checkpoint: shipped("bk"), Precision: "int8", Head: "int8"}}},
+		{"own checkpoint", modelFlags{plugins: []string{"bk"}, checkpoint: models}, []run.ModelSpec{
+			{Name: "bk", Architecture: "bk", Checkpoint: models}}},
+		{"new weights", modelFlags{plugins: []string{"bk"}, init: "7", variant: "tiny", options: []string{"a=b"}}, []run.ModelSpec{
+			{Name: "bk", Architecture: "bk", Variant: "tiny", Seed: 7, Options: map[string]string{"a": "b"}}}},
+		{"named", modelFlags{models: []string{"x=gpt2:" + models + "@int4", "gpt2:" + models}, precision: "bf16"}, []run.ModelSpec{
+			{Name: "x", Architecture: "gpt2", Checkpoint: models, Precision: "int4"}, {Architecture: "gpt2", Checkpoint: models, Precision: "bf16"}}},
+	} {
+		got, err := tc.flags.specs()
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s:\n%s", tc.name, diff)
+		}
+	}
+	for name, flags := range map[string]modelFlags{
+		"unknown": {plugins: []string{"gtp2"}}, "seed and checkpoint": {init: "1", checkpoint: models}, "bad seed": {init: "x"},
+		"bad option": {options: []string{"a"}}, "two plugins": {plugins: []string{"bk", "gpt2"}, checkpoint: models},
+	} {
+		var mistake usageError
+		if _, err := flags.specs(); !errors.As(err, &mistake) {
+			t.Errorf("%s: %v, want a mistake of usage", name, err)
+		}
+	}
+}
+
+func TestCommandIsQuoted(t *testing.T) {
+	a := &app{args: []string{"run", "speed", "--model", "x=gpt2:my dir@int8", "--corpus", "it's.txt", ""}}
+	if got, want := a.command(), `archbench run speed --model 'x=gpt2:my dir@int8' --corpus 'it'\''s.txt' ''`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

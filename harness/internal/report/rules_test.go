@@ -1,0 +1,385 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/perf/benchfmt"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+func TestNothingIsBlank(t *testing.T) {
+	r := Build(syntheticRun())
+	for _, table := range append(r.Tables(), ShowRun(syntheticRun())...) {
+		for i, row := range table.Rows {
+			if len(row) != len(table.Columns) {
+				t.Errorf("table %s row %d has %d values for %d columns", table.ID, i, len(row), len(table.Columns))
+			}
+			for j, v := range row {
+				if strings.TrimSpace(v.Text) == "" {
+					t.Errorf("table %s row %d: %s is blank", table.ID, i, table.Columns[j].Name)
+				}
+				if v.Text == "n/a ()" {
+					t.Errorf("table %s row %d: %s is n/a without a reason", table.ID, i, table.Columns[j].Name)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryMeasuredNumberNamesItsCell(t *testing.T) {
+	run := syntheticRun()
+	known := map[string]bool{}
+	for _, c := range run.Cells {
+		known[c.ID] = true
+	}
+	for _, s := range Build(run).Sections {
+		for _, table := range s.Tables {
+			for _, row := range table.Rows {
+				for j, v := range row {
+					model := table.Columns[j].Name == "bits per weight" || table.Columns[j].Name == "weights"
+					if v.Number != nil && len(v.Cells) == 0 && !model {
+						t.Errorf("section %s, table %s: %s = %q names no cell", s.ID, table.ID, table.Columns[j].Name, v.Text)
+					}
+					for _, id := range v.Cells {
+						if !known[id] {
+							t.Errorf("table %s names the unknown cell %s", table.ID, id)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func find(t *testing.T, tables []Table, id string) Table {
+	t.Helper()
+	for _, table := range tables {
+		if table.ID == id {
+			return table
+		}
+	}
+	t.Fatalf("no table %s", id)
+	return Table{}
+}
+
+// entryOf returns the value in the row whose keys are given and the named column.
+func entryOf(t *testing.T, table Table, column string, keys ...string) Value {
+	t.Helper()
+	for _, row := range table.Rows {
+		match := true
+		for i, k := range keys {
+			match = match && row[i].Text == k
+		}
+		for j, c := range table.Columns {
+			if match && c.Name == column {
+				return row[j]
+			}
+		}
+	}
+	t.Fatalf("table %s has no %s of %v", table.ID, column, keys)
+	return Value{}
+}
+
+func TestDerivedNumbers(t *testing.T) {
+	c := &store.Cell{Status: store.OK, Point: store.Point{{Name: "len", Value: "512"}, {Name: "batch", Value: "4"}}}
+	for block := range 6 {
+		c.Samples = append(c.Samples,
+			store.Sample{Metric: probe.PrefillSeconds, Value: 0.5, Block: block},
+			store.Sample{Metric: probe.DecodeSeconds, Value: 0.01, Block: block},
+			store.Sample{Metric: probe.AnalyticFLOPs, Label: "mlp", Value: 30, Block: block},
+			store.Sample{Metric: probe.AnalyticFLOPs, Label: "head", Value: 12, Block: block})
+	}
+	for q, want := range map[*Quantity]float64{prefillSpeed: 4 * 512 / 0.5, decodeSpeed: 4 / 0.01, decodeLatency: 0.01, analyticFLOPs: 42} {
+		if e := q.estimate(c); e.Value != want || e.N != 6 {
+			t.Errorf("%s = %+v, want %v from 6 blocks", q.Name, e, want)
+		}
+	}
+	repeats := &store.Cell{Status: store.OK, Samples: []store.Sample{
+		{Metric: probe.TTFTSeconds, Value: 1, Block: 0}, {Metric: probe.TTFTSeconds, Value: 3, Block: 0}, {Metric: probe.TTFTSeconds, Value: 9, Block: 0},
+	}}
+	if e := ttft.estimate(repeats); e.N != 1 || e.Value != 3 {
+		t.Errorf("three repeats in one process count as %d blocks with value %v, want 1 and 3", e.N, e.Value)
+	}
+}
+
+func TestLanguageTables(t *testing.T) {
+	run := syntheticRun()
+	for i := range run.Models {
+		if run.Models[i].Name == "gpt2" {
+			run.Models[i].Initialised = true
+		}
+	}
+	r := Build(run)
+	precisions := find(t, r.Tables(), "quantization-precisions")
+	if v := entryOf(t, precisions, "bits per byte", "bk-original"); v.Number != nil || v.Text != "n/a (sees the future)" {
+		t.Errorf("a leaking model has the quality %q", v.Text)
+	}
+	if d := entryOf(t, precisions, "Δ bits per byte", "bk", "int4"); d.Number == nil || math.Abs(*d.Number-0.031) > 0.01 || d.Lo == nil {
+		t.Errorf("int4 costs %q, want about +0.031 with an interval", d.Text)
+	}
+	notes := strings.Join(precisions.Notes, "\n")
+	for _, want := range []string{notControlled, "gpt2: " + untrained} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q:\n%s", want, notes)
+		}
+	}
+	for _, row := range r.Verdicts.Rows {
+		if row[0].Text == "Bits per byte" && (row[2].Text == "gpt2" || row[4].Text == "gpt2") {
+			t.Errorf("an untrained model takes part in the verdict on quality: %v", row)
+		}
+	}
+	loss := find(t, r.Tables(), "long-context-stream-loss")
+	if v := entryOf(t, loss, "to 64K", "mamba"); !slices.Contains(v.Notes, "beyond the trained context of 512") {
+		t.Errorf("a loss at 64K carries the notes %v", v.Notes)
+	}
+	if v := entryOf(t, loss, "to 64K", "gpt2"); v.Text != "n/a (context limit 512)" {
+		t.Errorf("gpt2 beyond its limit shows %q", v.Text)
+	}
+}
+
+func TestSpeedWithoutQualityIsInvalid(t *testing.T) {
+	run := syntheticRun()
+	for i := range run.Cells {
+		if c := &run.Cells[i]; c.Probe == "quality" && c.Model == "bk@int4" {
+			c.Status, c.Samples, c.Failure = store.Failed, nil, &store.Failure{Class: "crash"}
+		}
+	}
+	v := entryOf(t, find(t, Build(run).Tables(), "quantization-precisions"), "decode", "bk", "int4")
+	if !slices.Contains(v.Notes, "INVALID: a speed without its quality") {
+		t.Errorf("the speed of a precision without quality carries the notes %v", v.Notes)
+	}
+}
+
+func TestVerdictsNeedEvidence(t *testing.T) {
+	cell := func(model string, values ...float64) store.Cell {
+		c := store.Cell{ID: digest(model), Suite: "speed", Probe: "ttft", Model: model, Status: store.OK, Point: store.Point{{Name: "len", Value: "8"}}}
+		for block, v := range values {
+			c.Samples = append(c.Samples, store.Sample{Metric: probe.TTFTSeconds, Value: v, Block: block})
+		}
+		return c
+	}
+	clear := []store.Cell{cell("a", 1, 1.1, 1, 1.2, 1, 1.1, 1), cell("b", 2, 2.2, 2, 2.5, 2, 2.3, 2)}
+	noisy := []store.Cell{cell("a", 1, 3, 1, 3, 1, 3, 1), cell("b", 2, 1, 2, 1, 2, 1, 3)}
+	few := []store.Cell{cell("a", 1, 1), cell("b", 2, 2)}
+	for _, tc := range []struct {
+		name  string
+		cells []store.Cell
+		best  int
+	}{{"clear", clear, 0}, {"noisy", noisy, -1}, {"few", few, -1}} {
+		var pointers []*store.Cell
+		for i := range tc.cells {
+			pointers = append(pointers, &tc.cells[i])
+		}
+		if got := (&index{}).ahead(ttft, pointers); got != tc.best {
+			t.Errorf("%s: cell %d is said to be ahead, want %d", tc.name, got, tc.best)
+		}
+	}
+	if s := rank(ttft, []*store.Cell{&noisy[0], &noisy[1]}).sentence(ttft); s != "cannot tell a from b" {
+		t.Errorf("noisy samples give the verdict %q", s)
+	}
+}
+
+func TestFailuresAndReasons(t *testing.T) {
+	r := Build(syntheticRun())
+	if len(r.Failures.Rows) != 1 {
+		t.Fatalf("%d failures, want 1", len(r.Failures.Rows))
+	}
+	words := ""
+	for _, v := range r.Failures.Rows[0] {
+		words += v.Text + "\n"
+	}
+	for _, want := range []string{"time-out", "no answer within 60 s", "main.main()", "archbench run quantization --model"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("the failure lacks %q:\n%s", want, words)
+		}
+	}
+	if v := entryOf(t, r.Unavailable, "reason", "gpt2", "speed", "prefill"); v.Text != "context limit 512" {
+		t.Errorf("reason %q", v.Text)
+	}
+}
+
+func TestEscaping(t *testing.T) {
+	nasty := "a|b *c* <script>alert(1)</script> `d` [e](f)\n\"g\",h_i"
+	table := Words("t", "T", []string{"key", "value"})
+	table.Add(nasty, nasty)
+	var md, sheet bytes.Buffer
+	if err := errors.Join(WriteMarkdown(&md, table, nil), WriteCSV(&sheet, table)); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(strings.TrimSpace(md.String()), "\n"); len(lines) != 3 || strings.Contains(md.String(), "<script") {
+		t.Errorf("Markdown does not hold the text in one row:\n%s", md.String())
+	}
+	records, err := csv.NewReader(&sheet).ReadAll()
+	if err != nil || len(records) != 2 || records[1][1] != nasty {
+		t.Errorf("CSV gives back %q (%v)", records, err)
+	}
+	run := syntheticRun()
+	run.Command = "archbench run '</pre><script>alert(1)</script>'"
+	run.Models[0].Warnings = []string{"<img src=x onerror=alert(1)>"}
+	var html bytes.Buffer
+	if err := Build(run).HTML(&html); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<script>alert", "<img", "ZgotmplZ"} {
+		if strings.Contains(html.String(), bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+}
+
+func TestPageIsSelfContained(t *testing.T) {
+	var html bytes.Buffer
+	if err := Build(syntheticRun()).HTML(&html); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{`src="`, `@import`, `<link`, `url(`} {
+		if strings.Contains(html.String(), bad) {
+			t.Errorf("the page refers to something outside: %s", bad)
+		}
+	}
+	if n := strings.Count(html.String(), "<svg"); n < 10 {
+		t.Errorf("%d figures inside the page", n)
+	}
+}
+
+func TestEmptyAndPartialRuns(t *testing.T) {
+	partial := syntheticRun()
+	partial.Status = "interrupted"
+	for i := range partial.Cells {
+		if i%2 == 0 {
+			partial.Cells[i].Status, partial.Cells[i].Samples = store.Pending, nil
+		}
+	}
+	allFailed := syntheticRun()
+	for i := range allFailed.Cells {
+		allFailed.Cells[i].Status, allFailed.Cells[i].Samples = store.Failed, nil
+	}
+	for name, run := range map[string]*store.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
+		r := Build(run)
+		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if run.Status != "done" && !strings.Contains(strings.Join(r.Notes, " "), "archbench resume "+run.ID) {
+			t.Errorf("%s: the notes %q do not say how to go on", name, r.Notes)
+		}
+	}
+}
+
+func TestCompare(t *testing.T) {
+	run := syntheticRun()
+	table, err := Compare([]*store.Run{run}, CompareOptions{Base: "gpt2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "compare.md", markdownOf(t, table))
+	v := entryOf(t, table, "vs gpt2", "State of one document", "len=512")
+	if !strings.Contains(v.Text, "exact") {
+		t.Errorf("a quantity without noise is compared as %q", v.Text)
+	}
+	for _, o := range []CompareOptions{{Base: "nobody"}, {Models: []string{"nobody"}}, {Quantities: []string{"nothing"}}} {
+		if _, err := Compare([]*store.Run{run}, o); err == nil {
+			t.Errorf("Compare(%+v) finds nothing wrong", o)
+		}
+	}
+}
+
+func TestCompareRuns(t *testing.T) {
+	first, second := syntheticRun(), syntheticRun()
+	second.ID = "r-second"
+	for i := range second.Cells {
+		for j := range second.Cells[i].Samples {
+			if s := &second.Cells[i].Samples[j]; s.Metric == probe.DecodeSeconds {
+				s.Value *= 1.5
+			}
+		}
+	}
+	table, err := Compare([]*store.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := "vs " + first.ID
+	if v := entryOf(t, table, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-0.5) > 0.01 || v.Lo == nil {
+		t.Errorf("half as slow again is %q", v.Text)
+	}
+	if v := entryOf(t, table, column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
+		t.Errorf("no difference is %q", v.Text)
+	}
+	second.Host.Fingerprint = "another machine"
+	if _, err := Compare([]*store.Run{first, second}, CompareOptions{}); !errors.Is(err, ErrIncomparable) {
+		t.Errorf("runs of different machines are compared: %v", err)
+	}
+	if _, err := Compare([]*store.Run{first, second}, CompareOptions{AcrossHosts: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+func markdownOf(t *testing.T, table Table) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := WriteMarkdown(&b, table, nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestBenchFormatIsRead(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteBench(&b, syntheticRun()); err != nil {
+		t.Fatal(err)
+	}
+	reader := benchfmt.NewReader(&b, "run")
+	results, seconds := 0, 0
+	for reader.Scan() {
+		switch r := reader.Result().(type) {
+		case *benchfmt.Result:
+			results++
+			if _, ok := r.Value("sec/op"); ok {
+				seconds++
+			}
+		case *benchfmt.SyntaxError:
+			t.Fatal(r)
+		}
+	}
+	if results < 300 || results != seconds {
+		t.Errorf("%d results, %d with sec/op", results, seconds)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteJSON(&b, Build(syntheticRun())); err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.Sections) != 6 || back.Run.ID != "r-7f3a2c" {
+		t.Errorf("JSON gives back %d sections of run %q", len(back.Sections), back.Run.ID)
+	}
+}
+
+func TestShowCell(t *testing.T) {
+	run := syntheticRun()
+	for i := range run.Cells {
+		c := &run.Cells[i]
+		tables := ShowCell(run, c)
+		if n := len(find(t, tables, "samples").Rows); n != len(c.Samples) {
+			t.Fatalf("cell %s shows %d of %d samples", c.ID, n, len(c.Samples))
+		}
+		about := find(t, tables, "cell")
+		if v := entryOf(t, about, "value", "plugin sha256"); len(v.Text) != 64 {
+			t.Fatalf("plugin sha256 %q", v.Text)
+		}
+	}
+}
