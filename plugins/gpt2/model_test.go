@@ -127,6 +127,11 @@ func TestContextLimit(t *testing.T) {
 	modeltest.Scores(t, m, make([]int32, 128))
 }
 
+// TestDecodingAllocatesNothing runs single tokens through a state that has its memory.
+func TestDecodingAllocatesNothing(t *testing.T) {
+	modeltest.NoAllocations(t, Family{}, "testdata/gpt2-tiny", 70)
+}
+
 func TestCheckpoint(t *testing.T) {
 	dir := sharedtest.Dir(t, "checkpoints/gpt2-3m")
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})

@@ -153,6 +153,11 @@ func TestWindowBoundsReach(t *testing.T) {
 	}
 }
 
+// TestDecodingAllocatesNothing runs single tokens through a state that has its memory.
+func TestDecodingAllocatesNothing(t *testing.T) {
+	modeltest.NoAllocations(t, Family{}, "testdata/mistral-window", 70)
+}
+
 func TestCheckpoint(t *testing.T) {
 	dir := sharedtest.Dir(t, "checkpoints/mistral-3m")
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
