@@ -48,7 +48,7 @@ var wide256 = tileShape{
 
 // skinnyRows is the largest number of rows of activations that are multiplied by inner products, without packing the
 // weights: below it reading the weights is what takes the time.
-const skinnyRows = 6
+const skinnyRows = SteadyRows - 1
 
 // multiply computes y = x·wᵀ with the given tiles. It reports false, having done nothing, for what they do not
 // cover.

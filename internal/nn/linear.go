@@ -61,7 +61,7 @@ func wide(f kernel.Format) kernel.Format {
 // are not counted.
 func (l *Linear) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, l.Out)
-	l.W.MulT(p.Pool, y.Data, x.Data, x.Rows)
+	p.product(l.W, y, x)
 	rows, in, out := int64(x.Rows), int64(l.In), int64(l.Out)
 	p.Add(2*rows*in*out, l.W.Bytes()+4*rows*(in+out))
 	if l.Bias != nil {

@@ -1,5 +1,7 @@
 package nn
 
+import "github.com/archbench/archbench/internal/kernel"
+
 // Expert is a feed-forward network of two layers, W2 act(W1 x + b1) + b2. If Gated, W1 has twice the width and
 // act(h) is silu(first half)·(second half).
 type Expert struct {
@@ -54,7 +56,8 @@ const NotRouted = -1
 type MoE struct{ Experts []*Expert }
 
 // Forward returns Σ_e routes[t, e]·expert_e(x_t) over the experts that each token chose, in the order of the experts.
-// Beside the experts it costs 2 FLOPs an element of a chosen expert's output.
+// Beside the experts it costs 2 FLOPs an element of a chosen expert's output. A token's result does not depend on what
+// the others chose, not even in its last bit.
 func (m *MoE) Forward(p *Pass, x, routes Mat) Mat {
 	out := p.New(x.Rows, x.Cols)
 	clear(out.Data)
@@ -64,11 +67,28 @@ func (m *MoE) Forward(p *Pass, x, routes Mat) Mat {
 			continue
 		}
 		mark := p.Mark()
+		p.steady = x.Rows >= kernel.SteadyRows
 		y := expert.Forward(p, gather(p, x, routes, e, n))
+		p.steady = false
 		scatter(p, out, y, routes, e)
 		p.Release(mark)
 	}
 	return out
+}
+
+// product computes y = x·wᵀ. While the pass is steady, a row's result does not depend on the number of rows: few are
+// filled up with zeros, which is not counted.
+func (p *Pass) product(w kernel.Matrix, y, x Mat) {
+	if !p.steady || x.Rows >= kernel.SteadyRows {
+		w.MulT(p.Pool, y.Data, x.Data, x.Rows)
+		return
+	}
+	mark := p.Mark()
+	in, out := p.Scratch(kernel.SteadyRows*x.Cols), p.Scratch(kernel.SteadyRows*y.Cols)
+	clear(in[copy(in, x.Data):])
+	w.MulT(p.Pool, out, in, kernel.SteadyRows)
+	copy(y.Data, out)
+	p.Release(mark)
 }
 
 // routed reports whether token t uses expert e.

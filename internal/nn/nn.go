@@ -53,8 +53,9 @@ type Pass struct {
 	Tape  *Tape    // nil: no backward
 	Count *Counter // nil: no counting
 
-	arena arena
-	tasks tasks
+	arena  arena
+	tasks  tasks
+	steady bool // see product
 }
 
 // New returns an uninitialised matrix that lives until Release of an earlier Mark, or Reset.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
@@ -171,17 +172,36 @@ func TestPerturbation(t *testing.T) {
 	for name, config := range configs {
 		t.Run(name, func(t *testing.T) {
 			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 7})
-			tokens := someTokens(80)
-			before := modeltest.Scores(t, m, tokens).Logits
-			tokens[50] ^= 1
-			after := modeltest.Scores(t, m, tokens).Logits
-			if d := largest(before[:50*64], after[:50*64]); d != 0 {
-				t.Errorf("logits before the changed token differ by %g", d)
-			}
-			if d := largest(before[50*64:], after[50*64:]); d < 1e-3 {
-				t.Errorf("logits from the changed token on differ by %g only", d)
+			perturb(t, m, someTokens(80), 50)
+		})
+	}
+	for _, name := range trained {
+		t.Run(name, func(t *testing.T) {
+			dir := sharedtest.Dir(t, "checkpoints/"+name)
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+			tokens := modeltest.ReadEvaluation(t, dir).Excerpts["en"].IDs
+			for _, at := range []int{5, 128, 300} {
+				perturb(t, m, tokens[:at+8], at)
 			}
 		})
+	}
+}
+
+// perturb changes the token at position at and those after it.
+func perturb(t *testing.T, m lm.Model, tokens []int32, at int) {
+	t.Helper()
+	vocab := m.Info().Vocab
+	before := modeltest.Scores(t, m, tokens).Logits
+	changed := slices.Clone(tokens)
+	for i := at; i < len(changed); i++ {
+		changed[i] ^= 1
+	}
+	after := modeltest.Scores(t, m, changed).Logits
+	if d := largest(before[:at*vocab], after[:at*vocab]); d != 0 {
+		t.Errorf("logits before position %d differ by %g", at, d)
+	}
+	if d := largest(before[at*vocab:], after[at*vocab:]); d < 1e-3 {
+		t.Errorf("logits from position %d on differ by %g only", at, d)
 	}
 }
 
