@@ -31,6 +31,9 @@ const (
 	// scanTile is the number of channels that walk through time together. Their states stay in the first-level
 	// cache while the rows of U, Delta and Y are read in whole lines, and their decays are one call of Exp.
 	scanTile = 64
+	// leastDecay bounds the exponent of a decay. e⁻⁸⁷ is about the smallest normal number; smaller ones would change
+	// nothing but the speed, which is a hundredth with denormal operands.
+	leastDecay = -87
 	// serialScan is the number of state updates below which waking other threads costs more than it saves.
 	serialScan = 2048
 )
@@ -116,7 +119,7 @@ func (s *Scan) decays(dst []float32, t, lo, hi int) {
 	for e := lo; e < hi; e++ {
 		delta, to := s.Delta[t*s.Channels+e], dst[(e-lo)*n:(e-lo+1)*n]
 		for i, a := range s.A[e*n : (e+1)*n] {
-			to[i] = delta * a
+			to[i] = max(delta*a, leastDecay)
 		}
 	}
 	Exp(dst, dst)

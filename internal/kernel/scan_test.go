@@ -208,3 +208,29 @@ func largest(x []float32) float64 {
 	}
 	return m
 }
+
+// BenchmarkScan times 64 tokens of a layer of mamba-130m, and of mamba2-130m.
+func BenchmarkScan(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	scan := scanCase(r, 64, 1536, 16)
+	b.Run("mamba", func(b *testing.B) {
+		for b.Loop() {
+			scan.Run(nil)
+		}
+		reportRates(b, 7*64*1536*16, 4*(3*64*1536+3*1536*16))
+	})
+	ssd := ssdCase(r, 64, 24, 64, 1, 128)
+	b.Run("mamba2", func(b *testing.B) {
+		for b.Loop() {
+			ssd.Run(nil)
+		}
+		reportRates(b, 5*64*1536*128, 4*(2*64*1536+2*1536*128))
+	})
+	conv := convCase(r, 64, 1536, 4)
+	b.Run("conv", func(b *testing.B) {
+		for b.Loop() {
+			conv.Run(nil)
+		}
+		reportRates(b, 8*64*1536, 4*2*64*1536)
+	})
+}

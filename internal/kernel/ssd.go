@@ -88,7 +88,7 @@ func ssdStep(h, b, c []float32, decay, input float32) (y float32) {
 
 // decay returns exp(Δ·A).
 func (s *SSD) decay(j, t int) float32 {
-	return float32(math.Exp(float64(s.Delta[t*s.Heads+j] * s.A[j])))
+	return float32(math.Exp(float64(max(s.Delta[t*s.Heads+j]*s.A[j], leastDecay))))
 }
 
 // state returns the state of head j.

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -101,11 +102,15 @@ func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat,
 
 // ssmState returns what a document carries through a layer, or an empty state where it carries nothing.
 func ssmState(p *Pass, span Span, layer, tail, h int) state.SSM {
-	if span.State != nil {
-		return span.State.(*state.Stack).Layers[layer]
+	switch s := span.State.(type) {
+	case nil:
+		empty := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
+		clear(empty.Tail)
+		clear(empty.H)
+		return empty
+	case *state.Stack:
+		return s.Layers[layer]
+	default:
+		panic(fmt.Sprintf("nn: a state-space layer was given a state of type %T", s))
 	}
-	s := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
-	clear(s.Tail)
-	clear(s.H)
-	return s
 }

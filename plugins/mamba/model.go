@@ -1,20 +1,3 @@
-// Command archbench-plugin-mamba serves Mamba, the selective state-space model of Gu and Dao, "Mamba: Linear-Time
-// Sequence Modeling with Selective State Spaces" (2023), in the layout of Hugging Face's MambaForCausalLM, and its
-// successor Mamba-2, which [Block2] describes.
-//
-// With d the width of the residual stream, E channels, S states a channel, R the rank of the step size, k taps of the
-// convolution and V tokens in the vocabulary, one block takes token t's residual x[t] of d floats through
-//
-//	[v; z] = W_in RMSNorm(x[t])                                  E channels and E gates
-//	u      = silu(b + Σ_q w[q]·v[t-(k-1)+q])                     causal depthwise convolution
-//	[r; B; C] = W_x u                                            R, S and S floats that depend on the token
-//	Δ      = softplus(W_dt r + b_dt)                             a step size for each channel
-//	h[e,s] ← exp(Δ[e]·A[e,s])·h[e,s] + Δ[e]·B[s]·u[e]            A = -exp(A_log): zero-order hold for A, Euler for B
-//	y[e]   = Σ_s C[s]·h[e,s] + D[e]·u[e]
-//	x[t]  += W_out (y ∘ silu(z))
-//
-// and the logits are the embedding (or a head of its own) times RMSNorm(x[t]). There are no positions and no
-// attention: a document carries k-1 rows of v and the E·S states h of each block, however long it gets.
 package main
 
 import (

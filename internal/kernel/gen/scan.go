@@ -13,6 +13,9 @@ func scan() {
 	addMul()
 }
 
+// leastDecay is the kernel package's constant of that name.
+const leastDecay = -87
+
 // scanToken advances n channels of a selective scan over one token. The states of a channel, at most 16, are one vector:
 //
 //	h ← exp(delta·a)·h + (delta·u)·b,    y = Σ c·h + d·u
@@ -25,7 +28,8 @@ func scanToken() {
 	BZHIQ(states, bits, bits)
 	KMOVW(bits.As32(), mask)
 	b, c := loadVector(arg("b"), mask), loadVector(arg("c"), mask)
-	exps := newConsts(expConsts)
+	exps, least := newConsts(expConsts), ZMM()
+	VBROADCASTSS(constData(constName(leastDecay), leastDecay), least)
 	SHLQ(Imm(2), states)
 
 	Label("loop")
@@ -35,6 +39,7 @@ func scanToken() {
 	VBROADCASTSS(at(delta, 0), step)
 	VMULPS_BCST(at(u, 0), step, in)
 	VMULPS(loadVector(a, mask), step, decay)
+	VMAXPS(decay, least, decay) // NaN stays
 	decay = exps.exp(decay)
 	VMULPS(b, in, in)
 	VMOVUPS_Z(at(h, 0), mask, state)
@@ -63,7 +68,7 @@ func sumLanes(v reg.VecVirtual) reg.VecVirtual {
 	high, upper, pair := YMM(), XMM(), XMM()
 	VEXTRACTF64X4(Imm(1), v, high)
 	VADDPS(v.AsY(), high, high)
-	VEXTRACTF128(Imm(1), high, upper)
+	VEXTRACTF32X4(Imm(1), high, upper)
 	VADDPS(high.AsX(), upper, upper)
 	VMOVHLPS(upper, upper, pair)
 	VADDPS(upper, pair, pair)
