@@ -735,7 +735,7 @@ step:
 	RET
 
 // func dotInt8A8VNNI(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *int8, fix *int32, sx *float32, y *float32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX2, AVX512F, AVX512VNNI, FMA3, MMX+
 TEXT ·dotInt8A8VNNI(SB), NOSPLIT, $0-80
 	MOVQ         w+16(FP), AX
 	MOVQ         ldw+24(FP), CX
@@ -748,7 +748,7 @@ TEXT ·dotInt8A8VNNI(SB), NOSPLIT, $0-80
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	MOVL         $0x80808080, DI
-	VPBROADCASTD DI, Z4
+	VPBROADCASTD DI, Z0
 	MOVQ         lds+40(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         s+32(FP), R8
@@ -757,24 +757,25 @@ TEXT ·dotInt8A8VNNI(SB), NOSPLIT, $0-80
 	MOVQ         fix+56(FP), R11
 	MOVQ         sx+64(FP), R12
 	MOVQ         groups+0(FP), R13
+	VXORPS       X3, X3, X3
 
 group:
+	VMOVD (R11), X4
+	VMOVD (R11), X5
+	VMOVD (R11), X6
 	VMOVD (R11), X7
-	VMOVD (R11), X8
-	VMOVD (R11), X9
-	VMOVD (R11), X10
 	MOVQ  steps+8(FP), R10
 
 step:
-	VMOVDQU32     (SI), Z5
-	VPXORD        (AX), Z4, Z6
-	VPDPBUSD      Z5, Z6, Z7
-	VPXORD        (AX)(CX*1), Z4, Z6
-	VPDPBUSD      Z5, Z6, Z8
-	VPXORD        (AX)(CX*2), Z4, Z6
-	VPDPBUSD      Z5, Z6, Z9
-	VPXORD        (DX), Z4, Z6
-	VPDPBUSD      Z5, Z6, Z10
+	VMOVDQU32     (SI), Z1
+	VPXORD        (AX), Z0, Z2
+	VPDPBUSD      Z1, Z2, Z4
+	VPXORD        (AX)(CX*1), Z0, Z2
+	VPDPBUSD      Z1, Z2, Z5
+	VPXORD        (AX)(CX*2), Z0, Z2
+	VPDPBUSD      Z1, Z2, Z6
+	VPXORD        (DX), Z0, Z2
+	VPDPBUSD      Z1, Z2, Z7
 	ADDQ          $0x40, AX
 	ADDQ          $0x40, DX
 	ADDQ          $0x40, BX
@@ -785,55 +786,40 @@ step:
 	PREFETCHT0    (BX)(CX*1)
 	PREFETCHT0    (BX)(CX*2)
 	PREFETCHT0    (DX)(CX*4)
-	VBROADCASTSS  (R12), Z5
-	VBROADCASTSS  (R8), Z6
-	VMULPS        Z5, Z6, Z6
-	VCVTDQ2PS     Z7, Z7
-	VFMADD231PS   Z6, Z7, Z0
-	VBROADCASTSS  (R8)(DI*1), Z6
-	VMULPS        Z5, Z6, Z6
-	VCVTDQ2PS     Z8, Z8
-	VFMADD231PS   Z6, Z8, Z1
-	VBROADCASTSS  (R8)(DI*2), Z6
-	VMULPS        Z5, Z6, Z6
-	VCVTDQ2PS     Z9, Z9
-	VFMADD231PS   Z6, Z9, Z2
-	VBROADCASTSS  (R9), Z6
-	VMULPS        Z5, Z6, Z6
-	VCVTDQ2PS     Z10, Z10
-	VFMADD231PS   Z6, Z10, Z3
+	VMOVSS        (R8), X2
+	VINSERTPS     $0x10, (R8)(DI*1), X2, X2
+	VINSERTPS     $0x20, (R8)(DI*2), X2, X2
+	VINSERTPS     $0x30, (R9), X2, X2
+	VBROADCASTSS  (R12), X1
+	VMULPS        X1, X2, X2
+	VEXTRACTI64X4 $0x01, Z4, Y1
+	VPADDD        Y1, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VPADDD        Y1, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z6, Y1
+	VPADDD        Y1, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z7, Y1
+	VPADDD        Y1, Y7, Y7
+	VPHADDD       Y5, Y4, Y4
+	VPHADDD       Y7, Y6, Y6
+	VPHADDD       Y6, Y4, Y4
+	VEXTRACTI128  $0x01, Y4, X1
+	VPADDD        X1, X4, X4
+	VCVTDQ2PS     X4, X4
+	VFMADD231PS   X2, X4, X3
 	ADDQ          $0x04, R8
 	ADDQ          $0x04, R9
 	ADDQ          $0x04, R11
 	ADDQ          $0x04, R12
 	DECQ          R13
 	JNE           group
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X0
-	VEXTRACTF64X4 $0x01, Z1, Y4
-	VADDPS        Y4, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X4
-	VADDPS        X4, X1, X1
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X2
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VADDPS        Y4, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X4
-	VADDPS        X4, X3, X3
-	VHADDPS       X1, X0, X0
-	VHADDPS       X3, X2, X2
-	VHADDPS       X2, X0, X0
 	MOVQ          y+72(FP), AX
-	VMOVUPS       X0, (AX)
+	VMOVUPS       X3, (AX)
 	VZEROUPPER
 	RET
 
 // func dotInt4A8VNNI(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *int8, fix *int32, sx *float32, y *float32)
-// Requires: AVX, AVX2, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX2, AVX512F, AVX512VNNI, FMA3, MMX+
 TEXT ·dotInt4A8VNNI(SB), NOSPLIT, $0-80
 	MOVQ         w+16(FP), AX
 	MOVQ         ldw+24(FP), CX
@@ -846,7 +832,7 @@ TEXT ·dotInt4A8VNNI(SB), NOSPLIT, $0-80
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	MOVL         $0x0f0f0f0f, DI
-	VPBROADCASTD DI, Z4
+	VPBROADCASTD DI, Z0
 	MOVQ         lds+40(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         s+32(FP), R8
@@ -855,36 +841,37 @@ TEXT ·dotInt4A8VNNI(SB), NOSPLIT, $0-80
 	MOVQ         fix+56(FP), R11
 	MOVQ         sx+64(FP), R12
 	MOVQ         groups+0(FP), R13
+	VXORPS       X3, X3, X3
 
 group:
+	VMOVD (R11), X5
+	VMOVD (R11), X6
+	VMOVD (R11), X7
 	VMOVD (R11), X8
-	VMOVD (R11), X9
-	VMOVD (R11), X10
-	VMOVD (R11), X11
 	MOVQ  steps+8(FP), R10
 
 step:
-	VMOVDQU32     (SI), Z5
-	VMOVDQU       (AX), Y6
-	VPSRLW        $0x04, Y6, Y7
-	VINSERTI64X4  $0x01, Y7, Z6, Z6
-	VPANDD        Z4, Z6, Z6
-	VPDPBUSD      Z5, Z6, Z8
-	VMOVDQU       (AX)(CX*1), Y6
-	VPSRLW        $0x04, Y6, Y7
-	VINSERTI64X4  $0x01, Y7, Z6, Z6
-	VPANDD        Z4, Z6, Z6
-	VPDPBUSD      Z5, Z6, Z9
-	VMOVDQU       (AX)(CX*2), Y6
-	VPSRLW        $0x04, Y6, Y7
-	VINSERTI64X4  $0x01, Y7, Z6, Z6
-	VPANDD        Z4, Z6, Z6
-	VPDPBUSD      Z5, Z6, Z10
-	VMOVDQU       (DX), Y6
-	VPSRLW        $0x04, Y6, Y7
-	VINSERTI64X4  $0x01, Y7, Z6, Z6
-	VPANDD        Z4, Z6, Z6
-	VPDPBUSD      Z5, Z6, Z11
+	VMOVDQU32     (SI), Z1
+	VMOVDQU       (AX), Y4
+	VPSRLW        $0x04, Y4, Y2
+	VINSERTI64X4  $0x01, Y2, Z4, Z4
+	VPANDD        Z0, Z4, Z4
+	VPDPBUSD      Z1, Z4, Z5
+	VMOVDQU       (AX)(CX*1), Y4
+	VPSRLW        $0x04, Y4, Y2
+	VINSERTI64X4  $0x01, Y2, Z4, Z4
+	VPANDD        Z0, Z4, Z4
+	VPDPBUSD      Z1, Z4, Z6
+	VMOVDQU       (AX)(CX*2), Y4
+	VPSRLW        $0x04, Y4, Y2
+	VINSERTI64X4  $0x01, Y2, Z4, Z4
+	VPANDD        Z0, Z4, Z4
+	VPDPBUSD      Z1, Z4, Z7
+	VMOVDQU       (DX), Y4
+	VPSRLW        $0x04, Y4, Y2
+	VINSERTI64X4  $0x01, Y2, Z4, Z4
+	VPANDD        Z0, Z4, Z4
+	VPDPBUSD      Z1, Z4, Z8
 	ADDQ          $0x20, AX
 	ADDQ          $0x20, DX
 	ADDQ          $0x20, BX
@@ -895,49 +882,34 @@ step:
 	PREFETCHT0    (BX)(CX*1)
 	PREFETCHT0    (BX)(CX*2)
 	PREFETCHT0    (DX)(CX*4)
-	VBROADCASTSS  (R12), Z5
-	VBROADCASTSS  (R8), Z7
-	VMULPS        Z5, Z7, Z7
-	VCVTDQ2PS     Z8, Z8
-	VFMADD231PS   Z7, Z8, Z0
-	VBROADCASTSS  (R8)(DI*1), Z7
-	VMULPS        Z5, Z7, Z7
-	VCVTDQ2PS     Z9, Z9
-	VFMADD231PS   Z7, Z9, Z1
-	VBROADCASTSS  (R8)(DI*2), Z7
-	VMULPS        Z5, Z7, Z7
-	VCVTDQ2PS     Z10, Z10
-	VFMADD231PS   Z7, Z10, Z2
-	VBROADCASTSS  (R9), Z7
-	VMULPS        Z5, Z7, Z7
-	VCVTDQ2PS     Z11, Z11
-	VFMADD231PS   Z7, Z11, Z3
+	VMOVSS        (R8), X2
+	VINSERTPS     $0x10, (R8)(DI*1), X2, X2
+	VINSERTPS     $0x20, (R8)(DI*2), X2, X2
+	VINSERTPS     $0x30, (R9), X2, X2
+	VBROADCASTSS  (R12), X1
+	VMULPS        X1, X2, X2
+	VEXTRACTI64X4 $0x01, Z5, Y1
+	VPADDD        Y1, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z6, Y1
+	VPADDD        Y1, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z7, Y1
+	VPADDD        Y1, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z8, Y1
+	VPADDD        Y1, Y8, Y8
+	VPHADDD       Y6, Y5, Y5
+	VPHADDD       Y8, Y7, Y7
+	VPHADDD       Y7, Y5, Y5
+	VEXTRACTI128  $0x01, Y5, X1
+	VPADDD        X1, X5, X5
+	VCVTDQ2PS     X5, X5
+	VFMADD231PS   X2, X5, X3
 	ADDQ          $0x04, R8
 	ADDQ          $0x04, R9
 	ADDQ          $0x04, R11
 	ADDQ          $0x04, R12
 	DECQ          R13
 	JNE           group
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X0
-	VEXTRACTF64X4 $0x01, Z1, Y4
-	VADDPS        Y4, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X4
-	VADDPS        X4, X1, X1
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X2
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VADDPS        Y4, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X4
-	VADDPS        X4, X3, X3
-	VHADDPS       X1, X0, X0
-	VHADDPS       X3, X2, X2
-	VHADDPS       X2, X0, X0
 	MOVQ          y+72(FP), AX
-	VMOVUPS       X0, (AX)
+	VMOVUPS       X3, (AX)
 	VZEROUPPER
 	RET

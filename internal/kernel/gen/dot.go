@@ -271,13 +271,16 @@ func dotNibbles() {
 // fix[g] = -offset·Σ x over the group undoes the offset. sx holds the scale of each group of activations.
 const a8Signature = "func(groups, steps int, w *byte, ldw int, s *float32, lds int, x *int8, fix *int32, sx, y *float32)"
 
-// groupsA8 is groups for integer activations: the sum over a group starts from fix, and is scaled by s·sx.
+// groupsA8 is groups for integer activations: the sum over a group starts from fix, is exact, and is scaled by s·sx. The
+// groups add up in order, one chain of fused multiply-adds per output, as in the tiles of int8Quads: a token's result
+// is the same by itself and among many.
 func (d *dot4) groupsA8(weights int, step func(group [4]reg.VecVirtual)) {
 	lds := arg("lds")
 	SHLQ(Imm(2), lds)
 	s, count, fix, sx := fourRows(arg("s"), lds), GP64(), arg("fix"), arg("sx")
 	groups := arg("groups")
-	scale, sum := d.reg(), d.reg()
+	total, scale, scales := XMM(), XMM(), XMM()
+	VXORPS(total, total, total)
 	Label("group")
 	var group [4]reg.VecVirtual
 	for i := range group {
@@ -291,19 +294,39 @@ func (d *dot4) groupsA8(weights int, step func(group [4]reg.VecVirtual)) {
 	DECQ(count)
 	JNE(LabelRef("step"))
 	d.prefetch()
-	VBROADCASTSS(at(sx, 0), scale)
-	for i := range group {
-		VBROADCASTSS(s.at(i, 0), sum)
-		VMULPS(scale, sum, sum)
-		VCVTDQ2PS(group[i], group[i])
-		VFMADD231PS(sum, group[i], d.acc[i])
+	VMOVSS(s.at(0, 0), scales)
+	for i := 1; i < 4; i++ {
+		VINSERTPS(Imm(uint64(i<<4)), s.at(i, 0), scales, scales)
 	}
+	VBROADCASTSS(at(sx, 0), scale)
+	VMULPS(scale, scales, scales)
+	sums := sumInts(group)
+	VCVTDQ2PS(sums, sums)
+	VFMADD231PS(scales, sums, total)
 	s.advance(4)
 	ADDQ(Imm(4), fix)
 	ADDQ(Imm(4), sx)
 	DECQ(groups)
 	JNE(LabelRef("group"))
-	d.finish()
+	VMOVUPS(total, at(arg("y"), 0))
+	VZEROUPPER()
+	RET()
+}
+
+// sumInts returns the sums of the 16 integers of each vector.
+func sumInts(v [4]reg.VecVirtual) reg.VecVirtual {
+	for i := range v {
+		high := YMM()
+		VEXTRACTI64X4(Imm(1), v[i], high)
+		VPADDD(high, v[i].AsY(), v[i].AsY())
+	}
+	VPHADDD(v[1].AsY(), v[0].AsY(), v[0].AsY())
+	VPHADDD(v[3].AsY(), v[2].AsY(), v[2].AsY())
+	VPHADDD(v[2].AsY(), v[0].AsY(), v[0].AsY())
+	high := XMM()
+	VEXTRACTI128(Imm(1), v[0].AsY(), high)
+	VPADDD(high, v[0].AsX(), v[0].AsX())
+	return v[0].AsX().(reg.VecVirtual)
 }
 
 // dotInt8A8 takes steps of 64 weights.
