@@ -67,7 +67,7 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 		return r, err
 	}
 	r = timing(DecodeSeconds, n, g.host-g.prefill, g.compute)
-	r.Samples = append(r.Samples, s.share(ctx, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))...)
+	s.share(ctx, &r, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))
 	return r, nil
 }
 

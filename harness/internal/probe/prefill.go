@@ -37,7 +37,7 @@ func prefill(ctx context.Context, s *Subject) (r Result, err error) {
 		return r, err
 	}
 	r = timing(PrefillSeconds, 1, host, plugin)
-	r.Samples = append(r.Samples, s.share(ctx, Work{lm.Prefill, batch, n, 1}, r.Samples[0].Value)...)
+	s.share(ctx, &r, Work{lm.Prefill, batch, n, 1}, r.Samples[0].Value)
 	return r, nil
 }
 

@@ -120,22 +120,27 @@ func timing(metric string, per int, host, plugin time.Duration) Result {
 	return r
 }
 
-// share returns the achieved share of the ceiling that binds a piece of work, once for work that took seconds in
-// all. Without a price or ceilings there is no sample.
-func (s *Subject) share(ctx context.Context, w Work, seconds float64) []store.Sample {
+// share adds the achieved share of the ceiling that binds a piece of work, given the seconds that all of it took.
+// Without a price or ceilings there is no sample.
+func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64) {
 	coster, ok := s.Model.(lm.Coster)
 	if !ok || !s.Description.Has(lm.AbilityCost) || seconds <= 0 || len(s.Roofline.Ceilings) == 0 {
-		return nil
+		return
 	}
 	cost, err := coster.Cost(ctx, lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length})
 	if err != nil {
-		return nil
+		r.Warnings = append(r.Warnings, "share of the ceiling n/a ("+err.Error()+")")
+		return
 	}
 	name, least := binding(s.Roofline, cost.Analytic)
 	if name == "" {
-		return nil
+		return
 	}
-	return []store.Sample{{Metric: RooflineShare, Label: name, Value: float64(w.Times) * least / seconds}}
+	value := float64(w.Times) * least / seconds
+	if value > 1.05 {
+		r.Warnings = append(r.Warnings, "faster than the ceiling "+name+": the calibration fell short of what this host can do")
+	}
+	r.add(RooflineShare, name, value)
 }
 
 // binding names the ceiling that bounds a work's time from below, and that time in seconds: the arithmetic in f32,

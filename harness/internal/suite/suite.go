@@ -56,8 +56,8 @@ func (p Part) Points() []store.Point {
 	return points
 }
 
-// Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, or
-// "precision" or "repeats". values are separated by commas and may hold ranges like 1024..65536*4.
+// Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, "repeats" of
+// timing probes, or "precision", in which every model of the user is then run. values are separated by commas and may hold ranges like 1024..65536*4.
 func (s *Suite) Set(key, values string) error {
 	found := false
 	for i := range s.Parts {
@@ -85,7 +85,7 @@ func (p *Part) set(key string, values []string) (bool, error) {
 		return true, err
 	}
 	switch {
-	case key == "precision" && p.Precisions != nil:
+	case key == "precision":
 		p.Precisions = values
 		return true, nil
 	case key == "repeats" && p.Probe.Timing:
@@ -133,13 +133,10 @@ func repeats(values []string) (int, error) {
 
 // keys lists what Set may change, for messages.
 func (s *Suite) keys() []string {
-	var all []string
+	all := []string{"precision"}
 	for _, p := range s.Parts {
 		for _, k := range slices.Concat(p.Probe.Axes, p.Probe.Params) {
 			all = append(all, p.Probe.Name+"."+k.Name)
-		}
-		if p.Precisions != nil {
-			all = append(all, "precision")
 		}
 		if p.Probe.Timing {
 			all = append(all, "repeats")
