@@ -117,11 +117,24 @@ func (l *layout) plot() {
 	for _, r := range f.Rules {
 		p.Add(rule{r})
 	}
-	for _, s := range f.Series {
-		p.Add(curve{s})
+	for i, s := range f.Series {
+		p.Add(curve{s, dodge(f, i)})
 	}
 	p.Add(&labels{series: f.Series})
 	p.Draw(l.canvas)
+}
+
+// dodge shifts a line sideways so that intervals at the same place stay apart.
+func dodge(f Figure, i int) vg.Length {
+	const step = vg.Length(3.4)
+	for _, s := range f.Series {
+		for _, p := range s.Points {
+			if s.Joined && p.Lo < p.Hi {
+				return step * (vg.Length(i) - vg.Length(len(f.Series)-1)/2)
+			}
+		}
+	}
+	return 0
 }
 
 func setAxis(axis *plot.Axis, a Axis, s span) {

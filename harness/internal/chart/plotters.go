@@ -49,11 +49,15 @@ func (r rule) Plot(c draw.Canvas, p *plot.Plot) {
 type rule struct{ Rule }
 
 // curve draws one series: line, intervals, markers.
-type curve struct{ Series }
+type curve struct {
+	Series
+	shift vg.Length // to the right
+}
 
 // Plot implements plot.Plotter.
 func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
-	px, py := p.Transforms(&c)
+	at, py := p.Transforms(&c)
+	px := func(x float64) vg.Length { return at(x) + s.shift }
 	look := lookOf(s.Style)
 	if s.Joined {
 		line := make([]vg.Point, len(s.Points))
@@ -75,7 +79,7 @@ func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
 // GlyphBoxes implements plot.GlyphBoxer, so that markers at the edge are not cut off.
 func (s curve) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 	r := markerRadius + 1
-	box := vg.Rectangle{Min: vg.Point{X: -r, Y: -r}, Max: vg.Point{X: r, Y: r}}
+	box := vg.Rectangle{Min: vg.Point{X: s.shift - r, Y: -r}, Max: vg.Point{X: s.shift + r, Y: r}}
 	boxes := make([]plot.GlyphBox, len(s.Points))
 	for i, pt := range s.Points {
 		boxes[i] = plot.GlyphBox{X: p.X.Norm(pt.X), Y: p.Y.Norm(pt.Y), Rectangle: box}
@@ -104,6 +108,9 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 		for _, pt := range s.Points {
 			at := vg.Point{X: px(pt.X), Y: py(pt.Y)}
 			l.taken = append(l.taken, around(at, markerRadius))
+			if pt.Lo < pt.Hi {
+				l.taken = append(l.taken, vg.Rectangle{Min: vg.Point{X: at.X - 2, Y: py(pt.Lo)}, Max: vg.Point{X: at.X + 2, Y: py(pt.Hi)}})
+			}
 		}
 	}
 	for _, s := range l.series {

@@ -72,6 +72,15 @@ func (f *family) settle() {
 			break
 		}
 	}
+	slices.SortStableFunc(f.Models, func(a, b *store.Model) int { // the base first
+		switch f.Base {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
 	f.Name = f.Base.Name
 	if len(f.Models) > 1 {
 		f.Name, _, _ = strings.Cut(f.Base.Name, "@")

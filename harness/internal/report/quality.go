@@ -140,7 +140,7 @@ func speedPoint(cells []*store.Cell) map[string]string {
 }
 
 func precisionCaption(at map[string]string) string {
-	parts := []string{"Δ, KL and first choice against the same weights in f32, paired over documents"}
+	parts := []string{"Δ, KL and first choice against the same weights widened to f32, paired over documents"}
 	for _, p := range []string{"prefill", "decode"} {
 		if at[p] != "" {
 			parts = append(parts, p+" at "+at[p])

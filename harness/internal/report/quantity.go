@@ -31,7 +31,7 @@ type Quantity struct {
 // Quantities lists them in the order of a report.
 var Quantities = []*Quantity{
 	prefillSpeed, ttft, decodeLatency, decodeSpeed, prefillShare, decodeShare,
-	analyticFLOPs, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
+	analyticFLOPs, flopsPerToken, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
 	weightBytes, stateBytes, activationBytes, processPeak,
 }
 
@@ -39,7 +39,7 @@ var (
 	prefillSpeed = &Quantity{
 		Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Probe: "prefill", Metric: probe.PrefillSeconds,
 		Better: +1, Main: "len",
-		derive: func(p store.Point, seconds float64) float64 { return number(p, "batch") * number(p, "len") / seconds },
+		derive: func(p store.Point, seconds float64) float64 { return batchOf(p) * number(p, "len") / seconds },
 	}
 	ttft = &Quantity{
 		Name: "ttft", Title: "Time to first token", Unit: unit.Second, Probe: "ttft", Metric: probe.TTFTSeconds,
@@ -52,7 +52,7 @@ var (
 	decodeSpeed = &Quantity{
 		Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Probe: "decode", Metric: probe.DecodeSeconds,
 		Better: +1, Main: "depth",
-		derive: func(p store.Point, seconds float64) float64 { return number(p, "batch") / seconds },
+		derive: func(p store.Point, seconds float64) float64 { return batchOf(p) / seconds },
 	}
 	prefillShare = &Quantity{
 		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
@@ -65,6 +65,17 @@ var (
 	analyticFLOPs = &Quantity{
 		Name: "flops", Title: "FLOPs by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
 		Better: -1, Exact: true, Main: "len",
+	}
+	flopsPerToken = &Quantity{
+		Name: "flops-per-token", Title: "FLOPs per token, by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
+		Better: -1, Exact: true, Main: "len",
+		derive: func(p store.Point, flops float64) float64 {
+			tokens := batchOf(p)
+			if p.Get("phase") != "decode" {
+				tokens *= number(p, "len")
+			}
+			return flops / tokens
+		},
 	}
 	countedFLOPs = &Quantity{
 		Name: "flops-counted", Title: "FLOPs counted in an execution", Unit: unit.FLOP, Probe: "cost",
@@ -99,6 +110,9 @@ var (
 		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len", warned: "process",
 	}
 )
+
+// batchOf is the number of documents of a point, 1 where the probe has no such axis.
+func batchOf(p store.Point) float64 { return max(number(p, "batch"), 1) }
 
 // blocks returns one value per block: parts (labels) of a quantity are summed, repeats within a block are one
 // process's and count once, by their median.

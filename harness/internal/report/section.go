@@ -42,13 +42,13 @@ var views = []view{
 func (ix *index) section(suite string) Section {
 	cells := ix.relevant(suite)
 	s := Section{ID: slug(suite), Title: suite}
-	precisions := ix.manyPrecisions(cells)
+	precisions := ix.manyPrecisions(ofProbe(cells, "quality"))
 	if precisions {
 		addPrecisions(ix, &s, cells)
 	}
 	for _, v := range views {
 		own := ofProbe(cells, v.probe)
-		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory", "causality"}, v.probe) {
+		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory"}, v.probe) {
 			continue
 		}
 		v.add(ix, &s, own)
@@ -142,8 +142,8 @@ func addCost(ix *index, s *Section, cells []*store.Cell) {
 				s.Tables = append(s.Tables, t)
 			}
 		}
-		s.Figures = append(s.Figures, ix.figure(analyticFLOPs, own, chart.Figure{
-			Name: "flops-" + phase, Title: "FLOPs against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP"},
+		s.Figures = append(s.Figures, ix.figure(flopsPerToken, own, chart.Figure{
+			Name: "flops-" + phase, Title: "FLOPs per token against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP per token"},
 			Caption: flopsCaption(phase),
 		}))
 	}
@@ -152,10 +152,11 @@ func addCost(ix *index, s *Section, cells []*store.Cell) {
 }
 
 func flopsCaption(phase string) string {
+	const rule = " By formula: a multiply-add is 2 FLOPs, everything else 1."
 	if phase == "decode" {
-		return "Work of one token after a context of the given length, by formula: a multiply-add is 2 FLOPs, everything else 1."
+		return "Work of one new token after a context of the given length." + rule
 	}
-	return "Work of one document of the given length, by formula: a multiply-add is 2 FLOPs, everything else 1."
+	return "Work of one document of the given length, over its tokens: a flat line is work linear in the length." + rule
 }
 
 // agreement says whether counted FLOPs equal the formula wherever both exist.

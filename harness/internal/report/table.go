@@ -56,6 +56,9 @@ func unavailable(reason string) Value { return Value{Text: "n/a (" + reason + ")
 // notPlanned is the value of a cell that the plan does not have.
 var notPlanned = unavailable("not planned")
 
+// widest is the half-width of an interval from which on both of its ends are written: it is then far from symmetric.
+const widest = 0.3
+
 // measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
 // interval show their number instead.
 func measured(e stat.Estimate, name string, cells ...string) Value {
@@ -66,6 +69,8 @@ func measured(e stat.Estimate, name string, cells ...string) Value {
 	v.Text = unit.Format(e.Value, name)
 	switch {
 	case e.Lo == e.Hi:
+	case e.RelativeHalfWidth() > widest && e.Bounded():
+		v.Text += " [" + unit.Format(e.Lo, name) + ", " + unit.Format(e.Hi, name) + "]"
 	case e.Bounded():
 		v.Text += " ±" + unit.Percent(e.RelativeHalfWidth())
 	default:
