@@ -3,14 +3,11 @@ package lmplugin
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -36,24 +33,6 @@ type Options struct {
 	StartTimeout time.Duration
 	// Stderr gets a copy of what the plugin prints, if set. It must not block.
 	Stderr io.Writer
-}
-
-// inherited names the variables that a plugin gets from the host's environment: what any program needs to start,
-// and those that people set to control the numeric kernels and the run-time of Go.
-var inherited = []string{
-	"PATH", "HOME", "TMPDIR", "LANG",
-	"ARCHBENCH_KERNEL", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK",
-}
-
-// Inherited returns the part of the host's environment that plugins get. They get nothing else of it.
-func Inherited() []string {
-	var env []string
-	for _, key := range inherited {
-		if value, ok := os.LookupEnv(key); ok {
-			env = append(env, key+"="+value)
-		}
-	}
-	return env
 }
 
 // Plugin is a running plugin. It implements lm.Architecture and lm.Calibrator; its models implement every optional
@@ -126,62 +105,6 @@ func socketRoot() string {
 		return dir
 	}
 	return "/tmp"
-}
-
-// environment adds to what is inherited; later values win. The result is sorted, one entry per key.
-func environment(extra []string) []string {
-	values := map[string]string{}
-	for _, entry := range append(Inherited(), extra...) {
-		key, value, _ := strings.Cut(entry, "=")
-		values[key] = value
-	}
-	env := make([]string, 0, len(values))
-	for key, value := range values {
-		env = append(env, key+"="+value)
-	}
-	slices.Sort(env)
-	return env
-}
-
-// startFailure says why there is no handshake.
-func (p *Plugin) startFailure(cause error) *Exit {
-	if p.process.ID() == "" {
-		return &Exit{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
-	}
-	// go-plugin kills what does not greet it, so the first line is looked at before the way that the process ended.
-	line, greeted := p.process.greetingLine()
-	exit := &Exit{Plugin: p.path, Class: Protocol, ExitCode: -1, Stderr: p.process.output.String()}
-	switch version, ok := handshakeVersion(line); {
-	case ok && version != Version:
-		exit.Class = Incompatible
-		exit.Message = fmt.Sprintf("it speaks protocol version %d, this host version %d: rebuild one of them", version, Version)
-	case ok:
-		exit.Message = cause.Error()
-		if p.awaitExit(); p.Exit() != nil {
-			exit = p.Exit()
-		}
-	case line != "":
-		exit.Message = fmt.Sprintf("it printed %q to stdout before the handshake: messages belong on stderr", strings.TrimSpace(line))
-	case greeted:
-		<-p.process.done
-		exit = p.process.exit()
-		if exit.Class == Closed || exit.ExitCode == 0 {
-			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is no plugin of archbench"
-		}
-	default:
-		exit.Class, exit.Message = TimedOut, "no handshake in time"
-	}
-	return exit
-}
-
-// handshakeVersion reads the protocol version of a line "1|VERSION|unix|PATH|grpc".
-func handshakeVersion(line string) (version int, ok bool) {
-	parts := strings.Split(strings.TrimSpace(line), "|")
-	if len(parts) < 5 || parts[0] != strconv.Itoa(plugin.CoreProtocolVersion) {
-		return 0, false
-	}
-	version, err := strconv.Atoi(parts[1])
-	return version, err == nil
 }
 
 // explain returns the death of the process as the cause of a failed RPC, or nil if it lives.

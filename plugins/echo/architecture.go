@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/strictjson"
 	"github.com/archbench/archbench/lm"
 )
-
-// kernels names what runs here: plain Go, whatever the numeric kernels of the other plugins are.
-const kernels = "reference"
 
 const defaultConfig = `{"model_type": "echo", "vocab_size": 256}`
 
@@ -64,7 +62,7 @@ func (architecture) Describe(context.Context) (lm.Description, error) {
 		},
 		Precisions:   []string{"f32"},
 		ConfigSchema: configSchema,
-		Kernels:      kernels,
+		Kernels:      kernel.Tier(),
 	}, nil
 }
 

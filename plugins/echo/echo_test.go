@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"math"
 	"runtime"
 	"testing"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmtest"
 )
@@ -38,14 +40,19 @@ func TestCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Threads != threads || len(r.Ceilings) != len(footprints)+1 {
+	if r.Threads != threads || len(r.Ceilings) != len(footprints)+len(kernel.Ceilings()) {
 		t.Fatalf("%+v", r)
 	}
 	for _, c := range r.Ceilings {
 		t.Logf("%-12s %8.2f G%s on %d threads (%s)", c.Name, c.Value/1e9, c.Unit, r.Threads, c.Kernels)
-		if c.Value < 1e8 || c.Value > 1e14 {
+		if c.Value < 1e8 || c.Value > 1e15 {
 			t.Errorf("%s is %g %s", c.Name, c.Value, c.Unit)
 		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := (architecture{}).Calibrate(ended, 1); lm.KindOf(err) != lm.Deadline {
+		t.Errorf("cancelled: %v", err)
 	}
 	if _, err := (architecture{}).Calibrate(t.Context(), -1); lm.KindOf(err) != lm.Invalid {
 		t.Errorf("negative threads: %v", err)

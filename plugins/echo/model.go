@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -32,7 +33,7 @@ func newModel(c config, initialised bool, start time.Time) *model {
 			StateKind:     "constant",
 			Precision:     "f32",
 			HeadPrecision: "f32",
-			Kernels:       kernels,
+			Kernels:       kernel.Tier(),
 			Threads:       1,
 			Initialised:   initialised,
 			LoadTime:      time.Since(start),
