@@ -102,6 +102,8 @@ func configText(req lm.LoadRequest) (string, error) {
 		return req.Config, nil
 	case req.Variant == "default":
 		return defaultConfig, nil
+	case req.Variant == "":
+		return "", lm.Errorf(lm.Invalid, "load", "neither checkpoint nor config nor variant is given")
 	}
 	return "", lm.Errorf(lm.NotFound, "load", "no variant %q: there is default", req.Variant)
 }
