@@ -39,10 +39,10 @@ func (s span) padLinear() span {
 	return span{lo, hi}
 }
 
-// padLog leaves 5 % of the logarithmic range, and at least a factor of 1.5 around a single value.
+// padLog leaves 6 % of the logarithmic range, and a factor of 1.5 around a single value.
 func (s span) padLog() span {
-	factor := math.Pow(s.max/s.min, 0.05)
-	if s.max/s.min < 1.2 {
+	factor := math.Max(math.Pow(s.max/s.min, 0.06), 1.04)
+	if s.max/s.min < 1.02 {
 		factor = 1.5
 	}
 	return span{s.min / factor, s.max * factor}
@@ -103,6 +103,9 @@ func log2Ticks(a Axis, s span) []plot.Tick {
 
 func log10Ticks(a Axis, s span) []plot.Tick {
 	decades := math.Log10(s.max / s.min)
+	if decades < 0.5 { // too short for powers of ten
+		return linearTicks(a, s)
+	}
 	labelled := map[int]bool{1: true}
 	switch {
 	case decades <= 0.8:
