@@ -50,6 +50,9 @@ var wide256 = tileShape{
 // weights: below it reading the weights is what takes the time.
 const skinnyRows = SteadyRows - 1
 
+// smallMatrix is the number of weights up to which packing them for a few rows costs next to nothing.
+const smallMatrix = 1 << 17
+
 // multiply computes y = x·wᵀ with the given tiles. It reports false, having done nothing, for what they do not
 // cover.
 func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bool {
@@ -59,7 +62,7 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bo
 	t := products.Get().(*product)
 	t.shape, t.w, t.y, t.rows = s, *w, y[:rows*w.out], rows
 	pool = pool.worth(rows * w.in * w.out)
-	if rows <= skinnyRows {
+	if rows <= skinnyRows && !w.steady() {
 		t.multiplySkinny(pool, x)
 	} else {
 		t.multiplyTiles(pool, x)
@@ -67,6 +70,13 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bo
 	t.w, t.y = operand{}, nil
 	products.Put(t)
 	return true
+}
+
+// steady reports whether products with w sum in the order of the tiles for any number of rows. Where activations are
+// rounded, sums that differ in the last place round apart in the next layer, by far more than they differ. The small
+// float matrices are those that a model keeps in float beside such layers.
+func (w *operand) steady() bool {
+	return w.format == BF16 || !w.format.Quantised() && w.in*w.out <= smallMatrix
 }
 
 // covers reports whether products with w run on these tiles.

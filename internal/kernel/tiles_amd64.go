@@ -17,6 +17,8 @@ const (
 	// blockDwords is the number of dwords along the input that are multiplied at a time. A block of weights stays in
 	// the second-level cache, a panel of activations in the first.
 	blockDwords = 512
+	// fewBlockDwords is the same for few rows, which use a block of weights but once: it stays in the first-level cache.
+	fewBlockDwords = 64
 	// panelGroup is the number of weight panels that share one sweep over the activations.
 	panelGroup = 4
 )
@@ -27,6 +29,7 @@ type tiles struct {
 	dwords int // of a row, rounded up to whole vectors
 	per    int // elements a dword
 	panels int // of rows
+	block  int // dwords that are multiplied at a time; no result depends on it but those of scaled integers
 	a      []uint32
 
 	// Where the activations are read from.
@@ -62,7 +65,10 @@ func (t *product) multiplyTiles(pool *Pool, x []float32) {
 // planTiles chooses the kernels and sizes.
 func (t *product) planTiles() {
 	g, f := &t.tiles, t.w.format
-	g.kind, g.per = tileFMA, 1
+	g.kind, g.per, g.block = tileFMA, 1, blockDwords
+	if t.rows <= skinnyRows {
+		g.block = fewBlockDwords
+	}
 	switch {
 	case f.A8:
 		g.kind, g.per = tileQuads, 4
@@ -108,8 +114,8 @@ func (t *product) packA(lo, hi int) {
 	s := tileScratches.Get().(*tileScratch)
 	for p := lo; p < hi; p++ {
 		r0, r1 := t.firstRow(p), t.firstRow(p+1)
-		for k0 := 0; k0 < g.dwords; k0 += blockDwords {
-			kc := min(blockDwords, g.dwords-k0)
+		for k0 := 0; k0 < g.dwords; k0 += g.block {
+			kc := min(g.block, g.dwords-k0)
 			from := (*byte)(unsafe.Add(unsafe.Pointer(g.src), r0*g.stride+4*k0))
 			t.shape.pack(g.a[t.aOffset(p, k0, kc):], lanes, from, g.stride, r1-r0, t.rows-r0, g.valid-4*k0, kc, 0, &s.tile)
 		}
@@ -160,14 +166,14 @@ func (t *product) tilePanels(lo, hi int) {
 // tileGroup computes a few panels in one sweep over the activations per block.
 func (t *product) tileGroup(s *tileScratch, lo, hi int) {
 	g, cols := &t.tiles, t.shape.cols()
-	block := blockDwords * cols
+	block := g.block * cols
 	s.b = grow(s.b, panelGroup*block)
 	full := hi*cols <= t.w.out
 	if !full {
 		s.edge = grow(s.edge, t.rows*cols)
 	}
-	for k0 := 0; k0 < g.dwords; k0 += blockDwords {
-		kc := min(blockDwords, g.dwords-k0)
+	for k0 := 0; k0 < g.dwords; k0 += g.block {
+		kc := min(g.block, g.dwords-k0)
 		for j := lo; j < hi; j++ {
 			t.packB(s, s.b[(j-lo)*block:], j*cols, k0, kc)
 		}
@@ -207,7 +213,7 @@ func (t *product) copyEdge(s *tileScratch, j int) {
 func (t *product) tile(s *tileScratch, p, panel, k0, kc int, c *float32, ldc int) {
 	g, shape := &t.tiles, t.shape
 	rows := t.firstRow(p+1) - t.firstRow(p)
-	a, b := &g.a[t.aOffset(p, k0, kc)], &s.b[panel*blockDwords*shape.cols()]
+	a, b := &g.a[t.aOffset(p, k0, kc)], &s.b[panel*g.block*shape.cols()]
 	switch g.kind {
 	case tileFMA:
 		shape.fma[rows](kc, (*float32)(unsafe.Pointer(a)), (*float32)(unsafe.Pointer(b)), c, ldc, k0 == 0)
@@ -244,14 +250,14 @@ func (t *product) weights(s *tileScratch, o, rows, k0, kc int) (src *byte, strid
 	case t.tiles.kind == tileQuads && kind == KindInt8:
 		return (*byte)(unsafe.Add(w.data, o*w.stride+4*k0)), w.stride, w.out - o, w.in - 4*k0, 0x80808080
 	case t.tiles.kind == tileQuads:
-		s.raw = grow(s.raw, lanes*4*blockDwords)
+		s.raw = grow(s.raw, lanes*4*kc)
 		n := min(4*kc, w.in-4*k0)
 		for r := range rows {
 			unpackNibbles(s.raw[r*4*kc:][:roundUp(n, 32)], (*byte)(unsafe.Add(w.data, (o+r)*w.stride+2*k0)))
 		}
 		return &s.raw[0], 4 * kc, rows, 4 * kc, 0
 	default:
-		s.wide = grow(s.wide, lanes*blockDwords)
+		s.wide = grow(s.wide, lanes*kc)
 		for r := range rows {
 			t.widenRow(s.wide[r*kc:][:min(kc, w.in-k0)], o+r, k0)
 		}
