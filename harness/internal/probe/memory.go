@@ -38,6 +38,9 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	if err := s.read(ctx, &r, tokens); err != nil {
 		return r, err
 	}
+	if err := s.stateFormula(ctx, &r); err != nil {
+		return r, err
+	}
 	if reporter != nil {
 		m, err := reporter.Memory(ctx, false)
 		if err != nil {
@@ -58,6 +61,20 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	return r, nil
 }
 
+// stateFormula adds what one document should hold by formula.
+func (s *Subject) stateFormula(ctx context.Context, r *Result) error {
+	coster, ok := s.Model.(lm.Coster)
+	if !ok || !s.Description.Has(lm.AbilityCost) {
+		r.Warnings = append(r.Warnings, "state by formula n/a (no ability cost)")
+		return nil
+	}
+	reply, err := coster.Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: number(s.Settings, "len")})
+	if err == nil && reply.StateBytes > 0 {
+		r.add(StateBytesFormula, "", float64(reply.StateBytes))
+	}
+	return err
+}
+
 // read lets the model read tokens in one piece, as a state where it can carry one.
 func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err error) {
 	st, err := s.stepper()
@@ -75,6 +92,22 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 		return err
 	}
 	r.add(StateBytes, "", float64(state.Bytes()))
+	return s.stateFormula(ctx, r, len(tokens))
+}
+
+// stateFormula adds what a document of n tokens needs by the architecture's own formula, where it has one.
+func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
+	coster, ok := s.Model.(lm.Coster)
+	if !ok || !s.Description.Has(lm.AbilityCost) {
+		return nil
+	}
+	reply, err := coster.Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
+	if err != nil {
+		return err
+	}
+	if reply.StateBytes >= 0 {
+		r.add(StateBytesFormula, "", float64(reply.StateBytes))
+	}
 	return nil
 }
 

@@ -117,7 +117,7 @@ func TestCost(t *testing.T) {
 
 func TestMemory(t *testing.T) {
 	got, r := measure(t, memoryProbe, subject(t, &lmfake.Architecture{}, memoryProbe))
-	if got[WeightBytes+" blocks"].Value != 4000 || got[StateBytes].Value != 64 || got[ActivationPeakBytes].Value != 1028 {
+	if got[WeightBytes+" blocks"].Value != 4000 || got[StateBytes].Value != 64 || got[StateBytesFormula].Value != 64 || got[ActivationPeakBytes].Value != 1028 {
 		t.Errorf("got %v", got)
 	}
 	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "process memory n/a") {
@@ -125,7 +125,7 @@ func TestMemory(t *testing.T) {
 	}
 	a := &lmfake.Architecture{Abilities: []lm.Ability{}}
 	got, r = measure(t, memoryProbe, subject(t, a, memoryProbe))
-	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 3 {
+	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 4 {
 		t.Errorf("without abilities: %v, warnings %q", got, r.Warnings)
 	}
 }

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -35,4 +37,29 @@ func ceilings(facts []store.Fact) (r lm.Roofline) {
 		r.Ceilings = append(r.Ceilings, c)
 	}
 	return r
+}
+
+// calibrate asks the echo plugin for the ceilings of the host. A host without it has no ceilings, and says why.
+func calibrate(ctx context.Context, o Options, memory int64) (lm.Roofline, []store.Fact) {
+	fail := func(err error) (lm.Roofline, []store.Fact) {
+		return lm.Roofline{}, []store.Fact{{Name: ceilingFact, Value: "n/a (" + err.Error() + ")"}}
+	}
+	path, _, err := o.Plugins.Find("echo")
+	if err != nil {
+		return fail(err)
+	}
+	p, err := o.Plugins.Start(ctx, path, threadsOf(o.Threads), memory)
+	if err != nil {
+		return fail(err)
+	}
+	defer p.Close()
+	c, ok := p.(lm.Calibrator)
+	if !ok {
+		return fail(errors.New("the plugin echo does not calibrate"))
+	}
+	roof, err := c.Calibrate(ctx, threadsOf(o.Threads))
+	if err != nil {
+		return fail(err)
+	}
+	return roof, ceilingFacts(roof)
 }

@@ -135,16 +135,8 @@ func (d *decoder) probe(n ast.Node) error {
 		return wrong(n, "an entry of probes needs the name of its probe")
 	}
 	part.Precisions = slices.Clone(d.low)
-	if d.repeats > 0 && part.Probe.Timing {
-		part.Repeats = d.repeats
-	}
-	if repeatsNode != nil {
-		if !part.Probe.Timing {
-			return wrong(repeatsNode, "probe %s does not vary from call to call and is not repeated", part.Probe.Name)
-		}
-		if part.Repeats, err = whole(repeatsNode); err != nil {
-			return err
-		}
+	if err := d.setRepeats(&part, repeatsNode); err != nil {
+		return err
 	}
 	if err := part.settings(settings["grid"], part.Probe.Axes, "axis"); err != nil {
 		return err
@@ -154,6 +146,19 @@ func (d *decoder) probe(n ast.Node) error {
 	}
 	d.suite.Parts = append(d.suite.Parts, part)
 	return nil
+}
+
+// setRepeats gives a part the repeats of its entry, else those of the suite.
+func (d *decoder) setRepeats(p *Part, n ast.Node) (err error) {
+	switch {
+	case n != nil && !p.Probe.Timing:
+		return wrong(n, "probe %s does not vary from call to call and is not repeated", p.Probe.Name)
+	case n != nil:
+		p.Repeats, err = whole(n)
+	case d.repeats > 0 && p.Probe.Timing:
+		p.Repeats = d.repeats
+	}
+	return err
 }
 
 // settings reads the values of axes or parameters.
@@ -180,77 +185,6 @@ func (p *Part) settings(n ast.Node, known []probe.Setting, kind string) error {
 			return wrongAt(unknown.token, "unknown %s %q of probe %s: it has %s", kind, unknown.token.Value, p.Probe.Name, unknown.known)
 		}
 		return err
-	}
-	return nil
-}
-
-// included reads one entry of include: a suite with its changes.
-func (d *decoder) included(n ast.Node) error {
-	var s *Suite
-	var changes, drop ast.Node
-	err := mapping(n, fields{
-		"suite": func(n ast.Node) error {
-			text, err := name(n)
-			if err != nil {
-				return err
-			}
-			if s, err = d.include(text); err != nil {
-				return wrong(n, "%s", err)
-			}
-			return nil
-		},
-		"set":  func(n ast.Node) error { changes = n; return nil },
-		"drop": func(n ast.Node) error { drop = n; return nil },
-	})
-	switch {
-	case err != nil:
-		return err
-	case s == nil:
-		return wrong(n, "an entry of include needs the name of its suite")
-	}
-	if err := each(drop, s.drop); err != nil {
-		return err
-	}
-	if err := s.change(changes); err != nil {
-		return err
-	}
-	for _, p := range s.Parts {
-		d.suite.Parts = append(d.suite.Parts, p.clone())
-	}
-	return nil
-}
-
-// drop leaves a probe of an included suite out.
-func (s *Suite) drop(n ast.Node) error {
-	text, err := scalar(n)
-	if err != nil {
-		return err
-	}
-	before := len(s.Parts)
-	s.Parts = slices.DeleteFunc(s.Parts, func(p Part) bool { return p.Probe.Name == text })
-	if len(s.Parts) == before {
-		return wrong(n, "suite %s has no probe %q", s.Name, text)
-	}
-	return nil
-}
-
-// change applies a mapping of keys to values, as Set does.
-func (s *Suite) change(n ast.Node) error {
-	if n == nil {
-		return nil
-	}
-	pairs, err := entries(n)
-	if err != nil {
-		return err
-	}
-	for _, pair := range pairs {
-		v, err := values(pair.Value)
-		if err != nil {
-			return err
-		}
-		if err := s.Set(pair.Key.GetToken().Value, strings.Join(v, ",")); err != nil {
-			return wrong(pair.Key, "%s", err)
-		}
 	}
 	return nil
 }
