@@ -32,7 +32,7 @@ type Quantity struct {
 var Quantities = []*Quantity{
 	prefillSpeed, ttft, decodeLatency, decodeSpeed, prefillShare, decodeShare,
 	analyticFLOPs, flopsPerToken, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
-	weightBytes, stateBytes, activationBytes, processPeak,
+	weightBytes, stateBytes, stateFormula, activationBytes, processPeak,
 }
 
 var (
@@ -100,6 +100,10 @@ var (
 	stateBytes = &Quantity{
 		Name: "state", Title: "State of one document", Unit: unit.Byte, Probe: "memory", Metric: probe.StateBytes,
 		Better: -1, Exact: true, Main: "len", warned: "state",
+	}
+	stateFormula = &Quantity{
+		Name: "state-formula", Title: "State of one document, by formula", Unit: unit.Byte, Probe: "memory",
+		Metric: probe.StateBytesFormula, Better: -1, Exact: true, Main: "len",
 	}
 	activationBytes = &Quantity{
 		Name: "activations", Title: "Peak of activations", Unit: unit.Byte, Probe: "memory",

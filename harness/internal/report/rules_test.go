@@ -208,6 +208,26 @@ func TestFailuresAndReasons(t *testing.T) {
 	}
 }
 
+func TestAgreement(t *testing.T) {
+	run := syntheticRun()
+	ix := newIndex(run)
+	cells := ix.cells("flops", "cost")
+	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "equal to the formula exactly, in all 28 cells") {
+		t.Errorf("equal counts: %s", s)
+	}
+	for i := range cells[0].Samples {
+		if s := &cells[0].Samples[i]; s.Metric == probe.CountedFLOPs && s.Label == "mlp" {
+			s.Value += 2 // one multiply-add too much
+		}
+	}
+	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "in 1 of 28 cells: bk") || !strings.Contains(s, Short(cells[0].ID)) {
+		t.Errorf("one count differs: %s", s)
+	}
+	if s := agreement("Counted FLOPs", nil, analyticFLOPs, countedFLOPs); !strings.Contains(s, "n/a (") {
+		t.Errorf("nothing to compare: %s", s)
+	}
+}
+
 func TestEscaping(t *testing.T) {
 	nasty := "a|b *c* <script>alert(1)</script> `d` [e](f)\n\"g\",h_i"
 	table := Words("t", "T", []string{"key", "value"})

@@ -148,7 +148,7 @@ func addCost(ix *index, s *Section, cells []*store.Cell) {
 		}))
 	}
 	s.Tables = append(s.Tables, ix.components(cells))
-	s.Notes = append(s.Notes, agreement(cells))
+	s.Notes = append(s.Notes, agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs))
 }
 
 func flopsCaption(phase string) string {
@@ -159,30 +159,27 @@ func flopsCaption(phase string) string {
 	return "Work of one document of the given length, over its tokens: a flat line is work linear in the length." + rule
 }
 
-// agreement says whether counted FLOPs equal the formula wherever both exist.
-func agreement(cells []*store.Cell) string {
+// agreement says whether what was counted or measured equals the formula wherever both exist.
+func agreement(what string, cells []*store.Cell, formula, found *Quantity) string {
 	both, differ := 0, []string{}
 	for _, c := range cells {
-		a, b := analyticFLOPs.blocks(c), countedFLOPs.blocks(c)
-		for block, formula := range a {
-			counted, ok := b[block]
-			if !ok {
-				continue
-			}
-			both++
-			if formula != counted {
-				differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %s, counted %s", c.Model, c.Point, Short(c.ID),
-					unit.Format(formula, unit.FLOP), unit.Format(counted, unit.FLOP)))
-			}
+		a, b := formula.estimate(c), found.estimate(c)
+		if !a.Valid() || !b.Valid() {
+			continue
+		}
+		both++
+		if a.Value != b.Value {
+			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %s, found %s", c.Model, c.Point, Short(c.ID),
+				unit.Format(a.Value, formula.Unit), unit.Format(b.Value, found.Unit)))
 		}
 	}
 	switch {
 	case both == 0:
-		return "Counted FLOPs: n/a (no cell executed its work with counters on)."
+		return what + " against the formula: n/a (no cell has both)."
 	case len(differ) == 0:
-		return fmt.Sprintf("Counted FLOPs equal the formula exactly in all %d cells that executed their work.", both)
+		return fmt.Sprintf("%s: equal to the formula exactly, in all %s that have both.", what, describe(both, "cell"))
 	}
-	return fmt.Sprintf("Counted FLOPs differ from the formula in %d of %d cells: %s.", len(differ), both, strings.Join(differ, "; "))
+	return fmt.Sprintf("%s: different from the formula in %d of %d cells: %s.", what, len(differ), both, strings.Join(differ, "; "))
 }
 
 // components is where the FLOPs go, at the longest prefill of each model.
@@ -258,9 +255,10 @@ func with(cells []*store.Cell, name, value string) []*store.Cell {
 
 func addMemory(ix *index, s *Section, cells []*store.Cell) {
 	s.Tables = append(s.Tables, ix.weights(cells))
-	for _, q := range []*Quantity{stateBytes, activationBytes, processPeak} {
-		s.Tables = append(s.Tables, ix.pivot(q, cells))
-	}
+	s.Tables = append(s.Tables, ix.pivot(stateBytes, cells))
+	s.Tables = append(s.Tables, ix.measuredOnly(stateFormula, cells)...)
+	s.Tables = append(s.Tables, ix.pivot(activationBytes, cells), ix.pivot(processPeak, cells))
+	s.Notes = append(s.Notes, agreement("State in memory", cells, stateFormula, stateBytes))
 	s.Tables = append(s.Tables, ix.scaling("state-scaling", "Growth of state with context", cells, stateSizes))
 	s.Figures = append(s.Figures,
 		ix.figure(stateBytes, cells, chart.Figure{

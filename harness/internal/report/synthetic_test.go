@@ -190,6 +190,7 @@ func (s *synthetic) memory(a architecture, n int) {
 	add(c, probe.WeightBytes, "linear", 9.4e6)
 	add(c, probe.WeightBytes, "embedding", 1.0e6)
 	add(c, probe.StateBytes, "", a.stateBase+a.perState*a.reach(n))
+	add(c, probe.StateBytesFormula, "", a.stateBase+a.perState*a.reach(n))
 	if a.name == "mistral" {
 		c.Warnings = append(c.Warnings, "activations n/a (no ability memory)")
 	} else {
