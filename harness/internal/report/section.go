@@ -169,8 +169,7 @@ func agreement(what string, cells []*store.Cell, formula, found *Quantity) strin
 		}
 		both++
 		if a.Value != b.Value {
-			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %s, found %s", c.Model, c.Point, Short(c.ID),
-				unit.Format(a.Value, formula.Unit), unit.Format(b.Value, found.Unit)))
+			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %.0f, found %.0f %s", c.Model, c.Point, Short(c.ID), a.Value, b.Value, found.Unit))
 		}
 	}
 	switch {
