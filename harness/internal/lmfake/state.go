@@ -123,7 +123,7 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	items := []lm.CostItem{
 		{Component: "hash", FLOPs: 8 * tokens, Bytes: 3 * tokens}, {Component: "head", FLOPs: 2 * tokens, Bytes: tokens},
 	}
-	reply := lm.CostReply{Analytic: items, StateBytes: -1}
+	reply := lm.CostReply{Analytic: items, StateBytes: stateBytes}
 	if req.Count {
 		reply.Counted = items
 	}

@@ -38,9 +38,6 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	if err := s.read(ctx, &r, tokens); err != nil {
 		return r, err
 	}
-	if err := s.stateFormula(ctx, &r); err != nil {
-		return r, err
-	}
 	if reporter != nil {
 		m, err := reporter.Memory(ctx, false)
 		if err != nil {
@@ -59,20 +56,6 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 		r.add(ProcessRSSBytes, "", float64(m.RSS))
 	}
 	return r, nil
-}
-
-// stateFormula adds what one document should hold by formula.
-func (s *Subject) stateFormula(ctx context.Context, r *Result) error {
-	coster, ok := s.Model.(lm.Coster)
-	if !ok || !s.Description.Has(lm.AbilityCost) {
-		r.Warnings = append(r.Warnings, "state by formula n/a (no ability cost)")
-		return nil
-	}
-	reply, err := coster.Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: number(s.Settings, "len")})
-	if err == nil && reply.StateBytes > 0 {
-		r.add(StateBytesFormula, "", float64(reply.StateBytes))
-	}
-	return err
 }
 
 // read lets the model read tokens in one piece, as a state where it can carry one.
@@ -99,6 +82,7 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
 	coster, ok := s.Model.(lm.Coster)
 	if !ok || !s.Description.Has(lm.AbilityCost) {
+		r.Warnings = append(r.Warnings, "state by formula n/a (no ability cost)")
 		return nil
 	}
 	reply, err := coster.Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})

@@ -125,7 +125,7 @@ func TestMemory(t *testing.T) {
 	}
 	a := &lmfake.Architecture{Abilities: []lm.Ability{}}
 	got, r = measure(t, memoryProbe, subject(t, a, memoryProbe))
-	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 4 {
+	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 3 {
 		t.Errorf("without abilities: %v, warnings %q", got, r.Warnings)
 	}
 }
