@@ -1,0 +1,116 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/archbench/archbench/internal/half"
+)
+
+// Type is how a tensor stores its elements; the numbers are ggml's.
+type Type uint32
+
+// The types that can be written.
+const (
+	F32  Type = 0
+	F16  Type = 1
+	Q4_0 Type = 2 // blocks of 32: a scale d as f16, 4-bit codes of x/d + 8, element i beside element i+16
+	Q8_0 Type = 8 // blocks of 32: a scale d as f16, int8 codes of x/d
+)
+
+const blockLen = 32
+
+// String implements fmt.Stringer.
+func (t Type) String() string {
+	switch t {
+	case F32:
+		return "F32"
+	case F16:
+		return "F16"
+	case Q4_0:
+		return "Q4_0"
+	case Q8_0:
+		return "Q8_0"
+	}
+	return fmt.Sprintf("type %d", uint32(t))
+}
+
+// Block is the number of elements that are stored together.
+func (t Type) Block() int {
+	if t == Q4_0 || t == Q8_0 {
+		return blockLen
+	}
+	return 1
+}
+
+// rowBytes is the size of n elements, a whole number of blocks.
+func (t Type) rowBytes(n int) int {
+	size := map[Type]int{F32: 4, F16: 2, Q4_0: 2 + blockLen/2, Q8_0: 2 + blockLen}[t]
+	return n / t.Block() * size
+}
+
+// Append appends the elements of x, a whole number of blocks, to dst.
+func (t Type) Append(dst []byte, x []float32) []byte {
+	switch t {
+	case F16:
+		for _, v := range x {
+			dst = binary.LittleEndian.AppendUint16(dst, half.ToF16(v))
+		}
+	case Q4_0, Q8_0:
+		for ; len(x) >= blockLen; x = x[blockLen:] {
+			if t == Q8_0 {
+				dst = appendQ8(dst, x[:blockLen])
+			} else {
+				dst = appendQ4(dst, x[:blockLen])
+			}
+		}
+	default:
+		for _, v := range x {
+			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(v))
+		}
+	}
+	return dst
+}
+
+// appendQ8 maps the largest magnitude to ±127.
+func appendQ8(dst []byte, x []float32) []byte {
+	d := float32(math.Abs(float64(extreme(x)))) / 127
+	dst = binary.LittleEndian.AppendUint16(dst, half.ToF16(d))
+	inverse := invert(d)
+	for _, v := range x {
+		dst = append(dst, byte(int8(math.Round(float64(v*inverse)))))
+	}
+	return dst
+}
+
+// appendQ4 maps the element of the largest magnitude to code 0, which stands for -8.
+func appendQ4(dst []byte, x []float32) []byte {
+	d := extreme(x) / -8
+	dst = binary.LittleEndian.AppendUint16(dst, half.ToF16(d))
+	inverse := invert(d)
+	code := func(v float32) byte { return byte(min(15, v*inverse+8.5)) }
+	for i := range blockLen / 2 {
+		dst = append(dst, code(x[i])|code(x[i+blockLen/2])<<4)
+	}
+	return dst
+}
+
+// extreme returns the element of the largest magnitude.
+func extreme(x []float32) float32 {
+	var e float32
+	for _, v := range x {
+		if math.Abs(float64(v)) > math.Abs(float64(e)) {
+			e = v
+		}
+	}
+	return e
+}
+
+// invert returns 1/d, or 0 for a block of zeros.
+func invert(d float32) float32 {
+	if d == 0 {
+		return 0
+	}
+	return 1 / d
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timing is one measurement.
+type timing struct {
+	own  time.Duration // by the contender's clock, around the work alone
+	host time.Duration // by ours, the way there and back included
+}
+
+// contender is something that has loaded a model, or a product's operands, and works on request.
+type contender interface {
+	// version says what was measured: program, version, kernels.
+	version() string
+	run(ctx context.Context, t task) (timing, error)
+	close() error
+}
+
+// child is a contender in a process of its own that speaks a protocol of lines: it prints "ready VERSION" once, then
+// answers each task with its seconds. Instead of either it may print "error REASON".
+type child struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	stderr *strings.Builder
+	says   string // the version
+}
+
+// inherited are the variables that a child gets: what a program needs to start, and none of those that steer
+// numeric libraries, which would change a peer behind the reader's back.
+var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
+
+// environment returns the inherited variables and those given.
+func environment(extra ...string) []string {
+	var env []string
+	for _, key := range inherited {
+		if value, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+value)
+		}
+	}
+	return append(env, extra...)
+}
+
+// startChild starts a program and waits until it is ready.
+func startChild(ctx context.Context, env []string, name string, args ...string) (*child, error) {
+	c := &child{cmd: exec.CommandContext(ctx, name, args...), stderr: &strings.Builder{}}
+	c.cmd.Env, c.cmd.Stderr = env, c.stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	c.out = bufio.NewScanner(out)
+	line, err := c.answer()
+	if err == nil {
+		var ready bool
+		if c.says, ready = strings.CutPrefix(line, "ready "); !ready {
+			err = fmt.Errorf("%s says %q instead of being ready", name, line)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// answer reads a line that is no error.
+func (c *child) answer() (string, error) {
+	if !c.out.Scan() {
+		_ = c.cmd.Wait() // how it ended matters less than what it said
+		return "", fmt.Errorf("%s ended: %s", c.cmd.Path, lastLine(c.stderr.String()))
+	}
+	line := c.out.Text()
+	if reason, failed := strings.CutPrefix(line, "error "); failed {
+		return "", errors.New(reason)
+	}
+	return line, nil
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return lines[len(lines)-1]
+}
+
+func (c *child) version() string { return c.says }
+
+func (c *child) run(_ context.Context, t task) (timing, error) {
+	start := time.Now()
+	if _, err := fmt.Fprintln(c.in, t); err != nil {
+		return timing{}, err
+	}
+	line, err := c.answer()
+	host := time.Since(start)
+	if err != nil {
+		return timing{}, fmt.Errorf("%s: %w", t, err)
+	}
+	seconds, err := strconv.ParseFloat(line, 64)
+	if err != nil || seconds <= 0 {
+		return timing{}, fmt.Errorf("%s: the answer %q is no time", t, line)
+	}
+	return timing{own: time.Duration(seconds * float64(time.Second)), host: host}, nil
+}
+
+// close lets the child end by closing its input, and kills it if it does not.
+func (c *child) close() error {
+	_ = c.in.Close()
+	timer := time.AfterFunc(2*time.Second, func() { _ = c.cmd.Process.Kill() })
+	defer timer.Stop()
+	_ = c.cmd.Wait() // killed or not, it has served
+	return nil
+}

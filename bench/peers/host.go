@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+)
+
+// machine says where and when samples were taken.
+type machine struct {
+	CPU      string    `json:"cpu"`
+	Family   string    `json:"family"` // family, model and stepping
+	Features []string  `json:"features"`
+	Cores    int       `json:"cores"`
+	Memory   string    `json:"memory"`
+	OS       string    `json:"os"`
+	Kernel   string    `json:"kernel"`
+	Go       string    `json:"go"`
+	Started  time.Time `json:"started"`
+	Rounds   int       `json:"rounds"`
+}
+
+func thisMachine(rounds int) machine {
+	c := cpuid.CPU
+	return machine{
+		CPU: c.BrandName, Family: fmt.Sprintf("%d/%d/%d", c.Family, c.Model, c.Stepping), Features: vectorFeatures(),
+		Cores: runtime.NumCPU(), Memory: field("/proc/meminfo", "MemTotal:"), OS: field("/etc/os-release", "PRETTY_NAME="),
+		Kernel: field("/proc/version", "Linux version"), Go: runtime.Version(), Started: time.Now().UTC().Truncate(time.Second),
+		Rounds: rounds,
+	}
+}
+
+// vectorFeatures are those that decide which kernels run.
+func vectorFeatures() []string {
+	var found []string
+	for _, f := range []cpuid.FeatureID{
+		cpuid.AVX2, cpuid.FMA3, cpuid.AVX512F, cpuid.AVX512VNNI, cpuid.AVX512BF16, cpuid.AVX512FP16, cpuid.AMXBF16, cpuid.AMXINT8,
+	} {
+		if cpuid.CPU.Has(f) {
+			found = append(found, f.String())
+		}
+	}
+	return found
+}
+
+// field returns the rest of the first line of a file that begins with key, or "".
+func field(path, key string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), key); ok {
+			return strings.Trim(strings.TrimSpace(rest), `"`)
+		}
+	}
+	return ""
+}
+
+// load1 is the machine's load average over a minute, 0 where the system does not tell.
+func load1() float64 {
+	var load float64
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscan(string(data), &load); err != nil {
+		return 0
+	}
+	return load
+}

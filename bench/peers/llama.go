@@ -1,0 +1,183 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/archbench/archbench/bench/gguf"
+)
+
+// llamaShape is a model in the words of llama.cpp: the metadata and the tensors of its architecture.
+type llamaShape struct {
+	name  string
+	vocab int
+	build func(f *llamaFile)
+}
+
+// write writes a file of random weights whose matrices are of one type.
+func (s llamaShape) write(path string, kind gguf.Type) error {
+	f := s.file(kind)
+	return gguf.Write(path, f.metadata, f.tensors)
+}
+
+func (s llamaShape) file(kind gguf.Type) *llamaFile {
+	f := &llamaFile{kind: kind, vocab: s.vocab, random: rand.New(rand.NewPCG(1, 2))}
+	s.build(f)
+	return f
+}
+
+// llamaFile collects the contents of a file.
+type llamaFile struct {
+	architecture string
+	kind         gguf.Type
+	vocab        int
+	random       *rand.Rand
+	metadata     []gguf.Value
+	tensors      []gguf.Tensor
+}
+
+// begin names the architecture. There is no tokenizer: the vocabulary is a number of ids.
+func (f *llamaFile) begin(architecture string) {
+	f.architecture = architecture
+	f.metadata = []gguf.Value{
+		{Key: "general.architecture", Data: architecture},
+		{Key: "tokenizer.ggml.model", Data: "none"},
+	}
+	f.size("vocab_size", f.vocab)
+}
+
+func (f *llamaFile) size(key string, n int) {
+	f.metadata = append(f.metadata, gguf.Value{Key: f.architecture + "." + key, Data: uint32(n)})
+}
+
+func (f *llamaFile) number(key string, x float64) {
+	f.metadata = append(f.metadata, gguf.Value{Key: f.architecture + "." + key, Data: float32(x)})
+}
+
+// matrix adds weights [rows, cols] of the file's type, uniform with the deviation 0.02.
+func (f *llamaFile) matrix(name string, rows, cols int) { f.add(name, f.kind, rows, cols) }
+
+// add adds such weights of a type, or of F16 where a row is no whole number of blocks.
+func (f *llamaFile) add(name string, kind gguf.Type, rows, cols int) {
+	if cols%kind.Block() != 0 {
+		kind = gguf.F16
+	}
+	fill := func(row []float32) {
+		for i := range row {
+			row[i] = (f.random.Float32() - 0.5) * 0.07
+		}
+	}
+	f.tensors = append(f.tensors, gguf.Tensor{Name: name + ".weight", Type: kind, Rows: rows, Cols: cols, Fill: fill})
+}
+
+// vector adds n equal numbers in F32.
+func (f *llamaFile) vector(name string, n int, value float32) {
+	f.table(name, 0, n, func(int) float32 { return value })
+}
+
+// table adds [rows, cols] in F32 whose rows are alike.
+func (f *llamaFile) table(name string, rows, cols int, value func(col int) float32) {
+	fill := func(row []float32) {
+		for i := range row {
+			row[i] = value(i)
+		}
+	}
+	f.tensors = append(f.tensors, gguf.Tensor{Name: name, Type: gguf.F32, Rows: rows, Cols: cols, Fill: fill})
+}
+
+// norm adds a layer norm, affine adds a linear layer with a bias.
+func (f *llamaFile) norm(name string, n int) {
+	f.vector(name+".weight", n, 1)
+	f.vector(name+".bias", n, 0)
+}
+
+func (f *llamaFile) affine(name string, out, in int) {
+	f.matrix(name, out, in)
+	f.vector(name+".bias", out, 0)
+}
+
+// llamaGPT2 is GPT-2 small. A file without output.weight ties the head to the embedding.
+var llamaGPT2 = llamaShape{"gpt2-124m", 50257, func(f *llamaFile) {
+	const layers, d, positions = 12, 768, 1024
+	f.begin("gpt2")
+	f.size("context_length", positions)
+	f.size("embedding_length", d)
+	f.size("feed_forward_length", 4*d)
+	f.size("block_count", layers)
+	f.size("attention.head_count", 12)
+	f.number("attention.layer_norm_epsilon", 1e-5)
+	f.matrix("token_embd", f.vocab, d)
+	f.add("position_embd", gguf.F32, positions, d)
+	for l := range layers {
+		blk := fmt.Sprintf("blk.%d.", l)
+		f.norm(blk+"attn_norm", d)
+		f.affine(blk+"attn_qkv", 3*d, d)
+		f.affine(blk+"attn_output", d, d)
+		f.norm(blk+"ffn_norm", d)
+		f.affine(blk+"ffn_up", 4*d, d)
+		f.affine(blk+"ffn_down", d, 4*d)
+	}
+	f.norm("output_norm", d)
+}}
+
+// llamaMistral is a Mistral of 1.21 B parameters, which llama.cpp runs as a Llama: documents here are shorter than
+// the window.
+var llamaMistral = llamaShape{"mistral-1.2b", 32000, func(f *llamaFile) {
+	const layers, d, heads, kvHeads, dim, inner = 24, 2048, 32, 8, 64, 5632
+	f.begin("llama")
+	f.size("context_length", 32768)
+	f.size("embedding_length", d)
+	f.size("feed_forward_length", inner)
+	f.size("block_count", layers)
+	f.size("rope.dimension_count", dim)
+	f.size("attention.head_count", heads)
+	f.size("attention.head_count_kv", kvHeads)
+	f.number("attention.layer_norm_rms_epsilon", 1e-6)
+	f.number("rope.freq_base", 1e4)
+	f.matrix("token_embd", f.vocab, d)
+	f.matrix("output", f.vocab, d)
+	for l := range layers {
+		blk := fmt.Sprintf("blk.%d.", l)
+		f.vector(blk+"attn_norm.weight", d, 1)
+		f.matrix(blk+"attn_q", heads*dim, d)
+		f.matrix(blk+"attn_k", kvHeads*dim, d)
+		f.matrix(blk+"attn_v", kvHeads*dim, d)
+		f.matrix(blk+"attn_output", d, heads*dim)
+		f.vector(blk+"ffn_norm.weight", d, 1)
+		f.matrix(blk+"ffn_gate", inner, d)
+		f.matrix(blk+"ffn_up", inner, d)
+		f.matrix(blk+"ffn_down", d, inner)
+	}
+	f.vector("output_norm.weight", d, 1)
+}}
+
+// llamaMamba is mamba-130m with a tied head. The convolution stays F32, as llama.cpp's own quantiser leaves it.
+var llamaMamba = llamaShape{"mamba-130m", 50280, func(f *llamaFile) {
+	const layers, d, channels, states, rank, taps = 24, 768, 1536, 16, 48, 4
+	f.begin("mamba")
+	f.size("context_length", 1<<20)
+	f.size("embedding_length", d)
+	f.size("feed_forward_length", 0)
+	f.size("block_count", layers)
+	f.size("attention.head_count", 0)
+	f.size("ssm.conv_kernel", taps)
+	f.size("ssm.inner_size", channels)
+	f.size("ssm.state_size", states)
+	f.size("ssm.time_step_rank", rank)
+	f.number("attention.layer_norm_rms_epsilon", 1e-5)
+	f.matrix("token_embd", f.vocab, d)
+	for l := range layers {
+		blk := fmt.Sprintf("blk.%d.", l)
+		f.vector(blk+"attn_norm.weight", d, 1)
+		f.matrix(blk+"ssm_in", 2*channels, d)
+		f.add(blk+"ssm_conv1d", gguf.F32, channels, taps)
+		f.vector(blk+"ssm_conv1d.bias", channels, 0)
+		f.matrix(blk+"ssm_x", rank+2*states, channels)
+		f.matrix(blk+"ssm_dt", channels, rank)
+		f.vector(blk+"ssm_dt.bias", channels, -4)
+		f.table(blk+"ssm_a", channels, states, func(s int) float32 { return -float32(s + 1) })
+		f.vector(blk+"ssm_d", channels, 1)
+		f.matrix(blk+"ssm_out", d, channels)
+	}
+	f.vector("output_norm.weight", d, 1)
+}}

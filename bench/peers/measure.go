@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// sample is one measurement, as it is published.
+type sample struct {
+	Group     string  `json:"group"`
+	Task      string  `json:"task"`
+	Contender string  `json:"contender"`
+	Version   string  `json:"version,omitempty"`
+	Threads   int     `json:"threads"`
+	Round     int     `json:"round"`             // 0: warm-up, which does not count
+	Seconds   float64 `json:"seconds"`           // by the contender's clock
+	Host      float64 `json:"host_seconds"`      // by ours, with the way to the contender
+	Amount    float64 `json:"amount"`            // of the work
+	Unit      string  `json:"unit"`              // of the amount: FLOP, byte or token
+	Load      float64 `json:"load"`              // runnable processes of the machine just before, over the last minute
+	Missing   string  `json:"missing,omitempty"` // why there is no measurement
+}
+
+// session measures groups.
+type session struct {
+	rounds   int
+	pause    time.Duration // before each measurement, in which the last contender's threads go to sleep
+	random   *rand.Rand
+	progress io.Writer
+}
+
+// measure loads the contenders of a group and lets them work in turn, in a new random order for each task and round.
+// A contender that does not start, or fails, is a sample that says why.
+func (s session) measure(ctx context.Context, g group) ([]sample, error) {
+	running, samples := s.startAll(ctx, g)
+	defer func() {
+		for _, c := range running {
+			_ = c.close() // it has served
+		}
+	}()
+	for round := range s.rounds + 1 {
+		for _, t := range g.tasks {
+			for _, i := range s.random.Perm(len(g.entrants)) {
+				c, ok := running[i]
+				if !ok {
+					continue
+				}
+				if err := ctx.Err(); err != nil {
+					return samples, err
+				}
+				one := s.one(ctx, g, t, g.entrants[i], c, round)
+				if samples = append(samples, one); one.Missing != "" {
+					_ = c.close() // it has failed already
+					delete(running, i)
+				}
+			}
+		}
+	}
+	return samples, nil
+}
+
+// startAll loads the contenders, by their place in the group.
+func (s session) startAll(ctx context.Context, g group) (map[int]contender, []sample) {
+	running := map[int]contender{}
+	var samples []sample
+	for i, e := range g.entrants {
+		fmt.Fprintf(s.progress, "%s: start %s\n", g.name, e.name)
+		c, err := e.start(ctx, running[0])
+		if err == nil {
+			running[i] = c
+			continue
+		}
+		fmt.Fprintf(s.progress, "%s: %s: n/a (%v)\n", g.name, e.name, err)
+		for _, t := range g.tasks {
+			samples = append(samples, sample{
+				Group: g.name, Task: t.String(), Contender: e.name, Threads: g.threads, Missing: err.Error(),
+			})
+		}
+	}
+	return running, samples
+}
+
+func (s session) one(ctx context.Context, g group, t task, e entrant, c contender, round int) sample {
+	time.Sleep(s.pause)
+	one := sample{
+		Group: g.name, Task: t.String(), Contender: e.name, Version: c.version(), Threads: g.threads, Round: round, Load: load1(),
+	}
+	one.Amount, one.Unit = t.amount()
+	took, err := c.run(ctx, t)
+	if err != nil {
+		one.Missing = err.Error()
+		fmt.Fprintf(s.progress, "%s: %s: n/a (%v)\n", g.name, e.name, err)
+		return one
+	}
+	one.Seconds, one.Host = took.own.Seconds(), took.host.Seconds()
+	fmt.Fprintf(s.progress, "%s: round %d/%d: %s: %s: %v\n", g.name, round, s.rounds, t, e.name, took.own)
+	return one
+}

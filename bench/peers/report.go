@@ -1,0 +1,159 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/archbench/archbench/internal/atomicfile"
+)
+
+// report prints a table of a group: of each contender the median time with its range, the rate, and how many times
+// as fast the group's first contender, archbench, is. That ratio is the median of the ratios within each round, which
+// a change of the machine's speed during the run does not touch.
+func report(w io.Writer, g group, samples []sample) error {
+	fmt.Fprintf(w, "\n%s, %d threads\n", g.name, g.threads)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "work\tcontender\tmedian\trange\trate\tfirst is\tgoal")
+	for _, work := range g.tasks {
+		first := secondsOf(samples, work, g.entrants[0].name)
+		for i, e := range g.entrants {
+			seconds := secondsOf(samples, work, e.name)
+			if len(seconds) == 0 {
+				fmt.Fprintf(t, "%s\t%s\tn/a (%s)\t\t\t\t\n", work, e.name, reason(samples, work, e.name))
+				continue
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", work, e.name, times(seconds), rate(work, seconds), verdict(g, work, i, first, seconds))
+		}
+	}
+	return t.Flush()
+}
+
+// times writes a median and its range.
+func times(seconds map[int]float64) string {
+	all := values(seconds)
+	return fmt.Sprintf("%s\t%s–%s", duration(median(all)), duration(slices.Min(all)), duration(slices.Max(all)))
+}
+
+func duration(seconds float64) string {
+	switch {
+	case seconds < 1e-3:
+		return fmt.Sprintf("%.1f µs", seconds*1e6)
+	case seconds < 1:
+		return fmt.Sprintf("%.2f ms", seconds*1e3)
+	}
+	return fmt.Sprintf("%.3f s", seconds)
+}
+
+// rate writes the amount of work per second.
+func rate(work task, seconds map[int]float64) string {
+	amount, unit := work.amount()
+	switch perSecond := amount / median(values(seconds)); unit {
+	case "FLOP":
+		return fmt.Sprintf("%.1f GFLOP/s", perSecond/1e9)
+	case "":
+		return ""
+	default:
+		return fmt.Sprintf("%.4g %s/s", perSecond, unit)
+	}
+}
+
+// verdict compares contender i of a group with the first.
+func verdict(g group, work task, i int, first, seconds map[int]float64) string {
+	e := g.entrants[i]
+	if i == 0 || e.goals == nil && g.limit > 0 {
+		if g.limit == 0 {
+			return "\t"
+		}
+		return "\t" + met(median(values(seconds)) <= g.limit.Seconds(), fmt.Sprintf("≤ %v", g.limit))
+	}
+	ratio, ok := ratioOf(seconds, first)
+	if !ok {
+		return "n/a\t"
+	}
+	text := fmt.Sprintf("%.2fx as fast\t", ratio)
+	goal, ok := e.goals[work.String()]
+	if !ok {
+		goal, ok = e.goals[work.op]
+	}
+	if !ok {
+		return text
+	}
+	return text + met(ratio >= goal, fmt.Sprintf("≥ %.2fx", goal))
+}
+
+func met(ok bool, goal string) string {
+	if ok {
+		return goal + " met"
+	}
+	return goal + " missed"
+}
+
+// secondsOf returns the times of a contender by round, without the warm-up.
+func secondsOf(samples []sample, work task, contender string) map[int]float64 {
+	seconds := map[int]float64{}
+	for _, s := range samples {
+		if s.Task == work.String() && s.Contender == contender && s.Missing == "" && s.Round > 0 {
+			seconds[s.Round] = s.Seconds
+		}
+	}
+	return seconds
+}
+
+// reason says why a contender has no times.
+func reason(samples []sample, work task, contender string) string {
+	for _, s := range samples {
+		if s.Contender == contender && s.Missing != "" {
+			return s.Missing
+		}
+	}
+	return "not measured"
+}
+
+// ratioOf is the median over the rounds of a's time over b's.
+func ratioOf(a, b map[int]float64) (float64, bool) {
+	var ratios []float64
+	for round, seconds := range a {
+		if other, ok := b[round]; ok {
+			ratios = append(ratios, seconds/other)
+		}
+	}
+	if len(ratios) == 0 {
+		return 0, false
+	}
+	return median(ratios), true
+}
+
+func values(m map[int]float64) []float64 {
+	var all []float64
+	for _, v := range m {
+		all = append(all, v)
+	}
+	return all
+}
+
+// median of at least one number.
+func median(x []float64) float64 {
+	x = slices.SortedFunc(slices.Values(x), cmp.Compare[float64])
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+// publish writes the machine and the samples as JSON lines.
+func publish(path string, m machine, samples []sample) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(m); err != nil {
+			return err
+		}
+		for _, s := range samples {
+			if err := e.Encode(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
