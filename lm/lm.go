@@ -303,7 +303,10 @@ type CostReply struct {
 	Counted  []CostItem // empty unless asked for
 	// Reference is the count by the architecture's published reference counter where that differs, labelled.
 	Reference []CostItem
-	Compute   time.Duration
+	// StateBytes is the memory that one document needs after Length tokens, by formula; State.Bytes is what it
+	// holds. -1: there is no formula, or no state.
+	StateBytes int64
+	Compute    time.Duration
 }
 
 // CostItem is the cost of one component of the model.

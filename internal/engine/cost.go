@@ -20,6 +20,7 @@ func (m *Model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 		if reply.Analytic, reply.Reference, err = m.net.Cost(req); err != nil {
 			return err
 		}
+		reply.StateBytes = m.net.StateBytes(req.Length)
 		if req.Count {
 			reply.Counted, err = m.count(ctx, l, req)
 		}

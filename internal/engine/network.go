@@ -22,6 +22,8 @@ type Network interface {
 	// Cost gives the analytic cost by component, from formulas alone. Its components are those that Forward and
 	// Logits name with Pass.Component.
 	Cost(req lm.CostRequest) (analytic, reference []lm.CostItem, err error)
+	// StateBytes is the memory that a document of that many tokens needs, by formula; -1 if none is carried.
+	StateBytes(tokens int) int64
 	// Info fills in what only the architecture knows: Mode, Vocab, BOS, EOS, ContextLimit, Causal, StateKind.
 	Info() lm.ModelInfo
 	// Config is the effective config.json.

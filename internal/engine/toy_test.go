@@ -93,6 +93,13 @@ func (n *toyNet) Cost(req lm.CostRequest) (analytic, reference []lm.CostItem, er
 	return []lm.CostItem{{Component: "head", FLOPs: 2 * rows * toyDim * toyVocab}}, nil, nil
 }
 
+func (n *toyNet) StateBytes(int) int64 {
+	if n.leak {
+		return -1
+	}
+	return 4 * toyDim
+}
+
 func (n *toyNet) Info() lm.ModelInfo {
 	return lm.ModelInfo{Mode: "toy", Vocab: toyVocab, BOS: 0, Causal: !n.leak, StateKind: "constant"}
 }

@@ -10,8 +10,12 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Cost checks that the analytic costs of a model equal the counted ones exactly, in every phase that can be counted.
+// Cost checks that the analytic costs of a model equal the counted ones exactly, in every phase that can be counted,
+// and that its state is as large as its formula says.
 func Cost(t *testing.T, m lm.Model, lengths ...int) {
+	for _, n := range lengths {
+		stateBytes(t, m, n)
+	}
 	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
 		for _, batch := range []int{1, 3} {
 			for _, n := range lengths {
@@ -23,6 +27,34 @@ func Cost(t *testing.T, m lm.Model, lengths ...int) {
 				})
 			}
 		}
+	}
+}
+
+// stateBytes checks that a document's state is as large as the formula says. A cache of keys and values makes room for
+// 64 positions at first and then doubles, so it may hold more, up to its limit; a constant state may not.
+func stateBytes(t *testing.T, m lm.Model, n int) {
+	ctx := t.Context()
+	formula := func(n int) int64 {
+		reply, err := m.(lm.Coster).Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply.StateBytes
+	}
+	st, err := m.(lm.Stepper).NewState(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.(lm.Stepper).Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: st, Tokens: make([]int32, n)}}}); err != nil {
+		t.Fatal(err)
+	}
+	least := formula(n)
+	most := least
+	if one := formula(1); formula(2) > one {
+		most = max(2*least, 64*one)
+	}
+	if held := st.Bytes(); held < least || held > most {
+		t.Errorf("after %d tokens the state holds %d bytes; by formula %d, at most %d", n, held, least, most)
 	}
 }
 

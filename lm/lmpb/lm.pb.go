@@ -2620,8 +2620,10 @@ type CostResponse struct {
 	Analytic []*CostItem            `protobuf:"bytes,1,rep,name=analytic,proto3" json:"analytic,omitempty"`
 	Counted  []*CostItem            `protobuf:"bytes,2,rep,name=counted,proto3" json:"counted,omitempty"`
 	// By the architecture's published reference counter where that differs.
-	Reference     []*CostItem `protobuf:"bytes,3,rep,name=reference,proto3" json:"reference,omitempty"`
-	ComputeNs     int64       `protobuf:"varint,4,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	Reference []*CostItem `protobuf:"bytes,3,rep,name=reference,proto3" json:"reference,omitempty"`
+	ComputeNs int64       `protobuf:"varint,4,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// Memory of one document after length tokens, by formula. Absent: there is none.
+	StateBytes    *int64 `protobuf:"varint,5,opt,name=state_bytes,json=stateBytes,proto3,oneof" json:"state_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2680,6 +2682,13 @@ func (x *CostResponse) GetReference() []*CostItem {
 func (x *CostResponse) GetComputeNs() int64 {
 	if x != nil {
 		return x.ComputeNs
+	}
+	return 0
+}
+
+func (x *CostResponse) GetStateBytes() int64 {
+	if x != nil && x.StateBytes != nil {
+		return *x.StateBytes
 	}
 	return 0
 }
@@ -3772,13 +3781,16 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x05phase\x18\x02 \x01(\x0e2\f.lm.v1.PhaseR\x05phase\x12\x14\n" +
 	"\x05batch\x18\x03 \x01(\x05R\x05batch\x12\x16\n" +
 	"\x06length\x18\x04 \x01(\x03R\x06length\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\bR\x05count\"\xb4\x01\n" +
+	"\x05count\x18\x05 \x01(\bR\x05count\"\xea\x01\n" +
 	"\fCostResponse\x12+\n" +
 	"\banalytic\x18\x01 \x03(\v2\x0f.lm.v1.CostItemR\banalytic\x12)\n" +
 	"\acounted\x18\x02 \x03(\v2\x0f.lm.v1.CostItemR\acounted\x12-\n" +
 	"\treference\x18\x03 \x03(\v2\x0f.lm.v1.CostItemR\treference\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x04 \x01(\x03R\tcomputeNs\"T\n" +
+	"compute_ns\x18\x04 \x01(\x03R\tcomputeNs\x12$\n" +
+	"\vstate_bytes\x18\x05 \x01(\x03H\x00R\n" +
+	"stateBytes\x88\x01\x01B\x0e\n" +
+	"\f_state_bytes\"T\n" +
 	"\bCostItem\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tcomponent\x12\x14\n" +
 	"\x05flops\x18\x02 \x01(\x03R\x05flops\x12\x14\n" +
@@ -4049,6 +4061,7 @@ func file_lm_v1_lm_proto_init() {
 		(*LoadRequest_Variant)(nil),
 	}
 	file_lm_v1_lm_proto_msgTypes[9].OneofWrappers = []any{}
+	file_lm_v1_lm_proto_msgTypes[36].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

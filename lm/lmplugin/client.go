@@ -149,12 +149,17 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if err != nil {
 		return lm.CostReply{}, m.client.failed(ctx, "cost", err)
 	}
-	return lm.CostReply{
-		Analytic:  mapped(reply.GetAnalytic(), costFromPB),
-		Counted:   mapped(reply.GetCounted(), costFromPB),
-		Reference: mapped(reply.GetReference(), costFromPB),
-		Compute:   time.Duration(reply.GetComputeNs()),
-	}, nil
+	out := lm.CostReply{
+		Analytic:   mapped(reply.GetAnalytic(), costFromPB),
+		Counted:    mapped(reply.GetCounted(), costFromPB),
+		Reference:  mapped(reply.GetReference(), costFromPB),
+		StateBytes: -1,
+		Compute:    time.Duration(reply.GetComputeNs()),
+	}
+	if reply.StateBytes != nil {
+		out.StateBytes = reply.GetStateBytes()
+	}
+	return out, nil
 }
 
 // Memory implements lm.MemoryReporter.

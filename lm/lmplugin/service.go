@@ -129,12 +129,16 @@ func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostRe
 	if err != nil {
 		return nil, err
 	}
-	return &lmpb.CostResponse{
+	response := &lmpb.CostResponse{
 		Analytic:  mapped(reply.Analytic, costToPB),
 		Counted:   mapped(reply.Counted, costToPB),
 		Reference: mapped(reply.Reference, costToPB),
 		ComputeNs: computeNs(reply.Compute, start),
-	}, nil
+	}
+	if reply.StateBytes >= 0 {
+		response.StateBytes = &reply.StateBytes
+	}
+	return response, nil
 }
 
 // Memory implements the call of that name.

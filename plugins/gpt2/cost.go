@@ -19,6 +19,11 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
+// StateBytes implements engine.Network: keys and values of every position, in float32.
+func (m *Model) StateBytes(tokens int) int64 {
+	return 2 * 4 * int64(m.cfg.Layers) * int64(m.cfg.Dim) * int64(min(tokens, m.cfg.Positions))
+}
+
 // formats are the precisions of the weights.
 type formats struct{ block, embedding, head kernel.Format }
 

@@ -94,6 +94,10 @@ func (m *Model) Info() lm.ModelInfo {
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
 
+// StateBytes implements engine.Network: the last inputs of the convolution and the recurrent state of every layer, in
+// float32, whatever the length.
+func (m *Model) StateBytes(int) int64 { return 4 * int64(m.Layers) * int64(m.tail+m.states) }
+
 // Cost implements engine.Network. No cost depends on what came before. There is no reference counter of the
 // architectures' own.
 func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err error) {

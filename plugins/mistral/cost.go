@@ -16,6 +16,14 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
+// StateBytes implements engine.Network: keys and values of the key heads at every visible position, in float32.
+func (m *Model) StateBytes(tokens int) int64 {
+	if keys := m.cfg.keys(); keys > 0 {
+		tokens = min(tokens, keys)
+	}
+	return 2 * 4 * int64(m.cfg.Layers) * int64(m.cfg.KVHeads) * int64(m.cfg.HeadDim) * int64(tokens)
+}
+
 // formats are the precisions of the weights.
 type formats struct{ block, embedding, head kernel.Format }
 

@@ -243,7 +243,7 @@ func (m *Model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 		return lm.CostReply{}, lm.Errorf(lm.Unsupported, "cost", "no cost of phase %q", req.Phase)
 	}
 	hidden, vocab := int64(m.config.HiddenSize), int64(m.config.VocabSize)
-	reply := lm.CostReply{Analytic: []lm.CostItem{
+	reply := lm.CostReply{StateBytes: -1, Analytic: []lm.CostItem{
 		{Component: "recurrence", FLOPs: batch * tokens * 2 * hidden, Bytes: batch * tokens * 20 * hidden},
 		{Component: "head", FLOPs: batch * rows * 2 * vocab * hidden, Bytes: batch * rows * (4*vocab*hidden + 8*hidden + 4*vocab)},
 	}}
