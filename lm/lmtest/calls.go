@@ -141,13 +141,13 @@ func checkCancellation(ctx context.Context, k *kit) (figure, error) {
 	return figure{
 		value: (time.Since(start) - whole/10).Seconds(),
 		unit:  fmt.Sprintf("s until at rest, of work of %.2g s", whole.Seconds()),
-		limit: 0.5*whole.Seconds() + 0.1,
+		limit: 0.3*whole.Seconds() + 0.1,
 	}, nil
 }
 
 // longWork finds a request that takes a noticeable time, if there is one of at most a few million tokens.
 func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, error) {
-	const enough = 300 * time.Millisecond
+	const enough = 500 * time.Millisecond
 	var req lm.ScoreRequest
 	length := 1 << 12
 	if k.info.ContextLimit > 0 {
@@ -160,11 +160,16 @@ func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, err
 		for range n {
 			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: document, From: 1})
 		}
-		start := time.Now()
-		if _, err := k.model.Score(ctx, req); err != nil {
-			return req, 0, err
+		took = time.Hour
+		for range 2 { // the faster time: a disturbance can only slow the work down
+			start := time.Now()
+			if _, err := k.model.Score(ctx, req); err != nil {
+				return req, 0, err
+			}
+			if took = min(took, time.Since(start)); took < enough {
+				break
+			}
 		}
-		took = time.Since(start)
 	}
 	return req, took, nil
 }
