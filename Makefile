@@ -30,7 +30,7 @@ race: ## the concurrent packages under the race detector
 check: test race lint vet-other ## what continuous integration runs
 
 check-long: build ## what does not fit elsewhere: full reference evaluations, 1 M tokens, the kill tests
-	ARCHBENCH_LONG=1 go test -timeout 90m -v -run 'Long|Reference|Million|Kill|Memory' ./...
+	ARCHBENCH_LONG=1 go test -count=1 -timeout 90m -p 1 ./...
 
 lint: ## formatting, vet, static analysis, import rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
