@@ -82,7 +82,7 @@ func TestMulTMatchesFloat64(t *testing.T) {
 }
 
 // TestMulTIndependentOfPoolAndRows multiplies rows one by one on one thread, together, and together on several. With
-// float32 activations the faster tiers promise equal results only among few rows and among many.
+// activations that are not rounded the faster tiers promise equal results only among few rows and among many.
 func TestMulTIndependentOfPoolAndRows(t *testing.T) {
 	const out, in, rows = 67, 259, 41
 	x := gaussians(3, rows*in)

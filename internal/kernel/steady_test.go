@@ -8,9 +8,9 @@ import (
 )
 
 // TestSteadyRows checks in every tier and format that a row's result does not depend on the number of rows from
-// SteadyRows on, nor below it.
+// SteadyRows on, nor below it; where activations are rounded, not at all.
 func TestSteadyRows(t *testing.T) {
-	const in, out, most = 130, 67, 40
+	const in, out, most = 130, 1100, 40
 	r := rand.New(rand.NewPCG(4, 2))
 	w, x := normals(r, out*in), normals(r, most*in)
 	for _, tr := range tiers {
@@ -25,7 +25,11 @@ func TestSteadyRows(t *testing.T) {
 				}
 				withTier(t, tr, func() {
 					m := NewMatrix(f, out, in, func(o int, dst []float32) { copy(dst, w[o*in:(o+1)*in]) })
-					for _, span := range [][2]int{{1, SteadyRows - 1}, {SteadyRows, most}} {
+					spans := [][2]int{{1, SteadyRows - 1}, {SteadyRows, most}}
+					if f.A8 || f == BF16 {
+						spans = [][2]int{{1, most}}
+					}
+					for _, span := range spans {
 						want := product1(m, x, span[1])
 						for rows := span[0]; rows < span[1]; rows++ {
 							if !slices.Equal(product1(m, x, rows), want[:rows*out]) {
