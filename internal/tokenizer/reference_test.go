@@ -14,33 +14,38 @@ import (
 // references are the folders of testdata.
 var references = []string{"gpt2", "bytelevel-bpe-1k", "spm-bpe-mistral", "unigram-ru"}
 
-// referenceDir returns a folder with tokenizer.json and encodings.jsonl, unpacked where necessary.
+// referenceDir returns a folder with tokenizer.json and encodings.jsonl, unpacked from testdata.
 func referenceDir(t testing.TB, name string) string {
 	t.Helper()
-	dir := filepath.Join("testdata", name)
-	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
-		return dir
-	}
-	unpacked := t.TempDir()
+	dir := t.TempDir()
 	for _, file := range []string{"tokenizer.json", "encodings.jsonl"} {
-		packed, err := os.Open(filepath.Join(dir, file+".gz"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer packed.Close()
-		z, err := gzip.NewReader(packed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(z)
+		data, err := readReference(filepath.Join("testdata", name, file))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(unpacked, file), data, 0o600)
+			err = os.WriteFile(filepath.Join(dir, file), data, 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return unpacked
+	return dir
+}
+
+// readReference reads a file that may be gzipped.
+func readReference(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	packed, err := os.Open(path + ".gz")
+	if err != nil {
+		return nil, err
+	}
+	defer packed.Close()
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }
 
 // open opens a tokenizer that must be sound.
