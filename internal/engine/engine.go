@@ -44,13 +44,13 @@ func (a *Architecture) Describe(context.Context) (lm.Description, error) {
 	return d, nil
 }
 
-// Load implements lm.Architecture.
+// Load implements lm.Architecture. It ends soon after ctx does.
 func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
 	start := time.Now()
 	if err := ctx.Err(); err != nil {
 		return nil, wrap("load", err)
 	}
-	m, err := a.load(req)
+	m, err := a.load(ctx, req)
 	if err != nil {
 		return nil, wrap("load", err)
 	}
@@ -59,7 +59,7 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	return m, nil
 }
 
-func (a *Architecture) load(req lm.LoadRequest) (*Model, error) {
+func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, error) {
 	format, head, err := formats(req)
 	if err != nil {
 		return nil, err
@@ -76,8 +76,11 @@ func (a *Architecture) load(req lm.LoadRequest) (*Model, error) {
 		src = folder
 	}
 	ps := nn.NewParams(src, req.Seed, format, head)
+	ps.StopOn(ctx.Err)
 	net, warnings, err := a.family.New(config, req.Options, ps)
 	switch {
+	case lm.KindOf(ps.Err()) == lm.Deadline:
+		err = ps.Err()
 	case ps.Err() != nil:
 		err = &lm.Error{Kind: lm.Corrupt, Err: ps.Err()}
 	case err != nil:

@@ -284,6 +284,28 @@ func TestLeakyModelIsScoredWhole(t *testing.T) {
 	}
 }
 
+// expiring is a context that ends when it was asked a number of times.
+type expiring struct {
+	context.Context
+	asks int
+}
+
+func (c *expiring) Err() error {
+	if c.asks--; c.asks < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func TestLoadEndsWithItsContext(t *testing.T) {
+	for _, asks := range []int{0, 1, 5} {
+		_, err := New(toy{}).Load(&expiring{t.Context(), asks}, lm.LoadRequest{Variant: "tiny", Seed: 1})
+		if lm.KindOf(err) != lm.Deadline {
+			t.Errorf("a context that ends after %d rows: %v, want kind deadline", asks, err)
+		}
+	}
+}
+
 func TestErrorKinds(t *testing.T) {
 	a, m := load(t, toy{}, 1)
 	ctx := t.Context()

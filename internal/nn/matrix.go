@@ -26,7 +26,9 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	}
 	in, out := shape[0], shape[1]
 	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
-	transposeColumns(p.W, ps.reader(name, shape, init), 0, out, out, in)
+	if row := ps.reader(name, shape, init); ps.err == nil {
+		transposeColumns(p.W, row, 0, out, out, in)
+	}
 	if ps.src != nil {
 		ps.src.ReleasePages(name)
 	}

@@ -61,6 +61,7 @@ type Params struct {
 	list    []stored
 	copies  []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
 	ignored []string        // patterns of tensors that the model does not need
+	stop    func() error    // asked before every row
 	err     error
 }
 
@@ -79,8 +80,15 @@ type stored struct {
 // NewParams returns a registry that loads from src, or initialises from seed where src is nil. format applies to
 // the block linears; head to the output matrix, see [kernel.HeadFormat].
 func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
-	return &Params{src: src, seed: seed, format: format, head: head, used: map[string]bool{}}
+	return &Params{
+		src: src, seed: seed, format: format, head: head, used: map[string]bool{},
+		stop: func() error { return nil },
+	}
 }
+
+// StopOn has the declarations end early: stop is asked before each row is read or drawn, and Err returns its first
+// error. The initial values of a large model take minutes.
+func (ps *Params) StopOn(stop func() error) { ps.stop = stop }
 
 // Format is the precision of the block linears.
 func (ps *Params) Format() kernel.Format { return ps.format }
@@ -134,15 +142,23 @@ func (ps *Params) open(name string, shape []int) bool {
 // reader returns a function that widens or draws one row of a tensor as it is stored. After a failure it leaves dst
 // as it is: Err tells.
 func (ps *Params) reader(name string, shape []int, init Init) func(row int, dst []float32) {
-	switch {
-	case !ps.open(name, shape):
+	if !ps.open(name, shape) {
 		return func(int, []float32) {}
-	case ps.src == nil:
+	}
+	read := func(row int, dst []float32) error { return ps.src.ReadRows(name, row, row+1, dst) }
+	if ps.src == nil {
 		rng := newRowRand(ps.seed, name)
-		return func(row int, dst []float32) { init(rng.row(row), row, dst) }
+		read = func(row int, dst []float32) error { init(rng.row(row), row, dst); return nil }
 	}
 	return func(row int, dst []float32) {
-		if err := ps.src.ReadRows(name, row, row+1, dst); err != nil {
+		if ps.err != nil {
+			return
+		}
+		err := ps.stop()
+		if err == nil {
+			err = read(row, dst)
+		}
+		if err != nil {
 			ps.fail(fmt.Errorf("tensor %q: %w", name, err))
 		}
 	}

@@ -1,7 +1,9 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -185,6 +187,28 @@ func TestParamsErrors(t *testing.T) {
 		c.declare(ps)
 		if err := ps.Err(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// TestParamsStop stops a new model in the middle of a matrix: not one more row is drawn, of no other tensor either.
+func TestParamsStop(t *testing.T) {
+	for _, f := range []kernel.Format{kernel.F32, kernel.BF16, {Kind: kernel.KindInt8}} {
+		for _, options := range [][]LinearOption{nil, {Transposed}} {
+			ps, drawn := NewParams(nil, 1, f, f), 0
+			stopped := errors.New("stopped")
+			ps.StopOn(func() error {
+				if drawn == 3 {
+					return stopped
+				}
+				return nil
+			})
+			count := func(*rand.Rand, int, []float32) { drawn++ }
+			ps.Linear("a", 40, 50, true, count, append(options, BiasInit(count))...)
+			ps.TiedHead(ps.Embedding("e", 6, 5, count))
+			if err := ps.Err(); !errors.Is(err, stopped) || !strings.Contains(err.Error(), `"a.weight"`) || drawn != 3 {
+				t.Errorf("%v: %d rows drawn, %v; want 3 and an error that names a.weight", f, drawn, err)
+			}
 		}
 	}
 }
