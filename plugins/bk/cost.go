@@ -10,7 +10,9 @@ import (
 type formats struct{ block, embedding, head kernel.Format }
 
 // StateBytes implements engine.Network: g and y of every head as complex numbers of 16 bytes, whatever the length.
-func (m *Model) StateBytes(int) int64 { return 16 * int64(m.Layers) * int64(m.Heads) * int64(1+m.Values) }
+func (m *Model) StateBytes(int) int64 {
+	return 16 * int64(m.Layers) * int64(m.Heads) * int64(1+m.Values)
+}
 
 // StateBytes implements engine.Network: nothing can be carried.
 func (m *Published) StateBytes(int) int64 { return -1 }
