@@ -8,7 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/sharedtest"
 )
 
 // tree writes files below a temporary folder.
@@ -73,6 +77,23 @@ func TestGoTree(t *testing.T) {
 	t.Setenv("GOROOT", filepath.Join(src, "nowhere"))
 	if _, err := GoRoot(context.Background()); !errors.Is(err, ErrNoGo) || !strings.Contains(err.Error(), "--corpus") {
 		t.Errorf("no tree: %v", err)
+	}
+}
+
+// TestHeldOutAsTrained holds the list against what the cards of the bundled models say.
+func TestHeldOutAsTrained(t *testing.T) {
+	cards, err := filepath.Glob(filepath.Join(sharedtest.RepoRoot(t), "models", "*", checkpoint.CardFile))
+	if err != nil || len(cards) == 0 {
+		t.Fatalf("no cards of bundled models: %v", err)
+	}
+	for _, path := range cards {
+		card, err := checkpoint.ReadCard(filepath.Dir(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(card.HeldOutGoPackages, strings.Fields(heldOut)); diff != "" {
+			t.Errorf("held-out packages of %s (-card +heldout.txt):\n%s", card.Name, diff)
+		}
 	}
 }
 
