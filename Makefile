@@ -7,7 +7,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 GOFLAGS_BUILD := -trimpath -buildvcs=false
 TOOL    := go tool -modfile=tools/go.mod
 
-.PHONY: build quickstart test check check-long race fuzz lint generate vet-other clean help
+.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ test: ## all tests that need nothing outside the repository, within 5 minutes
 race: ## the concurrent packages under the race detector
 	go test -race ./lm/... ./internal/... ./plugins/... ./harness/internal/run/... ./harness/internal/store/...
 
-check: test race lint vet-other ## what continuous integration runs
+check: test race lint vet-other check-generated ## what continuous integration runs
 
 check-long: build ## what does not fit elsewhere: full reference evaluations, 1 M tokens, the kill tests
 	ARCHBENCH_LONG=1 go test -count=1 -timeout 90m -p 1 ./...
@@ -40,8 +40,17 @@ vet-other: ## the platforms without fast kernels build and vet
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./lm/... ./internal/... ./plugins/...
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build ./lm/... ./internal/... ./plugins/...
 
-generate: ## regenerate code that is checked in
-	go generate ./...
+generate: ## regenerate what is checked in: the wire contract and the assembly
+	$(TOOL) buf generate
+	go generate ./internal/kernel
+
+check-generated: generate ## what is checked in is what the generators write
+	@git diff --exit-code -- lm/lmpb 'internal/kernel/*_amd64.s' 'internal/kernel/*_stubs_amd64.go' || \
+	  { echo "generated files differ: run make generate and commit"; exit 1; }
+	$(TOOL) buf lint
+
+bench-kernels: ## every operation of every tier, with the share of the CPU's ceiling
+	go test -run '^$$' -bench Ladder -benchtime 200ms ./internal/kernel
 
 clean: ## remove binaries
 	rm -rf bin

@@ -62,9 +62,12 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bo
 	t := products.Get().(*product)
 	t.shape, t.w, t.y, t.rows = s, *w, y[:rows*w.out], rows
 	pool = pool.worth(rows * w.in * w.out)
-	if rows <= skinnyRows && !w.steady() {
+	switch {
+	case t.chained():
+		t.multiplyChains(pool, x)
+	case rows <= skinnyRows && !w.steady():
 		t.multiplySkinny(pool, x)
-	} else {
+	default:
 		t.multiplyTiles(pool, x)
 	}
 	t.w, t.y = operand{}, nil

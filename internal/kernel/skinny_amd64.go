@@ -16,9 +16,6 @@ func (t *product) multiplySkinny(pool *Pool, x []float32) {
 		t.spreadX(x, 32)
 		t.splitEvenOdd()
 		phase = (*product).skinnyNibbles
-	case f.Kind == KindBF16 && !f.WideX:
-		t.x = roundBF16(t.x, x[:t.rows*t.w.in])
-		t.in = t.x
 	default:
 		t.in = x
 	}

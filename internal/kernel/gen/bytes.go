@@ -16,15 +16,20 @@ var physicalZ = [32]reg.VecPhysical{
 }
 
 // vdpbf16ps emits Z[dst] += Z[b]·Z[a] on pairs of bf16: EVEX.512.F3.0F38.W0 52 /r.
-func vdpbf16ps(a, b, dst int) {
+func vdpbf16ps(a, bReg, dst int) {
 	bit := func(r, n int) byte { return byte(r>>n) & 1 }
 	p0 := (1^bit(dst, 3))<<7 | (1^bit(a, 4))<<6 | (1^bit(a, 3))<<5 | (1^bit(dst, 4))<<4 | 2
-	p1 := (^byte(b)&15)<<3 | 1<<2 | 2
-	p2 := byte(2)<<5 | (1^bit(b, 4))<<3
+	p1 := (^byte(bReg)&15)<<3 | 1<<2 | 2
+	p2 := byte(2)<<5 | (1^bit(bReg, 4))<<3
 	modrm := byte(3)<<6 | byte(dst&7)<<3 | byte(a&7)
-	Comment("VDPBF16PS Z" + itoa(a) + ", Z" + itoa(b) + ", Z" + itoa(dst))
+	Comment("VDPBF16PS Z" + itoa(a) + ", Z" + itoa(bReg) + ", Z" + itoa(dst))
 	for _, b := range []byte{0x62, p0, p1, p2, 0x52, modrm} {
-		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+		Instruction(&ir.Instruction{
+			Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)},
+			// What the allocator of registers must know.
+			Inputs:  []operand.Op{physicalZ[a], physicalZ[bReg], physicalZ[dst]},
+			Outputs: []operand.Op{physicalZ[dst]},
+		})
 	}
 }
 

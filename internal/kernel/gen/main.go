@@ -17,6 +17,7 @@ var files = map[string]func(){
 	"dot":         dots,
 	"convert":     conversions,
 	"elementwise": elementwise,
+	"chain":       chains,
 	"peak":        peaks,
 	"attention":   attention,
 	"scan":        scan,
