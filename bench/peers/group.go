@@ -19,6 +19,7 @@ type group struct {
 	entrants []entrant
 	tasks    []task
 	limit    time.Duration // that archbench should stay within; 0: none
+	rounds   int           // at most, where one takes minutes; 0: as many as asked for
 }
 
 // entrant is a contender before it is started.
@@ -178,7 +179,7 @@ func (w *workshop) depths(threads int) group {
 // million scores a long document in chunks of 2,048 tokens.
 func (w *workshop) million(threads int) group {
 	return group{
-		name: "million", threads: threads, limit: time.Minute,
+		name: "million", threads: threads, limit: time.Minute, rounds: 2,
 		entrants: []entrant{w.model("bk", seeded("3m", "f32", "", threads)), w.model("mamba", seeded("3m", "f32", "", threads))},
 		tasks:    []task{{"stream", []int{1 << 20}}},
 	}

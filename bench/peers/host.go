@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -17,10 +18,12 @@ type machine struct {
 	Family   string    `json:"family"` // family, model and stepping
 	Features []string  `json:"features"`
 	Cores    int       `json:"cores"`
+	Virtual  bool      `json:"virtual"` // a guest, whose neighbours may disturb
 	Memory   string    `json:"memory"`
 	OS       string    `json:"os"`
 	Kernel   string    `json:"kernel"`
 	Go       string    `json:"go"`
+	Revision string    `json:"revision"` // of the working tree that the program was started in
 	Started  time.Time `json:"started"`
 	Rounds   int       `json:"rounds"`
 }
@@ -29,10 +32,25 @@ func thisMachine(rounds int) machine {
 	c := cpuid.CPU
 	return machine{
 		CPU: c.BrandName, Family: fmt.Sprintf("%d/%d/%d", c.Family, c.Model, c.Stepping), Features: vectorFeatures(),
-		Cores: runtime.NumCPU(), Memory: field("/proc/meminfo", "MemTotal:"), OS: field("/etc/os-release", "PRETTY_NAME="),
-		Kernel: field("/proc/version", "Linux version"), Go: runtime.Version(), Started: time.Now().UTC().Truncate(time.Second),
+		Cores: runtime.NumCPU(), Virtual: c.VM(), Memory: field("/proc/meminfo", "MemTotal:"), OS: field("/etc/os-release", "PRETTY_NAME="),
+		Kernel: kernelVersion(), Go: runtime.Version(), Revision: revision(), Started: time.Now().UTC().Truncate(time.Second),
 		Rounds: rounds,
 	}
+}
+
+// kernelVersion is the release of the system's kernel, without what its builder has added.
+func kernelVersion() string {
+	release, _, _ := strings.Cut(field("/proc/sys/kernel/osrelease", ""), "-")
+	return release
+}
+
+// revision describes the working tree, or is "" outside of one.
+func revision() string {
+	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // vectorFeatures are those that decide which kernels run.

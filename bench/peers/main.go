@@ -78,7 +78,7 @@ func compare(ctx context.Context) error {
 	return s.all(ctx, chosen(w.groups(*threads), *only), *out)
 }
 
-// all measures groups and reports each when it is done; what is measured when an error comes is published too.
+// all measures groups, reports each when it is done, and publishes what there is so far.
 func (s session) all(ctx context.Context, groups []group, out string) error {
 	if len(groups) == 0 {
 		return fmt.Errorf("no group has such a name")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ type sample struct {
 	Group     string  `json:"group"`
 	Task      string  `json:"task"`
 	Contender string  `json:"contender"`
-	Version   string  `json:"version,omitempty"`
+	Version   string  `json:"version,omitempty"` // in the sample of the warm-up
 	Threads   int     `json:"threads"`
 	Round     int     `json:"round"`             // 0: warm-up, which does not count
 	Seconds   float64 `json:"seconds"`           // by the contender's clock
@@ -41,7 +42,7 @@ func (s session) measure(ctx context.Context, g group) ([]sample, error) {
 			_ = c.close() // it has served
 		}
 	}()
-	for round := range s.rounds + 1 {
+	for round := range min(s.rounds, cmp.Or(g.rounds, s.rounds)) + 1 {
 		for _, t := range g.tasks {
 			for _, i := range s.random.Perm(len(g.entrants)) {
 				c, ok := running[i]
@@ -86,7 +87,10 @@ func (s session) startAll(ctx context.Context, g group) (map[int]contender, []sa
 func (s session) one(ctx context.Context, g group, t task, e entrant, c contender, round int) sample {
 	time.Sleep(s.pause)
 	one := sample{
-		Group: g.name, Task: t.String(), Contender: e.name, Version: c.version(), Threads: g.threads, Round: round, Load: load1(),
+		Group: g.name, Task: t.String(), Contender: e.name, Threads: g.threads, Round: round, Load: load1(),
+	}
+	if round == 0 {
+		one.Version = c.version()
 	}
 	one.Amount, one.Unit = t.amount()
 	took, err := c.run(ctx, t)
@@ -96,6 +100,6 @@ func (s session) one(ctx context.Context, g group, t task, e entrant, c contende
 		return one
 	}
 	one.Seconds, one.Host = took.own.Seconds(), took.host.Seconds()
-	fmt.Fprintf(s.progress, "%s: round %d/%d: %s: %s: %v\n", g.name, round, s.rounds, t, e.name, took.own)
+	fmt.Fprintf(s.progress, "%s: round %d: %s: %s: %v\n", g.name, round, t, e.name, took.own)
 	return one
 }
