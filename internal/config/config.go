@@ -42,7 +42,10 @@ func Parse(data []byte, options map[string]string) (*Reader, error) {
 
 // Read stores a setting in dst, which holds its default: names are its spellings, the canonical one first; "a.b" is
 // key b of object a. Absent and null leave the default. Two spellings with different values are an error.
-func Read[T any](r *Reader, dst *T, names ...string) {
+func Read[T any](r *Reader, dst *T, names ...string) { r.read(reflect.ValueOf(dst).Elem(), names...) }
+
+// read is Read by reflection.
+func (r *Reader) read(dst reflect.Value, names ...string) {
 	raw, name := r.find(names)
 	for _, n := range names {
 		outer, _, _ := strings.Cut(n, ".")
@@ -51,12 +54,12 @@ func Read[T any](r *Reader, dst *T, names ...string) {
 	if raw == nil || string(raw) == "null" {
 		return
 	}
-	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
-		r.fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v)))
+	v := reflect.New(dst.Type())
+	if err := json.Unmarshal(raw, v.Interface()); err != nil {
+		r.fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v.Elem().Interface())))
 		return
 	}
-	*dst = v
+	dst.Set(v.Elem())
 }
 
 // Has reports whether a setting is present, be it null.

@@ -49,7 +49,7 @@ func ReadIDs(r *Reader, dst *IDs, vocab int, name string) {
 		*dst = nil
 	}
 	Read(r, dst, name)
-	kept := make(IDs, 0, len(*dst))
+	var kept IDs
 	for _, id := range *dst {
 		switch {
 		case id >= 0 && int(id) < vocab:

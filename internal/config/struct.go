@@ -1,8 +1,6 @@
 package config
 
 import (
-	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 )
@@ -17,21 +15,6 @@ func ReadAll(r *Reader, dst any) {
 			continue
 		}
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		r.readField(v.Field(i), name)
+		r.read(v.Field(i), name)
 	}
-}
-
-// readField stores one setting in a field.
-func (r *Reader) readField(field reflect.Value, name string) {
-	raw, _ := r.find([]string{name})
-	r.spelled[name] = true
-	if raw == nil || string(raw) == "null" {
-		return
-	}
-	v := reflect.New(field.Type())
-	if err := json.Unmarshal(raw, v.Interface()); err != nil {
-		r.fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v.Elem().Interface())))
-		return
-	}
-	field.Set(v.Elem())
 }

@@ -51,6 +51,8 @@ func defaultBidirectional() PublishedConfig {
 func readBidirectional(r *config.Reader) (PublishedConfig, error) {
 	c := defaultBidirectional()
 	config.ReadAll(r, &c)
+	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
+	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 	r.Known("dropout_p")
 	if err := r.Err(); err != nil {
 		return c, err
@@ -60,16 +62,12 @@ func readBidirectional(r *config.Reader) (PublishedConfig, error) {
 
 // Validate checks that the settings make sense together.
 func (c *PublishedConfig) Validate() error {
-	for _, s := range []struct {
-		key   string
-		value int
-	}{
+	sizes := config.Sizes{
 		{"vocab_size", c.Vocab}, {"d_model", c.Dim}, {"n_layers", c.Layers}, {"n_seq", c.Positions}, {"num_experts", c.Experts},
 		{"top_k", c.TopK}, {"k_max_primes", c.PrimeBumpK},
-	} {
-		if s.value < 1 {
-			return fmt.Errorf("%s is %d, must be at least 1", s.key, s.value)
-		}
+	}
+	if err := sizes.Check(); err != nil {
+		return err
 	}
 	switch {
 	case c.ModelType != "resnet_bk":
@@ -81,5 +79,5 @@ func (c *PublishedConfig) Validate() error {
 	case !slices.Contains([]string{"legacy", "half_circle"}, c.RouterBins):
 		return fmt.Errorf("router_bins is %q, must be legacy or half_circle", c.RouterBins)
 	}
-	return validateIDs(c.Vocab, c.BOS, c.EOS)
+	return nil
 }

@@ -90,6 +90,8 @@ func readConfig(r *config.Reader, mode string) (CausalConfig, error) {
 	config.Read(r, &dim, "d_model")
 	c := defaultConfig(mode, dim)
 	config.ReadAll(r, &c)
+	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
+	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 	if err := r.Err(); err != nil {
 		return c, err
 	}
@@ -113,16 +115,12 @@ func (c *CausalConfig) Validate() error {
 }
 
 func (c *CausalConfig) validateSizes() error {
-	for _, s := range []struct {
-		key   string
-		value int
-	}{
+	sizes := config.Sizes{
 		{"vocab_size", c.Vocab}, {"d_model", c.Dim}, {"n_layers", c.Layers}, {"bk_heads", c.Heads},
 		{"num_experts", c.Experts}, {"top_k", c.TopK}, {"ffn_multiplier", c.FFNMultiplier},
-	} {
-		if s.value < 1 {
-			return fmt.Errorf("%s is %d, must be at least 1", s.key, s.value)
-		}
+	}
+	if err := sizes.Check(); err != nil {
+		return err
 	}
 	if c.row() && c.Values < 1 {
 		return fmt.Errorf("d_value is %d, must be at least 1 in mode %s", c.Values, modeRow)
@@ -180,7 +178,7 @@ func (c *CausalConfig) validateNumbers() error {
 	case c.FeatureClamp != nil && !(*c.FeatureClamp > 0):
 		return fmt.Errorf("feature_clamp is %g, must be positive or null", *c.FeatureClamp)
 	}
-	return validateIDs(c.Vocab, c.BOS, c.EOS)
+	return nil
 }
 
 func (c *CausalConfig) validateFixed() error {
@@ -189,16 +187,6 @@ func (c *CausalConfig) validateFixed() error {
 		return fmt.Errorf("tie_word_embeddings must be true in mode %s", c.Mode)
 	case c.LMHeadBias:
 		return fmt.Errorf("lm_head_bias must be false in mode %s", c.Mode)
-	}
-	return nil
-}
-
-// validateIDs checks that special tokens lie in the vocabulary.
-func validateIDs(vocab int, lists ...config.IDs) error {
-	for _, id := range slices.Concat(lists...) {
-		if id < 0 || int(id) >= vocab {
-			return fmt.Errorf("token id %d of bos_token_id or eos_token_id is outside vocab_size %d", id, vocab)
-		}
 	}
 	return nil
 }

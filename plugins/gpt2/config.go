@@ -77,17 +77,12 @@ var activations = map[string]nn.Activation{"gelu_new": nn.GELUNew, "gelu": nn.GE
 
 // Validate checks that the sizes fit together.
 func (c Config) Validate() error {
-	sizes := []struct {
-		key   string
-		value int
-	}{
+	sizes := config.Sizes{
 		{"vocab_size", c.Vocab}, {"n_positions", c.Positions}, {"n_embd", c.Dim}, {"n_layer", c.Layers}, {"n_head", c.Heads},
 		{"n_inner", c.Inner},
 	}
-	for _, s := range sizes {
-		if s.value < 1 {
-			return fmt.Errorf("%s is %d, must be at least 1", s.key, s.value)
-		}
+	if err := sizes.Check(); err != nil {
+		return err
 	}
 	_, known := activations[c.Activation]
 	switch {

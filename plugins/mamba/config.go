@@ -86,6 +86,7 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.Read(r, &c.Dim, "hidden_size", "d_model")
 	config.Read(r, &c.Channels, "intermediate_size", "d_inner")
 	config.Read(r, &c.Layers, "num_hidden_layers", "n_layer")
+	c.readIDs(r)
 	r.Known(inert...)
 	if err := r.Err(); err != nil {
 		return c, nil, err
@@ -97,6 +98,12 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 		c.Channels = c.Expand * c.Dim
 	}
 	return c, r, c.Validate()
+}
+
+// readIDs reads the special tokens again, now that the vocabulary is known.
+func (c *Shared) readIDs(r *config.Reader) {
+	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
+	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 }
 
 // inert are keys that change nothing here: they choose between code paths of other programs, which agree, or say what
@@ -111,7 +118,8 @@ func (c *Config) Validate() error {
 	if err := c.Shared.validate("mamba"); err != nil {
 		return err
 	}
-	if err := checkSizes(size{"intermediate_size", c.Channels}, size{"time_step_rank", int(c.Rank)}); err != nil {
+	sizes := config.Sizes{{"intermediate_size", c.Channels}, {"time_step_rank", int(c.Rank)}}
+	if err := sizes.Check(); err != nil {
 		return err
 	}
 	switch {
@@ -125,8 +133,10 @@ func (c *Config) Validate() error {
 
 // validate checks the keys that both models have.
 func (c *Shared) validate(modelType string) error {
-	err := checkSizes(size{"vocab_size", c.Vocab}, size{"hidden_size", c.Dim}, size{"expand", c.Expand},
-		size{"state_size", c.States}, size{"conv_kernel", c.Taps}, size{"num_hidden_layers", c.Layers})
+	err := config.Sizes{
+		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"expand", c.Expand}, {"state_size", c.States},
+		{"conv_kernel", c.Taps}, {"num_hidden_layers", c.Layers},
+	}.Check()
 	switch {
 	case c.ModelType != modelType:
 		return fmt.Errorf("model_type is %q, this plugin serves mamba and mamba2", c.ModelType)
@@ -140,28 +150,6 @@ func (c *Shared) validate(modelType string) error {
 		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
 	case c.StepMin <= 0 || c.StepMin > c.StepMax:
 		return fmt.Errorf("time_step_min %g and time_step_max %g: need 0 < min <= max", c.StepMin, c.StepMax)
-	}
-	for _, id := range append(append(config.IDs{}, c.BOS...), c.EOS...) {
-		if id < 0 || int(id) >= c.Vocab {
-			return fmt.Errorf("token id %d of bos_token_id or eos_token_id is outside vocab_size %d", id, c.Vocab)
-		}
-	}
-	return nil
-}
-
-// size is a dimension under its key.
-type size struct {
-	key   string
-	value int
-}
-
-// checkSizes bounds dimensions, so that their products cannot overflow.
-func checkSizes(sizes ...size) error {
-	const most = 1 << 20
-	for _, s := range sizes {
-		if s.value < 1 || s.value > most {
-			return fmt.Errorf("%s is %d, must be between 1 and %d", s.key, s.value, most)
-		}
 	}
 	return nil
 }

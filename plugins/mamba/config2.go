@@ -76,6 +76,7 @@ func parseConfig2(data []byte, options map[string]string) (Config2, *config.Read
 		return c, nil, err
 	}
 	config.ReadAll(r, &c)
+	c.readIDs(r)
 	r.Known(inert...)
 	r.Known("time_step_rank") // of Mamba; Mamba-2's step sizes have no projection of their own
 	if err := r.Err(); err != nil {
@@ -89,7 +90,8 @@ func (c *Config2) Validate() error {
 	if err := c.Shared.validate("mamba2"); err != nil {
 		return err
 	}
-	if err := checkSizes(size{"num_heads", c.Heads}, size{"head_dim", c.HeadDim}, size{"n_groups", c.Groups}); err != nil {
+	sizes := config.Sizes{{"num_heads", c.Heads}, {"head_dim", c.HeadDim}, {"n_groups", c.Groups}}
+	if err := sizes.Check(); err != nil {
 		return err
 	}
 	switch {

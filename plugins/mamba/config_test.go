@@ -99,6 +99,18 @@ func TestConfigOptions(t *testing.T) {
 	}
 }
 
+func TestConfigTokensOutsideTheVocabulary(t *testing.T) {
+	const data = `{"vocab_size": 10, "eos_token_id": [3, 10]}`
+	c, r, err := parseConfig([]byte(data), nil)
+	if err != nil || !cmp.Equal(c.EOS, config.IDs{3}) || len(r.Warnings()) != 1 {
+		t.Errorf("Mamba: ids %v, warnings %q, %v", c.EOS, r.Warnings(), err)
+	}
+	c2, r, err := parseConfig2([]byte(data), nil)
+	if err != nil || !cmp.Equal(c2.EOS, config.IDs{3}) || len(r.Warnings()) != 1 {
+		t.Errorf("Mamba-2: ids %v, warnings %q, %v", c2.EOS, r.Warnings(), err)
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
 		`{"hidden_size": 0}`:                          "hidden_size is 0",
@@ -113,7 +125,6 @@ func TestConfigRefuses(t *testing.T) {
 		`{"initializer_range": -1}`:                   "initializer_range is -1",
 		`{"time_step_min": 0.2}`:                      "need 0 < min <= max",
 		`{"time_step_init_scheme": "none"}`:           `time_step_init_scheme is "none"`,
-		`{"vocab_size": 10, "eos_token_id": 10}`:      "token id 10",
 		`{"hidden_size": "wide"}`:                     `key "hidden_size" is "wide", want a whole number`,
 		`{"hidden_size": 8, "d_model": 16}`:           `"hidden_size" and "d_model" contradict each other`,
 		`{"hidden_size": 8, "hidden_size": 8}`:        "stands twice",

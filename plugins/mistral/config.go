@@ -146,21 +146,18 @@ func (c Config) keys() int {
 
 // Validate checks that the sizes fit together.
 func (c Config) Validate() error {
-	sizes := []struct {
-		key   string
-		value int
-	}{
+	sizes := config.Sizes{
 		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"num_hidden_layers", c.Layers}, {"num_attention_heads", c.Heads},
-		{"num_key_value_heads", c.KVHeads}, {"intermediate_size", c.Inner}, {"max_position_embeddings", c.MaxPositions},
+		{"num_key_value_heads", c.KVHeads}, {"intermediate_size", c.Inner},
 	}
-	for _, s := range sizes {
-		if s.value < 1 {
-			return fmt.Errorf("%s is %d, must be at least 1", s.key, s.value)
-		}
+	if err := sizes.Check(); err != nil {
+		return err
 	}
 	switch {
 	case c.ModelType != "mistral":
 		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "mistral")
+	case c.MaxPositions < 1:
+		return fmt.Errorf("max_position_embeddings is %d, must be at least 1", c.MaxPositions)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim == 0:
