@@ -14,17 +14,17 @@ import (
 type Tensor struct {
 	Name  string
 	Shape []int
+	DType safetensors.DType
 	// ReadRows writes rows [lo, hi) of the tensor, seen as [Shape[0], the rest], into dst.
 	ReadRows func(lo, hi int, dst []float32) error
 }
 
 // Save writes config.json and model.safetensors into dir, each by a temporary name and a rename, the weights first.
-// The folder is made if it is not there and removed again if nothing could be written into it. See [StoredAs] for
-// what dtype means to each tensor.
-func Save(dir string, config []byte, tensors []Tensor, dtype safetensors.DType) (err error) {
+// The folder is made if it is not there and removed again if nothing could be written into it.
+func Save(dir string, config []byte, tensors []Tensor) (err error) {
 	list := make([]safetensors.Tensor, len(tensors))
 	for i, t := range tensors {
-		list[i] = safetensors.Tensor{Name: t.Name, DType: StoredAs(t.Name, t.Shape, dtype), Shape: t.Shape, ReadRows: t.ReadRows}
+		list[i] = safetensors.Tensor{Name: t.Name, DType: t.DType, Shape: t.Shape, ReadRows: t.ReadRows}
 	}
 	_, statErr := os.Stat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -49,7 +49,7 @@ func Save(dir string, config []byte, tensors []Tensor, dtype safetensors.DType) 
 // writtenBy is the metadata without which Hugging Face transformers refuses a file.
 var writtenBy = map[string]string{"format": "pt"}
 
-// StoredAs is the type that a tensor gets in a checkpoint of the given precision: matrices named "….weight" take it;
+// StoredAs is the type that a tensor gets in a checkpoint converted to the given precision: matrices named "….weight" take it;
 // vectors, convolutions and free parameters such as A_log stay float32, since they are tiny and some of them are
 // exponents.
 func StoredAs(name string, shape []int, dtype safetensors.DType) safetensors.DType {

@@ -18,7 +18,11 @@ import (
 func TestSave(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "model")
 	tensors := []Tensor{counted("fc.weight", 1.001, 3, 5), counted("fc.bias", 1.001, 3), counted("A_log", 1.001, 3, 2), counted("scale", 1.001)}
-	if err := Save(dir, []byte(`{"a":1}`), tensors, safetensors.BF16); err != nil {
+	for i := range tensors {
+		tensors[i].DType = safetensors.F32
+	}
+	tensors[0].DType = safetensors.BF16
+	if err := Save(dir, []byte(`{"a":1}`), tensors); err != nil {
 		t.Fatal(err)
 	}
 	f := open(t, dir)
@@ -33,7 +37,7 @@ func TestSave(t *testing.T) {
 	if got := f.BF16s("fc.weight"); len(got) != 15 || got[0] != half.ToBF16(1.001) {
 		t.Errorf("fc.weight is %v", got)
 	}
-	if err := Save(dir, []byte(`{"a":2}`), tensors[:1], safetensors.F32); err != nil {
+	if err := Save(dir, []byte(`{"a":2}`), tensors[:1]); err != nil {
 		t.Fatal(err)
 	}
 	if g := open(t, dir); string(g.Config()) != `{"a":2}` || len(g.Names()) != 1 {
@@ -44,7 +48,7 @@ func TestSave(t *testing.T) {
 func TestSaveFailureLeavesNothing(t *testing.T) {
 	broken := errors.New("broken")
 	dir := filepath.Join(t.TempDir(), "model")
-	err := Save(dir, nil, []Tensor{{Name: "x", Shape: []int{2}, ReadRows: func(int, int, []float32) error { return broken }}}, safetensors.F32)
+	err := Save(dir, nil, []Tensor{{Name: "x", Shape: []int{2}, DType: safetensors.F32, ReadRows: func(int, int, []float32) error { return broken }}})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), `tensor "x"`) {
 		t.Errorf("error %v", err)
 	}
@@ -53,7 +57,7 @@ func TestSaveFailureLeavesNothing(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	put(t, filepath.Dir(file), "file", "")
-	if err := Save(filepath.Join(file, "model"), nil, nil, safetensors.F32); err == nil {
+	if err := Save(filepath.Join(file, "model"), nil, nil); err == nil {
 		t.Error("a model was saved into a file")
 	}
 }

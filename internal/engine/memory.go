@@ -32,18 +32,15 @@ func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	return mem, err
 }
 
-// Save implements lm.Saver. Weights in f32 are saved as f32, those in bf16 as bf16.
+// Save implements lm.Saver. Each tensor is saved in the precision that holds it, float32 or bf16, so that the saved
+// model is this one to the last bit.
 func (m *Model) Save(ctx context.Context, dir string) error {
 	return m.compute(ctx, "save", func(*lane) error {
 		stored, err := m.params.Tensors()
 		if err != nil {
 			return &lm.Error{Kind: lm.Unsupported, Err: err}
 		}
-		dtype := safetensors.F32
-		if m.params.Format().Kind == kernel.KindBF16 {
-			dtype = safetensors.BF16
-		}
-		if err := checkpoint.Save(dir, m.net.Config(), checkpointTensors(stored), dtype); err != nil {
+		if err := checkpoint.Save(dir, m.net.Config(), checkpointTensors(stored)); err != nil {
 			return &lm.Error{Kind: lm.Resource, Err: err}
 		}
 		return nil
@@ -54,7 +51,11 @@ func (m *Model) Save(ctx context.Context, dir string) error {
 func checkpointTensors(stored []nn.StoredTensor) []checkpoint.Tensor {
 	tensors := make([]checkpoint.Tensor, len(stored))
 	for i, t := range stored {
-		tensors[i] = checkpoint.Tensor{Name: t.Name, Shape: t.Shape, ReadRows: func(lo, hi int, dst []float32) error {
+		dtype := safetensors.F32
+		if t.Format.Kind == kernel.KindBF16 {
+			dtype = safetensors.BF16
+		}
+		tensors[i] = checkpoint.Tensor{Name: t.Name, Shape: t.Shape, DType: dtype, ReadRows: func(lo, hi int, dst []float32) error {
 			t.ReadRows(lo, hi, dst)
 			return nil
 		}}

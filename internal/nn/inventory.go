@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+
+	"github.com/archbench/archbench/internal/kernel"
 )
 
 // ClassBytes is the memory of one class of weights.
@@ -70,6 +72,8 @@ func (ps *Params) ignores(name string) bool {
 type StoredTensor struct {
 	Name  string
 	Shape []int
+	// Format is what holds it: float32, or bf16 for a matrix of a model in bf16.
+	Format kernel.Format
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [Shape[0], the rest], into dst.
 	ReadRows func(lo, hi int, dst []float32)
 }
@@ -82,9 +86,17 @@ func (ps *Params) Tensors() ([]StoredTensor, error) {
 		if t.matrix != nil && t.matrix.Format().Quantised() {
 			return nil, fmt.Errorf("tensor %q is quantised to %s: load the model in f32 or bf16 to save it", t.name, t.matrix.Format())
 		}
-		list = append(list, StoredTensor{Name: t.name, Shape: t.shape, ReadRows: t.readRows})
+		list = append(list, StoredTensor{Name: t.name, Shape: t.shape, Format: t.format(), ReadRows: t.readRows})
 	}
 	return list, nil
+}
+
+// format is that of the matrix; what is no matrix is float32.
+func (t *stored) format() kernel.Format {
+	if t.matrix == nil {
+		return kernel.F32
+	}
+	return t.matrix.Format()
 }
 
 // readRows widens stored rows [lo, hi).
