@@ -296,6 +296,25 @@ func TestLeak(t *testing.T) {
 	}
 }
 
+// TestLeakWithoutState checks that a model that reads whole documents only is tested all the same.
+func TestLeakWithoutState(t *testing.T) {
+	f := honest()
+	f.all["a"].Leak = true
+	f.all["a"].Before = func(_ context.Context, call string) error {
+		if call == "state" {
+			return lm.Errorf(lm.Unsupported, "new state", "it needs the whole document at once")
+		}
+		return nil
+	}
+	r := execute(t, openDB(t), options(t, f, mixed, "a"))
+	if c := cells(r, "causality", "a")[0]; c.Status != store.OK || !r.Models[0].LeaksFuture {
+		t.Errorf("it was not caught: %+v", c)
+	}
+	if c := cells(r, "stream", "a")[0]; c.Status != store.Unavailable || !strings.Contains(c.Reason, "whole document") {
+		t.Errorf("it has no state to stream with: %+v", c)
+	}
+}
+
 // TestBudget checks what fills a budget: the guard whatever it costs, then quality, then the cheapest points. The rest
 // says why it is left out.
 func TestBudget(t *testing.T) {

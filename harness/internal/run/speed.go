@@ -51,24 +51,40 @@ func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed
 	return s, nil
 }
 
-// trial times a document and the median step after it. A model without state has no steps.
+// trial times a document and the median step after it. A model without state has no steps: its plugin has none, or
+// this mode of it reads whole documents only.
 func trial(ctx context.Context, e *entry, m lm.Model, tokens []int32) (read, decode time.Duration, err error) {
 	st, ok := m.(lm.Stepper)
 	if !ok || !e.description.Has(lm.AbilityStep) {
-		for range 2 {
-			start := time.Now()
-			if _, err = m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}}); err != nil {
-				return 0, 0, err
-			}
-			read = faster(read, time.Since(start))
-		}
-		return read, 0, nil
+		read, err = trialScore(ctx, m, tokens)
+		return read, 0, err
 	}
 	state, err := st.NewState(ctx)
-	if err != nil {
+	switch {
+	case lm.KindOf(err) == lm.Unsupported:
+		read, err = trialScore(ctx, m, tokens)
+		return read, 0, err
+	case err != nil:
 		return 0, 0, err
 	}
 	defer state.Close()
+	return trialSteps(ctx, st, state, tokens)
+}
+
+// trialScore times a document that is scored.
+func trialScore(ctx context.Context, m lm.Model, tokens []int32) (read time.Duration, err error) {
+	for range 2 {
+		start := time.Now()
+		if _, err := m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}}); err != nil {
+			return 0, err
+		}
+		read = faster(read, time.Since(start))
+	}
+	return read, nil
+}
+
+// trialSteps times a document that goes into a state, and the median step after it.
+func trialSteps(ctx context.Context, st lm.Stepper, state lm.State, tokens []int32) (read, decode time.Duration, err error) {
 	step := func(tokens []int32) (time.Duration, error) {
 		start := time.Now()
 		req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
