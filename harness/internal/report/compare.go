@@ -65,6 +65,9 @@ func Compare(runs []*store.Run, o CompareOptions) (Table, error) {
 	}
 	dropEmpty(&t)
 	t.Notes = compareNotes(runs, t)
+	if len(runs) == 1 {
+		t.Notes = append(arms[0].ix.futureNotes(), t.Notes...)
+	}
 	return t, nil
 }
 

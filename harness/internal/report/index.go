@@ -96,6 +96,25 @@ func (ix *index) bases() []*store.Model {
 	return out
 }
 
+// seesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
+func seesFuture(m *store.Model) bool {
+	return m != nil && (m.LeaksFuture || !m.Causal && m.Parameters > 0)
+}
+
+// futureNotes names the models that see the future.
+func (ix *index) futureNotes() []string {
+	var names []string
+	for i := range ix.run.Models {
+		if m := &ix.run.Models[i]; seesFuture(m) {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{strings.Join(names, ", ") + ": sees the future, kept out of language-model tables."}
+}
+
 // manyPrecisions reports whether cells hold several precisions of one model.
 func (ix *index) manyPrecisions(cells []*store.Cell) bool {
 	first := map[int]string{}

@@ -94,17 +94,7 @@ func counts(cells []store.Cell) string {
 
 // notes are what a reader of the whole report must know first.
 func (ix *index) notes() []string {
-	var notes []string
-	var leaking []string
-	for _, m := range ix.run.Models {
-		if m.LeaksFuture {
-			leaking = append(leaking, m.Name)
-		}
-	}
-	if len(leaking) > 0 {
-		notes = append(notes, strings.Join(leaking, ", ")+": sees the future, kept out of language-model tables.")
-	}
-	notes = append(notes, ix.qualityNotes(ix.cells("", "quality"))...)
+	notes := append(ix.futureNotes(), ix.qualityNotes(ix.cells("", "quality"))...)
 	if ix.run.Status != "done" {
 		notes = append(notes, "This run is "+ix.run.Status+": archbench resume "+ix.run.ID+" goes on with it.")
 	}

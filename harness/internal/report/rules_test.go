@@ -147,6 +147,38 @@ func TestLanguageTables(t *testing.T) {
 	}
 }
 
+// TestNoVerdictForWhatSeesTheFuture gives a bidirectional model the best samples: caught or declared, it wins nothing.
+func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
+	for name, spoil := range map[string]func(*store.Model){
+		"caught": func(m *store.Model) { m.LeaksFuture = true }, "declared": func(m *store.Model) { m.Causal = false },
+	} {
+		run := syntheticRun()
+		for i := range run.Models {
+			if run.Models[i].Name == "mamba" {
+				spoil(&run.Models[i])
+			}
+		}
+		verdicts := Summary(run)[0]
+		for _, row := range verdicts.Rows {
+			if row[2].Text == "mamba" || row[4].Text == "mamba" {
+				t.Errorf("%s: it takes part in %v", name, row)
+			}
+		}
+		if notes := strings.Join(verdicts.Notes, " "); !strings.Contains(notes, "mamba") || !strings.Contains(notes, "sees the future") {
+			t.Errorf("%s: notes %q", name, notes)
+		}
+	}
+}
+
+// TestSummaryWithoutVerdict: a run of causality alone says what it found.
+func TestSummaryWithoutVerdict(t *testing.T) {
+	run := syntheticRun()
+	run.Cells = slices.DeleteFunc(run.Cells, func(c store.Cell) bool { return c.Probe != "causality" })
+	if tables := Summary(run); len(tables) != 1 || tables[0].ID != "causality-causality" {
+		t.Errorf("the summary is %+v", tables)
+	}
+}
+
 func TestSpeedWithoutQualityIsInvalid(t *testing.T) {
 	run := syntheticRun()
 	for i := range run.Cells {

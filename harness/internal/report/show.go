@@ -96,17 +96,25 @@ func ShowRun(run *store.Run) []Table {
 	return []Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
 }
 
-// Summary is what a run prints at its end: who is ahead where, and what failed.
+// Summary is what a run prints at its end: who is ahead where, or the tables of its suites where that is not their
+// question, and what failed.
 func Summary(run *store.Run) []Table {
 	ix := newIndex(run)
 	tables := []Table{ix.verdicts()}
-	for _, t := range []Table{ix.failures()} {
-		if len(t.Rows) > 0 {
-			tables = append(tables, t)
+	if len(tables[0].Rows) == 0 {
+		tables = nil
+		for _, suite := range ix.suites() {
+			tables = append(tables, ix.section(suite).Tables...)
 		}
+	}
+	if t := ix.failures(); len(t.Rows) > 0 {
+		tables = append(tables, t)
 	}
 	return tables
 }
+
+// Counts says how many cells of a run were measured, and how many were not.
+func Counts(run *store.Run) string { return counts(run.Cells) }
 
 // Runs lists runs.
 func Runs(runs []store.Run) Table {

@@ -31,17 +31,19 @@ func (ix *index) verdicts() Table {
 		}
 	}
 	t.Rows = append(t.Rows, ix.qualityVerdicts()...)
+	t.Notes = ix.futureNotes()
 	return t
 }
 
-// ofBases keeps the cells of the models that others are compared with, each point of a model once.
+// ofBases keeps the cells of the models that others are compared with, each point of a model once. What sees the
+// future is no language model and takes no part.
 func (ix *index) ofBases(cells []*store.Cell) []*store.Cell {
 	bases := ix.bases()
 	seen := map[string]bool{}
 	var out []*store.Cell
 	for _, c := range cells {
 		key := c.Model + "\x00" + c.Point.String()
-		if seen[key] || !slices.ContainsFunc(bases, func(m *store.Model) bool { return m.Name == c.Model }) {
+		if seen[key] || seesFuture(ix.byName[c.Model]) || !slices.ContainsFunc(bases, func(m *store.Model) bool { return m.Name == c.Model }) {
 			continue
 		}
 		seen[key] = true
