@@ -30,6 +30,9 @@ const (
 	ExitInterrupted = 130
 )
 
+// defaultDB is the database of results, unless --db names another.
+const defaultDB = "results/archbench.db"
+
 // app is what commands share.
 type app struct {
 	out, err io.Writer
@@ -116,7 +119,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s\nsee %s --help", explainFlag(c, err), c.CommandPath())
 	})
-	root.PersistentFlags().StringVar(&a.db, "db", "results/archbench.db", "database of results")
+	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "database of results")
 	root.AddCommand(a.runCommand(), a.resumeCommand(), a.runsCommand(), a.suitesCommand(), a.compareCommand(),
 		a.reportCommand(), a.showCommand(), a.pluginsCommand(), a.doctorCommand(), a.generateCommand(), a.scoreCommand(),
 		a.tokenizerCommand(), a.checkpointCommand(), a.versionCommand())
@@ -197,12 +200,17 @@ func (a *app) load(ctx context.Context, id string) (*store.Run, error) {
 func (a *app) command() string {
 	words := []string{"archbench"}
 	for _, w := range a.args {
-		if w == "" || strings.ContainsAny(w, " '\"$`\\|&;<>()*?#~\t\n") {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		words = append(words, w)
+		words = append(words, quoted(w))
 	}
 	return strings.Join(words, " ")
+}
+
+// quoted makes a word that a shell takes as it is.
+func quoted(w string) string {
+	if w == "" || strings.ContainsAny(w, " '\"$`\\|&;<>()*?#~\t\n") {
+		return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return w
 }
 
 // first returns an argument or "".

@@ -30,6 +30,9 @@ func (a *app) doctorCommand() *cobra.Command {
 	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all)")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkThreads(threads); err != nil {
+			return err
+		}
 		d := &diagnosis{table: report.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
 		ctx := c.Context()
 		d.host()

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,8 +38,24 @@ func (m *modelFlags) common(c *cobra.Command) {
 	f.StringVar(&m.precision, "precision", "", "of the weights: f32, bf16, int8, int4, nf4, ... (default f32)")
 	f.StringVar(&m.head, "head", "", "precision of the output matrix (default: at least bf16)")
 	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
-	f.StringArrayVar(&m.paths, "plugin", nil, "`PATH` of a plugin's executable or folder, or NAME=PATH; repeatable")
+	m.addPaths(c)
 	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all)")
+}
+
+// addPaths adds --plugin.
+func (m *modelFlags) addPaths(c *cobra.Command) {
+	c.Flags().StringArrayVar(&m.paths, "plugin", nil, "`PATH` of a plugin's executable or folder, or NAME=PATH; repeatable")
+}
+
+// mostThreads bounds --threads: more than any machine has only costs memory.
+const mostThreads = 1024
+
+// checkThreads holds --threads against its range.
+func checkThreads(n int) error {
+	if n < 0 || n > mostThreads {
+		return usage("--threads %d: it lies between 1 and %d, or is 0 for all", n, mostThreads)
+	}
+	return nil
 }
 
 // add adds all flags for commands that compare models.
@@ -53,6 +70,9 @@ func (m *modelFlags) add(c *cobra.Command) {
 // specs turns the flags into models. Models named by --model replace the shipped ones, unless --plugins asks for
 // those too.
 func (m *modelFlags) specs() ([]run.ModelSpec, error) {
+	if err := checkThreads(m.threads); err != nil {
+		return nil, err
+	}
 	seed, err := m.seed()
 	if err != nil {
 		return nil, err
@@ -173,6 +193,22 @@ func installed() []string {
 	return names
 }
 
+// candidates are the plugins of --plugin, then those that a search finds.
+func (m *modelFlags) candidates() []lmplugin.Candidate {
+	var all []lmplugin.Candidate
+	paths := m.pluginPaths()
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		c := lmplugin.Candidate{Name: name, Path: paths[name]}
+		if path, err := lmplugin.Find(name, c.Path); err != nil {
+			c.Rejected = err.Error()
+		} else {
+			c.Path = path
+		}
+		all = append(all, c)
+	}
+	return append(all, lmplugin.List()...)
+}
+
 // pluginPaths are the plugins of --plugin by architecture: NAME=PATH, or a path whose name tells the architecture.
 func (m *modelFlags) pluginPaths() map[string]string {
 	paths := map[string]string{}
@@ -243,6 +279,9 @@ func pairs(flag string, words []string) (map[string]string, error) {
 
 // one returns the model of a command that works with a single one: DIR or ARCH:DIR, or --plugin with --init.
 func (m *modelFlags) one(what string) (run.ModelSpec, error) {
+	if err := checkThreads(m.threads); err != nil {
+		return run.ModelSpec{}, err
+	}
 	seed, err := m.seed()
 	if err != nil {
 		return run.ModelSpec{}, err

@@ -25,9 +25,10 @@ func (a *app) pluginsCommand() *cobra.Command {
 
 func (a *app) pluginsListCommand() *cobra.Command {
 	var verbose bool
+	var f modelFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the plugins that are found, and why others are not used",
-		Long:    "List looks in $" + lmplugin.PathVariable + ", beside the archbench binary, and on PATH, for executables archbench-plugin-NAME.",
+		Long:    "List looks in $" + lmplugin.PathVariable + ", beside the archbench binary, and on PATH, for executables archbench-plugin-NAME; --plugin adds one.",
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -35,13 +36,14 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			if !verbose {
 				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
-			for _, p := range lmplugin.List() {
+			for _, p := range f.candidates() {
 				addPlugin(c.Context(), &t, p, verbose)
 			}
 			return a.print(t)
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show abilities, precisions and variants")
+	f.addPaths(c)
 	a.output(c)
 	return c
 }
@@ -142,6 +144,9 @@ if all checks pass.`,
 func (a *app) test(ctx context.Context, name string, f modelFlags, fixture string, timeout time.Duration) ([]lmtest.Check, error) {
 	options, err := pairs("--option", f.options)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkThreads(f.threads); err != nil {
 		return nil, err
 	}
 	path, err := lmplugin.Find(name, f.pluginPaths()[name])

@@ -34,7 +34,7 @@ func (a *app) resumeCommand() *cobra.Command {
 			return a.finish(db, id, reports, err)
 		},
 	}
-	c.Flags().StringArrayVar(&f.paths, "plugin", nil, "`PATH` of a plugin's executable or folder, or NAME=PATH; repeatable")
+	f.addPaths(c)
 	c.Flags().StringVar(&reports, "reports", "", "write a report into this folder when the run is done")
 	a.output(c, "bench")
 	return c

@@ -59,8 +59,8 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.models.threads < 0 {
-		return usage("--threads %d: it is at least 1, or 0 for all", f.models.threads)
+	if f.budget < 0 {
+		return usage("--budget %s: a budget is at least 0", f.budget)
 	}
 	models, err := f.models.specs()
 	if err != nil {
@@ -145,7 +145,7 @@ func (a *app) finish(db *store.DB, id, reports string, failure error) error {
 	ctx := context.Background() // the run's may have ended, its results are still wanted
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
-			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s --db %s\n", id, db.Path())
+			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", id, a.dbFlag())
 		}
 		return failure
 	}
@@ -163,12 +163,22 @@ func (a *app) finish(db *store.DB, id, reports string, failure error) error {
 		}
 		fmt.Fprintf(a.err, "report  %s\n", absolute(index))
 	}
-	fmt.Fprintf(a.err, "run  %s: archbench report %s · archbench compare %s · archbench show %s\n", r.ID, r.ID, r.ID, r.ID)
-	if n := run.Failed(r); n > 0 {
-		fmt.Fprintf(a.err, "%s failed; archbench show %s says why\n", plural(n, "cell"), r.ID)
+	fmt.Fprintf(a.err, "run  %s, %s\n", r.ID, report.Counts(r))
+	for _, command := range []string{"report", "compare", "show"} {
+		fmt.Fprintf(a.err, "     archbench %s %s%s\n", command, r.ID, a.dbFlag())
+	}
+	if run.Failed(r) > 0 {
 		return errCells
 	}
 	return nil
+}
+
+// dbFlag is what a later command must say to find the same database.
+func (a *app) dbFlag() string {
+	if a.db == defaultDB {
+		return ""
+	}
+	return " --db " + quoted(a.db)
 }
 
 // results prints the summary of a run in the format of -o.

@@ -29,14 +29,16 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 		return nil, usageError{err}
 	}
 	s = &session{tokenizer: tokenizer.Bytes()}
-	if s.process, err = plugins.Start(ctx, path, threads(m.threads), 0); err != nil {
+	process, err := plugins.Start(ctx, path, threads(m.threads), 0)
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.process.Close())
+			err = errors.Join(err, process.Close())
 		}
 	}()
+	s.process = process
 	if spec.Checkpoint != "" {
 		if err := s.openTokenizer(spec.Checkpoint); err != nil {
 			return nil, err
