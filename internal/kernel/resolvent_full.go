@@ -67,12 +67,3 @@ func push(v []complex128, k []float64, site, link int, t complex128) {
 		v[site] += complex(k[link], 0) * t
 	}
 }
-
-// LogDet returns log det(H − z) = −Σ log g_i. Every arg g_i lies in (0, π), so no branch is ambiguous.
-func LogDet(g []complex128) complex128 {
-	var sum complex128
-	for _, v := range g {
-		sum -= cmplx.Log(v)
-	}
-	return sum
-}

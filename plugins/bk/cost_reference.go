@@ -45,6 +45,3 @@ func (r referenceCounter) parts(batch, length int64) []referencePart {
 		{"head", linear(d, vocab), 2 * linear(d, vocab)},
 	}
 }
-
-// referenceAdamW is what the counter adds for one step of AdamW over a number of parameters.
-func referenceAdamW(parameters int64) int64 { return 15 * parameters }

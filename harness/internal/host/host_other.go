@@ -23,8 +23,5 @@ func FreeMemory() (bytes int64, ok bool) { return 0, false }
 // ReadMemory has no source on this platform.
 func ReadMemory(int) (Memory, bool) { return Memory{}, false }
 
-// GroupRSS has no source on this platform.
-func GroupRSS(int) int64 { return 0 }
-
 // Now has no source on this platform: every difference of two snapshots is "n/a".
 func Now() Snapshot { return Snapshot{} }

@@ -100,21 +100,6 @@ func Exact(values []float64) Estimate {
 	return e
 }
 
-// GeometricMean averages ratios. It is not defined for anything else: a mean of times would let the longest decide.
-func GeometricMean(ratios []float64) float64 {
-	sum, n := 0.0, 0
-	for _, r := range ratios {
-		if r > 0 && isFinite(r) {
-			sum += math.Log(r)
-			n++
-		}
-	}
-	if n == 0 {
-		return math.NaN()
-	}
-	return math.Exp(sum / float64(n))
-}
-
 func nothing(reason string) Estimate {
 	return Estimate{Value: math.NaN(), Lo: math.Inf(-1), Hi: math.Inf(1), Warnings: []string{reason}}
 }

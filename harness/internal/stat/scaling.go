@@ -18,9 +18,6 @@ type PowerLaw struct {
 	From, To    float64 // range of x that was fitted
 }
 
-// At returns the fitted y at x.
-func (p PowerLaw) At(x float64) float64 { return p.Coefficient * math.Pow(x, p.Exponent.Value) }
-
 // bentBy is the change of the local exponent across a curve above which it is called no power law.
 const bentBy = 0.25
 
