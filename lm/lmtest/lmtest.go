@@ -117,6 +117,7 @@ type figure struct {
 // unavailable is the error of a check that does not apply.
 type unavailable string
 
+// Error implements error.
 func (u unavailable) Error() string { return string(u) }
 
 // check is one entry of the table of checks.

@@ -49,6 +49,8 @@ type Probe struct {
 	Params []Setting // what is the same for all points
 	Needs  []lm.Ability
 
+	// refuse says what is wrong with settings that are each allowed; nil: nothing ever is.
+	refuse func(store.Point) error
 	// context is the longest context that a point makes, in tokens.
 	context func(store.Point) int
 	// work is what a point costs, in units that a model can put a price on.
@@ -142,8 +144,8 @@ func (p *Probe) Warnings(trainedTo int, settings store.Point) []string {
 
 // Measure takes one measurement of a point.
 func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
-	if err := p.check(s.Settings); err != nil {
-		return Result{}, fmt.Errorf("probe %s: %w", p.Name, err)
+	if err := p.Check(s.Settings); err != nil {
+		return Result{}, err
 	}
 	if err := p.Available(s.Description, s.Info, s.Settings); err != nil {
 		return Result{}, err
@@ -165,12 +167,18 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	return r, nil
 }
 
-// check holds a point and its parameters against what the probe knows.
-func (p *Probe) check(settings store.Point) error {
+// Check says what is wrong with a point and its parameters.
+func (p *Probe) Check(settings store.Point) error {
 	for _, known := range slices.Concat(p.Axes, p.Params) {
 		if err := known.Check(settings.Get(known.Name)); err != nil {
-			return err
+			return fmt.Errorf("probe %s: %w", p.Name, err)
 		}
+	}
+	if p.refuse == nil {
+		return nil
+	}
+	if err := p.refuse(settings); err != nil {
+		return fmt.Errorf("probe %s: %w", p.Name, err)
 	}
 	return nil
 }

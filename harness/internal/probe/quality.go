@@ -19,6 +19,7 @@ var qualityProbe = &Probe{
 		{Name: "stride", Default: "256", Min: 1, Doc: "tokens scored in each window but the first; at most context"},
 	},
 	Params:  []Setting{{Name: "text_bytes", Default: "65536", Min: 1024, Doc: "bytes of text, shared among the documents"}},
+	refuse:  widerStride,
 	context: lengthOf("context"),
 	work: func(p store.Point) []Work {
 		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes a token
@@ -27,11 +28,16 @@ var qualityProbe = &Probe{
 	measure: quality,
 }
 
+// widerStride refuses strides that would leave tokens unscored.
+func widerStride(p store.Point) error {
+	if number(p, "stride") > number(p, "context") {
+		return fmt.Errorf("stride %s is above context %s: tokens would stay unscored", p.Get("stride"), p.Get("context"))
+	}
+	return nil
+}
+
 func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	context, stride := number(s.Settings, "context"), number(s.Settings, "stride")
-	if stride > context {
-		return r, fmt.Errorf("stride %d is above the context %d: tokens would stay unscored", stride, context)
-	}
 	switch {
 	case s.Leaks:
 		return r, &Unavailable{"sees the future"}

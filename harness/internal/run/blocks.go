@@ -88,7 +88,7 @@ func (r *runner) place(c *store.Cell, result *probe.Result, position int) {
 	for i := range result.Samples {
 		result.Samples[i].Position = position
 	}
-	r.warn(c, result.Warnings)
+	warn(c, result.Warnings)
 	if measuredBlocks(c)+1 == c.Repeats {
 		c.Status = store.OK
 	}

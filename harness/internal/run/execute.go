@@ -119,7 +119,7 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell
 		return r.record(ctx, c, Event{}, nil)
 	}
 	c.Status = store.OK
-	r.warn(c, result.Warnings)
+	warn(c, result.Warnings)
 	if err := r.record(ctx, c, Event{}, result.Samples); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []s
 }
 
 // warn adds warnings to a cell, each once.
-func (r *runner) warn(c *store.Cell, warnings []string) {
+func warn(c *store.Cell, warnings []string) {
 	for _, w := range warnings {
 		if !slices.Contains(c.Warnings, w) {
 			c.Warnings = append(c.Warnings, w)

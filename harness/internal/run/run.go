@@ -56,7 +56,7 @@ type Process interface {
 
 // Event is a piece of progress. It is sent between measurements, never during one.
 type Event struct {
-	Cell    *store.Cell   // measured just now, with its state; nil at the start of a block
+	Cell    *store.Cell   // measured just now, with its state
 	Block   int           // of interleaved measurement, from 1; 0: before them
 	Blocks  int           // that the run has
 	Done    int           // measurements so far, in this process

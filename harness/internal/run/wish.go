@@ -26,10 +26,10 @@ func expand(o Options) ([]wish, error) {
 	named := map[string]string{}
 	for _, s := range o.Suites {
 		for _, part := range s.Parts {
-			if err := checkPart(part); err != nil {
-				return nil, fmt.Errorf("suite %s: %w", s.Name, err)
-			}
 			for _, point := range part.Points() {
+				if err := part.Probe.Check(slices.Concat(point, part.Params)); err != nil {
+					return nil, fmt.Errorf("suite %s: %w", s.Name, err)
+				}
 				for _, spec := range specs(o.Models, part.Precisions) {
 					if id, ok := named[spec.Name]; ok && id != spec.identity() {
 						return nil, fmt.Errorf("two models are called %q; name them apart with --model NAME=...", spec.Name)
@@ -41,28 +41,6 @@ func expand(o Options) ([]wish, error) {
 		}
 	}
 	return append(guards(wanted), wanted...), nil
-}
-
-// checkPart refuses what no single value can show.
-func checkPart(part suite.Part) error {
-	if part.Probe.Name != "quality" {
-		return nil
-	}
-	for _, point := range part.Points() {
-		if number(point, "stride") > number(point, "context") {
-			return fmt.Errorf("probe quality: stride %s is above context %s", point.Get("stride"), point.Get("context"))
-		}
-	}
-	return nil
-}
-
-// number reads a whole number, which the suite has checked.
-func number(p store.Point, name string) int {
-	var n int
-	if _, err := fmt.Sscan(p.Get(name), &n); err != nil {
-		return 0
-	}
-	return n
 }
 
 // specs are the models of a part: those of the user, in the part's precisions if it names any. The same model stands

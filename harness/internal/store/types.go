@@ -44,7 +44,7 @@ type Model struct {
 
 // Run is one execution of a plan.
 type Run struct {
-	ID      string // r-xxxxxx
+	ID      string // r- and eight hexadecimal digits
 	Started time.Time
 	Ended   time.Time // zero: unfinished
 	Status  string    // running, interrupted, done
