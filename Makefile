@@ -7,7 +7,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 GOFLAGS_BUILD := -trimpath -buildvcs=false
 TOOL    := go tool -modfile=tools/go.mod
 
-.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels clean help
+.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels fuzz clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,12 @@ check-generated: generate ## what is checked in is what the generators write
 
 bench-kernels: ## every operation of every tier, with the share of the CPU's ceiling
 	go test -run '^$$' -bench Ladder -benchtime 200ms ./internal/kernel
+
+fuzz: ## every parser, a few seconds each
+	@set -e; for target in FuzzOpen:./internal/safetensors FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
+	  FuzzParse:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzParse:./harness/internal/suite \
+	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral; do \
+	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 5s "$${target#*:}"; done
 
 clean: ## remove binaries
 	rm -rf bin
