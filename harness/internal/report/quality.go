@@ -47,7 +47,7 @@ func (ix *index) bitsPerByte(c *store.Cell) Value {
 
 // unfit says why a cell has no place in a language-model table, "" if it has one.
 func (ix *index) unfit(c *store.Cell) string {
-	if m := ix.byName[c.Model]; m != nil && m.LeaksFuture {
+	if m := ix.byName[c.Model]; seesFuture(m) {
 		return "sees the future"
 	}
 	if reason := why(c); reason != "" {
@@ -92,7 +92,7 @@ func (ix *index) qualityNotes(cells []*store.Cell) []string {
 	for _, m := range ix.modelsOf(cells) {
 		if m.Initialised {
 			seeded = append(seeded, m.Name)
-		} else if !m.LeaksFuture {
+		} else if !seesFuture(m) {
 			trained++
 		}
 	}

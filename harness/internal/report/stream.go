@@ -131,7 +131,7 @@ func lossRow(m *store.Model, cells []*store.Cell, positions []float64) []Value {
 	c := longest(cells)
 	reason := ""
 	switch {
-	case m.LeaksFuture:
+	case seesFuture(m):
 		reason = "sees the future"
 	case c == nil:
 		reason = why(cells[0])
@@ -167,7 +167,7 @@ func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure)
 	f.Empty = emptiness(cells)
 	for _, m := range ix.modelsOf(cells) {
 		c := longest(ofModel(cells, m.Name))
-		if c == nil || metric == probe.StreamNLL && m.LeaksFuture {
+		if c == nil || metric == probe.StreamNLL && seesFuture(m) {
 			continue
 		}
 		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
@@ -193,7 +193,7 @@ func addCausality(ix *index, s *Section, cells []*store.Cell) {
 	var leaking []string
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, causalityRow(m, ofModel(cells, m.Name)))
-		if m.LeaksFuture {
+		if seesFuture(m) {
 			leaking = append(leaking, m.Name)
 		}
 	}
