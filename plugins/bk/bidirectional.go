@@ -52,7 +52,7 @@ func newPublished(c PublishedConfig, json []byte, ps *nn.Params) (*Published, er
 		Tokens:   ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02)),
 		Position: ps.Embedding("position_embedding", c.Positions, c.Dim, c.initPosition()),
 	}
-	for l := range c.Layers {
+	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, newPublishedBlock(&c, fmt.Sprintf("blocks.%d.", l), ps))
 	}
 	m.Norm = ps.LayerNorm("layer_norm_final", c.Dim, 1e-5)

@@ -60,7 +60,7 @@ type Mixer struct {
 // newModel declares the parameters.
 func newModel(c CausalConfig, json []byte, ps *nn.Params) *Model {
 	m := &Model{CausalConfig: c, json: json, Embedding: ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02))}
-	for l := range c.Layers {
+	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		name := fmt.Sprintf("blocks.%d.", l)
 		m.Blocks = append(m.Blocks, Block{
 			Norm:  ps.LayerNorm(name+"layer_norm", c.Dim, c.Eps),

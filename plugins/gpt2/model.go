@@ -58,7 +58,7 @@ func New(c Config, ps *nn.Params) *Model {
 	for i := range m.order {
 		m.order[i] = int32(i)
 	}
-	for l := range c.Layers {
+	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("%sh.%d.", prefix, l), l))
 	}
 	m.Norm = ps.LayerNorm(prefix+"ln_f", c.Dim, c.Eps)

@@ -43,7 +43,7 @@ func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 		c.Tied = !ps.Stored("lm_head.weight")
 	}
 	m := &Model{Shared: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
-	for l := range c.Layers {
+	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, block(fmt.Sprintf("backbone.layers.%d.", l)))
 	}
 	m.Norm = ps.RMSNorm("backbone.norm_f", c.Dim, c.Eps)

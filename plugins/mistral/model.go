@@ -48,7 +48,7 @@ func New(c Config, ps *nn.Params) *Model {
 		cfg:    c,
 		format: ps.Format(),
 	}
-	for l := range c.Layers {
+	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("model.layers.%d.", l)))
 	}
 	m.Norm = ps.RMSNorm("model.norm", c.Dim, c.Eps)
