@@ -146,6 +146,7 @@ func (a *app) finish(db *store.DB, id, reports string, failure error) error {
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
 			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", id, a.dbFlag())
+			return errors.Join(failure, errReported)
 		}
 		return failure
 	}
