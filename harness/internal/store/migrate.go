@@ -53,13 +53,17 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
 	return version, nil
 }
 
-// step applies one migration and counts it in the same transaction.
+// step applies one migration and counts it in the same transaction, unless another process has done so meanwhile.
 func step(ctx context.Context, db *sql.DB, name string, version int) error {
 	text, err := migrations.ReadFile(name)
 	if err != nil {
 		return err
 	}
 	return within(ctx, db, func(tx *sql.Tx) error {
+		var done int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil || done >= version {
+			return err
+		}
 		header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
 		_, err := tx.ExecContext(ctx, string(text)+header)
 		return err
