@@ -21,15 +21,18 @@ func (r *Report) Write(dir string) (string, error) {
 		}
 	}
 	index := filepath.Join(dir, "index.html")
-	err := errors.Join(
-		r.writeFigures(filepath.Join(dir, "figures")),
-		r.writeTables(filepath.Join(dir, "tables")),
-		writeFile(filepath.Join(dir, "report.md"), r.Markdown),
-		writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r) }),
-		writeFile(index, r.HTML),
-	)
-	if err != nil {
-		return "", fmt.Errorf("write report: %w", err)
+	for _, write := range []func() error{
+		func() error { return r.writeFigures(filepath.Join(dir, "figures")) },
+		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
+		func() error { return writeFile(filepath.Join(dir, "report.md"), r.Markdown) },
+		func() error {
+			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r) })
+		},
+		func() error { return writeFile(index, r.HTML) },
+	} {
+		if err := write(); err != nil {
+			return "", fmt.Errorf("write report: %w; free some space or name another folder with --reports", err)
+		}
 	}
 	return index, nil
 }
