@@ -216,7 +216,10 @@ func (m *modelFlags) pluginPaths() map[string]string {
 		name, path, ok := strings.Cut(p, "=")
 		if !ok {
 			path = p
-			name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(p), filepath.Ext(p)), lmplugin.Prefix)
+			if found, err := lmplugin.Find("", p); err == nil {
+				path = found // of a folder, the executable in it
+			}
+			name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), lmplugin.Prefix)
 		}
 		paths[name] = path
 	}
