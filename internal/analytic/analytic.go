@@ -1,4 +1,4 @@
-// Package analytic predicts what a transformer's layers cost, from formulas alone: it knows the counting rule of
+// Package analytic predicts what the layers of the architectures cost, from formulas alone: it knows the counting rule of
 // docs/counting.md and no layer. Predictions must equal the counts of an execution exactly, so that a mistake in
 // either shows.
 //
