@@ -21,6 +21,11 @@ def weight(*shape):
     return torch.randn(*shape) * 0.02
 
 
+def linear(x, w, b=None):
+    """x is [n, in]. One row goes through a product with a vector, for which OpenBLAS is faster."""
+    return F.linear(x, w, b) if x.shape[0] > 1 else F.linear(x[0], w, b).unsqueeze(0)
+
+
 class Attention:
     """Causal attention with a cache of keys and values, for grouped queries too."""
 
@@ -70,11 +75,11 @@ class GPT2:
         d, n = self.width, len(tokens)
         x = self.tokens[tokens] + self.positions[at : at + n]
         for b in self.blocks:
-            qkv = F.linear(F.layer_norm(x, (d,), *b["norm1"]), *b["qkv"])
+            qkv = linear(F.layer_norm(x, (d,), *b["norm1"]), *b["qkv"])
             q, k, v = (part.view(n, self.heads, -1) for part in qkv.split(d, -1))
-            x = x + F.linear(b["attention"](q, k, v, at), *b["out"])
-            hidden = F.gelu(F.linear(F.layer_norm(x, (d,), *b["norm2"]), *b["up"]), approximate="tanh")
-            x = x + F.linear(hidden, *b["down"])
+            x = x + linear(b["attention"](q, k, v, at), *b["out"])
+            hidden = F.gelu(linear(F.layer_norm(x, (d,), *b["norm2"]), *b["up"]), approximate="tanh")
+            x = x + linear(hidden, *b["down"])
         return F.linear(F.layer_norm(x[-1], (d,), *self.final), self.tokens)
 
 
@@ -113,11 +118,11 @@ class Mistral:
         d, kv, n = self.width, self.kv_heads * self.dim, len(tokens)
         x = self.tokens[tokens]
         for b in self.blocks:
-            qkv = F.linear(rms_norm(x, b["norm1"]), b["qkv"])
+            qkv = linear(rms_norm(x, b["norm1"]), b["qkv"])
             q, k, v = (part.view(n, -1, self.dim) for part in qkv.split((d, kv, kv), -1))
-            x = x + F.linear(b["attention"](self.rotate(q, at), self.rotate(k, at), v, at), b["out"])
-            gate, up = F.linear(rms_norm(x, b["norm2"]), b["gate_up"]).chunk(2, -1)
-            x = x + F.linear(F.silu(gate) * up, b["down"])
+            x = x + linear(b["attention"](self.rotate(q, at), self.rotate(k, at), v, at), b["out"])
+            gate, up = linear(rms_norm(x, b["norm2"]), b["gate_up"]).chunk(2, -1)
+            x = x + linear(F.silu(gate) * up, b["down"])
         return F.linear(rms_norm(x[-1], self.final), self.head)
 
 
@@ -146,8 +151,8 @@ class Mamba:
 
     def scan(self, b, u):
         """u is [n, channels]; the result too."""
-        dt, B, C = F.linear(u, b["x"]).split((self.rank, self.states, self.states), -1)
-        dt = F.softplus(F.linear(dt, *b["dt"]))
+        dt, B, C = linear(u, b["x"]).split((self.rank, self.states, self.states), -1)
+        dt = F.softplus(linear(dt, *b["dt"]))
         decay = torch.exp(dt.unsqueeze(-1) * b["a"])
         drive = (dt * u).unsqueeze(-1) * B.unsqueeze(1)
         h, out = b["state"], []
@@ -161,12 +166,12 @@ class Mamba:
         n = len(tokens)
         x = self.tokens[tokens]
         for b in self.blocks:
-            u, z = F.linear(rms_norm(x, b["norm"], 1e-5), b["in"]).chunk(2, -1)
+            u, z = linear(rms_norm(x, b["norm"], 1e-5), b["in"]).chunk(2, -1)
             u = torch.cat((b["tail"], u.t()), -1)
             b["tail"] = u[:, n:]
             weights, bias = b["conv"]
             u = F.silu(F.conv1d(u.unsqueeze(0), weights, bias, groups=self.channels)[0].t())
-            x = x + F.linear(self.scan(b, u) * F.silu(z), b["out"])
+            x = x + linear(self.scan(b, u) * F.silu(z), b["out"])
         return F.linear(rms_norm(x[-1], self.final, 1e-5), self.tokens)
 
 
