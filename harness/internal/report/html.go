@@ -67,7 +67,7 @@ func layOut(t Table) laidOut {
 // class is the CSS class of an entry.
 func class(c Column, v Value) string {
 	var names []string
-	if !c.Key && v.Number != nil {
+	if !c.Key && c.Unit != "" && v.Number != nil {
 		names = append(names, "number")
 	}
 	if v.Best {
