@@ -318,7 +318,7 @@ type CostItem struct {
 
 // Memory of a model and its process.
 type Memory struct {
-	Live []ByteClass // weights, states, activations
+	Live []ByteClass // the weights by the classes of ModelInfo, "state" of all documents, "activations"
 	Peak []ByteClass // since the last reset
 }
 

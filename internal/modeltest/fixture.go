@@ -36,9 +36,12 @@ func ReadReference(t testing.TB, dir string) *Reference {
 	}
 	t.Cleanup(func() { f.Close() })
 	r := &Reference{file: f}
-	shape := must(t)(f.Info("logits")).Shape
-	docs, seq := shape[0], shape[1]
-	r.Vocab = shape[2]
+	logits, ok := f.Info("logits")
+	if !ok || len(logits.Shape) != 3 {
+		t.Fatalf("%s: reference.safetensors has no logits [documents, tokens, vocab]", dir)
+	}
+	docs, seq := logits.Shape[0], logits.Shape[1]
+	r.Vocab = logits.Shape[2]
 	ids := int32s(t, f, "input_ids")
 	for d := range docs {
 		r.Inputs = append(r.Inputs, ids[d*seq:(d+1)*seq])
@@ -94,16 +97,6 @@ func largestDifference(a, b []float32) (worst float64) {
 		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))
 	}
 	return worst
-}
-
-func must(t testing.TB) func(safetensors.Info, bool) safetensors.Info {
-	return func(info safetensors.Info, ok bool) safetensors.Info {
-		t.Helper()
-		if !ok {
-			t.Fatal("reference.safetensors lacks a tensor")
-		}
-		return info
-	}
 }
 
 func widen(t testing.TB, f *safetensors.File, name string) []float32 {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/archbench/archbench/lm"
@@ -45,29 +46,31 @@ func Mean(x []float64) (mean float64) {
 	return mean
 }
 
-// Stream feeds a document in pieces of chunk tokens and returns all logits.
-func Stream(t testing.TB, m lm.Model, tokens []int32, chunk int) (logits []float32) {
+// feed feeds a document in pieces of chunk tokens and hands over what each piece returns.
+func feed(t testing.TB, m lm.Model, tokens []int32, chunk int, want lm.Want, each func(lm.StepOutput)) {
 	t.Helper()
-	ctx := context.Background()
-	stepper := m.(lm.Stepper)
+	ctx, stepper := context.Background(), m.(lm.Stepper)
 	state, err := stepper.NewState(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer state.Close()
-	for lo := 0; lo < len(tokens); lo += chunk {
-		piece := tokens[lo:min(len(tokens), lo+chunk)]
-		reply, err := stepper.Step(ctx, lm.StepRequest{
-			Inputs: []lm.StepInput{{State: state, Tokens: piece}}, Want: lm.WantAllLogits,
-		})
+	for piece := range slices.Chunk(tokens, chunk) {
+		reply, err := stepper.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: piece}}, Want: want})
 		if err != nil {
 			t.Fatal(err)
 		}
-		logits = append(logits, reply.Outputs[0].Logits...)
+		each(reply.Outputs[0])
 	}
 	if state.Len() != len(tokens) {
 		t.Fatalf("the state has seen %d tokens, want %d", state.Len(), len(tokens))
 	}
+}
+
+// Stream feeds a document in pieces of chunk tokens and returns all logits.
+func Stream(t testing.TB, m lm.Model, tokens []int32, chunk int) (logits []float32) {
+	t.Helper()
+	feed(t, m, tokens, chunk, lm.WantAllLogits, func(o lm.StepOutput) { logits = append(logits, o.Logits...) })
 	return logits
 }
 

@@ -1,7 +1,6 @@
 package modeltest
 
 import (
-	"context"
 	"math"
 	"testing"
 
@@ -11,21 +10,7 @@ import (
 // streamNLL feeds a document in pieces of chunk tokens and returns the losses of all tokens but the first.
 func streamNLL(t testing.TB, m lm.Model, tokens []int32, chunk int) (list []float64) {
 	t.Helper()
-	ctx := context.Background()
-	state, err := m.(lm.Stepper).NewState(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer state.Close()
-	for lo := 0; lo < len(tokens); lo += chunk {
-		reply, err := m.(lm.Stepper).Step(ctx, lm.StepRequest{
-			Inputs: []lm.StepInput{{State: state, Tokens: tokens[lo:min(len(tokens), lo+chunk)]}}, Want: lm.WantNLL,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, reply.Outputs[0].NLL...)
-	}
+	feed(t, m, tokens, chunk, lm.WantNLL, func(o lm.StepOutput) { list = append(list, o.NLL...) })
 	return list
 }
 

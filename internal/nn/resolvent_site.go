@@ -146,8 +146,9 @@ func NewHeadValue(raw *Param, f, slope func(float64) float64) *HeadValue {
 
 // ConstHeadValue returns v for every head.
 func ConstHeadValue(heads int, v float32) *HeadValue {
-	one := func(x float64) float64 { return x }
-	return &HeadValue{raw: Fixed(heads, v), f: one, slope: func(float64) float64 { return 1 }}
+	identity := func(x float64) float64 { return x }
+	one := func(float64) float64 { return 1 }
+	return &HeadValue{raw: Fixed(heads, v), f: identity, slope: one}
 }
 
 // Forward returns the values [1, heads], which must not be written.

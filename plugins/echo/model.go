@@ -126,6 +126,6 @@ func (m *model) losses(n int) []float64 {
 
 // Memory implements lm.MemoryReporter. There are no weights and nothing is computed.
 func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
-	none := []lm.ByteClass{{Class: "weights"}, {Class: "states"}, {Class: "activations"}}
+	none := []lm.ByteClass{{Class: "weights"}, {Class: "state"}, {Class: "activations"}}
 	return lm.Memory{Live: none, Peak: none}, m.ready(ctx, "memory")
 }
