@@ -33,10 +33,11 @@ func (t *product) eachVector(lo, hi int, chain func(o, r int, y *float32)) {
 				chain(o, r, &t.y[r*out+o])
 				continue
 			}
-			var last [32]float32
-			chain(out-cols, r, &last[0])
+			last := panels.Get().(*panel) // a local would be allocated, since chain lets it escape
+			chain(out-cols, r, &last[0][0])
 			fresh := out - u*cols
-			copy(t.y[(r+1)*out-fresh:(r+1)*out], last[cols-fresh:cols])
+			copy(t.y[(r+1)*out-fresh:(r+1)*out], last[0][cols-fresh:cols])
+			panels.Put(last)
 		}
 	}
 }

@@ -178,7 +178,7 @@ func TestMulAdd(t *testing.T) {
 }
 
 func TestProductsAllocateNothing(t *testing.T) {
-	const out, in, rows = 64, 256, 2
+	const out, in, rows = 67, 256, 2
 	pool := NewPool(2)
 	defer pool.Close()
 	x, y := gaussians(1, rows*in), make([]float32, rows*out)
