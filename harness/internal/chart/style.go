@@ -2,6 +2,7 @@ package chart
 
 import (
 	"image/color"
+	"math"
 
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -71,7 +72,7 @@ func (l look) fill(c *draw.Canvas, at vg.Point, radius vg.Length, fill color.Col
 	var path vg.Path
 	if l.shape == nil {
 		path.Move(vg.Point{X: at.X + radius, Y: at.Y})
-		path.Arc(at, radius, 0, 2*3.141592653589793)
+		path.Arc(at, radius, 0, 2*math.Pi)
 		path.Close()
 		c.Fill(path)
 		return
