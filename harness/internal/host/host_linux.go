@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -41,10 +42,20 @@ func cgroupLimit(v2, v1 string) string {
 	const root = "/sys/fs/cgroup"
 	if group, err := os.ReadFile("/proc/self/cgroup"); err == nil {
 		if path, ok := strings.CutPrefix(strings.TrimSpace(string(group)), "0::"); ok {
-			return file(filepath.Join(root, path, v2))
+			return bound(file(filepath.Join(root, path, v2)))
 		}
 	}
-	return file(filepath.Join(root, v1))
+	return bound(file(filepath.Join(root, v1)))
+}
+
+// bound says "none" where the kernel writes that nothing is limited: "max", a negative quota, or all of the address
+// space.
+func bound(limit string) string {
+	n, err := strconv.ParseInt(limit, 10, 64)
+	if strings.HasPrefix(limit, "max") || err == nil && (n < 0 || n > 1<<62) {
+		return "none"
+	}
+	return limit
 }
 
 // file returns the contents of a one-line file, or why there are none.

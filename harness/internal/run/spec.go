@@ -120,6 +120,9 @@ func reproduce(r *store.Run, m *store.Model, c *store.Cell) string {
 	if m.Head != "" {
 		words = append(words, "--head", m.Head)
 	}
+	for _, key := range slices.Sorted(maps.Keys(m.Options)) {
+		words = append(words, "--option", quote(key+"="+m.Options[key]))
+	}
 	words = append(words, "--set", "precision="+m.Precision)
 	for _, setting := range slices.Concat(c.Point, c.Params) {
 		words = append(words, "--set", setting.Name+"="+setting.Value)
