@@ -107,6 +107,9 @@ func Summary(run *store.Run) []Table {
 			tables = append(tables, ix.section(suite).Tables...)
 		}
 	}
+	if len(tables) > 0 && len(tables[0].Notes) == 0 {
+		tables[0].Notes = ix.futureNotes()
+	}
 	if t := ix.failures(); len(t.Rows) > 0 {
 		tables = append(tables, t)
 	}
