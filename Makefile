@@ -7,7 +7,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 GOFLAGS_BUILD := -trimpath -buildvcs=false
 TOOL    := go tool -modfile=tools/go.mod
 
-.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels fuzz clean help
+.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels bench-peers fuzz clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ check-generated: generate ## what is checked in is what the generators write
 
 bench-kernels: ## every operation of every tier, with the share of the CPU's ceiling
 	go test -run '^$$' -bench Ladder -benchtime 200ms ./internal/kernel
+
+bench-peers: build ## archbench beside OpenBLAS, PyTorch and llama.cpp in one run (see bench/README.md)
+	go run ./bench/peers
 
 fuzz: ## every parser, a few seconds each
 	@set -e; for target in FuzzOpen:./internal/safetensors FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
