@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -435,7 +436,7 @@ func TestMemoryAndSave(t *testing.T) {
 func TestDecodingAllocatesNothing(t *testing.T) {
 	_, m := load(t, toy{}, 1)
 	allocs := func(n int) float64 {
-		return testing.AllocsPerRun(5, func() {
+		return sharedtest.AllocsPerRun(t, 5, func() {
 			st := m.net.NewState()
 			s := &session{model: m, state: st}
 			_ = m.Generate(context.Background(), lm.GenerateRequest{Inputs: []lm.StepInput{{State: s, Tokens: text(3, 1)}}, MaxNew: n, Every: n},

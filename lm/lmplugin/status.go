@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -69,11 +70,26 @@ func fromStatus(ctx context.Context, op string, err error) error {
 			e.Kind = lm.Kind(detail.GetKind() - 1)
 		}
 	}
-	if e.Kind == lm.Deadline && ctx.Err() != nil {
-		e.Err = ctx.Err()
+	if e.Kind == lm.Deadline {
+		e.Err = cause(ctx, e.Err)
 	}
 	return e
 }
+
+// cause says why a call was cut off. The plugin knows its deadline too and may reset the stream a moment before the
+// context here ends.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < deadlineSkew {
+		return context.DeadlineExceeded
+	}
+	return err
+}
+
+// deadlineSkew is how far the two ends of a call may disagree about its deadline.
+const deadlineSkew = 100 * time.Millisecond
 
 func errorDetail(s *status.Status) *lmpb.Error {
 	for _, d := range s.Details() {
