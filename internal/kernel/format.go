@@ -44,9 +44,14 @@ var (
 	BF16Wide = Format{Kind: KindBF16, WideX: true}
 )
 
-// FormatNames lists one spelling of every precision, for help texts and Description.Precisions.
+// FormatNames lists the canonical names of all precisions, for help texts and Description.Precisions.
 var FormatNames = []string{
-	"f32", "bf16", "int8", "int8-g64", "int4", "int4-g32", "int4-g128", "nf4", "int8a8", "int4a8",
+	"f32", "bf16",
+	"int8", "int8-g32", "int8-g64", "int8-g128",
+	"int4", "int4-g32", "int4-g128", "int4-row",
+	"nf4",
+	"int8a8", "int8a8-g32", "int8a8-g64", "int8a8-g128",
+	"int4a8", "int4a8-g32", "int4a8-g128", "int4a8-row",
 }
 
 // ParseFormat reads a precision's name. The empty name is f32.

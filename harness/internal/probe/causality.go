@@ -15,9 +15,9 @@ import (
 var causalityProbe = &Probe{
 	Name: "causality", Version: 1, Summary: "whether predictions depend on what they must not see",
 	Text:    StreamText,
-	Axes:    []Setting{{Name: "len", Default: "128", Min: 16, Doc: "tokens of each document"}},
+	Axes:    []Setting{{Name: "len", Default: "128", Min: leastLength, Doc: "tokens of each document"}},
 	Params:  []Setting{{Name: "trials", Default: "4", Min: 1, Doc: "random places where documents are changed or cut"}},
-	context: lengthOf("len"),
+	context: func(store.Point) int { return leastLength }, // a shorter context limit shortens the documents
 	work: func(p store.Point) []Work {
 		return []Work{{lm.Scoring, 1, number(p, "len"), 7 * number(p, "trials")}}
 	},
@@ -32,12 +32,19 @@ const (
 	shapeTolerance  = 1e-2
 )
 
+// leastLength is the shortest document that can be changed and cut.
+const leastLength = 16
+
 // window is how many positions before a cut have their whole logits compared, and how many tokens follow the cut in
 // those documents. The comparison of losses covers all other positions.
 const window = 8
 
 func causality(ctx context.Context, s *Subject) (r Result, err error) {
 	n, trials := number(s.Settings, "len"), number(s.Settings, "trials")
+	if limit := s.Info.ContextLimit; limit > 0 && n > limit {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("documents of %d tokens: context limit", limit))
+		n = limit
+	}
 	random := rand.New(rand.NewPCG(s.Seed, uint64(n)))
 	var worst differences
 	for i := range trials {

@@ -223,6 +223,8 @@ func TestCausality(t *testing.T) {
 		{"next token", lmfake.Architecture{Leak: true}, 0, ""},
 		{"length", lmfake.Architecture{LeakLength: true}, 0, ""},
 		{"batch", lmfake.Architecture{BatchLeak: true}, 1, "other documents of the batch"},
+		{"short and honest", lmfake.Architecture{Limit: 64}, 1, "documents of 64 tokens: context limit"},
+		{"short and leaking", lmfake.Architecture{Limit: 64, Leak: true}, 0, "documents of 64 tokens: context limit"},
 	} {
 		got, r := measure(t, causalityProbe, subject(t, &c.fake, causalityProbe))
 		if got[CausalVerdict].Value != c.causal {
