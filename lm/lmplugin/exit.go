@@ -54,7 +54,7 @@ func (e *Exit) lastLine() string {
 // memoryWords are how runtimes say that they were refused memory. A thread that cannot be made is a refusal of the
 // memory for its stack.
 var memoryWords = []string{
-	"out of memory", "cannot allocate memory", "MemoryError", "std::bad_alloc", "pthread_create failed", "failed to create new OS thread",
+	"out of memory", "cannot allocate memory", "MemoryError", "failed to allocate", "std::bad_alloc", "pthread_create failed", "failed to create new OS thread",
 }
 
 func saysOutOfMemory(stderr string) bool {
