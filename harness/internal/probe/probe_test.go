@@ -169,8 +169,30 @@ func TestBandwidth(t *testing.T) {
 			t.Errorf("%g bytes: %+v, want %g", bytes, c, want)
 		}
 	}
-	if name, _ := binding(lm.Roofline{}, nil); name != "" {
+	if name, _ := binding(lm.Roofline{}, "f32", nil); name != "" {
 		t.Errorf("no ceiling, but %q binds", name)
+	}
+}
+
+// TestArithmeticCeiling: a precision is held against the instruction that it uses, where the host has one.
+func TestArithmeticCeiling(t *testing.T) {
+	fma, bf16, int8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
+	for _, c := range []struct {
+		precision string
+		ceilings  []lm.Ceiling
+		want      string
+	}{
+		{"f32", []lm.Ceiling{fma, bf16, int8}, "fma.f32"},
+		{"int4-g32", []lm.Ceiling{bf16, fma, int8}, "fma.f32"},
+		{"bf16", []lm.Ceiling{fma, bf16, int8}, "dot.bf16"},
+		{"bf16", []lm.Ceiling{bf16, fma}, "dot.bf16"},
+		{"bf16", []lm.Ceiling{fma}, "fma.f32"},
+		{"int4a8-row", []lm.Ceiling{int8, fma}, "dot.int8"},
+		{"f32", []lm.Ceiling{bf16}, ""},
+	} {
+		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
+			t.Errorf("%s of %v: %q, want %q", c.precision, c.ceilings, got.Name, c.want)
+		}
 	}
 }
 

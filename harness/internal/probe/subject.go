@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/host"
@@ -132,7 +133,7 @@ func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64)
 		r.Warnings = append(r.Warnings, "share of the ceiling n/a ("+err.Error()+")")
 		return
 	}
-	name, least := binding(s.Roofline, cost.Analytic)
+	name, least := binding(s.Roofline, s.Info.Precision, cost.Analytic)
 	if name == "" {
 		return
 	}
@@ -143,22 +144,38 @@ func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64)
 	r.add(RooflineShare, name, value)
 }
 
-// binding names the ceiling that bounds a work's time from below, and that time in seconds: the arithmetic in f32,
-// or reading memory at the footprint that the work has.
-func binding(roof lm.Roofline, items []lm.CostItem) (name string, seconds float64) {
+// binding names the ceiling that bounds a work's time from below, and that time in seconds: the arithmetic of the
+// precision, or reading memory at the footprint that the work has.
+func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name string, seconds float64) {
 	var flops, bytes float64
 	for _, it := range items {
 		flops, bytes = flops+float64(it.FLOPs), bytes+float64(it.Bytes)
 	}
-	for _, c := range roof.Ceilings {
-		if c.Name == "fma.f32" && c.Value > 0 {
-			name, seconds = c.Name, flops/c.Value
-		}
+	if c, ok := arithmetic(roof, precision); ok {
+		name, seconds = c.Name, flops/c.Value
 	}
 	if c, ok := bandwidth(roof, bytes); ok && bytes/c.Value > seconds {
 		name, seconds = c.Name, bytes/c.Value
 	}
 	return name, seconds
+}
+
+// arithmetic chooses the ceiling of the products of a precision: those of bf16 or of int8 activations where the host
+// has one of its own, else multiply-adds in float32.
+func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
+	own := "fma.f32"
+	switch base, _, _ := strings.Cut(precision, "-"); base {
+	case "bf16":
+		own = "dot.bf16"
+	case "int8a8", "int4a8":
+		own = "dot.int8"
+	}
+	for _, c := range roof.Ceilings {
+		if c.Value > 0 && (c.Name == own || c.Name == "fma.f32" && best.Name != own) {
+			best, ok = c, true
+		}
+	}
+	return best, ok
 }
 
 // bandwidth chooses among the ceilings read.NMiB the one of the smallest footprint that holds bytes, else the one of
