@@ -60,12 +60,21 @@ func MulT(pool *Pool, y, x, w []float32, rows, in, out int) {
 }
 
 // MulNN computes c += a·b with a [m, k], b [k, n] and c [m, n]: the gradient of a linear layer's input.
-func MulNN(pool *Pool, c, a, b []float32, m, n, k int) { mulAdd(pool, c, a, b, m, n, k, k, 1) }
+func MulNN(pool *Pool, c, a, b []float32, m, n, k int) {
+	active.mulAdd(pool, c, a, b, m, n, k, false)
+}
 
 // MulTN computes c += aᵀ·b with a [k, m], b [k, n] and c [m, n]: the gradient of a linear layer's weight.
-func MulTN(pool *Pool, c, a, b []float32, m, n, k int) { mulAdd(pool, c, a, b, m, n, k, 1, m) }
+func MulTN(pool *Pool, c, a, b []float32, m, n, k int) {
+	active.mulAdd(pool, c, a, b, m, n, k, true)
+}
 
-func mulAdd(pool *Pool, c, a, b []float32, m, n, k, ai, ap int) {
+// mulAddReference is the reference of tier.mulAdd.
+func mulAddReference(pool *Pool, c, a, b []float32, m, n, k int, turned bool) {
+	ai, ap := k, 1
+	if turned {
+		ai, ap = 1, m
+	}
 	t := mulAddTasks.Get().(*mulAddTask)
 	*t = mulAddTask{c: c, a: a, b: b, n: n, k: k, ai: ai, ap: ap}
 	pool.worth(m*n*k).Run(m, t)
@@ -95,7 +104,7 @@ type mulAddTask struct {
 }
 
 // Do computes rows [lo, hi) of c.
-func (t *mulAddTask) Do(lo, hi int) { active.mulAdd(t.c, t.a, t.b, t.n, t.k, t.ai, t.ap, lo, hi) }
+func (t *mulAddTask) Do(lo, hi int) { addProduct(t.c, t.a, t.b, t.n, t.k, t.ai, t.ap, lo, hi) }
 
 // mulT is the reference of tier.mulT: every output is the sum of its products in order. Four outputs are summed
 // together, in two by two for two rows, which changes no result and keeps the adders busy.
@@ -163,8 +172,9 @@ func dot2x2(x, z, w0, w1 []float32) (s0, s1, t0, t1 float32) {
 // mulAddRows is the number of rows of b that stay in the cache while all rows of c take them in.
 const mulAddRows = 64
 
-// mulAddReference is the reference of tier.mulAdd: c takes in one row of b after the other.
-func mulAddReference(c, a, b []float32, n, k, ai, ap, lo, hi int) {
+// addProduct computes c[lo:hi, :] += a[lo:hi, :]·b with a[i, p] at a[i·ai + p·ap]: c takes in one row of b after the
+// other.
+func addProduct(c, a, b []float32, n, k, ai, ap, lo, hi int) {
 	for p0 := 0; p0 < k; p0 += mulAddRows {
 		p1 := min(k, p0+mulAddRows)
 		for i := lo; i < hi; i++ {

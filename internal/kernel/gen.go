@@ -4,6 +4,7 @@ package kernel
 //
 //go:generate go run -C gen . -file gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file dot -out ../dot_amd64.s -stubs ../dot_stubs_amd64.go -pkg kernel
+//go:generate go run -C gen . -file backward -out ../backward_amd64.s -stubs ../backward_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file convert -out ../convert_amd64.s -stubs ../convert_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file elementwise -out ../elementwise_amd64.s -stubs ../elementwise_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file attention -out ../attention_amd64.s -stubs ../attention_stubs_amd64.go -pkg kernel

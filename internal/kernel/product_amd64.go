@@ -14,6 +14,8 @@ type tileShape struct {
 	quads []func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)
 
 	transpose func(dst *uint32, ldd int, src *byte, lds int, flip uint32)
+	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
+	stripB    func(k int, dst, src *float32, lds int) // of two
 	dotF32    func(k int, w *byte, ldw int, x, y *float32)
 	dotBF16   func(k int, w *byte, ldw int, x, y *float32)
 	dotInt8   func(groups, steps int, w *byte, ldw int, s *float32, lds int, x, y *float32)
@@ -23,7 +25,7 @@ type tileShape struct {
 func (s *tileShape) cols() int { return 2 * s.lanes }
 
 var wide512 = tileShape{
-	lanes: 16, rows: 14, transpose: transpose16,
+	lanes: 16, rows: 14, transpose: transpose16, stripA: stripAVX512_1, stripB: stripAVX512_2,
 	dotF32: dotF32AVX512, dotBF16: dotBF16AVX512, dotInt8: dotInt8AVX512,
 	fma: []func(k int, a, b, c *float32, ldc int, first bool){
 		nil, fmaAVX512_1, fmaAVX512_2, fmaAVX512_3, fmaAVX512_4, fmaAVX512_5, fmaAVX512_6, fmaAVX512_7,
@@ -40,7 +42,8 @@ var wide512 = tileShape{
 }
 
 var wide256 = tileShape{
-	lanes: 8, rows: 6, transpose: transpose8, dotF32: dotF32AVX2, dotBF16: dotBF16AVX2, dotInt8: dotInt8AVX2,
+	lanes: 8, rows: 6, transpose: transpose8, stripA: stripAVX2_1, stripB: stripAVX2_2,
+	dotF32: dotF32AVX2, dotBF16: dotBF16AVX2, dotInt8: dotInt8AVX2,
 	fma: []func(k int, a, b, c *float32, ldc int, first bool){
 		nil, fmaAVX2_1, fmaAVX2_2, fmaAVX2_3, fmaAVX2_4, fmaAVX2_5, fmaAVX2_6,
 	},

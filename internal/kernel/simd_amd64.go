@@ -15,6 +15,7 @@ var avx512 = func() tier {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
 		return multiply(&wide512, pool, w, y, x, rows)
 	}
+	t.mulAdd = mulAddTiles(&wide512)
 	t.vectorised()
 	t.measured512()
 	t.attention = attentionAVX512
@@ -30,6 +31,7 @@ var avx2 = func() tier {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
 		return multiply(&wide256, pool, w, y, x, rows)
 	}
+	t.mulAdd = mulAddTiles(&wide256)
 	t.attention = attentionAVX2
 	t.measured256()
 	return t

@@ -19,8 +19,8 @@ type tier struct {
 	product func(pool *Pool, w *operand, y, x []float32, rows int) bool
 	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
 	mulT func(y, x, w []float32, rows, in, out, lo, hi int)
-	// mulAdd computes c[lo:hi, :] += a[lo:hi, :]·b with b [k, n], c [m, n] and a[i, p] at a[i·ai + p·ap].
-	mulAdd func(c, a, b []float32, n, k, ai, ap, lo, hi int)
+	// mulAdd computes c += a·b with a [m, k], b [k, n] and c [m, n]; a turned a is stored as [k, m].
+	mulAdd func(pool *Pool, c, a, b []float32, m, n, k int, turned bool)
 
 	dot       func(x, y []float32) float32
 	axpy      func(a float32, x, y []float32)

@@ -15,9 +15,10 @@ import (
 var files = map[string]func(){
 	"gemm":        gemm,
 	"dot":         dots,
+	"backward":    backward,
 	"convert":     conversions,
 	"elementwise": elementwise,
-	"chain":       chains,
+	"panel":       panels,
 	"peak":        peaks,
 	"attention":   attention,
 	"scan":        scan,
