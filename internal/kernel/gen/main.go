@@ -18,7 +18,7 @@ var files = map[string]func(){
 	"backward":    backward,
 	"convert":     conversions,
 	"elementwise": elementwise,
-	"panel":       panels,
+	"chain":       chains,
 	"peak":        peaks,
 	"attention":   attention,
 	"scan":        scan,
