@@ -13,7 +13,7 @@ func TestCeilings(t *testing.T) {
 			continue
 		}
 		for _, c := range tr.ceilings {
-			const rounds = 1 << 16
+			const rounds = 1 << 13
 			start := time.Now()
 			c.Run(rounds)
 			t.Logf("%s %s: %.3g %s", tr.name, c.Name, c.Amount*rounds/time.Since(start).Seconds(), c.Unit)

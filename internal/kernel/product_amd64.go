@@ -7,8 +7,9 @@ import (
 
 // tileShape is the geometry of a matrix product's micro-kernels: rows × 2·lanes outputs at a time.
 type tileShape struct {
-	lanes int // dwords of a vector
-	rows  int // of a full tile
+	lanes int  // dwords of a vector
+	rows  int  // of a full tile
+	amx   bool // whether AMX multiplies what it can
 	fma   []func(k int, a, b, c *float32, ldc int, first bool)
 	pairs []func(k int, a, b *uint32, c *float32, ldc int, first bool)
 	quads []func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)
@@ -66,6 +67,8 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bo
 	t.shape, t.w, t.y, t.rows = s, *w, y[:rows*w.out], rows
 	pool = pool.worth(rows * w.in * w.out)
 	switch {
+	case t.onAMX():
+		t.multiplyAMX(pool, x)
 	case t.chained():
 		t.multiplyChains(pool, x)
 	case rows <= skinnyRows && !w.steady():
@@ -112,6 +115,7 @@ type product struct {
 	fix     []int32   // [rows, groups]
 
 	tiles tiles
+	amx   amxTiles
 }
 
 var products = sync.Pool{New: func() any { return new(product) }}
