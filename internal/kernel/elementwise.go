@@ -53,6 +53,8 @@ var reference = tier{
 	axpy:      axpyReference,
 	add:       addReference,
 	mul:       mulReference,
+	addMul:    addMulReference,
+	expAxpy:   expAxpyReference,
 	exp:       func(dst, x []float32) { apply(dst, x, math.Exp) },
 	silu:      func(dst, x []float32) { apply(dst, x, silu) },
 	gelu:      func(dst, x []float32) { apply(dst, x, gelu) },
@@ -63,6 +65,9 @@ var reference = tier{
 	logSumExp: logSumExpReference,
 	rmsNorm:   rmsNormReference,
 	layerNorm: layerNormReference,
+	rotate:    rotateReference,
+	grad:      gradReference,
+	adamW:     adamWReference,
 	ceilings:  referenceCeilings,
 	read:      readReference,
 	attention: attentionReference,
@@ -78,7 +83,7 @@ func apply(dst, x []float32, f func(float64) float64) {
 
 func silu(x float64) float64 { return x / (1 + math.Exp(-x)) }
 
-func gelu(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+func gelu(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }
 
 // geluNew uses ½(1 + tanh u) = 1/(1 + e⁻²ᵘ).
 func geluNew(x float64) float64 {

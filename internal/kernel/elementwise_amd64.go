@@ -1,24 +1,66 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
-// vectorised replaces the elementwise kernels of t by those for AVX-512.
-func (t *tier) vectorised() {
-	t.dot = func(x, y []float32) float32 {
-		if len(x) == 0 {
-			return 0
-		}
-		return dotAVX512(len(x), &x[0], &y[:len(x)][0])
+// rowAssembly is the assembly of one vector width for rows of float32. The pointers are to n elements each.
+type rowAssembly struct {
+	exp, silu, gelu, geluNew, softplus            func(n int, dst, x *float32)
+	add, mul, addMul, swiglu                      func(n int, dst, x, y *float32)
+	siluGrad, geluGrad, geluNewGrad, softplusGrad func(n int, dst, dy, x *float32)
+	swigluGrad                                    func(n int, dgate, dup, dy, gate, up *float32)
+
+	dot      func(n int, x, y *float32) float32
+	axpy     func(n int, a float32, x, y *float32)
+	expAxpy  func(n int, a, shift float32, x, y *float32)
+	rotate   func(n int, x, y, cos, sin *float32, flip float32)
+	adamW    func(n int, weights, grad, m, v, rates *float32)
+	scale    func(n int, scale float32, dst, x *float32)
+	scaleMul func(n int, scale float32, dst, x, w *float32)
+	affine   func(n int, dst, x, w, b *float32, shift, scale float32)
+
+	rowMax     func(n int, x *float32) float32
+	sum        func(n int, x *float32, shift float32) float32
+	sumSquares func(n int, x *float32, shift float32) float32
+	expSum     func(n int, x *float32, shift float32) float64
+	expShifted func(n int, x *float32, shift float32, dst *float32) float64
+	normSums   func(n int, dy, x, w *float32, mean, scale float32) (sum, dot float32)
+	normGrad   func(n int, dx, dw, dy, x, w *float32, mean, scale, sum, dot float32)
+	scoreGrad  func(n int, p, ds *float32, scale, shift, delta float32)
+}
+
+var rows512 = rowAssembly{
+	exp: expAVX512, silu: siluAVX512, gelu: geluAVX512, geluNew: geluNewAVX512, softplus: softplusAVX512,
+	add: addAVX512, mul: mulAVX512, addMul: addProductAVX512, swiglu: swigluAVX512,
+	siluGrad: siluGradAVX512, geluGrad: geluGradAVX512, geluNewGrad: geluNewGradAVX512, softplusGrad: softplusGradAVX512,
+	swigluGrad: swigluGradAVX512, dot: dotAVX512, axpy: axpyAVX512, expAxpy: expAxpyAVX512, rotate: rotateAVX512,
+	adamW: adamWAVX512, scale: scaleAVX512, scaleMul: scaleMulAVX512, affine: affineAVX512, rowMax: rowMaxAVX512,
+	sum: sumAVX512, sumSquares: sumSquaresAVX512, expSum: expSumAVX512, expShifted: expShiftedAVX512,
+	normSums: normSumsAVX512, normGrad: normGradAVX512, scoreGrad: scoreGradAVX512,
+}
+
+var rows256 = rowAssembly{
+	exp: expAVX2, silu: siluAVX2, gelu: geluAVX2, geluNew: geluNewAVX2, softplus: softplusAVX2,
+	add: addAVX2, mul: mulAVX2, addMul: addProductAVX2, swiglu: swigluAVX2,
+	siluGrad: siluGradAVX2, geluGrad: geluGradAVX2, geluNewGrad: geluNewGradAVX2, softplusGrad: softplusGradAVX2,
+	swigluGrad: swigluGradAVX2, dot: dotAVX2, axpy: axpyAVX2, expAxpy: expAxpyAVX2, rotate: rotateAVX2,
+	adamW: adamWAVX2, scale: scaleAVX2, scaleMul: scaleMulAVX2, affine: affineAVX2, rowMax: rowMaxAVX2,
+	sum: sumAVX2, sumSquares: sumSquaresAVX2, expSum: expSumAVX2, expShifted: expShiftedAVX2,
+	normSums: normSumsAVX2, normGrad: normGradAVX2, scoreGrad: scoreGradAVX2,
+}
+
+// vectorised replaces the elementwise kernels of t, and those of rows, by assembly.
+func (t *tier) vectorised(a *rowAssembly) {
+	t.exp, t.silu, t.gelu, t.geluNew, t.softplus = unary(a.exp), unary(a.silu), unary(a.gelu), unary(a.geluNew), unary(a.softplus)
+	t.add, t.mul, t.addMul, t.swiglu = binary(a.add), binary(a.mul), binary(a.addMul), binary(a.swiglu)
+	t.dot, t.axpy, t.expAxpy, t.rotate, t.adamW = a.dotRow, a.axpyRow, a.expAxpyRow, a.rotateRow, a.adamWRow
+	t.softmax, t.logSumExp, t.rmsNorm, t.layerNorm = a.softmaxRow, a.logSumExpRow, a.rmsNormRow, a.layerNormRow
+	t.grad = gradKernels{
+		silu: binary(a.siluGrad), gelu: binary(a.geluGrad), geluNew: binary(a.geluNewGrad), softplus: binary(a.softplusGrad),
+		swiglu: a.swigluGradRow, rmsNorm: a.rmsNormGradRow, layerNorm: a.layerNormGradRow,
 	}
-	t.axpy = func(a float32, x, y []float32) {
-		if len(x) > 0 {
-			axpyAVX512(len(x), a, &x[0], &y[:len(x)][0])
-		}
-	}
-	t.add, t.mul, t.swiglu = binary(addAVX512), binary(mulAVX512), binary(swigluAVX512)
-	t.exp, t.silu, t.geluNew, t.softplus = unary(expAVX512), unary(siluAVX512), unary(geluNewAVX512), unary(softplusAVX512)
-	t.softmax, t.logSumExp = softmaxAVX512, logSumExpAVX512
-	t.rmsNorm, t.layerNorm = rmsNormAVX512, layerNormAVX512
 }
 
 func unary(f func(n int, dst, x *float32)) func(dst, x []float32) {
@@ -37,38 +79,111 @@ func binary(f func(n int, dst, x, y *float32)) func(dst, x, y []float32) {
 	}
 }
 
-func softmaxAVX512(dst, x []float32) {
+func (a *rowAssembly) dotRow(x, y []float32) float32 {
+	if len(x) == 0 {
+		return 0
+	}
+	return a.dot(len(x), &x[0], &y[:len(x)][0])
+}
+
+func (a *rowAssembly) axpyRow(f float32, x, y []float32) {
+	if len(x) > 0 {
+		a.axpy(len(x), f, &x[0], &y[:len(x)][0])
+	}
+}
+
+func (a *rowAssembly) expAxpyRow(f, shift float32, x, y []float32) {
+	if len(x) > 0 {
+		a.expAxpy(len(x), f, shift, &x[0], &y[:len(x)][0])
+	}
+}
+
+func (a *rowAssembly) rotateRow(x, y, cos, sin []float32, flip float32) {
+	if n := len(x); n > 0 {
+		a.rotate(n, &x[0], &y[:n][0], &cos[:n][0], &sin[:n][0], flip)
+	}
+}
+
+func (a *rowAssembly) adamWRow(w, g, m, v []float32, r *adamRates) {
+	if n := len(w); n > 0 {
+		a.adamW(n, &w[0], &g[:n][0], &m[:n][0], &v[:n][0], (*float32)(unsafe.Pointer(r)))
+	}
+}
+
+func (a *rowAssembly) swigluGradRow(dgate, dup, dy, gate, up []float32) {
+	if n := len(gate); n > 0 {
+		a.swigluGrad(n, &dgate[:n][0], &dup[:n][0], &dy[:n][0], &gate[0], &up[:n][0])
+	}
+}
+
+func (a *rowAssembly) softmaxRow(dst, x []float32) {
 	if len(x) == 0 {
 		return
 	}
-	sum := expShiftedAVX512(len(x), &x[0], rowMaxAVX512(len(x), &x[0]), &dst[:len(x)][0])
-	scaleAVX512(len(x), float32(1/sum), &dst[0], &dst[0])
+	sum := a.expShifted(len(x), &x[0], a.rowMax(len(x), &x[0]), &dst[:len(x)][0])
+	a.scale(len(x), float32(1/sum), &dst[0], &dst[0])
 }
 
-func logSumExpAVX512(x []float32) float64 {
-	if len(x) == 0 {
-		return math.Inf(-1)
+// sumBlock is the number of logits that are looked at twice, once for their largest and once for their sum, while they
+// are in the first-level cache.
+const sumBlock = 4096
+
+// logSumExpRow goes over the row once: where a block has a larger element than all before, their sum shrinks.
+func (a *rowAssembly) logSumExpRow(x []float32) float64 {
+	top, shift, sum := float32(math.Inf(-1)), float32(0), 0.0
+	for len(x) > 0 {
+		n := min(len(x), sumBlock)
+		if largest := a.rowMax(n, &x[0]); largest > top {
+			sum *= math.Exp(float64(top) - float64(largest))
+			top, shift = largest, largest
+		}
+		sum += a.expSum(n, &x[0], shift)
+		x = x[n:]
 	}
-	top := rowMaxAVX512(len(x), &x[0])
-	return float64(top) + math.Log(expSumAVX512(len(x), &x[0], top))
+	return float64(shift) + math.Log(sum)
 }
 
-func rmsNormAVX512(dst, x, w []float32, eps float64) {
-	if len(x) == 0 {
-		return
+func (a *rowAssembly) rmsNormRow(dst, x, w []float32, eps float64) {
+	if n := len(x); n > 0 {
+		a.scaleMul(n, a.rmsScale(x, eps), &dst[:n][0], &x[0], &w[:n][0])
 	}
-	squares := sumSquaresAVX512(len(x), &x[0], 0)
-	scale := float32(1 / math.Sqrt(float64(squares)/float64(len(x))+eps))
-	scaleMulAVX512(len(x), scale, &dst[:len(x)][0], &x[0], &w[:len(x)][0])
 }
 
-func layerNormAVX512(dst, x, w, b []float32, eps float64) {
+// rmsScale returns 1/√(mean x² + eps).
+func (a *rowAssembly) rmsScale(x []float32, eps float64) float32 {
+	squares := a.sumSquares(len(x), &x[0], 0)
+	return float32(1 / math.Sqrt(float64(squares)/float64(len(x))+eps))
+}
+
+func (a *rowAssembly) layerNormRow(dst, x, w, b []float32, eps float64) {
+	if n := len(x); n > 0 {
+		mean, scale := a.moments(x, eps)
+		a.affine(n, &dst[:n][0], &x[0], &w[:n][0], &b[:n][0], mean, scale)
+	}
+}
+
+// moments returns the mean of x and 1/√(var + eps).
+func (a *rowAssembly) moments(x []float32, eps float64) (mean, scale float32) {
 	n := len(x)
-	if n == 0 {
-		return
+	mean = a.sum(n, &x[0], 0) / float32(n)
+	mean += a.sum(n, &x[0], mean) / float32(n) // what rounding has left
+	variance := float64(a.sumSquares(n, &x[0], mean)) / float64(n)
+	return mean, float32(1 / math.Sqrt(variance+eps))
+}
+
+func (a *rowAssembly) rmsNormGradRow(dx, dw, dy, x, w []float32, eps float64) {
+	if n := len(x); n > 0 {
+		scale := a.rmsScale(x, eps)
+		_, dot := a.normSums(n, &dy[:n][0], &x[0], &w[:n][0], 0, scale)
+		a.normGrad(n, &dx[:n][0], &dw[:n][0], &dy[0], &x[0], &w[0], 0, scale, 0, dot/float32(n))
 	}
-	mean := sumAVX512(n, &x[0], 0) / float32(n)
-	mean += sumAVX512(n, &x[0], mean) / float32(n) // what rounding has left
-	variance := float64(sumSquaresAVX512(n, &x[0], mean)) / float64(n)
-	affineAVX512(n, &dst[:n][0], &x[0], &w[:n][0], &b[:n][0], mean, float32(1/math.Sqrt(variance+eps)))
+}
+
+func (a *rowAssembly) layerNormGradRow(dx, dw, db, dy, x, w []float32, eps float64) {
+	if n := len(x); n > 0 {
+		mean, scale := a.moments(x, eps)
+		sum, dot := a.normSums(n, &dy[:n][0], &x[0], &w[:n][0], mean, scale)
+		a.normGrad(n, &dx[:n][0], &dw[:n][0], &dy[0], &x[0], &w[0], mean, scale, sum/float32(n), dot/float32(n))
+		a.axpy(n, 1, &dy[0], &db[:n][0])
+	}
 }

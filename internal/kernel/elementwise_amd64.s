@@ -4,6 +4,2391 @@
 
 #include "textflag.h"
 
+// func expAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y3
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y0, Y3
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y0, Y3
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y0, Y3
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y0, Y3
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y0, Y3
+	VMULPS       Y0, Y0, Y2
+	VFMADD213PS  Y0, Y2, Y3
+	VADDPS       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y1, Y0
+	VPSRAD       $0x01, Y0, Y1
+	VPSUBD       Y1, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       vector_f32_3f800000<>+0(SB), Y0, Y0
+	VMULPS       Y0, Y3, Y3
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      Y3, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_42b20000<>+0(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+4(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+8(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+12(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+16(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+20(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+24(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+28(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+32(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+36(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+40(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+44(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+48(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+52(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+56(SB)/4, $0x42b20000
+DATA vector_f32_42b20000<>+60(SB)/4, $0x42b20000
+GLOBL vector_f32_42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_c2d00000<>+0(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+4(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+8(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+12(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+16(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+20(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+24(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+28(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+32(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+36(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+40(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+44(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+48(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+52(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+56(SB)/4, $0xc2d00000
+DATA vector_f32_c2d00000<>+60(SB)/4, $0xc2d00000
+GLOBL vector_f32_c2d00000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL vector_f32_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3f318000<>+0(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+4(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+8(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+12(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+16(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+20(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+24(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+28(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+32(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+36(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+40(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+44(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+48(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+52(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+56(SB)/4, $0x3f318000
+DATA vector_f32_3f318000<>+60(SB)/4, $0x3f318000
+GLOBL vector_f32_3f318000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_b95e8083<>+0(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+4(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+8(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+12(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+16(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+20(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+24(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+28(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+32(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+36(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+40(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+44(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+48(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+52(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+56(SB)/4, $0xb95e8083
+DATA vector_f32_b95e8083<>+60(SB)/4, $0xb95e8083
+GLOBL vector_f32_b95e8083<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_39506967<>+0(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+4(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+8(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+12(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+16(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+20(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+24(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+28(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+32(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+36(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+40(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+44(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+48(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+52(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+56(SB)/4, $0x39506967
+DATA vector_f32_39506967<>+60(SB)/4, $0x39506967
+GLOBL vector_f32_39506967<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3ab743ce<>+0(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+4(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+8(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+12(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+16(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+20(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+24(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+28(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+32(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+36(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+40(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+44(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+48(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+52(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+56(SB)/4, $0x3ab743ce
+DATA vector_f32_3ab743ce<>+60(SB)/4, $0x3ab743ce
+GLOBL vector_f32_3ab743ce<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3c088908<>+0(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+4(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+8(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+12(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+16(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+20(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+24(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+28(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+32(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+36(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+40(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+44(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+48(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+52(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+56(SB)/4, $0x3c088908
+DATA vector_f32_3c088908<>+60(SB)/4, $0x3c088908
+GLOBL vector_f32_3c088908<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+4(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+8(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+12(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+16(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+20(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+24(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+28(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+32(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+36(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+40(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+44(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+48(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+52(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+56(SB)/4, $0x3d2aa9c1
+DATA vector_f32_3d2aa9c1<>+60(SB)/4, $0x3d2aa9c1
+GLOBL vector_f32_3d2aa9c1<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+32(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+36(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+40(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+44(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+48(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+52(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+56(SB)/4, $0x3e2aaaaa
+DATA vector_f32_3e2aaaaa<>+60(SB)/4, $0x3e2aaaaa
+GLOBL vector_f32_3e2aaaaa<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3f000000<>+0(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+4(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+8(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+12(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+16(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+20(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+24(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+28(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+32(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+36(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+40(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+44(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+48(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+52(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+56(SB)/4, $0x3f000000
+DATA vector_f32_3f000000<>+60(SB)/4, $0x3f000000
+GLOBL vector_f32_3f000000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3f800000<>+0(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+4(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+8(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+12(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+16(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+20(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+24(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+28(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+32(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+36(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+40(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+44(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+48(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+52(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+56(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+60(SB)/4, $0x3f800000
+GLOBL vector_f32_3f800000<>(SB), RODATA|NOPTR, $64
+
+DATA laneMasks<>+0(SB)/4, $0xffffffff
+DATA laneMasks<>+4(SB)/4, $0xffffffff
+DATA laneMasks<>+8(SB)/4, $0xffffffff
+DATA laneMasks<>+12(SB)/4, $0xffffffff
+DATA laneMasks<>+16(SB)/4, $0xffffffff
+DATA laneMasks<>+20(SB)/4, $0xffffffff
+DATA laneMasks<>+24(SB)/4, $0xffffffff
+DATA laneMasks<>+28(SB)/4, $0xffffffff
+DATA laneMasks<>+32(SB)/4, $0x00000000
+DATA laneMasks<>+36(SB)/4, $0x00000000
+DATA laneMasks<>+40(SB)/4, $0x00000000
+DATA laneMasks<>+44(SB)/4, $0x00000000
+DATA laneMasks<>+48(SB)/4, $0x00000000
+DATA laneMasks<>+52(SB)/4, $0x00000000
+DATA laneMasks<>+56(SB)/4, $0x00000000
+DATA laneMasks<>+60(SB)/4, $0x00000000
+GLOBL laneMasks<>(SB), RODATA|NOPTR, $64
+
+// func siluAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VXORPS       vector_f32_80000000<>+0(SB), Y0, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_80000000<>+0(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+4(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+8(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+12(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+16(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+20(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+24(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+28(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+32(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+36(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+40(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+44(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+48(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+52(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+56(SB)/4, $0x80000000
+DATA vector_f32_80000000<>+60(SB)/4, $0x80000000
+GLOBL vector_f32_80000000<>(SB), RODATA|NOPTR, $64
+
+// func geluAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Y4
+	VANDPS       vector_f32_7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      vector_f32_41700000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVAPS      Y2, Y3
+	VFMSUB231PS  Y1, Y1, Y3
+	VMULPS       vector_f32_bf000000<>+0(SB), Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y5
+	VMAXPS       Y2, Y5, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y5, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y5, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y7
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y7
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y7
+	VADDPS       vector_f32_3f800000<>+0(SB), Y7, Y7
+	VCVTPS2DQ    Y5, Y2
+	VPSRAD       $0x01, Y2, Y5
+	VPSUBD       Y5, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VMULPS       vector_f32_bf000000<>+0(SB), Y3, Y3
+	VFMADD231PS  Y7, Y3, Y7
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y1, Y4
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y1
+	VDIVPS       Y4, Y1, Y4
+	VMOVUPS      vector_f32_bceee8ec<>+0(SB), Y1
+	VFMADD213PS  vector_f32_3e138485<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_be83056a<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_3e23378e<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_bcbe9200<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_3dd8376c<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_3df561df<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_3e0f3898<>+0(SB), Y4, Y1
+	VFMADD213PS  vector_f32_3e0ef8e0<>+0(SB), Y4, Y1
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VSUBPS       Y1, Y2, Y2
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Y5
+	VANDPS       vector_f32_7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_41700000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VFMSUB231PS  Y2, Y2, Y4
+	VMULPS       vector_f32_bf000000<>+0(SB), Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y8
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y8
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y8
+	VADDPS       vector_f32_3f800000<>+0(SB), Y8, Y8
+	VCVTPS2DQ    Y6, Y3
+	VPSRAD       $0x01, Y3, Y6
+	VPSUBD       Y6, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y8, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VMULPS       vector_f32_bf000000<>+0(SB), Y4, Y4
+	VFMADD231PS  Y8, Y4, Y8
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y2, Y5
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y5
+	VMOVUPS      vector_f32_bceee8ec<>+0(SB), Y2
+	VFMADD213PS  vector_f32_3e138485<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_be83056a<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e23378e<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_bcbe9200<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3dd8376c<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3df561df<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e0f3898<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e0ef8e0<>+0(SB), Y5, Y2
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Y1, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_3eb33333<>+0(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+4(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+8(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+12(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+16(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+20(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+24(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+28(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+32(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+36(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+40(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+44(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+48(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+52(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+56(SB)/4, $0x3eb33333
+DATA vector_f32_3eb33333<>+60(SB)/4, $0x3eb33333
+GLOBL vector_f32_3eb33333<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_7fffffff<>+0(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+4(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+8(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+12(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+16(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+20(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+24(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+28(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+32(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+36(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+40(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+44(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+48(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+52(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+56(SB)/4, $0x7fffffff
+DATA vector_f32_7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL vector_f32_7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_41700000<>+0(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+4(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+8(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+12(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+16(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+20(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+24(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+28(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+32(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+36(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+40(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+44(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+48(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+52(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+56(SB)/4, $0x41700000
+DATA vector_f32_41700000<>+60(SB)/4, $0x41700000
+GLOBL vector_f32_41700000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bf000000<>+0(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+4(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+8(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+12(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+16(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+20(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+24(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+28(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+32(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+36(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+40(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+44(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+48(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+52(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+56(SB)/4, $0xbf000000
+DATA vector_f32_bf000000<>+60(SB)/4, $0xbf000000
+GLOBL vector_f32_bf000000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bceee8ec<>+0(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+4(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+8(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+12(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+16(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+20(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+24(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+28(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+32(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+36(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+40(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+44(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+48(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+52(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+56(SB)/4, $0xbceee8ec
+DATA vector_f32_bceee8ec<>+60(SB)/4, $0xbceee8ec
+GLOBL vector_f32_bceee8ec<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e138485<>+0(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+4(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+8(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+12(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+16(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+20(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+24(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+28(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+32(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+36(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+40(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+44(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+48(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+52(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+56(SB)/4, $0x3e138485
+DATA vector_f32_3e138485<>+60(SB)/4, $0x3e138485
+GLOBL vector_f32_3e138485<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_be83056a<>+0(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+4(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+8(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+12(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+16(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+20(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+24(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+28(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+32(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+36(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+40(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+44(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+48(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+52(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+56(SB)/4, $0xbe83056a
+DATA vector_f32_be83056a<>+60(SB)/4, $0xbe83056a
+GLOBL vector_f32_be83056a<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e23378e<>+0(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+4(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+8(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+12(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+16(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+20(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+24(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+28(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+32(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+36(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+40(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+44(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+48(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+52(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+56(SB)/4, $0x3e23378e
+DATA vector_f32_3e23378e<>+60(SB)/4, $0x3e23378e
+GLOBL vector_f32_3e23378e<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bcbe9200<>+0(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+4(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+8(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+12(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+16(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+20(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+24(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+28(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+32(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+36(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+40(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+44(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+48(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+52(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+56(SB)/4, $0xbcbe9200
+DATA vector_f32_bcbe9200<>+60(SB)/4, $0xbcbe9200
+GLOBL vector_f32_bcbe9200<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3dd8376c<>+0(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+4(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+8(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+12(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+16(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+20(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+24(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+28(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+32(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+36(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+40(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+44(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+48(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+52(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+56(SB)/4, $0x3dd8376c
+DATA vector_f32_3dd8376c<>+60(SB)/4, $0x3dd8376c
+GLOBL vector_f32_3dd8376c<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3df561df<>+0(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+4(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+8(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+12(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+16(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+20(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+24(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+28(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+32(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+36(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+40(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+44(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+48(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+52(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+56(SB)/4, $0x3df561df
+DATA vector_f32_3df561df<>+60(SB)/4, $0x3df561df
+GLOBL vector_f32_3df561df<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e0f3898<>+0(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+4(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+8(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+12(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+16(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+20(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+24(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+28(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+32(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+36(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+40(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+44(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+48(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+52(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+56(SB)/4, $0x3e0f3898
+DATA vector_f32_3e0f3898<>+60(SB)/4, $0x3e0f3898
+GLOBL vector_f32_3e0f3898<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e0ef8e0<>+0(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+4(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+8(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+12(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+16(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+20(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+24(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+28(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+32(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+36(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+40(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+44(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+48(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+52(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+56(SB)/4, $0x3e0ef8e0
+DATA vector_f32_3e0ef8e0<>+60(SB)/4, $0x3e0ef8e0
+GLOBL vector_f32_3e0ef8e0<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_00000000<>+0(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+4(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+8(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+12(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+16(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+20(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+24(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+28(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+32(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+36(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+40(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+44(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+48(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+52(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+56(SB)/4, $0x00000000
+DATA vector_f32_00000000<>+60(SB)/4, $0x00000000
+GLOBL vector_f32_00000000<>(SB), RODATA|NOPTR, $64
+
+// func geluNewAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluNewAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      vector_f32_bd922279<>+0(SB), Y2
+	VMULPS       Y0, Y0, Y1
+	VFMADD213PS  vector_f32_bfcc422a<>+0(SB), Y2, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      vector_f32_bd922279<>+0(SB), Y3
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  vector_f32_bfcc422a<>+0(SB), Y3, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_bd922279<>+0(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+4(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+8(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+12(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+16(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+20(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+24(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+28(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+32(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+36(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+40(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+44(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+48(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+52(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+56(SB)/4, $0xbd922279
+DATA vector_f32_bd922279<>+60(SB)/4, $0xbd922279
+GLOBL vector_f32_bd922279<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bfcc422a<>+0(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+4(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+8(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+12(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+16(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+20(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+24(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+28(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+32(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+36(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+40(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+44(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+48(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+52(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+56(SB)/4, $0xbfcc422a
+DATA vector_f32_bfcc422a<>+60(SB)/4, $0xbfcc422a
+GLOBL vector_f32_bfcc422a<>(SB), RODATA|NOPTR, $64
+
+// func softplusAVX2(n int, dst *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y1
+	VSUBPS       vector_f32_3f800000<>+0(SB), Y1, Y2
+	VPSRLD       $0x17, Y1, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       vector_f32_42fe0000<>+0(SB), Y3, Y3
+	VANDPS       vector_f32_007fffff<>+0(SB), Y1, Y1
+	VORPS        vector_f32_3f800000<>+0(SB), Y1, Y1
+	VCMPPS       $0x0e, vector_f32_3fb504f3<>+0(SB), Y1, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y3, Y5
+	VBLENDVPS    Y6, Y5, Y3, Y3
+	VMULPS       vector_f32_3f000000<>+0(SB), Y1, Y5
+	VBLENDVPS    Y6, Y5, Y1, Y1
+	VSUBPS       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y1, Y5
+	VMOVUPS      vector_f32_3d9021bb<>+0(SB), Y6
+	VFMADD213PS  vector_f32_bdebd1b8<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_3def251a<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_bdfe5d4f<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_3e11e9bf<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_be2aae50<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_3e4cceac<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_be7ffffc<>+0(SB), Y1, Y6
+	VFMADD213PS  vector_f32_3eaaaaaa<>+0(SB), Y1, Y6
+	VMULPS       Y1, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VFMADD231PS  vector_f32_b95e8083<>+0(SB), Y3, Y6
+	VFNMADD231PS vector_f32_3f000000<>+0(SB), Y5, Y6
+	VADDPS       Y1, Y6, Y6
+	VFMADD231PS  vector_f32_3f318000<>+0(SB), Y3, Y6
+	VMULPS       Y4, Y6, Y1
+	VDIVPS       Y2, Y1, Y1
+	VCMPPS       $0x00, vector_f32_00000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y1, Y1
+	VCMPPS       $0x0e, vector_f32_41a00000<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VCMPPS       $0x03, Y0, Y0, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y2
+	VSUBPS       vector_f32_3f800000<>+0(SB), Y2, Y3
+	VPSRLD       $0x17, Y2, Y4
+	VCVTDQ2PS    Y4, Y4
+	VSUBPS       vector_f32_42fe0000<>+0(SB), Y4, Y4
+	VANDPS       vector_f32_007fffff<>+0(SB), Y2, Y2
+	VORPS        vector_f32_3f800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x0e, vector_f32_3fb504f3<>+0(SB), Y2, Y7
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y6
+	VBLENDVPS    Y7, Y6, Y4, Y4
+	VMULPS       vector_f32_3f000000<>+0(SB), Y2, Y6
+	VBLENDVPS    Y7, Y6, Y2, Y2
+	VSUBPS       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y2, Y6
+	VMOVUPS      vector_f32_3d9021bb<>+0(SB), Y7
+	VFMADD213PS  vector_f32_bdebd1b8<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3def251a<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_bdfe5d4f<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3e11e9bf<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_be2aae50<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3e4cceac<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_be7ffffc<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3eaaaaaa<>+0(SB), Y2, Y7
+	VMULPS       Y2, Y7, Y7
+	VMULPS       Y6, Y7, Y7
+	VFMADD231PS  vector_f32_b95e8083<>+0(SB), Y4, Y7
+	VFNMADD231PS vector_f32_3f000000<>+0(SB), Y6, Y7
+	VADDPS       Y2, Y7, Y7
+	VFMADD231PS  vector_f32_3f318000<>+0(SB), Y4, Y7
+	VMULPS       Y5, Y7, Y2
+	VDIVPS       Y3, Y2, Y2
+	VCMPPS       $0x00, vector_f32_00000000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, Y5, Y2, Y2
+	VCMPPS       $0x0e, vector_f32_41a00000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VCMPPS       $0x03, Y1, Y1, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_42fe0000<>+0(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+4(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+8(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+12(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+16(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+20(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+24(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+28(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+32(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+36(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+40(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+44(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+48(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+52(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+56(SB)/4, $0x42fe0000
+DATA vector_f32_42fe0000<>+60(SB)/4, $0x42fe0000
+GLOBL vector_f32_42fe0000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_007fffff<>+0(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+4(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+8(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+12(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+16(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+20(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+24(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+28(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+32(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+36(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+40(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+44(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+48(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+52(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+56(SB)/4, $0x007fffff
+DATA vector_f32_007fffff<>+60(SB)/4, $0x007fffff
+GLOBL vector_f32_007fffff<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3fb504f3<>+0(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+4(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+8(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+12(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+16(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+20(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+24(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+28(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+32(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+36(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+40(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+44(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+48(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+52(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+56(SB)/4, $0x3fb504f3
+DATA vector_f32_3fb504f3<>+60(SB)/4, $0x3fb504f3
+GLOBL vector_f32_3fb504f3<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3d9021bb<>+0(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+4(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+8(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+12(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+16(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+20(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+24(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+28(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+32(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+36(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+40(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+44(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+48(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+52(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+56(SB)/4, $0x3d9021bb
+DATA vector_f32_3d9021bb<>+60(SB)/4, $0x3d9021bb
+GLOBL vector_f32_3d9021bb<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bdebd1b8<>+0(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+4(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+8(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+12(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+16(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+20(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+24(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+28(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+32(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+36(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+40(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+44(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+48(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+52(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+56(SB)/4, $0xbdebd1b8
+DATA vector_f32_bdebd1b8<>+60(SB)/4, $0xbdebd1b8
+GLOBL vector_f32_bdebd1b8<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3def251a<>+0(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+4(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+8(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+12(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+16(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+20(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+24(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+28(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+32(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+36(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+40(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+44(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+48(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+52(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+56(SB)/4, $0x3def251a
+DATA vector_f32_3def251a<>+60(SB)/4, $0x3def251a
+GLOBL vector_f32_3def251a<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_bdfe5d4f<>+0(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+4(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+8(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+12(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+16(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+20(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+24(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+28(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+32(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+36(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+40(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+44(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+48(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+52(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+56(SB)/4, $0xbdfe5d4f
+DATA vector_f32_bdfe5d4f<>+60(SB)/4, $0xbdfe5d4f
+GLOBL vector_f32_bdfe5d4f<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e11e9bf<>+0(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+4(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+8(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+12(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+16(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+20(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+24(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+28(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+32(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+36(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+40(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+44(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+48(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+52(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+56(SB)/4, $0x3e11e9bf
+DATA vector_f32_3e11e9bf<>+60(SB)/4, $0x3e11e9bf
+GLOBL vector_f32_3e11e9bf<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_be2aae50<>+0(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+4(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+8(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+12(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+16(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+20(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+24(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+28(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+32(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+36(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+40(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+44(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+48(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+52(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+56(SB)/4, $0xbe2aae50
+DATA vector_f32_be2aae50<>+60(SB)/4, $0xbe2aae50
+GLOBL vector_f32_be2aae50<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e4cceac<>+0(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+4(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+8(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+12(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+16(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+20(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+24(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+28(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+32(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+36(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+40(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+44(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+48(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+52(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+56(SB)/4, $0x3e4cceac
+DATA vector_f32_3e4cceac<>+60(SB)/4, $0x3e4cceac
+GLOBL vector_f32_3e4cceac<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_be7ffffc<>+0(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+4(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+8(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+12(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+16(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+20(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+24(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+28(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+32(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+36(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+40(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+44(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+48(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+52(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+56(SB)/4, $0xbe7ffffc
+DATA vector_f32_be7ffffc<>+60(SB)/4, $0xbe7ffffc
+GLOBL vector_f32_be7ffffc<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+32(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+36(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+40(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+44(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+48(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+52(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+56(SB)/4, $0x3eaaaaaa
+DATA vector_f32_3eaaaaaa<>+60(SB)/4, $0x3eaaaaaa
+GLOBL vector_f32_3eaaaaaa<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_41a00000<>+0(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+4(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+8(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+12(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+16(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+20(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+24(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+28(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+32(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+36(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+40(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+44(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+48(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+52(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+56(SB)/4, $0x41a00000
+DATA vector_f32_41a00000<>+60(SB)/4, $0x41a00000
+GLOBL vector_f32_41a00000<>(SB), RODATA|NOPTR, $64
+
+// func addAVX2(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), SI
+	NEGQ       AX
+	VMOVUPS    32(SI)(AX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (BX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAVX2(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX
+TEXT ·mulAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), SI
+	NEGQ       AX
+	VMOVUPS    32(SI)(AX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (BX), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addProductAVX2(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX, FMA3
+TEXT ·addProductAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ        AX, $0x08
+	JLT         tail
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     Y2, (CX)
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, CX
+	SUBQ        $0x08, AX
+	JMP         loop
+
+tail:
+	TESTQ       AX, AX
+	JE          done
+	LEAQ        laneMasks<>+0(SB), SI
+	NEGQ        AX
+	VMOVUPS     32(SI)(AX*4), Y0
+	VMASKMOVPS  (DX), Y0, Y1
+	VMASKMOVPS  (BX), Y0, Y2
+	VMASKMOVPS  (CX), Y0, Y3
+	VFMADD231PS Y1, Y2, Y3
+	VMASKMOVPS  Y3, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ gate+16(FP), DX
+	MOVQ up+24(FP), BX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y0, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VFMADD213PS  Y3, Y5, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VDIVPS       Y6, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func siluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y2
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      (CX), Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VXORPS       vector_f32_80000000<>+0(SB), Y2, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VFMADD213PS  Y3, Y5, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VDIVPS       Y6, Y3, Y3
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y4
+	VMASKMOVPS   (CX), Y0, Y2
+	VFMADD231PS  Y1, Y4, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func geluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Y5
+	VANDPS       vector_f32_7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_41700000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VFMSUB231PS  Y2, Y2, Y4
+	VMULPS       vector_f32_bf000000<>+0(SB), Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y8
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y8
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y8
+	VADDPS       vector_f32_3f800000<>+0(SB), Y8, Y8
+	VCVTPS2DQ    Y6, Y3
+	VPSRAD       $0x01, Y3, Y6
+	VPSUBD       Y6, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y8, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VMULPS       vector_f32_bf000000<>+0(SB), Y4, Y4
+	VFMADD231PS  Y8, Y4, Y8
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y2, Y5
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y5
+	VMOVUPS      vector_f32_bceee8ec<>+0(SB), Y2
+	VFMADD213PS  vector_f32_3e138485<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_be83056a<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e23378e<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_bcbe9200<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3dd8376c<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3df561df<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e0f3898<>+0(SB), Y5, Y2
+	VFMADD213PS  vector_f32_3e0ef8e0<>+0(SB), Y5, Y2
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Y1, Y4
+	VBLENDVPS    Y4, Y3, Y2, Y2
+	VMULPS       vector_f32_3ecc422a<>+0(SB), Y8, Y8
+	VFMADD231PS  Y1, Y8, Y2
+	VMOVUPS      (CX), Y1
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Y6
+	VANDPS       vector_f32_7fffffff<>+0(SB), Y2, Y3
+	VMOVUPS      vector_f32_41700000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VFMSUB231PS  Y3, Y3, Y5
+	VMULPS       vector_f32_bf000000<>+0(SB), Y4, Y4
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y7
+	VMINPS       Y4, Y7, Y4
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y7
+	VMAXPS       Y4, Y7, Y4
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y4, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y7, Y4
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y7, Y4
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y9
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y4, Y9
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y4, Y9
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y4, Y9
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y4, Y9
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y4, Y9
+	VMULPS       Y4, Y4, Y8
+	VFMADD213PS  Y4, Y8, Y9
+	VADDPS       vector_f32_3f800000<>+0(SB), Y9, Y9
+	VCVTPS2DQ    Y7, Y4
+	VPSRAD       $0x01, Y4, Y7
+	VPSUBD       Y7, Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y9, Y9
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       vector_f32_3f800000<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y9, Y9
+	VMULPS       vector_f32_bf000000<>+0(SB), Y5, Y5
+	VFMADD231PS  Y9, Y5, Y9
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y3, Y6
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VDIVPS       Y6, Y3, Y6
+	VMOVUPS      vector_f32_bceee8ec<>+0(SB), Y3
+	VFMADD213PS  vector_f32_3e138485<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_be83056a<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_3e23378e<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_bcbe9200<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_3dd8376c<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_3df561df<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_3e0f3898<>+0(SB), Y6, Y3
+	VFMADD213PS  vector_f32_3e0ef8e0<>+0(SB), Y6, Y3
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y9, Y3, Y3
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y5, Y4, Y3, Y3
+	VMULPS       vector_f32_3ecc422a<>+0(SB), Y9, Y9
+	VFMADD231PS  Y2, Y9, Y3
+	VMASKMOVPS   (CX), Y0, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+28(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+32(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+36(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+40(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+44(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+48(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+52(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+56(SB)/4, $0x3ecc422a
+DATA vector_f32_3ecc422a<>+60(SB)/4, $0x3ecc422a
+GLOBL vector_f32_3ecc422a<>(SB), RODATA|NOPTR, $64
+
+// func geluNewGradAVX2(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluNewGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      vector_f32_41200000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c1200000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VMOVUPS      vector_f32_3e5b33b6<>+0(SB), Y4
+	VMOVUPS      vector_f32_bd922279<>+0(SB), Y5
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  vector_f32_bfcc422a<>+0(SB), Y5, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y5
+	VMINPS       Y2, Y5, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y5
+	VMAXPS       Y2, Y5, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y5, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y5, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y7
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y7
+	VMULPS       Y2, Y2, Y6
+	VFMADD213PS  Y2, Y6, Y7
+	VADDPS       vector_f32_3f800000<>+0(SB), Y7, Y7
+	VCVTPS2DQ    Y5, Y2
+	VPSRAD       $0x01, Y2, Y5
+	VPSUBD       Y5, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y7, Y7
+	VADDPS       vector_f32_3f800000<>+0(SB), Y7, Y7
+	VDIVPS       Y7, Y3, Y2
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y1, Y1, Y1
+	VFMADD213PS  vector_f32_3fcc422a<>+0(SB), Y1, Y4
+	VFMADD213PS  Y2, Y3, Y4
+	VMOVUPS      (CX), Y1
+	VFMADD231PS  Y0, Y4, Y1
+	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VMOVUPS      vector_f32_41200000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c1200000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y4
+	VMOVUPS      vector_f32_3e5b33b6<>+0(SB), Y5
+	VMOVUPS      vector_f32_bd922279<>+0(SB), Y6
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  vector_f32_bfcc422a<>+0(SB), Y6, Y3
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y6
+	VMAXPS       Y3, Y6, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y6, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y6, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y8
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y8
+	VMULPS       Y3, Y3, Y7
+	VFMADD213PS  Y3, Y7, Y8
+	VADDPS       vector_f32_3f800000<>+0(SB), Y8, Y8
+	VCVTPS2DQ    Y6, Y3
+	VPSRAD       $0x01, Y3, Y6
+	VPSUBD       Y6, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y8, Y8
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VADDPS       vector_f32_3f800000<>+0(SB), Y8, Y8
+	VDIVPS       Y8, Y4, Y3
+	VSUBPS       Y3, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y2, Y2, Y2
+	VFMADD213PS  vector_f32_3fcc422a<>+0(SB), Y2, Y5
+	VFMADD213PS  Y3, Y4, Y5
+	VMASKMOVPS   (CX), Y0, Y2
+	VFMADD231PS  Y1, Y5, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vector_f32_41200000<>+0(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+4(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+8(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+12(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+16(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+20(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+24(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+28(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+32(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+36(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+40(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+44(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+48(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+52(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+56(SB)/4, $0x41200000
+DATA vector_f32_41200000<>+60(SB)/4, $0x41200000
+GLOBL vector_f32_41200000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_c1200000<>+0(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+4(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+8(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+12(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+16(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+20(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+24(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+28(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+32(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+36(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+40(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+44(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+48(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+52(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+56(SB)/4, $0xc1200000
+DATA vector_f32_c1200000<>+60(SB)/4, $0xc1200000
+GLOBL vector_f32_c1200000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e5b33b6<>+0(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+4(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+8(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+12(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+16(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+20(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+24(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+28(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+32(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+36(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+40(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+44(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+48(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+52(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+56(SB)/4, $0x3e5b33b6
+DATA vector_f32_3e5b33b6<>+60(SB)/4, $0x3e5b33b6
+GLOBL vector_f32_3e5b33b6<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3fcc422a<>+0(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+4(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+8(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+12(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+16(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+20(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+24(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+28(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+32(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+36(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+40(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+44(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+48(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+52(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+56(SB)/4, $0x3fcc422a
+DATA vector_f32_3fcc422a<>+60(SB)/4, $0x3fcc422a
+GLOBL vector_f32_3fcc422a<>(SB), RODATA|NOPTR, $64
+
+// func softplusGradAVX2(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y1
+	VDIVPS       Y4, Y1, Y1
+	VMOVUPS      (CX), Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (CX)
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, CX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), SI
+	NEGQ         AX
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VXORPS       vector_f32_80000000<>+0(SB), Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y2
+	VMASKMOVPS   (CX), Y0, Y3
+	VFMADD231PS  Y1, Y2, Y3
+	VMASKMOVPS   Y3, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpyAVX2(n int, a float32, x *float32, y *float32)
+// Requires: AVX, FMA3
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         y+24(FP), DX
+	VBROADCASTSS a+8(FP), Y0
+
+loop:
+	CMPQ        AX, $0x08
+	JLT         tail
+	VMOVUPS     (DX), Y1
+	VMOVUPS     (CX), Y2
+	VFMADD231PS Y0, Y2, Y1
+	VMOVUPS     Y1, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JMP         loop
+
+tail:
+	TESTQ       AX, AX
+	JE          done
+	LEAQ        laneMasks<>+0(SB), BX
+	NEGQ        AX
+	VMOVUPS     32(BX)(AX*4), Y1
+	VMASKMOVPS  (DX), Y1, Y2
+	VMASKMOVPS  (CX), Y1, Y3
+	VFMADD231PS Y0, Y3, Y2
+	VMASKMOVPS  Y2, Y1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func expAxpyAVX2(n int, a float32, shift float32, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAxpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         y+24(FP), DX
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS shift+12(FP), Y1
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y1, Y2, Y2
+	VMOVUPS      (DX), Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
+	VMINPS       Y2, Y4, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y4, Y2
+	VPSRAD       $0x01, Y2, Y4
+	VPSUBD       Y4, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  Y0, Y6, Y3
+	VMOVUPS      Y3, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VSUBPS       Y1, Y3, Y3
+	VMASKMOVPS   (DX), Y2, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y5
+	VFMADD213PS  Y3, Y5, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y4, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VFMADD231PS  Y0, Y6, Y1
+	VMASKMOVPS   Y1, Y2, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(n int, x *float32, y *float32, cos *float32, sin *float32, flip float32)
+// Requires: AVX
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-44
+	MOVQ         n+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         cos+24(FP), BX
+	MOVQ         sin+32(FP), SI
+	VBROADCASTSS flip+40(FP), Y0
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS (BX), Y3
+	VMOVUPS (SI), Y4
+	VXORPS  Y0, Y4, Y4
+	VMULPS  Y1, Y3, Y5
+	VMULPS  Y2, Y3, Y3
+	VMULPS  Y2, Y4, Y2
+	VMULPS  Y1, Y4, Y1
+	VSUBPS  Y2, Y5, Y5
+	VADDPS  Y1, Y3, Y3
+	VMOVUPS Y5, (CX)
+	VMOVUPS Y3, (DX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, SI
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), DI
+	NEGQ       AX
+	VMOVUPS    32(DI)(AX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VMASKMOVPS (SI), Y1, Y5
+	VXORPS     Y0, Y5, Y5
+	VMULPS     Y2, Y4, Y0
+	VMULPS     Y3, Y4, Y4
+	VMULPS     Y3, Y5, Y3
+	VMULPS     Y2, Y5, Y2
+	VSUBPS     Y3, Y0, Y0
+	VADDPS     Y2, Y4, Y4
+	VMASKMOVPS Y0, Y1, (CX)
+	VMASKMOVPS Y4, Y1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func adamWAVX2(n int, weights *float32, grad *float32, m *float32, v *float32, rates *float32)
+// Requires: AVX, FMA3
+TEXT ·adamWAVX2(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         weights+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         rates+40(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	VBROADCASTSS 20(DI), Y5
+	VBROADCASTSS 24(DI), Y6
+	VBROADCASTSS 28(DI), Y7
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y8
+	VMOVUPS      (DX), Y9
+	VMOVUPS      (BX), Y10
+	VMOVUPS      (SI), Y11
+	VMULPS       Y0, Y10, Y10
+	VFMADD231PS  Y1, Y9, Y10
+	VMULPS       Y9, Y9, Y9
+	VMULPS       Y2, Y11, Y11
+	VFMADD231PS  Y3, Y9, Y11
+	VMOVUPS      Y10, (BX)
+	VMOVUPS      Y11, (SI)
+	VSQRTPS      Y11, Y9
+	VFMADD213PS  Y7, Y6, Y9
+	VDIVPS       Y9, Y10, Y10
+	VMULPS       Y4, Y8, Y8
+	VFNMADD231PS Y5, Y10, Y8
+	VMOVUPS      Y8, (CX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), DI
+	NEGQ         AX
+	VMOVUPS      32(DI)(AX*4), Y8
+	VMASKMOVPS   (CX), Y8, Y9
+	VMASKMOVPS   (DX), Y8, Y10
+	VMASKMOVPS   (BX), Y8, Y11
+	VMASKMOVPS   (SI), Y8, Y12
+	VMULPS       Y0, Y11, Y11
+	VFMADD231PS  Y1, Y10, Y11
+	VMULPS       Y10, Y10, Y10
+	VMULPS       Y2, Y12, Y12
+	VFMADD231PS  Y3, Y10, Y12
+	VMASKMOVPS   Y11, Y8, (BX)
+	VMASKMOVPS   Y12, Y8, (SI)
+	VSQRTPS      Y12, Y0
+	VFMADD213PS  Y7, Y6, Y0
+	VDIVPS       Y0, Y11, Y11
+	VMULPS       Y4, Y9, Y9
+	VFNMADD231PS Y5, Y11, Y9
+	VMASKMOVPS   Y9, Y8, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func expAVX512(n int, dst *float32, x *float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·expAVX512(SB), NOSPLIT, $0-24
@@ -34,17 +2419,17 @@ loop:
 	VMOVAPS      Z12, Z12
 	VFNMADD231PS Z1, Z13, Z12
 	VFNMADD231PS Z2, Z13, Z12
-	VMOVAPS      Z6, Z14
-	VFMADD213PS  Z7, Z12, Z14
-	VFMADD213PS  Z8, Z12, Z14
-	VFMADD213PS  Z9, Z12, Z14
-	VFMADD213PS  Z10, Z12, Z14
-	VFMADD213PS  Z11, Z12, Z14
-	VMULPS       Z12, Z12, Z15
-	VFMADD213PS  Z12, Z15, Z14
-	VADDPS       Z5, Z14, Z14
-	VSCALEFPS    Z13, Z14, Z14
-	VMOVUPS      Z14, (CX)
+	VMOVAPS      Z6, Z15
+	VFMADD213PS  Z7, Z12, Z15
+	VFMADD213PS  Z8, Z12, Z15
+	VFMADD213PS  Z9, Z12, Z15
+	VFMADD213PS  Z10, Z12, Z15
+	VFMADD213PS  Z11, Z12, Z15
+	VMULPS       Z12, Z12, Z14
+	VFMADD213PS  Z12, Z14, Z15
+	VADDPS       Z5, Z15, Z15
+	VSCALEFPS    Z13, Z15, Z15
+	VMOVUPS      Z15, (CX)
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
@@ -122,44 +2507,299 @@ TEXT ·siluAVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         x+16(FP), DX
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z0
-	VBROADCASTSS f32_3f318000<>+0(SB), Z1
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z2
-	VBROADCASTSS f32_42b20000<>+0(SB), Z3
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z4
-	VBROADCASTSS f32_3f800000<>+0(SB), Z5
-	VBROADCASTSS f32_39506967<>+0(SB), Z6
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z7
-	VBROADCASTSS f32_3c088908<>+0(SB), Z8
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z9
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z10
-	VBROADCASTSS f32_3f000000<>+0(SB), Z11
-	VBROADCASTSS f32_80000000<>+0(SB), Z12
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
 
 loop:
 	CMPQ         AX, $0x10
 	JLT          tail
 	VMOVUPS      (DX), Z13
-	VXORPS       Z12, Z13, Z14
-	VMINPS       Z14, Z3, Z14
-	VMAXPS       Z14, Z4, Z14
-	VMULPS       Z0, Z14, Z15
+	VXORPS       Z0, Z13, Z14
+	VMINPS       Z14, Z4, Z14
+	VMAXPS       Z14, Z5, Z14
+	VMULPS       Z1, Z14, Z15
 	VRNDSCALEPS  $0x00, Z15, Z15
 	VMOVAPS      Z14, Z14
-	VFNMADD231PS Z1, Z15, Z14
 	VFNMADD231PS Z2, Z15, Z14
-	VMOVAPS      Z6, Z16
-	VFMADD213PS  Z7, Z14, Z16
-	VFMADD213PS  Z8, Z14, Z16
-	VFMADD213PS  Z9, Z14, Z16
-	VFMADD213PS  Z10, Z14, Z16
-	VFMADD213PS  Z11, Z14, Z16
-	VMULPS       Z14, Z14, Z17
-	VFMADD213PS  Z14, Z17, Z16
-	VADDPS       Z5, Z16, Z16
-	VSCALEFPS    Z15, Z16, Z16
-	VADDPS       Z5, Z16, Z16
-	VDIVPS       Z16, Z13, Z14
+	VFNMADD231PS Z3, Z15, Z14
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z14, Z17
+	VFMADD213PS  Z9, Z14, Z17
+	VFMADD213PS  Z10, Z14, Z17
+	VFMADD213PS  Z11, Z14, Z17
+	VFMADD213PS  Z12, Z14, Z17
+	VMULPS       Z14, Z14, Z16
+	VFMADD213PS  Z14, Z16, Z17
+	VADDPS       Z6, Z17, Z17
+	VSCALEFPS    Z15, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VDIVPS       Z17, Z13, Z13
+	VMOVUPS      Z13, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, BX
+	BZHIQ        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (DX), K1, Z13
+	VXORPS       Z0, Z13, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z13, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA f32_80000000<>+0(SB)/4, $0x80000000
+GLOBL f32_80000000<>(SB), RODATA|NOPTR, $4
+
+// func geluAVX512(n int, dst *float32, x *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS f32_3f800000<>+0(SB), Z0
+	VBROADCASTSS f32_bceee8ec<>+0(SB), Z1
+	VBROADCASTSS f32_3e138485<>+0(SB), Z2
+	VBROADCASTSS f32_be83056a<>+0(SB), Z3
+	VBROADCASTSS f32_3e23378e<>+0(SB), Z4
+	VBROADCASTSS f32_bcbe9200<>+0(SB), Z5
+	VBROADCASTSS f32_3dd8376c<>+0(SB), Z6
+	VBROADCASTSS f32_3df561df<>+0(SB), Z7
+	VBROADCASTSS f32_3e0f3898<>+0(SB), Z8
+	VBROADCASTSS f32_3e0ef8e0<>+0(SB), Z9
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z10
+	VBROADCASTSS f32_3f318000<>+0(SB), Z11
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z12
+	VBROADCASTSS f32_42b20000<>+0(SB), Z13
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z14
+	VBROADCASTSS f32_39506967<>+0(SB), Z15
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z16
+	VBROADCASTSS f32_3c088908<>+0(SB), Z17
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z18
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Z22
+	VANDPS       vector_f32_7fffffff<>+0(SB), Z18, Z19
+	VMOVUPS      vector_f32_41700000<>+0(SB), Z20
+	VMINPS       Z19, Z20, Z19
+	VMULPS       Z19, Z19, Z20
+	VMOVAPS      Z20, Z21
+	VFMSUB231PS  Z19, Z19, Z21
+	VMULPS       vector_f32_bf000000<>+0(SB), Z20, Z20
+	VMINPS       Z20, Z13, Z20
+	VMAXPS       Z20, Z14, Z20
+	VMULPS       Z10, Z20, Z23
+	VRNDSCALEPS  $0x00, Z23, Z23
+	VMOVAPS      Z20, Z20
+	VFNMADD231PS Z11, Z23, Z20
+	VFNMADD231PS Z12, Z23, Z20
+	VMOVAPS      Z15, Z25
+	VFMADD213PS  Z16, Z20, Z25
+	VFMADD213PS  Z17, Z20, Z25
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z20, Z25
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z20, Z25
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Z20, Z25
+	VMULPS       Z20, Z20, Z24
+	VFMADD213PS  Z20, Z24, Z25
+	VADDPS       Z0, Z25, Z25
+	VSCALEFPS    Z23, Z25, Z25
+	VMULPS       vector_f32_bf000000<>+0(SB), Z21, Z21
+	VFMADD231PS  Z25, Z21, Z25
+	VFMADD213PS  Z0, Z19, Z22
+	VDIVPS       Z22, Z0, Z22
+	VMOVAPS      Z1, Z19
+	VFMADD213PS  Z2, Z22, Z19
+	VFMADD213PS  Z3, Z22, Z19
+	VFMADD213PS  Z4, Z22, Z19
+	VFMADD213PS  Z5, Z22, Z19
+	VFMADD213PS  Z6, Z22, Z19
+	VFMADD213PS  Z7, Z22, Z19
+	VFMADD213PS  Z8, Z22, Z19
+	VFMADD213PS  Z9, Z22, Z19
+	VMULPS       Z22, Z19, Z19
+	VMULPS       Z25, Z19, Z19
+	VMOVAPS      Z0, Z20
+	VSUBPS       Z19, Z20, Z20
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Z18, K1
+	VMOVAPS      Z20, K1, Z19
+	VMULPS       Z18, Z19, Z19
+	VMOVUPS      Z19, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, BX
+	BZHIQ        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (DX), K1, Z18
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Z22
+	VANDPS       vector_f32_7fffffff<>+0(SB), Z18, Z19
+	VMOVUPS      vector_f32_41700000<>+0(SB), Z20
+	VMINPS       Z19, Z20, Z19
+	VMULPS       Z19, Z19, Z20
+	VMOVAPS      Z20, Z21
+	VFMSUB231PS  Z19, Z19, Z21
+	VMULPS       vector_f32_bf000000<>+0(SB), Z20, Z20
+	VMINPS       Z20, Z13, Z13
+	VMAXPS       Z13, Z14, Z13
+	VMULPS       Z10, Z13, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VMOVAPS      Z13, Z13
+	VFNMADD231PS Z11, Z10, Z13
+	VFNMADD231PS Z12, Z10, Z13
+	VMOVAPS      Z15, Z11
+	VFMADD213PS  Z16, Z13, Z11
+	VFMADD213PS  Z17, Z13, Z11
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z13, Z11
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z13, Z11
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Z13, Z11
+	VMULPS       Z13, Z13, Z12
+	VFMADD213PS  Z13, Z12, Z11
+	VADDPS       Z0, Z11, Z11
+	VSCALEFPS    Z10, Z11, Z11
+	VMULPS       vector_f32_bf000000<>+0(SB), Z21, Z21
+	VFMADD231PS  Z11, Z21, Z11
+	VFMADD213PS  Z0, Z19, Z22
+	VDIVPS       Z22, Z0, Z22
+	VMOVAPS      Z1, Z1
+	VFMADD213PS  Z2, Z22, Z1
+	VFMADD213PS  Z3, Z22, Z1
+	VFMADD213PS  Z4, Z22, Z1
+	VFMADD213PS  Z5, Z22, Z1
+	VFMADD213PS  Z6, Z22, Z1
+	VFMADD213PS  Z7, Z22, Z1
+	VFMADD213PS  Z8, Z22, Z1
+	VFMADD213PS  Z9, Z22, Z1
+	VMULPS       Z22, Z1, Z1
+	VMULPS       Z11, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Z18, K2
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       Z18, Z1, Z1
+	VMOVUPS      Z1, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA f32_bceee8ec<>+0(SB)/4, $0xbceee8ec
+GLOBL f32_bceee8ec<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3e138485<>+0(SB)/4, $0x3e138485
+GLOBL f32_3e138485<>(SB), RODATA|NOPTR, $4
+
+DATA f32_be83056a<>+0(SB)/4, $0xbe83056a
+GLOBL f32_be83056a<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3e23378e<>+0(SB)/4, $0x3e23378e
+GLOBL f32_3e23378e<>(SB), RODATA|NOPTR, $4
+
+DATA f32_bcbe9200<>+0(SB)/4, $0xbcbe9200
+GLOBL f32_bcbe9200<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3dd8376c<>+0(SB)/4, $0x3dd8376c
+GLOBL f32_3dd8376c<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3df561df<>+0(SB)/4, $0x3df561df
+GLOBL f32_3df561df<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3e0f3898<>+0(SB)/4, $0x3e0f3898
+GLOBL f32_3e0f3898<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3e0ef8e0<>+0(SB)/4, $0x3e0ef8e0
+GLOBL f32_3e0ef8e0<>(SB), RODATA|NOPTR, $4
+
+// func geluNewAVX512(n int, dst *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluNewAVX512(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS f32_bfcc422a<>+0(SB), Z0
+	VBROADCASTSS f32_bd922279<>+0(SB), Z1
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS f32_3f318000<>+0(SB), Z3
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z4
+	VBROADCASTSS f32_42b20000<>+0(SB), Z5
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z6
+	VBROADCASTSS f32_3f800000<>+0(SB), Z7
+	VBROADCASTSS f32_39506967<>+0(SB), Z8
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z9
+	VBROADCASTSS f32_3c088908<>+0(SB), Z10
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z11
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z12
+	VBROADCASTSS f32_3f000000<>+0(SB), Z13
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z14
+	VMOVAPS      Z1, Z16
+	VMULPS       Z14, Z14, Z15
+	VFMADD213PS  Z0, Z16, Z15
+	VMULPS       Z14, Z15, Z15
+	VMINPS       Z15, Z5, Z15
+	VMAXPS       Z15, Z6, Z15
+	VMULPS       Z2, Z15, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z15, Z15
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVAPS      Z8, Z18
+	VFMADD213PS  Z9, Z15, Z18
+	VFMADD213PS  Z10, Z15, Z18
+	VFMADD213PS  Z11, Z15, Z18
+	VFMADD213PS  Z12, Z15, Z18
+	VFMADD213PS  Z13, Z15, Z18
+	VMULPS       Z15, Z15, Z17
+	VFMADD213PS  Z15, Z17, Z18
+	VADDPS       Z7, Z18, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VADDPS       Z7, Z18, Z18
+	VDIVPS       Z18, Z14, Z14
 	VMOVUPS      Z14, (CX)
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
@@ -172,208 +2812,31 @@ tail:
 	MOVQ         $-1, BX
 	BZHIQ        AX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (DX), K1, Z13
-	VXORPS       Z12, Z13, Z12
-	VMINPS       Z12, Z3, Z3
-	VMAXPS       Z3, Z4, Z3
-	VMULPS       Z0, Z3, Z0
-	VRNDSCALEPS  $0x00, Z0, Z0
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VFNMADD231PS Z2, Z0, Z3
-	VMOVAPS      Z6, Z1
-	VFMADD213PS  Z7, Z3, Z1
-	VFMADD213PS  Z8, Z3, Z1
-	VFMADD213PS  Z9, Z3, Z1
-	VFMADD213PS  Z10, Z3, Z1
-	VFMADD213PS  Z11, Z3, Z1
-	VMULPS       Z3, Z3, Z2
-	VFMADD213PS  Z3, Z2, Z1
-	VADDPS       Z5, Z1, Z1
-	VSCALEFPS    Z0, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VDIVPS       Z1, Z13, Z12
-	VMOVUPS      Z12, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-DATA f32_80000000<>+0(SB)/4, $0x80000000
-GLOBL f32_80000000<>(SB), RODATA|NOPTR, $4
-
-// func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         gate+16(FP), DX
-	MOVQ         up+24(FP), BX
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z0
-	VBROADCASTSS f32_3f318000<>+0(SB), Z1
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z2
-	VBROADCASTSS f32_42b20000<>+0(SB), Z3
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z4
-	VBROADCASTSS f32_3f800000<>+0(SB), Z5
-	VBROADCASTSS f32_39506967<>+0(SB), Z6
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z7
-	VBROADCASTSS f32_3c088908<>+0(SB), Z8
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z9
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z10
-	VBROADCASTSS f32_3f000000<>+0(SB), Z11
-	VBROADCASTSS f32_80000000<>+0(SB), Z12
-
-loop:
-	CMPQ         AX, $0x10
-	JLT          tail
-	VMOVUPS      (DX), Z13
-	VMOVUPS      (BX), Z14
-	VXORPS       Z12, Z13, Z15
-	VMINPS       Z15, Z3, Z15
-	VMAXPS       Z15, Z4, Z15
-	VMULPS       Z0, Z15, Z16
-	VRNDSCALEPS  $0x00, Z16, Z16
-	VMOVAPS      Z15, Z15
-	VFNMADD231PS Z1, Z16, Z15
-	VFNMADD231PS Z2, Z16, Z15
-	VMOVAPS      Z6, Z17
-	VFMADD213PS  Z7, Z15, Z17
-	VFMADD213PS  Z8, Z15, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VMULPS       Z15, Z15, Z18
-	VFMADD213PS  Z15, Z18, Z17
-	VADDPS       Z5, Z17, Z17
-	VSCALEFPS    Z16, Z17, Z17
-	VADDPS       Z5, Z17, Z17
-	VDIVPS       Z17, Z13, Z15
-	VMULPS       Z14, Z15, Z15
-	VMOVUPS      Z15, (CX)
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
-	SUBQ         $0x10, AX
-	JMP          loop
-
-tail:
-	TESTQ        AX, AX
-	JE           done
-	MOVQ         $-1, SI
-	BZHIQ        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (DX), K1, Z13
-	VMOVUPS.Z    (BX), K1, Z14
-	VXORPS       Z12, Z13, Z12
-	VMINPS       Z12, Z3, Z3
-	VMAXPS       Z3, Z4, Z3
-	VMULPS       Z0, Z3, Z0
-	VRNDSCALEPS  $0x00, Z0, Z0
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VFNMADD231PS Z2, Z0, Z3
-	VMOVAPS      Z6, Z1
-	VFMADD213PS  Z7, Z3, Z1
-	VFMADD213PS  Z8, Z3, Z1
-	VFMADD213PS  Z9, Z3, Z1
-	VFMADD213PS  Z10, Z3, Z1
-	VFMADD213PS  Z11, Z3, Z1
-	VMULPS       Z3, Z3, Z2
-	VFMADD213PS  Z3, Z2, Z1
-	VADDPS       Z5, Z1, Z1
-	VSCALEFPS    Z0, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VDIVPS       Z1, Z13, Z12
-	VMULPS       Z14, Z12, Z12
-	VMOVUPS      Z12, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func geluNewAVX512(n int, dst *float32, x *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·geluNewAVX512(SB), NOSPLIT, $0-24
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         x+16(FP), DX
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z0
-	VBROADCASTSS f32_3f318000<>+0(SB), Z1
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z2
-	VBROADCASTSS f32_42b20000<>+0(SB), Z3
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z4
-	VBROADCASTSS f32_3f800000<>+0(SB), Z5
-	VBROADCASTSS f32_39506967<>+0(SB), Z6
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z7
-	VBROADCASTSS f32_3c088908<>+0(SB), Z8
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z9
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z10
-	VBROADCASTSS f32_3f000000<>+0(SB), Z11
-	VBROADCASTSS f32_bfcc422a<>+0(SB), Z12
-	VBROADCASTSS f32_bd922279<>+0(SB), Z13
-
-loop:
-	CMPQ         AX, $0x10
-	JLT          tail
-	VMOVUPS      (DX), Z14
-	VMULPS       Z14, Z14, Z15
-	VFMADD213PS  Z12, Z13, Z15
-	VMULPS       Z14, Z15, Z15
-	VMINPS       Z15, Z3, Z15
-	VMAXPS       Z15, Z4, Z15
-	VMULPS       Z0, Z15, Z16
-	VRNDSCALEPS  $0x00, Z16, Z16
-	VMOVAPS      Z15, Z15
-	VFNMADD231PS Z1, Z16, Z15
-	VFNMADD231PS Z2, Z16, Z15
-	VMOVAPS      Z6, Z17
-	VFMADD213PS  Z7, Z15, Z17
-	VFMADD213PS  Z8, Z15, Z17
-	VFMADD213PS  Z9, Z15, Z17
-	VFMADD213PS  Z10, Z15, Z17
-	VFMADD213PS  Z11, Z15, Z17
-	VMULPS       Z15, Z15, Z18
-	VFMADD213PS  Z15, Z18, Z17
-	VADDPS       Z5, Z17, Z17
-	VSCALEFPS    Z16, Z17, Z17
-	VADDPS       Z5, Z17, Z17
-	VDIVPS       Z17, Z14, Z15
-	VMOVUPS      Z15, (CX)
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, CX
-	SUBQ         $0x10, AX
-	JMP          loop
-
-tail:
-	TESTQ        AX, AX
-	JE           done
-	MOVQ         $-1, BX
-	BZHIQ        AX, BX, BX
-	KMOVW        BX, K1
 	VMOVUPS.Z    (DX), K1, Z14
-	VMULPS       Z14, Z14, Z15
-	VFMADD213PS  Z12, Z13, Z15
-	VMULPS       Z14, Z15, Z15
-	VMINPS       Z15, Z3, Z3
-	VMAXPS       Z3, Z4, Z3
-	VMULPS       Z0, Z3, Z0
-	VRNDSCALEPS  $0x00, Z0, Z0
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VFNMADD231PS Z2, Z0, Z3
-	VMOVAPS      Z6, Z1
-	VFMADD213PS  Z7, Z3, Z1
-	VFMADD213PS  Z8, Z3, Z1
-	VFMADD213PS  Z9, Z3, Z1
-	VFMADD213PS  Z10, Z3, Z1
-	VFMADD213PS  Z11, Z3, Z1
-	VMULPS       Z3, Z3, Z2
-	VFMADD213PS  Z3, Z2, Z1
-	VADDPS       Z5, Z1, Z1
-	VSCALEFPS    Z0, Z1, Z1
-	VADDPS       Z5, Z1, Z1
-	VDIVPS       Z1, Z14, Z15
-	VMOVUPS      Z15, K1, (CX)
+	VMOVAPS      Z1, Z15
+	VMULPS       Z14, Z14, Z1
+	VFMADD213PS  Z0, Z15, Z1
+	VMULPS       Z14, Z1, Z1
+	VMINPS       Z1, Z5, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMULPS       Z2, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VFNMADD231PS Z4, Z1, Z0
+	VMOVAPS      Z8, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VFMADD213PS  Z13, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z7, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z7, Z2, Z2
+	VDIVPS       Z2, Z14, Z0
+	VMOVUPS      Z0, K1, (CX)
 
 done:
 	VZEROUPPER
@@ -391,86 +2854,81 @@ TEXT ·softplusAVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         x+16(FP), DX
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z0
-	VBROADCASTSS f32_3f318000<>+0(SB), Z1
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z2
-	VBROADCASTSS f32_42b20000<>+0(SB), Z3
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z4
-	VBROADCASTSS f32_3f800000<>+0(SB), Z5
-	VBROADCASTSS f32_39506967<>+0(SB), Z6
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z7
-	VBROADCASTSS f32_3c088908<>+0(SB), Z8
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z9
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z10
-	VBROADCASTSS f32_3f000000<>+0(SB), Z11
-	VBROADCASTSS f32_00000000<>+0(SB), Z11
-	VBROADCASTSS f32_41a00000<>+0(SB), Z12
-	VBROADCASTSS f32_3f000000<>+0(SB), Z13
-	VBROADCASTSS f32_3fb504f3<>+0(SB), Z14
-	VBROADCASTSS f32_3d9021bb<>+0(SB), Z15
-	VBROADCASTSS f32_bdebd1b8<>+0(SB), Z16
-	VBROADCASTSS f32_3def251a<>+0(SB), Z17
-	VBROADCASTSS f32_bdfe5d4f<>+0(SB), Z18
-	VBROADCASTSS f32_3e11e9bf<>+0(SB), Z19
-	VBROADCASTSS f32_be2aae50<>+0(SB), Z20
-	VBROADCASTSS f32_3e4cceac<>+0(SB), Z21
-	VBROADCASTSS f32_be7ffffc<>+0(SB), Z22
-	VBROADCASTSS f32_3eaaaaaa<>+0(SB), Z23
+	VBROADCASTSS f32_00000000<>+0(SB), Z0
+	VBROADCASTSS f32_41a00000<>+0(SB), Z1
+	VBROADCASTSS f32_3f000000<>+0(SB), Z2
+	VBROADCASTSS f32_3fb504f3<>+0(SB), Z3
+	VBROADCASTSS f32_3d9021bb<>+0(SB), Z4
+	VBROADCASTSS f32_bdebd1b8<>+0(SB), Z5
+	VBROADCASTSS f32_3def251a<>+0(SB), Z6
+	VBROADCASTSS f32_bdfe5d4f<>+0(SB), Z7
+	VBROADCASTSS f32_3e11e9bf<>+0(SB), Z8
+	VBROADCASTSS f32_be2aae50<>+0(SB), Z9
+	VBROADCASTSS f32_3e4cceac<>+0(SB), Z10
+	VBROADCASTSS f32_be7ffffc<>+0(SB), Z11
+	VBROADCASTSS f32_3eaaaaaa<>+0(SB), Z12
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z13
+	VBROADCASTSS f32_3f318000<>+0(SB), Z14
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z15
+	VBROADCASTSS f32_42b20000<>+0(SB), Z16
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z17
 
 loop:
 	CMPQ         AX, $0x10
 	JLT          tail
-	VMOVUPS      (DX), Z24
-	VMINPS       Z24, Z3, Z25
-	VMAXPS       Z25, Z4, Z25
-	VMULPS       Z0, Z25, Z26
-	VRNDSCALEPS  $0x00, Z26, Z26
-	VMOVAPS      Z25, Z25
-	VFNMADD231PS Z1, Z26, Z25
-	VFNMADD231PS Z2, Z26, Z25
-	VMOVAPS      Z6, Z27
-	VFMADD213PS  Z7, Z25, Z27
-	VFMADD213PS  Z8, Z25, Z27
-	VFMADD213PS  Z9, Z25, Z27
-	VFMADD213PS  Z10, Z25, Z27
-	VFMADD213PS  Z13, Z25, Z27
-	VMULPS       Z25, Z25, Z28
-	VFMADD213PS  Z25, Z28, Z27
-	VADDPS       Z5, Z27, Z27
-	VSCALEFPS    Z26, Z27, Z27
-	VADDPS       Z5, Z27, Z25
-	VSUBPS       Z5, Z25, Z26
-	VGETEXPPS    Z25, Z28
-	VGETMANTPS   $0x00, Z25, Z25
-	VCMPPS       $0x0e, Z14, Z25, K1
-	VADDPS       Z5, Z28, K1, Z28
-	VMULPS       Z13, Z25, K1, Z25
-	VSUBPS       Z5, Z25, Z25
-	VMULPS       Z25, Z25, Z29
-	VMOVAPS      Z15, Z30
-	VFMADD213PS  Z16, Z25, Z30
-	VFMADD213PS  Z17, Z25, Z30
-	VFMADD213PS  Z18, Z25, Z30
-	VFMADD213PS  Z19, Z25, Z30
-	VFMADD213PS  Z20, Z25, Z30
-	VFMADD213PS  Z21, Z25, Z30
-	VFMADD213PS  Z22, Z25, Z30
-	VFMADD213PS  Z23, Z25, Z30
-	VMULPS       Z25, Z30, Z30
-	VMULPS       Z29, Z30, Z30
-	VFMADD231PS  Z2, Z28, Z30
-	VFNMADD231PS Z13, Z29, Z30
-	VADDPS       Z25, Z30, Z30
-	VFMADD231PS  Z1, Z28, Z30
-	VMULPS       Z27, Z30, Z25
-	VDIVPS       Z26, Z25, Z25
-	VCMPPS       $0x00, Z11, Z26, K1
-	VMOVAPS      Z27, K1, Z25
-	VCMPPS       $0x0e, Z12, Z24, K1
-	VMOVAPS      Z24, K1, Z25
-	VCMPPS       $0x03, Z24, Z24, K1
-	VMOVAPS      Z24, K1, Z25
-	VMOVUPS      Z25, (CX)
+	VMOVUPS      (DX), Z18
+	VMINPS       Z18, Z16, Z19
+	VMAXPS       Z19, Z17, Z19
+	VMULPS       Z13, Z19, Z20
+	VRNDSCALEPS  $0x00, Z20, Z20
+	VMOVAPS      Z19, Z19
+	VFNMADD231PS Z14, Z20, Z19
+	VFNMADD231PS Z15, Z20, Z19
+	VMOVUPS      vector_f32_39506967<>+0(SB), Z22
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Z19, Z22
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Z19, Z22
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z19, Z22
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z19, Z22
+	VFMADD213PS  Z2, Z19, Z22
+	VMULPS       Z19, Z19, Z21
+	VFMADD213PS  Z19, Z21, Z22
+	VADDPS       vector_f32_3f800000<>+0(SB), Z22, Z22
+	VSCALEFPS    Z20, Z22, Z22
+	VADDPS       vector_f32_3f800000<>+0(SB), Z22, Z19
+	VSUBPS       vector_f32_3f800000<>+0(SB), Z19, Z20
+	VGETEXPPS    Z19, Z21
+	VGETMANTPS   $0x00, Z19, Z19
+	VCMPPS       $0x0e, Z3, Z19, K1
+	VADDPS       vector_f32_3f800000<>+0(SB), Z21, Z23
+	VMOVAPS      Z23, K1, Z21
+	VMULPS       Z2, Z19, Z23
+	VMOVAPS      Z23, K1, Z19
+	VSUBPS       vector_f32_3f800000<>+0(SB), Z19, Z19
+	VMULPS       Z19, Z19, Z23
+	VMOVAPS      Z4, Z24
+	VFMADD213PS  Z5, Z19, Z24
+	VFMADD213PS  Z6, Z19, Z24
+	VFMADD213PS  Z7, Z19, Z24
+	VFMADD213PS  Z8, Z19, Z24
+	VFMADD213PS  Z9, Z19, Z24
+	VFMADD213PS  Z10, Z19, Z24
+	VFMADD213PS  Z11, Z19, Z24
+	VFMADD213PS  Z12, Z19, Z24
+	VMULPS       Z19, Z24, Z24
+	VMULPS       Z23, Z24, Z24
+	VFMADD231PS  Z15, Z21, Z24
+	VFNMADD231PS Z2, Z23, Z24
+	VADDPS       Z19, Z24, Z24
+	VFMADD231PS  Z14, Z21, Z24
+	VMULPS       Z22, Z24, Z19
+	VDIVPS       Z20, Z19, Z19
+	VCMPPS       $0x00, Z0, Z20, K1
+	VMOVAPS      Z22, K1, Z19
+	VCMPPS       $0x0e, Z1, Z18, K1
+	VMOVAPS      Z18, K1, Z19
+	VCMPPS       $0x03, Z18, Z18, K1
+	VMOVAPS      Z18, K1, Z19
+	VMOVUPS      Z19, (CX)
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
@@ -482,57 +2940,59 @@ tail:
 	MOVQ         $-1, BX
 	BZHIQ        AX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (DX), K1, Z24
-	VMINPS       Z24, Z3, Z3
-	VMAXPS       Z3, Z4, Z3
-	VMULPS       Z0, Z3, Z0
-	VRNDSCALEPS  $0x00, Z0, Z0
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS Z1, Z0, Z3
-	VFNMADD231PS Z2, Z0, Z3
-	VMOVAPS      Z6, Z4
-	VFMADD213PS  Z7, Z3, Z4
-	VFMADD213PS  Z8, Z3, Z4
-	VFMADD213PS  Z9, Z3, Z4
-	VFMADD213PS  Z10, Z3, Z4
-	VFMADD213PS  Z13, Z3, Z4
-	VMULPS       Z3, Z3, Z6
-	VFMADD213PS  Z3, Z6, Z4
-	VADDPS       Z5, Z4, Z4
-	VSCALEFPS    Z0, Z4, Z4
-	VADDPS       Z5, Z4, Z0
-	VSUBPS       Z5, Z0, Z3
-	VGETEXPPS    Z0, Z6
-	VGETMANTPS   $0x00, Z0, Z0
-	VCMPPS       $0x0e, Z14, Z0, K2
-	VADDPS       Z5, Z6, K2, Z6
-	VMULPS       Z13, Z0, K2, Z0
-	VSUBPS       Z5, Z0, Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVAPS      Z15, Z7
-	VFMADD213PS  Z16, Z0, Z7
-	VFMADD213PS  Z17, Z0, Z7
-	VFMADD213PS  Z18, Z0, Z7
-	VFMADD213PS  Z19, Z0, Z7
-	VFMADD213PS  Z20, Z0, Z7
-	VFMADD213PS  Z21, Z0, Z7
-	VFMADD213PS  Z22, Z0, Z7
-	VFMADD213PS  Z23, Z0, Z7
-	VMULPS       Z0, Z7, Z7
-	VMULPS       Z5, Z7, Z7
-	VFMADD231PS  Z2, Z6, Z7
-	VFNMADD231PS Z13, Z5, Z7
-	VADDPS       Z0, Z7, Z7
-	VFMADD231PS  Z1, Z6, Z7
-	VMULPS       Z4, Z7, Z0
-	VDIVPS       Z3, Z0, Z0
-	VCMPPS       $0x00, Z11, Z3, K2
-	VMOVAPS      Z4, K2, Z0
-	VCMPPS       $0x0e, Z12, Z24, K2
-	VMOVAPS      Z24, K2, Z0
-	VCMPPS       $0x03, Z24, Z24, K2
-	VMOVAPS      Z24, K2, Z0
-	VMOVUPS      Z0, K1, (CX)
+	VMOVUPS.Z    (DX), K1, Z18
+	VMINPS       Z18, Z16, Z16
+	VMAXPS       Z16, Z17, Z16
+	VMULPS       Z13, Z16, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VMOVAPS      Z16, Z16
+	VFNMADD231PS Z14, Z13, Z16
+	VFNMADD231PS Z15, Z13, Z16
+	VMOVUPS      vector_f32_39506967<>+0(SB), Z19
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Z16, Z19
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Z16, Z19
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z16, Z19
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z16, Z19
+	VFMADD213PS  Z2, Z16, Z19
+	VMULPS       Z16, Z16, Z17
+	VFMADD213PS  Z16, Z17, Z19
+	VADDPS       vector_f32_3f800000<>+0(SB), Z19, Z19
+	VSCALEFPS    Z13, Z19, Z19
+	VADDPS       vector_f32_3f800000<>+0(SB), Z19, Z13
+	VSUBPS       vector_f32_3f800000<>+0(SB), Z13, Z16
+	VGETEXPPS    Z13, Z17
+	VGETMANTPS   $0x00, Z13, Z13
+	VCMPPS       $0x0e, Z3, Z13, K2
+	VADDPS       vector_f32_3f800000<>+0(SB), Z17, Z3
+	VMOVAPS      Z3, K2, Z17
+	VMULPS       Z2, Z13, Z3
+	VMOVAPS      Z3, K2, Z13
+	VSUBPS       vector_f32_3f800000<>+0(SB), Z13, Z13
+	VMULPS       Z13, Z13, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD213PS  Z5, Z13, Z4
+	VFMADD213PS  Z6, Z13, Z4
+	VFMADD213PS  Z7, Z13, Z4
+	VFMADD213PS  Z8, Z13, Z4
+	VFMADD213PS  Z9, Z13, Z4
+	VFMADD213PS  Z10, Z13, Z4
+	VFMADD213PS  Z11, Z13, Z4
+	VFMADD213PS  Z12, Z13, Z4
+	VMULPS       Z13, Z4, Z4
+	VMULPS       Z3, Z4, Z4
+	VFMADD231PS  Z15, Z17, Z4
+	VFNMADD231PS Z2, Z3, Z4
+	VADDPS       Z13, Z4, Z4
+	VFMADD231PS  Z14, Z17, Z4
+	VMULPS       Z19, Z4, Z2
+	VDIVPS       Z16, Z2, Z2
+	VCMPPS       $0x00, Z0, Z16, K2
+	VMOVAPS      Z19, K2, Z2
+	VCMPPS       $0x0e, Z1, Z18, K2
+	VMOVAPS      Z18, K2, Z2
+	VCMPPS       $0x03, Z18, Z18, K2
+	VMOVAPS      Z18, K2, Z2
+	VMOVUPS      Z2, K1, (CX)
 
 done:
 	VZEROUPPER
@@ -646,119 +3106,588 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineAVX512(n int, dst *float32, x *float32, w *float32, b *float32, shift float32, scale float32)
+// func addProductAVX512(n int, dst *float32, x *float32, y *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·affineAVX512(SB), NOSPLIT, $0-48
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         x+16(FP), DX
-	MOVQ         w+24(FP), BX
-	MOVQ         b+32(FP), SI
-	VBROADCASTSS shift+40(FP), Z0
-	VBROADCASTSS scale+44(FP), Z1
+TEXT ·addProductAVX512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
 
 loop:
 	CMPQ        AX, $0x10
 	JLT         tail
-	VMOVUPS     (DX), Z2
-	VMOVUPS     (BX), Z3
-	VMOVUPS     (SI), Z4
-	VSUBPS      Z0, Z2, Z2
-	VMULPS      Z1, Z2, Z2
-	VFMADD213PS Z4, Z3, Z2
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, (CX)
-	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
+	ADDQ        $0x40, CX
 	SUBQ        $0x10, AX
 	JMP         loop
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	MOVQ        $-1, DI
-	BZHIQ       AX, DI, DI
-	KMOVW       DI, K1
-	VMOVUPS.Z   (DX), K1, Z2
-	VMOVUPS.Z   (BX), K1, Z3
-	VMOVUPS.Z   (SI), K1, Z4
-	VSUBPS      Z0, Z2, Z2
-	VMULPS      Z1, Z2, Z2
-	VFMADD213PS Z4, Z3, Z2
+	MOVQ        $-1, SI
+	BZHIQ       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX), K1, Z0
+	VMOVUPS.Z   (BX), K1, Z1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-// func scaleAVX512(n int, scale float32, dst *float32, x *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·scaleAVX512(SB), NOSPLIT, $0-32
+// func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
-	MOVQ         dst+16(FP), CX
-	MOVQ         x+24(FP), DX
-	VBROADCASTSS scale+8(FP), Z0
+	MOVQ         dst+8(FP), CX
+	MOVQ         gate+16(FP), DX
+	MOVQ         up+24(FP), BX
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
 
 loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (DX), Z1
-	VMULPS  Z0, Z1, Z1
-	VMOVUPS Z1, (CX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, AX
-	JMP     loop
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z13
+	VMOVUPS      (BX), Z14
+	VXORPS       Z0, Z13, Z15
+	VMINPS       Z15, Z4, Z15
+	VMAXPS       Z15, Z5, Z15
+	VMULPS       Z1, Z15, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z15, Z15
+	VFNMADD231PS Z2, Z16, Z15
+	VFNMADD231PS Z3, Z16, Z15
+	VMOVAPS      Z7, Z18
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z9, Z15, Z18
+	VFMADD213PS  Z10, Z15, Z18
+	VFMADD213PS  Z11, Z15, Z18
+	VFMADD213PS  Z12, Z15, Z18
+	VMULPS       Z15, Z15, Z17
+	VFMADD213PS  Z15, Z17, Z18
+	VADDPS       Z6, Z18, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VDIVPS       Z18, Z13, Z13
+	VMULPS       Z14, Z13, Z13
+	VMOVUPS      Z13, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
 
 tail:
-	TESTQ     AX, AX
-	JE        done
-	MOVQ      $-1, BX
-	BZHIQ     AX, BX, BX
-	KMOVW     BX, K1
-	VMOVUPS.Z (DX), K1, Z1
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, K1, (CX)
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z13
+	VMOVUPS.Z    (BX), K1, Z14
+	VXORPS       Z0, Z13, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z13, Z0
+	VMULPS       Z14, Z0, Z0
+	VMOVUPS      Z0, K1, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-// func scaleMulAVX512(n int, scale float32, dst *float32, x *float32, w *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-40
+// func siluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·siluGradAVX512(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
-	MOVQ         dst+16(FP), CX
-	MOVQ         x+24(FP), DX
-	MOVQ         w+32(FP), BX
-	VBROADCASTSS scale+8(FP), Z0
+	MOVQ         dst+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
 
 loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (DX), Z1
-	VMULPS  Z0, Z1, Z1
-	VMOVUPS (BX), Z2
-	VMULPS  Z2, Z1, Z1
-	VMOVUPS Z1, (CX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x10, AX
-	JMP     loop
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z13
+	VMOVUPS      (BX), Z14
+	VXORPS       Z0, Z14, Z15
+	VMINPS       Z15, Z4, Z15
+	VMAXPS       Z15, Z5, Z15
+	VMULPS       Z1, Z15, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z15, Z15
+	VFNMADD231PS Z2, Z16, Z15
+	VFNMADD231PS Z3, Z16, Z15
+	VMOVAPS      Z7, Z18
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z9, Z15, Z18
+	VFMADD213PS  Z10, Z15, Z18
+	VFMADD213PS  Z11, Z15, Z18
+	VFMADD213PS  Z12, Z15, Z18
+	VMULPS       Z15, Z15, Z17
+	VFMADD213PS  Z15, Z17, Z18
+	VADDPS       Z6, Z18, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VDIVPS       Z18, Z6, Z15
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z15, Z16, Z16
+	VFMADD213PS  Z6, Z14, Z16
+	VMULPS       Z15, Z16, Z16
+	VMOVUPS      (CX), Z14
+	VFMADD231PS  Z13, Z16, Z14
+	VMOVUPS      Z14, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
 
 tail:
-	TESTQ     AX, AX
-	JE        done
-	MOVQ      $-1, SI
-	BZHIQ     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (DX), K1, Z1
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS.Z (BX), K1, Z0
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, K1, (CX)
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z13
+	VMOVUPS.Z    (BX), K1, Z14
+	VXORPS       Z0, Z14, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z6, Z0
+	VMOVAPS      Z6, Z1
+	VSUBPS       Z0, Z1, Z1
+	VFMADD213PS  Z6, Z14, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS.Z    (CX), K1, Z0
+	VFMADD231PS  Z13, Z1, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func geluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	VBROADCASTSS f32_3f800000<>+0(SB), Z0
+	VBROADCASTSS f32_bceee8ec<>+0(SB), Z1
+	VBROADCASTSS f32_3e138485<>+0(SB), Z2
+	VBROADCASTSS f32_be83056a<>+0(SB), Z3
+	VBROADCASTSS f32_3e23378e<>+0(SB), Z4
+	VBROADCASTSS f32_bcbe9200<>+0(SB), Z5
+	VBROADCASTSS f32_3dd8376c<>+0(SB), Z6
+	VBROADCASTSS f32_3df561df<>+0(SB), Z7
+	VBROADCASTSS f32_3e0f3898<>+0(SB), Z8
+	VBROADCASTSS f32_3e0ef8e0<>+0(SB), Z9
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z10
+	VBROADCASTSS f32_3f318000<>+0(SB), Z11
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z12
+	VBROADCASTSS f32_42b20000<>+0(SB), Z13
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z14
+	VBROADCASTSS f32_39506967<>+0(SB), Z15
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z16
+	VBROADCASTSS f32_3c088908<>+0(SB), Z17
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z18
+	VMOVUPS      (BX), Z19
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Z23
+	VANDPS       vector_f32_7fffffff<>+0(SB), Z19, Z20
+	VMOVUPS      vector_f32_41700000<>+0(SB), Z21
+	VMINPS       Z20, Z21, Z20
+	VMULPS       Z20, Z20, Z21
+	VMOVAPS      Z21, Z22
+	VFMSUB231PS  Z20, Z20, Z22
+	VMULPS       vector_f32_bf000000<>+0(SB), Z21, Z21
+	VMINPS       Z21, Z13, Z21
+	VMAXPS       Z21, Z14, Z21
+	VMULPS       Z10, Z21, Z24
+	VRNDSCALEPS  $0x00, Z24, Z24
+	VMOVAPS      Z21, Z21
+	VFNMADD231PS Z11, Z24, Z21
+	VFNMADD231PS Z12, Z24, Z21
+	VMOVAPS      Z15, Z26
+	VFMADD213PS  Z16, Z21, Z26
+	VFMADD213PS  Z17, Z21, Z26
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z21, Z26
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z21, Z26
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Z21, Z26
+	VMULPS       Z21, Z21, Z25
+	VFMADD213PS  Z21, Z25, Z26
+	VADDPS       Z0, Z26, Z26
+	VSCALEFPS    Z24, Z26, Z26
+	VMULPS       vector_f32_bf000000<>+0(SB), Z22, Z22
+	VFMADD231PS  Z26, Z22, Z26
+	VFMADD213PS  Z0, Z20, Z23
+	VDIVPS       Z23, Z0, Z23
+	VMOVAPS      Z1, Z20
+	VFMADD213PS  Z2, Z23, Z20
+	VFMADD213PS  Z3, Z23, Z20
+	VFMADD213PS  Z4, Z23, Z20
+	VFMADD213PS  Z5, Z23, Z20
+	VFMADD213PS  Z6, Z23, Z20
+	VFMADD213PS  Z7, Z23, Z20
+	VFMADD213PS  Z8, Z23, Z20
+	VFMADD213PS  Z9, Z23, Z20
+	VMULPS       Z23, Z20, Z20
+	VMULPS       Z26, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z20, Z21, Z21
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Z19, K1
+	VMOVAPS      Z21, K1, Z20
+	VMULPS       vector_f32_3ecc422a<>+0(SB), Z26, Z26
+	VFMADD231PS  Z19, Z26, Z20
+	VMOVUPS      (CX), Z19
+	VFMADD231PS  Z18, Z20, Z19
+	VMOVUPS      Z19, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z18
+	VMOVUPS.Z    (BX), K1, Z19
+	VMOVUPS      vector_f32_3eb33333<>+0(SB), Z23
+	VANDPS       vector_f32_7fffffff<>+0(SB), Z19, Z20
+	VMOVUPS      vector_f32_41700000<>+0(SB), Z21
+	VMINPS       Z20, Z21, Z20
+	VMULPS       Z20, Z20, Z21
+	VMOVAPS      Z21, Z22
+	VFMSUB231PS  Z20, Z20, Z22
+	VMULPS       vector_f32_bf000000<>+0(SB), Z21, Z21
+	VMINPS       Z21, Z13, Z13
+	VMAXPS       Z13, Z14, Z13
+	VMULPS       Z10, Z13, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VMOVAPS      Z13, Z13
+	VFNMADD231PS Z11, Z10, Z13
+	VFNMADD231PS Z12, Z10, Z13
+	VMOVAPS      Z15, Z11
+	VFMADD213PS  Z16, Z13, Z11
+	VFMADD213PS  Z17, Z13, Z11
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z13, Z11
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z13, Z11
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Z13, Z11
+	VMULPS       Z13, Z13, Z12
+	VFMADD213PS  Z13, Z12, Z11
+	VADDPS       Z0, Z11, Z11
+	VSCALEFPS    Z10, Z11, Z11
+	VMULPS       vector_f32_bf000000<>+0(SB), Z22, Z22
+	VFMADD231PS  Z11, Z22, Z11
+	VFMADD213PS  Z0, Z20, Z23
+	VDIVPS       Z23, Z0, Z23
+	VMOVAPS      Z1, Z1
+	VFMADD213PS  Z2, Z23, Z1
+	VFMADD213PS  Z3, Z23, Z1
+	VFMADD213PS  Z4, Z23, Z1
+	VFMADD213PS  Z5, Z23, Z1
+	VFMADD213PS  Z6, Z23, Z1
+	VFMADD213PS  Z7, Z23, Z1
+	VFMADD213PS  Z8, Z23, Z1
+	VFMADD213PS  Z9, Z23, Z1
+	VMULPS       Z23, Z1, Z1
+	VMULPS       Z11, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x0e, vector_f32_00000000<>+0(SB), Z19, K2
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       vector_f32_3ecc422a<>+0(SB), Z11, Z11
+	VFMADD231PS  Z19, Z11, Z1
+	VMOVUPS.Z    (CX), K1, Z0
+	VFMADD231PS  Z18, Z1, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func geluNewGradAVX512(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·geluNewGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	VBROADCASTSS f32_bfcc422a<>+0(SB), Z0
+	VBROADCASTSS f32_bd922279<>+0(SB), Z1
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS f32_3f318000<>+0(SB), Z3
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z4
+	VBROADCASTSS f32_42b20000<>+0(SB), Z5
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z6
+	VBROADCASTSS f32_3f800000<>+0(SB), Z7
+	VBROADCASTSS f32_39506967<>+0(SB), Z8
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z9
+	VBROADCASTSS f32_3c088908<>+0(SB), Z10
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z11
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z12
+	VBROADCASTSS f32_3f000000<>+0(SB), Z13
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z14
+	VMOVUPS      (BX), Z15
+	VMOVUPS      vector_f32_41200000<>+0(SB), Z16
+	VMINPS       Z15, Z16, Z15
+	VMOVUPS      vector_f32_c1200000<>+0(SB), Z16
+	VMAXPS       Z15, Z16, Z15
+	VMOVAPS      Z7, Z17
+	VMOVUPS      vector_f32_3e5b33b6<>+0(SB), Z18
+	VMOVAPS      Z1, Z19
+	VMULPS       Z15, Z15, Z16
+	VFMADD213PS  Z0, Z19, Z16
+	VMULPS       Z15, Z16, Z16
+	VMINPS       Z16, Z5, Z16
+	VMAXPS       Z16, Z6, Z16
+	VMULPS       Z2, Z16, Z19
+	VRNDSCALEPS  $0x00, Z19, Z19
+	VMOVAPS      Z16, Z16
+	VFNMADD231PS Z3, Z19, Z16
+	VFNMADD231PS Z4, Z19, Z16
+	VMOVAPS      Z8, Z21
+	VFMADD213PS  Z9, Z16, Z21
+	VFMADD213PS  Z10, Z16, Z21
+	VFMADD213PS  Z11, Z16, Z21
+	VFMADD213PS  Z12, Z16, Z21
+	VFMADD213PS  Z13, Z16, Z21
+	VMULPS       Z16, Z16, Z20
+	VFMADD213PS  Z16, Z20, Z21
+	VADDPS       Z7, Z21, Z21
+	VSCALEFPS    Z19, Z21, Z21
+	VADDPS       Z7, Z21, Z21
+	VDIVPS       Z21, Z17, Z16
+	VSUBPS       Z16, Z17, Z17
+	VMULPS       Z16, Z17, Z17
+	VMULPS       Z15, Z17, Z17
+	VMULPS       Z15, Z15, Z15
+	VFMADD213PS  vector_f32_3fcc422a<>+0(SB), Z15, Z18
+	VFMADD213PS  Z16, Z17, Z18
+	VMOVUPS      (CX), Z15
+	VFMADD231PS  Z14, Z18, Z15
+	VMOVUPS      Z15, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z14
+	VMOVUPS.Z    (BX), K1, Z15
+	VMOVUPS      vector_f32_41200000<>+0(SB), Z16
+	VMINPS       Z15, Z16, Z15
+	VMOVUPS      vector_f32_c1200000<>+0(SB), Z16
+	VMAXPS       Z15, Z16, Z15
+	VMOVAPS      Z7, Z16
+	VMOVUPS      vector_f32_3e5b33b6<>+0(SB), Z17
+	VMOVAPS      Z1, Z18
+	VMULPS       Z15, Z15, Z1
+	VFMADD213PS  Z0, Z18, Z1
+	VMULPS       Z15, Z1, Z1
+	VMINPS       Z1, Z5, Z0
+	VMAXPS       Z0, Z6, Z0
+	VMULPS       Z2, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VFNMADD231PS Z4, Z1, Z0
+	VMOVAPS      Z8, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VFMADD213PS  Z13, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z7, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z7, Z2, Z2
+	VDIVPS       Z2, Z16, Z0
+	VSUBPS       Z0, Z16, Z16
+	VMULPS       Z0, Z16, Z16
+	VMULPS       Z15, Z16, Z16
+	VMULPS       Z15, Z15, Z1
+	VFMADD213PS  vector_f32_3fcc422a<>+0(SB), Z1, Z17
+	VFMADD213PS  Z0, Z16, Z17
+	VMOVUPS.Z    (CX), K1, Z0
+	VFMADD231PS  Z14, Z17, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func softplusGradAVX512(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softplusGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), BX
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z13
+	VMOVUPS      (BX), Z14
+	VXORPS       Z0, Z14, Z14
+	VMINPS       Z14, Z4, Z14
+	VMAXPS       Z14, Z5, Z14
+	VMULPS       Z1, Z14, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
+	VMOVAPS      Z14, Z14
+	VFNMADD231PS Z2, Z15, Z14
+	VFNMADD231PS Z3, Z15, Z14
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z14, Z17
+	VFMADD213PS  Z9, Z14, Z17
+	VFMADD213PS  Z10, Z14, Z17
+	VFMADD213PS  Z11, Z14, Z17
+	VFMADD213PS  Z12, Z14, Z17
+	VMULPS       Z14, Z14, Z16
+	VFMADD213PS  Z14, Z16, Z17
+	VADDPS       Z6, Z17, Z17
+	VSCALEFPS    Z15, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VDIVPS       Z17, Z6, Z14
+	VMOVUPS      (CX), Z15
+	VFMADD231PS  Z13, Z14, Z15
+	VMOVUPS      Z15, (CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, CX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z13
+	VMOVUPS.Z    (BX), K1, Z14
+	VXORPS       Z0, Z14, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z6, Z0
+	VMOVUPS.Z    (CX), K1, Z1
+	VFMADD231PS  Z13, Z0, Z1
+	VMOVUPS      Z1, K1, (CX)
 
 done:
 	VZEROUPPER
@@ -775,10 +3704,10 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 loop:
 	CMPQ        AX, $0x10
 	JLT         tail
-	VMOVUPS     (CX), Z1
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     Z2, (DX)
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z0, Z2, Z1
+	VMOVUPS     Z1, (DX)
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
@@ -790,388 +3719,225 @@ tail:
 	MOVQ        $-1, BX
 	BZHIQ       AX, BX, BX
 	KMOVW       BX, K1
-	VMOVUPS.Z   (CX), K1, Z1
-	VMOVUPS.Z   (DX), K1, Z2
-	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     Z2, K1, (DX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func dotAVX512(n int, x *float32, y *float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·dotAVX512(SB), NOSPLIT, $0-28
-	MOVQ   n+0(FP), AX
-	MOVQ   x+8(FP), CX
-	MOVQ   y+16(FP), DX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-
-pair:
-	CMPQ        AX, $0x20
-	JLT         loop
-	VMOVUPS     (CX), Z2
-	VFMADD231PS (DX), Z2, Z0
-	VMOVUPS     64(CX), Z2
-	VFMADD231PS 64(DX), Z2, Z1
-	ADDQ        $0x80, CX
-	ADDQ        $0x80, DX
-	SUBQ        $0x20, AX
-	JMP         pair
-
-loop:
-	CMPQ        AX, $0x10
-	JLT         tail
-	VMOVUPS     (CX), Z2
-	VMOVUPS     (DX), Z3
-	VFMADD231PS Z2, Z3, Z0
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	SUBQ        $0x10, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	MOVQ        $-1, BX
-	BZHIQ       AX, BX, BX
-	KMOVW       BX, K1
+	VMOVUPS.Z   (DX), K1, Z1
 	VMOVUPS.Z   (CX), K1, Z2
-	VMOVUPS.Z   (DX), K1, Z3
-	VFMADD231PS Z2, Z3, Z0
+	VFMADD231PS Z0, Z2, Z1
+	VMOVUPS     Z1, K1, (DX)
 
 done:
-	VADDPS        Z1, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
 	VZEROUPPER
 	RET
 
-// func rowMaxAVX512(n int, x *float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·rowMaxAVX512(SB), NOSPLIT, $0-20
+// func expAxpyAVX512(n int, a float32, shift float32, x *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·expAxpyAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         y+24(FP), DX
+	VBROADCASTSS a+8(FP), Z0
+	VBROADCASTSS shift+12(FP), Z1
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS f32_3f318000<>+0(SB), Z3
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z4
+	VBROADCASTSS f32_42b20000<>+0(SB), Z5
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z6
+	VBROADCASTSS f32_3f800000<>+0(SB), Z7
+	VBROADCASTSS f32_39506967<>+0(SB), Z8
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z9
+	VBROADCASTSS f32_3c088908<>+0(SB), Z10
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z11
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z12
+	VBROADCASTSS f32_3f000000<>+0(SB), Z13
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z14
+	VSUBPS       Z1, Z14, Z14
+	VMOVUPS      (DX), Z15
+	VMINPS       Z14, Z5, Z14
+	VMAXPS       Z14, Z6, Z14
+	VMULPS       Z2, Z14, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z14, Z14
+	VFNMADD231PS Z3, Z16, Z14
+	VFNMADD231PS Z4, Z16, Z14
+	VMOVAPS      Z8, Z18
+	VFMADD213PS  Z9, Z14, Z18
+	VFMADD213PS  Z10, Z14, Z18
+	VFMADD213PS  Z11, Z14, Z18
+	VFMADD213PS  Z12, Z14, Z18
+	VFMADD213PS  Z13, Z14, Z18
+	VMULPS       Z14, Z14, Z17
+	VFMADD213PS  Z14, Z17, Z18
+	VADDPS       Z7, Z18, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VFMADD231PS  Z0, Z18, Z15
+	VMOVUPS      Z15, (DX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, BX
+	BZHIQ        AX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z14
+	VSUBPS       Z1, Z14, Z14
+	VMOVUPS.Z    (DX), K1, Z1
+	VMINPS       Z14, Z5, Z5
+	VMAXPS       Z5, Z6, Z5
+	VMULPS       Z2, Z5, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VMOVAPS      Z5, Z5
+	VFNMADD231PS Z3, Z2, Z5
+	VFNMADD231PS Z4, Z2, Z5
+	VMOVAPS      Z8, Z3
+	VFMADD213PS  Z9, Z5, Z3
+	VFMADD213PS  Z10, Z5, Z3
+	VFMADD213PS  Z11, Z5, Z3
+	VFMADD213PS  Z12, Z5, Z3
+	VFMADD213PS  Z13, Z5, Z3
+	VMULPS       Z5, Z5, Z4
+	VFMADD213PS  Z5, Z4, Z3
+	VADDPS       Z7, Z3, Z3
+	VSCALEFPS    Z2, Z3, Z3
+	VFMADD231PS  Z0, Z3, Z1
+	VMOVUPS      Z1, K1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func rotateAVX512(n int, x *float32, y *float32, cos *float32, sin *float32, flip float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·rotateAVX512(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
-	VBROADCASTSS f32_ff800000<>+0(SB), Z1
-	VMOVAPS      Z1, Z0
+	MOVQ         y+16(FP), DX
+	MOVQ         cos+24(FP), BX
+	MOVQ         sin+32(FP), SI
+	VBROADCASTSS flip+40(FP), Z0
 
 loop:
 	CMPQ    AX, $0x10
 	JLT     tail
-	VMOVUPS (CX), Z2
-	VMAXPS  Z2, Z0, Z0
+	VMOVUPS (CX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (BX), Z3
+	VMOVUPS (SI), Z4
+	VXORPS  Z0, Z4, Z4
+	VMULPS  Z1, Z3, Z5
+	VMULPS  Z2, Z3, Z3
+	VMULPS  Z2, Z4, Z2
+	VMULPS  Z1, Z4, Z1
+	VSUBPS  Z2, Z5, Z5
+	VADDPS  Z1, Z3, Z3
+	VMOVUPS Z5, (CX)
+	VMOVUPS Z3, (DX)
 	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	ADDQ    $0x40, SI
 	SUBQ    $0x10, AX
 	JMP     loop
 
 tail:
-	TESTQ   AX, AX
-	JE      done
-	MOVQ    $-1, DX
-	BZHIQ   AX, DX, DX
-	KMOVW   DX, K1
-	VMOVAPS Z1, Z1
-	VMOVUPS (CX), K1, Z1
-	VMAXPS  Z1, Z0, Z0
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, DI
+	BZHIQ     AX, DI, DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VMOVUPS.Z (SI), K1, Z4
+	VXORPS    Z0, Z4, Z4
+	VMULPS    Z1, Z3, Z0
+	VMULPS    Z2, Z3, Z3
+	VMULPS    Z2, Z4, Z2
+	VMULPS    Z1, Z4, Z1
+	VSUBPS    Z2, Z0, Z0
+	VADDPS    Z1, Z3, Z3
+	VMOVUPS   Z0, K1, (CX)
+	VMOVUPS   Z3, K1, (DX)
 
 done:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VMAXPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VMAXPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VMAXPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VMAXPS        X1, X0, X0
-	MOVSS         X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
-DATA f32_ff800000<>+0(SB)/4, $0xff800000
-GLOBL f32_ff800000<>(SB), RODATA|NOPTR, $4
-
-// func sumAVX512(n int, x *float32, shift float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·sumAVX512(SB), NOSPLIT, $0-28
+// func adamWAVX512(n int, weights *float32, grad *float32, m *float32, v *float32, rates *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·adamWAVX512(SB), NOSPLIT, $0-48
 	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	VBROADCASTSS shift+16(FP), Z1
-	VPXORD       Z0, Z0, Z0
+	MOVQ         weights+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         m+24(FP), BX
+	MOVQ         v+32(FP), SI
+	MOVQ         rates+40(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	VBROADCASTSS 20(DI), Z5
+	VBROADCASTSS 24(DI), Z6
+	VBROADCASTSS 28(DI), Z7
 
 loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (CX), Z2
-	VSUBPS  Z1, Z2, Z2
-	VADDPS  Z2, Z0, Z0
-	ADDQ    $0x40, CX
-	SUBQ    $0x10, AX
-	JMP     loop
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (CX), Z8
+	VMOVUPS      (DX), Z9
+	VMOVUPS      (BX), Z10
+	VMOVUPS      (SI), Z11
+	VMULPS       Z0, Z10, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMULPS       Z9, Z9, Z9
+	VMULPS       Z2, Z11, Z11
+	VFMADD231PS  Z3, Z9, Z11
+	VMOVUPS      Z10, (BX)
+	VMOVUPS      Z11, (SI)
+	VSQRTPS      Z11, Z9
+	VFMADD213PS  Z7, Z6, Z9
+	VDIVPS       Z9, Z10, Z10
+	VMULPS       Z4, Z8, Z8
+	VFNMADD231PS Z5, Z10, Z8
+	VMOVUPS      Z8, (CX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, AX
+	JMP          loop
 
 tail:
-	TESTQ   AX, AX
-	JE      done
-	MOVQ    $-1, DX
-	BZHIQ   AX, DX, DX
-	KMOVW   DX, K1
-	VMOVAPS Z1, Z2
-	VMOVUPS (CX), K1, Z2
-	VSUBPS  Z1, Z2, Z2
-	VADDPS  Z2, Z0, Z0
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, DI
+	BZHIQ        AX, DI, DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX), K1, Z8
+	VMOVUPS.Z    (DX), K1, Z9
+	VMOVUPS.Z    (BX), K1, Z10
+	VMOVUPS.Z    (SI), K1, Z11
+	VMULPS       Z0, Z10, Z10
+	VFMADD231PS  Z1, Z9, Z10
+	VMULPS       Z9, Z9, Z9
+	VMULPS       Z2, Z11, Z11
+	VFMADD231PS  Z3, Z9, Z11
+	VMOVUPS      Z10, K1, (BX)
+	VMOVUPS      Z11, K1, (SI)
+	VSQRTPS      Z11, Z0
+	VFMADD213PS  Z7, Z6, Z0
+	VDIVPS       Z0, Z10, Z10
+	VMULPS       Z4, Z8, Z8
+	VFNMADD231PS Z5, Z10, Z8
+	VMOVUPS      Z8, K1, (CX)
 
 done:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
-// func sumSquaresAVX512(n int, x *float32, shift float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·sumSquaresAVX512(SB), NOSPLIT, $0-28
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	VBROADCASTSS shift+16(FP), Z1
-	VPXORD       Z0, Z0, Z0
-
-loop:
-	CMPQ        AX, $0x10
-	JLT         tail
-	VMOVUPS     (CX), Z2
-	VSUBPS      Z1, Z2, Z2
-	VFMADD231PS Z2, Z2, Z0
-	ADDQ        $0x40, CX
-	SUBQ        $0x10, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	MOVQ        $-1, DX
-	BZHIQ       AX, DX, DX
-	KMOVW       DX, K1
-	VMOVAPS     Z1, Z2
-	VMOVUPS     (CX), K1, Z2
-	VSUBPS      Z1, Z2, Z2
-	VFMADD231PS Z2, Z2, Z0
-
-done:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0x4e, X0, X1
-	VADDPS        X1, X0, X0
-	VPERMILPS     $0xb1, X0, X1
-	VADDPS        X1, X0, X0
-	MOVSS         X0, ret+24(FP)
-	VZEROUPPER
-	RET
-
-// func expShiftedAVX512(n int, x *float32, shift float32, dst *float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
-TEXT ·expShiftedAVX512(SB), NOSPLIT, $0-40
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         dst+24(FP), DX
-	VBROADCASTSS shift+16(FP), Z0
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z3
-	VBROADCASTSS f32_3f318000<>+0(SB), Z4
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z5
-	VBROADCASTSS f32_42b20000<>+0(SB), Z6
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z7
-	VBROADCASTSS f32_3f800000<>+0(SB), Z8
-	VBROADCASTSS f32_39506967<>+0(SB), Z9
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z10
-	VBROADCASTSS f32_3c088908<>+0(SB), Z11
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z12
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z13
-	VBROADCASTSS f32_3f000000<>+0(SB), Z14
-	VBROADCASTSS f32_ff800000<>+0(SB), Z15
-	VPXORD       Z1, Z1, Z1
-
-loop:
-	CMPQ          AX, $0x10
-	JLT           tail
-	VMOVUPS       (CX), Z2
-	VSUBPS        Z0, Z2, Z2
-	VMINPS        Z2, Z6, Z2
-	VMAXPS        Z2, Z7, Z2
-	VMULPS        Z3, Z2, Z16
-	VRNDSCALEPS   $0x00, Z16, Z16
-	VMOVAPS       Z2, Z17
-	VFNMADD231PS  Z4, Z16, Z17
-	VFNMADD231PS  Z5, Z16, Z17
-	VMOVAPS       Z9, Z2
-	VFMADD213PS   Z10, Z17, Z2
-	VFMADD213PS   Z11, Z17, Z2
-	VFMADD213PS   Z12, Z17, Z2
-	VFMADD213PS   Z13, Z17, Z2
-	VFMADD213PS   Z14, Z17, Z2
-	VMULPS        Z17, Z17, Z18
-	VFMADD213PS   Z17, Z18, Z2
-	VADDPS        Z8, Z2, Z2
-	VSCALEFPS     Z16, Z2, Z2
-	VMOVUPS       Z2, (DX)
-	VEXTRACTF64X4 $0x01, Z2, Y16
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y16, Z2
-	VADDPD        Z2, Z1, Z1
-	ADDQ          $0x40, CX
-	ADDQ          $0x40, DX
-	SUBQ          $0x10, AX
-	JMP           loop
-
-tail:
-	TESTQ         AX, AX
-	JE            done
-	MOVQ          $-1, BX
-	BZHIQ         AX, BX, BX
-	KMOVW         BX, K1
-	VMOVAPS       Z15, Z2
-	VMOVUPS       (CX), K1, Z2
-	VSUBPS        Z0, Z2, Z2
-	VMINPS        Z2, Z6, Z0
-	VMAXPS        Z0, Z7, Z0
-	VMULPS        Z3, Z0, Z2
-	VRNDSCALEPS   $0x00, Z2, Z2
-	VMOVAPS       Z0, Z0
-	VFNMADD231PS  Z4, Z2, Z0
-	VFNMADD231PS  Z5, Z2, Z0
-	VMOVAPS       Z9, Z3
-	VFMADD213PS   Z10, Z0, Z3
-	VFMADD213PS   Z11, Z0, Z3
-	VFMADD213PS   Z12, Z0, Z3
-	VFMADD213PS   Z13, Z0, Z3
-	VFMADD213PS   Z14, Z0, Z3
-	VMULPS        Z0, Z0, Z4
-	VFMADD213PS   Z0, Z4, Z3
-	VADDPS        Z8, Z3, Z3
-	VSCALEFPS     Z2, Z3, Z3
-	VMOVUPS       Z3, K1, (DX)
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VCVTPS2PD     Y3, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y0, Z2
-	VADDPD        Z2, Z1, Z1
-
-done:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPD        X0, X1, X1
-	VPERMILPD     $0x01, X1, X0
-	VADDPD        X0, X1, X1
-	MOVSD         X1, ret+32(FP)
-	VZEROUPPER
-	RET
-
-// func expSumAVX512(n int, x *float32, shift float32) float64
-// Requires: AVX, AVX512F, BMI2, SSE2
-TEXT ·expSumAVX512(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+8(FP), CX
-	VBROADCASTSS shift+16(FP), Z0
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z3
-	VBROADCASTSS f32_3f318000<>+0(SB), Z4
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z5
-	VBROADCASTSS f32_42b20000<>+0(SB), Z6
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z7
-	VBROADCASTSS f32_3f800000<>+0(SB), Z8
-	VBROADCASTSS f32_39506967<>+0(SB), Z9
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z10
-	VBROADCASTSS f32_3c088908<>+0(SB), Z11
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z12
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z13
-	VBROADCASTSS f32_3f000000<>+0(SB), Z14
-	VBROADCASTSS f32_ff800000<>+0(SB), Z15
-	VPXORD       Z1, Z1, Z1
-
-loop:
-	CMPQ          AX, $0x10
-	JLT           tail
-	VMOVUPS       (CX), Z2
-	VSUBPS        Z0, Z2, Z2
-	VMINPS        Z2, Z6, Z2
-	VMAXPS        Z2, Z7, Z2
-	VMULPS        Z3, Z2, Z16
-	VRNDSCALEPS   $0x00, Z16, Z16
-	VMOVAPS       Z2, Z17
-	VFNMADD231PS  Z4, Z16, Z17
-	VFNMADD231PS  Z5, Z16, Z17
-	VMOVAPS       Z9, Z2
-	VFMADD213PS   Z10, Z17, Z2
-	VFMADD213PS   Z11, Z17, Z2
-	VFMADD213PS   Z12, Z17, Z2
-	VFMADD213PS   Z13, Z17, Z2
-	VFMADD213PS   Z14, Z17, Z2
-	VMULPS        Z17, Z17, Z18
-	VFMADD213PS   Z17, Z18, Z2
-	VADDPS        Z8, Z2, Z2
-	VSCALEFPS     Z16, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y16
-	VCVTPS2PD     Y2, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y16, Z2
-	VADDPD        Z2, Z1, Z1
-	ADDQ          $0x40, CX
-	SUBQ          $0x10, AX
-	JMP           loop
-
-tail:
-	TESTQ         AX, AX
-	JE            done
-	MOVQ          $-1, DX
-	BZHIQ         AX, DX, DX
-	KMOVW         DX, K1
-	VMOVAPS       Z15, Z2
-	VMOVUPS       (CX), K1, Z2
-	VSUBPS        Z0, Z2, Z2
-	VMINPS        Z2, Z6, Z0
-	VMAXPS        Z0, Z7, Z0
-	VMULPS        Z3, Z0, Z2
-	VRNDSCALEPS   $0x00, Z2, Z2
-	VMOVAPS       Z0, Z0
-	VFNMADD231PS  Z4, Z2, Z0
-	VFNMADD231PS  Z5, Z2, Z0
-	VMOVAPS       Z9, Z3
-	VFMADD213PS   Z10, Z0, Z3
-	VFMADD213PS   Z11, Z0, Z3
-	VFMADD213PS   Z12, Z0, Z3
-	VFMADD213PS   Z13, Z0, Z3
-	VFMADD213PS   Z14, Z0, Z3
-	VMULPS        Z0, Z0, Z4
-	VFMADD213PS   Z0, Z4, Z3
-	VADDPS        Z8, Z3, Z3
-	VSCALEFPS     Z2, Z3, Z3
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VCVTPS2PD     Y3, Z2
-	VADDPD        Z2, Z1, Z1
-	VCVTPS2PD     Y0, Z2
-	VADDPD        Z2, Z1, Z1
-
-done:
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPD        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPD        X0, X1, X1
-	VPERMILPD     $0x01, X1, X0
-	VADDPD        X0, X1, X1
-	MOVSD         X1, ret+24(FP)
 	VZEROUPPER
 	RET

@@ -5,13 +5,64 @@
 package kernel
 
 //go:noescape
+func expAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func siluAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func geluAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func geluNewAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func softplusAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func addAVX2(n int, dst *float32, x *float32, y *float32)
+
+//go:noescape
+func mulAVX2(n int, dst *float32, x *float32, y *float32)
+
+//go:noescape
+func addProductAVX2(n int, dst *float32, x *float32, y *float32)
+
+//go:noescape
+func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
+
+//go:noescape
+func siluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluNewGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func softplusGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func axpyAVX2(n int, a float32, x *float32, y *float32)
+
+//go:noescape
+func expAxpyAVX2(n int, a float32, shift float32, x *float32, y *float32)
+
+//go:noescape
+func rotateAVX2(n int, x *float32, y *float32, cos *float32, sin *float32, flip float32)
+
+//go:noescape
+func adamWAVX2(n int, weights *float32, grad *float32, m *float32, v *float32, rates *float32)
+
+//go:noescape
 func expAVX512(n int, dst *float32, x *float32)
 
 //go:noescape
 func siluAVX512(n int, dst *float32, x *float32)
 
 //go:noescape
-func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
+func geluAVX512(n int, dst *float32, x *float32)
 
 //go:noescape
 func geluNewAVX512(n int, dst *float32, x *float32)
@@ -26,31 +77,31 @@ func addAVX512(n int, dst *float32, x *float32, y *float32)
 func mulAVX512(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
-func affineAVX512(n int, dst *float32, x *float32, w *float32, b *float32, shift float32, scale float32)
+func addProductAVX512(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
-func scaleAVX512(n int, scale float32, dst *float32, x *float32)
+func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
 
 //go:noescape
-func scaleMulAVX512(n int, scale float32, dst *float32, x *float32, w *float32)
+func siluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluNewGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func softplusGradAVX512(n int, dst *float32, dy *float32, x *float32)
 
 //go:noescape
 func axpyAVX512(n int, a float32, x *float32, y *float32)
 
 //go:noescape
-func dotAVX512(n int, x *float32, y *float32) float32
+func expAxpyAVX512(n int, a float32, shift float32, x *float32, y *float32)
 
 //go:noescape
-func rowMaxAVX512(n int, x *float32) float32
+func rotateAVX512(n int, x *float32, y *float32, cos *float32, sin *float32, flip float32)
 
 //go:noescape
-func sumAVX512(n int, x *float32, shift float32) float32
-
-//go:noescape
-func sumSquaresAVX512(n int, x *float32, shift float32) float32
-
-//go:noescape
-func expShiftedAVX512(n int, x *float32, shift float32, dst *float32) float64
-
-//go:noescape
-func expSumAVX512(n int, x *float32, shift float32) float64
+func adamWAVX512(n int, weights *float32, grad *float32, m *float32, v *float32, rates *float32)

@@ -26,16 +26,23 @@ func RopeAngles(cos, sin, freq []float32, pos int) {
 
 // Rotate turns the heads of one row x, [heads, 2*len(cos)], in place. Turning by -sin undoes it: invert does that.
 func Rotate(x, cos, sin []float32, invert bool) {
-	half := len(cos)
-	sin = sin[:half]
+	half, flip := len(cos), float32(0)
+	if invert {
+		flip = float32(math.Copysign(0, -1))
+	}
 	for ; len(x) > 0; x = x[2*half:] {
-		a, b := x[:half], x[half:2*half]
-		for i, c := range cos {
-			s := sin[i]
-			if invert {
-				s = -s
-			}
-			a[i], b[i] = a[i]*c-b[i]*s, b[i]*c+a[i]*s
+		active.rotate(x[:half], x[half:2*half], cos, sin, flip)
+	}
+}
+
+// rotateReference is the reference of tier.rotate.
+func rotateReference(x, y, cos, sin []float32, flip float32) {
+	y, cos, sin = y[:len(x)], cos[:len(x)], sin[:len(x)]
+	for i, a := range x {
+		c, s, b := cos[i], sin[i], y[i]
+		if math.Signbit(float64(flip)) {
+			s = -s
 		}
+		x[i], y[i] = a*c-b*s, b*c+a*s
 	}
 }

@@ -42,6 +42,9 @@ func softmaxReference(dst, x []float32) {
 
 func logSumExpReference(x []float32) float64 {
 	top := float64(rowMax(x))
+	if math.IsInf(top, -1) {
+		return top
+	}
 	var sum float64
 	for _, v := range x {
 		sum += math.Exp(float64(v) - top)

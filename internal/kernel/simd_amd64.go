@@ -16,7 +16,7 @@ var avx512 = func() tier {
 		return multiply(&wide512, pool, w, y, x, rows)
 	}
 	t.mulAdd = mulAddTiles(&wide512)
-	t.vectorised()
+	t.vectorised(&rows512)
 	t.measured512()
 	t.attention = attentionAVX512
 	t.scan = scanAVX512
@@ -32,6 +32,7 @@ var avx2 = func() tier {
 		return multiply(&wide256, pool, w, y, x, rows)
 	}
 	t.mulAdd = mulAddTiles(&wide256)
+	t.vectorised(&rows256)
 	t.attention = attentionAVX2
 	t.measured256()
 	return t

@@ -26,6 +26,8 @@ type tier struct {
 	axpy      func(a float32, x, y []float32)
 	add       func(dst, x, y []float32)
 	mul       func(dst, x, y []float32)
+	addMul    func(dst, x, y []float32)
+	expAxpy   func(a, shift float32, x, y []float32) // y += a·e^(x - shift)
 	exp       func(dst, x []float32)
 	silu      func(dst, x []float32)
 	gelu      func(dst, x []float32)
@@ -36,6 +38,10 @@ type tier struct {
 	logSumExp func(x []float32) float64
 	rmsNorm   func(dst, x, w []float32, eps float64)
 	layerNorm func(dst, x, w, b []float32, eps float64)
+	// rotate turns the pairs (x, y) by angles; flip is -0 to turn them back, else 0.
+	rotate func(x, y, cos, sin []float32, flip float32)
+	grad   gradKernels
+	adamW  func(w, g, m, v []float32, r *adamRates)
 
 	ceilings []Ceiling
 	read     func(x []byte)

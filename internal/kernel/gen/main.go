@@ -18,6 +18,7 @@ var files = map[string]func(){
 	"backward":    backward,
 	"convert":     conversions,
 	"elementwise": elementwise,
+	"rows":        rows,
 	"chain":       chains,
 	"peak":        peaks,
 	"attention":   attention,

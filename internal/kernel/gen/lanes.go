@@ -1,0 +1,214 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// A row of float32 is handled vector by vector. Of what is left at its end only the lanes of a mask are: a mask register
+// of AVX-512, a vector of AVX2. A nil mask stands for all lanes.
+
+// lanes is the number of float32 of a vector.
+func (w width) lanes() int { return w.bytes / 4 }
+
+// each runs body for every vector of n elements, the last with a mask. The pointers advance with it.
+func (w width) each(n reg.GPVirtual, body func(mask Op), pointers ...reg.GPVirtual) {
+	w.eachOf(1, n, func(_ int, mask Op) { body(mask) }, pointers...)
+}
+
+// eachOf is each with a loop of several vectors before that of one: body handles the i-th at w.disp(i).
+func (w width) eachOf(several int, n reg.GPVirtual, body func(i int, mask Op), pointers ...reg.GPVirtual) {
+	if several > 1 {
+		w.round("several", "loop", several, n, func() {
+			for i := range several {
+				body(i, nil)
+			}
+		}, pointers)
+	}
+	w.round("loop", "tail", 1, n, func() { body(0, nil) }, pointers)
+	Label("tail")
+	TESTQ(n, n)
+	JE(LabelRef("done"))
+	body(0, w.tail(n))
+	Label("done")
+}
+
+// round is a loop over vectors vectors at a time, which goes on at next when fewer are left.
+func (w width) round(name, next string, vectors int, n reg.GPVirtual, body func(), pointers []reg.GPVirtual) {
+	Label(name)
+	CMPQ(n, immediate(vectors*w.lanes()))
+	JLT(LabelRef(next))
+	body()
+	for _, p := range pointers {
+		ADDQ(immediate(vectors*w.bytes), p)
+	}
+	SUBQ(immediate(vectors*w.lanes()), n)
+	JMP(LabelRef(name))
+}
+
+// immediate is n as wide as the instructions take it: a byte or a dword.
+func immediate(n int) Op {
+	if n < 1<<8 {
+		return Imm(uint64(n))
+	}
+	return U32(n)
+}
+
+// disp is where the i-th of several vectors lies.
+func (w width) disp(i int) int { return i * w.bytes }
+
+// tail returns the mask of the first n lanes, and uses n up.
+func (w width) tail(n reg.GPVirtual) Op {
+	if w.bytes == 64 {
+		bits, mask := GP64(), K()
+		MOVQ(I32(-1), bits)
+		BZHIQ(n, bits, bits)
+		KMOVW(bits.As32(), mask)
+		return mask
+	}
+	table, mask := GP64(), YMM()
+	LEAQ(laneMasks(), table)
+	NEGQ(n)
+	VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: 32}, mask)
+	return mask
+}
+
+// laneMasks is the table of the masks of AVX2: eight lanes that are set and eight that are not.
+func laneMasks() Mem {
+	m, ok := placed["laneMasks"]
+	if !ok {
+		m = table("laneMasks", 16, func(i int) uint32 {
+			if i < 8 {
+				return 1<<32 - 1
+			}
+			return 0
+		})
+	}
+	return m
+}
+
+// table places n dwords in the file, once.
+func table(name string, n int, value func(i int) uint32) Mem {
+	m := GLOBL(name, attr.RODATA|attr.NOPTR)
+	for i := range n {
+		DATA(4*i, U32(value(i)))
+	}
+	placed[name] = m
+	return m
+}
+
+// load loads a vector, zero beyond the mask.
+func (w width) load(m Mem, mask Op) reg.VecVirtual {
+	r := w.reg()
+	switch {
+	case mask == nil:
+		VMOVUPS(m, r)
+	case w.bytes == 64:
+		VMOVUPS_Z(m, mask, r)
+	default:
+		VMASKMOVPS(m, mask, r)
+	}
+	return r
+}
+
+// loadOr loads a vector, with the lanes of other beyond the mask.
+func (w width) loadOr(m Mem, mask Op, other reg.VecVirtual) reg.VecVirtual {
+	v := w.load(m, mask)
+	if mask == nil {
+		return v
+	}
+	r := w.reg()
+	VMOVAPS(other, r)
+	w.assign(mask, v, r)
+	return r
+}
+
+// store stores the lanes of the mask.
+func (w width) store(v reg.VecVirtual, m Mem, mask Op) {
+	switch {
+	case mask == nil:
+		VMOVUPS(v, m)
+	case w.bytes == 64:
+		VMOVUPS(v, mask, m)
+	default:
+		VMASKMOVPS(v, mask, m)
+	}
+}
+
+// The predicates of compare.
+const (
+	equal     = 0
+	less      = 1
+	unordered = 3
+	greater   = 14
+)
+
+// compare returns the mask of the lanes where y is so to x.
+func (w width) compare(predicate uint64, x Op, y reg.VecVirtual) Op {
+	var mask reg.Register = YMM()
+	if w.bytes == 64 {
+		mask = K()
+	}
+	VCMPPS(Imm(predicate), x, y, mask)
+	return mask
+}
+
+// assign copies the lanes of the mask.
+func (w width) assign(mask Op, from, to reg.VecVirtual) {
+	if w.bytes == 64 {
+		VMOVAPS(from, mask, to)
+		return
+	}
+	VBLENDVPS(mask, from, to, to)
+}
+
+// broadcast fills a vector with a parameter.
+func (w width) broadcast(param string) reg.VecVirtual {
+	r := w.reg()
+	p, err := Param(param).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(p.Addr, r)
+	return r
+}
+
+// fold combines the lanes of acc in pairs until one is left, which it returns. VPERMILPS turns the last four.
+func (w width) fold(acc reg.VecVirtual, combine func(...Op)) reg.VecVirtual {
+	half := acc
+	if w.bytes == 64 {
+		half = YMM()
+		VEXTRACTF64X4(Imm(1), acc, half)
+		combine(acc.AsY(), half, half)
+	}
+	x, t := XMM(), XMM()
+	VEXTRACTF128(Imm(1), half, x)
+	combine(half.AsX(), x, x)
+	VPERMILPS(Imm(0x4e), x, t)
+	combine(t, x, x)
+	VPERMILPS(Imm(0xb1), x, t)
+	combine(t, x, x)
+	return x
+}
+
+// leave clears what would slow down code without vectors, and returns.
+func leave() {
+	VZEROUPPER()
+	RET()
+}
+
+// The same for AVX-512 alone.
+
+func newConsts(values ...[]float64) *consts { return avx512.consts(values...) }
+
+func eachVector(n reg.GPVirtual, body func(mask Op), pointers ...reg.GPVirtual) {
+	avx512.each(n, body, pointers...)
+}
+
+func loadVector(p reg.GPVirtual, mask Op) reg.VecVirtual { return avx512.load(at(p, 0), mask) }
+
+func storeVector(v reg.VecVirtual, p reg.GPVirtual, mask Op) { avx512.store(v, at(p, 0), mask) }
+
+func storeSum(acc reg.VecVirtual) { avx512.give(avx512.fold(acc, VADDPS)) }
