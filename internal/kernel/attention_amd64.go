@@ -7,7 +7,7 @@ import (
 
 // attentionAVX512 runs the tiles of attention on the micro-kernels of the matrix product.
 var attentionAVX512 = func() attentionKernels {
-	k := wide512.attention()
+	k := wide512.attention(&rows512)
 	mulAdd := k.mulAdd
 	k.mulAdd = func(c, a, b Rows, m, n, k int) {
 		if m > skinnyTile {
@@ -18,18 +18,13 @@ var attentionAVX512 = func() attentionKernels {
 			weightedAVX512(k, &a.Data[i*a.Stride], &b.Data[0], b.Stride, &c.Data[i*c.Stride], n)
 		}
 	}
-	k.rowMax = func(x []float32) float32 { return rowMaxAVX512(len(x), &x[0]) }
-	k.expShift = func(x []float32, shift float32) float32 {
-		return float32(expShiftedAVX512(len(x), &x[0], shift, &x[0]))
-	}
-	k.scale = func(x []float32, f float32) { scaleAVX512(len(x), f, &x[0], &x[0]) }
 	return k
 }()
 
-// attentionAVX2 is the same with smaller tiles and the reference's softmax.
-var attentionAVX2 = wide256.attention()
+// attentionAVX2 is the same with smaller tiles.
+var attentionAVX2 = wide256.attention(&rows256)
 
-func (s *tileShape) attention() attentionKernels {
+func (s *tileShape) attention(a *rowAssembly) attentionKernels {
 	kernels := attentionReference
 	kernels.mulT = func(c, a, b Rows, m, n, k int) {
 		w := attentionPacks.Get().(*attentionPack)
@@ -51,6 +46,12 @@ func (s *tileShape) attention() attentionKernels {
 		w.packB(s, b, n, k)
 		w.multiply(s, c, m, n, k, false)
 		attentionPacks.Put(w)
+	}
+	kernels.rowMax = func(x []float32) float32 { return a.rowMax(len(x), &x[0]) }
+	kernels.expShift = func(x []float32, shift float32) float32 { return float32(a.expShifted(len(x), &x[0], shift, &x[0])) }
+	kernels.scale = func(x []float32, f float32) { a.scale(len(x), f, &x[0], &x[0]) }
+	kernels.scoreGrad = func(p, ds []float32, scale, shift, delta float32) {
+		a.scoreGrad(len(p), &p[0], &ds[:len(p)][0], scale, shift, delta)
 	}
 	return kernels
 }

@@ -88,13 +88,15 @@ func (g *AttentionGrad) scoreGrad(t queryTile, i, key, n int, p, ds Rows) {
 		delta := Dot(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:][:g.Dim])
 		pr := p.Data[(i*group+h)*p.Stride:][:n]
 		dsr := ds.Data[(i*group+h)*ds.Stride:][:n]
-		for j := range pr {
-			if j < lo || j >= hi {
-				pr[j], dsr[j] = 0, 0
-				continue
-			}
-			pr[j] = expf(g.Scale*pr[j] - lse[h])
-			dsr[j] = g.Scale * pr[j] * (dsr[j] - delta)
+		if lo >= hi {
+			clear(pr)
+			clear(dsr)
+			continue
 		}
+		clear(pr[:lo])
+		clear(dsr[:lo])
+		clear(pr[hi:])
+		clear(dsr[hi:])
+		active.attention.scoreGrad(pr[lo:hi], dsr[lo:hi], g.Scale, lse[h], delta)
 	}
 }

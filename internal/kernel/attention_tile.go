@@ -14,11 +14,13 @@ type attentionKernels struct {
 	// expShift replaces x by exp(x - shift) and returns the sum.
 	expShift func(x []float32, shift float32) float32
 	scale    func(x []float32, f float32)
+	// scoreGrad replaces scores p by P = exp(scale·p - shift) and ds by scale·P·(ds - delta).
+	scoreGrad func(p, ds []float32, scale, shift, delta float32)
 }
 
 var attentionReference = attentionKernels{
 	mulT: tileMulT, mulAdd: tileMulAdd, mulTAdd: tileMulTAdd,
-	rowMax: rowMax, expShift: expShift, scale: scaleRow,
+	rowMax: rowMax, expShift: expShift, scale: scaleRow, scoreGrad: scoreGradReference,
 }
 
 func tileMulT(c, a, b Rows, m, n, k int) {
@@ -81,6 +83,14 @@ func expShift(x []float32, shift float32) (sum float32) {
 		sum += x[i]
 	}
 	return sum
+}
+
+func scoreGradReference(p, ds []float32, scale, shift, delta float32) {
+	ds = ds[:len(p)]
+	for i, v := range p {
+		p[i] = expf(scale*v - shift)
+		ds[i] = scale * p[i] * (ds[i] - delta)
+	}
 }
 
 func scaleRow(x []float32, f float32) {

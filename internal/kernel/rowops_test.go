@@ -39,6 +39,12 @@ var rowOps = []rowOp{
 	{"softplus-grad", 4, 6, false, func(tr *tier, dst, x, y, _ []float32) { tr.grad.softplus(dst, y, x) }},
 	{"swiglu-grad-gate", 4, 20, false, func(tr *tier, dst, x, y, z []float32) { tr.grad.swiglu(dst, slices.Clone(y), y, x, z) }},
 	{"swiglu-grad-up", 4, 6, false, func(tr *tier, dst, x, y, z []float32) { tr.grad.swiglu(slices.Clone(y), dst, y, x, z) }},
+	{"score-grad", 8, 6, true, func(tr *tier, dst, x, y, _ []float32) {
+		if len(x) > 0 {
+			copy(dst, y)
+			tr.attention.scoreGrad(slices.Clone(x), dst, .5, 3, .25)
+		}
+	}},
 	{"softmax", 4, 1e-30, true, func(tr *tier, dst, x, _, _ []float32) { tr.softmax(dst, x) }},
 	{"logsumexp", 4, 1, true, func(tr *tier, dst, x, _, _ []float32) { fill(dst, float32(tr.logSumExp(x))) }},
 	{"softmax-grad", 4, 6, true, func(tr *tier, dst, x, _, _ []float32) { tr.expAxpy(.5, float32(reference.logSumExp(x)), x, dst) }},
