@@ -12,9 +12,6 @@ type a8Matrix struct{ *codeMatrix }
 
 // MulT implements Matrix.
 func (m *a8Matrix) MulT(pool *Pool, y, x []float32, rows int) {
-	if m.operand.multiply(pool, y, x, rows) {
-		return
-	}
 	t := a8Tasks.Get().(*a8Task)
 	t.quantise(m.codeMatrix, x, rows)
 	t.y, t.rows = y, rows

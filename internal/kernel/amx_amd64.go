@@ -15,9 +15,7 @@ var amx = func() tier {
 	t.usable = func() bool {
 		return avx512.usable() && hasVNNI && cpuid.CPU.Supports(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8) && tilesPermitted()
 	}
-	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
-		return multiply(&wideAMX, pool, w, y, x, rows)
-	}
+	t.products(&wideAMX)
 	t.ceilings = append(t.ceilings[:len(t.ceilings):len(t.ceilings)],
 		Ceiling{"amx.bf16", "FLOP/s", 4 * 16 * 16 * 64, func(n int) { tilePeak(n, amxPeakBF16) }},
 		Ceiling{"amx.int8", "OP/s", 4 * 16 * 16 * 128, func(n int) { tilePeak(n, amxPeakInt8) }})
@@ -30,12 +28,6 @@ var wideAMX = func() tileShape {
 	s.amx = true
 	return s
 }()
-
-// onAMX reports whether the product runs on AMX tiles.
-func (t *product) onAMX() bool {
-	f := t.w.format
-	return t.shape.amx && (f == BF16 || f.A8 && t.rows > skinnyRows)
-}
 
 // The sizes of AMX: a tile is up to 16 lines of up to 64 bytes. Products here have two tiles of outputs, and one or two
 // of rows of activations.

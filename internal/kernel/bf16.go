@@ -1,24 +1,21 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/archbench/archbench/internal/half"
-)
+import "github.com/archbench/archbench/internal/half"
 
 // bf16Matrix is a Matrix of bf16 weights, row-major.
 type bf16Matrix struct {
 	format  Format
 	w       []uint16
 	out, in int
-	operand operand
 }
 
-// NewBF16 wraps w, which holds [out, in] row-major, without copying it. The kind of f is bf16.
-func NewBF16(f Format, w []uint16, out, in int) Matrix {
-	w = w[:out*in]
-	return &bf16Matrix{format: f, w: w, out: out, in: in,
-		operand: operand{format: f, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 2 * in, out: out, in: in}}
+// NewBF16 returns a matrix of w, which holds [out, in] row-major, and whether it keeps w: where the tier does not
+// multiply rows, it is a packed copy. The kind of f is bf16.
+func NewBF16(f Format, w []uint16, out, in int) (m Matrix, kept bool) {
+	if active.product == nil {
+		return &bf16Matrix{format: f, w: w[:out*in], out: out, in: in}, true
+	}
+	return active.matrix(f, out, in, func(o int, dst []float32) { half.WidenBF16(dst, w[o*in:(o+1)*in]) }), false
 }
 
 // packBF16 rounds a matrix to bf16.
@@ -28,7 +25,7 @@ func packBF16(f Format, out, in int, row func(o int, dst []float32)) Matrix {
 		row(o, line)
 		half.NarrowBF16(w[o*in:(o+1)*in], line)
 	}
-	return NewBF16(f, w, out, in)
+	return &bf16Matrix{format: f, w: w, out: out, in: in}
 }
 
 // Format implements Matrix.
@@ -53,9 +50,6 @@ func (m *bf16Matrix) scale(int, int) float32 { return 1 }
 
 // MulT implements Matrix.
 func (m *bf16Matrix) MulT(pool *Pool, y, x []float32, rows int) {
-	if m.operand.multiply(pool, y, x, rows) {
-		return
-	}
 	t := wideTasks.Get().(*wideTask)
 	if !m.format.WideX {
 		t.rounded = roundBF16(t.rounded, x[:rows*m.in])

@@ -10,7 +10,6 @@ type codeMatrix struct {
 	stride  int // bytes a row
 	codes   []byte
 	scales  []float32 // [out, groups]
-	operand operand
 }
 
 // nf4Levels are the 16 quantiles of a normal distribution, scaled to [-1, 1], with an exact zero (Dettmers et al. 2023,
@@ -81,8 +80,5 @@ func widenNibbles(dst []float32, codes []byte, levels *[16]float32) {
 
 // MulT implements Matrix.
 func (m *codeMatrix) MulT(pool *Pool, y, x []float32, rows int) {
-	if m.operand.multiply(pool, y, x, rows) {
-		return
-	}
 	wideTasks.Get().(*wideTask).run(pool, m, y, x, rows)
 }

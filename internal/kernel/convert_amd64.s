@@ -4,111 +4,6 @@
 
 #include "textflag.h"
 
-// func widenInt8AVX512(n int, dst *float32, src *byte, scale float32)
-// Requires: AVX, AVX512F
-TEXT ·widenInt8AVX512(SB), NOSPLIT, $0-28
-	MOVQ         dst+8(FP), AX
-	MOVQ         src+16(FP), CX
-	VBROADCASTSS scale+24(FP), Z0
-	MOVQ         n+0(FP), DX
-
-loop:
-	VPMOVSXBD (CX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, (AX)
-	VPMOVSXBD 16(CX), Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z0, Z1, Z1
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $0x80, AX
-	ADDQ      $0x20, CX
-	SUBQ      $0x20, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func widenNibblesAVX512(n int, dst *float32, src *byte, table *float32, scale float32)
-// Requires: AVX, AVX512F
-TEXT ·widenNibblesAVX512(SB), NOSPLIT, $0-36
-	MOVQ         dst+8(FP), AX
-	MOVQ         src+16(FP), CX
-	MOVQ         table+24(FP), DX
-	VBROADCASTSS scale+32(FP), Z0
-	VMULPS       (DX), Z0, Z0
-	VMOVDQU32    interleaveLow<>+0(SB), Z4
-	VMOVDQU32    interleaveHigh<>+0(SB), Z5
-	MOVQ         n+0(FP), DX
-
-loop:
-	VPMOVZXBD (CX), Z1
-	VPSRLD    $0x04, Z1, Z2
-	VPERMPS   Z0, Z1, Z1
-	VPERMPS   Z0, Z2, Z2
-	VMOVDQA64 Z1, Z3
-	VPERMT2PS Z2, Z4, Z3
-	VMOVDQA64 Z1, Z1
-	VPERMT2PS Z2, Z5, Z1
-	VMOVUPS   Z3, (AX)
-	VMOVUPS   Z1, 64(AX)
-	ADDQ      $0x80, AX
-	ADDQ      $0x10, CX
-	SUBQ      $0x20, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-DATA interleaveLow<>+0(SB)/64, $"\x00\x00\x00\x00\x10\x00\x00\x00\x01\x00\x00\x00\x11\x00\x00\x00\x02\x00\x00\x00\x12\x00\x00\x00\x03\x00\x00\x00\x13\x00\x00\x00\x04\x00\x00\x00\x14\x00\x00\x00\x05\x00\x00\x00\x15\x00\x00\x00\x06\x00\x00\x00\x16\x00\x00\x00\a\x00\x00\x00\x17\x00\x00\x00"
-GLOBL interleaveLow<>(SB), RODATA|NOPTR, $64
-
-DATA interleaveHigh<>+0(SB)/64, $"\b\x00\x00\x00\x18\x00\x00\x00\t\x00\x00\x00\x19\x00\x00\x00\n\x00\x00\x00\x1a\x00\x00\x00\v\x00\x00\x00\x1b\x00\x00\x00\f\x00\x00\x00\x1c\x00\x00\x00\r\x00\x00\x00\x1d\x00\x00\x00\x0e\x00\x00\x00\x1e\x00\x00\x00\x0f\x00\x00\x00\x1f\x00\x00\x00"
-GLOBL interleaveHigh<>(SB), RODATA|NOPTR, $64
-
-// func widenBF16AVX512(n int, dst *float32, src *uint16)
-// Requires: AVX, AVX512F
-TEXT ·widenBF16AVX512(SB), NOSPLIT, $0-24
-	MOVQ dst+8(FP), AX
-	MOVQ src+16(FP), CX
-	MOVQ n+0(FP), DX
-
-loop:
-	VPMOVZXWD (CX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, (AX)
-	VPMOVZXWD 32(CX), Z0
-	VPSLLD    $0x10, Z0, Z0
-	VMOVUPS   Z0, 64(AX)
-	ADDQ      $0x80, AX
-	ADDQ      $0x40, CX
-	SUBQ      $0x20, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func unpackNibblesAVX2(n int, dst *byte, src *byte)
-// Requires: AVX, AVX2
-TEXT ·unpackNibblesAVX2(SB), NOSPLIT, $0-24
-	MOVQ         dst+8(FP), AX
-	MOVQ         src+16(FP), CX
-	VPBROADCASTD nibbleMask<>+0(SB), Y2
-	MOVQ         n+0(FP), DX
-
-loop:
-	VPMOVZXBW (CX), Y0
-	VPSLLW    $0x04, Y0, Y1
-	VPOR      Y0, Y1, Y0
-	VPAND     Y2, Y0, Y0
-	VMOVDQU   Y0, (AX)
-	ADDQ      $0x20, AX
-	ADDQ      $0x10, CX
-	SUBQ      $0x20, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-DATA nibbleMask<>+0(SB)/4, $0x0f0f0f0f
-GLOBL nibbleMask<>(SB), RODATA|NOPTR, $4
-
 // func narrowBF16AVX512(n int, dst *uint16, src *float32)
 // Requires: AVX, AVX512F
 TEXT ·narrowBF16AVX512(SB), NOSPLIT, $0-24
@@ -208,3 +103,32 @@ loop:
 	JNE       loop
 	VZEROUPPER
 	RET
+
+// func sumBytesVNNI(n int, src *int8) int32
+// Requires: AVX, AVX2, AVX512F, AVX512VNNI
+TEXT ·sumBytesVNNI(SB), NOSPLIT, $0-20
+	MOVQ         n+0(FP), AX
+	MOVQ         src+8(FP), CX
+	VPXORD       Z0, Z0, Z0
+	VPBROADCASTD oneBytes<>+0(SB), Z1
+
+loop:
+	VPDPBUSD      (CX), Z1, Z0
+	ADDQ          $0x40, CX
+	SUBQ          $0x40, AX
+	JNE           loop
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPADDD        Y1, Y0, Y1
+	VEXTRACTI128  $0x01, Y1, X0
+	VPADDD        X0, X1, X0
+	VPSHUFD       $0x4e, X0, X1
+	VPADDD        X1, X0, X0
+	VPSHUFD       $0xb1, X0, X1
+	VPADDD        X1, X0, X0
+	VMOVD         X0, AX
+	MOVL          AX, ret+16(FP)
+	VZEROUPPER
+	RET
+
+DATA oneBytes<>+0(SB)/4, $0x01010101
+GLOBL oneBytes<>(SB), RODATA|NOPTR, $4

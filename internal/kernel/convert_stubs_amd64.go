@@ -5,18 +5,6 @@
 package kernel
 
 //go:noescape
-func widenInt8AVX512(n int, dst *float32, src *byte, scale float32)
-
-//go:noescape
-func widenNibblesAVX512(n int, dst *float32, src *byte, table *float32, scale float32)
-
-//go:noescape
-func widenBF16AVX512(n int, dst *float32, src *uint16)
-
-//go:noescape
-func unpackNibblesAVX2(n int, dst *byte, src *byte)
-
-//go:noescape
 func narrowBF16AVX512(n int, dst *uint16, src *float32)
 
 //go:noescape
@@ -24,3 +12,6 @@ func absMaxAVX512(n int, src *float32) float32
 
 //go:noescape
 func quantiseAVX512(n int, dst *int8, src *float32, scale float32)
+
+//go:noescape
+func sumBytesVNNI(n int, src *int8) int32

@@ -8,25 +8,4 @@ package kernel
 func dotF32AVX512(k int, w *byte, ldw int, x *float32, y *float32)
 
 //go:noescape
-func dotBF16AVX512(k int, w *byte, ldw int, x *float32, y *float32)
-
-//go:noescape
-func dotInt8AVX512(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *float32, y *float32)
-
-//go:noescape
 func dotF32AVX2(k int, w *byte, ldw int, x *float32, y *float32)
-
-//go:noescape
-func dotBF16AVX2(k int, w *byte, ldw int, x *float32, y *float32)
-
-//go:noescape
-func dotInt8AVX2(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *float32, y *float32)
-
-//go:noescape
-func dotNibblesAVX512(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *float32, y *float32, table *float32)
-
-//go:noescape
-func dotInt8A8VNNI(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *int8, fix *int32, sx *float32, y *float32)
-
-//go:noescape
-func dotInt4A8VNNI(groups int, steps int, w *byte, ldw int, s *float32, lds int, x *int8, fix *int32, sx *float32, y *float32)

@@ -28,7 +28,7 @@ func (m *F32Matrix) Rebind(w []float32) {
 
 // floatOperand describes a row-major float32 matrix.
 func floatOperand(w []float32, out, in int) operand {
-	return operand{format: F32, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 4 * in, out: out, in: in}
+	return operand{format: F32, padded: in, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 4 * in, out: out, in: in}
 }
 
 // Format implements Matrix.
@@ -45,9 +45,11 @@ func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]
 
 // MulT implements Matrix. Products are summed in the order of the input.
 func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
-	if !m.operand.multiply(pool, y, x, rows) {
+	if active.product == nil {
 		MulT(pool, y, x, m.w, rows, m.in, m.out)
+		return
 	}
+	active.product(pool, &m.operand, y, x, rows)
 }
 
 // MulT computes y = x·wᵀ with x [rows, in], w [out, in] and y [rows, out].

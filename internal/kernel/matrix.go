@@ -6,7 +6,7 @@ type Matrix interface {
 	Format() Format
 	// Shape returns (out, in).
 	Shape() (out, in int)
-	// Bytes is the memory of weights and scales.
+	// Bytes is the memory of weights and scales, without what a layout adds to fill its last vectors.
 	Bytes() int64
 	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in], y is [rows, out], both dense.
 	// Each output has a fixed order of summation, so the result does not depend on the pool, nor in the reference on

@@ -1,23 +1,15 @@
 package kernel
 
-import (
-	"math"
-	"unsafe"
-)
+import "math"
 
 // packCodes quantises a matrix.
 func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatrix {
-	m := &codeMatrix{format: f, out: out, in: in, group: in, stride: in}
-	if f.Group != 0 {
-		m.group = min(f.Group, in)
-	}
-	m.groups = (in + m.group - 1) / m.group
+	m := &codeMatrix{format: f, out: out, in: in, stride: in}
+	m.chooseGroups()
 	if f.Kind != KindInt8 {
 		m.stride = (in + 1) / 2
 	}
-	m.codes, m.scales = make([]byte, out*m.stride, out*m.stride+slack), make([]float32, out*m.groups)
-	m.operand = operand{format: f, data: unsafe.Pointer(unsafe.SliceData(m.codes)), stride: m.stride, out: out, in: in,
-		group: m.group, groups: m.groups, scales: m.scales}
+	m.codes, m.scales = make([]byte, out*m.stride), make([]float32, out*m.groups)
 	line, codes := make([]float32, in), make([]int8, in+1)
 	for o := range out {
 		row(o, line)
@@ -25,6 +17,15 @@ func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatri
 		m.storeRow(o, codes)
 	}
 	return m
+}
+
+// chooseGroups sets the weights that share a scale.
+func (m *codeMatrix) chooseGroups() {
+	m.group = m.in
+	if m.format.Group != 0 {
+		m.group = min(m.format.Group, m.in)
+	}
+	m.groups = ceilDiv(m.in, m.group)
 }
 
 // encodeRow writes the codes and scales of one row.

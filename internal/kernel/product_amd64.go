@@ -17,9 +17,11 @@ type tileShape struct {
 	transpose func(dst *uint32, ldd int, src *byte, lds int, flip uint32)
 	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
 	stripB    func(k int, dst, src *float32, lds int) // of two
-	dotF32    func(k int, w *byte, ldw int, x, y *float32)
-	dotBF16   func(k int, w *byte, ldw int, x, y *float32)
-	dotInt8   func(groups, steps int, w *byte, ldw int, s *float32, lds int, x, y *float32)
+	dot       func(k int, w *byte, ldw int, x, y *float32)
+
+	few   [storages]fewKernels // by the storage of the panels
+	wide  fewKernels           // of bf16 that is multiplied as float32
+	widen [storages]func(k int, dst *float32, src *byte, s, table *float32)
 }
 
 // cols is the number of outputs of a tile.
@@ -27,7 +29,19 @@ func (s *tileShape) cols() int { return 2 * s.lanes }
 
 var wide512 = tileShape{
 	lanes: 16, rows: 14, transpose: transpose16, stripA: stripAVX512_1, stripB: stripAVX512_2,
-	dotF32: dotF32AVX512, dotBF16: dotBF16AVX512, dotInt8: dotInt8AVX512,
+	dot: dotF32AVX512,
+	few: [storages]fewKernels{
+		storeFloats:      {fewFloatsAVX512_1x2, fewFloatsAVX512_1, fewFloatsAVX512_2, fewFloatsAVX512_3, fewFloatsAVX512_4, fewFloatsAVX512_5, fewFloatsAVX512_6},
+		storePairs:       {fewPairsAVX512_1x2, fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6},
+		storeBytes:       {fewBytesAVX512_1x2, fewBytesAVX512_1, fewBytesAVX512_2, fewBytesAVX512_3, fewBytesAVX512_4, fewBytesAVX512_5, fewBytesAVX512_6},
+		storeNibbles:     {fewNibblesAVX512_1x2, fewNibblesAVX512_1, fewNibblesAVX512_2, fewNibblesAVX512_3, fewNibblesAVX512_4, fewNibblesAVX512_5, fewNibblesAVX512_6},
+		storeQuads:       {fewQuadsAVX512_1x2, fewQuadsAVX512_1, fewQuadsAVX512_2, fewQuadsAVX512_3, fewQuadsAVX512_4, fewQuadsAVX512_5, fewQuadsAVX512_6},
+		storeNibbleQuads: {fewNibbleQuadsAVX512_1x2, fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6},
+	},
+	wide: fewKernels{fewWidePairsAVX512_1x2, fewWidePairsAVX512_1, fewWidePairsAVX512_2, fewWidePairsAVX512_3, fewWidePairsAVX512_4, fewWidePairsAVX512_5, fewWidePairsAVX512_6},
+	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){
+		storePairs: widenPanelPairsAVX512, storeBytes: widenPanelBytesAVX512, storeNibbles: widenPanelNibblesAVX512,
+	},
 	fma: []func(k int, a, b, c *float32, ldc int, first bool){
 		nil, fmaAVX512_1, fmaAVX512_2, fmaAVX512_3, fmaAVX512_4, fmaAVX512_5, fmaAVX512_6, fmaAVX512_7,
 		fmaAVX512_8, fmaAVX512_9, fmaAVX512_10, fmaAVX512_11, fmaAVX512_12, fmaAVX512_13, fmaAVX512_14,
@@ -44,60 +58,67 @@ var wide512 = tileShape{
 
 var wide256 = tileShape{
 	lanes: 8, rows: 6, transpose: transpose8, stripA: stripAVX2_1, stripB: stripAVX2_2,
-	dotF32: dotF32AVX2, dotBF16: dotBF16AVX2, dotInt8: dotInt8AVX2,
+	dot: dotF32AVX2,
+	few: [storages]fewKernels{
+		storeFloats:  {fewFloatsAVX2_1x2, fewFloatsAVX2_1, fewFloatsAVX2_2, fewFloatsAVX2_3, fewFloatsAVX2_4},
+		storePairs:   {fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},
+		storeBytes:   {fewBytesAVX2_1x2, fewBytesAVX2_1, fewBytesAVX2_2, fewBytesAVX2_3, fewBytesAVX2_4},
+		storeNibbles: {fewNibblesAVX2_1x2, fewNibblesAVX2_1, fewNibblesAVX2_2, fewNibblesAVX2_3},
+	},
+	wide: fewKernels{fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},
+	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){
+		storePairs: widenPanelPairsAVX2, storeBytes: widenPanelBytesAVX2, storeNibbles: widenPanelNibblesAVX2,
+	},
 	fma: []func(k int, a, b, c *float32, ldc int, first bool){
 		nil, fmaAVX2_1, fmaAVX2_2, fmaAVX2_3, fmaAVX2_4, fmaAVX2_5, fmaAVX2_6,
 	},
 }
 
-// skinnyRows is the largest number of rows of activations that are multiplied by inner products, without packing the
-// weights: below it reading the weights is what takes the time.
-const skinnyRows = SteadyRows - 1
+// products sets what multiplies with the given tiles.
+func (t *tier) products(s *tileShape) {
+	t.matrix = s.newMatrix
+	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
+}
 
-// smallMatrix is the number of weights up to which packing them for a few rows costs next to nothing.
-const smallMatrix = 1 << 17
-
-// multiply computes y = x·wᵀ with the given tiles. It reports false, having done nothing, for what they do not
-// cover.
-func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) bool {
-	if rows == 0 || w.in == 0 || w.out == 0 || !s.covers(w) {
-		return false
+// multiply computes y = x·wᵀ with the given tiles.
+func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
+	if rows == 0 || w.out == 0 {
+		return
+	}
+	if w.in == 0 {
+		clear(y[:rows*w.out])
+		return
 	}
 	t := products.Get().(*product)
-	t.shape, t.w, t.y, t.rows = s, *w, y[:rows*w.out], rows
+	t.shape, t.w, t.y, t.in, t.rows = s, *w, y[:rows*w.out], x[:rows*w.in], rows
 	pool = pool.worth(rows * w.in * w.out)
 	switch {
-	case t.onAMX():
-		t.multiplyAMX(pool, x)
-	case t.chained():
-		t.multiplyChains(pool, x)
-	case rows <= skinnyRows && !w.steady():
-		t.multiplySkinny(pool, x)
+	case rows > s.most(w):
+		t.multiplyTiles(pool)
+	case w.storage == storeRows:
+		t.run(pool, outputBlocks(w.out), (*product).fewRows)
 	default:
-		t.multiplyTiles(pool, x)
+		t.multiplyFew(pool)
 	}
-	t.w, t.y = operand{}, nil
+	t.w, t.y, t.in, t.src = operand{}, nil, nil, nil
 	products.Put(t)
-	return true
 }
 
-// steady reports whether products with w sum in the order of the tiles for any number of rows. Where activations are
-// rounded, sums that differ in the last place round apart in the next layer, by far more than they differ. The small
-// float matrices are those that a model keeps in float beside such layers.
-func (w *operand) steady() bool {
-	return w.format == BF16 || !w.format.Quantised() && w.in*w.out <= smallMatrix
-}
+// mostRows is the largest number of rows of activations that are multiplied by inner products with rows of weights,
+// where those are not in panels: reading the weights is what takes the time then.
+const mostRows = SteadyRows - 1
 
-// covers reports whether products with w run on these tiles.
-func (s *tileShape) covers(w *operand) bool {
-	switch {
-	case w.format.A8:
-		return s.lanes == 16 && hasVNNI && (w.groups == 1 || w.group%64 == 0)
-	case w.format.Kind == KindInt4, w.format.Kind == KindNF4:
-		return s.lanes == 16
-	default:
-		return true
+// most is the largest number of rows that are multiplied without tiles.
+func (s *tileShape) most(w *operand) int {
+	if w.storage == storeRows {
+		return mostRows
 	}
+	return len(s.few[w.storage]) - 1
+}
+
+// covers reports whether this CPU has products with weights of a format in panels of this shape.
+func (s *tileShape) covers(f Format) bool {
+	return s.few[storageOf(f)] != nil && (!f.A8 || hasVNNI)
 }
 
 // product is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
@@ -108,14 +129,16 @@ type product struct {
 	rows  int
 	do    func(t *product, lo, hi int) // the phase that runs
 
-	in      []float32 // activations that are multiplied as they are
-	x       []float32 // activations as float32 in another order or rounded
-	bytes   []int8    // activations as int8 or bf16
-	xscales []float32 // [rows, groups] of int8 activations
-	fix     []int32   // [rows, groups]
+	// The activations in the type that is multiplied, stride bytes from row to row, of which valid hold something.
+	src           *byte
+	stride, valid int
+	in            []float32 // as they came
+	x             []float32 // as float32 that are rounded, or padded
+	bytes         []int8    // as int8 or bf16
+	sx            []float32 // [rows, groups] the scales of int8
+	fix           []int32   // [rows, groups] what undoes the offset of the weights
 
 	tiles tiles
-	amx   amxTiles
 }
 
 var products = sync.Pool{New: func() any { return new(product) }}
@@ -128,9 +151,6 @@ func (t *product) run(pool *Pool, n int, phase func(t *product, lo, hi int)) {
 	t.do = phase
 	pool.Run(n, t)
 }
-
-// roundUp returns the smallest multiple of m that is at least n.
-func roundUp(n, m int) int { return (n + m - 1) / m * m }
 
 // byteAt returns the address of element i of s.
 func byteAt[T any](s []T, i int) *byte { return (*byte)(unsafe.Pointer(&s[i])) }

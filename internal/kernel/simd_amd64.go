@@ -12,9 +12,7 @@ var avx512 = func() tier {
 	t.usable = func() bool {
 		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.BMI2, cpuid.FMA3)
 	}
-	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
-		return multiply(&wide512, pool, w, y, x, rows)
-	}
+	t.products(&wide512)
 	t.mulAdd = mulAddTiles(&wide512)
 	t.vectorised(&rows512)
 	t.measured512()
@@ -28,9 +26,7 @@ var avx2 = func() tier {
 	t := reference
 	t.name = "avx2"
 	t.usable = func() bool { return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) }
-	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) bool {
-		return multiply(&wide256, pool, w, y, x, rows)
-	}
+	t.products(&wide256)
 	t.mulAdd = mulAddTiles(&wide256)
 	t.vectorised(&rows256)
 	t.attention = attentionAVX2
@@ -39,7 +35,7 @@ var avx2 = func() tier {
 }()
 
 // simdTiers lists the tiers of this architecture, the fastest first.
-func simdTiers() []*tier { return []*tier{&amx, &avx512, &avx2} }
+func simdTiers() []*tier { return []*tier{&avx512, &avx2} }
 
 var (
 	hasVNNI = cpuid.CPU.Supports(cpuid.AVX512VNNI)

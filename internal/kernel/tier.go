@@ -14,9 +14,8 @@ type tier struct {
 
 	// matrix packs a weight matrix into the layout that the tier's products read.
 	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
-	// product computes y = x·wᵀ for rows rows of x, or reports false where the tier has no faster way than the
-	// reference; nil: it never has.
-	product func(pool *Pool, w *operand, y, x []float32, rows int) bool
+	// product computes y = x·wᵀ for rows rows of x with float32 weights w; nil: the tier has no way but the reference's.
+	product func(pool *Pool, w *operand, y, x []float32, rows int)
 	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
 	mulT func(y, x, w []float32, rows, in, out, lo, hi int)
 	// mulAdd computes c += a·b with a [m, k], b [k, n] and c [m, n]; a turned a is stored as [k, m].
@@ -80,8 +79,3 @@ func Available() error { return errTier }
 
 // Tier names the kernels in use.
 func Tier() string { return active.name }
-
-// multiply computes y = x·wᵀ by the active tier's product, if it has one for w.
-func (w *operand) multiply(pool *Pool, y, x []float32, rows int) bool {
-	return active.product != nil && active.product(pool, w, y, x, rows)
-}

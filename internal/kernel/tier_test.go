@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -61,13 +62,22 @@ func compareTier(t *testing.T, tr *tier, name string, pools []*Pool, rows, out, 
 	}
 	x := make([]float32, rows*in)
 	draw(x)
-	w := NewMatrix(f, out, in, func(_ int, dst []float32) { draw(dst) })
+	weights := make([]float32, out*in)
+	draw(weights)
+	pack := func() Matrix {
+		return NewMatrix(f, out, in, func(o int, dst []float32) { copy(dst, weights[o*in:]) })
+	}
 	want := make([]float32, rows*out)
-	withTier(t, &reference, func() { w.MulT(nil, want, x, rows) })
+	var plain Matrix
+	withTier(t, &reference, func() { plain = pack(); plain.MulT(nil, want, x, rows) })
 	var first []float32
 	for _, pool := range pools {
 		got := make([]float32, rows*out)
-		withTier(t, tr, func() { w.MulT(pool, got, x, rows) })
+		withTier(t, tr, func() {
+			w := pack()
+			w.MulT(pool, got, x, rows)
+			compareRows(t, name, plain, w)
+		})
 		if first == nil {
 			first = got
 		}
@@ -88,6 +98,20 @@ func compareTier(t *testing.T, tr *tier, name string, pools []*Pool, rows, out, 
 	return diff / max(top, 1e-30)
 }
 
+// compareRows checks that a packed matrix has the weights of the reference.
+func compareRows(t *testing.T, name string, want, got Matrix) {
+	t.Helper()
+	out, in := want.Shape()
+	a, b := make([]float32, in), make([]float32, in)
+	for o := range out {
+		want.Row(o, a)
+		got.Row(o, b)
+		if !slices.Equal(a, b) {
+			t.Fatalf("%s %d×%d: row %d differs", name, out, in, o)
+		}
+	}
+}
+
 // Denormals, infinities and NaN go the same way in every tier.
 func TestTierSpecialValues(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
@@ -105,14 +129,18 @@ func TestTierSpecialValues(t *testing.T) {
 						x[i] = float32(i%7) + 1
 					}
 					x[in-1] = special
-					w := NewMatrix(f, out, in, func(o int, dst []float32) {
-						for i := range dst {
-							dst[i] = float32(o+i%5) + 1
+					multiply := func(y []float32) func() {
+						return func() {
+							NewMatrix(f, out, in, func(o int, dst []float32) {
+								for i := range dst {
+									dst[i] = float32(o+i%5) + 1
+								}
+							}).MulT(nil, y, x, rows)
 						}
-					})
+					}
 					want, got := make([]float32, rows*out), make([]float32, rows*out)
-					withTier(t, &reference, func() { w.MulT(nil, want, x, rows) })
-					withTier(t, tr, func() { w.MulT(nil, got, x, rows) })
+					withTier(t, &reference, multiply(want))
+					withTier(t, tr, multiply(got))
 					for i := range want {
 						if class(want[i]) != class(got[i]) {
 							t.Errorf("%s %s, %d rows with %g: output %d is %g, reference %g", tr.name, name, rows, special, i, got[i], want[i])

@@ -2,13 +2,15 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// matrix declares a weight matrix [out, in] in a format. The parameter is nil where the format is not float32.
+// matrix declares a weight matrix [out, in] in a format. The parameter is nil where the model is not float32: its float
+// matrices are packed then as well, so that a row's product does not depend on the number of rows. Where activations
+// are rounded, sums that differ in the last place would round apart in the next layer.
 func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	shape := []int{out, in}
 	if transposed {
 		shape = []int{in, out}
 	}
-	if f == kernel.F32 {
+	if f == kernel.F32 && ps.format == kernel.F32 {
 		return ps.floatMatrix(name, class, shape, transposed, init)
 	}
 	m := ps.packedMatrix(name, f, out, in, transposed, ps.reader(name, shape, init))
@@ -51,10 +53,17 @@ func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transp
 		return kernel.NewMatrix(f, 0, in, row) // never used: Err tells
 	}
 	if ps.src != nil {
+		kept := false
+		defer func() {
+			if !kept {
+				ps.src.ReleasePages(name)
+			}
+		}()
 		if w := ps.src.BF16s(name); w != nil && f.Kind == kernel.KindBF16 && !transposed {
-			return kernel.NewBF16(f, w, out, in)
+			var m kernel.Matrix
+			m, kept = kernel.NewBF16(f, w, out, in)
+			return m
 		}
-		defer ps.src.ReleasePages(name)
 	}
 	if transposed {
 		t := newTransposer(row, out, in)

@@ -43,7 +43,7 @@ func tiles(name string, dot tileDot, columns int) {
 	ldtilecfg(tileConfig)
 	Load(Param("ldw"), leftPitch.GPPhysical)
 	Load(Param("ldx"), rightPitch.GPPhysical)
-	Load(Param("c"), sums.GPPhysical)
+	Load(Param("c"), tileSums.GPPhysical)
 	MOVQ(U32(lineBytes), tilePitch.GPPhysical)
 	if columns == 1 {
 		t.thrice = GP64()
@@ -52,8 +52,8 @@ func tiles(name string, dot tileDot, columns int) {
 	Label("unit")
 	t.open()
 	t.steps()
-	t.each(func(tile, disp int) { tilestore(tile, sums, disp, tilePitch) })
-	ADDQ(U32(2*columns*tileBytes), sums.GPPhysical)
+	t.each(func(tile, disp int) { tilestore(tile, tileSums, disp, tilePitch) })
+	ADDQ(U32(2*columns*tileBytes), tileSums.GPPhysical)
 	nextX := arg("nextX")
 	ADDQ(nextX, t.x)
 	DECQ(t.units)
@@ -86,7 +86,7 @@ func (t *tileKernel) open() {
 	t.each(func(tile, _ int) { tilezero(tile) })
 	TESTB(first, first)
 	JNE(LabelRef("opened"))
-	t.each(func(tile, disp int) { tileload(tile, sums, disp, tilePitch) })
+	t.each(func(tile, disp int) { tileload(tile, tileSums, disp, tilePitch) })
 	Label("opened")
 }
 

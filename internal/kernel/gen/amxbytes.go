@@ -22,7 +22,7 @@ type general struct {
 var (
 	tileConfig = general{reg.RAX, "rax"}
 	tilePitch  = general{reg.RBX, "rbx"} // from row to row of the sums
-	sums       = general{reg.RCX, "rcx"}
+	tileSums   = general{reg.RCX, "rcx"}
 	left       = general{reg.RSI, "rsi"} // the upper tile of weights
 	lower      = general{reg.RDI, "rdi"} // the lower one
 	leftPitch  = general{reg.R8, "r8"}

@@ -5,16 +5,13 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// conversions builds what turns packed weights into panels, and activations into what a product multiplies. All of
-// them handle n elements, a positive multiple of 32.
+// conversions builds what turns activations into what a product multiplies. Unless they say otherwise, they handle n
+// elements, a positive multiple of 32.
 func conversions() {
-	widenInt8()
-	widenNibbles()
-	widenBF16()
-	unpackNibbles()
 	narrowBF16()
 	absMax()
 	quantise()
+	sumBytes()
 }
 
 // loop repeats body, which handles 32 elements, n/32 times; the pointers advance by so many bytes each time.
@@ -25,79 +22,6 @@ func loop(body func(), advance func()) {
 	advance()
 	SUBQ(Imm(32), n)
 	JNE(LabelRef("loop"))
-}
-
-// widenInt8 writes scale·src.
-func widenInt8() {
-	text("widenInt8AVX512", "func(n int, dst *float32, src *byte, scale float32)")
-	dst, src, scale, v := arg("dst"), arg("src"), ZMM(), ZMM()
-	VBROADCASTSS(NewParamAddr("scale", 24), scale)
-	loop(func() {
-		for i := range 2 {
-			VPMOVSXBD(at(src, 16*i), v)
-			VCVTDQ2PS(v, v)
-			VMULPS(scale, v, v)
-			VMOVUPS(v, at(dst, 64*i))
-		}
-	}, func() { ADDQ(Imm(128), dst); ADDQ(Imm(32), src) })
-	VZEROUPPER()
-	RET()
-}
-
-// widenNibbles writes scale·table[nibble], the low nibble of a byte first.
-func widenNibbles() {
-	text("widenNibblesAVX512", "func(n int, dst *float32, src *byte, table *float32, scale float32)")
-	dst, src, levels := arg("dst"), arg("src"), arg("table")
-	table, scale, low, high, a, b, first, second := ZMM(), ZMM(), ZMM(), ZMM(), ZMM(), ZMM(), ZMM(), ZMM()
-	VBROADCASTSS(NewParamAddr("scale", 32), scale)
-	VMULPS(at(levels, 0), scale, table)
-	VMOVDQU32(ConstData("interleaveLow", indices(0)), first)
-	VMOVDQU32(ConstData("interleaveHigh", indices(8)), second)
-	loop(func() {
-		VPMOVZXBD(at(src, 0), low)
-		VPSRLD(Imm(4), low, high)
-		VPERMPS(table, low, low)
-		VPERMPS(table, high, high)
-		VMOVDQA64(low, a)
-		VPERMT2PS(high, first, a)
-		VMOVDQA64(low, b)
-		VPERMT2PS(high, second, b)
-		VMOVUPS(a, at(dst, 0))
-		VMOVUPS(b, at(dst, 64))
-	}, func() { ADDQ(Imm(128), dst); ADDQ(Imm(16), src) })
-	VZEROUPPER()
-	RET()
-}
-
-// widenBF16 writes src as float32.
-func widenBF16() {
-	text("widenBF16AVX512", "func(n int, dst *float32, src *uint16)")
-	dst, src, v := arg("dst"), arg("src"), ZMM()
-	loop(func() {
-		for i := range 2 {
-			VPMOVZXWD(at(src, 32*i), v)
-			VPSLLD(Imm(16), v, v)
-			VMOVUPS(v, at(dst, 64*i))
-		}
-	}, func() { ADDQ(Imm(128), dst); ADDQ(Imm(64), src) })
-	VZEROUPPER()
-	RET()
-}
-
-// unpackNibbles writes a byte for every nibble, the low one first.
-func unpackNibbles() {
-	text("unpackNibblesAVX2", "func(n int, dst, src *byte)")
-	dst, src, low, high, mask := arg("dst"), arg("src"), YMM(), YMM(), YMM()
-	VPBROADCASTD(ConstData("nibbleMask", U32(0x0f0f0f0f)), mask)
-	loop(func() {
-		VPMOVZXBW(at(src, 0), low)
-		VPSLLW(Imm(4), low, high)
-		VPOR(low, high, low)
-		VPAND(mask, low, low)
-		VMOVDQU(low, at(dst, 0))
-	}, func() { ADDQ(Imm(32), dst); ADDQ(Imm(16), src) })
-	VZEROUPPER()
-	RET()
 }
 
 // narrowBF16 rounds to bf16, half to even; a NaN stays one.
@@ -168,11 +92,29 @@ func quantise() {
 	RET()
 }
 
-// indices is the table that interleaves lanes from first on of two registers.
-func indices(first int) String {
-	var s []byte
-	for i := range 8 {
-		s = append(s, byte(first+i), 0, 0, 0, byte(16+first+i), 0, 0, 0)
-	}
-	return String(s)
+// sumBytes returns the sum of n signed bytes, a positive multiple of 64.
+func sumBytes() {
+	text("sumBytesVNNI", "func(n int, src *int8) int32")
+	n, src, sum, ones := arg("n"), arg("src"), ZMM(), ZMM()
+	VPXORD(sum, sum, sum)
+	VPBROADCASTD(ConstData("oneBytes", U32(0x01010101)), ones)
+	Label("loop")
+	VPDPBUSD(at(src, 0), ones, sum)
+	ADDQ(Imm(64), src)
+	SUBQ(Imm(64), n)
+	JNE(LabelRef("loop"))
+	high, x, y := YMM(), XMM(), XMM()
+	VEXTRACTI64X4(Imm(1), sum, high)
+	VPADDD(high, sum.AsY(), high)
+	VEXTRACTI128(Imm(1), high, x)
+	VPADDD(x, high.AsX(), x)
+	VPSHUFD(Imm(0x4e), x, y)
+	VPADDD(y, x, x)
+	VPSHUFD(Imm(0xb1), x, y)
+	VPADDD(y, x, x)
+	bits := GP32()
+	VMOVD(x, bits)
+	Store(bits, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
 }

@@ -19,11 +19,11 @@ var files = map[string]func(){
 	"convert":     conversions,
 	"elementwise": elementwise,
 	"rows":        rows,
-	"chain":       chains,
 	"peak":        peaks,
 	"attention":   attention,
 	"scan":        scan,
 	"amx":         amx,
+	"panel":       panels,
 }
 
 func main() {

@@ -1,0 +1,135 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/archbench/archbench/internal/half"
+)
+
+// pairs reports whether the product is one of bf16 with bf16 by VDPBF16PS.
+func (t *product) pairs() bool {
+	return t.w.storage == storePairs && !t.w.format.WideX && hasBF16 && t.shape.pairs != nil
+}
+
+// planActivations makes room for the activations in the type that is multiplied: as they came, if that is the type and
+// rows are as long as those of the panels.
+func (t *product) planActivations() {
+	w, n := &t.w, t.rows*t.w.padded
+	switch {
+	case w.storage.integer():
+		t.bytes = grow(t.bytes, n)
+		t.sx, t.fix = grow(t.sx, t.rows*w.groups), grow(t.fix, t.rows*w.groups)
+		t.src, t.stride = byteAt(t.bytes, 0), w.padded
+	case t.pairs():
+		t.bytes = grow(t.bytes, 2*n)
+		t.src, t.stride = byteAt(t.bytes, 0), 2*w.padded
+	case t.converted():
+		t.x = grow(t.x, n)
+		t.src, t.stride = floatBytes(t.x), 4*w.padded
+	default:
+		t.src, t.stride = floatBytes(t.in), 4*w.in
+	}
+	t.valid = t.stride
+}
+
+// converted reports whether float32 activations are rounded to bf16 or padded.
+func (t *product) converted() bool {
+	return t.w.padded != t.w.in || t.w.format.Kind == KindBF16 && !t.w.format.WideX
+}
+
+// activations converts rows [lo, hi).
+func (t *product) activations(lo, hi int) {
+	w := &t.w
+	for r := lo; r < hi; r++ {
+		x := t.in[r*w.in:][:w.in]
+		switch {
+		case w.storage.integer():
+			t.quantiseRow(r, x)
+		case t.pairs():
+			row := unsafe.Slice((*uint16)(unsafe.Pointer(&t.bytes[2*r*w.padded])), w.padded)
+			narrowRow(row, x)
+			clear(row[w.in:])
+		case t.converted():
+			row := t.x[r*w.padded:][:w.padded]
+			clear(row[copy(row, x):])
+			if w.format == BF16 {
+				roundRow(row)
+			}
+		}
+	}
+}
+
+// roundRow rounds to bf16.
+func roundRow(row []float32) {
+	for i, v := range row {
+		row[i] = half.FromBF16(half.ToBF16(v))
+	}
+}
+
+// quantiseRow quantises row r of the activations to int8, one scale for every quantum of the weights, and computes what
+// undoes the weights' offset in each of their groups.
+func (t *product) quantiseRow(r int, x []float32) {
+	w := &t.w
+	row, sx, fix := t.bytes[r*w.padded:][:w.padded], t.sx[r*w.groups:][:w.groups], t.fix[r*w.groups:][:w.groups]
+	clear(row[w.in:])
+	if w.quantum >= w.in {
+		scale := quantiseFast(row[:w.in], x)
+		for g := range sx {
+			sx[g], fix[g] = scale, w.offset(row[g*w.group:][:w.group])
+		}
+		return
+	}
+	for g := range sx {
+		lo, hi := min(g*w.group, w.in), min((g+1)*w.group, w.in)
+		sx[g], fix[g] = 0, 0
+		if lo < hi {
+			sx[g] = quantiseFast(row[lo:hi], x[lo:hi])
+			fix[g] = w.offset(row[lo:hi])
+		}
+	}
+}
+
+// offset returns what the offset of the stored weights adds to the products with activations q, negated.
+func (w *operand) offset(q []int8) int32 {
+	n := len(q) &^ 63
+	var sum int32
+	if n > 0 {
+		sum = sumBytesVNNI(n, &q[0])
+	}
+	for _, v := range q[n:] {
+		sum += int32(v)
+	}
+	if w.storage == storeNibbleQuads {
+		return -8 * sum
+	}
+	return -128 * sum
+}
+
+// quantiseFast is quantiseInt8 with vectors.
+func quantiseFast(dst []int8, x []float32) (scale float32) {
+	n := len(x) &^ 31
+	top := absMax(x[n:])
+	if n > 0 {
+		top = max(top, absMaxAVX512(n, &x[0]))
+	}
+	if scale = top / 127; scale == 0 {
+		clear(dst)
+		return 0
+	}
+	if n > 0 {
+		quantiseAVX512(n, &dst[0], &x[0], scale)
+	}
+	for i, v := range x[n:] {
+		dst[n+i] = quantise(v, scale, 127)
+	}
+	return scale
+}
+
+// narrowRow writes x rounded to bf16.
+func narrowRow(dst []uint16, x []float32) {
+	n := len(x) &^ 31
+	if n > 0 {
+		narrowBF16AVX512(n, &dst[0], &x[0])
+	}
+	half.NarrowBF16(dst[n:], x[n:])
+}

@@ -1,0 +1,95 @@
+package kernel
+
+import "unsafe"
+
+// fewKernel multiplies some rows of activations with one panel, or one row with two. The distances ldw, lds, ldx, ldg
+// and ldy are in bytes.
+type fewKernel func(groups, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32,
+	ldg int, y *float32, ldy int, table *float32)
+
+// fewKernels are the kernels of one storage by rows; the first is that of one row with two panels.
+type fewKernels []fewKernel
+
+// multiplyFew multiplies a few rows with panels: each panel is read once, from its begin to its end.
+func (t *product) multiplyFew(pool *Pool) {
+	t.planActivations()
+	t.activations(0, t.rows)
+	t.run(pool, t.w.panels(t.shape.cols()), (*product).fewPanels)
+}
+
+// fewKernels returns the kernels of the product.
+func (t *product) fewKernels() fewKernels {
+	if t.w.storage == storePairs && !t.pairs() {
+		return t.shape.wide
+	}
+	return t.shape.few[t.w.storage]
+}
+
+// fewPanels computes panels [lo, hi).
+func (t *product) fewPanels(lo, hi int) {
+	kernels, cols, out := t.fewKernels(), t.shape.cols(), t.w.out
+	for lo < hi {
+		switch {
+		case t.rows == 1 && lo+2 <= hi && (lo+2)*cols <= out:
+			t.fewPanel(kernels[0], lo, &t.y[lo*cols], out)
+			lo++
+		case (lo+1)*cols <= out:
+			t.fewPanel(kernels[t.rows], lo, &t.y[lo*cols], out)
+		default:
+			t.fewLast(kernels[t.rows], lo)
+		}
+		lo++
+	}
+}
+
+// fewLast computes the last panel, which is not full.
+func (t *product) fewLast(kernel fewKernel, j int) {
+	cols, out := t.shape.cols(), t.w.out
+	s := tileScratches.Get().(*tileScratch)
+	s.edge = grow(s.edge, t.rows*cols)
+	t.fewPanel(kernel, j, &s.edge[0], cols)
+	for r := range t.rows {
+		copy(t.y[r*out+j*cols:(r+1)*out], s.edge[r*cols:])
+	}
+	tileScratches.Put(s)
+}
+
+// fewPanel runs a kernel on panel j; rows of y are ldy elements apart.
+func (t *product) fewPanel(kernel fewKernel, j int, y *float32, ldy int) {
+	w, cols := &t.w, t.shape.cols()
+	groups, steps := 1, w.padded/storageStep[w.storage]
+	var scales, sx *float32
+	var fix *int32
+	if w.groups > 0 {
+		groups, steps = w.groups, w.group/storageStep[w.storage]
+		scales = &w.scales[j*groups*cols]
+	}
+	if w.storage.integer() {
+		sx, fix = &t.sx[0], &t.fix[0]
+	}
+	kernel(groups, steps, w.panel(j), w.stride, scales, 4*groups*cols, t.src, t.stride, fix, sx, 4*groups,
+		y, 4*ldy, &levelsOf(w.format)[0])
+}
+
+// fewRows multiplies a few rows with blocks [lo, hi) of float32 rows by inner products.
+func (t *product) fewRows(lo, hi int) {
+	in, out := t.w.in, t.w.out
+	for o := lo * outputBlock; o < min(out, hi*outputBlock); o += outputBlock {
+		for r := range t.rows {
+			x := &t.in[r*in]
+			if o+outputBlock <= out {
+				t.shape.dot(in, t.w.row(o), t.w.stride, x, &t.y[r*out+o])
+				continue
+			}
+			same := panels.Get().(*panel) // a local would be allocated, since dot lets it escape
+			for j := o; j < out; j++ {
+				t.shape.dot(in, t.w.row(j), 0, x, &same[0][0])
+				t.y[r*out+j] = same[0][0]
+			}
+			panels.Put(same)
+		}
+	}
+}
+
+// floatBytes returns the address of the bytes of x.
+func floatBytes(x []float32) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(x))) }

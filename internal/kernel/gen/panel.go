@@ -1,0 +1,513 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Weights in panels are stored as the products read them: for every step along the input, the values of a tile's
+// outputs side by side. A product of a few rows reads each panel once, from its begin to its end, and keeps one chain
+// of multiply-adds per output in the order of the input, as the tiles of many rows do: a row's result does not depend
+// on the number of rows.
+//
+// ldw and lds are the bytes from one panel, and its scales, to the next; ldx, ldg and ldy those from one row of
+// activations, their scales and outputs to the next. A kernel ignores what its storage has not.
+const fewSignature = "func(groups, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, " +
+	"sx *float32, ldg int, y *float32, ldy int, table *float32)"
+
+// storage is a way to keep weights in panels.
+type storage struct {
+	name  string
+	build func(f *few)
+	most  map[string]int // rows, by width
+}
+
+func panels() {
+	storages := []storage{
+		{"Floats", fewFloats, map[string]int{"AVX512": 6, "AVX2": 4}},
+		{"Pairs", fewPairs, map[string]int{"AVX512": 6}},
+		{"WidePairs", fewWidePairs, map[string]int{"AVX512": 6, "AVX2": 4}},
+		{"Bytes", fewBytes, map[string]int{"AVX512": 6, "AVX2": 4}},
+		{"Nibbles", fewNibbles, map[string]int{"AVX512": 6, "AVX2": 3}},
+		{"Quads", fewQuads, map[string]int{"AVX512": 6}},
+		{"NibbleQuads", fewNibbleQuads, map[string]int{"AVX512": 6}},
+	}
+	for _, w := range []width{avx512, avx2} {
+		for _, s := range storages {
+			for rows := 1; rows <= s.most[w.name]; rows++ {
+				s.build(beginFew(fmt.Sprintf("few%s%s_%d", s.name, w.name, rows), w, rows, 1))
+			}
+			if s.most[w.name] > 0 {
+				s.build(beginFew(fmt.Sprintf("few%s%s_1x2", s.name, w.name), w, 1, 2))
+			}
+		}
+		widenPanelBytes(w)
+		widenPanelNibbles(w)
+		widenPanelPairs(w)
+	}
+	unpackNibbleQuads()
+}
+
+// few is a product of a few rows with one or two panels on its way.
+type few struct {
+	width
+	rows, panels int
+	w, ldw       reg.GPVirtual
+	x, third     reg.GPVirtual // rows 0 and 3 of the activations
+	ldx, k       reg.GPVirtual
+	acc          [][]Op // [rows][vectors]
+	ahead        bool   // prefetch the panels
+}
+
+// beginFew declares a function and loads what all of them need.
+func beginFew(name string, w width, rows, panels int) *few {
+	text(name, fewSignature)
+	f := &few{width: w, rows: rows, panels: panels, w: arg("w"), x: arg("x"), k: arg("k")}
+	if panels > 1 {
+		f.ldw = arg("ldw")
+	}
+	if rows > 1 {
+		f.ldx = arg("ldx")
+	}
+	if rows > 3 {
+		f.third = GP64()
+		LEAQ(Mem{Base: f.x, Index: f.ldx, Scale: 2}, f.third)
+		ADDQ(f.ldx, f.third)
+	}
+	return f
+}
+
+// vectors is the number of vectors of outputs.
+func (f *few) vectors() int { return 2 * f.panels }
+
+// weights addresses vector v of a step, of size bytes, that lies disp bytes on.
+func (f *few) weights(v, size, disp int) Mem {
+	m := Mem{Base: f.w, Disp: disp + v%2*size}
+	if v >= 2 {
+		m.Index, m.Scale = f.ldw, 1
+	}
+	return m
+}
+
+// row addresses byte disp of row r of the activations.
+func (f *few) row(r, disp int) Mem {
+	switch r {
+	case 0:
+		return Mem{Base: f.x, Disp: disp}
+	case 1, 2, 4:
+		return Mem{Base: f.x, Index: f.ldx, Scale: uint8(r), Disp: disp}
+	case 3:
+		return Mem{Base: f.third, Disp: disp}
+	}
+	return Mem{Base: f.third, Index: f.ldx, Scale: uint8(r - 3), Disp: disp}
+}
+
+// registers returns a register for every output vector.
+func (f *few) registers() [][]Op {
+	r := make([][]Op, f.rows)
+	for i := range r {
+		for range f.vectors() {
+			r[i] = append(r[i], f.reg())
+		}
+	}
+	return r
+}
+
+// zeroed is registers, cleared.
+func (f *few) zeroed() [][]Op {
+	all := f.registers()
+	for _, row := range all {
+		for _, r := range row {
+			zero(f.width, r.(reg.VecVirtual))
+		}
+	}
+	return all
+}
+
+// loop runs body k times; each takes weights bytes of a panel and activations bytes of a row.
+func (f *few) loop(weights, activations int, body func()) {
+	Label("loop")
+	body()
+	for v := 0; f.ahead && v < f.panels; v++ {
+		for line := 0; line < weights; line += 64 {
+			PREFETCHT0(f.weights(2*v, 0, fewAhead+line))
+		}
+	}
+	ADDQ(U32(uint32(weights)), f.w)
+	ADDQ(Imm(uint64(activations)), f.x)
+	if f.rows > 3 {
+		ADDQ(Imm(uint64(activations)), f.third)
+	}
+	DECQ(f.k)
+	JNE(LabelRef("loop"))
+}
+
+// fewAhead is how many bytes ahead panels of small codes are prefetched: over the ends of pages, where the CPU's own
+// prefetching stops. Those of larger weights are read so fast that it only costs.
+const fewAhead = 4096
+
+// multiplyAdd adds the products of activation disp of every row with a vector of weights each.
+func (f *few) multiplyAdd(w []reg.VecVirtual, disp int) {
+	x := f.reg()
+	for r := range f.rows {
+		VBROADCASTSS(f.row(r, disp), x)
+		for v := range w {
+			VFMADD231PS(w[v], x, f.acc[r][v])
+		}
+	}
+}
+
+// finish stores the outputs.
+func (f *few) finish() {
+	y, ldy, ldw := arg("y"), GP64(), 2*f.bytes
+	if f.rows > 1 {
+		Load(Param("ldy"), ldy)
+	}
+	for r := range f.rows {
+		for v, a := range f.acc[r] {
+			VMOVUPS(a, at(y, v/2*ldw+v%2*f.bytes))
+		}
+		if r+1 < f.rows {
+			ADDQ(ldy, y)
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// fewFloats multiplies float32 weights; a step is one input.
+func fewFloats(f *few) {
+	f.acc = f.zeroed()
+	f.loop(2*f.bytes, 4, func() {
+		w := make([]reg.VecVirtual, f.vectors())
+		for v := range w {
+			w[v] = f.reg()
+			VMOVUPS(f.weights(v, f.bytes, 0), w[v])
+		}
+		f.multiplyAdd(w, 0)
+	})
+	f.finish()
+}
+
+// fewPairs multiplies bf16 with VDPBF16PS; a step is two inputs. The registers are fixed, since the instruction is
+// spelled in bytes.
+func fewPairs(f *few) {
+	for r := range f.rows {
+		f.acc = append(f.acc, nil)
+		for v := range f.vectors() {
+			z := physicalZ[r*f.vectors()+v]
+			VPXORD(z, z, z)
+			f.acc[r] = append(f.acc[r], z)
+		}
+	}
+	const first, x = 26, 31
+	f.loop(128, 4, func() {
+		for v := range f.vectors() {
+			VMOVDQU32(f.weights(v, 64, 0), physicalZ[first+v])
+		}
+		for r := range f.rows {
+			VPBROADCASTD(f.row(r, 0), physicalZ[x])
+			for v := range f.vectors() {
+				vdpbf16ps(x, first+v, r*f.vectors()+v)
+			}
+		}
+	})
+	f.finish()
+}
+
+// fewWidePairs multiplies bf16 weights with float32 activations; a step is two inputs.
+func fewWidePairs(f *few) {
+	f.acc = f.zeroed()
+	f.loop(2*f.bytes, 8, func() {
+		w, even := make([]reg.VecVirtual, f.vectors()), make([]reg.VecVirtual, f.vectors())
+		for v := range w {
+			w[v], even[v] = f.reg(), f.reg()
+			VMOVUPS(f.weights(v, f.bytes, 0), w[v])
+			VPSLLD(Imm(16), w[v], even[v])
+		}
+		f.multiplyAdd(even, 0)
+		for v := range w {
+			VPSRLD(Imm(16), w[v], w[v])
+			VPSLLD(Imm(16), w[v], w[v])
+		}
+		f.multiplyAdd(w, 4)
+	})
+	f.finish()
+}
+
+// scaledGroups runs body for each group with the scales of its outputs.
+func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
+	groups, s, lds := arg("groups"), arg("s"), GP64()
+	if f.panels > 1 {
+		Load(Param("lds"), lds)
+	}
+	Label("group")
+	Load(Param("k"), f.k)
+	scales := make([]reg.VecVirtual, f.vectors())
+	for v := range scales {
+		scales[v] = f.reg()
+		m := Mem{Base: s, Disp: v % 2 * f.bytes}
+		if v >= 2 {
+			m.Index, m.Scale = lds, 1
+		}
+		VMOVUPS(m, scales[v])
+	}
+	body(scales)
+	ADDQ(Imm(uint64(2*f.bytes)), s)
+	DECQ(groups)
+	JNE(LabelRef("group"))
+}
+
+// fewBytes multiplies int8 weights with float32 activations; a step is one input.
+func fewBytes(f *few) {
+	f.ahead = true
+	f.acc = f.zeroed()
+	f.scaledGroups(func(scales []reg.VecVirtual) {
+		f.loop(f.bytes/2, 4, func() {
+			w := make([]reg.VecVirtual, f.vectors())
+			for v := range w {
+				w[v] = f.reg()
+				VPMOVSXBD(f.weights(v, f.bytes/4, 0), w[v])
+				VCVTDQ2PS(w[v], w[v])
+				VMULPS(scales[v], w[v], w[v])
+			}
+			f.multiplyAdd(w, 0)
+		})
+	})
+	f.finish()
+}
+
+// fewNibbles multiplies 4-bit weights, whose values stand in a table of 16, with float32 activations; a step is two
+// inputs.
+func fewNibbles(f *few) {
+	f.ahead = true
+	f.acc = f.zeroed()
+	look := lookUp(f.width)
+	f.scaledGroups(func(scales []reg.VecVirtual) {
+		f.loop(f.bytes/2, 8, func() {
+			for v, scale := range scales { // one after the other: AVX2 has no registers for two
+				codes, w, x := f.reg(), f.reg(), f.reg()
+				VPMOVZXBD(f.weights(v, f.bytes/4, 0), codes)
+				for half := range 2 {
+					if half == 1 {
+						VPSRLD(Imm(4), codes, codes)
+					}
+					look(codes, w)
+					VMULPS(scale, w, w)
+					for r := range f.rows {
+						VBROADCASTSS(f.row(r, 4*half), x)
+						VFMADD231PS(w, x, f.acc[r][v])
+					}
+				}
+			}
+		})
+	})
+	f.finish()
+}
+
+// lookUp loads the parameter table, of 16 floats, and returns what looks the low four bits of every lane up in it.
+func lookUp(w width) func(codes, values reg.VecVirtual) {
+	t := arg("table")
+	if w.bytes == 64 {
+		table := ZMM()
+		VMOVUPS(at(t, 0), table)
+		return func(codes, values reg.VecVirtual) { VPERMPS(table, codes, values) }
+	}
+	low, high := YMM(), YMM()
+	VMOVUPS(at(t, 0), low)
+	VMOVUPS(at(t, 32), high)
+	return func(codes, values reg.VecVirtual) {
+		bit, upper := YMM(), YMM()
+		VPERMPS(low, codes, values)
+		VPERMPS(high, codes, upper)
+		VPSLLD(Imm(28), codes, bit) // the sign decides
+		VBLENDVPS(bit, upper, values, values)
+	}
+}
+
+// integerGroups sums integer products over each group, from fix on, and adds them scaled to the outputs: one fused
+// multiply-add per output and group, as the tiles of int8Quads do.
+func (f *few) integerGroups(sum func(acc [][]Op)) {
+	f.acc = f.zeroed()
+	fix, sx, ldg := arg("fix"), arg("sx"), arg("ldg")
+	third := GP64()
+	f.scaledGroups(func(scales []reg.VecVirtual) {
+		acc := f.registers()
+		MOVQ(fix, third)
+		for r := range acc {
+			VPBROADCASTD(at(third, 0), acc[r][0])
+			for v := 1; v < f.vectors(); v++ {
+				VMOVDQA64(acc[r][0], acc[r][v])
+			}
+			ADDQ(ldg, third)
+		}
+		sum(acc)
+		MOVQ(sx, third)
+		for r := range acc {
+			x := f.reg()
+			VBROADCASTSS(at(third, 0), x)
+			for v := range acc[r] {
+				scale := f.reg()
+				VCVTDQ2PS(acc[r][v], acc[r][v])
+				VMULPS(x, scales[v], scale)
+				VFMADD231PS(acc[r][v], scale, f.acc[r][v])
+			}
+			ADDQ(ldg, third)
+		}
+		ADDQ(Imm(4), fix)
+		ADDQ(Imm(4), sx)
+	})
+	f.finish()
+}
+
+// dot adds the products of dword disp of every row with a vector of unsigned weights each.
+func (f *few) dot(w []reg.VecVirtual, disp int, acc [][]Op) {
+	for r := range acc {
+		if f.rows == 1 && f.panels == 1 {
+			for v := range w {
+				VPDPBUSD_BCST(f.row(r, disp), w[v], acc[r][v])
+			}
+			continue
+		}
+		x := f.reg()
+		VPBROADCASTD(f.row(r, disp), x)
+		for v := range w {
+			VPDPBUSD(x, w[v], acc[r][v])
+		}
+	}
+}
+
+// fewQuads multiplies int8 weights, stored with 128 added, with int8 activations; a step is four inputs.
+func fewQuads(f *few) {
+	f.integerGroups(func(acc [][]Op) {
+		f.loop(128, 4, func() {
+			w := make([]reg.VecVirtual, f.vectors())
+			for v := range w {
+				w[v] = f.reg()
+				VMOVDQU32(f.weights(v, 64, 0), w[v])
+			}
+			f.dot(w, 0, acc)
+		})
+	})
+}
+
+// fewNibbleQuads multiplies int4 weights, stored with 8 added, with int8 activations; a step is eight inputs, the first
+// four in the low nibbles.
+func fewNibbleQuads(f *few) {
+	f.ahead = true
+	mask, bits := ZMM(), GP32()
+	MOVL(U32(0x0f0f0f0f), bits)
+	VPBROADCASTD(bits, mask)
+	f.integerGroups(func(acc [][]Op) {
+		f.loop(128, 8, func() {
+			low, high := make([]reg.VecVirtual, f.vectors()), make([]reg.VecVirtual, f.vectors())
+			for v := range low {
+				w := f.reg()
+				low[v], high[v] = f.reg(), f.reg()
+				VMOVDQU32(f.weights(v, 64, 0), w)
+				VPANDD(mask, w, low[v])
+				VPSRLD(Imm(4), w, w)
+				VPANDD(mask, w, high[v])
+			}
+			f.dot(low, 0, acc)
+			f.dot(high, 4, acc)
+		})
+	})
+}
+
+// The panels of weights that are multiplied as float32 are widened to [k, 2 vectors] for the tiles of many rows.
+
+// widenPanelBytes widens k steps of int8 weights times the scales s of their outputs.
+func widenPanelBytes(w width) {
+	text("widenPanelBytes"+w.name, "func(k int, dst *float32, src *byte, s, table *float32)")
+	k, dst, src, s := arg("k"), arg("dst"), arg("src"), arg("s")
+	scales := []reg.VecVirtual{w.reg(), w.reg()}
+	for v, r := range scales {
+		VMOVUPS(at(s, v*w.bytes), r)
+	}
+	Label("loop")
+	for v, scale := range scales {
+		x := w.reg()
+		VPMOVSXBD(at(src, v*w.bytes/4), x)
+		VCVTDQ2PS(x, x)
+		VMULPS(scale, x, x)
+		VMOVUPS(x, at(dst, v*w.bytes))
+	}
+	nextPanelStep(w, k, dst, src, 2*w.bytes, w.bytes/2)
+}
+
+// nextPanelStep closes the loop of what widens a panel.
+func nextPanelStep(w width, k, dst, src reg.GPVirtual, written, read int) {
+	ADDQ(U32(uint32(written)), dst)
+	ADDQ(U32(uint32(read)), src)
+	DECQ(k)
+	JNE(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// widenPanelNibbles widens k steps of two 4-bit weights, whose values stand in a table, times the scales.
+func widenPanelNibbles(w width) {
+	text("widenPanelNibbles"+w.name, "func(k int, dst *float32, src *byte, s, table *float32)")
+	k, dst, src, s := arg("k"), arg("dst"), arg("src"), arg("s")
+	look := lookUp(w)
+	scales := []reg.VecVirtual{w.reg(), w.reg()}
+	for v, r := range scales {
+		VMOVUPS(at(s, v*w.bytes), r)
+	}
+	Label("loop")
+	for v, scale := range scales {
+		codes := w.reg()
+		VPMOVZXBD(at(src, v*w.bytes/4), codes)
+		for half := range 2 {
+			x := w.reg()
+			if half == 1 {
+				VPSRLD(Imm(4), codes, codes)
+			}
+			look(codes, x)
+			VMULPS(scale, x, x)
+			VMOVUPS(x, at(dst, half*2*w.bytes+v*w.bytes))
+		}
+	}
+	nextPanelStep(w, k, dst, src, 4*w.bytes, w.bytes/2)
+}
+
+// widenPanelPairs widens k steps of two bf16 weights.
+func widenPanelPairs(w width) {
+	text("widenPanelPairs"+w.name, "func(k int, dst *float32, src *byte, s, table *float32)")
+	k, dst, src := arg("k"), arg("dst"), arg("src")
+	Label("loop")
+	for v := range 2 {
+		x, even := w.reg(), w.reg()
+		VMOVUPS(at(src, v*w.bytes), x)
+		VPSLLD(Imm(16), x, even)
+		VMOVUPS(even, at(dst, v*w.bytes))
+		VPSRLD(Imm(16), x, x)
+		VPSLLD(Imm(16), x, x)
+		VMOVUPS(x, at(dst, 2*w.bytes+v*w.bytes))
+	}
+	nextPanelStep(w, k, dst, src, 4*w.bytes, 2*w.bytes)
+}
+
+// unpackNibbleQuads writes k steps of eight 4-bit weights as two steps of four bytes each.
+func unpackNibbleQuads() {
+	text("unpackNibbleQuadsAVX512", "func(k int, dst *uint32, src *byte)")
+	k, dst, src, mask := arg("k"), arg("dst"), arg("src"), ZMM()
+	bits := GP32()
+	MOVL(U32(0x0f0f0f0f), bits)
+	VPBROADCASTD(bits, mask)
+	Label("loop")
+	for v := range 2 {
+		x, low := ZMM(), ZMM()
+		VMOVDQU32(at(src, 64*v), x)
+		VPANDD(mask, x, low)
+		VMOVDQU32(low, at(dst, 64*v))
+		VPSRLD(Imm(4), x, x)
+		VPANDD(mask, x, x)
+		VMOVDQU32(x, at(dst, 128+64*v))
+	}
+	nextPanelStep(avx512, k, dst, src, 256, 128)
+}

@@ -1,0 +1,37 @@
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The generator allocates any of 32 vector registers, of which a CPU without AVX-512 has the first 16.
+func TestAVX2Registers(t *testing.T) {
+	files, err := filepath.Glob("*_amd64.s")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no assembly: %v", err)
+	}
+	high, functions := regexp.MustCompile(`\b(?:[XY](?:1[6-9]|2\d|3[01])|Z\d+|K[0-7])\b`), 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, function := range strings.Split(string(text), "\nTEXT ")[1:] {
+			name, body, _ := strings.Cut(function, "(SB)")
+			if !strings.Contains(name, "AVX2") {
+				continue
+			}
+			functions++
+			if r := high.FindString(body); r != "" {
+				t.Errorf("%s: %s uses %s", file, name, r)
+			}
+		}
+	}
+	if functions == 0 {
+		t.Error("no function for AVX2 found")
+	}
+}
