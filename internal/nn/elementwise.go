@@ -44,9 +44,7 @@ func Mul(p *Pass, x, y Mat) Mat {
 
 func recordMul(t *Tape, product, x, y Mat) {
 	t.Record(func() {
-		for i, g := range product.Grad {
-			x.Grad[i] += g * y.Data[i]
-			y.Grad[i] += g * x.Data[i]
-		}
+		kernel.AddMul(x.Grad, product.Grad, y.Data)
+		kernel.AddMul(y.Grad, product.Grad, x.Data)
 	})
 }

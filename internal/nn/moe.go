@@ -24,12 +24,7 @@ func (e *Expert) Forward(p *Pass, x Mat) Mat {
 // splitSwiGLU returns silu(first half)·(second half) of every row. It costs 5 FLOPs an output.
 func splitSwiGLU(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols/2)
-	for r := range x.Rows {
-		in, out := x.Row(r), y.Row(r)
-		for i := range out {
-			out[i] = float32(silu(float64(in[i]))) * in[len(out)+i]
-		}
-	}
+	p.byRows(rowsTask{f: splitSwiGLURow, y: y, x: x})
 	n := int64(len(y.Data))
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
@@ -38,12 +33,12 @@ func splitSwiGLU(p *Pass, x Mat) Mat {
 	return y
 }
 
+func splitSwiGLURow(y, x, _, _ []float32, _ float64) { kernel.SwiGLU(y, x[:len(y)], x[len(y):]) }
+
 func splitSwiGLUGrad(x, y Mat) {
-	for i, g := range y.Grad {
-		a := i/y.Cols*x.Cols + i%y.Cols // of the first half
-		b := a + y.Cols
-		x.Grad[a] += g * x.Data[b] * float32(siluSlope(float64(x.Data[a])))
-		x.Grad[b] += g * float32(silu(float64(x.Data[a])))
+	for r := range y.Rows {
+		in, grad, half := x.Row(r), x.rowGrad(r), y.Cols
+		kernel.SwiGLUGrad(grad[:half], grad[half:], y.rowGrad(r), in[:half], in[half:])
 	}
 }
 

@@ -23,6 +23,9 @@ type Mat struct {
 // Row returns row r of the data.
 func (m Mat) Row(r int) []float32 { return m.Data[r*m.Cols : (r+1)*m.Cols] }
 
+// rowGrad returns the gradient of row r.
+func (m Mat) rowGrad(r int) []float32 { return m.Grad[r*m.Cols : (r+1)*m.Cols] }
+
 // Slice returns rows lo to hi as a matrix that shares memory.
 func (m Mat) Slice(lo, hi int) Mat {
 	s := Mat{Rows: hi - lo, Cols: m.Cols, Data: m.Data[lo*m.Cols : hi*m.Cols]}

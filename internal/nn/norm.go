@@ -1,10 +1,6 @@
 package nn
 
-import (
-	"math"
-
-	"github.com/archbench/archbench/internal/kernel"
-)
+import "github.com/archbench/archbench/internal/kernel"
 
 // RMSNorm is w·x/√(mean x² + eps) over each row (Zhang and Sennrich 2019).
 type RMSNorm struct {
@@ -30,25 +26,11 @@ func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 
 func rmsNorm(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
 
-// record adds, with s = 1/√(mean x² + eps) and g = dy·w: dx = s·g - x·s³·mean(g·x), dw = Σ dy·x·s.
 func (n *RMSNorm) record(t *Tape, y, x Mat) {
 	dw := trainable(n.Weight, "norm")
 	t.Record(func() {
 		for r := range x.Rows {
-			in, w := x.Row(r), n.Weight.W
-			dy, dx := y.Grad[r*y.Cols:][:y.Cols], x.Grad[r*x.Cols:][:x.Cols]
-			var squares, dot float64
-			for i, v := range in {
-				squares += float64(v) * float64(v)
-				dot += float64(dy[i]) * float64(w[i]) * float64(v)
-			}
-			count := float64(len(in))
-			s := 1 / math.Sqrt(squares/count+n.Eps)
-			back := s * s * s * dot / count
-			for i, v := range in {
-				dx[i] += float32(s*float64(dy[i])*float64(w[i]) - float64(v)*back)
-				dw[i] += dy[i] * v * float32(s)
-			}
+			kernel.RMSNormGrad(x.rowGrad(r), dw, y.rowGrad(r), x.Row(r), n.Weight.W, n.Eps)
 		}
 	})
 }
@@ -79,28 +61,11 @@ func (n *LayerNorm) Forward(p *Pass, x Mat) Mat {
 	return y
 }
 
-// record adds, with s = 1/√(var + eps), h = (x - mean)·s and g = dy·w: dx = s·(g - mean g - h·mean(g·h)),
-// dw = Σ dy·h, db = Σ dy.
 func (n *LayerNorm) record(t *Tape, y, x Mat) {
 	dw, db := trainable(n.Weight, "norm"), trainable(n.Bias, "norm")
 	t.Record(func() {
 		for r := range x.Rows {
-			in, w := x.Row(r), n.Weight.W
-			dy, dx := y.Grad[r*y.Cols:][:y.Cols], x.Grad[r*x.Cols:][:x.Cols]
-			mean, s := kernel.Moments(in, n.Eps)
-			var sum, dot float64
-			for i, v := range in {
-				g, h := float64(dy[i])*float64(w[i]), (float64(v)-mean)*s
-				sum += g
-				dot += g * h
-				dw[i] += dy[i] * float32(h)
-				db[i] += dy[i]
-			}
-			count := float64(len(in))
-			for i, v := range in {
-				g, h := float64(dy[i])*float64(w[i]), (float64(v)-mean)*s
-				dx[i] += float32(s * (g - sum/count - h*dot/count))
-			}
+			kernel.LayerNormGrad(x.rowGrad(r), dw, db, y.rowGrad(r), x.Row(r), n.Weight.W, n.Eps)
 		}
 	})
 }

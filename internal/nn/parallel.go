@@ -64,6 +64,11 @@ func (p *Pass) binary(f func(z, x, y []float32), z, x, y Mat) {
 	p.tasks.binary = binaryTask{}
 }
 
+// eachElement calls f on ranges that cover [0, n). It is for the backward, which may allocate.
+func (p *Pass) eachElement(n int, f func(lo, hi int)) {
+	p.Pool.Each(blocks(n), func(lo, hi int) { f(lo*elementBlock, min(n, hi*elementBlock)) })
+}
+
 // byRows runs a task over the rows of its input, on one thread where they are few.
 func (p *Pass) byRows(t rowsTask) {
 	p.tasks.rows = t

@@ -125,7 +125,7 @@ func hopGate(c, x, _, _ []float32, kMax float64) {
 // hopGateGrad uses dc/dx = ½ c (1 − σ).
 func hopGateGrad(x, c Mat) {
 	for i, d := range c.Grad {
-		x.Grad[i] += d * 0.5 * c.Data[i] * float32(1-sigmoid(float64(x.Data[i])))
+		x.Grad[i] += d * 0.5 * c.Data[i] * float32(1/(1+math.Exp(float64(x.Data[i]))))
 	}
 }
 

@@ -65,11 +65,8 @@ func (t *gateTask) Do(lo, hi int) {
 
 func recordGateSiLU(p *Pass, out, y, x Mat, from int) {
 	p.Tape.Record(func() {
-		for i, g := range out.Grad {
-			at := i/y.Cols*x.Cols + from + i%y.Cols
-			z := float64(x.Data[at])
-			y.Grad[i] += g * float32(silu(z))
-			x.Grad[at] += g * y.Data[i] * float32(siluSlope(z))
+		for r := range y.Rows {
+			kernel.SwiGLUGrad(x.rowGrad(r)[from:][:y.Cols], y.rowGrad(r), out.rowGrad(r), x.Row(r)[from:][:y.Cols], y.Row(r))
 		}
 	})
 }
