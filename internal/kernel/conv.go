@@ -25,10 +25,9 @@ func (c Conv) Run(pool *Pool) {
 	run := convRuns.Get().(*convRun)
 	run.Conv = c
 	if c.Len*c.Channels*c.Taps < serialConv {
-		run.Do(0, c.Channels)
-	} else {
-		pool.Run(c.Channels, run)
+		pool = nil
 	}
+	pool.Run(scanBlocks(c.Channels), run)
 	run.Conv = Conv{}
 	convRuns.Put(run)
 }
@@ -38,21 +37,55 @@ type convRun struct{ Conv }
 
 var convRuns = sync.Pool{New: func() any { return &convRun{} }}
 
-// Do runs channels [lo, hi).
+// Do runs blocks [lo, hi) of channels.
 func (c *convRun) Do(lo, hi int) {
+	lo, hi = lo*scanBlock, min(c.Channels, hi*scanBlock)
+	before := c.Taps - 1
+	memory := convStarts.Get().(*[]float32)
+	start := c.start(memory, lo, hi)
 	for t := range c.Len {
+		var x Rows
+		if t < before {
+			x = start.From(t, 0)
+		} else {
+			x = c.X.From(t-before, lo)
+		}
 		y := c.Y[t*c.Channels:][lo:hi]
+		bias := y
 		if c.Bias == nil {
 			clear(y)
 		} else {
-			copy(y, c.Bias[lo:hi])
+			bias = c.Bias[lo:hi]
 		}
-		for q := range c.Taps {
-			active.scan.addMul(y, c.W[q*c.Channels:][lo:hi], c.input(t - (c.Taps - 1) + q)[lo:hi])
-		}
+		active.scan.convolve(y, bias, c.W[lo:], c.Channels, c.Taps, x)
 	}
-	for j := range c.Taps - 1 {
-		copy(c.Tail[j*c.Channels:][lo:hi], c.input(c.Len - (c.Taps - 1) + j)[lo:hi])
+	convStarts.Put(memory)
+	for j := range before {
+		copy(c.Tail[j*c.Channels:][lo:hi], c.input(c.Len - before + j)[lo:hi])
+	}
+}
+
+// convStarts holds a thread's memory for the start of a piece.
+var convStarts = sync.Pool{New: func() any { return new([]float32) }}
+
+// start puts the tail and the first inputs of channels [lo, hi) side by side, as far as the first taps-1 tokens reach.
+func (c *Conv) start(memory *[]float32, lo, hi int) Rows {
+	before, width := c.Taps-1, hi-lo
+	rows := before + min(c.Len, before)
+	if len(*memory) < rows*width {
+		*memory = make([]float32, rows*width)
+	}
+	for i := range rows {
+		copy((*memory)[i*width:], c.input(i - before)[lo:hi])
+	}
+	return Rows{*memory, width}
+}
+
+// convolveReference implements scanKernels.
+func convolveReference(y, bias, w []float32, stride, taps int, x Rows) {
+	copy(y, bias)
+	for q := range taps {
+		addMulReference(y, w[q*stride:], x.Data[q*x.Stride:])
 	}
 }
 
@@ -83,29 +116,22 @@ type ConvGrad struct {
 }
 
 // Run adds to DX, DW and DBias: dx[t-(k-1)+q] += w[q]·dy[t] and dw[q] += dy[t]·x[t-(k-1)+q].
-func (g *ConvGrad) Run(pool *Pool) { pool.Each(g.Channels, g.channels) }
+func (g *ConvGrad) Run(pool *Pool) { pool.Each(scanBlocks(g.Channels), g.blocks) }
 
-// channels runs channels [lo, hi).
-func (g *ConvGrad) channels(lo, hi int) {
+// blocks runs blocks [lo, hi) of channels.
+func (g *ConvGrad) blocks(lo, hi int) {
+	lo, hi = lo*scanBlock, min(g.Channels, hi*scanBlock)
 	for t := range g.Len {
-		dy := g.DY[t*g.Channels:][:g.Channels]
+		dy := g.DY[t*g.Channels:][lo:hi]
 		for q := range g.Taps {
 			at := t - (g.Taps - 1) + q
-			x := g.input(at)
-			for e := lo; e < hi; e++ {
-				g.DW[q*g.Channels+e] += dy[e] * x[e]
-			}
+			active.scan.addMul(g.DW[q*g.Channels:][lo:hi], dy, g.input(at)[lo:hi])
 			if at >= 0 {
-				dx := rowOf(g.DX, at, g.Channels)
-				for e := lo; e < hi; e++ {
-					dx[e] += g.W[q*g.Channels+e] * dy[e]
-				}
+				active.scan.addMul(rowOf(g.DX, at, g.Channels)[lo:hi], g.W[q*g.Channels:][lo:hi], dy)
 			}
 		}
 		if g.DBias != nil {
-			for e := lo; e < hi; e++ {
-				g.DBias[e] += dy[e]
-			}
+			Add(g.DBias[lo:hi], g.DBias[lo:hi], dy)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package kernel
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // Scan is one document's piece of a selective scan, the recurrence of a diagonal state-space model whose step size
 // and input and output maps depend on the token (Gu and Dao 2023, equation 2 and algorithm 2). For token t, channel
@@ -9,16 +12,17 @@ import "sync"
 //	h[e,s] ← exp(Δ[t,e]·A[e,s])·h[e,s] + Δ[t,e]·B[t,s]·u[t,e]
 //	y[t,e] = Σ_s C[t,s]·h[e,s] + D[e]·u[t,e]
 //
-// Channels are independent and each one's sums have a fixed order, so results depend neither on the pool nor on
-// where a document is cut into pieces.
+// Channels are independent and each one's sums have a fixed order, so results depend neither on the pool nor on where
+// a document is cut into pieces. That is also why time is not cut: chunks of it that run side by side cost twice the
+// arithmetic and round differently, and there are more blocks of channels than threads.
 type Scan struct {
 	Len, Channels, States int
 
 	U, Delta []float32 // [len, channels]
 	B, C     Rows      // [len, states]
-	A        []float32 // [channels, states]
+	A        []float32 // [channels, states] in the order of ScanIndex
 	D        []float32 // [channels]
-	H        []float32 // [channels, states]; the state before the piece, replaced by that after it
+	H        []float32 // [channels, states] in the same order; the state before the piece, replaced by that after it
 	Y        []float32 // [len, channels]; the output
 
 	// Saved, if not nil, receives the state before every saveEvery-th token, for backward: SavedLen floats.
@@ -28,15 +32,22 @@ type Scan struct {
 const (
 	// saveEvery is the distance between saved states: backward recomputes those between.
 	saveEvery = 16
-	// scanTile is the number of channels that walk through time together. Their states stay in the first-level
-	// cache while the rows of U, Delta and Y are read in whole lines, and their decays are one call of Exp.
-	scanTile = 64
+	// scanBlock is the number of channels that walk through time together: the widest vector. Their states stay in the
+	// first-level cache.
+	scanBlock = 16
 	// leastDecay bounds the exponent of a decay. e⁻⁸⁷ is about the smallest normal number; smaller ones would change
 	// nothing but the speed, which is a hundredth with denormal operands.
 	leastDecay = -87
 	// serialScan is the number of state updates below which waking other threads costs more than it saves.
-	serialScan = 2048
+	serialScan = 1 << 14
 )
+
+// ScanIndex is where A and H of that many channels hold a state of a channel: blocks of scanBlock channels lie one after
+// the other, and in a block the first state of its channels, then the second, and so on.
+func ScanIndex(channels, states, channel, state int) int {
+	first := channel / scanBlock * scanBlock
+	return first*states + state*min(scanBlock, channels-first) + channel - first
+}
 
 // SavedLen is the length of Saved: [⌈len/saveEvery⌉, channels, states].
 func (s *Scan) SavedLen() int { return (s.Len + saveEvery - 1) / saveEvery * s.Channels * s.States }
@@ -46,83 +57,36 @@ func (s Scan) Run(pool *Pool) {
 	run := scanRuns.Get().(*scanRun)
 	run.Scan = s
 	if s.Len*s.Channels*s.States < serialScan {
-		run.Do(0, s.Channels)
-	} else {
-		pool.Run(s.Channels, run)
+		pool = nil
 	}
+	pool.Run(scanBlocks(s.Channels), run)
 	run.Scan = Scan{}
 	scanRuns.Put(run)
 }
+
+// scanBlocks is the number of blocks of channels.
+func scanBlocks(channels int) int { return (channels + scanBlock - 1) / scanBlock }
 
 // scanRun is a Scan in flight. Runs are reused, so that decoding allocates nothing.
 type scanRun struct{ Scan }
 
 var scanRuns = sync.Pool{New: func() any { return &scanRun{} }}
 
-// Do runs channels [lo, hi), a tile at a time.
+// Do walks blocks [lo, hi) of channels through time.
 func (s *scanRun) Do(lo, hi int) {
-	decays := scanDecays.Get().(*[]float32)
-	if want := scanTile * s.States; len(*decays) < want {
-		*decays = make([]float32, want)
+	step := s.Len
+	if s.Saved != nil {
+		step = saveEvery
 	}
-	for ; lo < hi; lo += scanTile {
-		s.tile(*decays, lo, min(hi, lo+scanTile))
-	}
-	scanDecays.Put(decays)
-}
-
-// scanDecays holds a thread's memory for the decays of a tile.
-var scanDecays = sync.Pool{New: func() any { return new([]float32) }}
-
-// tile walks channels [lo, hi) through time. decays is scratch.
-func (s *Scan) tile(decays []float32, lo, hi int) {
-	n := s.States
-	decays = decays[:(hi-lo)*n]
-	for t := range s.Len {
-		if s.Saved != nil && t%saveEvery == 0 {
-			copy(s.saved(t)[lo*n:hi*n], s.H[lo*n:hi*n])
-		}
-		if fast := active.scan.token; fast == nil || !fast(s, t, lo, hi) {
-			s.token(decays, t, lo, hi)
+	for ; lo < hi; lo++ {
+		first, last := lo*scanBlock, min(s.Channels, (lo+1)*scanBlock)
+		for t := 0; t < s.Len; t += step {
+			if s.Saved != nil {
+				copy(s.saved(t)[first*s.States:last*s.States], s.H[first*s.States:])
+			}
+			active.scan.tokens(&s.Scan, t, min(s.Len, t+step), first, last)
 		}
 	}
-}
-
-// scanKernels are the inner loops of state-space models.
-type scanKernels struct {
-	// token advances channels [lo, hi) of a Scan over token t, or reports false where the tier has no faster way than
-	// the reference; nil: it never has.
-	token func(s *Scan, t, lo, hi int) bool
-	// channel advances the states h of a channel of an SSD, h ← decay·h + input·b, and returns Σ c·h.
-	channel func(h, b, c []float32, decay, input float32) float32
-	// addMul adds w·x to y by elements.
-	addMul func(y, w, x []float32)
-}
-
-// scanReference are the plain-Go kernels, which define the others.
-var scanReference = scanKernels{channel: ssdStep, addMul: addMulReference}
-
-// token advances channels [lo, hi) over token t. decays is scratch of a number for each of their states.
-func (s *Scan) token(decays []float32, t, lo, hi int) {
-	n := s.States
-	s.decays(decays, t, lo, hi)
-	b, c := rowOf(s.B, t, n), rowOf(s.C, t, n)
-	for e := lo; e < hi; e++ {
-		i, j := t*s.Channels+e, (e-lo)*n
-		s.Y[i] = scanStep(s.H[e*n:(e+1)*n], decays[j:j+n], b, c, s.Delta[i]*s.U[i]) + s.D[e]*s.U[i]
-	}
-}
-
-// decays writes exp(Δ[t,e]·A[e,s]) for channels [lo, hi).
-func (s *Scan) decays(dst []float32, t, lo, hi int) {
-	n := s.States
-	for e := lo; e < hi; e++ {
-		delta, to := s.Delta[t*s.Channels+e], dst[(e-lo)*n:(e-lo+1)*n]
-		for i, a := range s.A[e*n : (e+1)*n] {
-			to[i] = max(delta*a, leastDecay)
-		}
-	}
-	Exp(dst, dst)
 }
 
 // saved returns the saved state of all channels before token t, a multiple of saveEvery.
@@ -131,16 +95,50 @@ func (s *Scan) saved(t int) []float32 {
 	return s.Saved[t/saveEvery*size:][:size]
 }
 
+// scanKernels are the inner loops of state-space models.
+type scanKernels struct {
+	// tokens advances channels [lo, hi) of a block of a Scan over tokens [from, to).
+	tokens func(s *Scan, from, to, lo, hi int)
+	// ssd advances channels [lo, hi) of a block of head j of an SSD over len(steps)/2 tokens from token from on, with
+	// the decay and Δ of each in steps.
+	ssd func(s *SSD, j, from int, steps []float32, lo, hi int)
+	// convolve computes y[e] = bias[e] + Σ_q w[q,e]·x[q,e]; stride is the distance of rows of w. bias may be y.
+	convolve func(y, bias, w []float32, stride, taps int, x Rows)
+	// addMul adds w·x to y by elements.
+	addMul func(y, w, x []float32)
+	// states computes the states and decays of tokens of a block from its inputs, and back takes it from after token t
+	// of them to before it.
+	states func(w *scanWalk, tokens int, b Rows)
+	back   func(w *scanWalk, t int, b, c, db, dc []float32)
+}
+
+// scanReference are the plain-Go kernels, which define the others.
+var scanReference = scanKernels{
+	tokens: scanTokens, ssd: ssdTokens, convolve: convolveReference, addMul: addMulReference, states: scanStates, back: scanBack,
+}
+
+// scanTokens implements scanKernels.
+func scanTokens(s *Scan, from, to, lo, hi int) {
+	for t := from; t < to; t++ {
+		at := t * s.Channels
+		u, delta, y := s.U[at+lo:at+hi], s.Delta[at+lo:at+hi], s.Y[at+lo:at+hi]
+		for e, d := range s.D[lo:hi] {
+			y[e] = d * u[e]
+		}
+		b, c := rowOf(s.B, t, s.States), rowOf(s.C, t, s.States)
+		for n := range s.States {
+			row := lo*s.States + n*(hi-lo)
+			h, a := s.H[row:row+hi-lo], s.A[row:row+hi-lo]
+			for e, v := range h {
+				h[e] = decay(delta[e]*a[e])*v + delta[e]*u[e]*b[n]
+				y[e] += c[n] * h[e]
+			}
+		}
+	}
+}
+
+// decay returns eˣ.
+func decay(x float32) float32 { return float32(math.Exp(float64(max(x, leastDecay)))) }
+
 // rowOf returns the first n elements of row r.
 func rowOf(x Rows, r, n int) []float32 { return x.Data[r*x.Stride:][:n] }
-
-// scanStep advances the states h of one channel by one token, h ← decay·h + input·b, and returns Σ c·h.
-func scanStep(h, decay, b, c []float32, input float32) (y float32) {
-	decay, b, c = decay[:len(h)], b[:len(h)], c[:len(h)]
-	for i, v := range h {
-		v = decay[i]*v + input*b[i]
-		h[i] = v
-		y += c[i] * v
-	}
-	return y
-}

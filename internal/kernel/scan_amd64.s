@@ -4,183 +4,396 @@
 
 #include "textflag.h"
 
-// func scanTokenAVX512(n int, states int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32)
-// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
-TEXT ·scanTokenAVX512(SB), NOSPLIT, $0-80
-	MOVQ         n+0(FP), AX
-	MOVQ         states+8(FP), CX
-	MOVQ         h+16(FP), DX
-	MOVQ         a+24(FP), BX
-	MOVQ         delta+48(FP), SI
-	MOVQ         u+56(FP), DI
-	MOVQ         d+64(FP), R8
-	MOVQ         y+72(FP), R9
-	MOVQ         $-1, R10
-	BZHIQ        CX, R10, R10
-	KMOVW        R10, K1
-	MOVQ         b+32(FP), R10
-	VMOVUPS.Z    (R10), K1, Z0
-	MOVQ         c+40(FP), R10
-	VMOVUPS.Z    (R10), K1, Z1
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z2
-	VBROADCASTSS f32_3f318000<>+0(SB), Z3
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z4
-	VBROADCASTSS f32_42b20000<>+0(SB), Z5
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z6
-	VBROADCASTSS f32_3f800000<>+0(SB), Z7
-	VBROADCASTSS f32_39506967<>+0(SB), Z8
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z9
-	VBROADCASTSS f32_3c088908<>+0(SB), Z10
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z11
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z12
-	VBROADCASTSS f32_3f000000<>+0(SB), Z13
-	VBROADCASTSS f32_c2ae0000<>+0(SB), Z14
-	SHLQ         $0x02, CX
+// func scanTokensAVX512(tokens int, states int, channels int, stride int, inStride int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32, bStride int, cStride int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·scanTokensAVX512(SB), NOSPLIT, $0-120
+	MOVQ         states+8(FP), AX
+	MOVQ         stride+24(FP), CX
+	MOVQ         tokens+0(FP), DX
+	MOVQ         h+40(FP), BX
+	MOVQ         a+48(FP), SI
+	MOVQ         b+56(FP), DI
+	MOVQ         c+64(FP), R8
+	MOVQ         delta+72(FP), R9
+	MOVQ         u+80(FP), R10
+	MOVQ         y+96(FP), R11
+	VBROADCASTSS f32_3aaddd17<>+0(SB), Z0
+	VBROADCASTSS f32_3c1e7549<>+0(SB), Z1
+	VBROADCASTSS f32_3d635ba9<>+0(SB), Z2
+	VBROADCASTSS f32_3e75fcde<>+0(SB), Z3
+	VBROADCASTSS f32_3f317215<>+0(SB), Z4
+	VBROADCASTSS f32_3f800000<>+0(SB), Z5
+	VMOVUPS      vector_f32_c2fb0768<>+0(SB), Z6
+	XORQ         R12, R12
+	MOVQ         channels+16(FP), R13
+	CMPQ         R13, $0x10
+	JLT          masked
 
-loop:
-	TESTQ         AX, AX
-	JE            done
-	VBROADCASTSS  (SI), Z15
-	VMULPS.BCST   (DI), Z15, Z16
-	VMOVUPS.Z     (BX), K1, Z17
-	VMULPS        Z17, Z15, Z15
-	VMAXPS        Z15, Z14, Z15
-	VMINPS        Z15, Z5, Z17
-	VMAXPS        Z17, Z6, Z17
-	VMULPS        Z2, Z17, Z15
-	VRNDSCALEPS   $0x00, Z15, Z15
-	VMOVAPS       Z17, Z18
-	VFNMADD231PS  Z3, Z15, Z18
-	VFNMADD231PS  Z4, Z15, Z18
-	VMOVAPS       Z8, Z17
-	VFMADD213PS   Z9, Z18, Z17
-	VFMADD213PS   Z10, Z18, Z17
-	VFMADD213PS   Z11, Z18, Z17
-	VFMADD213PS   Z12, Z18, Z17
-	VFMADD213PS   Z13, Z18, Z17
-	VMULPS        Z18, Z18, Z19
-	VFMADD213PS   Z18, Z19, Z17
-	VADDPS        Z7, Z17, Z17
-	VSCALEFPS     Z15, Z17, Z17
-	VMULPS        Z0, Z16, Z16
-	VMOVUPS.Z     (DX), K1, Z15
-	VFMADD213PS   Z16, Z17, Z15
-	VMOVUPS       Z15, K1, (DX)
-	VMULPS        Z1, Z15, Z15
-	VEXTRACTF64X4 $0x01, Z15, Y16
-	VADDPS        Y15, Y16, Y16
-	VEXTRACTF32X4 $0x01, Y16, X15
-	VADDPS        X16, X15, X15
-	VMOVHLPS      X15, X15, X16
-	VADDPS        X15, X16, X16
-	VMOVSHDUP     X16, X15
-	VADDSS        X15, X16, X16
-	VMOVSS        (DI), X15
-	VFMADD132SS   (R8), X16, X15
-	VMOVSS        X15, (R9)
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, DI
-	ADDQ          $0x04, R8
-	ADDQ          $0x04, R9
-	ADDQ          CX, DX
-	ADDQ          CX, BX
-	DECQ          AX
-	JMP           loop
+token:
+	VMOVUPS (R9)(R12*1), Z7
+	VMOVUPS (R10)(R12*1), Z8
+	MOVQ    d+88(FP), R13
+	VMOVUPS (R13), Z9
+	VMULPS  Z8, Z9, Z9
+	VMULPS  Z7, Z8, Z8
+	VMOVUPS vector_f32_3fb8aa3b<>+0(SB), Z10
+	VMULPS  Z7, Z10, Z10
+	XORQ    R13, R13
+	XORQ    R14, R14
 
-done:
+state:
+	VMOVUPS          (SI)(R13*1), Z7
+	VMULPS           Z10, Z7, Z7
+	VMAXPS           Z7, Z6, Z7
+	VMOVAPS          Z0, Z12
+	VREDUCEPS        $0x00, Z7, Z11
+	VSUBPS           Z11, Z7, Z7
+	VFMADD213PS      Z1, Z11, Z12
+	VFMADD213PS      Z2, Z11, Z12
+	VFMADD213PS      Z3, Z11, Z12
+	VFMADD213PS      Z4, Z11, Z12
+	VFMADD213PS      Z5, Z11, Z12
+	VSCALEFPS        Z7, Z12, Z12
+	VMULPS.BCST      (DI)(R14*4), Z8, Z7
+	VMOVUPS          (BX)(R13*1), Z11
+	VFMADD231PS      Z11, Z12, Z7
+	VMOVUPS          Z7, (BX)(R13*1)
+	VFMADD231PS.BCST (R8)(R14*4), Z7, Z9
+	ADDQ             CX, R13
+	INCQ             R14
+	CMPQ             R14, AX
+	JLT              state
+	VMOVUPS          Z9, (R11)(R12*1)
+	ADDQ             inStride+32(FP), R12
+	ADDQ             bStride+104(FP), DI
+	ADDQ             cStride+112(FP), R8
+	DECQ             DX
+	JNE              token
 	VZEROUPPER
 	RET
 
-DATA f32_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-GLOBL f32_3fb8aa3b<>(SB), RODATA|NOPTR, $4
+masked:
+	MOVQ  $-1, R14
+	BZHIQ R13, R14, R14
+	KMOVW R14, K1
 
-DATA f32_3f318000<>+0(SB)/4, $0x3f318000
-GLOBL f32_3f318000<>(SB), RODATA|NOPTR, $4
+tokenMasked:
+	VMOVUPS.Z (R9)(R12*1), K1, Z7
+	VMOVUPS.Z (R10)(R12*1), K1, Z8
+	MOVQ      d+88(FP), R13
+	VMOVUPS.Z (R13), K1, Z9
+	VMULPS    Z8, Z9, Z9
+	VMULPS    Z7, Z8, Z8
+	VMOVUPS   vector_f32_3fb8aa3b<>+0(SB), Z10
+	VMULPS    Z7, Z10, Z10
+	XORQ      R13, R13
+	XORQ      R14, R14
 
-DATA f32_b95e8083<>+0(SB)/4, $0xb95e8083
-GLOBL f32_b95e8083<>(SB), RODATA|NOPTR, $4
+stateMasked:
+	VMOVUPS.Z        (SI)(R13*1), K1, Z7
+	VMULPS           Z10, Z7, Z7
+	VMAXPS           Z7, Z6, Z7
+	VMOVAPS          Z0, Z12
+	VREDUCEPS        $0x00, Z7, Z11
+	VSUBPS           Z11, Z7, Z7
+	VFMADD213PS      Z1, Z11, Z12
+	VFMADD213PS      Z2, Z11, Z12
+	VFMADD213PS      Z3, Z11, Z12
+	VFMADD213PS      Z4, Z11, Z12
+	VFMADD213PS      Z5, Z11, Z12
+	VSCALEFPS        Z7, Z12, Z12
+	VMULPS.BCST      (DI)(R14*4), Z8, Z7
+	VMOVUPS.Z        (BX)(R13*1), K1, Z11
+	VFMADD231PS      Z11, Z12, Z7
+	VMOVUPS          Z7, K1, (BX)(R13*1)
+	VFMADD231PS.BCST (R8)(R14*4), Z7, Z9
+	ADDQ             CX, R13
+	INCQ             R14
+	CMPQ             R14, AX
+	JLT              stateMasked
+	VMOVUPS          Z9, K1, (R11)(R12*1)
+	ADDQ             inStride+32(FP), R12
+	ADDQ             bStride+104(FP), DI
+	ADDQ             cStride+112(FP), R8
+	DECQ             DX
+	JNE              tokenMasked
+	VZEROUPPER
+	RET
 
-DATA f32_42b20000<>+0(SB)/4, $0x42b20000
-GLOBL f32_42b20000<>(SB), RODATA|NOPTR, $4
+DATA f32_3aaddd17<>+0(SB)/4, $0x3aaddd17
+GLOBL f32_3aaddd17<>(SB), RODATA|NOPTR, $4
 
-DATA f32_c2d00000<>+0(SB)/4, $0xc2d00000
-GLOBL f32_c2d00000<>(SB), RODATA|NOPTR, $4
+DATA f32_3c1e7549<>+0(SB)/4, $0x3c1e7549
+GLOBL f32_3c1e7549<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3d635ba9<>+0(SB)/4, $0x3d635ba9
+GLOBL f32_3d635ba9<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3e75fcde<>+0(SB)/4, $0x3e75fcde
+GLOBL f32_3e75fcde<>(SB), RODATA|NOPTR, $4
+
+DATA f32_3f317215<>+0(SB)/4, $0x3f317215
+GLOBL f32_3f317215<>(SB), RODATA|NOPTR, $4
 
 DATA f32_3f800000<>+0(SB)/4, $0x3f800000
 GLOBL f32_3f800000<>(SB), RODATA|NOPTR, $4
 
-DATA f32_39506967<>+0(SB)/4, $0x39506967
-GLOBL f32_39506967<>(SB), RODATA|NOPTR, $4
+DATA vector_f32_c2fb0768<>+0(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+4(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+8(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+12(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+16(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+20(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+24(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+28(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+32(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+36(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+40(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+44(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+48(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+52(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+56(SB)/4, $0xc2fb0768
+DATA vector_f32_c2fb0768<>+60(SB)/4, $0xc2fb0768
+GLOBL vector_f32_c2fb0768<>(SB), RODATA|NOPTR, $64
 
-DATA f32_3ab743ce<>+0(SB)/4, $0x3ab743ce
-GLOBL f32_3ab743ce<>(SB), RODATA|NOPTR, $4
+DATA vector_f32_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA vector_f32_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL vector_f32_3fb8aa3b<>(SB), RODATA|NOPTR, $64
 
-DATA f32_3c088908<>+0(SB)/4, $0x3c088908
-GLOBL f32_3c088908<>(SB), RODATA|NOPTR, $4
+// func ssdTokensAVX512(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ssdTokensAVX512(SB), NOSPLIT, $0-116
+	MOVQ         states+8(FP), AX
+	MOVQ         stride+24(FP), CX
+	MOVQ         tokens+0(FP), DX
+	MOVQ         h+32(FP), BX
+	MOVQ         b+40(FP), SI
+	MOVQ         c+48(FP), DI
+	MOVQ         steps+56(FP), R8
+	MOVQ         x+64(FP), R9
+	MOVQ         y+72(FP), R10
+	MOVQ         AX, R13
+	ANDQ         $-4, R13
+	VBROADCASTSS d+112(FP), Z0
+	MOVQ         channels+16(FP), R11
+	CMPQ         R11, $0x10
+	JLT          masked
 
-DATA f32_3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-GLOBL f32_3d2aa9c1<>(SB), RODATA|NOPTR, $4
+token:
+	VBROADCASTSS (R8), Z1
+	VMOVUPS      (R9), Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VMULPS       Z0, Z2, Z3
+	VMULPS.BCST  4(R8), Z2, Z2
+	MOVQ         BX, R11
+	XORQ         R12, R12
 
-DATA f32_3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-GLOBL f32_3e2aaaaa<>(SB), RODATA|NOPTR, $4
+four:
+	CMPQ             R12, R13
+	JGE              rest
+	VMOVUPS          (R11), Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, (R11)
+	VFMADD231PS.BCST (DI)(R12*4), Z7, Z3
+	ADDQ             CX, R11
+	VMOVUPS          (R11), Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 4(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, (R11)
+	VFMADD231PS.BCST 4(DI)(R12*4), Z7, Z4
+	ADDQ             CX, R11
+	VMOVUPS          (R11), Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 8(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, (R11)
+	VFMADD231PS.BCST 8(DI)(R12*4), Z7, Z5
+	ADDQ             CX, R11
+	VMOVUPS          (R11), Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 12(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, (R11)
+	VFMADD231PS.BCST 12(DI)(R12*4), Z7, Z6
+	ADDQ             CX, R11
+	ADDQ             $0x04, R12
+	JMP              four
 
-DATA f32_3f000000<>+0(SB)/4, $0x3f000000
-GLOBL f32_3f000000<>(SB), RODATA|NOPTR, $4
+rest:
+	CMPQ             R12, AX
+	JGE              summed
+	VMOVUPS          (R11), Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, (R11)
+	VFMADD231PS.BCST (DI)(R12*4), Z7, Z3
+	ADDQ             CX, R11
+	INCQ             R12
+	JMP              rest
 
-DATA f32_c2ae0000<>+0(SB)/4, $0xc2ae0000
-GLOBL f32_c2ae0000<>(SB), RODATA|NOPTR, $4
+summed:
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, (R10)
+	ADDQ    $0x08, R8
+	ADDQ    bStride+80(FP), SI
+	ADDQ    cStride+88(FP), DI
+	ADDQ    xStride+96(FP), R9
+	ADDQ    yStride+104(FP), R10
+	DECQ    DX
+	JNE     token
+	VZEROUPPER
+	RET
 
-// func ssdStepAVX512(n int, h *float32, b *float32, c *float32, decay float32, input float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
-TEXT ·ssdStepAVX512(SB), NOSPLIT, $0-44
-	MOVQ         n+0(FP), AX
-	MOVQ         h+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         c+24(FP), BX
-	VBROADCASTSS decay+32(FP), Z0
-	VBROADCASTSS input+36(FP), Z1
-	VPXORD       Z2, Z2, Z2
+masked:
+	MOVQ  $-1, R12
+	BZHIQ R11, R12, R12
+	KMOVW R12, K1
+
+tokenMasked:
+	VBROADCASTSS (R8), Z1
+	VMOVUPS.Z    (R9), K1, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z6, Z6, Z6
+	VMULPS       Z0, Z2, Z3
+	VMULPS.BCST  4(R8), Z2, Z2
+	MOVQ         BX, R11
+	XORQ         R12, R12
+
+fourMasked:
+	CMPQ             R12, R13
+	JGE              restMasked
+	VMOVUPS.Z        (R11), K1, Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, K1, (R11)
+	VFMADD231PS.BCST (DI)(R12*4), Z7, Z3
+	ADDQ             CX, R11
+	VMOVUPS.Z        (R11), K1, Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 4(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, K1, (R11)
+	VFMADD231PS.BCST 4(DI)(R12*4), Z7, Z4
+	ADDQ             CX, R11
+	VMOVUPS.Z        (R11), K1, Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 8(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, K1, (R11)
+	VFMADD231PS.BCST 8(DI)(R12*4), Z7, Z5
+	ADDQ             CX, R11
+	VMOVUPS.Z        (R11), K1, Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST 12(SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, K1, (R11)
+	VFMADD231PS.BCST 12(DI)(R12*4), Z7, Z6
+	ADDQ             CX, R11
+	ADDQ             $0x04, R12
+	JMP              fourMasked
+
+restMasked:
+	CMPQ             R12, AX
+	JGE              summedMasked
+	VMOVUPS.Z        (R11), K1, Z7
+	VMULPS           Z1, Z7, Z7
+	VFMADD231PS.BCST (SI)(R12*4), Z2, Z7
+	VMOVUPS          Z7, K1, (R11)
+	VFMADD231PS.BCST (DI)(R12*4), Z7, Z3
+	ADDQ             CX, R11
+	INCQ             R12
+	JMP              restMasked
+
+summedMasked:
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+	VADDPS  Z5, Z3, Z3
+	VMOVUPS Z3, K1, (R10)
+	ADDQ    $0x08, R8
+	ADDQ    bStride+80(FP), SI
+	ADDQ    cStride+88(FP), DI
+	ADDQ    xStride+96(FP), R9
+	ADDQ    yStride+104(FP), R10
+	DECQ    DX
+	JNE     tokenMasked
+	VZEROUPPER
+	RET
+
+// func convolveAVX512(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·convolveAVX512(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ taps+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ bias+24(FP), BX
+	MOVQ w+32(FP), SI
+	MOVQ x+48(FP), DI
+	MOVQ wStride+40(FP), R8
+	MOVQ xStride+56(FP), R9
 
 loop:
-	CMPQ        AX, $0x10
-	JLT         tail
-	VMOVUPS     (CX), Z3
-	VMOVUPS     (DX), Z4
-	VMULPS      Z1, Z4, Z4
-	VFMADD213PS Z4, Z0, Z3
-	VMOVUPS     Z3, (CX)
-	VMOVUPS     (BX), Z4
-	VFMADD231PS Z4, Z3, Z2
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
+	CMPQ    AX, $0x00000010
+	JLT     tail
+	VMOVUPS (BX), Z0
+	MOVQ    SI, R11
+	MOVQ    DI, R12
+	MOVQ    CX, R10
+
+tap:
+	VMOVUPS     (R11), Z1
+	VMOVUPS     (R12), Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	DECQ        R10
+	JNE         tap
+	VMOVUPS     Z0, (DX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x00000010, AX
 	JMP         loop
 
 tail:
-	TESTQ       AX, AX
-	JE          done
-	MOVQ        $-1, SI
-	BZHIQ       AX, SI, SI
-	KMOVW       SI, K1
-	VMOVUPS.Z   (CX), K1, Z3
-	VMOVUPS.Z   (DX), K1, Z4
-	VMULPS      Z1, Z4, Z4
-	VFMADD213PS Z4, Z0, Z3
-	VMOVUPS     Z3, K1, (CX)
-	VMOVUPS.Z   (BX), K1, Z0
-	VFMADD231PS Z0, Z3, Z2
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, R10
+	BZHIQ     AX, R10, R10
+	KMOVW     R10, K1
+	VMOVUPS.Z (BX), K1, Z0
+	MOVQ      SI, R11
+	MOVQ      DI, R12
+	MOVQ      CX, R10
+
+tapMasked:
+	VMOVUPS.Z   (R11), K1, Z1
+	VMOVUPS.Z   (R12), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	DECQ        R10
+	JNE         tapMasked
+	VMOVUPS     Z0, K1, (DX)
 
 done:
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y2, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0x4e, X1, X0
-	VADDPS        X0, X1, X1
-	VPERMILPS     $0xb1, X1, X0
-	VADDPS        X0, X1, X1
-	MOVSS         X1, ret+40(FP)
 	VZEROUPPER
 	RET
 
@@ -193,17 +406,17 @@ TEXT ·addMulAVX512(SB), NOSPLIT, $0-32
 	MOVQ x+24(FP), BX
 
 loop:
-	CMPQ        AX, $0x10
+	CMPQ        AX, $0x00000010
 	JLT         tail
 	VMOVUPS     (CX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (DX), Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS     (DX), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z1, Z2, Z0
 	VMOVUPS     Z0, (CX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	SUBQ        $0x00000010, AX
 	JMP         loop
 
 tail:
@@ -213,11 +426,822 @@ tail:
 	BZHIQ       AX, SI, SI
 	KMOVW       SI, K1
 	VMOVUPS.Z   (CX), K1, Z0
-	VMOVUPS.Z   (BX), K1, Z1
-	VMOVUPS.Z   (DX), K1, Z2
-	VFMADD231PS Z2, Z1, Z0
+	VMOVUPS.Z   (DX), K1, Z1
+	VMOVUPS.Z   (BX), K1, Z2
+	VFMADD231PS Z1, Z2, Z0
 	VMOVUPS     Z0, K1, (CX)
 
 done:
+	VZEROUPPER
+	RET
+
+// func scanStatesAVX512(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·scanStatesAVX512(SB), NOSPLIT, $0-64
+	MOVQ         tokens+0(FP), AX
+	MOVQ         states+8(FP), CX
+	MOVQ         h+16(FP), DX
+	MOVQ         decay+24(FP), BX
+	MOVQ         a+32(FP), SI
+	MOVQ         inputs+40(FP), DI
+	MOVQ         b+48(FP), R8
+	MOVQ         bStride+56(FP), R9
+	MOVQ         CX, R10
+	SHLQ         $0x06, R10
+	VBROADCASTSS f32_3aaddd17<>+0(SB), Z0
+	VBROADCASTSS f32_3c1e7549<>+0(SB), Z1
+	VBROADCASTSS f32_3d635ba9<>+0(SB), Z2
+	VBROADCASTSS f32_3e75fcde<>+0(SB), Z3
+	VBROADCASTSS f32_3f317215<>+0(SB), Z4
+	VBROADCASTSS f32_3f800000<>+0(SB), Z5
+	VMOVUPS      vector_f32_c2fb0768<>+0(SB), Z6
+
+token:
+	VMOVUPS (DI), Z7
+	VMOVUPS 64(DI), Z8
+	VMULPS  Z8, Z7, Z7
+	VMOVUPS vector_f32_3fb8aa3b<>+0(SB), Z9
+	VMULPS  Z8, Z9, Z9
+	XORQ    R11, R11
+	XORQ    R12, R12
+
+state:
+	VMOVUPS     (SI)(R11*1), Z8
+	VMULPS      Z9, Z8, Z8
+	VMAXPS      Z8, Z6, Z8
+	VMOVAPS     Z0, Z11
+	VREDUCEPS   $0x00, Z8, Z10
+	VSUBPS      Z10, Z8, Z8
+	VFMADD213PS Z1, Z10, Z11
+	VFMADD213PS Z2, Z10, Z11
+	VFMADD213PS Z3, Z10, Z11
+	VFMADD213PS Z4, Z10, Z11
+	VFMADD213PS Z5, Z10, Z11
+	VSCALEFPS   Z8, Z11, Z11
+	VMOVUPS     Z11, (BX)
+	VMULPS.BCST (R8)(R12*4), Z7, Z8
+	VMOVUPS     (DX), Z10
+	VFMADD231PS Z10, Z11, Z8
+	VMOVUPS     Z8, (DX)(R10*1)
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, R11
+	INCQ        R12
+	CMPQ        R12, CX
+	JLT         state
+	ADDQ        $0x00000140, DI
+	ADDQ        R9, R8
+	DECQ        AX
+	JNE         token
+	VZEROUPPER
+	RET
+
+// func scanBackAVX512(states int, h *float32, decay *float32, adjoint *float32, a *float32, da *float32, token *float32, b *float32, c *float32, db *float32, dc *float32)
+// Requires: AVX, AVX512F
+TEXT ·scanBackAVX512(SB), NOSPLIT, $0-88
+	MOVQ    states+0(FP), AX
+	MOVQ    h+8(FP), CX
+	MOVQ    decay+16(FP), DX
+	MOVQ    adjoint+24(FP), BX
+	MOVQ    a+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    token+48(FP), R8
+	MOVQ    b+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    db+72(FP), R11
+	MOVQ    dc+80(FP), R12
+	MOVQ    AX, R13
+	SHLQ    $0x06, R13
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMULPS  Z1, Z0, Z0
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+
+state:
+	VMOVUPS          (BX), Z5
+	VFMADD231PS.BCST (R10), Z2, Z5
+	VMULPS           (CX)(R13*1), Z2, Z6
+	VEXTRACTF64X4    $0x01, Z6, Y7
+	VADDPS           Y6, Y7, Y7
+	VEXTRACTF128     $0x01, Y7, X6
+	VADDPS           X7, X6, X6
+	VPERMILPS        $0x4e, X6, X7
+	VADDPS           X7, X6, X6
+	VPERMILPS        $0xb1, X6, X7
+	VADDPS           X7, X6, X6
+	VADDSS           (R12), X6, X6
+	VMOVSS           X6, (R12)
+	VMULPS           Z0, Z5, Z6
+	VEXTRACTF64X4    $0x01, Z6, Y7
+	VADDPS           Y6, Y7, Y7
+	VEXTRACTF128     $0x01, Y7, X6
+	VADDPS           X7, X6, X6
+	VPERMILPS        $0x4e, X6, X7
+	VADDPS           X7, X6, X6
+	VPERMILPS        $0xb1, X6, X7
+	VADDPS           X7, X6, X6
+	VADDSS           (R11), X6, X6
+	VMOVSS           X6, (R11)
+	VFMADD231PS.BCST (R9), Z5, Z3
+	VMULPS           (DX), Z5, Z5
+	VMOVUPS          Z5, (BX)
+	VMOVUPS          (DI), Z6
+	VMULPS           (CX), Z5, Z5
+	VFMADD231PS      (SI), Z5, Z4
+	VFMADD231PS      Z1, Z5, Z6
+	VMOVUPS          Z6, (DI)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, DX
+	ADDQ             $0x40, BX
+	ADDQ             $0x40, SI
+	ADDQ             $0x40, DI
+	ADDQ             $0x04, R9
+	ADDQ             $0x04, R10
+	ADDQ             $0x04, R11
+	ADDQ             $0x04, R12
+	DECQ             AX
+	JNE              state
+	VMOVUPS          Z3, 192(R8)
+	VMOVUPS          Z4, 256(R8)
+	VZEROUPPER
+	RET
+
+// func scanTokensAVX2(tokens int, states int, channels int, stride int, inStride int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32, bStride int, cStride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·scanTokensAVX2(SB), NOSPLIT, $0-120
+	MOVQ    states+8(FP), AX
+	MOVQ    stride+24(FP), CX
+	MOVQ    tokens+0(FP), DX
+	MOVQ    h+40(FP), BX
+	MOVQ    a+48(FP), SI
+	MOVQ    b+56(FP), DI
+	MOVQ    c+64(FP), R8
+	MOVQ    delta+72(FP), R9
+	MOVQ    u+80(FP), R10
+	MOVQ    y+96(FP), R11
+	VMOVUPS vector_f32_c2fb0768<>+0(SB), Y0
+	VMOVUPS vector_f32_43000000<>+0(SB), Y1
+	XORQ    R12, R12
+	MOVQ    channels+16(FP), R13
+	CMPQ    R13, $0x08
+	JLT     masked
+
+token:
+	VMOVUPS (R9)(R12*1), Y2
+	VMOVUPS (R10)(R12*1), Y3
+	MOVQ    d+88(FP), R13
+	VMOVUPS (R13), Y4
+	VMULPS  Y3, Y4, Y4
+	VMULPS  Y2, Y3, Y3
+	VMOVUPS vector_f32_3fb8aa3b<>+0(SB), Y5
+	VMULPS  Y2, Y5, Y5
+	XORQ    R13, R13
+	XORQ    R14, R14
+
+state:
+	VMOVUPS      (SI)(R13*1), Y2
+	VMULPS       Y5, Y2, Y2
+	VMAXPS       Y2, Y0, Y2
+	VMOVUPS      vector_f32_3aaddd17<>+0(SB), Y7
+	VMINPS       Y2, Y1, Y2
+	VROUNDPS     $0x00, Y2, Y6
+	VSUBPS       Y6, Y2, Y2
+	VFMADD213PS  vector_f32_3c1e7549<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3d635ba9<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3e75fcde<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3f317215<>+0(SB), Y2, Y7
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y2, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VBROADCASTSS (DI)(R14*4), Y2
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      (BX)(R13*1), Y6
+	VFMADD231PS  Y6, Y7, Y2
+	VMOVUPS      Y2, (BX)(R13*1)
+	VBROADCASTSS (R8)(R14*4), Y6
+	VFMADD231PS  Y6, Y2, Y4
+	ADDQ         CX, R13
+	INCQ         R14
+	CMPQ         R14, AX
+	JLT          state
+	VMOVUPS      Y4, (R11)(R12*1)
+	ADDQ         inStride+32(FP), R12
+	ADDQ         bStride+104(FP), DI
+	ADDQ         cStride+112(FP), R8
+	DECQ         DX
+	JNE          token
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ    laneMasks<>+0(SB), R14
+	NEGQ    R13
+	VMOVUPS 32(R14)(R13*4), Y2
+
+tokenMasked:
+	VMASKMOVPS (R9)(R12*1), Y2, Y3
+	VMASKMOVPS (R10)(R12*1), Y2, Y4
+	MOVQ       d+88(FP), R13
+	VMASKMOVPS (R13), Y2, Y5
+	VMULPS     Y4, Y5, Y5
+	VMULPS     Y3, Y4, Y4
+	VMOVUPS    vector_f32_3fb8aa3b<>+0(SB), Y6
+	VMULPS     Y3, Y6, Y6
+	XORQ       R13, R13
+	XORQ       R14, R14
+
+stateMasked:
+	VMASKMOVPS   (SI)(R13*1), Y2, Y3
+	VMULPS       Y6, Y3, Y3
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      vector_f32_3aaddd17<>+0(SB), Y8
+	VMINPS       Y3, Y1, Y3
+	VROUNDPS     $0x00, Y3, Y7
+	VSUBPS       Y7, Y3, Y3
+	VFMADD213PS  vector_f32_3c1e7549<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3d635ba9<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3e75fcde<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3f317215<>+0(SB), Y3, Y8
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y3, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VBROADCASTSS (DI)(R14*4), Y3
+	VMULPS       Y3, Y4, Y3
+	VMASKMOVPS   (BX)(R13*1), Y2, Y7
+	VFMADD231PS  Y7, Y8, Y3
+	VMASKMOVPS   Y3, Y2, (BX)(R13*1)
+	VBROADCASTSS (R8)(R14*4), Y7
+	VFMADD231PS  Y7, Y3, Y5
+	ADDQ         CX, R13
+	INCQ         R14
+	CMPQ         R14, AX
+	JLT          stateMasked
+	VMASKMOVPS   Y5, Y2, (R11)(R12*1)
+	ADDQ         inStride+32(FP), R12
+	ADDQ         bStride+104(FP), DI
+	ADDQ         cStride+112(FP), R8
+	DECQ         DX
+	JNE          tokenMasked
+	VZEROUPPER
+	RET
+
+DATA vector_f32_43000000<>+0(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+4(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+8(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+12(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+16(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+20(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+24(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+28(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+32(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+36(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+40(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+44(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+48(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+52(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+56(SB)/4, $0x43000000
+DATA vector_f32_43000000<>+60(SB)/4, $0x43000000
+GLOBL vector_f32_43000000<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3aaddd17<>+0(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+4(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+8(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+12(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+16(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+20(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+24(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+28(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+32(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+36(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+40(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+44(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+48(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+52(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+56(SB)/4, $0x3aaddd17
+DATA vector_f32_3aaddd17<>+60(SB)/4, $0x3aaddd17
+GLOBL vector_f32_3aaddd17<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3c1e7549<>+0(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+4(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+8(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+12(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+16(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+20(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+24(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+28(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+32(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+36(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+40(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+44(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+48(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+52(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+56(SB)/4, $0x3c1e7549
+DATA vector_f32_3c1e7549<>+60(SB)/4, $0x3c1e7549
+GLOBL vector_f32_3c1e7549<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3d635ba9<>+0(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+4(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+8(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+12(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+16(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+20(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+24(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+28(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+32(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+36(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+40(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+44(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+48(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+52(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+56(SB)/4, $0x3d635ba9
+DATA vector_f32_3d635ba9<>+60(SB)/4, $0x3d635ba9
+GLOBL vector_f32_3d635ba9<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3e75fcde<>+0(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+4(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+8(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+12(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+16(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+20(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+24(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+28(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+32(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+36(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+40(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+44(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+48(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+52(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+56(SB)/4, $0x3e75fcde
+DATA vector_f32_3e75fcde<>+60(SB)/4, $0x3e75fcde
+GLOBL vector_f32_3e75fcde<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3f317215<>+0(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+4(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+8(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+12(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+16(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+20(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+24(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+28(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+32(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+36(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+40(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+44(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+48(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+52(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+56(SB)/4, $0x3f317215
+DATA vector_f32_3f317215<>+60(SB)/4, $0x3f317215
+GLOBL vector_f32_3f317215<>(SB), RODATA|NOPTR, $64
+
+DATA vector_f32_3f800000<>+0(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+4(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+8(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+12(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+16(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+20(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+24(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+28(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+32(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+36(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+40(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+44(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+48(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+52(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+56(SB)/4, $0x3f800000
+DATA vector_f32_3f800000<>+60(SB)/4, $0x3f800000
+GLOBL vector_f32_3f800000<>(SB), RODATA|NOPTR, $64
+
+DATA laneMasks<>+0(SB)/4, $0xffffffff
+DATA laneMasks<>+4(SB)/4, $0xffffffff
+DATA laneMasks<>+8(SB)/4, $0xffffffff
+DATA laneMasks<>+12(SB)/4, $0xffffffff
+DATA laneMasks<>+16(SB)/4, $0xffffffff
+DATA laneMasks<>+20(SB)/4, $0xffffffff
+DATA laneMasks<>+24(SB)/4, $0xffffffff
+DATA laneMasks<>+28(SB)/4, $0xffffffff
+DATA laneMasks<>+32(SB)/4, $0x00000000
+DATA laneMasks<>+36(SB)/4, $0x00000000
+DATA laneMasks<>+40(SB)/4, $0x00000000
+DATA laneMasks<>+44(SB)/4, $0x00000000
+DATA laneMasks<>+48(SB)/4, $0x00000000
+DATA laneMasks<>+52(SB)/4, $0x00000000
+DATA laneMasks<>+56(SB)/4, $0x00000000
+DATA laneMasks<>+60(SB)/4, $0x00000000
+GLOBL laneMasks<>(SB), RODATA|NOPTR, $64
+
+// func ssdTokensAVX2(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
+// Requires: AVX, FMA3
+TEXT ·ssdTokensAVX2(SB), NOSPLIT, $0-116
+	MOVQ         states+8(FP), AX
+	MOVQ         stride+24(FP), CX
+	MOVQ         tokens+0(FP), DX
+	MOVQ         h+32(FP), BX
+	MOVQ         b+40(FP), SI
+	MOVQ         c+48(FP), DI
+	MOVQ         steps+56(FP), R8
+	MOVQ         x+64(FP), R9
+	MOVQ         y+72(FP), R10
+	MOVQ         AX, R13
+	ANDQ         $-4, R13
+	VBROADCASTSS d+112(FP), Y0
+	MOVQ         channels+16(FP), R11
+	CMPQ         R11, $0x08
+	JLT          masked
+
+token:
+	VBROADCASTSS (R8), Y1
+	VMOVUPS      (R9), Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VMULPS       Y0, Y2, Y3
+	VBROADCASTSS 4(R8), Y7
+	VMULPS       Y7, Y2, Y7
+	MOVQ         BX, R11
+	XORQ         R12, R12
+
+four:
+	CMPQ         R12, R13
+	JGE          rest
+	VMOVUPS      (R11), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS (SI)(R12*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMOVUPS      Y2, (R11)
+	VBROADCASTSS (DI)(R12*4), Y8
+	VFMADD231PS  Y8, Y2, Y3
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS 4(SI)(R12*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMOVUPS      Y2, (R11)
+	VBROADCASTSS 4(DI)(R12*4), Y8
+	VFMADD231PS  Y8, Y2, Y4
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS 8(SI)(R12*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMOVUPS      Y2, (R11)
+	VBROADCASTSS 8(DI)(R12*4), Y8
+	VFMADD231PS  Y8, Y2, Y5
+	ADDQ         CX, R11
+	VMOVUPS      (R11), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS 12(SI)(R12*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMOVUPS      Y2, (R11)
+	VBROADCASTSS 12(DI)(R12*4), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	ADDQ         CX, R11
+	ADDQ         $0x04, R12
+	JMP          four
+
+rest:
+	CMPQ         R12, AX
+	JGE          summed
+	VMOVUPS      (R11), Y2
+	VMULPS       Y1, Y2, Y2
+	VBROADCASTSS (SI)(R12*4), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMOVUPS      Y2, (R11)
+	VBROADCASTSS (DI)(R12*4), Y8
+	VFMADD231PS  Y8, Y2, Y3
+	ADDQ         CX, R11
+	INCQ         R12
+	JMP          rest
+
+summed:
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y6, Y5, Y5
+	VADDPS  Y5, Y3, Y3
+	VMOVUPS Y3, (R10)
+	ADDQ    $0x08, R8
+	ADDQ    bStride+80(FP), SI
+	ADDQ    cStride+88(FP), DI
+	ADDQ    xStride+96(FP), R9
+	ADDQ    yStride+104(FP), R10
+	DECQ    DX
+	JNE     token
+	VZEROUPPER
+	RET
+
+masked:
+	LEAQ    laneMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVUPS 32(R12)(R11*4), Y1
+
+tokenMasked:
+	VBROADCASTSS (R8), Y2
+	VMASKMOVPS   (R9), Y1, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VMULPS       Y0, Y3, Y4
+	VBROADCASTSS 4(R8), Y8
+	VMULPS       Y8, Y3, Y8
+	MOVQ         BX, R11
+	XORQ         R12, R12
+
+fourMasked:
+	CMPQ         R12, R13
+	JGE          restMasked
+	VMASKMOVPS   (R11), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VBROADCASTSS (SI)(R12*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   Y3, Y1, (R11)
+	VBROADCASTSS (DI)(R12*4), Y9
+	VFMADD231PS  Y9, Y3, Y4
+	ADDQ         CX, R11
+	VMASKMOVPS   (R11), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VBROADCASTSS 4(SI)(R12*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   Y3, Y1, (R11)
+	VBROADCASTSS 4(DI)(R12*4), Y9
+	VFMADD231PS  Y9, Y3, Y5
+	ADDQ         CX, R11
+	VMASKMOVPS   (R11), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VBROADCASTSS 8(SI)(R12*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   Y3, Y1, (R11)
+	VBROADCASTSS 8(DI)(R12*4), Y9
+	VFMADD231PS  Y9, Y3, Y6
+	ADDQ         CX, R11
+	VMASKMOVPS   (R11), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VBROADCASTSS 12(SI)(R12*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   Y3, Y1, (R11)
+	VBROADCASTSS 12(DI)(R12*4), Y9
+	VFMADD231PS  Y9, Y3, Y7
+	ADDQ         CX, R11
+	ADDQ         $0x04, R12
+	JMP          fourMasked
+
+restMasked:
+	CMPQ         R12, AX
+	JGE          summedMasked
+	VMASKMOVPS   (R11), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VBROADCASTSS (SI)(R12*4), Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   Y3, Y1, (R11)
+	VBROADCASTSS (DI)(R12*4), Y9
+	VFMADD231PS  Y9, Y3, Y4
+	ADDQ         CX, R11
+	INCQ         R12
+	JMP          restMasked
+
+summedMasked:
+	VADDPS     Y5, Y4, Y4
+	VADDPS     Y7, Y6, Y6
+	VADDPS     Y6, Y4, Y4
+	VMASKMOVPS Y4, Y1, (R10)
+	ADDQ       $0x08, R8
+	ADDQ       bStride+80(FP), SI
+	ADDQ       cStride+88(FP), DI
+	ADDQ       xStride+96(FP), R9
+	ADDQ       yStride+104(FP), R10
+	DECQ       DX
+	JNE        tokenMasked
+	VZEROUPPER
+	RET
+
+// func convolveAVX2(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+// Requires: AVX, FMA3
+TEXT ·convolveAVX2(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ taps+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ bias+24(FP), BX
+	MOVQ w+32(FP), SI
+	MOVQ x+48(FP), DI
+	MOVQ wStride+40(FP), R8
+	MOVQ xStride+56(FP), R9
+
+loop:
+	CMPQ    AX, $0x00000008
+	JLT     tail
+	VMOVUPS (BX), Y0
+	MOVQ    SI, R11
+	MOVQ    DI, R12
+	MOVQ    CX, R10
+
+tap:
+	VMOVUPS     (R11), Y1
+	VMOVUPS     (R12), Y2
+	VFMADD231PS Y1, Y2, Y0
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	DECQ        R10
+	JNE         tap
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000008, AX
+	JMP         loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), R10
+	NEGQ       AX
+	VMOVUPS    32(R10)(AX*4), Y0
+	VMASKMOVPS (BX), Y0, Y1
+	MOVQ       SI, R11
+	MOVQ       DI, R12
+	MOVQ       CX, R10
+
+tapMasked:
+	VMASKMOVPS  (R11), Y0, Y2
+	VMASKMOVPS  (R12), Y0, Y3
+	VFMADD231PS Y2, Y3, Y1
+	ADDQ        R8, R11
+	ADDQ        R9, R12
+	DECQ        R10
+	JNE         tapMasked
+	VMASKMOVPS  Y1, Y0, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addMulAVX2(n int, y *float32, w *float32, x *float32)
+// Requires: AVX, FMA3
+TEXT ·addMulAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ x+24(FP), BX
+
+loop:
+	CMPQ        AX, $0x00000008
+	JLT         tail
+	VMOVUPS     (CX), Y0
+	VMOVUPS     (DX), Y1
+	VMOVUPS     (BX), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, (CX)
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	SUBQ        $0x00000008, AX
+	JMP         loop
+
+tail:
+	TESTQ       AX, AX
+	JE          done
+	LEAQ        laneMasks<>+0(SB), SI
+	NEGQ        AX
+	VMOVUPS     32(SI)(AX*4), Y0
+	VMASKMOVPS  (CX), Y0, Y1
+	VMASKMOVPS  (DX), Y0, Y2
+	VMASKMOVPS  (BX), Y0, Y3
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func scanStatesAVX2(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·scanStatesAVX2(SB), NOSPLIT, $0-64
+	MOVQ    tokens+0(FP), AX
+	MOVQ    states+8(FP), CX
+	MOVQ    h+16(FP), DX
+	MOVQ    decay+24(FP), BX
+	MOVQ    a+32(FP), SI
+	MOVQ    inputs+40(FP), DI
+	MOVQ    b+48(FP), R8
+	MOVQ    bStride+56(FP), R9
+	MOVQ    CX, R10
+	SHLQ    $0x06, R10
+	VMOVUPS vector_f32_c2fb0768<>+0(SB), Y0
+	VMOVUPS vector_f32_43000000<>+0(SB), Y1
+
+token:
+	VMOVUPS (DI), Y2
+	VMOVUPS 64(DI), Y3
+	VMULPS  Y3, Y2, Y2
+	VMOVUPS vector_f32_3fb8aa3b<>+0(SB), Y4
+	VMULPS  Y3, Y4, Y4
+	XORQ    R11, R11
+	XORQ    R12, R12
+
+state:
+	VMOVUPS      (SI)(R11*1), Y3
+	VMULPS       Y4, Y3, Y3
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      vector_f32_3aaddd17<>+0(SB), Y6
+	VMINPS       Y3, Y1, Y3
+	VROUNDPS     $0x00, Y3, Y5
+	VSUBPS       Y5, Y3, Y3
+	VFMADD213PS  vector_f32_3c1e7549<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3d635ba9<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3e75fcde<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3f317215<>+0(SB), Y3, Y6
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y3, Y6
+	VCVTPS2DQ    Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       Y5, Y6, Y6
+	VMOVUPS      Y6, (BX)
+	VBROADCASTSS (R8)(R12*4), Y3
+	VMULPS       Y3, Y2, Y3
+	VMOVUPS      (DX), Y5
+	VFMADD231PS  Y5, Y6, Y3
+	VMOVUPS      Y3, (DX)(R10*1)
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, R11
+	INCQ         R12
+	CMPQ         R12, CX
+	JLT          state
+	ADDQ         $0x00000140, DI
+	ADDQ         R9, R8
+	DECQ         AX
+	JNE          token
+	VZEROUPPER
+	RET
+
+// func scanBackAVX2(states int, h *float32, decay *float32, adjoint *float32, a *float32, da *float32, token *float32, b *float32, c *float32, db *float32, dc *float32)
+// Requires: AVX, FMA3
+TEXT ·scanBackAVX2(SB), NOSPLIT, $0-88
+	MOVQ    states+0(FP), AX
+	MOVQ    h+8(FP), CX
+	MOVQ    decay+16(FP), DX
+	MOVQ    adjoint+24(FP), BX
+	MOVQ    a+32(FP), SI
+	MOVQ    da+40(FP), DI
+	MOVQ    token+48(FP), R8
+	MOVQ    b+56(FP), R9
+	MOVQ    c+64(FP), R10
+	MOVQ    db+72(FP), R11
+	MOVQ    dc+80(FP), R12
+	MOVQ    AX, R13
+	SHLQ    $0x06, R13
+	VMOVUPS (R8), Y0
+	VMOVUPS 64(R8), Y1
+	VMOVUPS 128(R8), Y2
+	VMULPS  Y1, Y0, Y0
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+
+state:
+	VMOVUPS      (BX), Y5
+	VBROADCASTSS (R10), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VMULPS       (CX)(R13*1), Y2, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VADDPS       X6, X7, X7
+	VPERMILPS    $0x4e, X7, X6
+	VADDPS       X6, X7, X7
+	VPERMILPS    $0xb1, X7, X6
+	VADDPS       X6, X7, X7
+	VADDSS       (R12), X7, X7
+	VMOVSS       X7, (R12)
+	VMULPS       Y0, Y5, Y6
+	VEXTRACTF128 $0x01, Y6, X7
+	VADDPS       X6, X7, X7
+	VPERMILPS    $0x4e, X7, X6
+	VADDPS       X6, X7, X7
+	VPERMILPS    $0xb1, X7, X6
+	VADDPS       X6, X7, X7
+	VADDSS       (R11), X7, X7
+	VMOVSS       X7, (R11)
+	VBROADCASTSS (R9), Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VMULPS       (DX), Y5, Y5
+	VMOVUPS      Y5, (BX)
+	VMOVUPS      (DI), Y6
+	VMULPS       (CX), Y5, Y5
+	VFMADD231PS  (SI), Y5, Y4
+	VFMADD231PS  Y1, Y5, Y6
+	VMOVUPS      Y6, (DI)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         AX
+	JNE          state
+	VMOVUPS      Y3, 192(R8)
+	VMOVUPS      Y4, 256(R8)
 	VZEROUPPER
 	RET

@@ -14,30 +14,36 @@ type ScanGrad struct {
 	DY         []float32 // [len, channels]
 	DU, DDelta []float32 // [len, channels]
 	DB, DC     Rows      // [len, states]
-	DA         []float32 // [channels, states]
+	DA         []float32 // as A
 	DD         []float32 // [channels]
 
-	// Parts is scratch of PartsLen floats: the share of each tile of channels in dB and dC. They are added up in
-	// the order of the tiles, whichever thread computed them.
+	// Parts is scratch of PartsLen floats: the share of each group of channels in dB and dC. They are added up in
+	// the order of the groups, whichever thread computed them.
 	Parts []float32
 }
 
-// PartsLen is the length of Parts.
-func (g *ScanGrad) PartsLen() int { return g.tiles() * g.Len * 2 * g.States }
+// scanGroup is the number of blocks of channels that share a part of dB and dC.
+const scanGroup = 4
 
-func (g *ScanGrad) tiles() int { return (g.Channels + scanTile - 1) / scanTile }
+// PartsLen is the length of Parts.
+func (g *ScanGrad) PartsLen() int { return g.groups() * g.Len * 2 * g.States }
+
+func (g *ScanGrad) groups() int { return (scanBlocks(g.Channels) + scanGroup - 1) / scanGroup }
 
 // Run adds to all gradients.
 func (g *ScanGrad) Run(pool *Pool) {
-	pool.Each(g.tiles(), func(lo, hi int) {
-		var w scanWalk
+	pool.Each(g.groups(), func(lo, hi int) {
+		w := newScanWalk(g.States)
 		for i := lo; i < hi; i++ {
-			g.tile(&w, i)
+			clear(g.Parts[i*g.Len*2*g.States:][:g.Len*2*g.States])
+			for block := i * scanGroup; block < min(scanBlocks(g.Channels), (i+1)*scanGroup); block++ {
+				g.block(w, i, block*scanBlock, min(g.Channels, (block+1)*scanBlock))
+			}
 		}
 	})
 	pool.Each(g.Len, func(lo, hi int) {
 		for t := lo; t < hi; t++ {
-			for i := range g.tiles() {
+			for i := range g.groups() {
 				db, dc := g.part(i, t)
 				addTo(rowOf(g.DB, t, g.States), db)
 				addTo(rowOf(g.DC, t, g.States), dc)
@@ -53,94 +59,47 @@ func addTo(sum, x []float32) {
 	}
 }
 
-// part returns the share of tile i in dB and dC of token t.
+// part returns the share of group i in dB and dC of token t.
 func (g *ScanGrad) part(i, t int) (db, dc []float32) {
 	n := g.States
 	p := g.Parts[(i*g.Len+t)*2*n:][:2*n]
 	return p[:n], p[n:]
 }
 
-// scanWalk is the memory with which one thread walks a tile back through time.
-type scanWalk struct {
-	h     []float32 // [saveEvery+1, channels, states], the state before each token of a stretch and after the last
-	a     []float32 // [saveEvery, channels, states], exp(Δ·A)
-	g     []float32 // [channels, states]
-	width int       // channels·states
-}
-
-// at returns the part of x, either h or a, that belongs to token t of the stretch.
-func (w *scanWalk) at(x []float32, t int) []float32 { return x[t*w.width:][:w.width] }
-
-// reset makes room for a tile of the given number of floats and clears the adjoint.
-func (w *scanWalk) reset(width int) {
-	if w.width != width {
-		*w = scanWalk{
-			h:     make([]float32, (saveEvery+1)*width),
-			a:     make([]float32, saveEvery*width),
-			g:     make([]float32, width),
-			width: width,
-		}
-	}
-	clear(w.g)
-}
-
-// tile walks the channels of tile i from the last token to the first, recomputing the states of one stretch of
+// block walks channels [lo, hi) of group i from the last token to the first, recomputing the states of one stretch of
 // saveEvery tokens at a time.
-func (g *ScanGrad) tile(w *scanWalk, i int) {
-	lo, hi := i*scanTile, min(g.Channels, (i+1)*scanTile)
-	w.reset((hi - lo) * g.States)
+func (g *ScanGrad) block(w *scanWalk, i, lo, hi int) {
+	w.reset()
+	width, states := hi-lo, g.States
+	spread(w.a, g.A[lo*states:], width)
 	for start := (g.Len - 1) / saveEvery * saveEvery; start >= 0; start -= saveEvery {
 		end := min(g.Len, start+saveEvery)
-		g.recompute(w, lo, hi, start, end)
+		spread(w.h[:states], g.saved(start)[lo*states:], width)
+		for t := start; t < end; t++ {
+			at, token := t*g.Channels, &w.tokens[t-start]
+			copy(token.u[:], g.U[at+lo:at+hi])
+			copy(token.delta[:], g.Delta[at+lo:at+hi])
+			copy(token.dy[:], g.DY[at+lo:at+hi])
+		}
+		active.scan.states(w, end-start, g.B.From(start, 0))
 		for t := end - 1; t >= start; t-- {
-			g.step(w, i, lo, hi, t, t-start)
+			db, dc := g.part(i, t)
+			active.scan.back(w, t-start, rowOf(g.B, t, states), rowOf(g.C, t, states), db, dc)
+			g.finish(&w.tokens[t-start], t, lo, hi)
 		}
+	}
+	for s := range w.da {
+		addTo(g.DA[lo*states+s*width:], w.da[s][:width])
 	}
 }
 
-// recompute fills w with the states and decays of tokens [start, end).
-func (g *ScanGrad) recompute(w *scanWalk, lo, hi, start, end int) {
-	n := g.States
-	copy(w.at(w.h, 0), g.saved(start)[lo*n:hi*n])
-	for t := start; t < end; t++ {
-		before, after, decay := w.at(w.h, t-start), w.at(w.h, t-start+1), w.at(w.a, t-start)
-		g.decays(decay, t, lo, hi)
-		b := rowOf(g.B, t, n)
-		for e := lo; e < hi; e++ {
-			input := g.Delta[t*g.Channels+e] * g.U[t*g.Channels+e]
-			for s, v := range b {
-				j := (e-lo)*n + s
-				after[j] = decay[j]*before[j] + input*v
-			}
-		}
-	}
-}
-
-// step takes the channels [lo, hi) of tile i back over token t, the k-th of the stretch.
-func (g *ScanGrad) step(w *scanWalk, i, lo, hi, t, k int) {
-	n := g.States
-	before, after, decay := w.at(w.h, k), w.at(w.h, k+1), w.at(w.a, k)
-	b, c := rowOf(g.B, t, n), rowOf(g.C, t, n)
-	db, dc := g.part(i, t)
-	clear(db)
-	clear(dc)
+// finish adds what a token of channels [lo, hi) contributes to the gradients of its inputs and D.
+func (g *ScanGrad) finish(token *scanInputs, t, lo, hi int) {
 	for e := lo; e < hi; e++ {
-		at := t*g.Channels + e
-		dy, u, delta := g.DY[at], g.U[at], g.Delta[at]
-		var dDelta, dInput float32 // dInput is the gradient of Δ·u
-		for s, a := range g.A[e*n : (e+1)*n] {
-			j := (e-lo)*n + s
-			adj := w.g[j] + dy*c[s]
-			kept := adj * before[j] * decay[j]
-			dc[s] += dy * after[j]
-			db[s] += adj * delta * u
-			dInput += adj * b[s]
-			dDelta += kept * a
-			g.DA[e*n+s] += kept * delta
-			w.g[j] = adj * decay[j]
-		}
-		g.DDelta[at] += dDelta + dInput*u
-		g.DU[at] += dInput*delta + g.D[e]*dy
+		at, i := t*g.Channels+e, e-lo
+		u, delta, dy := token.u[i], token.delta[i], token.dy[i]
+		g.DDelta[at] += token.dDelta[i] + token.dInput[i]*u
+		g.DU[at] += token.dInput[i]*delta + g.D[e]*dy
 		g.DD[e] += dy * u
 	}
 }

@@ -5,10 +5,37 @@
 package kernel
 
 //go:noescape
-func scanTokenAVX512(n int, states int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32)
+func scanTokensAVX512(tokens int, states int, channels int, stride int, inStride int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32, bStride int, cStride int)
 
 //go:noescape
-func ssdStepAVX512(n int, h *float32, b *float32, c *float32, decay float32, input float32) float32
+func ssdTokensAVX512(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
+
+//go:noescape
+func convolveAVX512(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
 
 //go:noescape
 func addMulAVX512(n int, y *float32, w *float32, x *float32)
+
+//go:noescape
+func scanStatesAVX512(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
+
+//go:noescape
+func scanBackAVX512(states int, h *float32, decay *float32, adjoint *float32, a *float32, da *float32, token *float32, b *float32, c *float32, db *float32, dc *float32)
+
+//go:noescape
+func scanTokensAVX2(tokens int, states int, channels int, stride int, inStride int, h *float32, a *float32, b *float32, c *float32, delta *float32, u *float32, d *float32, y *float32, bStride int, cStride int)
+
+//go:noescape
+func ssdTokensAVX2(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
+
+//go:noescape
+func convolveAVX2(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+
+//go:noescape
+func addMulAVX2(n int, y *float32, w *float32, x *float32)
+
+//go:noescape
+func scanStatesAVX2(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
+
+//go:noescape
+func scanBackAVX2(states int, h *float32, decay *float32, adjoint *float32, a *float32, da *float32, token *float32, b *float32, c *float32, db *float32, dc *float32)

@@ -51,7 +51,7 @@ func scanValue(s Scan, w []float32) float64 {
 			u, delta := float64(s.U[t*s.Channels+e]), float64(s.Delta[t*s.Channels+e])
 			y := float64(s.D[e]) * u
 			for i := range s.States {
-				j := e*s.States + i
+				j := ScanIndex(s.Channels, s.States, e, i)
 				b, c := float64(rowOf(s.B, t, s.States)[i]), float64(rowOf(s.C, t, s.States)[i])
 				h[j] = math.Exp(delta*float64(s.A[j]))*h[j] + delta*b*u
 				y += c * h[j]
@@ -133,7 +133,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 
 // TestScanGrad compares with central differences of the definition in float64.
 func TestScanGrad(t *testing.T) {
-	for _, size := range [][3]int{{1, 2, 3}, {5, 3, 4}, {saveEvery, 9, 2}, {2*saveEvery + 5, scanTile + 3, 4}} {
+	for _, size := range [][3]int{{1, 2, 3}, {5, 3, 4}, {saveEvery, 9, 2}, {2*saveEvery + 5, scanBlock*scanGroup + 3, 4}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(size[0])))
 			s := scanCase(r, size[0], size[1], size[2])
@@ -161,8 +161,8 @@ func TestScanGrad(t *testing.T) {
 }
 
 func TestScanGradOnThreads(t *testing.T) {
-	one := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanTile+1, 5), 1)
-	two := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanTile+1, 5), 3)
+	one := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanBlock*scanGroup+1, 5), 1)
+	two := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanBlock*scanGroup+1, 5), 3)
 	if !slices.Equal(one.DB.Data, two.DB.Data) || !slices.Equal(one.DA, two.DA) || !slices.Equal(one.DU, two.DU) {
 		t.Error("gradients depend on the number of threads")
 	}

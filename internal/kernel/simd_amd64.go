@@ -30,6 +30,7 @@ var avx2 = func() tier {
 	t.mulAdd = mulAddTiles(&wide256)
 	t.vectorised(&rows256)
 	t.attention = attentionAVX2
+	t.scan = scanAVX2
 	t.measured256()
 	return t
 }()

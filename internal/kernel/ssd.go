@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"math"
-	"sync"
-)
+import "sync"
 
 // SSD is one document's piece of the recurrence of Mamba-2 (Dao and Gu 2024, section 3), a state-space model whose decay
 // is one number a head. Head j of Dim channels reads input and output maps of group g = j / (Heads/Groups). For token
@@ -21,12 +18,15 @@ type SSD struct {
 	Delta []float32 // [len, heads]
 	B, C  Rows      // [len, groups·states]
 	A, D  []float32 // [heads]
-	H     []float32 // [heads, dim, states]; the state before the piece, replaced by that after it
+	H     []float32 // [heads, dim, states], each head in the order of ScanIndex; the state, replaced by that after the piece
 	Y     []float32 // [len, heads·dim]; the output
 
 	// Saved, if not nil, receives the state before every saveEvery-th token, for backward: SavedLen floats.
 	Saved []float32
 }
+
+// ssdStretch is the number of tokens whose decays are computed together.
+const ssdStretch = 64
 
 // SavedLen is the length of Saved: [heads, ⌈len/saveEvery⌉, dim, states].
 func (s *SSD) SavedLen() int { return s.Heads * s.saves() * s.Dim * s.States }
@@ -38,10 +38,9 @@ func (s SSD) Run(pool *Pool) {
 	run := ssdRuns.Get().(*ssdRun)
 	run.SSD = s
 	if s.Len*s.Heads*s.Dim*s.States < serialScan {
-		run.Do(0, s.Heads)
-	} else {
-		pool.Run(s.Heads, run)
+		pool = nil
 	}
+	pool.Run(s.Heads, run)
 	run.SSD = SSD{}
 	ssdRuns.Put(run)
 }
@@ -53,42 +52,55 @@ var ssdRuns = sync.Pool{New: func() any { return &ssdRun{} }}
 
 // Do runs heads [lo, hi).
 func (s *ssdRun) Do(lo, hi int) {
+	steps := ssdSteps.Get().(*[2 * ssdStretch]float32)
 	for j := lo; j < hi; j++ {
-		s.head(j)
+		s.head(steps[:], j)
+	}
+	ssdSteps.Put(steps)
+}
+
+// ssdSteps holds a thread's memory for the steps of a stretch.
+var ssdSteps = sync.Pool{New: func() any { return new([2 * ssdStretch]float32) }}
+
+// head walks head j through time. steps is scratch.
+func (s *SSD) head(steps []float32, j int) {
+	stretch := ssdStretch
+	if s.Saved != nil {
+		stretch = saveEvery
+	}
+	for t := 0; t < s.Len; t += stretch {
+		if s.Saved != nil {
+			copy(s.saved(j, t), s.state(j))
+		}
+		steps := steps[:2*min(stretch, s.Len-t)]
+		for i := range len(steps) / 2 {
+			delta := s.Delta[(t+i)*s.Heads+j]
+			steps[2*i], steps[2*i+1] = decay(delta*s.A[j]), delta
+		}
+		for lo := 0; lo < s.Dim; lo += scanBlock {
+			active.scan.ssd(s, j, t, steps, lo, min(s.Dim, lo+scanBlock))
+		}
 	}
 }
 
-// head walks head j through time.
-func (s *SSD) head(j int) {
-	n := s.States
-	h := s.state(j)
-	for t := range s.Len {
-		if s.Saved != nil && t%saveEvery == 0 {
-			copy(s.saved(j, t), h)
-		}
+// ssdTokens implements scanKernels.
+func ssdTokens(s *SSD, j, from int, steps []float32, lo, hi int) {
+	state := s.state(j)[lo*s.States : hi*s.States]
+	for i := 0; i < len(steps); i += 2 {
+		t, decay, delta := from+i/2, steps[i], steps[i+1]
 		b, c := s.maps(j, t)
-		delta, x, y := s.Delta[t*s.Heads+j], s.x(j, t), s.y(s.Y, j, t)
-		decay := s.decay(j, t)
+		x, y := s.x(j, t)[lo:hi], s.y(s.Y, j, t)[lo:hi]
 		for p, v := range x {
-			y[p] = active.scan.channel(h[p*n:(p+1)*n], b, c, decay, delta*v) + s.D[j]*v
+			y[p] = s.D[j] * v
+		}
+		for n := range s.States {
+			h := state[n*(hi-lo) : (n+1)*(hi-lo)]
+			for p, v := range h {
+				h[p] = decay*v + delta*x[p]*b[n]
+				y[p] += c[n] * h[p]
+			}
 		}
 	}
-}
-
-// ssdStep implements scanKernels.
-func ssdStep(h, b, c []float32, decay, input float32) (y float32) {
-	b, c = b[:len(h)], c[:len(h)]
-	for i, v := range h {
-		v = decay*v + input*b[i]
-		h[i] = v
-		y += c[i] * v
-	}
-	return y
-}
-
-// decay returns exp(Δ·A).
-func (s *SSD) decay(j, t int) float32 {
-	return float32(math.Exp(float64(max(s.Delta[t*s.Heads+j]*s.A[j], leastDecay))))
 }
 
 // state returns the state of head j.

@@ -28,13 +28,12 @@ func (g *SSDGrad) PartsLen() int { return g.Heads * g.Len * 2 * g.States }
 // Run adds to all gradients.
 func (g *SSDGrad) Run(pool *Pool) {
 	pool.Each(g.Heads, func(lo, hi int) {
-		w := ssdWalk{
-			h:     make([]float32, (saveEvery+1)*g.Dim*g.States),
-			g:     make([]float32, g.Dim*g.States),
-			width: g.Dim * g.States,
-		}
+		w := newScanWalk(g.States)
 		for j := lo; j < hi; j++ {
-			g.walk(&w, j)
+			clear(g.Parts[j*g.Len*2*g.States:][:g.Len*2*g.States])
+			for first := 0; first < g.Dim; first += scanBlock {
+				g.block(w, j, first, min(g.Dim, first+scanBlock))
+			}
 		}
 	})
 	pool.Each(g.Len, func(lo, hi int) {
@@ -56,67 +55,52 @@ func (g *SSDGrad) part(j, t int) (db, dc []float32) {
 	return p[:n], p[n:]
 }
 
-// ssdWalk is the memory with which one thread walks a head back through time.
-type ssdWalk struct {
-	h     []float32 // [saveEvery+1, dim, states], the state before each token of a stretch and after the last
-	g     []float32 // [dim, states]
-	width int       // dim·states
-}
-
-func (w *ssdWalk) at(t int) []float32 { return w.h[t*w.width:][:w.width] }
-
-// walk takes head j from the last token to the first, recomputing the states of one stretch of tokens at a time.
-func (g *SSDGrad) walk(w *ssdWalk, j int) {
-	clear(w.g)
+// block walks channels [lo, hi) of head j from the last token to the first, as those of a scan whose A and Δ are the
+// same for all of them.
+func (g *SSDGrad) block(w *scanWalk, j, lo, hi int) {
+	w.reset()
+	for s := range w.a {
+		setAll(w.a[s][:hi-lo], g.A[j])
+	}
+	maps := j / (g.Heads / g.Groups) * g.States
 	for start := (g.Len - 1) / saveEvery * saveEvery; start >= 0; start -= saveEvery {
 		end := min(g.Len, start+saveEvery)
-		copy(w.at(0), g.saved(j, start))
+		spread(w.h[:g.States], g.saved(j, start)[lo*g.States:], hi-lo)
 		for t := start; t < end; t++ {
-			g.recompute(w, j, t, t-start)
+			token := &w.tokens[t-start]
+			copy(token.u[:], g.x(j, t)[lo:hi])
+			copy(token.dy[:], g.y(g.DY, j, t)[lo:hi])
+			setAll(token.delta[:hi-lo], g.Delta[t*g.Heads+j])
 		}
+		active.scan.states(w, end-start, g.B.From(start, maps))
 		for t := end - 1; t >= start; t-- {
-			g.step(w, j, t, t-start)
+			b, c := g.maps(j, t)
+			db, dc := g.part(j, t)
+			active.scan.back(w, t-start, b, c, db, dc)
+			g.finish(&w.tokens[t-start], j, t, lo, hi)
+		}
+	}
+	for s := range w.da {
+		for _, v := range w.da[s][:hi-lo] {
+			g.DA[j] += v
 		}
 	}
 }
 
-// recompute advances the states over token t, the k-th of the stretch.
-func (g *SSDGrad) recompute(w *ssdWalk, j, t, k int) {
-	n, before, after := g.States, w.at(k), w.at(k+1)
-	b, _ := g.maps(j, t)
-	delta, decay := g.Delta[t*g.Heads+j], g.decay(j, t)
-	for p, x := range g.x(j, t) {
-		for s, v := range b {
-			after[p*n+s] = decay*before[p*n+s] + delta*x*v
-		}
+// setAll writes v to every element.
+func setAll(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
 	}
 }
 
-// step takes head j back over token t, the k-th of the stretch.
-func (g *SSDGrad) step(w *ssdWalk, j, t, k int) {
-	n, before, after := g.States, w.at(k), w.at(k+1)
-	b, c := g.maps(j, t)
-	db, dc := g.part(j, t)
-	clear(db)
-	clear(dc)
-	delta, decay := g.Delta[t*g.Heads+j], g.decay(j, t)
-	x, dy, dx := g.x(j, t), g.y(g.DY, j, t), g.DX.From(t, j*g.Dim).Data
-	var kept, dDelta float32
-	for p := range x {
-		var dInput float32 // the gradient of Δ·x
-		for s := range n {
-			i := p*n + s
-			adj := w.g[i] + dy[p]*c[s]
-			dc[s] += dy[p] * after[i]
-			db[s] += adj * delta * x[p]
-			dInput += adj * b[s]
-			w.g[i] = adj * decay
-			kept += w.g[i] * before[i]
-		}
-		dx[p] += dInput*delta + g.D[j]*dy[p]
-		dDelta += dInput * x[p]
-		g.DD[j] += dy[p] * x[p]
+// finish adds what a token of channels [lo, hi) of head j contributes to the gradients of its inputs and D.
+func (g *SSDGrad) finish(token *scanInputs, j, t, lo, hi int) {
+	dx := g.DX.From(t, j*g.Dim).Data[lo:hi]
+	for i := range dx {
+		x, dy := token.u[i], token.dy[i]
+		dx[i] += token.dInput[i]*token.delta[i] + g.D[j]*dy
+		g.DDelta[t*g.Heads+j] += token.dDelta[i] + token.dInput[i]*x
+		g.DD[j] += dy * x
 	}
-	g.DDelta[t*g.Heads+j] += dDelta + kept*g.A[j]
-	g.DA[j] += kept * delta
 }

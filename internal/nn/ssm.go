@@ -17,7 +17,7 @@ type SelectiveScan struct {
 	ALog             *Param // [channels, states]
 	D                *Param // [channels]
 
-	a []float32 // A
+	a []float32 // A in the order of the kernel
 }
 
 // SelectiveScan declares prefix+"A_log" and prefix+"D". New ones are A = -1, -2, ..., -states in every channel and D = 1.
@@ -42,8 +42,13 @@ func logRange(_ *rand.Rand, _ int, dst []float32) {
 // decay computes A.
 func (s *SelectiveScan) decay() {
 	for i, v := range s.ALog.W {
-		s.a[i] = float32(-math.Exp(float64(v)))
+		s.a[s.at(i)] = float32(-math.Exp(float64(v)))
 	}
+}
+
+// at is where the kernel has element i of A_log.
+func (s *SelectiveScan) at(i int) int {
+	return kernel.ScanIndex(s.Channels, s.States, i/s.States, i%s.States)
 }
 
 // Forward advances the documents of spans through layer layer of their [state.Stack] and returns y. u and delta are
@@ -94,8 +99,8 @@ func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat,
 		}
 		g.Parts = make([]float32, g.PartsLen())
 		g.Run(p.Pool)
-		for i, d := range g.DA {
-			aLogGrad[i] += d * s.a[i] // dA/dA_log = A
+		for i := range aLogGrad {
+			aLogGrad[i] += g.DA[s.at(i)] * s.a[s.at(i)] // dA/dA_log = A
 		}
 	})
 }
