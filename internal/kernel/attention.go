@@ -33,7 +33,7 @@ func (x Rows) From(r, c int) Rows { return Rows{x.Data[r*x.Stride+c:], x.Stride}
 type AttentionSpan struct {
 	Row, Len int // rows of the new tokens in q, k, v and out
 	Pos      int // position of the first of them
-	// PastK and PastV are rings of Slots rows, KVHeads*Dim wide: position p < Pos is in row p mod Slots. They hold
+	// PastK and PastV are rings [KVHeads, Slots, Dim]: position p < Pos is in row p mod Slots of each head. They hold
 	// at least the last Window-1 positions before Pos (all of them without a window). Unused while Pos is 0.
 	PastK, PastV []float32
 	Slots        int
@@ -143,10 +143,10 @@ func (run *attentionRun) keys(s *AttentionSpan, head, pos, end, limit int) (k, v
 		row := s.Row + pos - s.Pos
 		return run.k.From(row, at), run.v.From(row, at), min(end-pos, limit)
 	}
-	width := run.KVHeads * run.Dim
 	slot := pos % s.Slots
 	n = min(min(end, s.Pos)-pos, s.Slots-slot, limit)
-	return Rows{s.PastK[slot*width+at:], width}, Rows{s.PastV[slot*width+at:], width}, n
+	at = (head*s.Slots + slot) * run.Dim
+	return Rows{s.PastK[at:], run.Dim}, Rows{s.PastV[at:], run.Dim}, n
 }
 
 // attentionScratch is one worker's memory. It grows with the head size and the group, and, for the naive form only,

@@ -218,8 +218,11 @@ func TestAttentionPast(t *testing.T) {
 				s.Row, s.Len, s.Pos = pos, min(step, n-pos), pos
 				a.Forward(nil, Rows{out, a.Heads * a.Dim}, q, k, v, nil, []AttentionSpan{s})
 				for p := pos; p < pos+s.Len; p++ {
-					copy(s.PastK[p%slots*width:][:width], k.Data[p*width:])
-					copy(s.PastV[p%slots*width:][:width], v.Data[p*width:])
+					for head := range a.KVHeads {
+						at, from := (head*slots+p%slots)*a.Dim, p*width+head*a.Dim
+						copy(s.PastK[at:at+a.Dim], k.Data[from:])
+						copy(s.PastV[at:at+a.Dim], v.Data[from:])
+					}
 				}
 			}
 			if !slices.Equal(out, whole) {

@@ -9,29 +9,33 @@ import (
 // firstRows is the number of positions that a KV makes room for at first; later it doubles.
 const firstRows = 64
 
-// KV holds the keys and values of one attention layer, key heads only, in a ring: position p is in row p mod Rows.
-// Keys are stored as they are used, that is rotated where positions are rotary.
+// KV holds the keys and values of one attention layer, key heads only, in a ring: position p is in row p mod Rows of
+// each head, so that what a query of one head reads lies side by side. Keys are stored as they are used, that is rotated
+// where positions are rotary.
 type KV struct {
-	K, V   []float32 // [rows, width]
-	width  int
-	slots  int // most rows; 0: no limit
-	length int
+	K, V       []float32 // [heads, rows, dim]
+	heads, dim int
+	slots      int // most rows; 0: no limit
+	length     int
 }
 
 // Len is the number of positions seen, of which the last Rows at most are held.
 func (c *KV) Len() int { return c.length }
 
 // Rows is the number of positions that there is room for now.
-func (c *KV) Rows() int { return len(c.K) / c.width }
+func (c *KV) Rows() int { return len(c.K) / (c.heads * c.dim) }
 
 // Append adds the keys and values of the next n positions, over the oldest ones where the ring is full.
 func (c *KV) Append(k, v kernel.Rows, n int) {
 	c.reserve(c.length + n)
 	rows := c.Rows()
 	for i := max(0, n-rows); i < n; i++ {
-		slot := (c.length + i) % rows * c.width
-		copy(c.K[slot:slot+c.width], k.Data[i*k.Stride:])
-		copy(c.V[slot:slot+c.width], v.Data[i*v.Stride:])
+		slot := (c.length + i) % rows
+		for head := range c.heads {
+			at := (head*rows + slot) * c.dim
+			copy(c.K[at:at+c.dim], k.Data[i*k.Stride+head*c.dim:])
+			copy(c.V[at:at+c.dim], v.Data[i*v.Stride+head*c.dim:])
+		}
 	}
 	c.length += n
 }
@@ -50,12 +54,15 @@ func (c *KV) reserve(n int) {
 	if c.slots > 0 {
 		rows = min(rows, c.slots)
 	}
-	c.K, c.V = resize(c.K, rows*c.width), resize(c.V, rows*c.width)
+	c.K, c.V = c.grown(c.K, rows), c.grown(c.V, rows)
 }
 
-func resize(x []float32, n int) []float32 {
-	y := make([]float32, n)
-	copy(y, x)
+// grown returns x with room for that many rows a head.
+func (c *KV) grown(x []float32, rows int) []float32 {
+	y, old, size := make([]float32, c.heads*rows*c.dim), c.Rows()*c.dim, rows*c.dim
+	for head := range c.heads {
+		copy(y[head*size:], x[head*old:(head+1)*old])
+	}
 	return y
 }
 
@@ -67,7 +74,7 @@ type KVCache struct{ Layers []KV }
 func NewKVCache(layers, heads, dim, slots int) *KVCache {
 	c := &KVCache{Layers: make([]KV, layers)}
 	for i := range c.Layers {
-		c.Layers[i] = KV{width: heads * dim, slots: slots}
+		c.Layers[i] = KV{heads: heads, dim: dim, slots: slots}
 	}
 	return c
 }

@@ -67,6 +67,29 @@ func TestKVChunks(t *testing.T) {
 	}
 }
 
+// TestKVHeads checks that every head keeps its rows while the cache grows and turns.
+func TestKVHeads(t *testing.T) {
+	const heads, dim, slots, n = 3, 2, 100, 250
+	c := NewKVCache(1, heads, dim, slots)
+	kv := &c.Layers[0]
+	for p := range n {
+		k, v := make([]float32, heads*dim), make([]float32, heads*dim)
+		for i := range k {
+			k[i], v[i] = float32(10*p+i), -float32(10*p+i)
+		}
+		kv.Append(kernel.Rows{Data: k, Stride: len(k)}, kernel.Rows{Data: v, Stride: len(v)}, 1)
+		rows := kv.Rows()
+		for q := max(0, p+1-rows); q <= p; q++ {
+			for i := range heads * dim {
+				at := (i/dim*rows+q%rows)*dim + i%dim
+				if want := float32(10*q + i); kv.K[at] != want || kv.V[at] != -want {
+					t.Fatalf("after %d positions element %d of position %d is %v and %v, want ±%v", p+1, i, q, kv.K[at], kv.V[at], want)
+				}
+			}
+		}
+	}
+}
+
 func TestKVForkAndReset(t *testing.T) {
 	c := NewKVCache(2, 1, 2, 10)
 	fill(c, 25)
