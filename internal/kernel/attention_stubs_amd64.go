@@ -5,4 +5,16 @@
 package kernel
 
 //go:noescape
+func scoresAVX512_1(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX512_2(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX512_3(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX512_4(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
 func weightedAVX512(k int, p *float32, b *float32, ldb int, c *float32, n int)

@@ -10,6 +10,9 @@ import (
 // does with the values of a head. Columns are kept in registers, 64 at a time. Each has one chain of fused multiply-adds
 // in the order of the rows, as in fma, so that decoding gives the very result of a prompt.
 func attention() {
+	for rows := 1; rows <= 4; rows++ {
+		scores(rows)
+	}
 	text("weightedAVX512", "func(k int, p, b *float32, ldb int, c *float32, n int)")
 	w := &weighted{k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
 	SHLQ(Imm(2), w.ldb)
@@ -92,4 +95,70 @@ func (w *weighted) advance(n uint32) {
 	ADDQ(U32(4*n), w.b)
 	ADDQ(U32(4*n), w.c)
 	SUBQ(U32(n), w.n)
+}
+
+// scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for 16 keys at a time: a square of the keys is turned in registers, and
+// its columns go into one chain of fused multiply-adds per score, in the order of fma. n and dim are multiples of 16.
+func scores(rows int) {
+	text("scoresAVX512_"+itoa(rows), "func(n, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)")
+	n, q, ldq, k, ldk, c, ldc := arg("n"), arg("q"), arg("ldq"), arg("k"), arg("ldk"), arg("c"), arg("ldc")
+	for _, stride := range []reg.GPVirtual{ldq, ldk, ldc} {
+		SHLQ(Imm(2), stride)
+	}
+	next, third := GP64(), GP64() // the keys after these, and the third row of q
+	MOVQ(ldk, next)
+	SHLQ(Imm(4), next)
+	LEAQ(Mem{Base: q, Index: ldq, Scale: 2}, third)
+	ADDQ(ldq, third)
+	row := []Mem{{Base: q}, {Base: q, Index: ldq, Scale: 1}, {Base: q, Index: ldq, Scale: 2}, {Base: third}}
+	acc := make([]reg.VecVirtual, rows)
+	Label("keys")
+	for r := range acc {
+		acc[r] = ZMM()
+		VPXORD(acc[r], acc[r], acc[r])
+	}
+	square, at16, left := GP64(), GP64(), arg("dim")
+	MOVQ(k, square)
+	XORQ(at16, at16)
+	Label("square")
+	key := GP64()
+	MOVQ(square, key)
+	v := make([]reg.VecVirtual, 16)
+	for i := range v {
+		v[i] = ZMM()
+		VMOVUPS(at(key, 0), v[i])
+		PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
+		if i+1 < len(v) {
+			ADDQ(ldk, key)
+		}
+	}
+	for j, column := range turn16(v) {
+		for r := range acc {
+			m := row[r]
+			m.Disp = 4 * j
+			VFMADD231PS_BCST(m, column, acc[r])
+		}
+	}
+	ADDQ(Imm(64), square)
+	ADDQ(Imm(64), q)
+	ADDQ(Imm(64), third)
+	ADDQ(Imm(64), at16)
+	SUBQ(Imm(16), left)
+	JNE(LabelRef("square"))
+	SUBQ(at16, q)
+	SUBQ(at16, third)
+	to := GP64()
+	MOVQ(c, to)
+	for r := range acc {
+		VMOVUPS(acc[r], at(to, 0))
+		if r+1 < rows {
+			ADDQ(ldc, to)
+		}
+	}
+	ADDQ(Imm(64), c)
+	ADDQ(next, k)
+	SUBQ(Imm(16), n)
+	JNE(LabelRef("keys"))
+	VZEROUPPER()
+	RET()
 }
