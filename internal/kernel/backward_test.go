@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -111,26 +110,6 @@ func TestMulAddAllocatesNothing(t *testing.T) {
 		mul(pool, c, a, b, m, n, k)
 		if got := sharedtest.AllocsPerRun(t, 50, func() { mul(pool, c, a, b, m, n, k) }); got != 0 {
 			t.Errorf("%s: %v allocations a product, want 0", name, got)
-		}
-	}
-}
-
-// BenchmarkBackwardProducts times NN and TN at the sizes of a transformer's layers on one thread and two.
-func BenchmarkBackwardProducts(b *testing.B) {
-	for _, size := range [][3]int{{512, 768, 2304}, {768, 3072, 512}, {1024, 1024, 1024}} {
-		m, n, k := size[0], size[1], size[2]
-		x, y, c := gaussians(1, m*k), gaussians(2, k*n), make([]float32, m*n)
-		for _, threads := range []int{1, 2} {
-			pool := NewPool(threads)
-			defer pool.Close()
-			for name, mul := range map[string]func(*Pool, []float32, []float32, []float32, int, int, int){"NN": MulNN, "TN": MulTN} {
-				b.Run(fmt.Sprintf("%s/%dx%dx%d/threads=%d", name, m, n, k, threads), func(b *testing.B) {
-					for b.Loop() {
-						mul(pool, c, x, y, m, n, k)
-					}
-					reportRates(b, 2*m*n*k, 4*(m*n+m*k+k*n))
-				})
-			}
 		}
 	}
 }

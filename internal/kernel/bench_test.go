@@ -53,47 +53,6 @@ func BenchmarkMulT(b *testing.B) {
 	}
 }
 
-// BenchmarkMulAdd times the products of the backward pass.
-func BenchmarkMulAdd(b *testing.B) {
-	const m, n, k = 256, 768, 768
-	x, y, c := gaussians(1, m*k), gaussians(2, k*n), make([]float32, m*n)
-	for name, mul := range map[string]func(*Pool, []float32, []float32, []float32, int, int, int){"NN": MulNN, "TN": MulTN} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				mul(nil, c, x, y, m, n, k)
-			}
-			reportRates(b, 2*m*n*k, 4*(m*n+m*k+k*n))
-		})
-	}
-}
-
-// BenchmarkElementwise times the functions of one row of a transformer's feed-forward layer.
-func BenchmarkElementwise(b *testing.B) {
-	const n = 3072
-	x, w, y := gaussians(1, n), gaussians(2, n), make([]float32, n)
-	for _, c := range []struct {
-		name string
-		f    func()
-	}{
-		{"exp", func() { Exp(y, x) }},
-		{"silu", func() { SiLU(y, x) }},
-		{"gelu", func() { GELU(y, x) }},
-		{"gelu_new", func() { GELUNew(y, x) }},
-		{"softmax", func() { Softmax(y, x) }},
-		{"rmsnorm", func() { RMSNorm(y, x, w, 1e-5) }},
-		{"layernorm", func() { LayerNorm(y, x, w, w, 1e-5) }},
-		{"dot", func() { y[0] = Dot(x, w) }},
-		{"axpy", func() { Axpy(0.5, x, y) }},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				c.f()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
-		})
-	}
-}
-
 // reportRates adds GFLOP/s and GB/s of the operands to a benchmark.
 func reportRates[T int | int64](b *testing.B, flops int, bytes T) {
 	seconds := b.Elapsed().Seconds() / float64(b.N)

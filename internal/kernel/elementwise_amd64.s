@@ -967,71 +967,46 @@ loop:
 	CMPQ         AX, $0x08
 	JLT          tail
 	VMOVUPS      (DX), Y0
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y1
-	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
-	VROUNDPS     $0x00, Y2, Y2
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
-	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
-	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
-	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y3
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
-	VCVTPS2DQ    Y2, Y1
-	VPSRAD       $0x01, Y1, Y2
-	VPSUBD       Y2, Y1, Y1
+	VORPS        vector_f32_80000000<>+0(SB), Y0, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y1, Y3
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y1, Y3
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y2
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y2
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y2
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y2
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y2
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y2
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y2
+	VADDPS       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
-	VMULPS       Y1, Y4, Y4
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y4, Y4
-	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y1
-	VSUBPS       vector_f32_3f800000<>+0(SB), Y1, Y2
-	VPSRLD       $0x17, Y1, Y3
-	VCVTDQ2PS    Y3, Y3
-	VSUBPS       vector_f32_42fe0000<>+0(SB), Y3, Y3
-	VANDPS       vector_f32_007fffff<>+0(SB), Y1, Y1
-	VORPS        vector_f32_3f800000<>+0(SB), Y1, Y1
-	VCMPPS       $0x0e, vector_f32_3fb504f3<>+0(SB), Y1, Y6
-	VADDPS       vector_f32_3f800000<>+0(SB), Y3, Y5
-	VBLENDVPS    Y6, Y5, Y3, Y3
-	VMULPS       vector_f32_3f000000<>+0(SB), Y1, Y5
-	VBLENDVPS    Y6, Y5, Y1, Y1
-	VSUBPS       vector_f32_3f800000<>+0(SB), Y1, Y1
-	VMULPS       Y1, Y1, Y5
-	VMOVUPS      vector_f32_3d9021bb<>+0(SB), Y6
-	VFMADD213PS  vector_f32_bdebd1b8<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_3def251a<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_bdfe5d4f<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_3e11e9bf<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_be2aae50<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_3e4cceac<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_be7ffffc<>+0(SB), Y1, Y6
-	VFMADD213PS  vector_f32_3eaaaaaa<>+0(SB), Y1, Y6
-	VMULPS       Y1, Y6, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD231PS  vector_f32_b95e8083<>+0(SB), Y3, Y6
-	VFNMADD231PS vector_f32_3f000000<>+0(SB), Y5, Y6
-	VADDPS       Y1, Y6, Y6
-	VFMADD231PS  vector_f32_3f318000<>+0(SB), Y3, Y6
-	VMULPS       Y4, Y6, Y1
-	VDIVPS       Y2, Y1, Y1
-	VCMPPS       $0x00, vector_f32_00000000<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y4, Y1, Y1
-	VCMPPS       $0x0e, vector_f32_41a00000<>+0(SB), Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
-	VCMPPS       $0x03, Y0, Y0, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
-	VMOVUPS      Y1, (CX)
+	VMULPS       Y1, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       vector_f32_40000000<>+0(SB), Y2, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVUPS      vector_f32_3e9045f9<>+0(SB), Y3
+	VFMADD213PS  vector_f32_3e8f2882<>+0(SB), Y2, Y3
+	VFMADD213PS  vector_f32_3ecced74<>+0(SB), Y2, Y3
+	VFMADD213PS  vector_f32_3f2aaa70<>+0(SB), Y2, Y3
+	VFMADD213PS  vector_f32_40000000<>+0(SB), Y2, Y3
+	VMOVUPS      vector_f32_00000000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VFMADD213PS  Y0, Y1, Y3
+	VMOVUPS      Y3, (CX)
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
@@ -1044,309 +1019,140 @@ tail:
 	NEGQ         AX
 	VMOVUPS      32(BX)(AX*4), Y0
 	VMASKMOVPS   (DX), Y0, Y1
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y2
-	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
+	VORPS        vector_f32_80000000<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y3, Y2, Y3
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y3, Y4
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y4
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y4
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y3
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y4, Y3
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y4, Y3
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y4, Y3
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y4, Y3
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y5
+	VFMADD213PS  Y4, Y5, Y3
+	VADDPS       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y4
+	VPSUBD       Y4, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y5, Y5
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y5, Y5
-	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y2
-	VSUBPS       vector_f32_3f800000<>+0(SB), Y2, Y3
-	VPSRLD       $0x17, Y2, Y4
-	VCVTDQ2PS    Y4, Y4
-	VSUBPS       vector_f32_42fe0000<>+0(SB), Y4, Y4
-	VANDPS       vector_f32_007fffff<>+0(SB), Y2, Y2
-	VORPS        vector_f32_3f800000<>+0(SB), Y2, Y2
-	VCMPPS       $0x0e, vector_f32_3fb504f3<>+0(SB), Y2, Y7
-	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y6
-	VBLENDVPS    Y7, Y6, Y4, Y4
-	VMULPS       vector_f32_3f000000<>+0(SB), Y2, Y6
-	VBLENDVPS    Y7, Y6, Y2, Y2
-	VSUBPS       vector_f32_3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y2, Y6
-	VMOVUPS      vector_f32_3d9021bb<>+0(SB), Y7
-	VFMADD213PS  vector_f32_bdebd1b8<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_3def251a<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_bdfe5d4f<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_3e11e9bf<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_be2aae50<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_3e4cceac<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_be7ffffc<>+0(SB), Y2, Y7
-	VFMADD213PS  vector_f32_3eaaaaaa<>+0(SB), Y2, Y7
-	VMULPS       Y2, Y7, Y7
-	VMULPS       Y6, Y7, Y7
-	VFMADD231PS  vector_f32_b95e8083<>+0(SB), Y4, Y7
-	VFNMADD231PS vector_f32_3f000000<>+0(SB), Y6, Y7
-	VADDPS       Y2, Y7, Y7
-	VFMADD231PS  vector_f32_3f318000<>+0(SB), Y4, Y7
-	VMULPS       Y5, Y7, Y2
-	VDIVPS       Y3, Y2, Y2
-	VCMPPS       $0x00, vector_f32_00000000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, Y5, Y2, Y2
-	VCMPPS       $0x0e, vector_f32_41a00000<>+0(SB), Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
-	VCMPPS       $0x03, Y1, Y1, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (CX)
+	VMULPS       Y2, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VADDPS       vector_f32_40000000<>+0(SB), Y3, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVUPS      vector_f32_3e9045f9<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3e8f2882<>+0(SB), Y3, Y4
+	VFMADD213PS  vector_f32_3ecced74<>+0(SB), Y3, Y4
+	VFMADD213PS  vector_f32_3f2aaa70<>+0(SB), Y3, Y4
+	VFMADD213PS  vector_f32_40000000<>+0(SB), Y3, Y4
+	VMOVUPS      vector_f32_00000000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VFMADD213PS  Y1, Y2, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA vector_f32_42fe0000<>+0(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+4(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+8(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+12(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+16(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+20(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+24(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+28(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+32(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+36(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+40(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+44(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+48(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+52(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+56(SB)/4, $0x42fe0000
-DATA vector_f32_42fe0000<>+60(SB)/4, $0x42fe0000
-GLOBL vector_f32_42fe0000<>(SB), RODATA|NOPTR, $64
+DATA vector_f32_40000000<>+0(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+4(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+8(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+12(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+16(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+20(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+24(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+28(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+32(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+36(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+40(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+44(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+48(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+52(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+56(SB)/4, $0x40000000
+DATA vector_f32_40000000<>+60(SB)/4, $0x40000000
+GLOBL vector_f32_40000000<>(SB), RODATA|NOPTR, $64
 
-DATA vector_f32_007fffff<>+0(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+4(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+8(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+12(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+16(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+20(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+24(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+28(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+32(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+36(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+40(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+44(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+48(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+52(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+56(SB)/4, $0x007fffff
-DATA vector_f32_007fffff<>+60(SB)/4, $0x007fffff
-GLOBL vector_f32_007fffff<>(SB), RODATA|NOPTR, $64
+DATA vector_f32_3e9045f9<>+0(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+4(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+8(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+12(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+16(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+20(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+24(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+28(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+32(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+36(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+40(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+44(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+48(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+52(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+56(SB)/4, $0x3e9045f9
+DATA vector_f32_3e9045f9<>+60(SB)/4, $0x3e9045f9
+GLOBL vector_f32_3e9045f9<>(SB), RODATA|NOPTR, $64
 
-DATA vector_f32_3fb504f3<>+0(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+4(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+8(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+12(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+16(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+20(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+24(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+28(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+32(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+36(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+40(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+44(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+48(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+52(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+56(SB)/4, $0x3fb504f3
-DATA vector_f32_3fb504f3<>+60(SB)/4, $0x3fb504f3
-GLOBL vector_f32_3fb504f3<>(SB), RODATA|NOPTR, $64
+DATA vector_f32_3e8f2882<>+0(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+4(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+8(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+12(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+16(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+20(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+24(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+28(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+32(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+36(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+40(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+44(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+48(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+52(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+56(SB)/4, $0x3e8f2882
+DATA vector_f32_3e8f2882<>+60(SB)/4, $0x3e8f2882
+GLOBL vector_f32_3e8f2882<>(SB), RODATA|NOPTR, $64
 
-DATA vector_f32_3d9021bb<>+0(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+4(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+8(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+12(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+16(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+20(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+24(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+28(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+32(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+36(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+40(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+44(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+48(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+52(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+56(SB)/4, $0x3d9021bb
-DATA vector_f32_3d9021bb<>+60(SB)/4, $0x3d9021bb
-GLOBL vector_f32_3d9021bb<>(SB), RODATA|NOPTR, $64
+DATA vector_f32_3ecced74<>+0(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+4(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+8(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+12(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+16(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+20(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+24(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+28(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+32(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+36(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+40(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+44(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+48(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+52(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+56(SB)/4, $0x3ecced74
+DATA vector_f32_3ecced74<>+60(SB)/4, $0x3ecced74
+GLOBL vector_f32_3ecced74<>(SB), RODATA|NOPTR, $64
 
-DATA vector_f32_bdebd1b8<>+0(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+4(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+8(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+12(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+16(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+20(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+24(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+28(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+32(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+36(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+40(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+44(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+48(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+52(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+56(SB)/4, $0xbdebd1b8
-DATA vector_f32_bdebd1b8<>+60(SB)/4, $0xbdebd1b8
-GLOBL vector_f32_bdebd1b8<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_3def251a<>+0(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+4(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+8(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+12(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+16(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+20(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+24(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+28(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+32(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+36(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+40(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+44(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+48(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+52(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+56(SB)/4, $0x3def251a
-DATA vector_f32_3def251a<>+60(SB)/4, $0x3def251a
-GLOBL vector_f32_3def251a<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_bdfe5d4f<>+0(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+4(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+8(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+12(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+16(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+20(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+24(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+28(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+32(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+36(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+40(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+44(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+48(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+52(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+56(SB)/4, $0xbdfe5d4f
-DATA vector_f32_bdfe5d4f<>+60(SB)/4, $0xbdfe5d4f
-GLOBL vector_f32_bdfe5d4f<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_3e11e9bf<>+0(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+4(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+8(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+12(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+16(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+20(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+24(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+28(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+32(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+36(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+40(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+44(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+48(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+52(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+56(SB)/4, $0x3e11e9bf
-DATA vector_f32_3e11e9bf<>+60(SB)/4, $0x3e11e9bf
-GLOBL vector_f32_3e11e9bf<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_be2aae50<>+0(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+4(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+8(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+12(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+16(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+20(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+24(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+28(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+32(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+36(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+40(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+44(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+48(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+52(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+56(SB)/4, $0xbe2aae50
-DATA vector_f32_be2aae50<>+60(SB)/4, $0xbe2aae50
-GLOBL vector_f32_be2aae50<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_3e4cceac<>+0(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+4(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+8(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+12(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+16(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+20(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+24(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+28(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+32(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+36(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+40(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+44(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+48(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+52(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+56(SB)/4, $0x3e4cceac
-DATA vector_f32_3e4cceac<>+60(SB)/4, $0x3e4cceac
-GLOBL vector_f32_3e4cceac<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_be7ffffc<>+0(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+4(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+8(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+12(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+16(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+20(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+24(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+28(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+32(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+36(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+40(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+44(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+48(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+52(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+56(SB)/4, $0xbe7ffffc
-DATA vector_f32_be7ffffc<>+60(SB)/4, $0xbe7ffffc
-GLOBL vector_f32_be7ffffc<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+32(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+36(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+40(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+44(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+48(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+52(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+56(SB)/4, $0x3eaaaaaa
-DATA vector_f32_3eaaaaaa<>+60(SB)/4, $0x3eaaaaaa
-GLOBL vector_f32_3eaaaaaa<>(SB), RODATA|NOPTR, $64
-
-DATA vector_f32_41a00000<>+0(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+4(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+8(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+12(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+16(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+20(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+24(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+28(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+32(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+36(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+40(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+44(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+48(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+52(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+56(SB)/4, $0x41a00000
-DATA vector_f32_41a00000<>+60(SB)/4, $0x41a00000
-GLOBL vector_f32_41a00000<>(SB), RODATA|NOPTR, $64
+DATA vector_f32_3f2aaa70<>+0(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+4(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+8(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+12(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+16(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+20(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+24(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+28(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+32(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+36(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+40(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+44(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+48(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+52(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+56(SB)/4, $0x3f2aaa70
+DATA vector_f32_3f2aaa70<>+60(SB)/4, $0x3f2aaa70
+GLOBL vector_f32_3f2aaa70<>(SB), RODATA|NOPTR, $64
 
 // func addAVX2(n int, dst *float32, x *float32, y *float32)
 // Requires: AVX
@@ -2849,86 +2655,60 @@ DATA f32_bd922279<>+0(SB)/4, $0xbd922279
 GLOBL f32_bd922279<>(SB), RODATA|NOPTR, $4
 
 // func softplusAVX512(n int, dst *float32, x *float32)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·softplusAVX512(SB), NOSPLIT, $0-24
 	MOVQ         n+0(FP), AX
 	MOVQ         dst+8(FP), CX
 	MOVQ         x+16(FP), DX
-	VBROADCASTSS f32_00000000<>+0(SB), Z0
-	VBROADCASTSS f32_41a00000<>+0(SB), Z1
-	VBROADCASTSS f32_3f000000<>+0(SB), Z2
-	VBROADCASTSS f32_3fb504f3<>+0(SB), Z3
-	VBROADCASTSS f32_3d9021bb<>+0(SB), Z4
-	VBROADCASTSS f32_bdebd1b8<>+0(SB), Z5
-	VBROADCASTSS f32_3def251a<>+0(SB), Z6
-	VBROADCASTSS f32_bdfe5d4f<>+0(SB), Z7
-	VBROADCASTSS f32_3e11e9bf<>+0(SB), Z8
-	VBROADCASTSS f32_be2aae50<>+0(SB), Z9
-	VBROADCASTSS f32_3e4cceac<>+0(SB), Z10
-	VBROADCASTSS f32_be7ffffc<>+0(SB), Z11
-	VBROADCASTSS f32_3eaaaaaa<>+0(SB), Z12
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z13
-	VBROADCASTSS f32_3f318000<>+0(SB), Z14
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z15
-	VBROADCASTSS f32_42b20000<>+0(SB), Z16
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z17
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_00000000<>+0(SB), Z1
+	VBROADCASTSS f32_40000000<>+0(SB), Z2
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS f32_3f318000<>+0(SB), Z4
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z5
+	VBROADCASTSS f32_42b20000<>+0(SB), Z6
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z7
+	VBROADCASTSS f32_3f800000<>+0(SB), Z8
+	VBROADCASTSS f32_39506967<>+0(SB), Z9
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z10
+	VBROADCASTSS f32_3c088908<>+0(SB), Z11
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z12
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z13
+	VBROADCASTSS f32_3f000000<>+0(SB), Z14
 
 loop:
 	CMPQ         AX, $0x10
 	JLT          tail
-	VMOVUPS      (DX), Z18
-	VMINPS       Z18, Z16, Z19
-	VMAXPS       Z19, Z17, Z19
-	VMULPS       Z13, Z19, Z20
-	VRNDSCALEPS  $0x00, Z20, Z20
-	VMOVAPS      Z19, Z19
-	VFNMADD231PS Z14, Z20, Z19
-	VFNMADD231PS Z15, Z20, Z19
-	VMOVUPS      vector_f32_39506967<>+0(SB), Z22
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Z19, Z22
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Z19, Z22
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z19, Z22
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z19, Z22
-	VFMADD213PS  Z2, Z19, Z22
-	VMULPS       Z19, Z19, Z21
-	VFMADD213PS  Z19, Z21, Z22
-	VADDPS       vector_f32_3f800000<>+0(SB), Z22, Z22
-	VSCALEFPS    Z20, Z22, Z22
-	VADDPS       vector_f32_3f800000<>+0(SB), Z22, Z19
-	VSUBPS       vector_f32_3f800000<>+0(SB), Z19, Z20
-	VGETEXPPS    Z19, Z21
-	VGETMANTPS   $0x00, Z19, Z19
-	VCMPPS       $0x0e, Z3, Z19, K1
-	VADDPS       vector_f32_3f800000<>+0(SB), Z21, Z23
-	VMOVAPS      Z23, K1, Z21
-	VMULPS       Z2, Z19, Z23
-	VMOVAPS      Z23, K1, Z19
-	VSUBPS       vector_f32_3f800000<>+0(SB), Z19, Z19
-	VMULPS       Z19, Z19, Z23
-	VMOVAPS      Z4, Z24
-	VFMADD213PS  Z5, Z19, Z24
-	VFMADD213PS  Z6, Z19, Z24
-	VFMADD213PS  Z7, Z19, Z24
-	VFMADD213PS  Z8, Z19, Z24
-	VFMADD213PS  Z9, Z19, Z24
-	VFMADD213PS  Z10, Z19, Z24
-	VFMADD213PS  Z11, Z19, Z24
-	VFMADD213PS  Z12, Z19, Z24
-	VMULPS       Z19, Z24, Z24
-	VMULPS       Z23, Z24, Z24
-	VFMADD231PS  Z15, Z21, Z24
-	VFNMADD231PS Z2, Z23, Z24
-	VADDPS       Z19, Z24, Z24
-	VFMADD231PS  Z14, Z21, Z24
-	VMULPS       Z22, Z24, Z19
-	VDIVPS       Z20, Z19, Z19
-	VCMPPS       $0x00, Z0, Z20, K1
-	VMOVAPS      Z22, K1, Z19
-	VCMPPS       $0x0e, Z1, Z18, K1
-	VMOVAPS      Z18, K1, Z19
-	VCMPPS       $0x03, Z18, Z18, K1
-	VMOVAPS      Z18, K1, Z19
-	VMOVUPS      Z19, (CX)
+	VMOVUPS      (DX), Z15
+	VORPS        Z0, Z15, Z16
+	VMINPS       Z16, Z6, Z17
+	VMAXPS       Z17, Z7, Z17
+	VMULPS       Z3, Z17, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z17, Z18
+	VFNMADD231PS Z4, Z16, Z18
+	VFNMADD231PS Z5, Z16, Z18
+	VMOVAPS      Z9, Z17
+	VFMADD213PS  Z10, Z18, Z17
+	VFMADD213PS  Z11, Z18, Z17
+	VFMADD213PS  Z12, Z18, Z17
+	VFMADD213PS  Z13, Z18, Z17
+	VFMADD213PS  Z14, Z18, Z17
+	VMULPS       Z18, Z18, Z19
+	VFMADD213PS  Z18, Z19, Z17
+	VADDPS       Z8, Z17, Z17
+	VSCALEFPS    Z16, Z17, Z17
+	VADDPS       Z2, Z17, Z16
+	VDIVPS       Z16, Z17, Z16
+	VMULPS       Z16, Z16, Z17
+	VMOVUPS      vector_f32_3e9045f9<>+0(SB), Z18
+	VFMADD213PS  vector_f32_3e8f2882<>+0(SB), Z17, Z18
+	VFMADD213PS  vector_f32_3ecced74<>+0(SB), Z17, Z18
+	VFMADD213PS  vector_f32_3f2aaa70<>+0(SB), Z17, Z18
+	VFMADD213PS  Z2, Z17, Z18
+	VMAXPS       Z15, Z1, Z15
+	VFMADD213PS  Z15, Z16, Z18
+	VMOVUPS      Z18, (CX)
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
@@ -2940,59 +2720,36 @@ tail:
 	MOVQ         $-1, BX
 	BZHIQ        AX, BX, BX
 	KMOVW        BX, K1
-	VMOVUPS.Z    (DX), K1, Z18
-	VMINPS       Z18, Z16, Z16
-	VMAXPS       Z16, Z17, Z16
-	VMULPS       Z13, Z16, Z13
-	VRNDSCALEPS  $0x00, Z13, Z13
-	VMOVAPS      Z16, Z16
-	VFNMADD231PS Z14, Z13, Z16
-	VFNMADD231PS Z15, Z13, Z16
-	VMOVUPS      vector_f32_39506967<>+0(SB), Z19
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Z16, Z19
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Z16, Z19
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Z16, Z19
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Z16, Z19
-	VFMADD213PS  Z2, Z16, Z19
-	VMULPS       Z16, Z16, Z17
-	VFMADD213PS  Z16, Z17, Z19
-	VADDPS       vector_f32_3f800000<>+0(SB), Z19, Z19
-	VSCALEFPS    Z13, Z19, Z19
-	VADDPS       vector_f32_3f800000<>+0(SB), Z19, Z13
-	VSUBPS       vector_f32_3f800000<>+0(SB), Z13, Z16
-	VGETEXPPS    Z13, Z17
-	VGETMANTPS   $0x00, Z13, Z13
-	VCMPPS       $0x0e, Z3, Z13, K2
-	VADDPS       vector_f32_3f800000<>+0(SB), Z17, Z3
-	VMOVAPS      Z3, K2, Z17
-	VMULPS       Z2, Z13, Z3
-	VMOVAPS      Z3, K2, Z13
-	VSUBPS       vector_f32_3f800000<>+0(SB), Z13, Z13
-	VMULPS       Z13, Z13, Z3
-	VMOVAPS      Z4, Z4
-	VFMADD213PS  Z5, Z13, Z4
-	VFMADD213PS  Z6, Z13, Z4
-	VFMADD213PS  Z7, Z13, Z4
-	VFMADD213PS  Z8, Z13, Z4
-	VFMADD213PS  Z9, Z13, Z4
-	VFMADD213PS  Z10, Z13, Z4
-	VFMADD213PS  Z11, Z13, Z4
-	VFMADD213PS  Z12, Z13, Z4
-	VMULPS       Z13, Z4, Z4
-	VMULPS       Z3, Z4, Z4
-	VFMADD231PS  Z15, Z17, Z4
-	VFNMADD231PS Z2, Z3, Z4
-	VADDPS       Z13, Z4, Z4
-	VFMADD231PS  Z14, Z17, Z4
-	VMULPS       Z19, Z4, Z2
-	VDIVPS       Z16, Z2, Z2
-	VCMPPS       $0x00, Z0, Z16, K2
-	VMOVAPS      Z19, K2, Z2
-	VCMPPS       $0x0e, Z1, Z18, K2
-	VMOVAPS      Z18, K2, Z2
-	VCMPPS       $0x03, Z18, Z18, K2
-	VMOVAPS      Z18, K2, Z2
-	VMOVUPS      Z2, K1, (CX)
+	VMOVUPS.Z    (DX), K1, Z15
+	VORPS        Z0, Z15, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z0, Z7, Z0
+	VMULPS       Z3, Z0, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z4, Z3, Z0
+	VFNMADD231PS Z5, Z3, Z0
+	VMOVAPS      Z9, Z4
+	VFMADD213PS  Z10, Z0, Z4
+	VFMADD213PS  Z11, Z0, Z4
+	VFMADD213PS  Z12, Z0, Z4
+	VFMADD213PS  Z13, Z0, Z4
+	VFMADD213PS  Z14, Z0, Z4
+	VMULPS       Z0, Z0, Z5
+	VFMADD213PS  Z0, Z5, Z4
+	VADDPS       Z8, Z4, Z4
+	VSCALEFPS    Z3, Z4, Z4
+	VADDPS       Z2, Z4, Z0
+	VDIVPS       Z0, Z4, Z0
+	VMULPS       Z0, Z0, Z3
+	VMOVUPS      vector_f32_3e9045f9<>+0(SB), Z4
+	VFMADD213PS  vector_f32_3e8f2882<>+0(SB), Z3, Z4
+	VFMADD213PS  vector_f32_3ecced74<>+0(SB), Z3, Z4
+	VFMADD213PS  vector_f32_3f2aaa70<>+0(SB), Z3, Z4
+	VFMADD213PS  Z2, Z3, Z4
+	VMAXPS       Z15, Z1, Z1
+	VFMADD213PS  Z1, Z0, Z4
+	VMOVUPS      Z4, K1, (CX)
 
 done:
 	VZEROUPPER
@@ -3001,38 +2758,8 @@ done:
 DATA f32_00000000<>+0(SB)/4, $0x00000000
 GLOBL f32_00000000<>(SB), RODATA|NOPTR, $4
 
-DATA f32_41a00000<>+0(SB)/4, $0x41a00000
-GLOBL f32_41a00000<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3fb504f3<>+0(SB)/4, $0x3fb504f3
-GLOBL f32_3fb504f3<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3d9021bb<>+0(SB)/4, $0x3d9021bb
-GLOBL f32_3d9021bb<>(SB), RODATA|NOPTR, $4
-
-DATA f32_bdebd1b8<>+0(SB)/4, $0xbdebd1b8
-GLOBL f32_bdebd1b8<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3def251a<>+0(SB)/4, $0x3def251a
-GLOBL f32_3def251a<>(SB), RODATA|NOPTR, $4
-
-DATA f32_bdfe5d4f<>+0(SB)/4, $0xbdfe5d4f
-GLOBL f32_bdfe5d4f<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3e11e9bf<>+0(SB)/4, $0x3e11e9bf
-GLOBL f32_3e11e9bf<>(SB), RODATA|NOPTR, $4
-
-DATA f32_be2aae50<>+0(SB)/4, $0xbe2aae50
-GLOBL f32_be2aae50<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3e4cceac<>+0(SB)/4, $0x3e4cceac
-GLOBL f32_3e4cceac<>(SB), RODATA|NOPTR, $4
-
-DATA f32_be7ffffc<>+0(SB)/4, $0xbe7ffffc
-GLOBL f32_be7ffffc<>(SB), RODATA|NOPTR, $4
-
-DATA f32_3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
-GLOBL f32_3eaaaaaa<>(SB), RODATA|NOPTR, $4
+DATA f32_40000000<>+0(SB)/4, $0x40000000
+GLOBL f32_40000000<>(SB), RODATA|NOPTR, $4
 
 // func addAVX512(n int, dst *float32, x *float32, y *float32)
 // Requires: AVX, AVX512F, BMI2

@@ -1,35 +1,27 @@
 package kernel
 
 import (
-	"fmt"
 	"testing"
 	"time"
 )
 
-// BenchmarkLadder runs each operation on each tier that this CPU has, on one thread, with its share of the ceiling that
-// binds: the tier's own multiply-adds (for bf16 and int8 activations, its products of those) where many rows are
-// multiplied, reading memory at the weights' footprint where one row is. `make bench-kernels` prints it.
+// rung is an operation of the ladder.
+type rung struct {
+	name   string
+	flops  int // of one run, by the rule of the model's costs; 0: only its bytes count
+	bytes  int // of operands and results, each once
+	format Format
+	setup  func(tr *tier) (run func()) // makes the operands
+}
+
+// BenchmarkLadder runs each operation of the forward and the backward on each tier that this CPU has, on one thread. The
+// ceiling is the roofline: the time of the operation's FLOPs at the tier's own rate (for bf16 and int8 activations that
+// of their products), or that of reading as many bytes, whichever is longer. `make bench-kernels` prints it.
 func BenchmarkLadder(b *testing.B) {
-	for _, format := range []string{"f32", "bf16", "int8", "int4", "nf4", "int8a8", "int4a8"} {
-		for _, size := range [][3]int{{512, 2304, 768}, {512, 768, 3072}, {1024, 1024, 1024}, {1, 4096, 4096}, {1, 11008, 4096}} {
-			eachTier(b, fmt.Sprintf("product/%s/%dx%dx%d", format, size[0], size[1], size[2]), func(b *testing.B, tr *tier) {
-				ladderProduct(b, tr, format, size[0], size[1], size[2])
-			})
+	for _, list := range [][]rung{ladderProducts(), ladderRows(), ladderSequences()} {
+		for i := range list {
+			eachTier(b, list[i].name, list[i].climb)
 		}
-	}
-	x, y := gaussians(1, 2048), make([]float32, 2048)
-	for name, op := range map[string]func(tr *tier){
-		"exp": func(tr *tier) { tr.exp(y, x) }, "silu": func(tr *tier) { tr.silu(y, x) }, "gelu_new": func(tr *tier) { tr.geluNew(y, x) },
-		"softplus": func(tr *tier) { tr.softplus(y, x) }, "softmax": func(tr *tier) { tr.softmax(y, x) },
-		"logsumexp": func(tr *tier) { tr.logSumExp(x) }, "rmsnorm": func(tr *tier) { tr.rmsNorm(y, x, x, 1e-5) },
-		"layernorm": func(tr *tier) { tr.layerNorm(y, x, x, x, 1e-5) },
-	} {
-		eachTier(b, "row/"+name, func(b *testing.B, tr *tier) {
-			for b.Loop() {
-				op(tr)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(x)), "ns/element")
-		})
 	}
 }
 
@@ -42,32 +34,21 @@ func eachTier(b *testing.B, name string, run func(b *testing.B, tr *tier)) {
 	}
 }
 
-func ladderProduct(b *testing.B, tr *tier, name string, rows, out, in int) {
-	f, err := ParseFormat(name)
-	if err != nil {
-		b.Fatal(err)
-	}
-	line := gaussians(2, in)
-	w := NewMatrix(f, out, in, func(_ int, dst []float32) { copy(dst, line) })
-	x, y := gaussians(3, rows*in), make([]float32, rows*out)
-	w.MulT(nil, y, x, rows)
+// climb times the operation, and reports its rate and its share of the ceiling.
+func (r *rung) climb(b *testing.B, tr *tier) {
+	run := r.setup(tr)
+	run()
 	for b.Loop() {
-		w.MulT(nil, y, x, rows)
+		run()
 	}
 	seconds := b.Elapsed().Seconds() / float64(b.N)
-	flops := 2 * float64(rows) * float64(out) * float64(in)
-	if rows > 1 {
-		b.ReportMetric(flops/seconds/1e9, "GFLOP/s")
-		b.ReportMetric(100*flops/seconds/arithmeticCeiling(tr, f), "%ceiling")
-		return
+	least := readingTime(tr, r.bytes)
+	if r.flops > 0 {
+		b.ReportMetric(float64(r.flops)/seconds/1e9, "GFLOP/s")
+		least = max(least, float64(r.flops)/arithmeticCeiling(tr, r.format))
 	}
-	memory := make([]byte, w.Bytes())
-	for i := range memory {
-		memory[i] = byte(i)
-	}
-	reading := fastest(func() { tr.read(memory) })
-	b.ReportMetric(float64(w.Bytes())/seconds/1e9, "GB/s")
-	b.ReportMetric(100*reading/seconds, "%ceiling")
+	b.ReportMetric(float64(r.bytes)/seconds/1e9, "GB/s")
+	b.ReportMetric(100*least/seconds, "%ceiling")
 }
 
 // arithmeticCeiling is the rate of the instruction that a format's products use, in operations per second.
@@ -80,6 +61,21 @@ func arithmeticCeiling(tr *tier, f Format) float64 {
 	}
 	const rounds = 1 << 16
 	return best.Amount * rounds / fastest(func() { best.Run(rounds) })
+}
+
+// readingTime is how long the tier takes to read so many bytes, which lie where the caches leave them.
+func readingTime(tr *tier, bytes int) float64 {
+	memory := make([]byte, bytes)
+	for i := range memory {
+		memory[i] = byte(i)
+	}
+	const enough = 1 << 20 // for the clock
+	times := 1 + enough/bytes
+	return fastest(func() {
+		for range times {
+			tr.read(memory)
+		}
+	}) / float64(times)
 }
 
 // fastest returns the least seconds of a few runs.

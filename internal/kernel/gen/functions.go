@@ -8,12 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The polynomials of exp and log, highest power first.
-var (
-	expPoly = []float64{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1}
-	logPoly = []float64{7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1}
-)
+// The polynomials are given with the highest power first.
+var expPoly = []float64{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1}
 
 const (
 	log2e       = math.Log2E
@@ -176,7 +172,7 @@ func (c *consts) gaussian(x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	VMINPS(a, c.reg(15), a)
 	VMULPS(a, a, square)
 	VMOVAPS(square, low)
-	VFMSUB231PS(a, a, low) // a² - square, negated below
+	VFMSUB231PS(a, a, low) // a² - square: what rounding has left
 	VMULPS(c.get(-0.5), square, square)
 	density = c.exp(square)
 	VMULPS(c.get(-0.5), low, low)
@@ -188,7 +184,7 @@ func (c *consts) gaussian(x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	VMULPS(density, phi, phi)
 	upper := c.copy(1)
 	VSUBPS(phi, upper, upper)
-	c.assign(c.compare(greater, c.get(0), x), upper, phi)
+	c.assign(c.above(c.get(0), x), upper, phi)
 	return density, phi
 }
 
@@ -209,56 +205,21 @@ func (c *consts) geluSlope(x reg.VecVirtual) reg.VecVirtual {
 	return y
 }
 
-// softplus returns log(1 + t) with t = eˣ as log(u)·t/(u-1), u = 1 + t, which loses nothing for small t; x above 20.
+// atanhPoly is 2·atanh(s)/s in s², for s up to ⅓ within 4e-9 of itself (the least largest relative error).
+var atanhPoly = []float64{0.2817838513, 0.279605914, 0.4002491109, 0.6666631466, 2.000000008}
+
+// softplus returns max(x, 0) + log(1 + t) with t = e^-|x|, the logarithm as 2·atanh(t/(2 + t)).
 func (c *consts) softplus(x reg.VecVirtual) reg.VecVirtual {
-	t := c.exp(x)
-	u, d, y := c.width.reg(), c.width.reg(), c.width.reg()
-	VADDPS(c.get(1), t, u)
-	VSUBPS(c.get(1), u, d)
-	l := c.log(u)
-	VMULPS(t, l, y)
-	VDIVPS(d, y, y)
-	c.assign(c.compare(equal, c.get(0), d), t, y) // u rounds to 1: log(1+t) is t
-	c.assign(c.compare(greater, c.get(20), x), x, y)
-	c.assign(c.compare(unordered, x, x), x, y) // NaN
+	s, square := c.width.reg(), c.width.reg()
+	VORPS(c.get(signBit), x, s)
+	t := c.exp(s)
+	VADDPS(c.get(2), t, s)
+	VDIVPS(s, t, s)
+	VMULPS(s, s, square)
+	y, positive := c.polynomial(atanhPoly, square), c.width.reg()
+	VMAXPS(x, c.reg(0), positive)
+	VFMADD213PS(positive, s, y)
 	return y
 }
 
-var softplusConsts = append(append([]float64{0, 20, 0.5, math.Sqrt2}, logPoly...), expConsts...)
-
-// log returns log u of a positive normal u (Cephes).
-func (c *consts) log(u reg.VecVirtual) reg.VecVirtual {
-	e, m := c.exponent(u)
-	f, z, t := c.width.reg(), c.width.reg(), c.width.reg()
-	high := c.compare(greater, c.get(math.Sqrt2), m) // in [1, 2), then in [√½, √2)
-	VADDPS(c.get(1), e, t)
-	c.assign(high, t, e)
-	VMULPS(c.get(0.5), m, f)
-	c.assign(high, f, m)
-	VSUBPS(c.get(1), m, m)
-	VMULPS(m, m, z)
-	y := c.polynomial(logPoly, m)
-	VMULPS(m, y, y)
-	VMULPS(z, y, y)
-	VFMADD231PS(c.get(ln2Low), e, y)
-	VFNMADD231PS(c.get(0.5), z, y)
-	VADDPS(m, y, y)
-	VFMADD231PS(c.get(ln2High), e, y)
-	return y
-}
-
-// exponent returns e and m in [1, 2) with u = m·2ᵉ, for a positive normal u.
-func (c *consts) exponent(u reg.VecVirtual) (e, m reg.VecVirtual) {
-	e, m = c.width.reg(), c.width.reg()
-	if c.bytes == 64 {
-		VGETEXPPS(u, e)
-		VGETMANTPS(Imm(0), u, m)
-		return e, m
-	}
-	VPSRLD(Imm(23), u, e)
-	VCVTDQ2PS(e, e)
-	VSUBPS(c.get(127), e, e)
-	VANDPS(c.get(bits(0x007fffff)), u, m)
-	VORPS(c.get(1), m, m)
-	return e, m
-}
+var softplusConsts = append([]float64{signBit, 0, 2}, expConsts...)

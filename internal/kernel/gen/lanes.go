@@ -137,21 +137,13 @@ func (w width) store(v reg.VecVirtual, m Mem, mask Op) {
 	}
 }
 
-// The predicates of compare.
-const (
-	equal     = 0
-	less      = 1
-	unordered = 3
-	greater   = 14
-)
-
-// compare returns the mask of the lanes where y is so to x.
-func (w width) compare(predicate uint64, x Op, y reg.VecVirtual) Op {
+// above returns the mask of the lanes where y > x.
+func (w width) above(x Op, y reg.VecVirtual) Op {
 	var mask reg.Register = YMM()
 	if w.bytes == 64 {
 		mask = K()
 	}
-	VCMPPS(Imm(predicate), x, y, mask)
+	VCMPPS(Imm(14), x, y, mask)
 	return mask
 }
 
@@ -198,17 +190,3 @@ func leave() {
 	VZEROUPPER()
 	RET()
 }
-
-// The same for AVX-512 alone.
-
-func newConsts(values ...[]float64) *consts { return avx512.consts(values...) }
-
-func eachVector(n reg.GPVirtual, body func(mask Op), pointers ...reg.GPVirtual) {
-	avx512.each(n, body, pointers...)
-}
-
-func loadVector(p reg.GPVirtual, mask Op) reg.VecVirtual { return avx512.load(at(p, 0), mask) }
-
-func storeVector(v reg.VecVirtual, p reg.GPVirtual, mask Op) { avx512.store(v, at(p, 0), mask) }
-
-func storeSum(acc reg.VecVirtual) { avx512.give(avx512.fold(acc, VADDPS)) }
