@@ -1,20 +1,16 @@
 package kernel
 
-import "github.com/klauspost/cpuid/v2"
-
 // amx is avx512 with the products of bf16 and of int8 activations on AMX tiles.
 //
 // A tile product takes in 32 pairs of bf16 along the input in two chains, one over the even elements and one over the
 // odd ones, and adds their sum to the output (TDPBF16PS). That is another order than that of VDPBF16PS, so bf16 products
 // run on tiles for any number of rows: a token has the same products by itself and among many. Sums of int8 are exact,
-// so a few rows of those stay with the inner products of avx512. TDPBF16PS takes denormals for zero and rounds to zero
-// what would become one, as VDPBF16PS does.
+// so a few rows of those stay with the products of avx512. TDPBF16PS takes denormals for zero and makes zero of what
+// would become one, as VDPBF16PS does.
 var amx = func() tier {
 	t := avx512
 	t.name = "amx"
-	t.usable = func() bool {
-		return avx512.usable() && hasVNNI && cpuid.CPU.Supports(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8) && tilesPermitted()
-	}
+	t.usable = func() bool { return avx512.usable() && hasVNNI && hasBF16 && hasAMX() }
 	t.products(&wideAMX)
 	t.ceilings = append(t.ceilings[:len(t.ceilings):len(t.ceilings)],
 		Ceiling{"amx.bf16", "FLOP/s", 4 * 16 * 16 * 64, func(n int) { tilePeak(n, amxPeakBF16) }},
@@ -29,41 +25,43 @@ var wideAMX = func() tileShape {
 	return s
 }()
 
-// The sizes of AMX: a tile is up to 16 lines of up to 64 bytes. Products here have two tiles of outputs, and one or two
-// of rows of activations.
 const (
-	tileRows  = 16
-	lineBytes = 64
-	tileBytes = tileRows * lineBytes
-	panelOuts = 2 * tileRows
-	unitRows  = 2 * tileRows
+	amxRows   = 16 // of a tile, and dwords along the input
+	amxLine   = 64 // bytes of a tile's row
+	unitRows  = 2 * amxRows
+	unitLine  = unitRows * amxLine // bytes of a unit of activations for each line
+	panelStep = 2 * amxLine        // bytes of a panel for each dword
 )
 
-// tileConfig is the operand of LDTILECFG: palette 1, the bytes of a line and the number of lines of each tile.
+// tileConfig is the operand of LDTILECFG.
 type tileConfig [64]byte
 
-// tileConfigs are the shapes for a number of columns of activations: of the sums in tiles 0 to 3 and the activations in
-// 6 and 7. The weights in 4 and 5 are full.
-var tileConfigs = func() (configs [tileRows + 1]tileConfig) {
-	for columns := 1; columns <= tileRows; columns++ {
-		c := &configs[columns]
-		c[0] = 1
-		for tile := range 8 {
-			bytes := 4 * columns
-			if tile == 4 || tile == 5 {
-				bytes = lineBytes
-			}
-			c[16+2*tile] = byte(bytes) // of two
-			c[48+tile] = tileRows
+// tileShapes configures the tiles of a product that takes in some dwords a step, with rows in the upper and the lower
+// half of a unit: sums in tiles 0 to 3, activations in 4 and 5, weights in 6 and 7.
+func tileShapes(upper, lower, dwords int) (c tileConfig) {
+	c[0] = 1 // the palette
+	shape := func(tile, rows, bytes int) {
+		if rows > 0 {
+			c[16+2*tile], c[48+tile] = byte(bytes), byte(rows)
 		}
 	}
-	return configs
-}()
+	for half, rows := range []int{upper, lower} {
+		shape(2*half, rows, amxLine)
+		shape(2*half+1, rows, amxLine)
+		shape(4+half, rows, 4*dwords)
+	}
+	shape(6, dwords, amxLine)
+	shape(7, dwords, amxLine)
+	return c
+}
+
+// fullTiles is the largest configuration.
+var fullTiles = tileShapes(amxRows, amxRows, amxRows)
 
 // tilePeak runs n rounds of a peak. Assembly cannot be interrupted, so a call is short.
 func tilePeak(n int, peak func(n int, config *byte)) {
 	const most = 1 << 11
 	for ; n > 0; n -= most {
-		peak(min(n, most), &tileConfigs[tileRows][0])
+		peak(min(n, most), &fullTiles[0])
 	}
 }

@@ -4,12 +4,12 @@
 
 #include "textflag.h"
 
-// func amxBF16x1(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
-// Requires: MMX+
-TEXT ·amxBF16x1(SB), NOSPLIT, $0-81
-	MOVQ units+8(FP), R10
-	MOVQ x+48(FP), R11
-	MOVQ nextW+40(FP), R12
+// func amxBF16x1(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
+TEXT ·amxBF16x1(SB), NOSPLIT, $0-105
+	MOVQ x+24(FP), DI
+	MOVQ w+56(FP), R10
+	MOVQ stepX+40(FP), R11
+	MOVQ stepW+64(FP), R12
 	MOVQ config+0(FP), AX
 
 	// ldtilecfg [rax]
@@ -18,14 +18,14 @@ TEXT ·amxBF16x1(SB), NOSPLIT, $0-81
 	BYTE $0x78
 	BYTE $0x49
 	BYTE $0x00
-	MOVQ ldw+32(FP), R8
-	MOVQ ldx+56(FP), R9
-	MOVQ c+72(FP), CX
-	MOVQ $0x00000040, BX
-	LEAQ (R8)(R8*2), AX
+	MOVQ ldx+32(FP), R8
+	MOVQ c+80(FP), CX
+	MOVQ ldc+88(FP), BX
+	MOVQ $0x00000080, R9
+	MOVQ units+8(FP), AX
 
 unit:
-	MOVB first+80(FP), DL
+	MOVB first+104(FP), DL
 
 	// tilezero tmm0
 	BYTE $0xc4
@@ -51,27 +51,19 @@ unit:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tileloadd tmm1, [rcx+rbx+1024]
+	// tileloadd tmm1, [rcx+rbx+64]
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
 opened:
 	MOVQ steps+16(FP), R13
-	MOVQ w+24(FP), SI
-	MOVQ R8, DI
-	SHLQ $0x04, DI
-	ADDQ SI, DI
-	MOVQ R9, R14
-	SHLQ $0x04, R14
-	MOVQ R11, DX
+	MOVQ DI, SI
+	MOVQ R10, DX
 
 step:
 	// tileloadd tmm4, [rsi+r8]
@@ -97,67 +89,25 @@ step:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// tileloadd tmm5, [rdi+r8]
+	// tileloadd tmm7, [rdx+r9+64]
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x2c
-	BYTE $0x07
+	BYTE $0x7c
+	BYTE $0x0a
+	BYTE $0x40
 
-	// tdpbf16ps tmm1, tmm5, tmm6
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x4a
-	BYTE       $0x5c
-	BYTE       $0xcd
-	MOVQ       R8, R15
-	SHLQ       $0x04, R15
-	ADDQ       DI, R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	ADDQ       R12, SI
-	ADDQ       R12, DI
-	ADDQ       R14, DX
-	DECQ       R13
-	JNE        step
+	// tdpbf16ps tmm1, tmm4, tmm7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R13
+	JNE  step
 
 	// tilestored [rcx+rbx], tmm0
 	BYTE $0xc4
@@ -167,21 +117,21 @@ step:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tilestored [rcx+rbx+1024], tmm1
+	// tilestored [rcx+rbx+64], tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
-	ADDQ $0x00000800, CX
-	MOVQ nextX+64(FP), DX
-	ADDQ DX, R11
-	DECQ R10
+	BYTE $0x40
+	MOVQ nextX+48(FP), DX
+	ADDQ DX, DI
+	MOVQ nextW+72(FP), DX
+	ADDQ DX, R10
+	MOVQ nextC+96(FP), DX
+	ADDQ DX, CX
+	DECQ AX
 	JNE  unit
 
 	// tilerelease
@@ -192,12 +142,12 @@ step:
 	BYTE $0xc0
 	RET
 
-// func amxInt8x1(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
-// Requires: MMX+
-TEXT ·amxInt8x1(SB), NOSPLIT, $0-81
-	MOVQ units+8(FP), R10
-	MOVQ x+48(FP), R11
-	MOVQ nextW+40(FP), R12
+// func amxInt8x1(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
+TEXT ·amxInt8x1(SB), NOSPLIT, $0-105
+	MOVQ x+24(FP), DI
+	MOVQ w+56(FP), R10
+	MOVQ stepX+40(FP), R11
+	MOVQ stepW+64(FP), R12
 	MOVQ config+0(FP), AX
 
 	// ldtilecfg [rax]
@@ -206,14 +156,14 @@ TEXT ·amxInt8x1(SB), NOSPLIT, $0-81
 	BYTE $0x78
 	BYTE $0x49
 	BYTE $0x00
-	MOVQ ldw+32(FP), R8
-	MOVQ ldx+56(FP), R9
-	MOVQ c+72(FP), CX
-	MOVQ $0x00000040, BX
-	LEAQ (R8)(R8*2), AX
+	MOVQ ldx+32(FP), R8
+	MOVQ c+80(FP), CX
+	MOVQ ldc+88(FP), BX
+	MOVQ $0x00000080, R9
+	MOVQ units+8(FP), AX
 
 unit:
-	MOVB first+80(FP), DL
+	MOVB first+104(FP), DL
 
 	// tilezero tmm0
 	BYTE $0xc4
@@ -239,27 +189,19 @@ unit:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tileloadd tmm1, [rcx+rbx+1024]
+	// tileloadd tmm1, [rcx+rbx+64]
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
 opened:
 	MOVQ steps+16(FP), R13
-	MOVQ w+24(FP), SI
-	MOVQ R8, DI
-	SHLQ $0x04, DI
-	ADDQ SI, DI
-	MOVQ R9, R14
-	SHLQ $0x04, R14
-	MOVQ R11, DX
+	MOVQ DI, SI
+	MOVQ R10, DX
 
 step:
 	// tileloadd tmm4, [rsi+r8]
@@ -278,74 +220,32 @@ step:
 	BYTE $0x34
 	BYTE $0x0a
 
-	// tdpbssd tmm0, tmm4, tmm6
+	// tdpbsud tmm0, tmm4, tmm6
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x4b
+	BYTE $0x4a
 	BYTE $0x5e
 	BYTE $0xc4
 
-	// tileloadd tmm5, [rdi+r8]
+	// tileloadd tmm7, [rdx+r9+64]
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x2c
-	BYTE $0x07
+	BYTE $0x7c
+	BYTE $0x0a
+	BYTE $0x40
 
-	// tdpbssd tmm1, tmm5, tmm6
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x4b
-	BYTE       $0x5e
-	BYTE       $0xcd
-	MOVQ       R8, R15
-	SHLQ       $0x04, R15
-	ADDQ       DI, R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	LEAQ       (R15)(R8*4), R15
-	PREFETCHT0 (R15)
-	PREFETCHT0 (R15)(R8*1)
-	PREFETCHT0 (R15)(R8*2)
-	PREFETCHT0 (R15)(AX*1)
-	ADDQ       R12, SI
-	ADDQ       R12, DI
-	ADDQ       R14, DX
-	DECQ       R13
-	JNE        step
+	// tdpbsud tmm1, tmm4, tmm7
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5e
+	BYTE $0xcc
+	ADDQ R11, SI
+	ADDQ R12, DX
+	DECQ R13
+	JNE  step
 
 	// tilestored [rcx+rbx], tmm0
 	BYTE $0xc4
@@ -355,21 +255,21 @@ step:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tilestored [rcx+rbx+1024], tmm1
+	// tilestored [rcx+rbx+64], tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
-	ADDQ $0x00000800, CX
-	MOVQ nextX+64(FP), DX
-	ADDQ DX, R11
-	DECQ R10
+	BYTE $0x40
+	MOVQ nextX+48(FP), DX
+	ADDQ DX, DI
+	MOVQ nextW+72(FP), DX
+	ADDQ DX, R10
+	MOVQ nextC+96(FP), DX
+	ADDQ DX, CX
+	DECQ AX
 	JNE  unit
 
 	// tilerelease
@@ -380,11 +280,12 @@ step:
 	BYTE $0xc0
 	RET
 
-// func amxBF16x2(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
-TEXT ·amxBF16x2(SB), NOSPLIT, $0-81
-	MOVQ units+8(FP), R10
-	MOVQ x+48(FP), R11
-	MOVQ nextW+40(FP), R12
+// func amxBF16x2(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
+TEXT ·amxBF16x2(SB), NOSPLIT, $0-105
+	MOVQ x+24(FP), R11
+	MOVQ w+56(FP), R12
+	MOVQ stepX+40(FP), R13
+	MOVQ stepW+64(FP), R14
 	MOVQ config+0(FP), AX
 
 	// ldtilecfg [rax]
@@ -393,13 +294,17 @@ TEXT ·amxBF16x2(SB), NOSPLIT, $0-81
 	BYTE $0x78
 	BYTE $0x49
 	BYTE $0x00
-	MOVQ ldw+32(FP), R8
-	MOVQ ldx+56(FP), R9
-	MOVQ c+72(FP), CX
-	MOVQ $0x00000040, BX
+	MOVQ ldx+32(FP), R8
+	MOVQ c+80(FP), CX
+	MOVQ ldc+88(FP), BX
+	MOVQ $0x00000080, R9
+	MOVQ units+8(FP), AX
 
 unit:
-	MOVB first+80(FP), AL
+	MOVB first+104(FP), DL
+	MOVQ BX, R10
+	SHLQ $0x04, R10
+	ADDQ CX, R10
 
 	// tilezero tmm0
 	BYTE $0xc4
@@ -428,7 +333,7 @@ unit:
 	BYTE  $0x7b
 	BYTE  $0x49
 	BYTE  $0xd8
-	TESTB AL, AL
+	TESTB DL, DL
 	JNE   opened
 
 	// tileloadd tmm0, [rcx+rbx]
@@ -439,51 +344,39 @@ unit:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tileloadd tmm1, [rcx+rbx+1024]
+	// tileloadd tmm1, [rcx+rbx+64]
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
-	// tileloadd tmm2, [rcx+rbx+2048]
+	// tileloadd tmm2, [r10+rbx]
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x08
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x1a
 
-	// tileloadd tmm3, [rcx+rbx+3072]
+	// tileloadd tmm3, [r10+rbx+64]
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x0c
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x5c
+	BYTE $0x1a
+	BYTE $0x40
 
 opened:
-	MOVQ steps+16(FP), AX
-	MOVQ w+24(FP), SI
+	MOVQ steps+16(FP), R15
+	MOVQ R11, SI
+	MOVQ R12, DX
 	MOVQ R8, DI
 	SHLQ $0x04, DI
 	ADDQ SI, DI
-	MOVQ R9, R13
-	SHLQ $0x05, R13
-	MOVQ R11, DX
 
 step:
 	// tileloadd tmm4, [rsi+r8]
@@ -509,17 +402,14 @@ step:
 	BYTE $0x5c
 	BYTE $0xc4
 
-	// tileloadd tmm7, [rdx+r9+1024]
+	// tileloadd tmm7, [rdx+r9+64]
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0xbc
+	BYTE $0x7c
 	BYTE $0x0a
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
 	// tdpbf16ps tmm1, tmm4, tmm7
 	BYTE $0xc4
@@ -549,10 +439,10 @@ step:
 	BYTE $0x42
 	BYTE $0x5c
 	BYTE $0xdd
-	ADDQ R12, SI
-	ADDQ R12, DI
-	ADDQ R13, DX
-	DECQ AX
+	ADDQ R13, DI
+	ADDQ R13, SI
+	ADDQ R14, DX
+	DECQ R15
 	JNE  step
 
 	// tilestored [rcx+rbx], tmm0
@@ -563,45 +453,38 @@ step:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tilestored [rcx+rbx+1024], tmm1
+	// tilestored [rcx+rbx+64], tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
-	// tilestored [rcx+rbx+2048], tmm2
+	// tilestored [r10+rbx], tmm2
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x08
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x1a
 
-	// tilestored [rcx+rbx+3072], tmm3
+	// tilestored [r10+rbx+64], tmm3
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x0c
-	BYTE $0x00
-	BYTE $0x00
-	ADDQ $0x00001000, CX
-	MOVQ nextX+64(FP), AX
-	ADDQ AX, R11
-	DECQ R10
+	BYTE $0x5c
+	BYTE $0x1a
+	BYTE $0x40
+	MOVQ nextX+48(FP), DX
+	ADDQ DX, R11
+	MOVQ nextW+72(FP), DX
+	ADDQ DX, R12
+	MOVQ nextC+96(FP), DX
+	ADDQ DX, CX
+	DECQ AX
 	JNE  unit
 
 	// tilerelease
@@ -612,11 +495,12 @@ step:
 	BYTE $0xc0
 	RET
 
-// func amxInt8x2(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
-TEXT ·amxInt8x2(SB), NOSPLIT, $0-81
-	MOVQ units+8(FP), R10
-	MOVQ x+48(FP), R11
-	MOVQ nextW+40(FP), R12
+// func amxInt8x2(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
+TEXT ·amxInt8x2(SB), NOSPLIT, $0-105
+	MOVQ x+24(FP), R11
+	MOVQ w+56(FP), R12
+	MOVQ stepX+40(FP), R13
+	MOVQ stepW+64(FP), R14
 	MOVQ config+0(FP), AX
 
 	// ldtilecfg [rax]
@@ -625,13 +509,17 @@ TEXT ·amxInt8x2(SB), NOSPLIT, $0-81
 	BYTE $0x78
 	BYTE $0x49
 	BYTE $0x00
-	MOVQ ldw+32(FP), R8
-	MOVQ ldx+56(FP), R9
-	MOVQ c+72(FP), CX
-	MOVQ $0x00000040, BX
+	MOVQ ldx+32(FP), R8
+	MOVQ c+80(FP), CX
+	MOVQ ldc+88(FP), BX
+	MOVQ $0x00000080, R9
+	MOVQ units+8(FP), AX
 
 unit:
-	MOVB first+80(FP), AL
+	MOVB first+104(FP), DL
+	MOVQ BX, R10
+	SHLQ $0x04, R10
+	ADDQ CX, R10
 
 	// tilezero tmm0
 	BYTE $0xc4
@@ -660,7 +548,7 @@ unit:
 	BYTE  $0x7b
 	BYTE  $0x49
 	BYTE  $0xd8
-	TESTB AL, AL
+	TESTB DL, DL
 	JNE   opened
 
 	// tileloadd tmm0, [rcx+rbx]
@@ -671,51 +559,39 @@ unit:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tileloadd tmm1, [rcx+rbx+1024]
+	// tileloadd tmm1, [rcx+rbx+64]
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
-	// tileloadd tmm2, [rcx+rbx+2048]
+	// tileloadd tmm2, [r10+rbx]
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x08
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x1a
 
-	// tileloadd tmm3, [rcx+rbx+3072]
+	// tileloadd tmm3, [r10+rbx+64]
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x0c
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x5c
+	BYTE $0x1a
+	BYTE $0x40
 
 opened:
-	MOVQ steps+16(FP), AX
-	MOVQ w+24(FP), SI
+	MOVQ steps+16(FP), R15
+	MOVQ R11, SI
+	MOVQ R12, DX
 	MOVQ R8, DI
 	SHLQ $0x04, DI
 	ADDQ SI, DI
-	MOVQ R9, R13
-	SHLQ $0x05, R13
-	MOVQ R11, DX
 
 step:
 	// tileloadd tmm4, [rsi+r8]
@@ -734,29 +610,26 @@ step:
 	BYTE $0x34
 	BYTE $0x0a
 
-	// tdpbssd tmm0, tmm4, tmm6
+	// tdpbsud tmm0, tmm4, tmm6
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x4b
+	BYTE $0x4a
 	BYTE $0x5e
 	BYTE $0xc4
 
-	// tileloadd tmm7, [rdx+r9+1024]
+	// tileloadd tmm7, [rdx+r9+64]
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
 	BYTE $0x4b
-	BYTE $0xbc
+	BYTE $0x7c
 	BYTE $0x0a
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
-	// tdpbssd tmm1, tmm4, tmm7
+	// tdpbsud tmm1, tmm4, tmm7
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x43
+	BYTE $0x42
 	BYTE $0x5e
 	BYTE $0xcc
 
@@ -768,23 +641,23 @@ step:
 	BYTE $0x2c
 	BYTE $0x07
 
-	// tdpbssd tmm2, tmm5, tmm6
+	// tdpbsud tmm2, tmm5, tmm6
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x4b
+	BYTE $0x4a
 	BYTE $0x5e
 	BYTE $0xd5
 
-	// tdpbssd tmm3, tmm5, tmm7
+	// tdpbsud tmm3, tmm5, tmm7
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x43
+	BYTE $0x42
 	BYTE $0x5e
 	BYTE $0xdd
-	ADDQ R12, SI
-	ADDQ R12, DI
-	ADDQ R13, DX
-	DECQ AX
+	ADDQ R13, DI
+	ADDQ R13, SI
+	ADDQ R14, DX
+	DECQ R15
 	JNE  step
 
 	// tilestored [rcx+rbx], tmm0
@@ -795,45 +668,38 @@ step:
 	BYTE $0x04
 	BYTE $0x19
 
-	// tilestored [rcx+rbx+1024], tmm1
+	// tilestored [rcx+rbx+64], tmm1
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x8c
+	BYTE $0x4c
 	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x40
 
-	// tilestored [rcx+rbx+2048], tmm2
+	// tilestored [r10+rbx], tmm2
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x08
-	BYTE $0x00
-	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x1a
 
-	// tilestored [rcx+rbx+3072], tmm3
+	// tilestored [r10+rbx+64], tmm3
 	BYTE $0xc4
-	BYTE $0xe2
+	BYTE $0xc2
 	BYTE $0x7a
 	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x19
-	BYTE $0x00
-	BYTE $0x0c
-	BYTE $0x00
-	BYTE $0x00
-	ADDQ $0x00001000, CX
-	MOVQ nextX+64(FP), AX
-	ADDQ AX, R11
-	DECQ R10
+	BYTE $0x5c
+	BYTE $0x1a
+	BYTE $0x40
+	MOVQ nextX+48(FP), DX
+	ADDQ DX, R11
+	MOVQ nextW+72(FP), DX
+	ADDQ DX, R12
+	MOVQ nextC+96(FP), DX
+	ADDQ DX, CX
+	DECQ AX
 	JNE  unit
 
 	// tilerelease
@@ -844,363 +710,71 @@ step:
 	BYTE $0xc0
 	RET
 
-// func amxScalex1(units int, y *float32, c *int32, sw *float32, sx *float32, first bool)
+// func amxScale(rows int, c *int32, fix *int32, sx *float32, ldg int, sw *float32, y *float32, ldy int, first bool)
 // Requires: AVX, AVX512F
-TEXT ·amxScalex1(SB), NOSPLIT, $0-41
-	MOVQ    units+0(FP), AX
-	MOVQ    y+8(FP), CX
-	MOVQ    c+16(FP), DX
-	MOVQ    sx+32(FP), BX
-	MOVB    first+40(FP), SI
-	MOVBLZX SI, SI
-	DECL    SI
-	KMOVW   SI, K1
-
-unit:
-	VMOVUPS (BX), Z0
-	ADDQ    $0x00000040, BX
-	MOVQ    sw+24(FP), SI
-	MOVQ    $0x00000002, DI
-
-half:
-	VBROADCASTSS (SI), Z1
-	VCVTDQ2PS    (DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    (CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, (CX)
-	VBROADCASTSS 4(SI), Z1
-	VCVTDQ2PS    64(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    64(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 64(CX)
-	VBROADCASTSS 8(SI), Z1
-	VCVTDQ2PS    128(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    128(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 128(CX)
-	VBROADCASTSS 12(SI), Z1
-	VCVTDQ2PS    192(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    192(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 192(CX)
-	VBROADCASTSS 16(SI), Z1
-	VCVTDQ2PS    256(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    256(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 256(CX)
-	VBROADCASTSS 20(SI), Z1
-	VCVTDQ2PS    320(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    320(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 320(CX)
-	VBROADCASTSS 24(SI), Z1
-	VCVTDQ2PS    384(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    384(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 384(CX)
-	VBROADCASTSS 28(SI), Z1
-	VCVTDQ2PS    448(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    448(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 448(CX)
-	VBROADCASTSS 32(SI), Z1
-	VCVTDQ2PS    512(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    512(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 512(CX)
-	VBROADCASTSS 36(SI), Z1
-	VCVTDQ2PS    576(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    576(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 576(CX)
-	VBROADCASTSS 40(SI), Z1
-	VCVTDQ2PS    640(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    640(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 640(CX)
-	VBROADCASTSS 44(SI), Z1
-	VCVTDQ2PS    704(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    704(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 704(CX)
-	VBROADCASTSS 48(SI), Z1
-	VCVTDQ2PS    768(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    768(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 768(CX)
-	VBROADCASTSS 52(SI), Z1
-	VCVTDQ2PS    832(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    832(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 832(CX)
-	VBROADCASTSS 56(SI), Z1
-	VCVTDQ2PS    896(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    896(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 896(CX)
-	VBROADCASTSS 60(SI), Z1
-	VCVTDQ2PS    960(DX), Z2
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS.Z    960(CX), K1, Z3
-	VFMADD231PS  Z1, Z2, Z3
-	VMOVUPS      Z3, 960(CX)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x00000400, DX
-	ADDQ         $0x00000400, CX
-	DECQ         DI
-	JNE          half
-	DECQ         AX
-	JNE          unit
-	VZEROUPPER
-	RET
-
-// func amxScalex2(units int, y *float32, c *int32, sw *float32, sx *float32, first bool)
-// Requires: AVX, AVX512F
-TEXT ·amxScalex2(SB), NOSPLIT, $0-41
-	MOVQ    units+0(FP), AX
-	MOVQ    y+8(FP), CX
-	MOVQ    c+16(FP), DX
-	MOVQ    sx+32(FP), BX
-	MOVB    first+40(FP), SI
-	MOVBLZX SI, SI
-	DECL    SI
-	KMOVW   SI, K1
-
-unit:
-	VMOVUPS (BX), Z0
-	VMOVUPS 64(BX), Z1
-	ADDQ    $0x00000080, BX
-	MOVQ    sw+24(FP), SI
-	MOVQ    $0x00000002, DI
-
-half:
-	VBROADCASTSS (SI), Z2
-	VCVTDQ2PS    (DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    (CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, (CX)
-	VCVTDQ2PS    1024(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1024(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1024(CX)
-	VBROADCASTSS 4(SI), Z2
-	VCVTDQ2PS    64(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    64(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 64(CX)
-	VCVTDQ2PS    1088(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1088(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1088(CX)
-	VBROADCASTSS 8(SI), Z2
-	VCVTDQ2PS    128(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    128(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 128(CX)
-	VCVTDQ2PS    1152(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1152(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1152(CX)
-	VBROADCASTSS 12(SI), Z2
-	VCVTDQ2PS    192(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    192(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 192(CX)
-	VCVTDQ2PS    1216(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1216(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1216(CX)
-	VBROADCASTSS 16(SI), Z2
-	VCVTDQ2PS    256(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    256(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 256(CX)
-	VCVTDQ2PS    1280(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1280(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1280(CX)
-	VBROADCASTSS 20(SI), Z2
-	VCVTDQ2PS    320(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    320(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 320(CX)
-	VCVTDQ2PS    1344(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1344(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1344(CX)
-	VBROADCASTSS 24(SI), Z2
-	VCVTDQ2PS    384(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    384(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 384(CX)
-	VCVTDQ2PS    1408(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1408(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1408(CX)
-	VBROADCASTSS 28(SI), Z2
-	VCVTDQ2PS    448(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    448(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 448(CX)
-	VCVTDQ2PS    1472(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1472(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1472(CX)
-	VBROADCASTSS 32(SI), Z2
-	VCVTDQ2PS    512(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    512(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 512(CX)
-	VCVTDQ2PS    1536(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1536(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1536(CX)
-	VBROADCASTSS 36(SI), Z2
-	VCVTDQ2PS    576(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    576(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 576(CX)
-	VCVTDQ2PS    1600(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1600(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1600(CX)
-	VBROADCASTSS 40(SI), Z2
-	VCVTDQ2PS    640(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    640(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 640(CX)
-	VCVTDQ2PS    1664(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1664(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1664(CX)
-	VBROADCASTSS 44(SI), Z2
-	VCVTDQ2PS    704(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    704(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 704(CX)
-	VCVTDQ2PS    1728(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1728(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1728(CX)
-	VBROADCASTSS 48(SI), Z2
-	VCVTDQ2PS    768(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    768(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 768(CX)
-	VCVTDQ2PS    1792(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1792(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1792(CX)
-	VBROADCASTSS 52(SI), Z2
-	VCVTDQ2PS    832(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    832(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 832(CX)
-	VCVTDQ2PS    1856(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1856(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1856(CX)
-	VBROADCASTSS 56(SI), Z2
-	VCVTDQ2PS    896(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    896(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 896(CX)
-	VCVTDQ2PS    1920(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1920(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1920(CX)
-	VBROADCASTSS 60(SI), Z2
-	VCVTDQ2PS    960(DX), Z3
-	VMULPS       Z0, Z2, Z4
-	VMOVUPS.Z    960(CX), K1, Z5
-	VFMADD231PS  Z4, Z3, Z5
-	VMOVUPS      Z5, 960(CX)
-	VCVTDQ2PS    1984(DX), Z3
-	VMULPS       Z1, Z2, Z4
-	VMOVUPS.Z    1984(CX), K1, Z2
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      Z2, 1984(CX)
-	ADDQ         $0x00000040, SI
-	ADDQ         $0x00000800, DX
-	ADDQ         $0x00000800, CX
-	DECQ         DI
-	JNE          half
-	DECQ         AX
-	JNE          unit
-	VZEROUPPER
-	RET
-
-// func tileLines(dst *byte, src *byte, lds int, rows int, steps int, offset uint32)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·tileLines(SB), NOSPLIT, $0-44
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         lds+16(FP), DX
-	MOVQ         rows+24(FP), BX
-	MOVL         offset+40(FP), SI
-	VPBROADCASTD SI, Z0
+TEXT ·amxScale(SB), NOSPLIT, $0-65
+	MOVQ    rows+0(FP), AX
+	MOVQ    c+8(FP), CX
+	MOVQ    fix+16(FP), DX
+	MOVQ    sx+24(FP), BX
+	MOVQ    ldg+32(FP), SI
+	MOVQ    y+48(FP), DI
+	MOVQ    ldy+56(FP), R8
+	MOVB    first+64(FP), R9
+	MOVBLZX R9, R9
+	DECL    R9
+	KMOVW   R9, K1
+	MOVQ    sw+40(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 
 row:
-	MOVQ steps+32(FP), R8
-	MOVQ AX, SI
-	MOVQ CX, DI
+	VPBROADCASTD (DX), Z2
+	VBROADCASTSS (BX), Z3
+	VPADDD       (CX), Z2, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z3, Z0, Z5
+	VMOVUPS.Z    (DI), K1, Z6
+	VFMADD231PS  Z4, Z5, Z6
+	VMOVUPS      Z6, (DI)
+	VPADDD       64(CX), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z3, Z1, Z3
+	VMOVUPS.Z    64(DI), K1, Z4
+	VFMADD231PS  Z2, Z3, Z4
+	VMOVUPS      Z4, 64(DI)
+	ADDQ         $0x00000080, CX
+	ADDQ         SI, DX
+	ADDQ         SI, BX
+	ADDQ         R8, DI
+	DECQ         AX
+	JNE          row
+	VZEROUPPER
+	RET
 
-step:
-	VMOVDQU32 (DI), Z1
-	VPSUBB    Z0, Z1, Z1
-	VMOVDQU32 Z1, (SI)
+// func amxCopyLines(rows int, lines int, dst *byte, src *byte, lds int)
+// Requires: AVX, AVX512F
+TEXT ·amxCopyLines(SB), NOSPLIT, $0-40
+	MOVQ rows+0(FP), AX
+	MOVQ dst+16(FP), CX
+	MOVQ src+24(FP), DX
+	MOVQ lds+32(FP), BX
+
+row:
+	MOVQ lines+8(FP), R8
+	MOVQ CX, SI
+	MOVQ DX, DI
+
+line:
+	VMOVDQU32 (DI), Z0
+	VMOVDQU32 Z0, (SI)
 	ADDQ      $0x40, DI
 	ADDQ      $0x00000800, SI
 	DECQ      R8
-	JNE       step
-	ADDQ      $0x40, AX
-	ADDQ      DX, CX
-	DECQ      BX
+	JNE       line
+	ADDQ      $0x40, CX
+	ADDQ      BX, DX
+	DECQ      AX
 	JNE       row
 	VZEROUPPER
 	RET
@@ -1269,31 +843,31 @@ TEXT ·amxPeakInt8(SB), NOSPLIT, $0-16
 	MOVQ n+0(FP), AX
 
 loop:
-	// tdpbssd tmm0, tmm4, tmm6
+	// tdpbsud tmm0, tmm4, tmm6
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x4b
+	BYTE $0x4a
 	BYTE $0x5e
 	BYTE $0xc4
 
-	// tdpbssd tmm1, tmm4, tmm7
+	// tdpbsud tmm1, tmm4, tmm7
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x43
+	BYTE $0x42
 	BYTE $0x5e
 	BYTE $0xcc
 
-	// tdpbssd tmm2, tmm5, tmm6
+	// tdpbsud tmm2, tmm5, tmm6
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x4b
+	BYTE $0x4a
 	BYTE $0x5e
 	BYTE $0xd5
 
-	// tdpbssd tmm3, tmm5, tmm7
+	// tdpbsud tmm3, tmm5, tmm7
 	BYTE $0xc4
 	BYTE $0xe2
-	BYTE $0x43
+	BYTE $0x42
 	BYTE $0x5e
 	BYTE $0xdd
 	DECQ AX

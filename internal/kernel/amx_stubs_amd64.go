@@ -5,25 +5,22 @@
 package kernel
 
 //go:noescape
-func amxBF16x1(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
+func amxBF16x1(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
 
 //go:noescape
-func amxInt8x1(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
+func amxInt8x1(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
 
 //go:noescape
-func amxBF16x2(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
+func amxBF16x2(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
 
 //go:noescape
-func amxInt8x2(config *byte, units int, steps int, w *byte, ldw int, nextW int, x *byte, ldx int, nextX int, c *byte, first bool)
+func amxInt8x2(config *byte, units int, steps int, x *byte, ldx int, stepX int, nextX int, w *byte, stepW int, nextW int, c *byte, ldc int, nextC int, first bool)
 
 //go:noescape
-func amxScalex1(units int, y *float32, c *int32, sw *float32, sx *float32, first bool)
+func amxScale(rows int, c *int32, fix *int32, sx *float32, ldg int, sw *float32, y *float32, ldy int, first bool)
 
 //go:noescape
-func amxScalex2(units int, y *float32, c *int32, sw *float32, sx *float32, first bool)
-
-//go:noescape
-func tileLines(dst *byte, src *byte, lds int, rows int, steps int, offset uint32)
+func amxCopyLines(rows int, lines int, dst *byte, src *byte, lds int)
 
 //go:noescape
 func amxPeakBF16(n int, config *byte)

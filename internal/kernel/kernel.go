@@ -1,7 +1,7 @@
 // Package kernel holds the numeric kernels of the plugins: products with packed weight matrices, attention, scans
 // and elementwise functions on plain slices. Every operation has a short reference in Go that is always built and
 // tested; hot ones have variants for AVX2, AVX-512, VNNI and AMX that are chosen once at start by CPU features.
-// ARCHBENCH_KERNEL=reference|avx2|avx512|... forces a tier.
+// ARCHBENCH_KERNEL=reference|avx2|avx512|amx forces a tier.
 //
 // Shapes are row-major. In signatures m, n, k are the usual sizes of a product, and rows, cols those of a matrix of
 // activations. Work is split over outputs with a fixed order of summation, so results do not depend on the number

@@ -93,6 +93,8 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	t.shape, t.w, t.y, t.in, t.rows = s, *w, y[:rows*w.out], x[:rows*w.in], rows
 	pool = pool.worth(rows * w.in * w.out)
 	switch {
+	case t.onAMX():
+		t.multiplyAMX(pool)
 	case rows > s.most(w):
 		t.multiplyTiles(pool)
 	case w.storage == storeRows:
@@ -139,6 +141,7 @@ type product struct {
 	fix           []int32   // [rows, groups] what undoes the offset of the weights
 
 	tiles tiles
+	amx   amxTiles
 }
 
 var products = sync.Pool{New: func() any { return new(product) }}

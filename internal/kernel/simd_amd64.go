@@ -36,7 +36,7 @@ var avx2 = func() tier {
 }()
 
 // simdTiers lists the tiers of this architecture, the fastest first.
-func simdTiers() []*tier { return []*tier{&avx512, &avx2} }
+func simdTiers() []*tier { return []*tier{&amx, &avx512, &avx2} }
 
 var (
 	hasVNNI = cpuid.CPU.Supports(cpuid.AVX512VNNI)

@@ -121,6 +121,7 @@ func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readabl
 type tileScratch struct {
 	b    []uint32  // panelGroup panels of a block
 	edge []float32 // [rows, cols] of the last panel
+	sums []int32   // [rows, cols] of a group on AMX
 	tile [16 * 64]byte
 }
 

@@ -177,6 +177,7 @@ func TestBandwidth(t *testing.T) {
 // TestArithmeticCeiling: a precision is held against the instruction that it uses, where the host has one.
 func TestArithmeticCeiling(t *testing.T) {
 	fma, bf16, int8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
+	tiles := lm.Ceiling{Name: "amx.bf16", Value: 8}
 	for _, c := range []struct {
 		precision string
 		ceilings  []lm.Ceiling
@@ -189,6 +190,9 @@ func TestArithmeticCeiling(t *testing.T) {
 		{"bf16", []lm.Ceiling{fma}, "fma.f32"},
 		{"int4a8-row", []lm.Ceiling{int8, fma}, "dot.int8"},
 		{"f32", []lm.Ceiling{bf16}, ""},
+		{"bf16", []lm.Ceiling{fma, bf16, int8, tiles}, "amx.bf16"},
+		{"int8a8", []lm.Ceiling{fma, bf16, int8, tiles}, "dot.int8"},
+		{"int8", []lm.Ceiling{tiles, fma}, "fma.f32"},
 	} {
 		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
 			t.Errorf("%s of %v: %q, want %q", c.precision, c.ceilings, got.Name, c.want)

@@ -161,21 +161,23 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 }
 
 // arithmetic chooses the ceiling of the products of a precision: those of bf16 or of int8 activations where the host
-// has one of its own, else multiply-adds in float32.
+// has one of its own, on tiles first, else multiply-adds in float32.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
-	own := "fma.f32"
+	names := []string{"fma.f32"}
 	switch base, _, _ := strings.Cut(precision, "-"); base {
 	case "bf16":
-		own = "dot.bf16"
+		names = []string{"amx.bf16", "dot.bf16", "fma.f32"}
 	case "int8a8", "int4a8":
-		own = "dot.int8"
+		names = []string{"amx.int8", "dot.int8", "fma.f32"}
 	}
-	for _, c := range roof.Ceilings {
-		if c.Value > 0 && (c.Name == own || c.Name == "fma.f32" && best.Name != own) {
-			best, ok = c, true
+	for _, name := range names {
+		for _, c := range roof.Ceilings {
+			if c.Name == name && c.Value > 0 {
+				return c, true
+			}
 		}
 	}
-	return best, ok
+	return lm.Ceiling{}, false
 }
 
 // bandwidth chooses among the ceilings read.NMiB the one of the smallest footprint that holds bytes, else the one of

@@ -2,7 +2,7 @@
 // each; the handler that [Install] sets up decodes the instruction, carries it out on tiles of the thread's own and
 // continues behind it. It knows the instructions that the kernels use:
 //
-//	LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILELOADDT1, TILESTORED, TDPBF16PS, TDPBSSD
+//	LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILELOADDT1, TILESTORED, TDPBF16PS, TDPBSUD
 //
 // with the results and the undefined cases that Intel documents (Software Developer's Manual, volume 2; Architecture
 // Instruction Set Extensions, chapter 3). One instruction takes about a microsecond, so this shows what the kernels

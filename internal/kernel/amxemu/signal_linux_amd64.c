@@ -99,7 +99,7 @@ static int execute(struct tiles *t, const struct instruction *in) {
 		return in->strided && unary && tiles_store(t, in->reg, in->address, in->stride);
 	case 0x5C << 2 | pF3:
 		return registers && tiles_dot_bf16(t, in->reg, in->rm, in->vvvv);
-	case 0x5E << 2 | pF2:
+	case 0x5E << 2 | pF3:
 		return registers && tiles_dot_int8(t, in->reg, in->rm, in->vvvv);
 	}
 	return 0;

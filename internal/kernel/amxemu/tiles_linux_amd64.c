@@ -114,7 +114,7 @@ int tiles_dot_bf16(struct tiles *t, int c, int a, int b) {
 	return 1;
 }
 
-// TDPBSSD: four products of signed bytes a step, wrapping around in 32 bits.
+// TDPBSUD: four products of a signed and an unsigned byte a step, wrapping around in 32 bits.
 __attribute__((optimize("O3")))
 int tiles_dot_int8(struct tiles *t, int c, int a, int b) {
 	if (!multiplicable(t, c, a, b))
@@ -123,7 +123,8 @@ int tiles_dot_int8(struct tiles *t, int c, int a, int b) {
 		uint32_t sums[16];
 		memcpy(sums, t->data[c][m], sizeof sums);
 		for (int k = 0; k < t->colsb[a] / 4; k++) {
-			const int8_t *x = (const int8_t *)t->data[a][m] + 4 * k, *y = (const int8_t *)t->data[b][k];
+			const int8_t *x = (const int8_t *)t->data[a][m] + 4 * k;
+			const uint8_t *y = t->data[b][k];
 			for (int n = 0; n < 16; n++)
 				sums[n] += x[0] * y[4 * n] + x[1] * y[4 * n + 1] + x[2] * y[4 * n + 2] + x[3] * y[4 * n + 3];
 		}

@@ -6,57 +6,55 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// amx builds the products of AMX tiles and what goes with them. A tile is 16 rows of 64 bytes. The left factor are the
-// weights of 32 outputs, as they lie in memory; the right one activations, turned so that a tile's row holds one dword
-// along the input (a pair of bf16, four int8) of up to 16 of them. The sums are [32 outputs, activations].
+// amx builds the products of AMX tiles and what goes with them. A tile is up to 16 lines of up to 64 bytes. Those of the
+// activations are 16 rows by 16 dwords along the input, those of weights 16 dwords by 16 outputs, as the panels have
+// them.
 func amx() {
-	for columns := 1; columns <= 2; columns++ {
-		tiles("amxBF16", tdpbf16ps, columns)
-		tiles("amxInt8", tdpbssd, columns)
+	for halves := 1; halves <= 2; halves++ {
+		tiles("amxBF16", tdpbf16ps, halves)
+		tiles("amxInt8", tdpbsud, halves)
 	}
-	scaleTiles(1)
-	scaleTiles(2)
-	tileLines()
+	scaleSums()
+	copyLines()
 	tilePeak("amxPeakBF16", tdpbf16ps)
-	tilePeak("amxPeakInt8", tdpbssd)
+	tilePeak("amxPeakInt8", tdpbsud)
 }
 
 const (
-	tileBytes = 1024
-	lineBytes = 64 // a row of a tile
+	tileRows  = 16
+	lineBytes = 64  // of a tile
+	stepBytes = 128 // of a panel of weights: a dword for each of 32 outputs
 )
 
-// The tiles: four sums, two of weights, two of activations.
+// The tiles: two of sums for each half of the rows, then the halves' activations, and two of weights.
 const (
-	weightTile     = 4
-	activationTile = 6
+	activationTile = 4
+	weightTile     = 6
 )
 
-// tiles is c[32, 16·columns] (+)= w[32, k]·x[k, 16·columns] for units blocks of x, one after the other. A step takes in
-// 64 bytes of every row: it reads w's two tiles at rows ldw apart and goes on by nextW bytes, and x's, which lie one
-// after the other with rows of ldx bytes. Blocks of x are nextX bytes apart; those of c follow each other, tile by tile.
-// The tiles are configured and released within the call, since a goroutine may change its thread between calls.
-func tiles(name string, dot tileDot, columns int) {
-	text(name+"x"+itoa(columns), "func(config *byte, units, steps int, w *byte, ldw, nextW int, x *byte, ldx, nextX int, c *byte, first bool)")
-	t := &tileKernel{dot: dot, columns: columns, units: arg("units"), x: arg("x"), nextW: arg("nextW")}
+// tiles is c[16·halves, 32] (+)= x[16·halves, k]·w[k, 32] for units of x, w and c, one after the other. A step takes in
+// a tile's dwords along k: x goes on by stepX bytes and w by stepW. Rows of x and c are ldx and ldc bytes apart, units
+// nextX, nextW and nextC. How many rows and dwords there are is in config. The tiles are configured and released within
+// the call, since a goroutine may change its thread between calls.
+func tiles(name string, dot tileDot, halves int) {
+	text(name+"x"+itoa(halves), "func(config *byte, units, steps int, x *byte, ldx, stepX, nextX int, "+
+		"w *byte, stepW, nextW int, c *byte, ldc, nextC int, first bool)")
+	t := &tileKernel{dot: dot, halves: halves, x: arg("x"), w: arg("w"), stepX: arg("stepX"), stepW: arg("stepW")}
 	Load(Param("config"), tileConfig.GPPhysical)
 	ldtilecfg(tileConfig)
-	Load(Param("ldw"), leftPitch.GPPhysical)
-	Load(Param("ldx"), rightPitch.GPPhysical)
-	Load(Param("c"), tileSums.GPPhysical)
-	MOVQ(U32(lineBytes), tilePitch.GPPhysical)
-	if columns == 1 {
-		t.thrice = GP64()
-		LEAQ(Mem{Base: leftPitch.GPPhysical, Index: leftPitch.GPPhysical, Scale: 2}, t.thrice)
-	}
+	Load(Param("ldx"), tilePitchX.GPPhysical)
+	Load(Param("c"), tileC.GPPhysical)
+	Load(Param("ldc"), tilePitchC.GPPhysical)
+	MOVQ(U32(stepBytes), tilePitchW.GPPhysical)
+	units := arg("units")
 	Label("unit")
 	t.open()
 	t.steps()
-	t.each(func(tile, disp int) { tilestore(tile, tileSums, disp, tilePitch) })
-	ADDQ(U32(2*columns*tileBytes), tileSums.GPPhysical)
-	nextX := arg("nextX")
-	ADDQ(nextX, t.x)
-	DECQ(t.units)
+	t.sums(tilestore)
+	ADDQ(arg("nextX"), t.x)
+	ADDQ(arg("nextW"), t.w)
+	ADDQ(arg("nextC"), tileC.GPPhysical)
+	DECQ(units)
 	JNE(LabelRef("unit"))
 	tilerelease()
 	RET()
@@ -64,18 +62,28 @@ func tiles(name string, dot tileDot, columns int) {
 
 // tileKernel is such a product on its way.
 type tileKernel struct {
-	dot     tileDot
-	columns int
-	units   reg.GPVirtual
-	x       reg.GPVirtual // of the unit
-	nextW   reg.GPVirtual
-	thrice  reg.GPVirtual // 3·ldw
+	dot          tileDot
+	halves       int
+	x, w         reg.GPVirtual // of the unit
+	stepX, stepW reg.GPVirtual
 }
 
-// each visits the sums and where they are stored.
-func (t *tileKernel) each(visit func(tile, disp int)) {
-	for tile := range 2 * t.columns {
-		visit(tile, tile*tileBytes)
+// lower points at the lower half of the rows, if there is one.
+func (t *tileKernel) lower(to, from, pitch general) {
+	if t.halves == 1 {
+		return
+	}
+	MOVQ(pitch.GPPhysical, to.GPPhysical)
+	SHLQ(Imm(4), to.GPPhysical)
+	ADDQ(from.GPPhysical, to.GPPhysical)
+}
+
+// sums visits the tiles of sums and where they are stored.
+func (t *tileKernel) sums(visit func(tile int, base general, disp int, pitch general)) {
+	for half, base := range []general{tileC, tileLowerC}[:t.halves] {
+		for side := range 2 {
+			visit(2*half+side, base, side*lineBytes, tilePitchC)
+		}
 	}
 }
 
@@ -83,137 +91,96 @@ func (t *tileKernel) each(visit func(tile, disp int)) {
 func (t *tileKernel) open() {
 	first := GP8()
 	Load(Param("first"), first)
-	t.each(func(tile, _ int) { tilezero(tile) })
+	t.lower(tileLowerC, tileC, tilePitchC)
+	for tile := range 2 * t.halves {
+		tilezero(tile)
+	}
 	TESTB(first, first)
 	JNE(LabelRef("opened"))
-	t.each(func(tile, disp int) { tileload(tile, tileSums, disp, tilePitch) })
+	t.sums(tileload)
 	Label("opened")
 }
 
 // steps runs along k.
 func (t *tileKernel) steps() {
-	count, advance := arg("steps"), GP64()
-	Load(Param("w"), left.GPPhysical)
-	MOVQ(leftPitch.GPPhysical, lower.GPPhysical)
-	SHLQ(Imm(4), lower.GPPhysical)
-	ADDQ(left.GPPhysical, lower.GPPhysical)
-	MOVQ(rightPitch.GPPhysical, advance)
-	shift := uint64(4)
-	if t.columns == 2 {
-		shift = 5
-	}
-	SHLQ(Imm(shift), advance)
-	MOVQ(t.x, right.GPPhysical)
+	count := arg("steps")
+	MOVQ(t.x, tileX.GPPhysical)
+	MOVQ(t.w, tileW.GPPhysical)
+	t.lower(tileLowerX, tileX, tilePitchX)
 	Label("step")
-	t.step()
-	ADDQ(t.nextW, left.GPPhysical)
-	ADDQ(t.nextW, lower.GPPhysical)
-	ADDQ(advance, right.GPPhysical)
+	tileload(activationTile, tileX, 0, tilePitchX)
+	for side := range 2 {
+		tileload(weightTile+side, tileW, side*lineBytes, tilePitchW)
+		t.dot(side, activationTile, weightTile+side)
+	}
+	if t.halves == 2 {
+		tileload(activationTile+1, tileLowerX, 0, tilePitchX)
+		t.dot(2, activationTile+1, weightTile)
+		t.dot(3, activationTile+1, weightTile+1)
+		ADDQ(t.stepX, tileLowerX.GPPhysical)
+	}
+	ADDQ(t.stepX, tileX.GPPhysical)
+	ADDQ(t.stepW, tileW.GPPhysical)
 	DECQ(count)
 	JNE(LabelRef("step"))
 }
 
-// step multiplies two tiles of weights with the columns.
-func (t *tileKernel) step() {
-	tileload(weightTile, left, 0, leftPitch)
-	for column := range t.columns {
-		tileload(activationTile+column, right, column*tileBytes, rightPitch)
-		t.dot(column, weightTile, activationTile+column)
-	}
-	tileload(weightTile+1, lower, 0, leftPitch)
-	for column := range t.columns {
-		t.dot(t.columns+column, weightTile+1, activationTile+column)
-	}
-	if t.columns == 1 {
-		t.prefetch()
-	}
-}
-
-// prefetch asks for the lines that the next 32 rows have in this place. With one column, reading weights is what takes
-// the time: they lie in the matrix, and the next call reads those rows.
-func (t *tileKernel) prefetch() {
-	row, ld := GP64(), leftPitch.GPPhysical
-	MOVQ(ld, row)
-	SHLQ(Imm(4), row)
-	ADDQ(lower.GPPhysical, row)
-	for i := range 8 {
-		PREFETCHT0(Mem{Base: row})
-		PREFETCHT0(Mem{Base: row, Index: ld, Scale: 1})
-		PREFETCHT0(Mem{Base: row, Index: ld, Scale: 2})
-		PREFETCHT0(Mem{Base: row, Index: t.thrice, Scale: 1})
-		if i < 7 {
-			LEAQ(Mem{Base: row, Index: ld, Scale: 4}, row)
-		}
-	}
-}
-
-// scaleTiles is y[32, 16·columns] (+)= float(c)·(sw[32]·sx[16·columns]) for units blocks of sums, each with its own sx,
-// one chain of fused multiply-adds from zero per output as in groupsA8: a token's result is the same by itself and
-// among many. Both y and c are tiles in order.
-func scaleTiles(columns int) {
-	text("amxScalex"+itoa(columns), "func(units int, y *float32, c *int32, sw, sx *float32, first bool)")
-	units, y, c, sx := arg("units"), arg("y"), arg("c"), arg("sx")
+// scaleSums is y[rows, 32] (+)= (sx·sw[32])·float(c[rows, 32] + fix), one chain of fused multiply-adds from zero per output
+// as in integerGroups: a row's result is the same by itself and among many. sx and fix lie ldg bytes from row to row,
+// outputs ldy, and the sums c side by side.
+func scaleSums() {
+	text("amxScale", "func(rows int, c, fix *int32, sx *float32, ldg int, sw, y *float32, ldy int, first bool)")
+	rows, c, fix, sx, ldg, y, ldy := arg("rows"), arg("c"), arg("fix"), arg("sx"), arg("ldg"), arg("y"), arg("ldy")
 	first, keep := GP32(), K()
 	Load(Param("first"), first.As8())
 	MOVBLZX(first.As8(), first)
 	DECL(first) // all ones, or zero for the first group
 	KMOVW(first, keep)
-	Label("unit")
-	scales := make([]reg.VecVirtual, columns)
-	for j := range scales {
-		scales[j] = ZMM()
-		VMOVUPS(at(sx, 64*j), scales[j])
+	sw, weights := arg("sw"), []reg.VecVirtual{ZMM(), ZMM()}
+	for side, w := range weights {
+		VMOVUPS(at(sw, side*lineBytes), w)
 	}
-	ADDQ(U32(64*columns), sx)
-	sw, half := arg("sw"), GP64()
-	MOVQ(U32(2), half)
-	Label("half")
-	weight, sum, scale := ZMM(), ZMM(), ZMM()
-	for row := range 16 {
-		VBROADCASTSS(at(sw, 4*row), weight)
-		for j := range columns {
-			at := func(base reg.Register) Mem { return at(base, j*tileBytes+row*lineBytes) }
-			VCVTDQ2PS(at(c), sum)
-			VMULPS(scales[j], weight, scale)
-			total := ZMM()
-			VMOVUPS_Z(at(y), keep, total)
-			VFMADD231PS(scale, sum, total)
-			VMOVUPS(total, at(y))
-		}
+	Label("row")
+	offset, scale := ZMM(), ZMM()
+	VPBROADCASTD(at(fix, 0), offset)
+	VBROADCASTSS(at(sx, 0), scale)
+	for side, w := range weights {
+		sum, product, total := ZMM(), ZMM(), ZMM()
+		VPADDD(at(c, side*lineBytes), offset, sum)
+		VCVTDQ2PS(sum, sum)
+		VMULPS(scale, w, product)
+		VMOVUPS_Z(at(y, side*lineBytes), keep, total)
+		VFMADD231PS(sum, product, total)
+		VMOVUPS(total, at(y, side*lineBytes))
 	}
-	ADDQ(U32(64), sw)
-	ADDQ(U32(columns*tileBytes), c)
-	ADDQ(U32(columns*tileBytes), y)
-	DECQ(half)
-	JNE(LabelRef("half"))
-	DECQ(units)
-	JNE(LabelRef("unit"))
+	ADDQ(U32(2*lineBytes), c)
+	ADDQ(ldg, fix)
+	ADDQ(ldg, sx)
+	ADDQ(ldy, y)
+	DECQ(rows)
+	JNE(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
 
-// tileLines is dst[step, row] = src[row, step] - offset for lines of 64 bytes of rows rows, at most 32: dst holds the
-// tiles of one step after the other, and rows of src are lds bytes apart. The offset holds four equal bytes.
-func tileLines() {
-	text("tileLines", "func(dst, src *byte, lds, rows, steps int, offset uint32)")
-	dst, src, lds, rows := arg("dst"), arg("src"), arg("lds"), arg("rows")
-	offset, bits := ZMM(), GP32()
-	Load(Param("offset"), bits)
-	VPBROADCASTD(bits, offset)
+// copyLines is dst[line, row] = src[row, line] for lines of 64 bytes of at most 32 rows, which lie lds bytes apart in
+// src: the tiles of one step after the other.
+func copyLines() {
+	text("amxCopyLines", "func(rows, lines int, dst, src *byte, lds int)")
+	rows, dst, src, lds := arg("rows"), arg("dst"), arg("src"), arg("lds")
+	line := ZMM()
 	Label("row")
-	to, from, count := GP64(), GP64(), arg("steps")
+	to, from, lines := GP64(), GP64(), arg("lines")
 	MOVQ(dst, to)
 	MOVQ(src, from)
-	Label("step")
-	line := ZMM()
+	Label("line")
 	VMOVDQU32(at(from, 0), line)
-	VPSUBB(offset, line, line)
 	VMOVDQU32(line, at(to, 0))
-	ADDQ(Imm(64), from)
-	ADDQ(U32(2*tileBytes), to)
-	DECQ(count)
-	JNE(LabelRef("step"))
-	ADDQ(Imm(64), dst)
+	ADDQ(Imm(lineBytes), from)
+	ADDQ(U32(2*tileRows*lineBytes), to)
+	DECQ(lines)
+	JNE(LabelRef("line"))
+	ADDQ(Imm(lineBytes), dst)
 	ADDQ(lds, src)
 	DECQ(rows)
 	JNE(LabelRef("row"))
@@ -221,7 +188,7 @@ func tileLines() {
 	RET()
 }
 
-// tilePeak runs n rounds of four independent products of full tiles that hold zeros.
+// tilePeak runs n rounds of four independent products of tiles that hold zeros.
 func tilePeak(name string, dot tileDot) {
 	text(name, "func(n int, config *byte)")
 	Load(Param("config"), tileConfig.GPPhysical)
@@ -229,7 +196,7 @@ func tilePeak(name string, dot tileDot) {
 	n := arg("n")
 	Label("loop")
 	for tile := range 4 {
-		dot(tile, weightTile+tile/2, activationTile+tile%2)
+		dot(tile, activationTile+tile/2, weightTile+tile%2)
 	}
 	DECQ(n)
 	JNE(LabelRef("loop"))

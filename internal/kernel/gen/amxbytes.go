@@ -21,13 +21,14 @@ type general struct {
 // The registers that the tile kernels address memory with.
 var (
 	tileConfig = general{reg.RAX, "rax"}
-	tilePitch  = general{reg.RBX, "rbx"} // from row to row of the sums
-	tileSums   = general{reg.RCX, "rcx"}
-	left       = general{reg.RSI, "rsi"} // the upper tile of weights
-	lower      = general{reg.RDI, "rdi"} // the lower one
-	leftPitch  = general{reg.R8, "r8"}
-	right      = general{reg.RDX, "rdx"} // the activations
-	rightPitch = general{reg.R9, "r9"}
+	tileX      = general{reg.RSI, "rsi"} // the upper rows of activations
+	tileLowerX = general{reg.RDI, "rdi"}
+	tilePitchX = general{reg.R8, "r8"} // from row to row
+	tileW      = general{reg.RDX, "rdx"}
+	tilePitchW = general{reg.R9, "r9"}
+	tileC      = general{reg.RCX, "rcx"} // the upper rows of outputs
+	tileLowerC = general{reg.R10, "r10"}
+	tilePitchC = general{reg.RBX, "rbx"}
 )
 
 // The prefixes in a VEX instruction.
@@ -53,13 +54,13 @@ func vex(spelling string, prefix, opcode byte, vvvv, base, index int, rest []byt
 // number is the register's number in an instruction.
 func (g general) number() int { return int(g.PhysicalIndex()) }
 
-// tileMemory emits a load or store of a tile whose rows are index bytes apart; disp is zero or no byte.
+// tileMemory emits a load or store of a tile whose rows are index bytes apart; disp is 0 to 127.
 func tileMemory(spelling string, prefix byte, tile int, base general, disp int, index general) {
 	modrm := byte(tile)<<3 | 4 // a SIB byte follows
 	rest := []byte{modrm, byte(index.number()&7)<<3 | byte(base.number()&7)}
 	if disp != 0 {
-		rest[0] |= 2 << 6
-		rest = append(rest, byte(disp), byte(disp>>8), byte(disp>>16), byte(disp>>24))
+		rest[0] |= 1 << 6
+		rest = append(rest, byte(disp))
 	}
 	vex(spelling, prefix, 0x4B, 0, base.number(), index.number(), rest, base.GPPhysical, index.GPPhysical)
 }
@@ -103,8 +104,8 @@ type tileDot func(c, a, b int)
 // tdpbf16ps multiplies pairs of bf16.
 func tdpbf16ps(c, a, b int) { dotTiles("tdpbf16ps", prefixF3, 0x5C, c, a, b) }
 
-// tdpbssd multiplies fours of signed bytes.
-func tdpbssd(c, a, b int) { dotTiles("tdpbssd", prefixF2, 0x5E, c, a, b) }
+// tdpbsud multiplies fours of bytes, signed ones in a, unsigned ones in b.
+func tdpbsud(c, a, b int) { dotTiles("tdpbsud", prefixF3, 0x5E, c, a, b) }
 
 func dotTiles(name string, prefix, opcode byte, c, a, b int) {
 	spelling := fmt.Sprintf("%s tmm%d, tmm%d, tmm%d", name, c, a, b)

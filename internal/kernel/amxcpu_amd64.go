@@ -1,0 +1,10 @@
+//go:build !amxemu
+
+package kernel
+
+import "github.com/klauspost/cpuid/v2"
+
+// hasAMX reports whether this CPU multiplies tiles of bf16 and int8, and the system lets it.
+func hasAMX() bool {
+	return cpuid.CPU.Supports(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8) && tilesPermitted()
+}

@@ -1,0 +1,164 @@
+package kernel
+
+import "unsafe"
+
+// A product on AMX multiplies units of 32 rows of activations with panels of 32 outputs. The panels are tiles already:
+// a dword of the input for all outputs in a line. Up to 16 rows are read where they are, and panel after panel; more are
+// copied tile by tile once per product, and all pass by a block of a panel while it is in the first-level cache.
+
+const (
+	// amxBlock is the number of dwords along the input that are multiplied at a time: 32 KiB of weights.
+	amxBlock = 16 * amxRows
+	// amxFewSteps bounds the time of one call that reads weights from memory: 512 KiB of them.
+	amxFewSteps = 256
+	// amxSweep is the number of rows that pass by a block in one call: the sums of integers are 128 KiB.
+	amxSweep = 1024
+)
+
+// amxTiles is what a product on AMX needs besides.
+type amxTiles struct {
+	whole, rest tileConfig // of a unit of 32 rows, and of the rows that are left
+	left        int        // how many those are
+	step        int        // dwords a step
+	group       int        // dwords that are summed before they are scaled, all of them in bf16
+}
+
+// onAMX reports whether the product runs on AMX.
+func (t *product) onAMX() bool {
+	return t.shape.amx && (t.pairs() || t.w.storage.integer() && t.rows > t.shape.most(&t.w))
+}
+
+// multiplyAMX computes the product on AMX.
+func (t *product) multiplyAMX(pool *Pool) {
+	t.planActivations()
+	t.planAMX()
+	panels := t.w.panels(t.shape.cols())
+	if t.pairs() && t.rows <= amxRows {
+		t.activations(0, t.rows)
+		t.run(pool, panels, (*product).amxFew)
+		return
+	}
+	t.tiles.a = grow(t.tiles.a, roundUp(t.rows, unitRows)*t.stride/4)
+	t.run(pool, ceilDiv(t.rows, unitRows), (*product).placeUnits)
+	t.run(pool, panels, (*product).amxPanels)
+}
+
+// planAMX chooses the sizes. No result depends on the block.
+func (t *product) planAMX() {
+	g, w := &t.amx, &t.w
+	g.step, g.group, g.left = amxRows, w.dwords(), t.rows%unitRows
+	if w.storage.integer() {
+		g.group = w.group / 4
+		g.step = min(g.step, g.group)
+	}
+	g.whole = tileShapes(amxRows, amxRows, g.step)
+	g.rest = tileShapes(min(g.left, amxRows), max(0, g.left-amxRows), g.step)
+	t.tiles.dwords = w.dwords()
+	t.tiles.block = roundUp(ceilDiv(g.group, ceilDiv(g.group, amxBlock)), g.step)
+}
+
+// placeUnits converts units [lo, hi) of the activations and copies them tile by tile.
+func (t *product) placeUnits(lo, hi int) {
+	for u := lo; u < hi; u++ {
+		r, end := u*unitRows, min(t.rows, (u+1)*unitRows)
+		t.activations(r, end)
+		amxCopyLines(end-r, t.stride/amxLine, t.unit(r, 0), (*byte)(unsafe.Add(unsafe.Pointer(t.src), r*t.stride)), t.stride)
+	}
+}
+
+// unit returns the address of byte b of the first row of the unit that begins at row r.
+func (t *product) unit(r, b int) *byte {
+	return (*byte)(unsafe.Add(unsafe.Pointer(&t.tiles.a[0]), r*t.stride+b/amxLine*unitLine+b%amxLine))
+}
+
+// amxFew multiplies up to 16 rows of bf16 with panels [lo, hi), several in a call.
+func (t *product) amxFew(lo, hi int) {
+	cols, out := t.shape.cols(), t.w.out
+	full, batch := min(hi, out/cols), max(1, amxFewSteps*amxRows/t.tiles.dwords)
+	for j := lo; j < full; j += batch {
+		t.fewTiles(min(batch, full-j), j, &t.y[j*cols], out)
+	}
+	if full < hi {
+		s := tileScratches.Get().(*tileScratch)
+		s.edge = grow(s.edge, t.rows*cols)
+		t.fewTiles(1, full, &s.edge[0], cols)
+		t.copyEdge(s, full)
+		tileScratches.Put(s)
+	}
+}
+
+// fewTiles multiplies with some panels from j on; rows of y are ldy elements apart.
+func (t *product) fewTiles(panels, j int, y *float32, ldy int) {
+	steps := t.tiles.dwords / amxRows
+	for k := 0; k < steps; k += amxFewSteps {
+		x, w := unsafe.Add(unsafe.Pointer(t.src), k*amxLine), unsafe.Add(unsafe.Pointer(t.w.panel(j)), k*amxRows*panelStep)
+		amxBF16x1(&t.amx.rest[0], panels, min(amxFewSteps, steps-k), (*byte)(x), t.stride, amxLine, 0,
+			(*byte)(w), amxRows*panelStep, t.w.stride, (*byte)(unsafe.Pointer(y)), 4*ldy, panelStep, k == 0)
+	}
+}
+
+// amxPanels computes panels [lo, hi).
+func (t *product) amxPanels(lo, hi int) {
+	cols, out := t.shape.cols(), t.w.out
+	s := tileScratches.Get().(*tileScratch)
+	for j := lo; j < hi; j++ {
+		if (j+1)*cols <= out {
+			t.sweeps(s, j, t.y[j*cols:], out)
+			continue
+		}
+		s.edge = grow(s.edge, t.rows*cols)
+		t.sweeps(s, j, s.edge, cols)
+		t.copyEdge(s, j)
+	}
+	tileScratches.Put(s)
+}
+
+// sweeps multiplies all rows with panel j; rows of y are ldy elements apart.
+func (t *product) sweeps(s *tileScratch, j int, y []float32, ldy int) {
+	for r := 0; r < t.rows; r += amxSweep {
+		t.sweep(s, j, r, min(amxSweep, t.rows-r), &y[r*ldy], ldy)
+	}
+}
+
+// sweep multiplies rows rows from r on, whole units but for the last, with panel j.
+func (t *product) sweep(s *tileScratch, j, r, rows int, y *float32, ldy int) {
+	g, w, cols := &t.amx, &t.w, t.shape.cols()
+	c, ldc := (*byte)(unsafe.Pointer(y)), 4*ldy
+	if w.storage.integer() {
+		s.sums = grow(s.sums, rows*cols)
+		c, ldc = byteAt(s.sums, 0), 4*cols
+	}
+	for k0 := 0; k0 < t.tiles.dwords; k0 += g.group {
+		for k := k0; k < k0+g.group; k += t.tiles.block {
+			kc := min(t.tiles.block, k0+g.group-k)
+			t.multiplyUnits(r, rows, k, kc, t.panelB(s, j, 0, k, kc), c, ldc, k == k0)
+		}
+		if w.storage.integer() {
+			at := r*w.groups + k0/g.group
+			amxScale(rows, &s.sums[0], &t.fix[at], &t.sx[at], 4*w.groups,
+				&w.scales[(j*w.groups+k0/g.group)*cols], y, 4*ldy, k0 == 0)
+		}
+	}
+}
+
+// multiplyUnits adds the products of dwords [k, k+kc) to the sums c, or starts them.
+func (t *product) multiplyUnits(r, rows, k, kc int, b *uint32, c *byte, ldc int, first bool) {
+	g, w := &t.amx, (*byte)(unsafe.Pointer(b))
+	both, upper := amxBF16x2, amxBF16x1
+	if t.w.storage.integer() {
+		both, upper = amxInt8x2, amxInt8x1
+	}
+	steps, stepW, nextX := kc/g.step, g.step*panelStep, unitRows*t.stride
+	whole, done := rows/unitRows, rows/unitRows*unitRows
+	if whole > 0 {
+		both(&g.whole[0], whole, steps, t.unit(r, 4*k), amxLine, unitLine, nextX, w, stepW, 0, c, ldc, unitRows*ldc, first)
+	}
+	if done == rows {
+		return
+	}
+	if g.left <= amxRows {
+		both = upper
+	}
+	both(&g.rest[0], 1, steps, t.unit(r+done, 4*k), amxLine, unitLine, 0, w, stepW, 0,
+		(*byte)(unsafe.Add(unsafe.Pointer(c), done*ldc)), ldc, 0, first)
+}
