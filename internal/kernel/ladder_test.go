@@ -1,11 +1,7 @@
 package kernel
 
 import (
-<<<<<<< main
-=======
-	"fmt"
 	"strings"
->>>>>>> local
 	"testing"
 	"time"
 )
