@@ -55,10 +55,11 @@ bench-kernels: ## every operation of every tier, with the share of the CPU's cei
 bench-peers: build ## archbench beside OpenBLAS, PyTorch and llama.cpp in one run (see bench/README.md)
 	go run ./bench/peers
 
-fuzz: ## every parser and the AMX products, a few seconds each
+fuzz: ## every parser and every family of kernels, a few seconds each
 	@set -e; for target in FuzzOpen:./internal/safetensors FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
 	  FuzzParse:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzParse:./harness/internal/suite \
-	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzAMX:./internal/kernel; do \
+	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzAMX:./internal/kernel \
+	  FuzzProduct:./internal/kernel FuzzMulAdd:./internal/kernel FuzzRows:./internal/kernel; do \
 	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 5s "$${target#*:}"; done
 
 clean: ## remove binaries
