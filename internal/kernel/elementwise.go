@@ -72,6 +72,7 @@ var reference = tier{
 	read:      readReference,
 	attention: attentionReference,
 	scan:      scanReference,
+	resolvent: resolventReference,
 }
 
 func apply(dst, x []float32, f func(float64) float64) {

@@ -11,5 +11,6 @@ package kernel
 //go:generate go run -C gen . -file attention -out ../attention_amd64.s -stubs ../attention_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file peak -out ../peak_amd64.s -stubs ../peak_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file scan -out ../scan_amd64.s -stubs ../scan_stubs_amd64.go -pkg kernel
+//go:generate go run -C gen . -file resolvent -out ../resolvent_amd64.s -stubs ../resolvent_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file amx -out ../amx_amd64.s -stubs ../amx_stubs_amd64.go -pkg kernel
 //go:generate go run -C gen . -file panel -out ../panel_amd64.s -stubs ../panel_stubs_amd64.go -pkg kernel

@@ -149,17 +149,17 @@ const (
 )
 
 func ladderResolvent() rung {
-	const n = ladderTokens * ladderChains
-	return rung{name: "resolvent", flops: n * 10 * (1 + ladderValues), bytes: 4 * n * (2 + ladderValues), setup: func(*tier) func() {
-		g, y, eta := NewComplex(ladderChains), NewComplex(ladderChains*ladderValues), make([]float32, ladderChains)
+	const n, values = ladderTokens * ladderChains, ladderChains * ladderValues
+	return rung{name: "resolvent", flops: n * (12 + 12*ladderValues), bytes: 4 * n * (2 + 3*ladderValues), setup: func(*tier) func() {
+		eta := make([]float32, ladderChains)
 		fill(eta, .1)
-		a, hop, u := gaussians(1, n), gaussians(2, n), gaussians(3, n*ladderValues)
-		return func() {
-			for t := 0; t < n; t += ladderChains {
-				Resolvent(g, a[t:][:ladderChains], eta, hop[t:][:ladderChains])
-				ResolventRow(y, g, hop[t:][:ladderChains], u[t*ladderValues:][:ladderChains*ladderValues])
-			}
+		c := Chains{
+			Len: ladderTokens, Heads: ladderChains, Values: ladderValues, Born: true, Eta: eta,
+			A: Rows{gaussians(1, n), ladderChains}, Hop: Rows{gaussians(2, n), ladderChains}, U: Rows{gaussians(3, n*ladderValues), values},
+			G: NewComplex(ladderChains), Y: NewComplex(values),
+			ZRe: Rows{make([]float32, n*ladderValues), values}, ZIm: Rows{make([]float32, n*ladderValues), values},
 		}
+		return c.Run
 	}}
 }
 

@@ -114,10 +114,15 @@ func TestResolventRowAndBornNorm(t *testing.T) {
 	born := []float64{1.80277564, 2.49705709, 1.11530374, 1.98642358}
 	g, y := NewComplex(1), NewComplex(1)
 	for i, v := range chainV {
-		Resolvent(g, []float32{float32(v - 2)}, []float32{1}, []float32{1})
-		ResolventRow(y, g, []float32{1}, []float32{float32(chainU[i])})
+		z, one := make([]float32, 2), []float32{1}
+		c := Chains{
+			Len: 1, Heads: 1, Values: 1, A: Rows{[]float32{float32(v - 2)}, 1}, Hop: Rows{one, 1}, Eta: one,
+			U: Rows{[]float32{float32(chainU[i])}, 1}, G: g, Y: y, Born: true, ZRe: Rows{z, 2}, ZIm: Rows{z[1:], 2},
+		}
+		c.Run()
 		nearComplex(t, fmt.Sprintf("g_%d", i), []complex128{g.At(0)}, chainG[i:i+1], 1e-10)
 		nearComplex(t, fmt.Sprintf("y_%d", i), []complex128{y.At(0)}, chainY[i:i+1], 1e-10)
+		nearComplex(t, fmt.Sprintf("z_%d", i), []complex128{complex(float64(z[0]), float64(z[1]))}, []complex128{complex(born[i], 0) * chainY[i]}, 1e-6)
 		if n := BornNorm(1, g.Im[0]); math.Abs(n-born[i]) > 1e-8 {
 			t.Errorf("born factor %d is %.9g, want %.9g", i, n, born[i])
 		}
@@ -235,37 +240,5 @@ func TestInvariants(t *testing.T) {
 func TestCayleyIsTheQuotient(t *testing.T) {
 	for _, g := range append(chainG, 0.001+200i, 5+1e-3i) {
 		nearComplex(t, fmt.Sprint(g), []complex128{Cayley(g)}, []complex128{(g - 1i) / (g + 1i)}, 1e-14)
-	}
-}
-
-// TestBlocksEqualSteps checks that walking several chains together is walking each of them alone, bit for bit.
-func TestBlocksEqualSteps(t *testing.T) {
-	const heads, values = 5, 3
-	a := []float32{-1, 0.5, 2, -0.1, 0}
-	eta := []float32{1, 0.5, 0.1, 0.01, 0.002}
-	hop := []float32{1, 0.2, 0, 1.4, 0.9}
-	u := make([]float32, heads*values)
-	for i := range u {
-		u[i] = float32(i%4) - 1.3
-	}
-	g, y := NewComplex(heads), NewComplex(heads*values)
-	alone := make([]complex128, heads)
-	rows := make([]complex128, heads*values)
-	for range 9 {
-		Resolvent(g, a, eta, hop)
-		ResolventRow(y, g, hop, u)
-		for h := range heads {
-			c := float64(hop[h])
-			alone[h] = ResolventStep(float64(a[h]), float64(eta[h]), c*c, alone[h])
-			for j := h * values; j < (h+1)*values; j++ {
-				rows[j] = ResolventRowStep(alone[h], c, float64(u[j]), rows[j])
-				if y.At(j) != rows[j] {
-					t.Fatalf("y of head %d: %v, alone %v", h, y.At(j), rows[j])
-				}
-			}
-			if g.At(h) != alone[h] {
-				t.Fatalf("g of head %d: %v, alone %v", h, g.At(h), alone[h])
-			}
-		}
 	}
 }

@@ -349,7 +349,7 @@ TEXT ·convolveAVX512(SB), NOSPLIT, $0-64
 	MOVQ xStride+56(FP), R9
 
 loop:
-	CMPQ    AX, $0x00000010
+	CMPQ    AX, $0x10
 	JLT     tail
 	VMOVUPS (BX), Z0
 	MOVQ    SI, R11
@@ -365,11 +365,11 @@ tap:
 	DECQ        R10
 	JNE         tap
 	VMOVUPS     Z0, (DX)
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
-	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000010, AX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, AX
 	JMP         loop
 
 tail:
@@ -406,17 +406,17 @@ TEXT ·addMulAVX512(SB), NOSPLIT, $0-32
 	MOVQ x+24(FP), BX
 
 loop:
-	CMPQ        AX, $0x00000010
+	CMPQ        AX, $0x10
 	JLT         tail
 	VMOVUPS     (CX), Z0
 	VMOVUPS     (DX), Z1
 	VMOVUPS     (BX), Z2
 	VFMADD231PS Z1, Z2, Z0
 	VMOVUPS     Z0, (CX)
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
 	JMP         loop
 
 tail:
@@ -1030,7 +1030,7 @@ TEXT ·convolveAVX2(SB), NOSPLIT, $0-64
 	MOVQ xStride+56(FP), R9
 
 loop:
-	CMPQ    AX, $0x00000008
+	CMPQ    AX, $0x08
 	JLT     tail
 	VMOVUPS (BX), Y0
 	MOVQ    SI, R11
@@ -1046,11 +1046,11 @@ tap:
 	DECQ        R10
 	JNE         tap
 	VMOVUPS     Y0, (DX)
-	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000008, AX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, AX
 	JMP         loop
 
 tail:
@@ -1087,17 +1087,17 @@ TEXT ·addMulAVX2(SB), NOSPLIT, $0-32
 	MOVQ x+24(FP), BX
 
 loop:
-	CMPQ        AX, $0x00000008
+	CMPQ        AX, $0x08
 	JLT         tail
 	VMOVUPS     (CX), Y0
 	VMOVUPS     (DX), Y1
 	VMOVUPS     (BX), Y2
 	VFMADD231PS Y1, Y2, Y0
 	VMOVUPS     Y0, (CX)
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	SUBQ        $0x08, AX
 	JMP         loop
 
 tail:

@@ -17,7 +17,7 @@ var avx512 = func() tier {
 	t.vectorised(&rows512)
 	t.measured512()
 	t.attention = attentionAVX512
-	t.scan = scanAVX512
+	t.scan, t.resolvent = scanAVX512, resolventAVX512
 	return t
 }()
 
@@ -30,7 +30,7 @@ var avx2 = func() tier {
 	t.mulAdd = mulAddTiles(&wide256)
 	t.vectorised(&rows256)
 	t.attention = attentionAVX2
-	t.scan = scanAVX2
+	t.scan, t.resolvent = scanAVX2, resolventAVX2
 	t.measured256()
 	return t
 }()

@@ -47,6 +47,7 @@ type tier struct {
 
 	attention attentionKernels
 	scan      scanKernels
+	resolvent resolventKernels
 }
 
 // tiers lists all tiers, the fastest first. The reference is always last and always usable.

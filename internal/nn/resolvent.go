@@ -74,11 +74,12 @@ func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput)
 	if p.Tape != nil {
 		run.trace = newResolventTrace(r, in.A.Rows+len(spans))
 	}
+	pool := p.Pool
 	if in.A.Rows*run.out.Cols < serialResolvent {
-		run.Do(0, len(spans)*r.Heads)
-	} else {
-		p.Pool.Run(len(spans)*r.Heads, run)
+		pool = nil
 	}
+	run.blocks = min(len(spans)*r.Heads, 2*pool.Threads()) // no more than the threads need: heads are faster together
+	pool.Run(run.blocks, run)
 	p.Add(int64(in.A.Rows)*r.FLOPs(), r.Bytes(in.A.Rows, len(spans), in.Hop.Rows))
 	if p.Tape != nil {
 		run.record(p)
@@ -90,7 +91,7 @@ func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput)
 }
 
 // serialResolvent is the number of features below which sharing the work costs more than it saves.
-const serialResolvent = 4096
+const serialResolvent = 1 << 14
 
 // resolventRun is one call of Forward, a kernel.Task over heads and documents.
 type resolventRun struct {
@@ -101,13 +102,17 @@ type resolventRun struct {
 	out   Mat
 	fresh state.ResolventLayer // [spans·heads], for documents without a state
 	trace resolventTrace
+
+	blocks int // into which the heads of all documents are cut
 }
 
 // resolventRuns are reused, so that decoding allocates nothing.
 var resolventRuns = sync.Pool{New: func() any { return new(resolventRun) }}
 
-// Do runs items [lo, hi); item i is head i mod heads of document i div heads.
+// Do runs blocks [lo, hi) of the heads of all documents; number i is head i mod heads of document i div heads.
 func (run *resolventRun) Do(lo, hi int) {
+	items := len(run.spans) * run.Heads
+	lo, hi = lo*items/run.blocks, hi*items/run.blocks
 	for lo < hi {
 		first := lo % run.Heads
 		last := min(run.Heads, first+hi-lo)
@@ -116,21 +121,54 @@ func (run *resolventRun) Do(lo, hi int) {
 	}
 }
 
-// walk takes heads [lo, hi) of one document through time.
+// walk takes heads [lo, hi) of one document through time; with a tape token by token, to keep the states.
 func (run *resolventRun) walk(span, lo, hi int) {
-	st, v := run.state(span), run.Values
-	g, y := st.G.Slice(lo, hi), st.Y.Slice(lo*v, hi*v)
-	run.trace.save(run.spans[span].Start+span, lo, hi, g, y)
-	for t := range run.spans[span].Len {
-		row := run.spans[span].Start + t
-		hop := run.hop(row)[lo:hi]
-		kernel.Resolvent(g, run.in.A.Row(row)[lo:hi], run.in.Eta.Data[lo:hi], hop)
-		if v > 0 {
-			kernel.ResolventRow(y, g, hop, run.in.U.Row(row)[lo*v:hi*v])
-		}
-		run.features(row, lo, hi, g, y)
-		run.trace.save(row+span+1, lo, hi, g, y)
+	if run.spans[span].Len == 0 {
+		return
 	}
+	c := run.chains(span, lo, hi)
+	if run.trace.heads == 0 {
+		c.Run()
+		return
+	}
+	start := run.spans[span].Start
+	run.trace.save(start+span, lo, hi, c.G, c.Y)
+	for t := range c.Len {
+		c.From(t, 1).Run()
+		run.trace.save(start+t+span+1, lo, hi, c.G, c.Y)
+	}
+}
+
+// chains returns heads [lo, hi) of one document.
+func (run *resolventRun) chains(span, lo, hi int) kernel.Chains {
+	row, st, v := run.spans[span].Start, run.state(span), run.Values
+	c := kernel.Chains{
+		Len: run.spans[span].Len, Heads: hi - lo, Values: v,
+		A: rowsOf(run.in.A).From(row, lo), Hop: run.hops(row, lo), Eta: run.in.Eta.Data[lo:hi],
+		G: st.G.Slice(lo, hi), Y: st.Y.Slice(lo*v, hi*v),
+		Born: run.BornNorm, Cayley: run.Cayley,
+	}
+	out, at := rowsOf(run.out), 0
+	if v > 0 {
+		c.U = rowsOf(run.in.U).From(row, lo*v)
+		c.ZRe, c.ZIm = out.From(row, lo*v), out.From(row, (run.Heads+lo)*v)
+		at = 2 * run.Heads * v
+	}
+	if v == 0 || run.IncludeG {
+		c.QRe, c.QIm = out.From(row, at+lo), out.From(row, at+run.Heads+lo)
+	}
+	return c
+}
+
+// rowsOf returns the rows of x as the kernels take them.
+func rowsOf(x Mat) kernel.Rows { return kernel.Rows{Data: x.Data, Stride: x.Cols} }
+
+// hops returns the hops of tokens from row on and heads from lo on.
+func (run *resolventRun) hops(row, lo int) kernel.Rows {
+	if run.in.Hop.Rows == 1 {
+		return kernel.Rows{Data: run.in.Hop.Data[lo:]}
+	}
+	return rowsOf(run.in.Hop).From(row, lo)
 }
 
 // state returns what document span carries through this layer.
@@ -148,26 +186,4 @@ func (run *resolventRun) hop(row int) []float32 {
 		row = 0
 	}
 	return run.in.Hop.Row(row)
-}
-
-// features writes the features of heads [lo, hi) of one token.
-func (run *resolventRun) features(row, lo, hi int, g, y kernel.Complex) {
-	out, heads, v := run.out.Row(row), run.Heads, run.Values
-	if v > 0 {
-		re, im := out[lo*v:hi*v], out[(heads+lo)*v:(heads+hi)*v]
-		if run.BornNorm {
-			kernel.RoundBorn(re, im, y, g, run.in.Eta.Data[lo:hi])
-		} else {
-			kernel.RoundComplex(re, im, y)
-		}
-		if !run.IncludeG {
-			return
-		}
-		out = out[2*heads*v:]
-	}
-	if run.Cayley {
-		kernel.RoundCayley(out[lo:hi], out[heads+lo:heads+hi], g)
-	} else {
-		kernel.RoundComplex(out[lo:hi], out[heads+lo:heads+hi], g)
-	}
 }

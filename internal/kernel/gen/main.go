@@ -22,6 +22,7 @@ var files = map[string]func(){
 	"peak":        peaks,
 	"attention":   attention,
 	"scan":        scan,
+	"resolvent":   resolvent,
 	"amx":         amx,
 	"panel":       panels,
 }

@@ -1,0 +1,176 @@
+package kernel
+
+import "sync"
+
+// Chains is one document's piece of the causal resolvents of several heads (see ResolventStep), with one site a token.
+// Token t advances the state of head h and its values,
+//
+//	g ← 1/(a − iη − c² g)        y ← g (u − c y)
+//
+// and gives z = y √(η/Im g) if Born, else y, and q = (g − i)/(g + i) if Cayley, else g. Heads are independent of each
+// other, so results depend neither on how they are shared out nor on where a document is cut into pieces.
+//
+// Heads and values fill the vectors, not time. The sites of a single head could be cut into blocks whose maps g ↦
+// (p g + q)/(r g + s) are composed, carried and walked again, but that triples the arithmetic to hide the latency of a
+// division, some 10 ns beside the microseconds of a token's products, and rounds differently wherever a piece ends.
+type Chains struct {
+	Len, Heads, Values int
+
+	A   Rows      // [len, heads]; site energy minus Re z
+	Hop Rows      // [len, heads]; c. With a stride of 0 it is the same for all tokens
+	Eta []float32 // [heads]
+	U   Rows      // [len, heads·values]
+	G   Complex   // [heads]; the state before the piece, replaced by that after it
+	Y   Complex   // [heads·values]; the same
+
+	Born   bool
+	ZRe    Rows // [len, heads·values]
+	ZIm    Rows
+	Cayley bool
+	QRe    Rows // [len, heads]; without data q is not wanted
+	QIm    Rows
+}
+
+const (
+	// resolventLanes is the number of chains that are advanced together: the widest vector of float32.
+	resolventLanes = 16
+	// resolventStretch is the number of tokens over which they are, before their rows follow.
+	resolventStretch = 32
+)
+
+// laneRow is a number for each of the chains of a tile.
+type laneRow = [resolventLanes]float64
+
+// resolventTile is the memory with which one thread walks chains through time. Tiles are reused, so that decoding
+// allocates nothing.
+type resolventTile struct {
+	Chains
+	re, im, eta laneRow // g before the stretch, replaced by that after it, and η
+	yRe, yIm    laneRow // values that fill no vector
+	sites       [resolventStretch]resolventSite
+}
+
+// resolventSite is what the chains have after a token of the stretch.
+type resolventSite struct{ re, im, factor, hop laneRow }
+
+var resolventTiles = sync.Pool{New: func() any { return new(resolventTile) }}
+
+// resolventKernels are the inner loops of causal resolvents, over tokens [from, from+n) of chains [lo, hi) of a tile.
+type resolventKernels struct {
+	// chains advances g and fills the tile's sites.
+	chains func(w *resolventTile, from, n, lo, hi int)
+	// row advances values [j, end) of chain h, which is the tile's lane, and writes z.
+	row func(w *resolventTile, from, n, h, lane, j, end int)
+	// cayley writes q.
+	cayley func(w *resolventTile, from, n, lo, hi int)
+}
+
+// resolventReference are the plain-Go kernels, which define the others.
+var resolventReference = resolventKernels{chains: resolventChains, row: resolventRow, cayley: resolventCayley}
+
+// Run computes z and q and advances G and Y.
+func (c Chains) Run() {
+	w := resolventTiles.Get().(*resolventTile)
+	w.Chains = c
+	for lo := 0; lo < c.Heads; lo += resolventLanes {
+		w.walk(lo, min(c.Heads, lo+resolventLanes))
+	}
+	w.Chains = Chains{}
+	resolventTiles.Put(w)
+}
+
+// From returns the piece of n tokens from token t on.
+func (c Chains) From(t, n int) Chains {
+	c.Len = n
+	for _, r := range []*Rows{&c.A, &c.Hop, &c.U, &c.ZRe, &c.ZIm, &c.QRe, &c.QIm} {
+		if r.Data != nil {
+			*r = r.From(t, 0)
+		}
+	}
+	return c
+}
+
+// walk takes chains [lo, hi) through time, a stretch after the other.
+func (w *resolventTile) walk(lo, hi int) {
+	w.load(lo, hi)
+	for from := 0; from < w.Len; from += resolventStretch {
+		n := min(resolventStretch, w.Len-from)
+		active.resolvent.chains(w, from, n, lo, hi)
+		for h := lo; h < hi; h++ {
+			for j := 0; j < w.Values; j += resolventLanes {
+				active.resolvent.row(w, from, n, h, h-lo, j, min(w.Values, j+resolventLanes))
+			}
+		}
+		switch {
+		case w.QRe.Data == nil:
+		case w.Cayley:
+			active.resolvent.cayley(w, from, n, lo, hi)
+		default:
+			w.copyG(from, n, lo, hi)
+		}
+	}
+	copy(w.G.Re[lo:hi], w.re[:])
+	copy(w.G.Im[lo:hi], w.im[:])
+}
+
+// load fetches the state of chains [lo, hi). The lanes beyond them compute what nobody reads.
+func (w *resolventTile) load(lo, hi int) {
+	w.re, w.im, w.eta = laneRow{}, laneRow{}, laneRow{}
+	copy(w.re[:], w.G.Re[lo:hi])
+	copy(w.im[:], w.G.Im[lo:hi])
+	for i, eta := range w.Eta[lo:hi] {
+		w.eta[i] = float64(eta)
+	}
+}
+
+// copyG writes g as q.
+func (w *resolventTile) copyG(from, n, lo, hi int) {
+	for t := range n {
+		re, im := w.QRe.From(from+t, lo).Data, w.QIm.From(from+t, lo).Data
+		for i := range hi - lo {
+			re[i], im[i] = float32(w.sites[t].re[i]), float32(w.sites[t].im[i])
+		}
+	}
+}
+
+// resolventChains implements resolventKernels.
+func resolventChains(w *resolventTile, from, n, lo, hi int) {
+	for t := range n {
+		a, hops, site := w.A.From(from+t, lo).Data, w.Hop.From(from+t, lo).Data, &w.sites[t]
+		for i := range hi - lo {
+			hop := float64(hops[i])
+			g := ResolventStep(float64(a[i]), w.eta[i], hop*hop, complex(w.re[i], w.im[i]))
+			w.re[i], w.im[i] = real(g), imag(g)
+			site.re[i], site.im[i], site.hop[i], site.factor[i] = real(g), imag(g), hop, 1
+			if w.Born {
+				site.factor[i] = BornNorm(w.eta[i], imag(g))
+			}
+		}
+	}
+}
+
+// resolventRow implements resolventKernels.
+func resolventRow(w *resolventTile, from, n, h, lane, j, end int) {
+	re, im := w.Y.Re[h*w.Values:][j:end], w.Y.Im[h*w.Values:][j:end]
+	for t := range n {
+		site, at := &w.sites[t], h*w.Values+j
+		u, zRe, zIm := w.U.From(from+t, at).Data, w.ZRe.From(from+t, at).Data, w.ZIm.From(from+t, at).Data
+		g, hop, factor := complex(site.re[lane], site.im[lane]), site.hop[lane], site.factor[lane]
+		for i := range re {
+			y := ResolventRowStep(g, hop, float64(u[i]), complex(re[i], im[i]))
+			re[i], im[i] = real(y), imag(y)
+			zRe[i], zIm[i] = float32(factor*real(y)), float32(factor*imag(y))
+		}
+	}
+}
+
+// resolventCayley implements resolventKernels.
+func resolventCayley(w *resolventTile, from, n, lo, hi int) {
+	for t := range n {
+		re, im := w.QRe.From(from+t, lo).Data, w.QIm.From(from+t, lo).Data
+		for i := range hi - lo {
+			q := Cayley(complex(w.sites[t].re[i], w.sites[t].im[i]))
+			re[i], im[i] = float32(real(q)), float32(imag(q))
+		}
+	}
+}
