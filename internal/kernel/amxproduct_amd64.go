@@ -15,12 +15,16 @@ const (
 	amxSweep = 1024
 )
 
+// tileKernel multiplies units with panels, see gen/amx.go.
+type tileKernel func(config *byte, units, steps int, x *byte, ldx, stepX, nextX int,
+	w *byte, stepW, nextW int, c *byte, ldc, nextC int, first bool)
+
 // amxTiles is what a product on AMX needs besides.
 type amxTiles struct {
-	whole, rest tileConfig // of a unit of 32 rows, and of the rows that are left
-	left        int        // how many those are
-	step        int        // dwords a step
-	group       int        // dwords that are summed before they are scaled, all of them in bf16
+	whole, rest           tileKernel // of units of 32 rows, and of the rows that are left
+	wholeTiles, restTiles tileConfig
+	step                  int // dwords a step
+	group                 int // dwords that are summed before they are scaled, all of them in bf16
 }
 
 // onAMX reports whether the product runs on AMX.
@@ -46,13 +50,16 @@ func (t *product) multiplyAMX(pool *Pool) {
 // planAMX chooses the sizes. No result depends on the block.
 func (t *product) planAMX() {
 	g, w := &t.amx, &t.w
-	g.step, g.group, g.left = amxRows, w.dwords(), t.rows%unitRows
+	g.whole, g.rest, g.step, g.group = amxBF16x2, amxBF16x1, amxRows, w.dwords()
 	if w.storage.integer() {
-		g.group = w.group / 4
-		g.step = min(g.step, g.group)
+		g.whole, g.rest, g.step, g.group = amxInt8x2, amxInt8x1, min(amxRows, w.group/4), w.group/4
 	}
-	g.whole = tileShapes(amxRows, amxRows, g.step)
-	g.rest = tileShapes(min(g.left, amxRows), max(0, g.left-amxRows), g.step)
+	left := t.rows % unitRows
+	if left > amxRows {
+		g.rest = g.whole
+	}
+	g.wholeTiles = tileShapes(amxRows, amxRows, g.step)
+	g.restTiles = tileShapes(min(left, amxRows), max(0, left-amxRows), g.step)
 	t.tiles.dwords = w.dwords()
 	t.tiles.block = roundUp(ceilDiv(g.group, ceilDiv(g.group, amxBlock)), g.step)
 }
@@ -92,7 +99,7 @@ func (t *product) fewTiles(panels, j int, y *float32, ldy int) {
 	steps := t.tiles.dwords / amxRows
 	for k := 0; k < steps; k += amxFewSteps {
 		x, w := unsafe.Add(unsafe.Pointer(t.src), k*amxLine), unsafe.Add(unsafe.Pointer(t.w.panel(j)), k*amxRows*panelStep)
-		amxBF16x1(&t.amx.rest[0], panels, min(amxFewSteps, steps-k), (*byte)(x), t.stride, amxLine, 0,
+		t.amx.rest(&t.amx.restTiles[0], panels, min(amxFewSteps, steps-k), (*byte)(x), t.stride, amxLine, 0,
 			(*byte)(w), amxRows*panelStep, t.w.stride, (*byte)(unsafe.Pointer(y)), 4*ldy, panelStep, k == 0)
 	}
 }
@@ -144,21 +151,13 @@ func (t *product) sweep(s *tileScratch, j, r, rows int, y *float32, ldy int) {
 // multiplyUnits adds the products of dwords [k, k+kc) to the sums c, or starts them.
 func (t *product) multiplyUnits(r, rows, k, kc int, b *uint32, c *byte, ldc int, first bool) {
 	g, w := &t.amx, (*byte)(unsafe.Pointer(b))
-	both, upper := amxBF16x2, amxBF16x1
-	if t.w.storage.integer() {
-		both, upper = amxInt8x2, amxInt8x1
-	}
 	steps, stepW, nextX := kc/g.step, g.step*panelStep, unitRows*t.stride
-	whole, done := rows/unitRows, rows/unitRows*unitRows
-	if whole > 0 {
-		both(&g.whole[0], whole, steps, t.unit(r, 4*k), amxLine, unitLine, nextX, w, stepW, 0, c, ldc, unitRows*ldc, first)
+	units := rows / unitRows
+	if units > 0 {
+		g.whole(&g.wholeTiles[0], units, steps, t.unit(r, 4*k), amxLine, unitLine, nextX, w, stepW, 0, c, ldc, unitRows*ldc, first)
 	}
-	if done == rows {
-		return
+	if done := units * unitRows; done < rows {
+		rest := (*byte)(unsafe.Add(unsafe.Pointer(c), done*ldc))
+		g.rest(&g.restTiles[0], 1, steps, t.unit(r+done, 4*k), amxLine, unitLine, 0, w, stepW, 0, rest, ldc, 0, first)
 	}
-	if g.left <= amxRows {
-		both = upper
-	}
-	both(&g.rest[0], 1, steps, t.unit(r+done, 4*k), amxLine, unitLine, 0, w, stepW, 0,
-		(*byte)(unsafe.Add(unsafe.Pointer(c), done*ldc)), ldc, 0, first)
 }
