@@ -420,6 +420,142 @@ TEXT ·expShiftedAVX2(SB), NOSPLIT, $0-40
 	VBROADCASTSS shift+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 
+several:
+	CMPQ         AX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      Y5, (DX)
+	VMOVUPS      32(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, 32(DX)
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      64(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, 64(DX)
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      96(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VMOVUPS      Y6, 96(DX)
+	VADDPS       Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X2
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $0x80, CX
+	ADDQ         $0x80, DX
+	SUBQ         $0x20, AX
+	JMP          several
+
 loop:
 	CMPQ         AX, $0x08
 	JLT          tail
@@ -469,14 +605,13 @@ tail:
 	LEAQ         laneMasks<>+0(SB), BX
 	NEGQ         AX
 	VMOVUPS      32(BX)(AX*4), Y2
-	VMASKMOVPS   (CX), Y2, Y3
 	VMOVUPS      vector_f32_ff800000<>+0(SB), Y3
 	VMASKMOVPS   (CX), Y2, Y4
 	VMOVAPS      Y3, Y3
 	VBLENDVPS    Y2, Y4, Y3, Y3
-	VSUBPS       Y0, Y3, Y0
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
-	VMINPS       Y0, Y3, Y0
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y0
+	VMINPS       Y3, Y0, Y0
 	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
 	VMAXPS       Y0, Y3, Y0
 	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y0, Y3
@@ -742,6 +877,137 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-32
 	VBROADCASTSS shift+16(FP), Y0
 	VXORPS       Y1, Y1, Y1
 
+several:
+	CMPQ         AX, $0x20
+	JLT          loop
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      32(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      64(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      96(CX), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y6
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X2
+	VCVTPS2PD    X5, Y3
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y3, Y1, Y1
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $0x80, CX
+	SUBQ         $0x20, AX
+	JMP          several
+
 loop:
 	CMPQ         AX, $0x08
 	JLT          tail
@@ -789,14 +1055,13 @@ tail:
 	LEAQ         laneMasks<>+0(SB), DX
 	NEGQ         AX
 	VMOVUPS      32(DX)(AX*4), Y2
-	VMASKMOVPS   (CX), Y2, Y3
 	VMOVUPS      vector_f32_ff800000<>+0(SB), Y3
 	VMASKMOVPS   (CX), Y2, Y4
 	VMOVAPS      Y3, Y3
 	VBLENDVPS    Y2, Y4, Y3, Y3
-	VSUBPS       Y0, Y3, Y0
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
-	VMINPS       Y0, Y2, Y0
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y0
+	VMINPS       Y3, Y0, Y0
 	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
 	VMAXPS       Y0, Y2, Y0
 	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y0, Y2
@@ -1637,6 +1902,102 @@ TEXT ·expShiftedAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS f32_ff800000<>+0(SB), Z14
 	VPXORD       Z1, Z1, Z1
 
+several:
+	CMPQ          AX, $0x40
+	JLT           loop
+	VMOVUPS       (CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z18
+	VFMADD213PS   Z9, Z15, Z18
+	VFMADD213PS   Z10, Z15, Z18
+	VFMADD213PS   Z11, Z15, Z18
+	VFMADD213PS   Z12, Z15, Z18
+	VFMADD213PS   Z13, Z15, Z18
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z18
+	VADDPS        Z7, Z18, Z18
+	VSCALEFPS     Z16, Z18, Z18
+	VMOVUPS       Z18, (DX)
+	VMOVUPS       64(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VMOVUPS       Z19, 64(DX)
+	VADDPS        Z19, Z18, Z18
+	VMOVUPS       128(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VMOVUPS       Z19, 128(DX)
+	VADDPS        Z19, Z18, Z18
+	VMOVUPS       192(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VMOVUPS       Z19, 192(DX)
+	VADDPS        Z19, Z18, Z18
+	VEXTRACTF64X4 $0x01, Z18, Y15
+	VCVTPS2PD     Y18, Z16
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z16, Z1, Z1
+	VADDPD        Z15, Z1, Z1
+	ADDQ          $0x00000100, CX
+	ADDQ          $0x00000100, DX
+	SUBQ          $0x40, AX
+	JMP           several
+
 loop:
 	CMPQ          AX, $0x10
 	JLT           tail
@@ -1677,11 +2038,10 @@ tail:
 	BZHIQ         AX, BX, BX
 	KMOVW         BX, K1
 	VMOVUPS.Z     (CX), K1, Z15
-	VMOVUPS.Z     (CX), K1, Z15
 	VMOVAPS       Z14, Z14
 	VMOVAPS       Z15, K1, Z14
-	VSUBPS        Z0, Z14, Z0
-	VMINPS        Z0, Z5, Z0
+	VSUBPS        Z0, Z14, Z14
+	VMINPS        Z14, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
 	VMULPS        Z2, Z0, Z2
 	VRNDSCALEPS   $0x00, Z2, Z2
@@ -1773,6 +2133,97 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS f32_ff800000<>+0(SB), Z14
 	VPXORD       Z1, Z1, Z1
 
+several:
+	CMPQ          AX, $0x40
+	JLT           loop
+	VMOVUPS       (CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z18
+	VFMADD213PS   Z9, Z15, Z18
+	VFMADD213PS   Z10, Z15, Z18
+	VFMADD213PS   Z11, Z15, Z18
+	VFMADD213PS   Z12, Z15, Z18
+	VFMADD213PS   Z13, Z15, Z18
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z18
+	VADDPS        Z7, Z18, Z18
+	VSCALEFPS     Z16, Z18, Z18
+	VMOVUPS       64(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VADDPS        Z19, Z18, Z18
+	VMOVUPS       128(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VADDPS        Z19, Z18, Z18
+	VMOVUPS       192(CX), Z15
+	VSUBPS        Z0, Z15, Z15
+	VMINPS        Z15, Z5, Z15
+	VMAXPS        Z15, Z6, Z15
+	VMULPS        Z2, Z15, Z16
+	VRNDSCALEPS   $0x00, Z16, Z16
+	VMOVAPS       Z15, Z15
+	VFNMADD231PS  Z3, Z16, Z15
+	VFNMADD231PS  Z4, Z16, Z15
+	VMOVAPS       Z8, Z19
+	VFMADD213PS   Z9, Z15, Z19
+	VFMADD213PS   Z10, Z15, Z19
+	VFMADD213PS   Z11, Z15, Z19
+	VFMADD213PS   Z12, Z15, Z19
+	VFMADD213PS   Z13, Z15, Z19
+	VMULPS        Z15, Z15, Z17
+	VFMADD213PS   Z15, Z17, Z19
+	VADDPS        Z7, Z19, Z19
+	VSCALEFPS     Z16, Z19, Z19
+	VADDPS        Z19, Z18, Z18
+	VEXTRACTF64X4 $0x01, Z18, Y15
+	VCVTPS2PD     Y18, Z16
+	VCVTPS2PD     Y15, Z15
+	VADDPD        Z16, Z1, Z1
+	VADDPD        Z15, Z1, Z1
+	ADDQ          $0x00000100, CX
+	SUBQ          $0x40, AX
+	JMP           several
+
 loop:
 	CMPQ          AX, $0x10
 	JLT           tail
@@ -1811,11 +2262,10 @@ tail:
 	BZHIQ         AX, DX, DX
 	KMOVW         DX, K1
 	VMOVUPS.Z     (CX), K1, Z15
-	VMOVUPS.Z     (CX), K1, Z15
 	VMOVAPS       Z14, Z14
 	VMOVAPS       Z15, K1, Z14
-	VSUBPS        Z0, Z14, Z0
-	VMINPS        Z0, Z5, Z0
+	VSUBPS        Z0, Z14, Z14
+	VMINPS        Z14, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
 	VMULPS        Z2, Z0, Z2
 	VRNDSCALEPS   $0x00, Z2, Z2

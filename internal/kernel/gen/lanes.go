@@ -20,18 +20,24 @@ func (w width) each(n reg.GPVirtual, body func(mask Op), pointers ...reg.GPVirtu
 
 // eachOf is each with a loop of several vectors before that of one: body handles the i-th at w.disp(i).
 func (w width) eachOf(several int, n reg.GPVirtual, body func(i int, mask Op), pointers ...reg.GPVirtual) {
-	if several > 1 {
-		w.round("several", "loop", several, n, func() {
-			for i := range several {
-				body(i, nil)
-			}
-		}, pointers)
+	together := func() {
+		for i := range several {
+			body(i, nil)
+		}
 	}
-	w.round("loop", "tail", 1, n, func() { body(0, nil) }, pointers)
+	w.eachTogether(several, n, together, func(mask Op) { body(0, mask) }, pointers...)
+}
+
+// eachTogether runs together for as many vectors at a time as it handles, and one for each of what is left.
+func (w width) eachTogether(several int, n reg.GPVirtual, together func(), one func(mask Op), pointers ...reg.GPVirtual) {
+	if several > 1 {
+		w.round("several", "loop", several, n, together, pointers)
+	}
+	w.round("loop", "tail", 1, n, func() { one(nil) }, pointers)
 	Label("tail")
 	TESTQ(n, n)
 	JE(LabelRef("done"))
-	body(0, w.tail(n))
+	one(w.tail(n))
 	Label("done")
 }
 

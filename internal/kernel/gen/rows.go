@@ -139,7 +139,8 @@ func (w width) rowSum(name string, square bool) {
 	w.give(w.total(acc))
 }
 
-// expSum returns Σ exp(x - shift) in float64, and writes the terms to dst if keep is set.
+// expSum returns Σ exp(x - shift) in float64, and writes the terms to dst if keep is set. Of several vectors it adds up
+// the terms that lie in the same lane before it widens them.
 func (w width) expSum(keep bool) {
 	name, signature := "expSum", "func(n int, x *float32, shift float32) float64"
 	if keep {
@@ -153,18 +154,27 @@ func (w width) expSum(keep bool) {
 	}
 	shift, acc, c := w.broadcast("shift"), w.reg(), w.consts(expConsts, []float64{math.Inf(-1)})
 	zero(w, acc)
-	w.each(n, func(mask Op) {
-		v := w.load(at(x, 0), mask)
-		if mask != nil {
-			v = w.loadOr(at(x, 0), mask, c.reg(math.Inf(-1)))
-		}
-		d := w.reg()
-		VSUBPS(shift, v, d)
-		e := c.exp(d)
+	term := func(i int, v reg.VecVirtual, mask Op) reg.VecVirtual {
+		VSUBPS(shift, v, v)
+		e := c.exp(v)
 		if keep {
-			w.store(e, at(pointers[1], 0), mask)
+			w.store(e, at(pointers[1], w.disp(i)), mask)
 		}
-		w.addWide(e, acc)
+		return e
+	}
+	together := func() {
+		sum := term(0, w.load(at(x, 0), nil), nil)
+		for i := 1; i < sums; i++ {
+			VADDPS(term(i, w.load(at(x, w.disp(i)), nil), nil), sum, sum)
+		}
+		w.addWide(sum, acc)
+	}
+	w.eachTogether(sums, n, together, func(mask Op) {
+		if mask == nil {
+			w.addWide(term(0, w.load(at(x, 0), nil), nil), acc)
+		} else {
+			w.addWide(term(0, w.loadOr(at(x, 0), mask, c.reg(math.Inf(-1))), mask), acc)
+		}
 	}, pointers...)
 	w.give(w.foldWide(acc))
 }
