@@ -48,13 +48,18 @@ func build(t *testing.T, root string) string {
 		targets["archbench-plugin-"+p] = "./plugins/" + p
 	}
 	for name, pkg := range targets {
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.revision=e2e", "-o", filepath.Join(bin, name), pkg)
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
-		}
+		buildOne(t, root, filepath.Join(bin, name), pkg)
 	}
 	return bin
+}
+
+func buildOne(t *testing.T, root, path, pkg string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.revision=e2e", "-o", path, pkg)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	}
 }
 
 // exits runs a command and checks its exit code: exits 2 archbench run nothing.
