@@ -69,7 +69,7 @@ func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, spans []Span)
 			continue
 		}
 		kv := &s.State.(*state.KVCache).Layers[layer]
-		kv.Append(k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
+		kv.Append(p.Pool, k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
 		p.Add(0, 8*int64(a.KVHeads*a.Dim)*int64(min(s.Len, kv.Rows())))
 	}
 }

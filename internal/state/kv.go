@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/archbench/archbench/internal/kernel"
 )
@@ -26,18 +27,39 @@ func (c *KV) Len() int { return c.length }
 func (c *KV) Rows() int { return len(c.K) / (c.heads * c.dim) }
 
 // Append adds the keys and values of the next n positions, over the oldest ones where the ring is full.
-func (c *KV) Append(k, v kernel.Rows, n int) {
+func (c *KV) Append(pool *kernel.Pool, k, v kernel.Rows, n int) {
 	c.reserve(c.length + n)
-	rows := c.Rows()
-	for i := max(0, n-rows); i < n; i++ {
-		slot := (c.length + i) % rows
-		for head := range c.heads {
-			at := (head*rows + slot) * c.dim
-			copy(c.K[at:at+c.dim], k.Data[i*k.Stride+head*c.dim:])
-			copy(c.V[at:at+c.dim], v.Data[i*v.Stride+head*c.dim:])
+	if n == 1 {
+		pool = nil
+	}
+	t := appends.Get().(*appendTask)
+	*t = appendTask{c, k, v, n}
+	pool.Run(c.heads, t)
+	*t = appendTask{}
+	appends.Put(t)
+	c.length += n
+}
+
+// appendTask is an Append in flight. Tasks are reused, so that decoding allocates nothing.
+type appendTask struct {
+	*KV
+	k, v kernel.Rows
+	n    int
+}
+
+var appends = sync.Pool{New: func() any { return new(appendTask) }}
+
+// Do implements kernel.Task for heads [lo, hi).
+func (t *appendTask) Do(lo, hi int) {
+	rows := t.Rows()
+	for head := lo; head < hi; head++ {
+		from := head * t.dim
+		for i := max(0, t.n-rows); i < t.n; i++ {
+			at := (head*rows + (t.length+i)%rows) * t.dim
+			copy(t.K[at:at+t.dim], t.k.Data[i*t.k.Stride+from:])
+			copy(t.V[at:at+t.dim], t.v.Data[i*t.v.Stride+from:])
 		}
 	}
-	c.length += n
 }
 
 // reserve makes room for n positions, up to the slots. A ring grows before its first turn only, so rows keep their

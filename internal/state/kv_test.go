@@ -11,7 +11,7 @@ func fill(c *KVCache, n int) {
 	for range n {
 		for i := range c.Layers {
 			p := float32(c.Layers[i].Len())
-			c.Layers[i].Append(kernel.Rows{Data: []float32{p, p}, Stride: 2}, kernel.Rows{Data: []float32{-p, -p}, Stride: 2}, 1)
+			c.Layers[i].Append(nil, kernel.Rows{Data: []float32{p, p}, Stride: 2}, kernel.Rows{Data: []float32{-p, -p}, Stride: 2}, 1)
 		}
 	}
 }
@@ -60,7 +60,7 @@ func TestKVChunks(t *testing.T) {
 					k.Data[6*i], k.Data[6*i+1] = p, p
 					v.Data[4*i], v.Data[4*i+1] = -p, -p
 				}
-				c.Layers[0].Append(k, v, step)
+				c.Layers[0].Append(nil, k, v, step)
 				check(t, c, length+step)
 			}
 		}
@@ -77,7 +77,7 @@ func TestKVHeads(t *testing.T) {
 		for i := range k {
 			k[i], v[i] = float32(10*p+i), -float32(10*p+i)
 		}
-		kv.Append(kernel.Rows{Data: k, Stride: len(k)}, kernel.Rows{Data: v, Stride: len(v)}, 1)
+		kv.Append(nil, kernel.Rows{Data: k, Stride: len(k)}, kernel.Rows{Data: v, Stride: len(v)}, 1)
 		rows := kv.Rows()
 		for q := max(0, p+1-rows); q <= p; q++ {
 			for i := range heads * dim {
