@@ -17,8 +17,8 @@ const (
 	// blockDwords is the number of dwords along the input that are multiplied at a time. A block of weights stays in
 	// the second-level cache, a panel of activations in the first.
 	blockDwords = 512
-	// panelGroup is the number of weight panels that share one sweep over the activations.
-	panelGroup = 4
+	// panelGroup is the largest number of weight panels that share one sweep over the activations.
+	panelGroup = 8
 )
 
 // tiles is what a product of many rows needs besides.
@@ -27,6 +27,7 @@ type tiles struct {
 	dwords int // of a row, rounded up to whole vectors
 	per    int // elements a dword
 	panels int // of rows
+	units  int // groups of panels of the weights
 	block  int // dwords that are multiplied at a time
 	a      []uint32
 
@@ -53,7 +54,8 @@ func (t *product) multiplyTiles(pool *Pool) {
 		t.run(pool, t.rows, (*product).activations)
 	}
 	t.run(pool, g.panels, (*product).packA)
-	t.run(pool, t.w.panels(t.shape.cols()), (*product).tilePanels)
+	g.units = min(t.w.panels(t.shape.cols()), roundUp(ceilDiv(t.w.panels(t.shape.cols()), panelGroup), 2*pool.Threads()))
+	t.run(pool, g.units, (*product).tileUnits)
 }
 
 // planTiles chooses the kernels and sizes.
@@ -127,11 +129,11 @@ type tileScratch struct {
 
 var tileScratches = sync.Pool{New: func() any { return new(tileScratch) }}
 
-// tilePanels computes weight panels [lo, hi).
-func (t *product) tilePanels(lo, hi int) {
-	s := tileScratches.Get().(*tileScratch)
-	for ; lo < hi; lo += panelGroup {
-		t.tileGroup(s, lo, min(hi, lo+panelGroup))
+// tileUnits computes units [lo, hi) of the weights.
+func (t *product) tileUnits(lo, hi int) {
+	s, panels, units := tileScratches.Get().(*tileScratch), t.w.panels(t.shape.cols()), t.tiles.units
+	for u := lo; u < hi; u++ {
+		t.tileGroup(s, u*panels/units, (u+1)*panels/units)
 	}
 	tileScratches.Put(s)
 }

@@ -82,6 +82,8 @@ func (t *tile) load() {
 	for _, acc := range t.acc {
 		VMOVUPS(at(row, 0), acc[0])
 		VMOVUPS(at(row, t.bytes), acc[1])
+		PREFETCHT0(at(row, 2*t.bytes)) // of the next panel
+		PREFETCHT0(at(row, 3*t.bytes))
 		ADDQ(t.ldc, row)
 	}
 }
@@ -214,6 +216,7 @@ func transpose16() {
 	for i := range r {
 		r[i] = ZMM()
 		VPXORD(at(src, 0), flip, r[i])
+		PREFETCHT0(at(src, 256))
 		ADDQ(lds, src)
 	}
 	for _, column := range turn16(r[:]) {
