@@ -77,6 +77,8 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 	}
 	ps := nn.NewParams(src, req.Seed, format, head)
 	ps.StopOn(ctx.Err)
+	pool := kernel.NewPool(threads(req))
+	ps.On(pool)
 	net, warnings, err := a.family.New(config, req.Options, ps)
 	switch {
 	case lm.KindOf(ps.Err()) == lm.Deadline:
@@ -87,12 +89,13 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 		err = &lm.Error{Kind: lm.Invalid, Err: fmt.Errorf("config: %w", err)}
 	}
 	if err != nil {
+		pool.Close()
 		if folder != nil {
 			err = errors.Join(err, folder.Close())
 		}
 		return nil, err
 	}
-	m := &Model{arch: a, net: net, params: ps, pool: kernel.NewPool(threads(req)), sessions: map[*session]struct{}{}}
+	m := &Model{arch: a, net: net, params: ps, pool: pool, sessions: map[*session]struct{}{}}
 	if folder != nil {
 		m.source = folder
 	}

@@ -47,6 +47,7 @@ var reference = tier{
 	name:      "reference",
 	usable:    func() bool { return true },
 	matrix:    newMatrix,
+	turn:      turnReference,
 	mulT:      mulT,
 	mulAdd:    mulAddReference,
 	dot:       dotReference,

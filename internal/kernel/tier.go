@@ -21,6 +21,9 @@ type tier struct {
 	// mulAdd computes c += a·b with a [m, k], b [k, n] and c [m, n]; a turned a is stored as [k, m].
 	mulAdd func(pool *Pool, c, a, b []float32, m, n, k int, turned bool)
 
+	// turn writes columns [lo, hi) of src, [rows, cols], as rows of dst, [cols, rows].
+	turn func(dst, src []float32, rows, cols, lo, hi int)
+
 	dot       func(x, y []float32) float32
 	axpy      func(a float32, x, y []float32)
 	add       func(dst, x, y []float32)

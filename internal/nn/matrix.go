@@ -28,7 +28,12 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	}
 	in, out := shape[0], shape[1]
 	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
-	if row := ps.reader(name, shape, init); ps.err == nil {
+	row := ps.reader(name, shape, init)
+	switch w := ps.floats(name); {
+	case ps.err != nil:
+	case w != nil:
+		kernel.Transpose(ps.pool, p.W, w, in, out)
+	default:
 		transposeColumns(p.W, row, 0, out, out, in)
 	}
 	if ps.src != nil {
@@ -38,6 +43,14 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	m := p.asMatrix()
 	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: m.Bytes(), param: p, matrix: m, transposed: true})
 	return m, p
+}
+
+// floats returns the source's own memory of a tensor in float32, or nil.
+func (ps *Params) floats(name string) []float32 {
+	if ps.src == nil {
+		return nil
+	}
+	return ps.src.Float32s(name)
 }
 
 // asMatrix returns the [out, in] parameter as the right-hand side of a product.

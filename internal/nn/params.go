@@ -62,6 +62,7 @@ type Params struct {
 	copies  []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
 	ignored []string        // patterns of tensors that the model does not need
 	stop    func() error    // asked before every row
+	pool    *kernel.Pool    // turns stored matrices
 	err     error
 }
 
@@ -89,6 +90,9 @@ func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
 // StopOn has the declarations end early: stop is asked before each row is read or drawn, and Err returns its first
 // error. The initial values of a large model take minutes.
 func (ps *Params) StopOn(stop func() error) { ps.stop = stop }
+
+// On has the declarations share their work on the pool's threads.
+func (ps *Params) On(pool *kernel.Pool) { ps.pool = pool }
 
 // Format is the precision of the block linears.
 func (ps *Params) Format() kernel.Format { return ps.format }
