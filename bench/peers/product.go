@@ -83,6 +83,11 @@ func (p *packedMatrix) reshape(f kernel.Format, rows, out, in int) {
 		}
 	}
 	p.w = kernel.NewMatrix(f, out, in, func(_ int, row []float32) { fill(row) })
+	if f == kernel.F32 { // rows in the order of the file, as a model maps them
+		w := make([]float32, out*in)
+		fill(w)
+		p.w = kernel.NewF32(w, out, in)
+	}
 	p.x, p.y = make([]float32, rows*in), make([]float32, rows*out)
 	fill(p.x)
 }

@@ -73,7 +73,7 @@ func (t *product) quantiseRow(r int, x []float32) {
 	row, sx, fix := t.bytes[r*w.padded:][:w.padded], t.sx[r*w.groups:][:w.groups], t.fix[r*w.groups:][:w.groups]
 	clear(row[w.in:])
 	if w.quantum >= w.in {
-		scale := quantiseFast(row[:w.in], x)
+		scale := quantiseFast(row[:w.in], x, 127)
 		for g := range sx {
 			sx[g], fix[g] = scale, w.offset(row[g*w.group:][:w.group])
 		}
@@ -83,7 +83,7 @@ func (t *product) quantiseRow(r int, x []float32) {
 		lo, hi := min(g*w.group, w.in), min((g+1)*w.group, w.in)
 		sx[g], fix[g] = 0, 0
 		if lo < hi {
-			sx[g] = quantiseFast(row[lo:hi], x[lo:hi])
+			sx[g] = quantiseFast(row[lo:hi], x[lo:hi], 127)
 			fix[g] = w.offset(row[lo:hi])
 		}
 	}
@@ -105,22 +105,21 @@ func (w *operand) offset(q []int8) int32 {
 	return -128 * sum
 }
 
-// quantiseFast is quantiseInt8 with vectors.
-func quantiseFast(dst []int8, x []float32) (scale float32) {
+// quantiseFast is quantiseGroup with vectors.
+func quantiseFast(dst []int8, x []float32, top float32) (scale float32) {
 	n := len(x) &^ 31
-	top := absMax(x[n:])
+	largest := absMax(x[n:])
 	if n > 0 {
-		top = max(top, absMaxAVX512(n, &x[0]))
+		largest = max(largest, absMaxAVX512(n, &x[0]))
 	}
-	if scale = top / 127; scale == 0 {
-		clear(dst)
-		return 0
+	if scale = largest / top; scale == 0 || scale-scale != 0 {
+		n = 0 // what is no finite number takes the reference's way
 	}
 	if n > 0 {
 		quantiseAVX512(n, &dst[0], &x[0], scale)
 	}
 	for i, v := range x[n:] {
-		dst[n+i] = quantise(v, scale, 127)
+		dst[n+i] = quantise(v, scale, top)
 	}
 	return scale
 }

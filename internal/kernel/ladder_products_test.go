@@ -37,6 +37,9 @@ func ladderProduct(name string, rows, out, in int) rung {
 		setup: func(*tier) func() {
 			line := gaussians(2, in)
 			w := NewMatrix(f, out, in, func(_ int, dst []float32) { copy(dst, line) })
+			if f == F32 { // rows in the order of the file, as a model maps them
+				w = NewF32(gaussians(2, out*in), out, in)
+			}
 			x, y := gaussians(3, rows*in), make([]float32, rows*out)
 			return func() { w.MulT(nil, y, x, rows) }
 		},

@@ -13,7 +13,7 @@ func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatri
 	line, codes := make([]float32, in), make([]int8, in+1)
 	for o := range out {
 		row(o, line)
-		m.encodeRow(codes, m.scales[o*m.groups:][:m.groups], line)
+		m.encodeRow(codes, m.scales[o*m.groups:][:m.groups], line, quantiseGroup)
 		m.storeRow(o, codes)
 	}
 	return m
@@ -28,17 +28,17 @@ func (m *codeMatrix) chooseGroups() {
 	m.groups = ceilDiv(m.in, m.group)
 }
 
-// encodeRow writes the codes and scales of one row.
-func (m *codeMatrix) encodeRow(codes []int8, scales, w []float32) {
+// encodeRow writes the codes and scales of one row; quantise is quantiseGroup or as good.
+func (m *codeMatrix) encodeRow(codes []int8, scales, w []float32, quantise func(dst []int8, x []float32, top float32) float32) {
 	for g := range scales {
 		lo, hi := g*m.group, min(m.in, (g+1)*m.group)
 		switch m.format.Kind {
 		case KindInt8:
-			scales[g] = quantiseGroup(codes[lo:hi], w[lo:hi], 127)
+			scales[g] = quantise(codes[lo:hi], w[lo:hi], 127)
 		case KindNF4:
 			scales[g] = quantiseNF4(codes[lo:hi], w[lo:hi])
 		default:
-			scales[g] = quantiseGroup(codes[lo:hi], w[lo:hi], 7)
+			scales[g] = quantise(codes[lo:hi], w[lo:hi], 7)
 		}
 	}
 }

@@ -91,7 +91,11 @@ func (p *packer) add(o int, row func(o int, dst []float32)) {
 // quantise makes the codes of row o and stores its scales.
 func (p *packer) quantise(o int) {
 	cols := p.shape.cols()
-	p.coder.encodeRow(p.codes, p.scale, p.line)
+	quantise := quantiseGroup
+	if p.shape.lanes == 16 {
+		quantise = quantiseFast
+	}
+	p.coder.encodeRow(p.codes, p.scale, p.line, quantise)
 	scales := p.scales[o/cols*p.groups*cols+o%cols:]
 	for g := range p.groups {
 		scales[g*cols] = p.scale[min(g, p.coder.groups-1)]

@@ -128,7 +128,7 @@ func TestTierSpecialValues(t *testing.T) {
 					for i := range x {
 						x[i] = float32(i%7) + 1
 					}
-					x[in-1] = special
+					x[5], x[in-1] = special, special // of whole vectors, and of the rest
 					multiply := func(y []float32) func() {
 						return func() {
 							NewMatrix(f, out, in, func(o int, dst []float32) {

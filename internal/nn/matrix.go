@@ -81,6 +81,10 @@ func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transp
 	if transposed {
 		t := newTransposer(row, out, in)
 		defer t.release()
+		if w := ps.floats(name); w != nil && t.width == out {
+			kernel.Transpose(ps.pool, t.block, w, in, out)
+			t.turned = true
+		}
 		row = t.row
 	}
 	return kernel.NewMatrix(f, out, in, row)

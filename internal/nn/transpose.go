@@ -16,6 +16,7 @@ type transposer struct {
 	out, in int
 	width   int       // outputs in the scratch
 	block   []float32 // [width, in]
+	turned  bool      // the scratch holds the whole matrix
 }
 
 // transposeScratch keeps the scratch from one tensor to the next, and no longer than the collector lets it.
@@ -42,7 +43,7 @@ func (t *transposer) release() { transposeScratch.Put(&t.block) }
 // row writes row o.
 func (t *transposer) row(o int, dst []float32) {
 	first := o - o%t.width
-	if o == first {
+	if o == first && !t.turned {
 		transposeColumns(t.block, t.stored, first, min(t.out, first+t.width), t.out, t.in)
 	}
 	copy(dst, t.block[(o-first)*t.in:(o-first+1)*t.in])
