@@ -20,6 +20,9 @@ func (m *a8Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	a8Tasks.Put(t)
 }
 
+// Part implements Matrix.
+func (m *a8Matrix) Part(lo, hi int) Matrix { return &a8Matrix{m.part(lo, hi)} }
+
 // a8Task is a product with int8 activations.
 type a8Task struct {
 	w      *codeMatrix

@@ -40,6 +40,11 @@ func (m *bf16Matrix) Bytes() int64 { return int64(2 * len(m.w)) }
 // Row implements Matrix.
 func (m *bf16Matrix) Row(o int, dst []float32) { m.widen(dst, o, 0, m.in) }
 
+// Part implements Matrix.
+func (m *bf16Matrix) Part(lo, hi int) Matrix {
+	return &bf16Matrix{format: m.format, w: m.w[lo*m.in : hi*m.in], out: hi - lo, in: m.in}
+}
+
 func (m *bf16Matrix) widen(dst []float32, o, lo, hi int) {
 	half.WidenBF16(dst, m.w[o*m.in+lo:o*m.in+hi])
 }

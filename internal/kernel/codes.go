@@ -43,6 +43,15 @@ func (m *codeMatrix) Row(o int, dst []float32) {
 	}
 }
 
+// Part implements Matrix.
+func (m *codeMatrix) Part(lo, hi int) Matrix { return m.part(lo, hi) }
+
+func (m *codeMatrix) part(lo, hi int) *codeMatrix {
+	part := *m
+	part.out, part.codes, part.scales = hi-lo, m.codes[lo*m.stride:hi*m.stride], m.scales[lo*m.groups:hi*m.groups]
+	return &part
+}
+
 func (m *codeMatrix) segment() int { return min(maxSegment, m.group) }
 
 func (m *codeMatrix) scale(o, lo int) float32 { return m.scales[o*m.groups+lo/m.group] }

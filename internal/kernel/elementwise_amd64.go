@@ -56,7 +56,9 @@ func (t *tier) vectorised(a *rowAssembly) {
 	t.exp, t.silu, t.gelu, t.geluNew, t.softplus = unary(a.exp), unary(a.silu), unary(a.gelu), unary(a.geluNew), unary(a.softplus)
 	t.add, t.mul, t.addMul, t.swiglu = binary(a.add), binary(a.mul), binary(a.addMul), binary(a.swiglu)
 	t.dot, t.axpy, t.expAxpy, t.rotate, t.adamW = a.dotRow, a.axpyRow, a.expAxpyRow, a.rotateRow, a.adamWRow
-	t.softmax, t.logSumExp, t.rmsNorm, t.layerNorm = a.softmaxRow, a.logSumExpRow, a.rmsNormRow, a.layerNormRow
+	t.softmax, t.rmsNorm, t.layerNorm = a.softmaxRow, a.rmsNormRow, a.layerNormRow
+	t.rowMax = func(x []float32) float32 { return a.rowMax(len(x), &x[0]) }
+	t.expSum = func(x []float32, shift float32) float64 { return a.expSum(len(x), &x[0], shift) }
 	t.grad = gradKernels{
 		silu: binary(a.siluGrad), gelu: binary(a.geluGrad), geluNew: binary(a.geluNewGrad), softplus: binary(a.softplusGrad),
 		swiglu: a.swigluGradRow, rmsNorm: a.rmsNormGradRow, layerNorm: a.layerNormGradRow,
@@ -122,25 +124,6 @@ func (a *rowAssembly) softmaxRow(dst, x []float32) {
 	}
 	sum := a.expShifted(len(x), &x[0], a.rowMax(len(x), &x[0]), &dst[:len(x)][0])
 	a.scale(len(x), float32(1/sum), &dst[0], &dst[0])
-}
-
-// sumBlock is the number of logits that are looked at twice, once for their largest and once for their sum, while they
-// are in the first-level cache.
-const sumBlock = 4096
-
-// logSumExpRow goes over the row once: where a block has a larger element than all before, their sum shrinks.
-func (a *rowAssembly) logSumExpRow(x []float32) float64 {
-	top, shift, sum := float32(math.Inf(-1)), float32(0), 0.0
-	for len(x) > 0 {
-		n := min(len(x), sumBlock)
-		if largest := a.rowMax(n, &x[0]); largest > top {
-			sum *= math.Exp(float64(top) - float64(largest))
-			top, shift = largest, largest
-		}
-		sum += a.expSum(n, &x[0], shift)
-		x = x[n:]
-	}
-	return float64(shift) + math.Log(sum)
 }
 
 func (a *rowAssembly) rmsNormRow(dst, x, w []float32, eps float64) {

@@ -43,6 +43,9 @@ func (m *F32Matrix) Bytes() int64 { return int64(4 * len(m.w)) }
 // Row implements Matrix.
 func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]) }
 
+// Part implements Matrix.
+func (m *F32Matrix) Part(lo, hi int) Matrix { return NewF32(m.w[lo*m.in:hi*m.in], hi-lo, m.in) }
+
 // MulT implements Matrix. Products are summed in the order of the input.
 func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	if active.product == nil {

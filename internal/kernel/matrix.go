@@ -14,7 +14,13 @@ type Matrix interface {
 	MulT(pool *Pool, y, x []float32, rows int)
 	// Row widens row o into dst, which has in elements.
 	Row(o int, dst []float32)
+	// Part returns outputs [lo, hi) as a matrix of their own that shares the memory. lo is a multiple of PartAlign.
+	// Products with the parts are those with the whole.
+	Part(lo, hi int) Matrix
 }
+
+// PartAlign is where the parts of a matrix may begin.
+const PartAlign = 32
 
 // NewMatrix packs an [out, in] matrix in the given format. row(o, dst) writes row o; rows are asked for once, in
 // order, so a matrix never has to exist in float32 as a whole.

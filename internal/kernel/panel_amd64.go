@@ -55,6 +55,17 @@ func (m *panelMatrix) Row(o int, dst []float32) {
 	}
 }
 
+// Part implements Matrix.
+func (m *panelMatrix) Part(lo, hi int) Matrix {
+	part, panel := *m, lo/m.shape.cols()
+	w := &part.operand
+	w.out, w.data = hi-lo, unsafe.Pointer(w.panel(panel))
+	if w.groups > 0 {
+		w.scales = w.scales[panel*w.groups*m.shape.cols():]
+	}
+	return &part
+}
+
 // widen writes the unscaled weights of an output whose steps lie stride bytes apart.
 func (w *operand) widen(dst []float32, steps []byte, stride int) {
 	switch levels := levelsOf(w.format); w.storage {

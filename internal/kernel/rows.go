@@ -5,9 +5,6 @@ import "math"
 // Softmax writes eˣ/Σ eˣ for one row. Entries of -Inf get exactly zero; at least one must be finite.
 func Softmax(dst, x []float32) { active.softmax(dst, x) }
 
-// LogSumExp returns log Σ eˣ of one row in float64.
-func LogSumExp(x []float32) float64 { return active.logSumExp(x) }
-
 // RMSNorm writes w·x/√(mean x² + eps) for one row (Zhang and Sennrich 2019).
 func RMSNorm(dst, x, w []float32, eps float64) { active.rmsNorm(dst, x, w, eps) }
 
@@ -38,18 +35,6 @@ func softmaxReference(dst, x []float32) {
 	for i := range dst {
 		dst[i] *= scale
 	}
-}
-
-func logSumExpReference(x []float32) float64 {
-	top := float64(rowMax(x))
-	if math.IsInf(top, -1) {
-		return top
-	}
-	var sum float64
-	for _, v := range x {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
 }
 
 // rowMax returns the largest element, NaN if there is one.

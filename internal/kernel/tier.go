@@ -37,7 +37,8 @@ type tier struct {
 	softplus  func(dst, x []float32)
 	swiglu    func(dst, gate, up []float32)
 	softmax   func(dst, x []float32)
-	logSumExp func(x []float32) float64
+	rowMax    func(x []float32) float32
+	expSum    func(x []float32, shift float32) float64
 	rmsNorm   func(dst, x, w []float32, eps float64)
 	layerNorm func(dst, x, w, b []float32, eps float64)
 	// rotate turns the pairs (x, y) by angles; flip is -0 to turn them back, else 0.

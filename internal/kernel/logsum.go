@@ -1,0 +1,54 @@
+package kernel
+
+import "math"
+
+// LogSum is log Σ eˣ of a row whose parts come one after the other, so that the row never has to exist as a whole. The
+// zero value is the sum of nothing. Parts that begin at multiples of [LogSumBlock] give the very result of the row.
+type LogSum struct {
+	top float32 // the largest x so far
+	sum float64 // Σ e^(x - top)
+}
+
+// LogSumBlock is the number of elements that are looked at twice, once for their largest and once for their sum, while
+// they are in the first-level cache.
+const LogSumBlock = 4096
+
+// Add takes in the next part.
+func (s *LogSum) Add(x []float32) {
+	for len(x) > 0 {
+		n := min(len(x), LogSumBlock)
+		s.raise(active.rowMax(x[:n]))
+		s.sum += active.expSum(x[:n], s.top)
+		x = x[n:]
+	}
+}
+
+// raise makes top the element that the others are compared with, if it is the largest so far.
+func (s *LogSum) raise(top float32) {
+	switch {
+	case math.IsInf(float64(top), -1): // adds nothing
+	case s.sum == 0:
+		s.top = top
+	case top > s.top:
+		s.sum *= math.Exp(float64(s.top) - float64(top))
+		s.top = top
+	}
+}
+
+// Value returns log Σ eˣ of the parts so far, -Inf for none.
+func (s *LogSum) Value() float64 { return float64(s.top) + math.Log(s.sum) }
+
+// LogSumExp returns log Σ eˣ of one row in float64.
+func LogSumExp(x []float32) float64 {
+	var s LogSum
+	s.Add(x)
+	return s.Value()
+}
+
+// expSumReference returns Σ e^(x - shift).
+func expSumReference(x []float32, shift float32) (sum float64) {
+	for _, v := range x {
+		sum += math.Exp(float64(v) - float64(shift))
+	}
+	return sum
+}
