@@ -71,7 +71,7 @@ func (m *Model) count(ctx context.Context, l *lane, req lm.CostRequest) ([]lm.Co
 // countLogits executes the head: over every row for scoring, else over the last of each document.
 func (m *Model) countLogits(p *nn.Pass, req lm.CostRequest, hidden nn.Mat) {
 	if req.Phase == lm.Scoring {
-		m.net.Logits(p, hidden)
+		m.logits(p, hidden)
 		return
 	}
 	last := p.New(req.Batch, hidden.Cols)
@@ -79,7 +79,7 @@ func (m *Model) countLogits(p *nn.Pass, req lm.CostRequest, hidden nn.Mat) {
 	for b := range req.Batch {
 		copy(last.Row(b), hidden.Row((b+1)*per-1))
 	}
-	m.net.Logits(p, last)
+	m.logits(p, last)
 }
 
 // together makes one batch in which every document gets the same tokens.

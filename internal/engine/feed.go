@@ -95,9 +95,15 @@ func (m *Model) eachLogits(p *nn.Pass, hidden nn.Mat, lo, hi int, tile func(firs
 	for ; lo < hi; lo += rows {
 		mark := p.Mark()
 		end := min(hi, lo+rows)
-		tile(lo, m.net.Logits(p, hidden.Slice(lo, end)))
+		tile(lo, m.logits(p, hidden.Slice(lo, end)))
 		p.Release(mark)
 	}
+}
+
+// logits applies the output layer to rows of the hidden state.
+func (m *Model) logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
+	p.Component("head")
+	return m.net.Output().Forward(p, hidden)
 }
 
 // logitsTile is the number of logits computed at a time.

@@ -80,7 +80,7 @@ func (g *generation) prompt(ctx context.Context, docs []document) error {
 		g.samplers = append(g.samplers, newSampler(g.req.Sampling, i, docs[i].tokens))
 		g.active = append(g.active, i)
 		mark := p.Mark()
-		logits := m.net.Logits(p, nn.Mat{Rows: 1, Cols: len(s.last), Data: s.last})
+		logits := m.logits(p, nn.Mat{Rows: 1, Cols: len(s.last), Data: s.last})
 		g.next[i] = g.samplers[i].next(logits.Data)
 		p.Release(mark)
 	}
@@ -131,7 +131,7 @@ func (g *generation) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	logits := m.net.Logits(&l.pass, hidden)
+	logits := m.logits(&l.pass, hidden)
 	for row, i := range g.active {
 		g.sessions[i].last = append(g.sessions[i].last[:0], hidden.Row(row)...)
 		g.next[i] = g.samplers[i].next(logits.Row(row))

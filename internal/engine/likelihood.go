@@ -7,8 +7,17 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// appendNLL appends the negative log-likelihood of targets[r] under row r of the logits, in nats.
-func appendNLL(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int32) []float64 {
+// appendNLL appends the negative log-likelihood in nats of targets[r] after row r of hidden. No logits are kept.
+func (m *Model) appendNLL(dst []float64, p *nn.Pass, hidden nn.Mat, targets []int32) []float64 {
+	n := len(dst)
+	dst = append(dst, make([]float64, hidden.Rows)...)
+	p.Component("head")
+	m.net.Output().NLL(p, dst[n:], hidden, targets[:hidden.Rows])
+	return dst
+}
+
+// appendNLLOf is appendNLL where the logits are there.
+func appendNLLOf(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int32) []float64 {
 	n := len(dst)
 	dst = append(dst, make([]float64, logits.Rows)...)
 	kernel.NLL(pool, dst[n:], logits.Data, targets[:logits.Rows])

@@ -15,12 +15,12 @@ type Network interface {
 	// the states of b's spans. Errors are of kind Invalid, for example a position beyond the context limit; tokens
 	// have been checked to lie in the vocabulary.
 	Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error)
-	// Logits applies the output matrix to rows of the hidden state.
-	Logits(p *nn.Pass, hidden nn.Mat) nn.Mat
+	// Output is the layer that makes logits of rows of the hidden state. Its component of the cost is "head".
+	Output() *nn.Linear
 	// NewState is that of an empty document; nil if the architecture cannot carry one (it is not causal).
 	NewState() state.State
-	// Cost gives the analytic cost by component, from formulas alone. Its components are those that Forward and
-	// Logits name with Pass.Component.
+	// Cost gives the analytic cost by component, from formulas alone. Its components are those that Forward
+	// names with Pass.Component, and the head.
 	Cost(req lm.CostRequest) (analytic, reference []lm.CostItem, err error)
 	// StateBytes is the memory that a document of that many tokens needs, by formula; -1 if none is carried.
 	StateBytes(tokens int) int64

@@ -91,7 +91,11 @@ func (s *scorer) rows(doc, at, n int) (lo, hi int) {
 func (s *scorer) visit(doc int, hidden nn.Mat) error {
 	at := s.docs[doc].fed
 	lo, hi := s.rows(doc, at, hidden.Rows)
-	s.model.eachLogits(s.pass, hidden, lo, hi, func(first int, logits nn.Mat) { s.take(doc, at+first, logits) })
+	if s.req.Logits {
+		s.model.eachLogits(s.pass, hidden, lo, hi, func(first int, logits nn.Mat) { s.take(doc, at+first, logits) })
+	} else if out := &s.out[doc]; lo < hi {
+		out.NLL = s.model.appendNLL(out.NLL, s.pass, hidden.Slice(lo, hi), s.req.Sequences[doc].Tokens[at+lo+1:])
+	}
 	return nil
 }
 
@@ -100,7 +104,7 @@ func (s *scorer) take(doc, at int, logits nn.Mat) int {
 	seq, out := s.req.Sequences[doc], &s.out[doc]
 	scored := min(logits.Rows, len(seq.Tokens)-1-at)
 	if scored > 0 {
-		out.NLL = appendNLL(out.NLL, s.pass.Pool, logits.Slice(0, scored), seq.Tokens[at+1:])
+		out.NLL = appendNLLOf(out.NLL, s.pass.Pool, logits.Slice(0, scored), seq.Tokens[at+1:])
 	}
 	if s.req.Logits {
 		out.Logits = append(out.Logits, logits.Data...)
@@ -140,7 +144,7 @@ func (s *scorer) compare(doc int, hidden nn.Mat, versus *Model, other nn.Mat) {
 		}
 		p := &versus.second.pass
 		mark := p.Mark()
-		theirs := versus.net.Logits(p, other.Slice(first, first+scored))
+		theirs := versus.logits(p, other.Slice(first, first+scored))
 		for r := range scored {
 			kl, same := divergence(theirs.Row(r), logits.Row(r))
 			out.KL, out.Top1 = append(out.KL, kl), append(out.Top1, same)

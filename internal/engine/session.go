@@ -139,13 +139,11 @@ func (s *stepper) nll(d *document, out *lm.StepOutput, sess *session, hidden nn.
 	tokens := d.tokens[d.fed : d.fed+hidden.Rows]
 	if len(sess.last) > 0 {
 		before := nn.Mat{Rows: 1, Cols: hidden.Cols, Data: sess.last}
-		s.model.eachLogits(s.pass, before, 0, 1, func(_ int, logits nn.Mat) {
-			out.NLL = appendNLL(out.NLL, s.pass.Pool, logits, tokens)
-		})
+		out.NLL = s.model.appendNLL(out.NLL, s.pass, before, tokens)
 	}
-	s.model.eachLogits(s.pass, hidden, 0, hidden.Rows-1, func(first int, logits nn.Mat) {
-		out.NLL = appendNLL(out.NLL, s.pass.Pool, logits, tokens[first+1:])
-	})
+	if rest := hidden.Rows - 1; rest > 0 {
+		out.NLL = s.model.appendNLL(out.NLL, s.pass, hidden.Slice(0, rest), tokens[1:])
+	}
 }
 
 // logits appends the logits of rows from lo on.

@@ -80,10 +80,7 @@ func (n *toyNet) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return x, nil
 }
 
-func (n *toyNet) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return n.head.Forward(p, hidden)
-}
+func (n *toyNet) Output() *nn.Linear { return n.head }
 
 func (n *toyNet) Cost(req lm.CostRequest) (analytic, reference []lm.CostItem, err error) {
 	rows := int64(req.Batch)

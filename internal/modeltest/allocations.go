@@ -33,7 +33,7 @@ func NoAllocations(t *testing.T, family engine.Family, dir string, after int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		net.Logits(p, hidden.Slice(n-1, n))
+		net.Output().Forward(p, hidden.Slice(n-1, n))
 	}
 	forward(after)
 	forward(1)

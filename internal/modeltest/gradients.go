@@ -35,7 +35,7 @@ func Gradients(t testing.TB, family engine.Family, dir string, options map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss = nn.CrossEntropy(p, net.Logits(p, hidden), targets)
+	loss = nn.CrossEntropy(p, net.Output().Forward(p, hidden), targets)
 	p.Tape.Backward()
 	grads = map[string][]float32{}
 	for _, param := range ps.Trainable() {

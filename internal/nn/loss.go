@@ -41,3 +41,40 @@ func recordCrossEntropy(p *Pass, logits Mat, targets []int32, totals []float64, 
 		})
 	})
 }
+
+// nllTile is the number of logits that NLL computes at a time.
+const nllTile = 1 << 21
+
+// NLL writes -log softmax(x Wᵀ + b)[targets[r]] in nats to nll[r] for every row of x: the layer is a model's output. It
+// computes the logits of some outputs at a time and keeps none. It costs what Forward does, and 3·out + 3 FLOPs a row.
+func (l *Linear) NLL(p *Pass, nll []float64, x Mat, targets []int32) {
+	sums := make([]kernel.LogSum, x.Rows)
+	width := max(1, nllTile/max(1, x.Rows)/kernel.LogSumBlock) * kernel.LogSumBlock
+	for lo := 0; lo < l.Out; lo += width {
+		mark := p.Mark()
+		logits := l.some(p, x, lo, min(l.Out, lo+width))
+		p.Pool.Each(x.Rows, func(first, end int) {
+			for r := first; r < end; r++ {
+				sums[r].Add(logits.Row(r))
+				if t := int(targets[r]) - lo; t >= 0 && t < logits.Cols {
+					nll[r] = -float64(logits.Row(r)[t])
+				}
+			}
+		})
+		p.Release(mark)
+	}
+	for r := range sums {
+		nll[r] += sums[r].Value()
+	}
+	p.Add(int64(x.Rows)*(3*int64(l.Out)+3), 4*int64(x.Rows)*int64(l.Out))
+}
+
+// some returns outputs [lo, hi) of x Wᵀ + b.
+func (l *Linear) some(p *Pass, x Mat, lo, hi int) Mat {
+	part := *l
+	part.Out, part.W = hi-lo, l.W.Part(lo, hi)
+	if l.Bias != nil {
+		part.Bias = &Param{W: l.Bias.W[lo:hi]}
+	}
+	return part.Forward(p, x)
+}

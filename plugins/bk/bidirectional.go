@@ -156,11 +156,8 @@ func (b *PublishedBlock) routes(p *nn.Pass, x, g nn.Mat) nn.Mat {
 	return b.Gate.Forward(p, x)
 }
 
-// Logits implements engine.Network.
-func (m *Published) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return m.Head.Forward(p, hidden)
-}
+// Output implements engine.Network.
+func (m *Published) Output() *nn.Linear { return m.Head }
 
 // NewState implements engine.Network: a model that sees the future cannot carry the past.
 func (m *Published) NewState() state.State { return nil }

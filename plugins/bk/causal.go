@@ -196,11 +196,8 @@ func (m *Mixer) chains(p *nn.Pass, x nn.Mat) nn.ResolventInput {
 	return in
 }
 
-// Logits implements engine.Network.
-func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return m.Head.Forward(p, hidden)
-}
+// Output implements engine.Network.
+func (m *Model) Output() *nn.Linear { return m.Head }
 
 // NewState implements engine.Network.
 func (m *Model) NewState() state.State { return state.NewResolvent(m.Layers, m.Heads, m.Values) }

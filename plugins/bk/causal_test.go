@@ -246,7 +246,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				net.Logits(p, hidden)
+				net.Output().Forward(p, hidden)
 			}
 			step()
 			if n := sharedtest.AllocsPerRun(t, 100, step); n > 0 {

@@ -71,7 +71,7 @@ func forward(t *testing.T, net engine.Network, p *nn.Pass) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return nn.CrossEntropy(p, net.Logits(p, hidden), targets)
+	return nn.CrossEntropy(p, net.Output().Forward(p, hidden), targets)
 }
 
 func backward(t *testing.T, net engine.Network) {

@@ -158,11 +158,8 @@ func (m *Model) positions(b nn.Batch) (list []int32, err error) {
 	return list, nil
 }
 
-// Logits implements engine.Network.
-func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return m.Head.Forward(p, hidden)
-}
+// Output implements engine.Network.
+func (m *Model) Output() *nn.Linear { return m.Head }
 
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {

@@ -76,7 +76,7 @@ func feed(t testing.TB, m *Model, tokens []int32, st state.State, step int) (log
 		if err != nil {
 			t.Fatal(err)
 		}
-		logits = append(logits, m.Logits(&p, hidden).Data...)
+		logits = append(logits, m.Output().Forward(&p, hidden).Data...)
 	}
 	return logits
 }

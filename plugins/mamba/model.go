@@ -78,11 +78,8 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, x), nil
 }
 
-// Logits implements engine.Network.
-func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return m.Head.Forward(p, hidden)
-}
+// Output implements engine.Network.
+func (m *Model) Output() *nn.Linear { return m.Head }
 
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {

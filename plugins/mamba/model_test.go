@@ -165,7 +165,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net.Logits(&p, hidden)
+			net.Output().Forward(&p, hidden)
 		}
 		step()
 		if n := sharedtest.AllocsPerRun(t, 20, step); n != 0 {

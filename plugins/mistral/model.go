@@ -119,11 +119,8 @@ func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, rope *nn.RoPE, angles n
 	return x
 }
 
-// Logits implements engine.Network.
-func (m *Model) Logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
-	p.Component("head")
-	return m.Head.Forward(p, hidden)
-}
+// Output implements engine.Network.
+func (m *Model) Output() *nn.Linear { return m.Head }
 
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {
