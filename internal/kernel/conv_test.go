@@ -39,7 +39,9 @@ func convValue(c Conv, w []float32) float64 {
 	return sum
 }
 
-func TestConvMatchesDefinition(t *testing.T) {
+func TestConvMatchesDefinition(t *testing.T) { everyTier(t, convMatchesDefinition) }
+
+func convMatchesDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][3]int{{1, 1, 1}, {1, 5, 4}, {2, 5, 4}, {19, 33, 4}, {8, 16, 7}} {
 		c := convCase(r, size[0], size[1], size[2])
@@ -57,7 +59,9 @@ func TestConvMatchesDefinition(t *testing.T) {
 	}
 }
 
-func TestConvInPiecesAndOnThreads(t *testing.T) {
+func TestConvInPiecesAndOnThreads(t *testing.T) { everyTier(t, convInPiecesAndOnThreads) }
+
+func convInPiecesAndOnThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const length, channels, taps = 29, 300, 4
 	whole := convCase(r, length, channels, taps)
@@ -83,7 +87,9 @@ func TestConvInPiecesAndOnThreads(t *testing.T) {
 }
 
 // TestConvGrad compares with central differences of the definition in float64.
-func TestConvGrad(t *testing.T) {
+func TestConvGrad(t *testing.T) { everyTier(t, convGrad) }
+
+func convGrad(t *testing.T) {
 	for _, size := range [][3]int{{1, 2, 4}, {3, 4, 4}, {21, 7, 3}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(5, 6))

@@ -62,7 +62,9 @@ func scanValue(s Scan, w []float32) float64 {
 	return sum
 }
 
-func TestScanMatchesDefinition(t *testing.T) {
+func TestScanMatchesDefinition(t *testing.T) { everyTier(t, scanMatchesDefinition) }
+
+func scanMatchesDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][3]int{{1, 1, 1}, {3, 5, 4}, {17, 67, 16}, {40, 130, 3}} {
 		s := scanCase(r, size[0], size[1], size[2])
@@ -83,7 +85,9 @@ func TestScanMatchesDefinition(t *testing.T) {
 	}
 }
 
-func TestScanInPiecesAndOnThreads(t *testing.T) {
+func TestScanInPiecesAndOnThreads(t *testing.T) { everyTier(t, scanInPiecesAndOnThreads) }
+
+func scanInPiecesAndOnThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	const length, channels, states = 37, 150, 8
 	whole := scanCase(r, length, channels, states)
@@ -132,7 +136,9 @@ func TestScanAllocatesNothing(t *testing.T) {
 }
 
 // TestScanGrad compares with central differences of the definition in float64.
-func TestScanGrad(t *testing.T) {
+func TestScanGrad(t *testing.T) { everyTier(t, scanGrad) }
+
+func scanGrad(t *testing.T) {
 	for _, size := range [][3]int{{1, 2, 3}, {5, 3, 4}, {saveEvery, 9, 2}, {2*saveEvery + 5, scanBlock*scanGroup + 3, 4}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(size[0])))
@@ -160,7 +166,9 @@ func TestScanGrad(t *testing.T) {
 	}
 }
 
-func TestScanGradOnThreads(t *testing.T) {
+func TestScanGradOnThreads(t *testing.T) { everyTier(t, scanGradOnThreads) }
+
+func scanGradOnThreads(t *testing.T) {
 	one := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanBlock*scanGroup+1, 5), 1)
 	two := runScanGrad(rand.New(rand.NewPCG(9, 9)), scanCase(rand.New(rand.NewPCG(8, 8)), 20, 3*scanBlock*scanGroup+1, 5), 3)
 	if !slices.Equal(one.DB.Data, two.DB.Data) || !slices.Equal(one.DA, two.DA) || !slices.Equal(one.DU, two.DU) {

@@ -16,6 +16,15 @@ func scanTiers(t *testing.T, test func(t *testing.T, k scanKernels)) {
 	}
 }
 
+// everyTier runs a test with every tier that this CPU has in turn.
+func everyTier(t *testing.T, test func(t *testing.T)) {
+	for _, tr := range tiers {
+		if tr.usable() {
+			t.Run(tr.name, func(t *testing.T) { withTier(t, tr, func() { test(t) }) })
+		}
+	}
+}
+
 // near32 fails unless got is want to a few units in the last place of numbers of size scale; NaN and infinities are equal
 // to their like only. Elements beyond got must be those of want.
 func near32(t *testing.T, what string, got, want []float32, scale float64) {

@@ -48,7 +48,9 @@ func asScan(s SSD, j int) Scan {
 	return w
 }
 
-func TestSSDIsAScan(t *testing.T) {
+func TestSSDIsAScan(t *testing.T) { everyTier(t, ssdIsAScan) }
+
+func ssdIsAScan(t *testing.T) {
 	for _, size := range [][5]int{{1, 1, 1, 1, 1}, {5, 4, 3, 2, 6}, {40, 6, 8, 3, 5}} {
 		s := ssdCase(rand.New(rand.NewPCG(1, 1)), size[0], size[1], size[2], size[3], size[4])
 		got := s
@@ -73,7 +75,9 @@ func TestSSDIsAScan(t *testing.T) {
 	}
 }
 
-func TestSSDInPiecesAndOnThreads(t *testing.T) {
+func TestSSDInPiecesAndOnThreads(t *testing.T) { everyTier(t, ssdInPiecesAndOnThreads) }
+
+func ssdInPiecesAndOnThreads(t *testing.T) {
 	const length, heads, dim = 37, 6, 10
 	whole := ssdCase(rand.New(rand.NewPCG(3, 4)), length, heads, dim, 2, 8)
 	start := slices.Clone(whole.H)
@@ -112,7 +116,9 @@ func ssdValue(s SSD, w []float32) (sum float64) {
 }
 
 // TestSSDGrad compares with central differences of the definition in float64.
-func TestSSDGrad(t *testing.T) {
+func TestSSDGrad(t *testing.T) { everyTier(t, ssdGrad) }
+
+func ssdGrad(t *testing.T) {
 	for _, size := range [][5]int{{1, 2, 3, 1, 2}, {5, 4, 3, 2, 4}, {2*saveEvery + 3, 4, 5, 4, 3}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(size[0])))
