@@ -43,8 +43,8 @@ loop:
 	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
 	VMULPS       Y1, Y3, Y3
 	VMOVUPS      Y3, (CX)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -364,8 +364,8 @@ loop:
 	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
 	VDIVPS       Y4, Y0, Y0
 	VMOVUPS      Y0, (CX)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -498,8 +498,8 @@ loop:
 	VBLENDVPS    Y3, Y2, Y1, Y1
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (CX)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -869,8 +869,8 @@ loop:
 	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
 	VDIVPS       Y4, Y0, Y0
 	VMOVUPS      Y0, (CX)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1007,8 +1007,8 @@ loop:
 	VMAXPS       Y0, Y2, Y0
 	VFMADD213PS  Y0, Y1, Y3
 	VMOVUPS      Y3, (CX)
-	ADDQ         $0x20, DX
 	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1154,212 +1154,6 @@ DATA vector_f32_3f2aaa70<>+56(SB)/4, $0x3f2aaa70
 DATA vector_f32_3f2aaa70<>+60(SB)/4, $0x3f2aaa70
 GLOBL vector_f32_3f2aaa70<>(SB), RODATA|NOPTR, $64
 
-// func addAVX2(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x08
-	JLT     tail
-	VMOVUPS (DX), Y0
-	VMOVUPS (BX), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	ADDQ    $0x20, CX
-	SUBQ    $0x08, AX
-	JMP     loop
-
-tail:
-	TESTQ      AX, AX
-	JE         done
-	LEAQ       laneMasks<>+0(SB), SI
-	NEGQ       AX
-	VMOVUPS    32(SI)(AX*4), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func mulAVX2(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x08
-	JLT     tail
-	VMOVUPS (DX), Y0
-	VMOVUPS (BX), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	ADDQ    $0x20, CX
-	SUBQ    $0x08, AX
-	JMP     loop
-
-tail:
-	TESTQ      AX, AX
-	JE         done
-	LEAQ       laneMasks<>+0(SB), SI
-	NEGQ       AX
-	VMOVUPS    32(SI)(AX*4), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func addProductAVX2(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX, FMA3
-TEXT ·addProductAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ        AX, $0x08
-	JLT         tail
-	VMOVUPS     (DX), Y0
-	VMOVUPS     (BX), Y1
-	VMOVUPS     (CX), Y2
-	VFMADD231PS Y0, Y1, Y2
-	VMOVUPS     Y2, (CX)
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	ADDQ        $0x20, CX
-	SUBQ        $0x08, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	LEAQ        laneMasks<>+0(SB), SI
-	NEGQ        AX
-	VMOVUPS     32(SI)(AX*4), Y0
-	VMASKMOVPS  (DX), Y0, Y1
-	VMASKMOVPS  (BX), Y0, Y2
-	VMASKMOVPS  (CX), Y0, Y3
-	VFMADD231PS Y1, Y2, Y3
-	VMASKMOVPS  Y3, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ gate+16(FP), DX
-	MOVQ up+24(FP), BX
-
-loop:
-	CMPQ         AX, $0x08
-	JLT          tail
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VXORPS       vector_f32_80000000<>+0(SB), Y0, Y2
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
-	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
-	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
-	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y5, Y5
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y5, Y5
-	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
-	VDIVPS       Y5, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (CX)
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	ADDQ         $0x20, CX
-	SUBQ         $0x08, AX
-	JMP          loop
-
-tail:
-	TESTQ        AX, AX
-	JE           done
-	LEAQ         laneMasks<>+0(SB), SI
-	NEGQ         AX
-	VMOVUPS      32(SI)(AX*4), Y0
-	VMASKMOVPS   (DX), Y0, Y1
-	VMASKMOVPS   (BX), Y0, Y2
-	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y3
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
-	VMAXPS       Y3, Y4, Y3
-	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y3
-	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y3
-	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y3, Y6
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y3, Y6
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y3, Y6
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y3, Y6
-	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y5
-	VFMADD213PS  Y3, Y5, Y6
-	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
-	VCVTPS2DQ    Y4, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y6, Y6
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
-	VMULPS       Y4, Y6, Y6
-	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
-	VDIVPS       Y6, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VMASKMOVPS   Y1, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
 // func siluGradAVX2(n int, dst *float32, dy *float32, x *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluGradAVX2(SB), NOSPLIT, $0-32
@@ -1411,9 +1205,9 @@ loop:
 	VMOVUPS      (CX), Y1
 	VFMADD231PS  Y0, Y3, Y1
 	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
-	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1541,9 +1335,9 @@ loop:
 	VMOVUPS      (CX), Y1
 	VFMADD231PS  Y0, Y2, Y1
 	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
-	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1699,9 +1493,9 @@ loop:
 	VMOVUPS      (CX), Y1
 	VFMADD231PS  Y0, Y4, Y1
 	VMOVUPS      Y1, (CX)
+	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
-	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1885,9 +1679,9 @@ loop:
 	VMOVUPS      (CX), Y2
 	VFMADD231PS  Y0, Y1, Y2
 	VMOVUPS      Y2, (CX)
+	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
-	ADDQ         $0x20, CX
 	SUBQ         $0x08, AX
 	JMP          loop
 
@@ -1938,99 +1732,288 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(n int, a float32, x *float32, y *float32)
+// func addAVX2(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX
+TEXT ·addAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), SI
+	NEGQ       AX
+	VMOVUPS    32(SI)(AX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (BX), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAVX2(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX
+TEXT ·mulAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), SI
+	NEGQ       AX
+	VMOVUPS    32(SI)(AX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (BX), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addProductAVX2(n int, dst *float32, x *float32, y *float32)
 // Requires: AVX, FMA3
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	MOVQ         y+24(FP), DX
-	VBROADCASTSS a+8(FP), Y0
+TEXT ·addProductAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
 
 loop:
 	CMPQ        AX, $0x08
 	JLT         tail
-	VMOVUPS     (DX), Y1
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (BX), Y1
 	VMOVUPS     (CX), Y2
-	VFMADD231PS Y0, Y2, Y1
-	VMOVUPS     Y1, (DX)
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     Y2, (CX)
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
 	SUBQ        $0x08, AX
 	JMP         loop
 
 tail:
 	TESTQ       AX, AX
 	JE          done
-	LEAQ        laneMasks<>+0(SB), BX
+	LEAQ        laneMasks<>+0(SB), SI
 	NEGQ        AX
-	VMOVUPS     32(BX)(AX*4), Y1
-	VMASKMOVPS  (DX), Y1, Y2
-	VMASKMOVPS  (CX), Y1, Y3
-	VFMADD231PS Y0, Y3, Y2
-	VMASKMOVPS  Y2, Y1, (DX)
+	VMOVUPS     32(SI)(AX*4), Y0
+	VMASKMOVPS  (DX), Y0, Y1
+	VMASKMOVPS  (BX), Y0, Y2
+	VMASKMOVPS  (CX), Y0, Y3
+	VFMADD231PS Y1, Y2, Y3
+	VMASKMOVPS  Y3, Y0, (CX)
 
 done:
 	VZEROUPPER
 	RET
 
-// func expAxpyAVX2(n int, a float32, shift float32, x *float32, y *float32)
+// func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·expAxpyAVX2(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         x+16(FP), CX
-	MOVQ         y+24(FP), DX
-	VBROADCASTSS a+8(FP), Y0
-	VBROADCASTSS shift+12(FP), Y1
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ gate+16(FP), DX
+	MOVQ up+24(FP), BX
 
 loop:
 	CMPQ         AX, $0x08
 	JLT          tail
-	VMOVUPS      (CX), Y2
-	VSUBPS       Y1, Y2, Y2
-	VMOVUPS      (DX), Y3
-	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y2
-	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
-	VMAXPS       Y2, Y4, Y2
-	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      vector_f32_39506967<>+0(SB), Y6
-	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y6
-	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y6
-	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y6
-	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y6
-	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y6
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y6
-	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
-	VCVTPS2DQ    Y4, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
+	VMOVUPS      (DX), Y0
+	VXORPS       vector_f32_80000000<>+0(SB), Y0, Y1
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y4
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y4
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSRAD       $0x01, Y1, Y2
+	VPSUBD       Y2, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y4, Y4
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y6, Y6
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
-	VMULPS       Y4, Y6, Y6
-	VFMADD231PS  Y0, Y6, Y3
-	VMOVUPS      Y3, (DX)
+	VMULPS       Y2, Y4, Y4
+	VADDPS       vector_f32_3f800000<>+0(SB), Y4, Y4
+	VDIVPS       Y4, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (CX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
 	SUBQ         $0x08, AX
 	JMP          loop
 
 tail:
 	TESTQ        AX, AX
 	JE           done
-	LEAQ         laneMasks<>+0(SB), BX
+	LEAQ         laneMasks<>+0(SB), SI
 	NEGQ         AX
-	VMOVUPS      32(BX)(AX*4), Y2
-	VMASKMOVPS   (CX), Y2, Y3
-	VSUBPS       Y1, Y3, Y3
-	VMASKMOVPS   (DX), Y2, Y1
+	VMOVUPS      32(SI)(AX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VDIVPS       Y5, Y1, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func swigluGradAVX2(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ dgate+8(FP), CX
+	MOVQ dup+16(FP), DX
+	MOVQ dy+24(FP), BX
+	MOVQ gate+32(FP), SI
+	MOVQ up+40(FP), DI
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (SI), Y0
+	VMOVUPS      (BX), Y1
+	VXORPS       vector_f32_80000000<>+0(SB), Y0, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y2
+	VDIVPS       Y5, Y2, Y2
+	VMULPS       Y0, Y2, Y3
+	VMOVUPS      (DX), Y4
+	VFMADD231PS  Y1, Y3, Y4
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      (DI), Y3
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y0, Y3
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      (CX), Y0
+	VFMADD231PS  Y1, Y3, Y0
+	VMOVUPS      Y0, (CX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), R8
+	NEGQ         AX
+	VMOVUPS      32(R8)(AX*4), Y0
+	VMASKMOVPS   (SI), Y0, Y1
+	VMASKMOVPS   (BX), Y0, Y2
+	VXORPS       vector_f32_80000000<>+0(SB), Y1, Y3
 	VMOVUPS      vector_f32_42b20000<>+0(SB), Y4
 	VMINPS       Y3, Y4, Y3
 	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y4
@@ -2058,7 +2041,148 @@ tail:
 	VPSLLD       $0x17, Y4, Y4
 	VPADDD       vector_f32_3f800000<>+0(SB), Y4, Y4
 	VMULPS       Y4, Y6, Y6
-	VFMADD231PS  Y0, Y6, Y1
+	VADDPS       vector_f32_3f800000<>+0(SB), Y6, Y6
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y3
+	VDIVPS       Y6, Y3, Y3
+	VMULPS       Y1, Y3, Y4
+	VMASKMOVPS   (DX), Y0, Y5
+	VFMADD231PS  Y2, Y4, Y5
+	VMASKMOVPS   Y5, Y0, (DX)
+	VMASKMOVPS   (DI), Y0, Y4
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      vector_f32_3f800000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	VFMADD213PS  vector_f32_3f800000<>+0(SB), Y1, Y4
+	VMULPS       Y3, Y4, Y4
+	VMASKMOVPS   (CX), Y0, Y1
+	VFMADD231PS  Y2, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func axpyAVX2(n int, a float32, x *float32, y *float32)
+// Requires: AVX, FMA3
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         y+24(FP), DX
+	VBROADCASTSS a+8(FP), Y0
+
+loop:
+	CMPQ        AX, $0x08
+	JLT         tail
+	VMOVUPS     (CX), Y1
+	VMOVUPS     (DX), Y2
+	VFMADD231PS Y0, Y1, Y2
+	VMOVUPS     Y2, (DX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, AX
+	JMP         loop
+
+tail:
+	TESTQ       AX, AX
+	JE          done
+	LEAQ        laneMasks<>+0(SB), BX
+	NEGQ        AX
+	VMOVUPS     32(BX)(AX*4), Y1
+	VMASKMOVPS  (CX), Y1, Y2
+	VMASKMOVPS  (DX), Y1, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMASKMOVPS  Y3, Y1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func expAxpyAVX2(n int, a float32, shift float32, x *float32, y *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·expAxpyAVX2(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         y+24(FP), DX
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS shift+12(FP), Y1
+
+loop:
+	CMPQ         AX, $0x08
+	JLT          tail
+	VMOVUPS      (CX), Y2
+	VSUBPS       Y1, Y2, Y2
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y2, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vector_f32_3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y2, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      (DX), Y2
+	VFMADD231PS  Y0, Y5, Y2
+	VMOVUPS      Y2, (DX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	LEAQ         laneMasks<>+0(SB), BX
+	NEGQ         AX
+	VMOVUPS      32(BX)(AX*4), Y2
+	VMASKMOVPS   (CX), Y2, Y3
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      vector_f32_42b20000<>+0(SB), Y1
+	VMINPS       Y3, Y1, Y1
+	VMOVUPS      vector_f32_c2d00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMULPS       vector_f32_3fb8aa3b<>+0(SB), Y1, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS vector_f32_3f318000<>+0(SB), Y3, Y1
+	VFNMADD231PS vector_f32_b95e8083<>+0(SB), Y3, Y1
+	VMOVUPS      vector_f32_39506967<>+0(SB), Y5
+	VFMADD213PS  vector_f32_3ab743ce<>+0(SB), Y1, Y5
+	VFMADD213PS  vector_f32_3c088908<>+0(SB), Y1, Y5
+	VFMADD213PS  vector_f32_3d2aa9c1<>+0(SB), Y1, Y5
+	VFMADD213PS  vector_f32_3e2aaaaa<>+0(SB), Y1, Y5
+	VFMADD213PS  vector_f32_3f000000<>+0(SB), Y1, Y5
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y5
+	VADDPS       vector_f32_3f800000<>+0(SB), Y5, Y5
+	VCVTPS2DQ    Y3, Y1
+	VPSRAD       $0x01, Y1, Y3
+	VPSUBD       Y3, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       vector_f32_3f800000<>+0(SB), Y1, Y1
+	VMULPS       Y1, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vector_f32_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VMASKMOVPS   (DX), Y2, Y1
+	VFMADD231PS  Y0, Y5, Y1
 	VMASKMOVPS   Y1, Y2, (DX)
 
 done:
@@ -2236,8 +2360,8 @@ loop:
 	VADDPS       Z5, Z15, Z15
 	VSCALEFPS    Z13, Z15, Z15
 	VMOVUPS      Z15, (CX)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -2352,8 +2476,8 @@ loop:
 	VADDPS       Z6, Z17, Z17
 	VDIVPS       Z17, Z13, Z13
 	VMOVUPS      Z13, (CX)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -2468,8 +2592,8 @@ loop:
 	VMOVAPS      Z20, K1, Z19
 	VMULPS       Z18, Z19, Z19
 	VMOVUPS      Z19, (CX)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -2607,8 +2731,8 @@ loop:
 	VADDPS       Z7, Z18, Z18
 	VDIVPS       Z18, Z14, Z14
 	VMOVUPS      Z14, (CX)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -2709,8 +2833,8 @@ loop:
 	VMAXPS       Z15, Z1, Z15
 	VFMADD213PS  Z15, Z16, Z18
 	VMOVUPS      Z18, (CX)
-	ADDQ         $0x40, DX
 	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -2760,205 +2884,6 @@ GLOBL f32_00000000<>(SB), RODATA|NOPTR, $4
 
 DATA f32_40000000<>+0(SB)/4, $0x40000000
 GLOBL f32_40000000<>(SB), RODATA|NOPTR, $4
-
-// func addAVX512(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (DX), Z0
-	VMOVUPS (BX), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (CX)
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	ADDQ    $0x40, CX
-	SUBQ    $0x10, AX
-	JMP     loop
-
-tail:
-	TESTQ     AX, AX
-	JE        done
-	MOVQ      $-1, SI
-	BZHIQ     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z (BX), K1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func mulAVX512(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·mulAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (DX), Z0
-	VMOVUPS (BX), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (CX)
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	ADDQ    $0x40, CX
-	SUBQ    $0x10, AX
-	JMP     loop
-
-tail:
-	TESTQ     AX, AX
-	JE        done
-	MOVQ      $-1, SI
-	BZHIQ     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z (BX), K1, Z1
-	VMULPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func addProductAVX512(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addProductAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ        AX, $0x10
-	JLT         tail
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (CX), Z2
-	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     Z2, (CX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, CX
-	SUBQ        $0x10, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	MOVQ        $-1, SI
-	BZHIQ       AX, SI, SI
-	KMOVW       SI, K1
-	VMOVUPS.Z   (DX), K1, Z0
-	VMOVUPS.Z   (BX), K1, Z1
-	VMOVUPS.Z   (CX), K1, Z2
-	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     Z2, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         dst+8(FP), CX
-	MOVQ         gate+16(FP), DX
-	MOVQ         up+24(FP), BX
-	VBROADCASTSS f32_80000000<>+0(SB), Z0
-	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
-	VBROADCASTSS f32_3f318000<>+0(SB), Z2
-	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
-	VBROADCASTSS f32_42b20000<>+0(SB), Z4
-	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
-	VBROADCASTSS f32_3f800000<>+0(SB), Z6
-	VBROADCASTSS f32_39506967<>+0(SB), Z7
-	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
-	VBROADCASTSS f32_3c088908<>+0(SB), Z9
-	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
-	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
-	VBROADCASTSS f32_3f000000<>+0(SB), Z12
-
-loop:
-	CMPQ         AX, $0x10
-	JLT          tail
-	VMOVUPS      (DX), Z13
-	VMOVUPS      (BX), Z14
-	VXORPS       Z0, Z13, Z15
-	VMINPS       Z15, Z4, Z15
-	VMAXPS       Z15, Z5, Z15
-	VMULPS       Z1, Z15, Z16
-	VRNDSCALEPS  $0x00, Z16, Z16
-	VMOVAPS      Z15, Z15
-	VFNMADD231PS Z2, Z16, Z15
-	VFNMADD231PS Z3, Z16, Z15
-	VMOVAPS      Z7, Z18
-	VFMADD213PS  Z8, Z15, Z18
-	VFMADD213PS  Z9, Z15, Z18
-	VFMADD213PS  Z10, Z15, Z18
-	VFMADD213PS  Z11, Z15, Z18
-	VFMADD213PS  Z12, Z15, Z18
-	VMULPS       Z15, Z15, Z17
-	VFMADD213PS  Z15, Z17, Z18
-	VADDPS       Z6, Z18, Z18
-	VSCALEFPS    Z16, Z18, Z18
-	VADDPS       Z6, Z18, Z18
-	VDIVPS       Z18, Z13, Z13
-	VMULPS       Z14, Z13, Z13
-	VMOVUPS      Z13, (CX)
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
-	SUBQ         $0x10, AX
-	JMP          loop
-
-tail:
-	TESTQ        AX, AX
-	JE           done
-	MOVQ         $-1, SI
-	BZHIQ        AX, SI, SI
-	KMOVW        SI, K1
-	VMOVUPS.Z    (DX), K1, Z13
-	VMOVUPS.Z    (BX), K1, Z14
-	VXORPS       Z0, Z13, Z0
-	VMINPS       Z0, Z4, Z0
-	VMAXPS       Z0, Z5, Z0
-	VMULPS       Z1, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z2, Z1, Z0
-	VFNMADD231PS Z3, Z1, Z0
-	VMOVAPS      Z7, Z2
-	VFMADD213PS  Z8, Z0, Z2
-	VFMADD213PS  Z9, Z0, Z2
-	VFMADD213PS  Z10, Z0, Z2
-	VFMADD213PS  Z11, Z0, Z2
-	VFMADD213PS  Z12, Z0, Z2
-	VMULPS       Z0, Z0, Z3
-	VFMADD213PS  Z0, Z3, Z2
-	VADDPS       Z6, Z2, Z2
-	VSCALEFPS    Z1, Z2, Z2
-	VADDPS       Z6, Z2, Z2
-	VDIVPS       Z2, Z13, Z0
-	VMULPS       Z14, Z0, Z0
-	VMOVUPS      Z0, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
 
 // func siluGradAVX512(n int, dst *float32, dy *float32, x *float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
@@ -3013,9 +2938,9 @@ loop:
 	VMOVUPS      (CX), Z14
 	VFMADD231PS  Z13, Z16, Z14
 	VMOVUPS      Z14, (CX)
+	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -3139,9 +3064,9 @@ loop:
 	VMOVUPS      (CX), Z19
 	VFMADD231PS  Z18, Z20, Z19
 	VMOVUPS      Z19, (CX)
+	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -3272,9 +3197,9 @@ loop:
 	VMOVUPS      (CX), Z15
 	VFMADD231PS  Z14, Z18, Z15
 	VMOVUPS      Z15, (CX)
+	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -3378,9 +3303,9 @@ loop:
 	VMOVUPS      (CX), Z15
 	VFMADD231PS  Z13, Z14, Z15
 	VMOVUPS      Z15, (CX)
+	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	ADDQ         $0x40, BX
-	ADDQ         $0x40, CX
 	SUBQ         $0x10, AX
 	JMP          loop
 
@@ -3420,6 +3345,320 @@ done:
 	VZEROUPPER
 	RET
 
+// func addAVX512(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addAVX512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (CX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JMP     loop
+
+tail:
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func mulAVX512(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·mulAVX512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (CX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JMP     loop
+
+tail:
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS.Z (BX), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func addProductAVX512(n int, dst *float32, x *float32, y *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addProductAVX512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ y+24(FP), BX
+
+loop:
+	CMPQ        AX, $0x10
+	JLT         tail
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VMOVUPS     (CX), Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	SUBQ        $0x10, AX
+	JMP         loop
+
+tail:
+	TESTQ       AX, AX
+	JE          done
+	MOVQ        $-1, SI
+	BZHIQ       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX), K1, Z0
+	VMOVUPS.Z   (BX), K1, Z1
+	VMOVUPS.Z   (CX), K1, Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     Z2, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         gate+16(FP), DX
+	MOVQ         up+24(FP), BX
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (DX), Z13
+	VXORPS       Z0, Z13, Z14
+	VMINPS       Z14, Z4, Z14
+	VMAXPS       Z14, Z5, Z14
+	VMULPS       Z1, Z14, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
+	VMOVAPS      Z14, Z14
+	VFNMADD231PS Z2, Z15, Z14
+	VFNMADD231PS Z3, Z15, Z14
+	VMOVAPS      Z7, Z17
+	VFMADD213PS  Z8, Z14, Z17
+	VFMADD213PS  Z9, Z14, Z17
+	VFMADD213PS  Z10, Z14, Z17
+	VFMADD213PS  Z11, Z14, Z17
+	VFMADD213PS  Z12, Z14, Z17
+	VMULPS       Z14, Z14, Z16
+	VFMADD213PS  Z14, Z16, Z17
+	VADDPS       Z6, Z17, Z17
+	VSCALEFPS    Z15, Z17, Z17
+	VADDPS       Z6, Z17, Z17
+	VDIVPS       Z17, Z13, Z13
+	VMOVUPS      (BX), Z14
+	VMULPS       Z14, Z13, Z13
+	VMOVUPS      Z13, (CX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, SI
+	BZHIQ        AX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z13
+	VXORPS       Z0, Z13, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z13, Z0
+	VMOVUPS.Z    (BX), K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func swigluGradAVX512(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         n+0(FP), AX
+	MOVQ         dgate+8(FP), CX
+	MOVQ         dup+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         gate+32(FP), SI
+	MOVQ         up+40(FP), DI
+	VBROADCASTSS f32_80000000<>+0(SB), Z0
+	VBROADCASTSS f32_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS f32_3f318000<>+0(SB), Z2
+	VBROADCASTSS f32_b95e8083<>+0(SB), Z3
+	VBROADCASTSS f32_42b20000<>+0(SB), Z4
+	VBROADCASTSS f32_c2d00000<>+0(SB), Z5
+	VBROADCASTSS f32_3f800000<>+0(SB), Z6
+	VBROADCASTSS f32_39506967<>+0(SB), Z7
+	VBROADCASTSS f32_3ab743ce<>+0(SB), Z8
+	VBROADCASTSS f32_3c088908<>+0(SB), Z9
+	VBROADCASTSS f32_3d2aa9c1<>+0(SB), Z10
+	VBROADCASTSS f32_3e2aaaaa<>+0(SB), Z11
+	VBROADCASTSS f32_3f000000<>+0(SB), Z12
+
+loop:
+	CMPQ         AX, $0x10
+	JLT          tail
+	VMOVUPS      (SI), Z13
+	VMOVUPS      (BX), Z14
+	VXORPS       Z0, Z13, Z15
+	VMINPS       Z15, Z4, Z15
+	VMAXPS       Z15, Z5, Z15
+	VMULPS       Z1, Z15, Z16
+	VRNDSCALEPS  $0x00, Z16, Z16
+	VMOVAPS      Z15, Z15
+	VFNMADD231PS Z2, Z16, Z15
+	VFNMADD231PS Z3, Z16, Z15
+	VMOVAPS      Z7, Z18
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z9, Z15, Z18
+	VFMADD213PS  Z10, Z15, Z18
+	VFMADD213PS  Z11, Z15, Z18
+	VFMADD213PS  Z12, Z15, Z18
+	VMULPS       Z15, Z15, Z17
+	VFMADD213PS  Z15, Z17, Z18
+	VADDPS       Z6, Z18, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VADDPS       Z6, Z18, Z18
+	VDIVPS       Z18, Z6, Z15
+	VMULPS       Z13, Z15, Z16
+	VMOVUPS      (DX), Z17
+	VFMADD231PS  Z14, Z16, Z17
+	VMOVUPS      Z17, (DX)
+	VMOVUPS      (DI), Z16
+	VMULPS       Z16, Z14, Z14
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z15, Z16, Z16
+	VFMADD213PS  Z6, Z13, Z16
+	VMULPS       Z15, Z16, Z16
+	VMOVUPS      (CX), Z13
+	VFMADD231PS  Z14, Z16, Z13
+	VMOVUPS      Z13, (CX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, DI
+	SUBQ         $0x10, AX
+	JMP          loop
+
+tail:
+	TESTQ        AX, AX
+	JE           done
+	MOVQ         $-1, R8
+	BZHIQ        AX, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (SI), K1, Z13
+	VMOVUPS.Z    (BX), K1, Z14
+	VXORPS       Z0, Z13, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z0, Z5, Z0
+	VMULPS       Z1, Z0, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VFNMADD231PS Z3, Z1, Z0
+	VMOVAPS      Z7, Z2
+	VFMADD213PS  Z8, Z0, Z2
+	VFMADD213PS  Z9, Z0, Z2
+	VFMADD213PS  Z10, Z0, Z2
+	VFMADD213PS  Z11, Z0, Z2
+	VFMADD213PS  Z12, Z0, Z2
+	VMULPS       Z0, Z0, Z3
+	VFMADD213PS  Z0, Z3, Z2
+	VADDPS       Z6, Z2, Z2
+	VSCALEFPS    Z1, Z2, Z2
+	VADDPS       Z6, Z2, Z2
+	VDIVPS       Z2, Z6, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVUPS.Z    (DX), K1, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VMOVUPS      Z2, K1, (DX)
+	VMOVUPS.Z    (DI), K1, Z1
+	VMULPS       Z1, Z14, Z14
+	VMOVAPS      Z6, Z1
+	VSUBPS       Z0, Z1, Z1
+	VFMADD213PS  Z6, Z13, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS.Z    (CX), K1, Z0
+	VFMADD231PS  Z14, Z1, Z0
+	VMOVUPS      Z0, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func axpyAVX512(n int, a float32, x *float32, y *float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
@@ -3431,10 +3670,10 @@ TEXT ·axpyAVX512(SB), NOSPLIT, $0-32
 loop:
 	CMPQ        AX, $0x10
 	JLT         tail
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (CX), Z2
-	VFMADD231PS Z0, Z2, Z1
-	VMOVUPS     Z1, (DX)
+	VMOVUPS     (CX), Z1
+	VMOVUPS     (DX), Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     Z2, (DX)
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
 	SUBQ        $0x10, AX
@@ -3446,10 +3685,10 @@ tail:
 	MOVQ        $-1, BX
 	BZHIQ       AX, BX, BX
 	KMOVW       BX, K1
-	VMOVUPS.Z   (DX), K1, Z1
-	VMOVUPS.Z   (CX), K1, Z2
-	VFMADD231PS Z0, Z2, Z1
-	VMOVUPS     Z1, K1, (DX)
+	VMOVUPS.Z   (CX), K1, Z1
+	VMOVUPS.Z   (DX), K1, Z2
+	VFMADD231PS Z0, Z1, Z2
+	VMOVUPS     Z2, K1, (DX)
 
 done:
 	VZEROUPPER
@@ -3481,26 +3720,26 @@ loop:
 	JLT          tail
 	VMOVUPS      (CX), Z14
 	VSUBPS       Z1, Z14, Z14
-	VMOVUPS      (DX), Z15
 	VMINPS       Z14, Z5, Z14
 	VMAXPS       Z14, Z6, Z14
-	VMULPS       Z2, Z14, Z16
-	VRNDSCALEPS  $0x00, Z16, Z16
+	VMULPS       Z2, Z14, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
 	VMOVAPS      Z14, Z14
-	VFNMADD231PS Z3, Z16, Z14
-	VFNMADD231PS Z4, Z16, Z14
-	VMOVAPS      Z8, Z18
-	VFMADD213PS  Z9, Z14, Z18
-	VFMADD213PS  Z10, Z14, Z18
-	VFMADD213PS  Z11, Z14, Z18
-	VFMADD213PS  Z12, Z14, Z18
-	VFMADD213PS  Z13, Z14, Z18
-	VMULPS       Z14, Z14, Z17
-	VFMADD213PS  Z14, Z17, Z18
-	VADDPS       Z7, Z18, Z18
-	VSCALEFPS    Z16, Z18, Z18
-	VFMADD231PS  Z0, Z18, Z15
-	VMOVUPS      Z15, (DX)
+	VFNMADD231PS Z3, Z15, Z14
+	VFNMADD231PS Z4, Z15, Z14
+	VMOVAPS      Z8, Z17
+	VFMADD213PS  Z9, Z14, Z17
+	VFMADD213PS  Z10, Z14, Z17
+	VFMADD213PS  Z11, Z14, Z17
+	VFMADD213PS  Z12, Z14, Z17
+	VFMADD213PS  Z13, Z14, Z17
+	VMULPS       Z14, Z14, Z16
+	VFMADD213PS  Z14, Z16, Z17
+	VADDPS       Z7, Z17, Z17
+	VSCALEFPS    Z15, Z17, Z17
+	VMOVUPS      (DX), Z14
+	VFMADD231PS  Z0, Z17, Z14
+	VMOVUPS      Z14, (DX)
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, DX
 	SUBQ         $0x10, AX
@@ -3514,24 +3753,24 @@ tail:
 	KMOVW        BX, K1
 	VMOVUPS.Z    (CX), K1, Z14
 	VSUBPS       Z1, Z14, Z14
-	VMOVUPS.Z    (DX), K1, Z1
-	VMINPS       Z14, Z5, Z5
-	VMAXPS       Z5, Z6, Z5
-	VMULPS       Z2, Z5, Z2
+	VMINPS       Z14, Z5, Z1
+	VMAXPS       Z1, Z6, Z1
+	VMULPS       Z2, Z1, Z2
 	VRNDSCALEPS  $0x00, Z2, Z2
-	VMOVAPS      Z5, Z5
-	VFNMADD231PS Z3, Z2, Z5
-	VFNMADD231PS Z4, Z2, Z5
+	VMOVAPS      Z1, Z1
+	VFNMADD231PS Z3, Z2, Z1
+	VFNMADD231PS Z4, Z2, Z1
 	VMOVAPS      Z8, Z3
-	VFMADD213PS  Z9, Z5, Z3
-	VFMADD213PS  Z10, Z5, Z3
-	VFMADD213PS  Z11, Z5, Z3
-	VFMADD213PS  Z12, Z5, Z3
-	VFMADD213PS  Z13, Z5, Z3
-	VMULPS       Z5, Z5, Z4
-	VFMADD213PS  Z5, Z4, Z3
+	VFMADD213PS  Z9, Z1, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VFMADD213PS  Z11, Z1, Z3
+	VFMADD213PS  Z12, Z1, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VMULPS       Z1, Z1, Z4
+	VFMADD213PS  Z1, Z4, Z3
 	VADDPS       Z7, Z3, Z3
 	VSCALEFPS    Z2, Z3, Z3
+	VMOVUPS.Z    (DX), K1, Z1
 	VFMADD231PS  Z0, Z3, Z1
 	VMOVUPS      Z1, K1, (DX)
 

@@ -20,6 +20,18 @@ func geluNewAVX2(n int, dst *float32, x *float32)
 func softplusAVX2(n int, dst *float32, x *float32)
 
 //go:noescape
+func siluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluNewGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func softplusGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
 func addAVX2(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
@@ -32,16 +44,7 @@ func addProductAVX2(n int, dst *float32, x *float32, y *float32)
 func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
 
 //go:noescape
-func siluGradAVX2(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func geluGradAVX2(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func geluNewGradAVX2(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func softplusGradAVX2(n int, dst *float32, dy *float32, x *float32)
+func swigluGradAVX2(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
 
 //go:noescape
 func axpyAVX2(n int, a float32, x *float32, y *float32)
@@ -71,6 +74,18 @@ func geluNewAVX512(n int, dst *float32, x *float32)
 func softplusAVX512(n int, dst *float32, x *float32)
 
 //go:noescape
+func siluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func geluNewGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
+func softplusGradAVX512(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
 func addAVX512(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
@@ -83,16 +98,7 @@ func addProductAVX512(n int, dst *float32, x *float32, y *float32)
 func swigluAVX512(n int, dst *float32, gate *float32, up *float32)
 
 //go:noescape
-func siluGradAVX512(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func geluGradAVX512(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func geluNewGradAVX512(n int, dst *float32, dy *float32, x *float32)
-
-//go:noescape
-func softplusGradAVX512(n int, dst *float32, dy *float32, x *float32)
+func swigluGradAVX512(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
 
 //go:noescape
 func axpyAVX512(n int, a float32, x *float32, y *float32)

@@ -32,9 +32,6 @@ func expShiftedAVX2(n int, x *float32, shift float32, dst *float32) float64
 func expSumAVX2(n int, x *float32, shift float32) float64
 
 //go:noescape
-func swigluGradAVX2(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
-
-//go:noescape
 func scoreGradAVX2(n int, p *float32, ds *float32, scale float32, shift float32, delta float32)
 
 //go:noescape
@@ -69,9 +66,6 @@ func expShiftedAVX512(n int, x *float32, shift float32, dst *float32) float64
 
 //go:noescape
 func expSumAVX512(n int, x *float32, shift float32) float64
-
-//go:noescape
-func swigluGradAVX512(n int, dgate *float32, dup *float32, dy *float32, gate *float32, up *float32)
 
 //go:noescape
 func scoreGradAVX512(n int, p *float32, ds *float32, scale float32, shift float32, delta float32)

@@ -9,9 +9,17 @@ import (
 // elementwise builds functions of rows of float32 for both widths.
 func elementwise() {
 	for _, w := range []width{avx2, avx512} {
-		for _, m := range mappings {
-			m.build(w)
+		for _, f := range functions {
+			w.function(f)
 		}
+		for _, f := range slopes {
+			w.slope(f)
+		}
+		w.operation("add", VADDPS)
+		w.operation("mul", VMULPS)
+		w.addProduct()
+		w.swiglu()
+		w.swigluGrad()
 		w.axpy()
 		w.expAxpy()
 		w.rotate()
@@ -19,68 +27,97 @@ func elementwise() {
 	}
 }
 
-// mapping is dst[i] = f(inputs[i]), or with adds dst[i] += first input·f(the others).
-type mapping struct {
+// function is one of x, by the instructions that compute it.
+type function struct {
 	name   string
-	inputs []string
-	adds   bool
 	consts []float64
-	f      func(c *consts, in []reg.VecVirtual) reg.VecVirtual
+	f      func(c *consts, x reg.VecVirtual) reg.VecVirtual
 }
 
-var (
-	ofX  = []string{"x"}
-	ofXY = []string{"x", "y"}
-	back = []string{"dy", "x"}
-)
-
-// mappings lists the functions of one element.
-var mappings = []mapping{
-	{"exp", ofX, false, expConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.exp(in[0]) }},
-	{"silu", ofX, false, sigmoidConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.silu(in[0]) }},
-	{"gelu", ofX, false, gaussianConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.gelu(in[0]) }},
-	{"geluNew", ofX, false, geluNewConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.geluNew(in[0]) }},
-	{"softplus", ofX, false, softplusConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.softplus(in[0]) }},
-	{"add", ofXY, false, nil, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { VADDPS(in[1], in[0], in[0]); return in[0] }},
-	{"mul", ofXY, false, nil, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { VMULPS(in[1], in[0], in[0]); return in[0] }},
-	{"addProduct", ofXY, true, nil, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return in[1] }},
-	{"swiglu", []string{"gate", "up"}, false, sigmoidConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual {
-		y := c.silu(in[0])
-		VMULPS(in[1], y, y)
-		return y
-	}},
-	{"siluGrad", back, true, sigmoidConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.siluSlope(in[1]) }},
-	{"geluGrad", back, true, gaussianConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.geluSlope(in[1]) }},
-	{"geluNewGrad", back, true, geluNewConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.geluNewSlope(in[1]) }},
-	{"softplusGrad", back, true, sigmoidConsts, func(c *consts, in []reg.VecVirtual) reg.VecVirtual { return c.sigmoid(in[1]) }},
+var functions = []function{
+	{"exp", expConsts, (*consts).exp},
+	{"silu", sigmoidConsts, (*consts).silu},
+	{"gelu", gaussianConsts, (*consts).gelu},
+	{"geluNew", geluNewConsts, (*consts).geluNew},
+	{"softplus", softplusConsts, (*consts).softplus},
 }
 
-// build writes the function for one width.
-func (m *mapping) build(w width) {
-	signature := "func(n int, dst"
-	for _, in := range m.inputs {
-		signature += ", " + in
-	}
-	text(m.name+w.name, signature+" *float32)")
-	n, dst := arg("n"), arg("dst")
-	pointers := []reg.GPVirtual{}
-	for _, in := range m.inputs {
-		pointers = append(pointers, arg(in))
-	}
-	c := w.consts(m.consts)
+// slopes are the derivatives that gradients multiply with.
+var slopes = []function{
+	{"siluGrad", sigmoidConsts, (*consts).siluSlope},
+	{"geluGrad", gaussianConsts, (*consts).geluSlope},
+	{"geluNewGrad", geluNewConsts, (*consts).geluNewSlope},
+	{"softplusGrad", sigmoidConsts, (*consts).sigmoid},
+}
+
+// function is dst = f(x).
+func (w width) function(f function) {
+	text(f.name+w.name, "func(n int, dst, x *float32)")
+	n, dst, x, c := arg("n"), arg("dst"), arg("x"), w.consts(f.consts)
+	w.each(n, func(mask Op) { w.store(f.f(c, w.load(at(x, 0), mask)), at(dst, 0), mask) }, dst, x)
+	leave()
+}
+
+// slope is dst += dy·f(x).
+func (w width) slope(f function) {
+	text(f.name+w.name, "func(n int, dst, dy, x *float32)")
+	n, dst, dy, x, c := arg("n"), arg("dst"), arg("dy"), arg("x"), w.consts(f.consts)
+	w.each(n, func(mask Op) { w.addTo(dst, mask, w.load(at(dy, 0), mask), f.f(c, w.load(at(x, 0), mask))) }, dst, dy, x)
+	leave()
+}
+
+// addTo adds a·b to the vector at p.
+func (w width) addTo(p reg.GPVirtual, mask Op, a, b reg.VecVirtual) {
+	sum := w.load(at(p, 0), mask)
+	VFMADD231PS(a, b, sum)
+	w.store(sum, at(p, 0), mask)
+}
+
+// operation is dst = x ∘ y.
+func (w width) operation(name string, combine func(...Op)) {
+	text(name+w.name, "func(n int, dst, x, y *float32)")
+	n, dst, x, y := arg("n"), arg("dst"), arg("x"), arg("y")
 	w.each(n, func(mask Op) {
-		in := make([]reg.VecVirtual, len(pointers))
-		for i, p := range pointers {
-			in[i] = w.load(at(p, 0), mask)
-		}
-		y := m.f(c, in)
-		if m.adds {
-			sum := w.load(at(dst, 0), mask)
-			VFMADD231PS(in[0], y, sum)
-			y = sum
-		}
-		w.store(y, at(dst, 0), mask)
-	}, append(pointers, dst)...)
+		v := w.load(at(x, 0), mask)
+		combine(w.load(at(y, 0), mask), v, v)
+		w.store(v, at(dst, 0), mask)
+	}, dst, x, y)
+	leave()
+}
+
+// addProduct is dst += x·y.
+func (w width) addProduct() {
+	text("addProduct"+w.name, "func(n int, dst, x, y *float32)")
+	n, dst, x, y := arg("n"), arg("dst"), arg("x"), arg("y")
+	w.each(n, func(mask Op) { w.addTo(dst, mask, w.load(at(x, 0), mask), w.load(at(y, 0), mask)) }, dst, x, y)
+	leave()
+}
+
+// swiglu is dst = silu(gate)·up.
+func (w width) swiglu() {
+	text("swiglu"+w.name, "func(n int, dst, gate, up *float32)")
+	n, dst, gate, up, c := arg("n"), arg("dst"), arg("gate"), arg("up"), w.consts(sigmoidConsts)
+	w.each(n, func(mask Op) {
+		v := c.silu(w.load(at(gate, 0), mask))
+		VMULPS(w.load(at(up, 0), mask), v, v)
+		w.store(v, at(dst, 0), mask)
+	}, dst, gate, up)
+	leave()
+}
+
+// swigluGrad is dgate += dy·up·silu'(gate) and dup += dy·silu(gate).
+func (w width) swigluGrad() {
+	text("swigluGrad"+w.name, "func(n int, dgate, dup, dy, gate, up *float32)")
+	n, dgate, dup, dy, gate, up := arg("n"), arg("dgate"), arg("dup"), arg("dy"), arg("gate"), arg("up")
+	c := w.consts(sigmoidConsts)
+	w.each(n, func(mask Op) {
+		x, slope := w.load(at(gate, 0), mask), w.load(at(dy, 0), mask)
+		s, value := c.sigmoid(x), w.reg()
+		VMULPS(x, s, value)
+		w.addTo(dup, mask, slope, value)
+		VMULPS(w.load(at(up, 0), mask), slope, slope)
+		w.addTo(dgate, mask, slope, c.siluSlopeOf(x, s))
+	}, dgate, dup, dy, gate, up)
 	leave()
 }
 
@@ -89,9 +126,7 @@ func (w width) axpy() {
 	text("axpy"+w.name, "func(n int, a float32, x, y *float32)")
 	n, x, y, a := arg("n"), arg("x"), arg("y"), w.broadcast("a")
 	w.each(n, func(mask Op) {
-		sum := w.load(at(y, 0), mask)
-		VFMADD231PS(a, w.load(at(x, 0), mask), sum)
-		w.store(sum, at(y, 0), mask)
+		w.addTo(y, mask, a, w.load(at(x, 0), mask))
 	}, x, y)
 	leave()
 }
@@ -104,9 +139,7 @@ func (w width) expAxpy() {
 	w.each(n, func(mask Op) {
 		v := w.load(at(x, 0), mask)
 		VSUBPS(shift, v, v)
-		sum := w.load(at(y, 0), mask)
-		VFMADD231PS(a, c.exp(v), sum)
-		w.store(sum, at(y, 0), mask)
+		w.addTo(y, mask, a, c.exp(v))
 	}, x, y)
 	leave()
 }

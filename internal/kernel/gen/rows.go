@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rows builds what sums over a row of float32, and what is computed from the sums.
+// rows builds what sums over a row of float32, and what is computed from the sums, for both widths.
 func rows() {
 	for _, w := range []width{avx2, avx512} {
 		w.affine()
@@ -20,7 +20,6 @@ func rows() {
 		w.rowSum("sumSquares", true)
 		w.expSum(true)
 		w.expSum(false)
-		w.swigluGrad()
 		w.scoreGrad()
 		w.normSums()
 		w.normGrad()
@@ -209,96 +208,4 @@ func (w width) foldWide(acc reg.VecVirtual) reg.VecVirtual {
 	VPERMILPD(Imm(1), x, t)
 	VADDPD(t, x, x)
 	return x
-}
-
-// swigluGrad is dgate += dy·up·silu'(gate) and dup += dy·silu(gate).
-func (w width) swigluGrad() {
-	text("swigluGrad"+w.name, "func(n int, dgate, dup, dy, gate, up *float32)")
-	n, dgate, dup, dy, gate, up := arg("n"), arg("dgate"), arg("dup"), arg("dy"), arg("gate"), arg("up")
-	c := w.consts(sigmoidConsts)
-	w.each(n, func(mask Op) {
-		x, slope := w.load(at(gate, 0), mask), w.load(at(dy, 0), mask)
-		s, value := c.sigmoid(x), w.reg()
-		VMULPS(x, s, value)
-		sum := w.load(at(dup, 0), mask)
-		VFMADD231PS(slope, value, sum)
-		w.store(sum, at(dup, 0), mask)
-		VMULPS(w.load(at(up, 0), mask), slope, slope)
-		sum = w.load(at(dgate, 0), mask)
-		VFMADD231PS(slope, c.siluSlopeOf(x, s), sum)
-		w.store(sum, at(dgate, 0), mask)
-	}, dgate, dup, dy, gate, up)
-	leave()
-}
-
-// scoreGrad turns scores p into probabilities e^(scale·p - shift), and ds into scale·p·(ds - delta), the gradient of the
-// scores from that of the probabilities.
-func (w width) scoreGrad() {
-	text("scoreGrad"+w.name, "func(n int, p, ds *float32, scale, shift, delta float32)")
-	n, p, ds := arg("n"), arg("p"), arg("ds")
-	scale, shift, delta, c := w.broadcast("scale"), w.broadcast("shift"), w.broadcast("delta"), w.consts(expConsts)
-	w.each(n, func(mask Op) {
-		score, slope := w.load(at(p, 0), mask), w.load(at(ds, 0), mask)
-		VFMSUB213PS(shift, scale, score)
-		e := c.exp(score)
-		w.store(e, at(p, 0), mask)
-		VSUBPS(delta, slope, slope)
-		VMULPS(scale, slope, slope)
-		VMULPS(e, slope, slope)
-		w.store(slope, at(ds, 0), mask)
-	}, p, ds)
-	leave()
-}
-
-// normSums returns Σ g and Σ g·h with g = dy·w and h = (x - mean)·scale.
-func (w width) normSums() {
-	text("normSums"+w.name, "func(n int, dy, x, w *float32, mean, scale float32) (sum, dot float32)")
-	n, dy, x, weight := arg("n"), arg("dy"), arg("x"), arg("w")
-	mean, scale := w.broadcast("mean"), w.broadcast("scale")
-	sum, dot := make([]reg.VecVirtual, 2), make([]reg.VecVirtual, 2)
-	for i := range sum {
-		sum[i], dot[i] = w.reg(), w.reg()
-		zero(w, sum[i])
-		zero(w, dot[i])
-	}
-	w.eachOf(2, n, func(i int, mask Op) {
-		g, h := w.load(at(dy, w.disp(i)), mask), w.load(at(x, w.disp(i)), mask)
-		VMULPS(w.load(at(weight, w.disp(i)), mask), g, g) // zero beyond the mask
-		VSUBPS(mean, h, h)
-		VMULPS(scale, h, h)
-		VADDPS(g, sum[i], sum[i])
-		VFMADD231PS(g, h, dot[i])
-	}, dy, x, weight)
-	VADDPS(sum[1], sum[0], sum[0])
-	VADDPS(dot[1], dot[0], dot[0])
-	Store(w.fold(sum[0], VADDPS), Return("sum"))
-	w.storeDot(dot[0])
-}
-
-func (w width) storeDot(dot reg.VecVirtual) {
-	Store(w.fold(dot, VADDPS), Return("dot"))
-	leave()
-}
-
-// normGrad is the gradient of a norm: dx += scale·(g - sum - h·dot) and dw += dy·h, with g and h as in normSums and its
-// sums as means.
-func (w width) normGrad() {
-	text("normGrad"+w.name, "func(n int, dx, dw, dy, x, w *float32, mean, scale, sum, dot float32)")
-	n, dx, dw, dy, x, weight := arg("n"), arg("dx"), arg("dw"), arg("dy"), arg("x"), arg("w")
-	mean, scale, sum, dot := w.broadcast("mean"), w.broadcast("scale"), w.broadcast("sum"), w.broadcast("dot")
-	w.each(n, func(mask Op) {
-		slope, h := w.load(at(dy, 0), mask), w.load(at(x, 0), mask)
-		VSUBPS(mean, h, h)
-		VMULPS(scale, h, h)
-		total := w.load(at(dw, 0), mask)
-		VFMADD231PS(slope, h, total)
-		w.store(total, at(dw, 0), mask)
-		VMULPS(w.load(at(weight, 0), mask), slope, slope)
-		VSUBPS(sum, slope, slope)
-		VFNMADD231PS(dot, h, slope)
-		total = w.load(at(dx, 0), mask)
-		VFMADD231PS(scale, slope, total)
-		w.store(total, at(dx, 0), mask)
-	}, dx, dw, dy, x, weight)
-	leave()
 }
