@@ -32,9 +32,10 @@ func (t *product) planActivations() {
 	t.valid = t.stride
 }
 
-// converted reports whether float32 activations are rounded to bf16 or padded.
+// converted reports whether float32 activations are rounded or padded.
 func (t *product) converted() bool {
-	return t.w.padded != t.w.in || t.w.format.Kind == KindBF16 && !t.w.format.WideX
+	f := t.w.format
+	return t.w.padded != t.w.in || f.A8 || f.Kind == KindBF16 && !f.WideX
 }
 
 // activations converts rows [lo, hi).
@@ -52,17 +53,31 @@ func (t *product) activations(lo, hi int) {
 		case t.converted():
 			row := t.x[r*w.padded:][:w.padded]
 			clear(row[copy(row, x):])
-			if w.format == BF16 {
-				roundRow(row)
-			}
+			t.roundRow(row[:w.in])
 		}
 	}
 }
 
-// roundRow rounds to bf16.
-func roundRow(row []float32) {
-	for i, v := range row {
-		row[i] = half.FromBF16(half.ToBF16(v))
+// roundRow rounds activations that are multiplied as float32 to the values of their format.
+func (t *product) roundRow(row []float32) {
+	switch f := t.w.format; {
+	case f.A8:
+		roundGroups(row, t.w.quantum)
+	case f == BF16:
+		for i, v := range row {
+			row[i] = half.FromBF16(half.ToBF16(v))
+		}
+	}
+}
+
+// roundGroups rounds to what int8 represents, with one scale for every group.
+func roundGroups(row []float32, group int) {
+	for ; len(row) > 0; row = row[min(group, len(row)):] {
+		part := row[:min(group, len(row))]
+		scale := absMax(part) / 127
+		for i, v := range part {
+			part[i] = float32(quantise(v, scale, 127)) * scale
+		}
 	}
 }
 

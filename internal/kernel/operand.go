@@ -38,12 +38,12 @@ var (
 	storageSize = [storages]int{4, 4, 4, 1, 1, 4, 4}
 )
 
-// storageOf returns the storage of a format in panels.
-func storageOf(f Format) storage {
+// storageOf returns the storage of a format in panels; with integers, int8 activations are multiplied as they are.
+func storageOf(f Format, integers bool) storage {
 	switch {
-	case f.A8 && f.Kind == KindInt8:
+	case f.A8 && integers && f.Kind == KindInt8:
 		return storeQuads
-	case f.A8:
+	case f.A8 && integers:
 		return storeNibbleQuads
 	case f.Kind == KindInt8:
 		return storeBytes

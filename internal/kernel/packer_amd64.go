@@ -24,7 +24,7 @@ type packer struct {
 
 // newPacker returns a packer with the memory of the whole matrix.
 func newPacker(s *tileShape, f Format, out, in int) *packer {
-	p := &packer{shape: s, operand: operand{format: f, storage: storageOf(f), out: out, in: in}}
+	p := &packer{shape: s, operand: operand{format: f, storage: storageOf(f, s.quads != nil && hasVNNI), out: out, in: in}}
 	p.coder = codeMatrix{format: f, out: out, in: in}
 	p.coder.chooseGroups()
 	p.planGroups()

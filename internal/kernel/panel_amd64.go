@@ -15,9 +15,9 @@ type panelMatrix struct {
 	operand operand
 }
 
-// newMatrix packs a matrix into panels, or the reference's way where the shape has no products for its format.
+// newMatrix packs a matrix into panels.
 func (s *tileShape) newMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
-	if out == 0 || in == 0 || !s.covers(f) {
+	if out == 0 || in == 0 {
 		return newMatrix(f, out, in, row)
 	}
 	p := newPacker(s, f, out, in)

@@ -118,11 +118,6 @@ func (s *tileShape) most(w *operand) int {
 	return len(s.few[w.storage]) - 1
 }
 
-// covers reports whether this CPU has products with weights of a format in panels of this shape.
-func (s *tileShape) covers(f Format) bool {
-	return s.few[storageOf(f)] != nil && (!f.A8 || hasVNNI)
-}
-
 // product is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
 type product struct {
 	shape *tileShape
