@@ -17,7 +17,8 @@ type rung struct {
 
 // BenchmarkLadder runs each operation of the forward and the backward on each tier that this CPU has, on one thread. The
 // ceiling is the roofline: the time of the operation's FLOPs at the tier's own rate (for bf16 and int8 activations that
-// of their products), or that of reading as many bytes, whichever is longer. `make bench-kernels` prints it.
+// of their products), or that of reading as many bytes, whichever is longer. Results go back to memory beside what is
+// read, so operations that do little else may pass it. `make bench-kernels` prints it.
 func BenchmarkLadder(b *testing.B) {
 	for _, list := range [][]rung{ladderProducts(), ladderRows(), ladderSequences()} {
 		for i := range list {
