@@ -63,10 +63,14 @@ type resolventKernels struct {
 	row func(w *resolventTile, from, n, h, lane, j, end int)
 	// cayley writes q.
 	cayley func(w *resolventTile, from, n, lo, hi int)
+	// back takes a token's step of a row back, and returns its terms in the adjoint of g and minus that of the hop.
+	back func(b rowBack) (toG complex128, toHop float64)
 }
 
 // resolventReference are the plain-Go kernels, which define the others.
-var resolventReference = resolventKernels{chains: resolventChains, row: resolventRow, cayley: resolventCayley}
+var resolventReference = resolventKernels{
+	chains: resolventChains, row: resolventRow, cayley: resolventCayley, back: resolventBack,
+}
 
 // Run computes z and q and advances G and Y.
 func (c Chains) Run() {

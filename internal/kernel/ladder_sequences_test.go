@@ -167,18 +167,18 @@ func ladderResolventGrad() rung {
 	const n, values = 4 * ladderTokens, ladderValues
 	return rung{name: "resolvent-grad", flops: n * (40 + 30*values), bytes: 8 * n * (8 + 6*values), setup: func(*tier) func() {
 		t := ResolventTrace{Values: values, Hop: wide(gaussians(1, n)), U: wide(gaussians(2, n*values)),
-			G: make([]complex128, n+1), Y: make([]complex128, (n+1)*values)}
+			G: make([]complex128, n+1), Y: NewComplex((n + 1) * values)}
 		for i, a := range wide(gaussians(3, n)) {
 			c := t.Hop[i]
 			t.G[i+1] = ResolventStep(a, .1, c*c, t.G[i])
 			for j := range values {
-				t.Y[(i+1)*values+j] = ResolventRowStep(t.G[i+1], c, t.U[i*values+j], t.Y[i*values+j])
+				t.Y.Set((i+1)*values+j, ResolventRowStep(t.G[i+1], c, t.U[i*values+j], t.Y.At(i*values+j)))
 			}
 		}
-		dg, dy, d := slices.Clone(t.G[1:]), slices.Clone(t.Y[values:]), NewResolventGrad(n, values)
-		work := make([]complex128, len(dy))
+		dg, dy, d := slices.Clone(t.G[1:]), t.Y.Slice(values, (n+1)*values), NewResolventGrad(n, values)
+		work := dy.Clone()
 		return func() {
-			copy(work, dy)
+			work.Copy(dy)
 			t.Backward(dg, work, &d)
 		}
 	}}

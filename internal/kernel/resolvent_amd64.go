@@ -7,15 +7,20 @@ type resolventVectors struct {
 	chains func(tokens, channels, aStride, hopStride, born int, a, hop *float32, state, out *float64)
 	row    func(tokens, channels, uStride, outStride int, chain *float64, u *float32, yRe, yIm *float64, re, im *float32)
 	cayley func(tokens, channels, outStride int, chain *float64, re, im *float32)
+	back   func(n int, gRe, gIm, hop float64, u, du, yRe, yIm, dRe, dIm, beforeRe, beforeIm *float64) (toRe, toIm, toHop float64)
 }
 
 var (
-	resolventAVX512 = (&resolventVectors{16, resolventChainsAVX512, resolventRowAVX512, resolventCayleyAVX512}).kernels()
-	resolventAVX2   = (&resolventVectors{8, resolventChainsAVX2, resolventRowAVX2, resolventCayleyAVX2}).kernels()
+	resolventAVX512 = (&resolventVectors{
+		16, resolventChainsAVX512, resolventRowAVX512, resolventCayleyAVX512, resolventBackAVX512,
+	}).kernels()
+	resolventAVX2 = (&resolventVectors{
+		8, resolventChainsAVX2, resolventRowAVX2, resolventCayleyAVX2, resolventBackAVX2,
+	}).kernels()
 )
 
 func (v *resolventVectors) kernels() resolventKernels {
-	return resolventKernels{chains: v.resolventChains, row: v.resolventRow, cayley: v.resolventCayley}
+	return resolventKernels{chains: v.resolventChains, row: v.resolventRow, cayley: v.resolventCayley, back: v.resolventBack}
 }
 
 func (v *resolventVectors) resolventChains(w *resolventTile, from, n, lo, hi int) {
@@ -54,4 +59,16 @@ func (v *resolventVectors) resolventCayley(w *resolventTile, from, n, lo, hi int
 	for i := 0; i < hi-lo; i += v.lanes {
 		v.cayley(n, hi-lo-i, 4*re.Stride, &w.sites[0].re[i], &re.Data[i], &im.Data[i])
 	}
+}
+
+// resolventBack leaves the values that fill no vector to the reference.
+func (v *resolventVectors) resolventBack(b rowBack) (toG complex128, toHop float64) {
+	n := len(b.u) / (v.lanes / 2) * (v.lanes / 2)
+	toG, toHop = resolventBack(b.from(n))
+	if n == 0 {
+		return toG, toHop
+	}
+	re, im, hop := v.back(n, real(b.g), imag(b.g), b.hop, &b.u[0], &b.du[0],
+		&b.y.Re[0], &b.y.Im[0], &b.dy.Re[0], &b.dy.Im[0], &b.before.Re[0], &b.before.Im[0])
+	return toG + complex(re, im), toHop + hop
 }

@@ -493,6 +493,85 @@ DATA vector_f32_c0000000<>+56(SB)/4, $0xc0000000
 DATA vector_f32_c0000000<>+60(SB)/4, $0xc0000000
 GLOBL vector_f32_c0000000<>(SB), RODATA|NOPTR, $64
 
+// func resolventBackAVX512(n int, gRe float64, gIm float64, hop float64, u *float64, du *float64, yRe *float64, yIm *float64, dRe *float64, dIm *float64, beforeRe *float64, beforeIm *float64) (toRe float64, toIm float64, toHop float64)
+// Requires: AVX, AVX512F, SSE2
+TEXT ·resolventBackAVX512(SB), NOSPLIT, $0-120
+	MOVQ         n+0(FP), AX
+	MOVQ         u+32(FP), CX
+	MOVQ         du+40(FP), DX
+	MOVQ         yRe+48(FP), BX
+	MOVQ         yIm+56(FP), SI
+	MOVQ         dRe+64(FP), DI
+	MOVQ         dIm+72(FP), R8
+	MOVQ         beforeRe+80(FP), R9
+	MOVQ         beforeIm+88(FP), R10
+	VBROADCASTSD gRe+8(FP), Z0
+	VBROADCASTSD gIm+16(FP), Z1
+	VBROADCASTSD hop+24(FP), Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+values:
+	VMOVUPD       (CX), Z6
+	VMOVUPD       (DI), Z8
+	VMOVUPD       (R8), Z9
+	VMOVUPD       (BX), Z10
+	VMOVUPD       (SI), Z11
+	VFNMADD231PD  Z10, Z2, Z6
+	VMULPD        Z11, Z2, Z7
+	VFMADD231PD   Z6, Z8, Z3
+	VFNMADD231PD  Z7, Z9, Z3
+	VFMADD231PD   Z6, Z9, Z4
+	VFMADD231PD   Z7, Z8, Z4
+	VMULPD        Z0, Z8, Z6
+	VFMADD231PD   Z1, Z9, Z6
+	VMULPD        Z0, Z9, Z7
+	VFNMADD231PD  Z1, Z8, Z7
+	VFMADD231PD   Z6, Z10, Z5
+	VFMADD231PD   Z7, Z11, Z5
+	VADDPD        (DX), Z6, Z8
+	VMOVUPD       Z8, (DX)
+	VMOVUPD       (R9), Z8
+	VFNMADD231PD  Z6, Z2, Z8
+	VMOVUPD       Z8, (R9)
+	VMOVUPD       (R10), Z6
+	VFNMADD231PD  Z7, Z2, Z6
+	VMOVUPD       Z6, (R10)
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	ADDQ          $0x40, BX
+	ADDQ          $0x40, SI
+	ADDQ          $0x40, DI
+	ADDQ          $0x40, R8
+	ADDQ          $0x40, R9
+	ADDQ          $0x40, R10
+	SUBQ          $0x08, AX
+	JNE           values
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y3, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	MOVSD         X1, toRe+96(FP)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	MOVSD         X1, toIm+104(FP)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPD        Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X0, X1, X1
+	VPERMILPD     $0x01, X1, X0
+	VADDPD        X0, X1, X1
+	MOVSD         X1, toHop+112(FP)
+	VZEROUPPER
+	RET
+
 // func resolventChainsAVX2(tokens int, channels int, aStride int, hopStride int, born int, a *float32, hop *float32, state *float64, out *float64)
 // Requires: AVX, FMA3
 TEXT ·resolventChainsAVX2(SB), NOSPLIT, $0-72
@@ -961,5 +1040,78 @@ tokenHalf:
 	ADDQ        CX, SI
 	DECQ        AX
 	JNE         tokenHalf
+	VZEROUPPER
+	RET
+
+// func resolventBackAVX2(n int, gRe float64, gIm float64, hop float64, u *float64, du *float64, yRe *float64, yIm *float64, dRe *float64, dIm *float64, beforeRe *float64, beforeIm *float64) (toRe float64, toIm float64, toHop float64)
+// Requires: AVX, FMA3, SSE2
+TEXT ·resolventBackAVX2(SB), NOSPLIT, $0-120
+	MOVQ         n+0(FP), AX
+	MOVQ         u+32(FP), CX
+	MOVQ         du+40(FP), DX
+	MOVQ         yRe+48(FP), BX
+	MOVQ         yIm+56(FP), SI
+	MOVQ         dRe+64(FP), DI
+	MOVQ         dIm+72(FP), R8
+	MOVQ         beforeRe+80(FP), R9
+	MOVQ         beforeIm+88(FP), R10
+	VBROADCASTSD gRe+8(FP), Y0
+	VBROADCASTSD gIm+16(FP), Y1
+	VBROADCASTSD hop+24(FP), Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+
+values:
+	VMOVUPD      (CX), Y6
+	VMOVUPD      (DI), Y8
+	VMOVUPD      (R8), Y9
+	VMOVUPD      (BX), Y10
+	VMOVUPD      (SI), Y11
+	VFNMADD231PD Y10, Y2, Y6
+	VMULPD       Y11, Y2, Y7
+	VFMADD231PD  Y6, Y8, Y3
+	VFNMADD231PD Y7, Y9, Y3
+	VFMADD231PD  Y6, Y9, Y4
+	VFMADD231PD  Y7, Y8, Y4
+	VMULPD       Y0, Y8, Y6
+	VFMADD231PD  Y1, Y9, Y6
+	VMULPD       Y0, Y9, Y7
+	VFNMADD231PD Y1, Y8, Y7
+	VFMADD231PD  Y6, Y10, Y5
+	VFMADD231PD  Y7, Y11, Y5
+	VADDPD       (DX), Y6, Y8
+	VMOVUPD      Y8, (DX)
+	VMOVUPD      (R9), Y8
+	VFNMADD231PD Y6, Y2, Y8
+	VMOVUPD      Y8, (R9)
+	VMOVUPD      (R10), Y6
+	VFNMADD231PD Y7, Y2, Y6
+	VMOVUPD      Y6, (R10)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, R8
+	ADDQ         $0x20, R9
+	ADDQ         $0x20, R10
+	SUBQ         $0x04, AX
+	JNE          values
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPD       X3, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VADDPD       X1, X0, X0
+	MOVSD        X0, toRe+96(FP)
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPD       X4, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VADDPD       X1, X0, X0
+	MOVSD        X0, toIm+104(FP)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPD       X5, X0, X0
+	VPERMILPD    $0x01, X0, X1
+	VADDPD       X1, X0, X0
+	MOVSD        X0, toHop+112(FP)
 	VZEROUPPER
 	RET

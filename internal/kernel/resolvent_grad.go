@@ -9,7 +9,7 @@ type ResolventTrace struct {
 	Hop    []float64    // [n] c
 	U      []float64    // [n, Values]
 	G      []complex128 // [n+1]; G[0] is the state before the first token
-	Y      []complex128 // [n+1, Values]
+	Y      Complex      // [n+1, Values]
 }
 
 // ResolventGrad holds the adjoints of a chain's inputs.
@@ -34,7 +34,7 @@ func NewResolventGrad(n, values int) ResolventGrad {
 //	∂c_i = 2 c_i Re(τ_i g_{i−1}) − Re Σ conj(Y_i) g_i y_{i−1}
 //
 // The state before the first token is a constant: no gradient flows into earlier calls.
-func (t *ResolventTrace) Backward(dg, dy []complex128, d *ResolventGrad) {
+func (t *ResolventTrace) Backward(dg []complex128, dy Complex, d *ResolventGrad) {
 	var later complex128 // c_{i+1}² conj(g_{i+1}²) A_{i+1}
 	for i := len(dg) - 1; i >= 0; i-- {
 		g, c := t.G[i+1], t.Hop[i]
@@ -50,30 +50,59 @@ func (t *ResolventTrace) Backward(dg, dy []complex128, d *ResolventGrad) {
 
 // backwardRow takes step i of y back: it adds to ∂u_i, passes Y_i on to step i−1 in dy, and returns the row's terms
 // in A_i and −∂c_i.
-func (t *ResolventTrace) backwardRow(i int, dy []complex128, d *ResolventGrad) (toG complex128, toHop float64) {
-	g, c, v := t.G[i+1], t.Hop[i], t.Values
-	before := t.Y[i*v : (i+1)*v]
-	for j, y := range dy[i*v : (i+1)*v] {
-		q := complex(t.U[i*v+j], 0) - complex(c, 0)*before[j]
-		back := cmplx.Conj(g) * y
-		d.U[i*v+j] += real(back)
-		toG += cmplx.Conj(q) * y
-		toHop += real(cmplx.Conj(y) * g * before[j])
-		if i > 0 {
-			dy[(i-1)*v+j] -= complex(c, 0) * back
-		}
+func (t *ResolventTrace) backwardRow(i int, dy Complex, d *ResolventGrad) (toG complex128, toHop float64) {
+	v := t.Values
+	if v == 0 {
+		return 0, 0
+	}
+	lo, hi, before := i*v, (i+1)*v, max(0, i-1)*v // before the first token nobody reads what is passed on
+	return active.resolvent.back(rowBack{
+		g: t.G[i+1], hop: t.Hop[i], u: t.U[lo:hi], du: d.U[lo:hi],
+		y: t.Y.Slice(lo, hi), dy: dy.Slice(lo, hi), before: dy.Slice(before, before+v),
+	})
+}
+
+// rowBack is one token's step of a row on its way back.
+type rowBack struct {
+	g     complex128
+	hop   float64
+	u, du []float64 // [values]; ∂u is added to
+	y     Complex   // [values]; the row before the step
+	dy    Complex   // [values]; the adjoint of the row after it
+
+	before Complex // [values]; the adjoint of y, which is added to. At the first token it is dy itself
+}
+
+// from returns the step of the values from j on.
+func (b rowBack) from(j int) rowBack {
+	n := len(b.u)
+	b.u, b.du, b.y, b.dy, b.before = b.u[j:], b.du[j:], b.y.Slice(j, n), b.dy.Slice(j, n), b.before.Slice(j, n)
+	return b
+}
+
+// resolventBack implements resolventKernels.
+func resolventBack(b rowBack) (toG complex128, toHop float64) {
+	for j, u := range b.u {
+		y, adjoint := b.y.At(j), b.dy.At(j)
+		q := complex(u, 0) - complex(b.hop, 0)*y
+		back := cmplx.Conj(b.g) * adjoint
+		b.du[j] += real(back)
+		toG += cmplx.Conj(q) * adjoint
+		toHop += real(cmplx.Conj(back) * y)
+		b.before.Set(j, b.before.At(j)-complex(b.hop, 0)*back)
 	}
 	return toG, toHop
 }
 
 // BornNormGrad takes z = y √(η/Im g) of one token back: dz [values] is replaced by the adjoint of y, and the adjoints
 // of g and η are returned.
-func BornNormGrad(eta float64, g complex128, y, dz []complex128) (dg complex128, dEta float64) {
+func BornNormGrad(eta float64, g complex128, y, dz Complex) (dg complex128, dEta float64) {
 	n := BornNorm(eta, imag(g))
 	var s float64
-	for j, w := range dz {
-		s += real(cmplx.Conj(w) * y[j])
-		dz[j] = complex(n, 0) * w
+	for j, re := range y.Re {
+		s += dz.Re[j]*re + dz.Im[j]*y.Im[j]
+		dz.Re[j] *= n
+		dz.Im[j] *= n
 	}
 	return complex(0, -0.5*n/imag(g)*s), 0.5 * s * n / eta
 }

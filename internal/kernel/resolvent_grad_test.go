@@ -10,16 +10,33 @@ import (
 // chainTrace runs a chain from a state and keeps what backward needs.
 func chainTrace(a, hop, u []float64, values int, eta float64, g0 complex128, y0 []complex128) *ResolventTrace {
 	n := len(a)
-	t := &ResolventTrace{Values: values, Hop: hop, U: u, G: make([]complex128, n+1), Y: make([]complex128, (n+1)*values)}
+	t := &ResolventTrace{Values: values, Hop: hop, U: u, G: make([]complex128, n+1), Y: NewComplex((n + 1) * values)}
 	t.G[0] = g0
-	copy(t.Y, y0)
+	t.Y.Slice(0, values).Copy(planes(y0))
 	for i := range n {
 		t.G[i+1] = ResolventStep(a[i], eta, hop[i]*hop[i], t.G[i])
 		for j := range values {
-			t.Y[(i+1)*values+j] = ResolventRowStep(t.G[i+1], hop[i], u[i*values+j], t.Y[i*values+j])
+			t.Y.Set((i+1)*values+j, ResolventRowStep(t.G[i+1], hop[i], u[i*values+j], t.Y.At(i*values+j)))
 		}
 	}
 	return t
+}
+
+// planes returns z as two planes, and numbers the numbers of two planes.
+func planes(z []complex128) Complex {
+	v := NewComplex(len(z))
+	for i, x := range z {
+		v.Set(i, x)
+	}
+	return v
+}
+
+func numbers(v Complex) []complex128 {
+	z := make([]complex128, v.Len())
+	for i := range z {
+		z[i] = v.At(i)
+	}
+	return z
 }
 
 // pairing is Σ Re(conj(w) v), the loss whose adjoint is w.
@@ -34,7 +51,7 @@ func TestCausalGradientGolden(t *testing.T) {
 	ones := []complex128{1 + 1i, 1 + 1i, 1 + 1i, 1 + 1i}
 	trace := chainTrace(chainA, uniform(4, 1), nil, 0, 1, 0, nil)
 	d := NewResolventGrad(4, 0)
-	trace.Backward(ones, nil, &d)
+	trace.Backward(ones, Complex{}, &d)
 	nearReal(t, "causal gradient", d.A, []float64{0.18336636, -0.06174124, 0.12353318, 0.12793603}, 1e-8)
 }
 
@@ -87,11 +104,11 @@ func TestCausalGradientByDifferences(t *testing.T) {
 	dg, dy := complexValues(r, n), complexValues(r, n*values)
 	loss := func() float64 {
 		c := chainTrace(a, hop, u, values, eta[0], g0, y0)
-		return pairing(dg, c.G[1:]) + pairing(dy, c.Y[values:])
+		return pairing(dg, c.G[1:]) + pairing(dy, numbers(c.Y)[values:])
 	}
 	d := NewResolventGrad(n, values)
 	want := [][]float64{chainSlopes(a, loss), chainSlopes(hop, loss), chainSlopes(u, loss), chainSlopes(eta, loss)}
-	chainTrace(a, hop, u, values, eta[0], g0, y0).Backward(dg, dy, &d)
+	chainTrace(a, hop, u, values, eta[0], g0, y0).Backward(dg, planes(dy), &d)
 	for i, got := range [][]float64{d.A, d.Hop, d.U, {d.Eta}} {
 		nearReal(t, []string{"a", "hop", "u", "eta"}[i], got, want[i], 1e-7)
 	}
@@ -130,7 +147,7 @@ func TestFeatureGradientsByDifferences(t *testing.T) {
 	}
 	want := chainSlopes(in, loss)
 	g := complex(in[0], in[1])
-	dg, dEta := BornNormGrad(in[2], g, y, append([]complex128(nil), w...))
+	dg, dEta := BornNormGrad(in[2], g, planes(y), planes(w))
 	dg += CayleyGrad(g, wm)
 	nearReal(t, "Re g, Im g, eta", []float64{real(dg), imag(dg), dEta}, want, 1e-7)
 }
@@ -149,4 +166,34 @@ func complexValues(r *rand.Rand, n int) []complex128 {
 		x[i] = complex(r.NormFloat64(), r.NormFloat64())
 	}
 	return x
+}
+
+// TestTierResolventBack compares the kernels of every tier with the reference, at the first token of a document too.
+func TestTierResolventBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, tr := range tiers {
+		if tr == &reference || !tr.usable() {
+			continue
+		}
+		for values := 1; values < 40; values++ {
+			want := rowBack{
+				g: complex(r.NormFloat64(), r.ExpFloat64()), hop: r.NormFloat64(), u: realValues(r, values), du: realValues(r, values),
+				y: planes(complexValues(r, values)), dy: planes(complexValues(r, values)), before: planes(complexValues(r, values)),
+			}
+			if values%2 == 1 {
+				want.before = want.dy
+			}
+			got := want
+			got.du, got.dy, got.before = append([]float64(nil), want.du...), want.dy.Clone(), want.before.Clone()
+			if values%2 == 1 {
+				got.before = got.dy
+			}
+			toG, toHop := resolventBack(want)
+			g, hop := tr.resolvent.back(got)
+			scale := float64(values)
+			nearComplex(t, tr.name+" to g and hop", []complex128{g, complex(hop, 0)}, []complex128{toG, complex(toHop, 0)}, 1e-13*scale)
+			nearComplex(t, tr.name+" passed on", numbers(got.before), numbers(want.before), 1e-13)
+			nearReal(t, tr.name+" u", got.du, want.du, 1e-13)
+		}
+	}
 }

@@ -14,6 +14,9 @@ func resolventRowAVX512(tokens int, channels int, uStride int, outStride int, ch
 func resolventCayleyAVX512(tokens int, channels int, outStride int, chain *float64, re *float32, im *float32)
 
 //go:noescape
+func resolventBackAVX512(n int, gRe float64, gIm float64, hop float64, u *float64, du *float64, yRe *float64, yIm *float64, dRe *float64, dIm *float64, beforeRe *float64, beforeIm *float64) (toRe float64, toIm float64, toHop float64)
+
+//go:noescape
 func resolventChainsAVX2(tokens int, channels int, aStride int, hopStride int, born int, a *float32, hop *float32, state *float64, out *float64)
 
 //go:noescape
@@ -21,3 +24,6 @@ func resolventRowAVX2(tokens int, channels int, uStride int, outStride int, chai
 
 //go:noescape
 func resolventCayleyAVX2(tokens int, channels int, outStride int, chain *float64, re *float32, im *float32)
+
+//go:noescape
+func resolventBackAVX2(n int, gRe float64, gIm float64, hop float64, u *float64, du *float64, yRe *float64, yIm *float64, dRe *float64, dIm *float64, beforeRe *float64, beforeIm *float64) (toRe float64, toIm float64, toHop float64)

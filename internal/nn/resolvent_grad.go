@@ -45,16 +45,16 @@ func (run *resolventRun) record(p *Pass) {
 func (run *resolventRun) backward(span, head int) {
 	n := run.spans[span].Len
 	chain := run.chain(span, head)
-	dg, dy := make([]complex128, n), make([]complex128, n*run.Values)
+	dg, dy := make([]complex128, n), kernel.NewComplex(n*run.Values)
 	d := kernel.NewResolventGrad(n, run.Values)
 	eta := float64(run.in.Eta.Data[head])
 	for t := range n {
 		grad := run.outGrad(run.spans[span].Start + t)
-		dyt := dy[t*run.Values : (t+1)*run.Values]
+		dyt := dy.Slice(t*run.Values, (t+1)*run.Values)
 		dg[t] = run.gGrad(grad, head, chain.G[t+1])
 		run.yGrad(grad, head, dyt)
 		if run.BornNorm && run.Values > 0 {
-			toG, toEta := kernel.BornNormGrad(eta, chain.G[t+1], chain.Y[(t+1)*run.Values:], dyt)
+			toG, toEta := kernel.BornNormGrad(eta, chain.G[t+1], chain.Y.Slice((t+1)*run.Values, (t+2)*run.Values), dyt)
 			dg[t] += toG
 			d.Eta += toEta
 		}
@@ -68,14 +68,12 @@ func (run *resolventRun) chain(span, head int) kernel.ResolventTrace {
 	n, v, start := run.spans[span].Len, run.Values, run.spans[span].Start
 	c := kernel.ResolventTrace{
 		Values: v, Hop: make([]float64, n), U: make([]float64, n*v),
-		G: make([]complex128, n+1), Y: make([]complex128, (n+1)*v),
+		G: make([]complex128, n+1), Y: kernel.NewComplex((n + 1) * v),
 	}
 	for t := range n + 1 {
 		at := (start+span+t)*run.Heads + head
 		c.G[t] = run.trace.g.At(at)
-		for j := range v {
-			c.Y[t*v+j] = run.trace.y.At(at*v + j)
-		}
+		c.Y.Slice(t*v, (t+1)*v).Copy(run.trace.y.Slice(at*v, (at+1)*v))
 	}
 	for t := range n {
 		c.Hop[t] = float64(run.hop(start + t)[head])
@@ -107,10 +105,10 @@ func (run *resolventRun) gGrad(grad []float32, head int, g complex128) complex12
 }
 
 // yGrad gathers the adjoint of the row features of one head.
-func (run *resolventRun) yGrad(grad []float32, head int, dy []complex128) {
+func (run *resolventRun) yGrad(grad []float32, head int, dy kernel.Complex) {
 	re, im := grad[head*run.Values:], grad[(run.Heads+head)*run.Values:]
-	for j := range dy {
-		dy[j] = complex(float64(re[j]), float64(im[j]))
+	for j := range dy.Re {
+		dy.Re[j], dy.Im[j] = float64(re[j]), float64(im[j])
 	}
 }
 

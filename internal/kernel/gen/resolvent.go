@@ -13,6 +13,7 @@ func resolvent() {
 		w.resolventChains()
 		w.resolventRow()
 		w.resolventCayley()
+		w.resolventBack()
 	}
 }
 
@@ -236,4 +237,73 @@ func (w width) resolventCayley() {
 		JNE(LabelRef("token" + suffix))
 		leave()
 	})
+}
+
+// resolventBack takes n values of a row, which fill whole vectors, back over a token: with q = u - hop·y and
+// b = conj(g)·d
+//
+//	du += Re b        before -= hop·b        to += Σ conj(q)·d        toHop += Σ Re(conj(b)·y)
+func (w width) resolventBack() {
+	text("resolventBack"+w.name,
+		"func(n int, gRe, gIm, hop float64, u, du, yRe, yIm, dRe, dIm, beforeRe, beforeIm *float64) (toRe, toIm, toHop float64)")
+	n, u, du, yRe, yIm := arg("n"), arg("u"), arg("du"), arg("yRe"), arg("yIm")
+	dRe, dIm, beforeRe, beforeIm := arg("dRe"), arg("dIm"), arg("beforeRe"), arg("beforeIm")
+	var every [3]reg.VecVirtual
+	for i, name := range []string{"gRe", "gIm", "hop"} {
+		every[i] = w.reg()
+		VBROADCASTSD(NewParamAddr(name, 8+8*i), every[i])
+	}
+	gr, gi, hop := every[0], every[1], every[2]
+	toRe, toIm, toHop := w.reg(), w.reg(), w.reg()
+	for _, sum := range []reg.VecVirtual{toRe, toIm, toHop} {
+		zero(w, sum)
+	}
+	Label("values")
+	q, s, dr, di := w.double(at(u, 0)), w.reg(), w.double(at(dRe, 0)), w.double(at(dIm, 0))
+	yr, yi, br, bi := w.double(at(yRe, 0)), w.double(at(yIm, 0)), w.reg(), w.reg()
+	VFNMADD231PD(yr, hop, q) // q - is = u - hop·y
+	VMULPD(yi, hop, s)
+	VFMADD231PD(q, dr, toRe)
+	VFNMADD231PD(s, di, toRe)
+	VFMADD231PD(q, di, toIm)
+	VFMADD231PD(s, dr, toIm)
+	VMULPD(gr, dr, br)
+	VFMADD231PD(gi, di, br)
+	VMULPD(gr, di, bi)
+	VFNMADD231PD(gi, dr, bi)
+	VFMADD231PD(br, yr, toHop)
+	VFMADD231PD(bi, yi, toHop)
+	sum := w.reg()
+	VADDPD(at(du, 0), br, sum)
+	VMOVUPD(sum, at(du, 0))
+	for i, p := range []reg.GPVirtual{beforeRe, beforeIm} {
+		passed := w.double(at(p, 0))
+		VFNMADD231PD([]reg.VecVirtual{br, bi}[i], hop, passed)
+		VMOVUPD(passed, at(p, 0))
+	}
+	for _, p := range []reg.GPVirtual{u, du, yRe, yIm, dRe, dIm, beforeRe, beforeIm} {
+		ADDQ(Imm(uint64(w.bytes)), p)
+	}
+	SUBQ(Imm(uint64(w.bytes/8)), n)
+	JNE(LabelRef("values"))
+	for i, sum := range []reg.VecVirtual{toRe, toIm, toHop} {
+		Store(w.foldDoubles(sum), ReturnIndex(i))
+	}
+	leave()
+}
+
+// foldDoubles adds up the float64 of a vector, halves onto halves.
+func (w width) foldDoubles(v reg.VecVirtual) reg.VecVirtual {
+	half := v
+	if w.bytes == 64 {
+		half = YMM()
+		VEXTRACTF64X4(Imm(1), v, half)
+		VADDPD(v.AsY(), half, half)
+	}
+	x, t := XMM(), XMM()
+	VEXTRACTF128(Imm(1), half, x)
+	VADDPD(half.AsX(), x, x)
+	VPERMILPD(Imm(1), x, t)
+	VADDPD(t, x, x)
+	return x
 }
