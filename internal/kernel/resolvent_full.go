@@ -14,13 +14,12 @@ import "math/cmplx"
 func FullResolvent(a, k []float64, z complex128, g, h, full []complex128) {
 	n := len(a)
 	x, eta := real(z), imag(z)
-	for i := range n {
+	for i := range n { // from both ends at once: each waits for its own divisions only
 		left, kl := neighbour(g, k, i-1, i-1)
 		g[i] = ResolventStep(a[i]-x, eta, kl, left)
-	}
-	for i := n - 1; i >= 0; i-- {
-		right, kr := neighbour(h, k, i+1, i)
-		h[i] = ResolventStep(a[i]-x, eta, kr, right)
+		j := n - 1 - i
+		right, kr := neighbour(h, k, j+1, j)
+		h[j] = ResolventStep(a[j]-x, eta, kr, right)
 	}
 	for i := range n {
 		left, kl := neighbour(g, k, i-1, i-1)
