@@ -131,7 +131,7 @@ func rmsNormGradReference(dx, dw, dy, x, w []float32, eps float64) {
 }
 
 func layerNormGradReference(dx, dw, db, dy, x, w []float32, eps float64) {
-	mean, scale := Moments(x, eps)
+	mean, scale := moments(x, eps)
 	var sum, dot float64
 	for i, v := range x {
 		g := float64(dy[i]) * float64(w[i])

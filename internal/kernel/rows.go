@@ -59,15 +59,15 @@ func rmsNormReference(dst, x, w []float32, eps float64) {
 }
 
 func layerNormReference(dst, x, w, b []float32, eps float64) {
-	mean, scale := Moments(x, eps)
+	mean, scale := moments(x, eps)
 	dst, w, b = dst[:len(x)], w[:len(x)], b[:len(x)]
 	for i, v := range x {
 		dst[i] = float32((float64(v)-mean)*scale)*w[i] + b[i]
 	}
 }
 
-// Moments returns the mean of x and 1/√(var + eps).
-func Moments(x []float32, eps float64) (mean, scale float64) {
+// moments returns the mean of x and 1/√(var + eps).
+func moments(x []float32, eps float64) (mean, scale float64) {
 	var sum, squares float64
 	for _, v := range x {
 		sum += float64(v)
