@@ -44,8 +44,7 @@ func fma(w width, rows int) {
 	b0, b1, x := w.reg(), w.reg(), w.reg()
 	VMOVUPS(at(t.b, 0), b0)
 	VMOVUPS(at(t.b, w.bytes), b1)
-	PREFETCHT0(at(t.b, 16*w.bytes))
-	PREFETCHT0(at(t.b, 17*w.bytes))
+	t.prefetch()
 	for i, acc := range t.acc {
 		VBROADCASTSS(at(t.a, 4*i), x)
 		VFMADD231PS(x, b0, acc[0])
@@ -86,6 +85,14 @@ func (t *tile) load() {
 		PREFETCHT0(at(row, 3*t.bytes))
 		ADDQ(t.ldc, row)
 	}
+}
+
+// prefetch asks for what the panels hold some steps on. That of a comes from the last cache or from memory each time,
+// while those of b lie in the second-level cache.
+func (t *tile) prefetch() {
+	PREFETCHT0(at(t.a, 128*t.bytes))
+	PREFETCHT0(at(t.b, 16*t.bytes))
+	PREFETCHT0(at(t.b, 17*t.bytes))
 }
 
 // next advances the panels by one dword of k and closes the loop.
@@ -131,8 +138,7 @@ func bf16Pairs(rows int) {
 	Label("loop")
 	VMOVUPS(at(t.b, 0), z(28))
 	VMOVUPS(at(t.b, 64), z(29))
-	PREFETCHT0(at(t.b, 1024))
-	PREFETCHT0(at(t.b, 1088))
+	t.prefetch()
 	for i := range rows {
 		VBROADCASTSS(at(t.a, 4*i), z(30))
 		vdpbf16ps(30, 28, 2*i)
@@ -171,8 +177,7 @@ func int8Quads(rows int) {
 	b0, b1, x := w.reg(), w.reg(), w.reg()
 	VMOVDQU32(at(t.b, 0), b0)
 	VMOVDQU32(at(t.b, 64), b1)
-	PREFETCHT0(at(t.b, 1024))
-	PREFETCHT0(at(t.b, 1088))
+	t.prefetch()
 	for i := range acc {
 		VPBROADCASTD(at(t.a, 4*i), x)
 		VPDPBUSD(x, b0, acc[i][0])
