@@ -89,7 +89,6 @@ func convolveReference(y, bias, w []float32, stride, taps int, x Rows) {
 	}
 }
 
-// addMulReference implements scanKernels.
 func addMulReference(y, w, x []float32) {
 	w, x = w[:len(y)], x[:len(y)]
 	for i := range y {
@@ -125,9 +124,9 @@ func (g *ConvGrad) blocks(lo, hi int) {
 		dy := g.DY[t*g.Channels:][lo:hi]
 		for q := range g.Taps {
 			at := t - (g.Taps - 1) + q
-			active.scan.addMul(g.DW[q*g.Channels:][lo:hi], dy, g.input(at)[lo:hi])
+			AddMul(g.DW[q*g.Channels:][lo:hi], dy, g.input(at)[lo:hi])
 			if at >= 0 {
-				active.scan.addMul(rowOf(g.DX, at, g.Channels)[lo:hi], g.W[q*g.Channels:][lo:hi], dy)
+				AddMul(rowOf(g.DX, at, g.Channels)[lo:hi], g.W[q*g.Channels:][lo:hi], dy)
 			}
 		}
 		if g.DBias != nil {

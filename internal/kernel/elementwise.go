@@ -30,11 +30,7 @@ func GELU(dst, x []float32) { active.gelu(dst, x) }
 func GELUNew(dst, x []float32) { active.geluNew(dst, x) }
 
 // ReLU writes max(0, x).
-func ReLU(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = max(0, v)
-	}
-}
+func ReLU(dst, x []float32) { active.relu(dst, x) }
 
 // Softplus writes log(1 + eˣ), and x itself above 20.
 func Softplus(dst, x []float32) { active.softplus(dst, x) }
@@ -61,6 +57,7 @@ var reference = tier{
 	gelu:      func(dst, x []float32) { apply(dst, x, gelu) },
 	geluNew:   func(dst, x []float32) { apply(dst, x, geluNew) },
 	softplus:  func(dst, x []float32) { apply(dst, x, softplus) },
+	relu:      reluReference,
 	swiglu:    swigluReference,
 	softmax:   softmaxReference,
 	rowMax:    rowMax,
@@ -98,6 +95,12 @@ func softplus(x float64) float64 {
 		return x
 	}
 	return math.Log1p(math.Exp(x))
+}
+
+func reluReference(dst, x []float32) {
+	for i, v := range x {
+		dst[i] = max(0, v)
+	}
 }
 
 func swigluReference(dst, gate, up []float32) {

@@ -1842,6 +1842,82 @@ done:
 	VZEROUPPER
 	RET
 
+// func reluAVX2(n int, dst *float32, x *float32)
+// Requires: AVX
+TEXT ·reluAVX2(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   dst+8(FP), CX
+	MOVQ   x+16(FP), DX
+	VXORPS Y0, Y0, Y0
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (DX), Y1
+	VMAXPS  Y1, Y0, Y1
+	VMOVUPS Y1, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), BX
+	NEGQ       AX
+	VMOVUPS    32(BX)(AX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VMAXPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func reluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX
+TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ   n+0(FP), AX
+	MOVQ   dst+8(FP), CX
+	MOVQ   dy+16(FP), DX
+	MOVQ   x+24(FP), BX
+	VXORPS Y0, Y0, Y0
+
+loop:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPS (CX), Y1
+	VMOVUPS (DX), Y2
+	VMOVUPS (BX), Y3
+	VCMPPS  $0x0e, Y0, Y3, Y3
+	VANDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS Y1, (CX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, BX
+	SUBQ    $0x08, AX
+	JMP     loop
+
+tail:
+	TESTQ      AX, AX
+	JE         done
+	LEAQ       laneMasks<>+0(SB), SI
+	NEGQ       AX
+	VMOVUPS    32(SI)(AX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMASKMOVPS (BX), Y1, Y4
+	VCMPPS     $0x0e, Y0, Y4, Y4
+	VANDPS     Y4, Y3, Y3
+	VADDPS     Y3, Y2, Y2
+	VMASKMOVPS Y2, Y1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
@@ -3450,6 +3526,80 @@ tail:
 	VMOVUPS.Z   (CX), K1, Z2
 	VFMADD231PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func reluAVX512(n int, dst *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·reluAVX512(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   dst+8(FP), CX
+	MOVQ   x+16(FP), DX
+	VPXORD Z0, Z0, Z0
+
+loop:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z1
+	VMAXPS  Z1, Z0, Z1
+	VMOVUPS Z1, (CX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, AX
+	JMP     loop
+
+tail:
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, BX
+	BZHIQ     AX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VMAXPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func reluGradAVX512(n int, dst *float32, dy *float32, x *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·reluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ   n+0(FP), AX
+	MOVQ   dst+8(FP), CX
+	MOVQ   dy+16(FP), DX
+	MOVQ   x+24(FP), BX
+	VPXORD Z0, Z0, Z0
+
+loop:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (CX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (BX), Z3
+	VCMPPS  $0x0e, Z0, Z3, K1
+	VADDPS  Z2, Z1, K1, Z1
+	VMOVUPS Z1, (CX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, BX
+	SUBQ    $0x10, AX
+	JMP     loop
+
+tail:
+	TESTQ     AX, AX
+	JE        done
+	MOVQ      $-1, SI
+	BZHIQ     AX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	VMOVUPS.Z (BX), K1, Z3
+	VCMPPS    $0x0e, Z0, Z3, K2
+	VADDPS    Z2, Z1, K2, Z1
+	VMOVUPS   Z1, K1, (CX)
 
 done:
 	VZEROUPPER

@@ -41,6 +41,12 @@ func mulAVX2(n int, dst *float32, x *float32, y *float32)
 func addProductAVX2(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
+func reluAVX2(n int, dst *float32, x *float32)
+
+//go:noescape
+func reluGradAVX2(n int, dst *float32, dy *float32, x *float32)
+
+//go:noescape
 func swigluAVX2(n int, dst *float32, gate *float32, up *float32)
 
 //go:noescape
@@ -93,6 +99,12 @@ func mulAVX512(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
 func addProductAVX512(n int, dst *float32, x *float32, y *float32)
+
+//go:noescape
+func reluAVX512(n int, dst *float32, x *float32)
+
+//go:noescape
+func reluGradAVX512(n int, dst *float32, dy *float32, x *float32)
 
 //go:noescape
 func swigluAVX512(n int, dst *float32, gate *float32, up *float32)

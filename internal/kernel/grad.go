@@ -12,6 +12,7 @@ type gradKernels struct {
 	gelu      func(dx, dy, x []float32)
 	geluNew   func(dx, dy, x []float32)
 	softplus  func(dx, dy, x []float32)
+	relu      func(dx, dy, x []float32)
 	swiglu    func(dgate, dup, dy, gate, up []float32)
 	rmsNorm   func(dx, dw, dy, x, w []float32, eps float64)
 	layerNorm func(dx, dw, db, dy, x, w []float32, eps float64)
@@ -22,6 +23,7 @@ var gradReference = gradKernels{
 	gelu:      func(dx, dy, x []float32) { addSlopes(dx, dy, x, geluSlope) },
 	geluNew:   func(dx, dy, x []float32) { addSlopes(dx, dy, x, geluNewSlope) },
 	softplus:  func(dx, dy, x []float32) { addSlopes(dx, dy, x, sigmoid) },
+	relu:      reluGradReference,
 	swiglu:    swigluGradReference,
 	rmsNorm:   rmsNormGradReference,
 	layerNorm: layerNormGradReference,
@@ -43,7 +45,9 @@ func GELUNewGrad(dx, dy, x []float32) { active.grad.geluNew(dx, dy, x) }
 func SoftplusGrad(dx, dy, x []float32) { active.grad.softplus(dx, dy, x) }
 
 // ReLUGrad adds dy to dx where x is positive.
-func ReLUGrad(dx, dy, x []float32) {
+func ReLUGrad(dx, dy, x []float32) { active.grad.relu(dx, dy, x) }
+
+func reluGradReference(dx, dy, x []float32) {
 	for i, v := range x {
 		if v > 0 {
 			dx[i] += dy[i]

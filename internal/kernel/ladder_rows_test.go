@@ -21,12 +21,14 @@ var ladderElementwise = []struct {
 	{"gelu", 5, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.gelu(dst, x) }},
 	{"gelu_new", 9, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.geluNew(dst, x) }},
 	{"softplus", 3, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.softplus(dst, x) }},
+	{"relu", 0, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.relu(dst, x) }},
 	{"swiglu", 5, 3, func(tr *tier, dst, x, y, _, _ []float32) { tr.swiglu(dst, x, y) }},
 	{"mul-grad", 2, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.addMul(dst, x, y) }},
 	{"silu-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.silu(dst, y, x) }},
 	{"gelu-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.gelu(dst, y, x) }},
 	{"gelu_new-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.geluNew(dst, y, x) }},
 	{"softplus-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.softplus(dst, y, x) }},
+	{"relu-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.relu(dst, y, x) }},
 	{"swiglu-grad", 0, 7, func(tr *tier, dst, x, y, z, u []float32) { tr.grad.swiglu(dst, u, y, x, z) }},
 }
 

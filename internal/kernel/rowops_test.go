@@ -24,6 +24,7 @@ var rowOps = []rowOp{
 	{"gelu", 6, 1e-37, false, func(tr *tier, dst, x, _, _ []float32) { tr.gelu(dst, x) }},
 	{"gelu_new", 6, 1e-1, false, func(tr *tier, dst, x, _, _ []float32) { tr.geluNew(dst, x) }},
 	{"softplus", 4, 1e-37, false, func(tr *tier, dst, x, _, _ []float32) { tr.softplus(dst, x) }},
+	{"relu", 0, 0, false, func(tr *tier, dst, x, _, _ []float32) { tr.relu(dst, x) }},
 	{"swiglu", 4, 1e-30, false, func(tr *tier, dst, x, y, _ []float32) { tr.swiglu(dst, x, y) }},
 	{"add", 0, 0, false, func(tr *tier, dst, x, y, _ []float32) { tr.add(dst, x, y) }},
 	{"mul", 0, 0, false, func(tr *tier, dst, x, y, _ []float32) { tr.mul(dst, x, y) }},
@@ -37,6 +38,7 @@ var rowOps = []rowOp{
 	{"gelu-grad", 4, 6, false, func(tr *tier, dst, x, y, _ []float32) { tr.grad.gelu(dst, y, x) }},
 	{"gelu_new-grad", 8, 6, false, func(tr *tier, dst, x, y, _ []float32) { tr.grad.geluNew(dst, y, x) }},
 	{"softplus-grad", 4, 6, false, func(tr *tier, dst, x, y, _ []float32) { tr.grad.softplus(dst, y, x) }},
+	{"relu-grad", 0, 0, false, func(tr *tier, dst, x, y, _ []float32) { tr.grad.relu(dst, y, x) }},
 	{"swiglu-grad-gate", 4, 20, false, func(tr *tier, dst, x, y, z []float32) { tr.grad.swiglu(dst, slices.Clone(y), y, x, z) }},
 	{"swiglu-grad-up", 4, 6, false, func(tr *tier, dst, x, y, z []float32) { tr.grad.swiglu(slices.Clone(y), dst, y, x, z) }},
 	{"score-grad", 8, 6, true, func(tr *tier, dst, x, y, _ []float32) {

@@ -104,8 +104,6 @@ type scanKernels struct {
 	ssd func(s *SSD, j, from int, steps []float32, lo, hi int)
 	// convolve computes y[e] = bias[e] + Σ_q w[q,e]·x[q,e]; stride is the distance of rows of w. bias may be y.
 	convolve func(y, bias, w []float32, stride, taps int, x Rows)
-	// addMul adds w·x to y by elements.
-	addMul func(y, w, x []float32)
 	// states computes the states and decays of tokens of a block from its inputs, and back takes it from after token t
 	// of them to before it.
 	states func(w *scanWalk, tokens int, b Rows)
@@ -114,7 +112,7 @@ type scanKernels struct {
 
 // scanReference are the plain-Go kernels, which define the others.
 var scanReference = scanKernels{
-	tokens: scanTokens, ssd: ssdTokens, convolve: convolveReference, addMul: addMulReference, states: scanStates, back: scanBack,
+	tokens: scanTokens, ssd: ssdTokens, convolve: convolveReference, states: scanStates, back: scanBack,
 }
 
 // scanTokens implements scanKernels.

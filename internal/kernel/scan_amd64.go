@@ -7,23 +7,22 @@ type scanVectors struct {
 	tokens   func(tokens, states, channels, stride, inStride int, h, a, b, c, delta, u, d, y *float32, bStride, cStride int)
 	ssd      func(tokens, states, channels, stride int, h, b, c, steps, x, y *float32, bStride, cStride, xStride, yStride int, d float32)
 	convolve func(n, taps int, y, bias, w *float32, wStride int, x *float32, xStride int)
-	addMul   func(n int, y, w, x *float32)
 	states   func(tokens, states int, h, decay, a, inputs, b *float32, bStride int)
 	back     func(states int, h, decay, g, a, da, token, b, c, db, dc *float32)
 }
 
 var (
 	scanAVX512 = (&scanVectors{
-		16, scanTokensAVX512, ssdTokensAVX512, convolveAVX512, addMulAVX512, scanStatesAVX512, scanBackAVX512,
+		16, scanTokensAVX512, ssdTokensAVX512, convolveAVX512, scanStatesAVX512, scanBackAVX512,
 	}).kernels()
 	scanAVX2 = (&scanVectors{
-		8, scanTokensAVX2, ssdTokensAVX2, convolveAVX2, addMulAVX2, scanStatesAVX2, scanBackAVX2,
+		8, scanTokensAVX2, ssdTokensAVX2, convolveAVX2, scanStatesAVX2, scanBackAVX2,
 	}).kernels()
 )
 
 func (v *scanVectors) kernels() scanKernels {
 	return scanKernels{
-		tokens: v.scanTokens, ssd: v.ssdTokens, convolve: v.convolution, addMul: v.addProduct, states: v.scanStates, back: v.scanBack,
+		tokens: v.scanTokens, ssd: v.ssdTokens, convolve: v.convolution, states: v.scanStates, back: v.scanBack,
 	}
 }
 
@@ -49,12 +48,6 @@ func (v *scanVectors) ssdTokens(s *SSD, j, from int, steps []float32, lo, hi int
 
 func (v *scanVectors) convolution(y, bias, w []float32, stride, taps int, x Rows) {
 	v.convolve(len(y), taps, &y[0], &bias[:len(y)][0], &w[0], 4*stride, &x.Data[0], 4*x.Stride)
-}
-
-func (v *scanVectors) addProduct(y, w, x []float32) {
-	if len(y) > 0 {
-		v.addMul(len(y), &y[0], &w[:len(y)][0], &x[:len(y)][0])
-	}
 }
 
 func (v *scanVectors) scanStates(w *scanWalk, tokens int, b Rows) {

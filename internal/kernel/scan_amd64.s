@@ -397,44 +397,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func addMulAVX512(n int, y *float32, w *float32, x *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·addMulAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ y+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ x+24(FP), BX
-
-loop:
-	CMPQ        AX, $0x10
-	JLT         tail
-	VMOVUPS     (CX), Z0
-	VMOVUPS     (DX), Z1
-	VMOVUPS     (BX), Z2
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     Z0, (CX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x10, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	MOVQ        $-1, SI
-	BZHIQ       AX, SI, SI
-	KMOVW       SI, K1
-	VMOVUPS.Z   (CX), K1, Z0
-	VMOVUPS.Z   (DX), K1, Z1
-	VMOVUPS.Z   (BX), K1, Z2
-	VFMADD231PS Z1, Z2, Z0
-	VMOVUPS     Z0, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
 // func scanStatesAVX512(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·scanStatesAVX512(SB), NOSPLIT, $0-64
@@ -1073,44 +1035,6 @@ tapMasked:
 	DECQ        R10
 	JNE         tapMasked
 	VMASKMOVPS  Y1, Y0, (DX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func addMulAVX2(n int, y *float32, w *float32, x *float32)
-// Requires: AVX, FMA3
-TEXT ·addMulAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ y+8(FP), CX
-	MOVQ w+16(FP), DX
-	MOVQ x+24(FP), BX
-
-loop:
-	CMPQ        AX, $0x08
-	JLT         tail
-	VMOVUPS     (CX), Y0
-	VMOVUPS     (DX), Y1
-	VMOVUPS     (BX), Y2
-	VFMADD231PS Y1, Y2, Y0
-	VMOVUPS     Y0, (CX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	SUBQ        $0x08, AX
-	JMP         loop
-
-tail:
-	TESTQ       AX, AX
-	JE          done
-	LEAQ        laneMasks<>+0(SB), SI
-	NEGQ        AX
-	VMOVUPS     32(SI)(AX*4), Y0
-	VMASKMOVPS  (CX), Y0, Y1
-	VMASKMOVPS  (DX), Y0, Y2
-	VMASKMOVPS  (BX), Y0, Y3
-	VFMADD231PS Y2, Y3, Y1
-	VMASKMOVPS  Y1, Y0, (CX)
 
 done:
 	VZEROUPPER

@@ -14,9 +14,6 @@ func ssdTokensAVX512(tokens int, states int, channels int, stride int, h *float3
 func convolveAVX512(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
 
 //go:noescape
-func addMulAVX512(n int, y *float32, w *float32, x *float32)
-
-//go:noescape
 func scanStatesAVX512(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
 
 //go:noescape
@@ -30,9 +27,6 @@ func ssdTokensAVX2(tokens int, states int, channels int, stride int, h *float32,
 
 //go:noescape
 func convolveAVX2(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
-
-//go:noescape
-func addMulAVX2(n int, y *float32, w *float32, x *float32)
 
 //go:noescape
 func scanStatesAVX2(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)

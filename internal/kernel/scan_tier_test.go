@@ -98,15 +98,11 @@ func TestTierConvolve(t *testing.T) {
 				near32(t, "output", got, want, 10)
 				k.convolve(bias, bias, w, n+2, taps, x)
 				near32(t, "output in place", bias, want, 10)
-				addMulReference(want, w, x.Data)
-				k.addMul(got[:n], w, x.Data)
-				near32(t, "sum", got, want, 20)
 				if got[n] != 7 {
 					t.Fatalf("%d channels: written beyond them", n)
 				}
 			}
 		}
-		k.addMul(nil, nil, nil)
 	})
 }
 

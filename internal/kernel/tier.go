@@ -35,6 +35,7 @@ type tier struct {
 	gelu      func(dst, x []float32)
 	geluNew   func(dst, x []float32)
 	softplus  func(dst, x []float32)
+	relu      func(dst, x []float32)
 	swiglu    func(dst, gate, up []float32)
 	softmax   func(dst, x []float32)
 	rowMax    func(x []float32) float32

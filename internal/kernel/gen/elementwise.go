@@ -18,6 +18,8 @@ func elementwise() {
 		w.operation("add", VADDPS)
 		w.operation("mul", VMULPS)
 		w.addProduct()
+		w.relu()
+		w.reluGrad()
 		w.swiglu()
 		w.swigluGrad()
 		w.axpy()
@@ -90,6 +92,43 @@ func (w width) addProduct() {
 	text("addProduct"+w.name, "func(n int, dst, x, y *float32)")
 	n, dst, x, y := arg("n"), arg("dst"), arg("x"), arg("y")
 	w.each(n, func(mask Op) { w.addTo(dst, mask, w.load(at(x, 0), mask), w.load(at(y, 0), mask)) }, dst, x, y)
+	leave()
+}
+
+// relu is dst = max(0, x). NaN stays.
+func (w width) relu() {
+	text("relu"+w.name, "func(n int, dst, x *float32)")
+	n, dst, x, none := arg("n"), arg("dst"), arg("x"), w.reg()
+	zero(w, none)
+	w.each(n, func(mask Op) {
+		v := w.load(at(x, 0), mask)
+		VMAXPS(v, none, v)
+		w.store(v, at(dst, 0), mask)
+	}, dst, x)
+	leave()
+}
+
+// greater is the predicate of VCMPPS.
+const greater = 14
+
+// reluGrad is dst += dy where x is positive.
+func (w width) reluGrad() {
+	text("reluGrad"+w.name, "func(n int, dst, dy, x *float32)")
+	n, dst, dy, x, none := arg("n"), arg("dst"), arg("dy"), arg("x"), w.reg()
+	zero(w, none)
+	w.each(n, func(mask Op) {
+		sum, slope, v := w.load(at(dst, 0), mask), w.load(at(dy, 0), mask), w.load(at(x, 0), mask)
+		if w.bytes == 64 {
+			positive := K()
+			VCMPPS(Imm(greater), none, v, positive)
+			VADDPS(slope, sum, positive, sum)
+		} else {
+			VCMPPS(Imm(greater), none, v, v)
+			VANDPS(v, slope, slope)
+			VADDPS(slope, sum, sum)
+		}
+		w.store(sum, at(dst, 0), mask)
+	}, dst, dy, x)
 	leave()
 }
 

@@ -15,7 +15,6 @@ func scan() {
 		w.scanTokens()
 		w.ssdTokens()
 		w.convolve()
-		w.addMul()
 		w.scanStates()
 		w.scanBack()
 	}
@@ -250,18 +249,6 @@ func (w width) convolve() {
 		JNE(LabelRef("tap" + suffix))
 		w.store(sum, at(y, 0), mask)
 	}, y, bias, weight, x)
-	leave()
-}
-
-// addMul is y += w·x by elements.
-func (w width) addMul() {
-	text("addMul"+w.name, "func(n int, y, w, x *float32)")
-	n, y, weight, x := arg("n"), arg("y"), arg("w"), arg("x")
-	w.each(n, func(mask Op) {
-		sum := w.load(at(y, 0), mask)
-		VFMADD231PS(w.load(at(weight, 0), mask), w.load(at(x, 0), mask), sum)
-		w.store(sum, at(y, 0), mask)
-	}, y, weight, x)
 	leave()
 }
 
