@@ -1885,20 +1885,21 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
 	VXORPS Y0, Y0, Y0
 
 loop:
-	CMPQ    AX, $0x08
-	JLT     tail
-	VMOVUPS (CX), Y1
-	VMOVUPS (DX), Y2
-	VMOVUPS (BX), Y3
-	VCMPPS  $0x0e, Y0, Y3, Y3
-	VANDPS  Y3, Y2, Y2
-	VADDPS  Y2, Y1, Y1
-	VMOVUPS Y1, (CX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	SUBQ    $0x08, AX
-	JMP     loop
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y1
+	VXORPS    Y2, Y2, Y2
+	VMOVUPS   (BX), Y3
+	VCMPPS    $0x0e, Y0, Y3, Y3
+	VMOVUPS   (DX), Y4
+	VBLENDVPS Y3, Y4, Y2, Y2
+	VADDPS    Y2, Y1, Y1
+	VMOVUPS   Y1, (CX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	ADDQ      $0x20, BX
+	SUBQ      $0x08, AX
+	JMP       loop
 
 tail:
 	TESTQ      AX, AX
@@ -1907,10 +1908,11 @@ tail:
 	NEGQ       AX
 	VMOVUPS    32(SI)(AX*4), Y1
 	VMASKMOVPS (CX), Y1, Y2
-	VMASKMOVPS (DX), Y1, Y3
+	VXORPS     Y3, Y3, Y3
 	VMASKMOVPS (BX), Y1, Y4
-	VCMPPS     $0x0e, Y0, Y4, Y4
-	VANDPS     Y4, Y3, Y3
+	VCMPPS     $0x0e, Y0, Y4, Y0
+	VMASKMOVPS (DX), Y1, Y4
+	VBLENDVPS  Y0, Y4, Y3, Y3
 	VADDPS     Y3, Y2, Y2
 	VMASKMOVPS Y2, Y1, (CX)
 
@@ -3577,10 +3579,12 @@ loop:
 	CMPQ    AX, $0x10
 	JLT     tail
 	VMOVUPS (CX), Z1
-	VMOVUPS (DX), Z2
+	VPXORD  Z2, Z2, Z2
 	VMOVUPS (BX), Z3
 	VCMPPS  $0x0e, Z0, Z3, K1
-	VADDPS  Z2, Z1, K1, Z1
+	VMOVUPS (DX), Z3
+	VMOVAPS Z3, K1, Z2
+	VADDPS  Z2, Z1, Z1
 	VMOVUPS Z1, (CX)
 	ADDQ    $0x40, CX
 	ADDQ    $0x40, DX
@@ -3595,10 +3599,12 @@ tail:
 	BZHIQ     AX, SI, SI
 	KMOVW     SI, K1
 	VMOVUPS.Z (CX), K1, Z1
-	VMOVUPS.Z (DX), K1, Z2
-	VMOVUPS.Z (BX), K1, Z3
-	VCMPPS    $0x0e, Z0, Z3, K2
-	VADDPS    Z2, Z1, K2, Z1
+	VPXORD    Z4, Z4, Z4
+	VMOVUPS.Z (BX), K1, Z2
+	VCMPPS    $0x0e, Z0, Z2, K2
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, K2, Z4
+	VADDPS    Z4, Z1, Z1
 	VMOVUPS   Z1, K1, (CX)
 
 done:

@@ -108,25 +108,16 @@ func (w width) relu() {
 	leave()
 }
 
-// greater is the predicate of VCMPPS.
-const greater = 14
-
 // reluGrad is dst += dy where x is positive.
 func (w width) reluGrad() {
 	text("reluGrad"+w.name, "func(n int, dst, dy, x *float32)")
 	n, dst, dy, x, none := arg("n"), arg("dst"), arg("dy"), arg("x"), w.reg()
 	zero(w, none)
 	w.each(n, func(mask Op) {
-		sum, slope, v := w.load(at(dst, 0), mask), w.load(at(dy, 0), mask), w.load(at(x, 0), mask)
-		if w.bytes == 64 {
-			positive := K()
-			VCMPPS(Imm(greater), none, v, positive)
-			VADDPS(slope, sum, positive, sum)
-		} else {
-			VCMPPS(Imm(greater), none, v, v)
-			VANDPS(v, slope, slope)
-			VADDPS(slope, sum, sum)
-		}
+		sum, kept := w.load(at(dst, 0), mask), w.reg()
+		zero(w, kept)
+		w.assign(w.above(none, w.load(at(x, 0), mask)), w.load(at(dy, 0), mask), kept)
+		VADDPS(kept, sum, sum)
 		w.store(sum, at(dst, 0), mask)
 	}, dst, dy, x)
 	leave()
