@@ -10,14 +10,29 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// NoAllocations checks that one more token, after some others, allocates nothing.
+// NoAllocations checks that one more token, after some others, allocates nothing, whatever the precision; and that a
+// prompt, once there was one of its length, allocates no more objects than the model has tensors.
 func NoAllocations(t *testing.T, family engine.Family, dir string, after int) {
+	for _, precision := range []string{"f32", "bf16", "int8", "int4", "int8a8", "int4a8"} {
+		t.Run(precision, func(t *testing.T) { noAllocations(t, family, dir, precision, after) })
+	}
+}
+
+func noAllocations(t *testing.T, family engine.Family, dir, precision string, after int) {
 	folder, err := checkpoint.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	ps := nn.NewParams(folder, 0, kernel.F32, kernel.F32)
+	format, err := kernel.ParseFormat(precision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := kernel.HeadFormat(format, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps := nn.NewParams(folder, 0, format, head)
 	net, _, err := family.New(folder.Config(), nil, ps)
 	if err != nil || ps.Err() != nil {
 		t.Fatal(err, ps.Err())
@@ -37,8 +52,16 @@ func NoAllocations(t *testing.T, family engine.Family, dir string, after int) {
 	}
 	forward(after)
 	forward(1)
-	const batch = 2 // the token and its span, made above
+	const batch = 2 // the tokens and their span, made above
 	if allocs := sharedtest.AllocsPerRun(t, 20, func() { forward(1) }); allocs > batch {
 		t.Errorf("a token allocates %v times beside its batch, want none", allocs-batch)
+	}
+	most := float64(batch + len(folder.Names()))
+	prompt := func() {
+		st.Reset()
+		forward(after)
+	}
+	if allocs := sharedtest.AllocsPerRun(t, 5, prompt); allocs > most {
+		t.Errorf("a prompt of %d tokens allocates %v times, want at most %v", after, allocs, most)
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
-	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmtest"
 )
@@ -148,30 +147,8 @@ func TestFork(t *testing.T) {
 }
 
 func TestDecodeAllocatesNothing(t *testing.T) {
-	for _, tt := range []struct {
-		config string
-		format kernel.Format
-	}{{config3M, kernel.F32}, {config3M, kernel.Format{Kind: kernel.KindInt8}}, {config2_3M, kernel.F32}} {
-		net, _, err := Family{}.New([]byte(tt.config), nil, nn.NewParams(nil, 1, tt.format, kernel.F32))
-		if err != nil {
-			t.Fatal(err)
-		}
-		pool := kernel.NewPool(2)
-		p := nn.Pass{Pool: pool}
-		b := nn.Batch{Tokens: []int32{5}, Spans: []nn.Span{{Len: 1, State: net.NewState()}}}
-		step := func() {
-			p.Reset()
-			hidden, err := net.Forward(&p, b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			net.Output().Forward(&p, hidden)
-		}
-		step()
-		if n := sharedtest.AllocsPerRun(t, 20, step); n != 0 {
-			t.Errorf("%v: decoding a token allocates %v times, want 0", tt.format, n)
-		}
-		pool.Close()
+	for _, name := range []string{"mamba-tiny", "mamba2-tiny"} {
+		t.Run(name, func(t *testing.T) { modeltest.NoAllocations(t, Family{}, "testdata/"+name, 70) })
 	}
 }
 
