@@ -80,6 +80,15 @@ func (t *tier) products(s *tileShape) {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
 }
 
+const (
+	// leastShared is the number of multiply-adds below which sharing a product costs more than it saves: vectors are done
+	// with so many in a microsecond or two, of which handing over half takes one.
+	leastShared = 1 << 16
+	// fineShare is what a thread takes at a time where there is enough for all. Claiming less costs more than waiting for
+	// a late thread.
+	fineShare = 1 << 18
+)
+
 // multiply computes y = x·wᵀ with the given tiles.
 func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	if rows == 0 || w.out == 0 {
@@ -91,7 +100,9 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	}
 	t := products.Get().(*product)
 	t.shape, t.w, t.y, t.in, t.rows = s, *w, y[:rows*w.out], x[:rows*w.in], rows
-	pool = pool.worth(rows * w.in * w.out)
+	if rows*w.in*w.out < leastShared {
+		pool = nil
+	}
 	switch {
 	case t.onAMX():
 		t.multiplyAMX(pool)
@@ -125,6 +136,8 @@ type product struct {
 	y     []float32 // [rows, out]
 	rows  int
 	do    func(t *product, lo, hi int) // the phase that runs
+	units int                          // of the phase
+	parts int                          // in which threads share them out
 
 	// The activations in the type that is multiplied, stride bytes from row to row, of which valid hold something.
 	src           *byte
@@ -142,12 +155,14 @@ type product struct {
 var products = sync.Pool{New: func() any { return new(product) }}
 
 // Do implements Task.
-func (t *product) Do(lo, hi int) { t.do(t, lo, hi) }
+func (t *product) Do(lo, hi int) { t.do(t, t.units*lo/t.parts, t.units*hi/t.parts) }
 
 // run runs a phase over n units.
 func (t *product) run(pool *Pool, n int, phase func(t *product, lo, hi int)) {
-	t.do = phase
-	pool.Run(n, t)
+	t.do, t.units = phase, n
+	threads := pool.Threads()
+	t.parts = min(n, threads*max(1, t.rows*t.w.in*t.w.out/(threads*fineShare)))
+	pool.Run(t.parts, t)
 }
 
 // byteAt returns the address of element i of s.

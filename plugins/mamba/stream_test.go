@@ -65,7 +65,7 @@ func stream(t *testing.T, m lm.Model, early, tokens int) {
 	if float64(after.heap) > 1.05*float64(before.heap)+1<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
 	}
-	if float64(after.process) > 1.05*float64(before.process) {
+	if float64(after.process) > 1.05*float64(before.process)+2048 { // the runtime's own memory comes and goes
 		t.Errorf("the process's peak grew from %d to %d kB", before.process, after.process)
 	}
 }
