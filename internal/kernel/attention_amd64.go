@@ -15,7 +15,7 @@ var attentionAVX512 = func() attentionKernels {
 			whole = 0
 		}
 		if whole > 0 {
-			scores512[m](whole, k, &a.Data[0], a.Stride, &b.Data[0], b.Stride, &c.Data[0], c.Stride)
+			wide512.chains[m](whole, k, &a.Data[0], a.Stride, &b.Data[0], b.Stride, &c.Data[0], c.Stride)
 		}
 		if whole < n {
 			mulT(c.From(0, whole), a, b.From(whole, 0), m, n-whole, k)
@@ -32,11 +32,6 @@ var attentionAVX512 = func() attentionKernels {
 	}
 	return k
 }()
-
-// scores512 multiplies a few rows with keys, by rows.
-var scores512 = []func(n, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int){
-	nil, scoresAVX512_1, scoresAVX512_2, scoresAVX512_3, scoresAVX512_4,
-}
 
 // attentionAVX2 is the same with smaller tiles.
 var attentionAVX2 = wide256.attention(&rows256)

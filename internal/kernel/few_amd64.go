@@ -91,5 +91,19 @@ func (t *product) fewRows(lo, hi int) {
 	}
 }
 
+// chained reports whether a small product turns squares of weights in registers: it takes whole ones.
+func (t *product) chained() bool {
+	w := &t.w
+	return w.storage == storeRows && w.in*w.out <= smallMatrix && t.rows < len(t.shape.chains) &&
+		w.in%t.shape.lanes == 0 && w.out%t.shape.lanes == 0
+}
+
+// fewChains multiplies a few rows with squares [lo, hi) of outputs in the order of the tiles.
+func (t *product) fewChains(lo, hi int) {
+	w, lanes := &t.w, t.shape.lanes
+	t.shape.chains[t.rows]((hi-lo)*lanes, w.in, &t.in[0], w.in, (*float32)(unsafe.Pointer(w.row(lo*lanes))), w.in,
+		&t.y[lo*lanes], w.out)
+}
+
 // floatBytes returns the address of the bytes of x.
 func floatBytes(x []float32) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(x))) }

@@ -18,6 +18,7 @@ type tileShape struct {
 	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
 	stripB    func(k int, dst, src *float32, lds int) // of two
 	dot       func(k int, w *byte, ldw int, x, y *float32)
+	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by rows; nil: none
 
 	few   [storages]fewKernels // by the storage of the panels
 	wide  fewKernels           // of bf16 that is multiplied as float32
@@ -30,6 +31,9 @@ func (s *tileShape) cols() int { return 2 * s.lanes }
 var wide512 = tileShape{
 	lanes: 16, rows: 14, transpose: transpose16, stripA: stripAVX512_1, stripB: stripAVX512_2,
 	dot: dotF32AVX512,
+	chains: []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int){
+		nil, scoresAVX512_1, scoresAVX512_2, scoresAVX512_3, scoresAVX512_4,
+	},
 	few: [storages]fewKernels{
 		storeFloats:      {fewFloatsAVX512_1x2, fewFloatsAVX512_1, fewFloatsAVX512_2, fewFloatsAVX512_3, fewFloatsAVX512_4, fewFloatsAVX512_5, fewFloatsAVX512_6},
 		storePairs:       {fewPairsAVX512_1x2, fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6},
@@ -106,6 +110,8 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	switch {
 	case t.onAMX():
 		t.multiplyAMX(pool)
+	case t.chained():
+		t.run(pool, w.out/s.lanes, (*product).fewChains)
 	case rows > s.most(w):
 		t.multiplyTiles(pool)
 	case w.storage == storeRows:
@@ -121,9 +127,17 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 // where those are not in panels: reading the weights is what takes the time then.
 const mostRows = SteadyRows - 1
 
+// smallMatrix is the number of float32 weights up to which products of a few rows sum in the order of the tiles too.
+// Transposing so few costs little, and gates and steps of recurrences, which amplify what differs in the last place, are
+// among them.
+const smallMatrix = 1 << 17
+
 // most is the largest number of rows that are multiplied without tiles.
 func (s *tileShape) most(w *operand) int {
-	if w.storage == storeRows {
+	switch {
+	case w.storage == storeRows && w.in*w.out <= smallMatrix:
+		return 0
+	case w.storage == storeRows:
 		return mostRows
 	}
 	return len(s.few[w.storage]) - 1

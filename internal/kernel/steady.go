@@ -2,6 +2,6 @@ package kernel
 
 // SteadyRows is the number of rows of activations from which on [Matrix.MulT] gives each row the same result, bit for
 // bit, however many there are. Matrices of [NewMatrix] do so from the first row on: where activations are rounded, a
-// difference in the last place would grow to one of the rounding. Those of [NewF32], whose rows stay where they are, may
-// sum products of fewer rows in another order, among themselves in the same one.
+// difference in the last place would grow to one of the rounding. Large ones of [NewF32], whose rows stay where they are,
+// may sum products of fewer rows in another order, among themselves in the same one.
 const SteadyRows = 7

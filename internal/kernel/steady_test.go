@@ -28,6 +28,9 @@ func TestSteadyRows(t *testing.T) {
 					if f == F32 {
 						checkSteady(t, NewF32(w, out, in), x, 1, SteadyRows-1)
 						checkSteady(t, NewF32(w, out, in), x, SteadyRows, most)
+						for _, size := range [][2]int{{64, 48}, {33, 130}} { // small ones
+							checkSteady(t, NewF32(w[:size[0]*size[1]], size[0], size[1]), x, 1, most)
+						}
 					}
 				})
 			})
