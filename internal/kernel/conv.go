@@ -17,6 +17,9 @@ type Conv struct {
 	Y    []float32 // [len, channels]; the output
 }
 
+// convStretch is the number of tokens that are convolved together: their rows are read as so many streams.
+const convStretch = 8
+
 // serialConv is the number of products below which waking other threads costs more than it saves.
 const serialConv = 1 << 15
 
@@ -40,52 +43,52 @@ var convRuns = sync.Pool{New: func() any { return &convRun{} }}
 // Do runs blocks [lo, hi) of channels.
 func (c *convRun) Do(lo, hi int) {
 	lo, hi = lo*scanBlock, min(c.Channels, hi*scanBlock)
+	memory := convMemory.Get().(*[]float32)
 	before := c.Taps - 1
-	memory := convStarts.Get().(*[]float32)
-	start := c.start(memory, lo, hi)
-	for t := range c.Len {
-		var x Rows
-		if t < before {
-			x = start.From(t, 0)
-		} else {
-			x = c.X.From(t-before, lo)
-		}
-		y := c.Y[t*c.Channels:][lo:hi]
-		bias := y
-		if c.Bias == nil {
-			clear(y)
-		} else {
-			bias = c.Bias[lo:hi]
-		}
-		active.scan.convolve(y, bias, c.W[lo:], c.Channels, c.Taps, x)
+	early := min(before, c.Len)
+	bias, start := c.prepare(memory, early, lo, hi)
+	y, w := Rows{c.Y[lo:], c.Channels}, Rows{c.W[lo:], c.Channels}
+	if early > 0 {
+		active.scan.convolve(y, bias, w, c.Taps, start, early)
 	}
-	convStarts.Put(memory)
+	for t := early; t < c.Len; t += convStretch {
+		active.scan.convolve(y.From(t, 0), bias, w, c.Taps, c.X.From(t-before, lo), min(convStretch, c.Len-t))
+	}
+	convMemory.Put(memory)
 	for j := range before {
 		copy(c.Tail[j*c.Channels:][lo:hi], c.input(c.Len - before + j)[lo:hi])
 	}
 }
 
-// convStarts holds a thread's memory for the start of a piece.
-var convStarts = sync.Pool{New: func() any { return new([]float32) }}
+// convMemory holds a thread's memory for what a piece begins with.
+var convMemory = sync.Pool{New: func() any { return new([]float32) }}
 
-// start puts the tail and the first inputs of channels [lo, hi) side by side, as far as the first taps-1 tokens reach.
-func (c *Conv) start(memory *[]float32, lo, hi int) Rows {
+// prepare returns the bias of channels [lo, hi), or zeros, and puts the tail and the inputs of the early tokens, which
+// reach into the tail, one after the other.
+func (c *Conv) prepare(memory *[]float32, early, lo, hi int) (bias []float32, start Rows) {
 	before, width := c.Taps-1, hi-lo
-	rows := before + min(c.Len, before)
-	if len(*memory) < rows*width {
-		*memory = make([]float32, rows*width)
+	if want := (1 + before + early) * width; len(*memory) < want {
+		*memory = make([]float32, want)
 	}
-	for i := range rows {
-		copy((*memory)[i*width:], c.input(i - before)[lo:hi])
+	bias, start = (*memory)[:width], Rows{(*memory)[width:], width}
+	clear(bias)
+	if c.Bias != nil {
+		bias = c.Bias[lo:hi]
 	}
-	return Rows{*memory, width}
+	for i := range before + early {
+		copy(start.Data[i*width:], c.input(i - before)[lo:hi])
+	}
+	return bias, start
 }
 
 // convolveReference implements scanKernels.
-func convolveReference(y, bias, w []float32, stride, taps int, x Rows) {
-	copy(y, bias)
-	for q := range taps {
-		addMulReference(y, w[q*stride:], x.Data[q*x.Stride:])
+func convolveReference(y Rows, bias []float32, w Rows, taps int, x Rows, tokens int) {
+	for t := range tokens {
+		sum := rowOf(y, t, len(bias))
+		copy(sum, bias)
+		for q := range taps {
+			addMulReference(sum, w.From(q, 0).Data, x.From(t+q, 0).Data)
+		}
 	}
 }
 

@@ -102,8 +102,8 @@ type scanKernels struct {
 	// ssd advances channels [lo, hi) of a block of head j of an SSD over len(steps)/2 tokens from token from on, with
 	// the decay and Δ of each in steps.
 	ssd func(s *SSD, j, from int, steps []float32, lo, hi int)
-	// convolve computes y[e] = bias[e] + Σ_q w[q,e]·x[q,e]; stride is the distance of rows of w. bias may be y.
-	convolve func(y, bias, w []float32, stride, taps int, x Rows)
+	// convolve computes y[t,e] = bias[e] + Σ_q w[q,e]·x[t+q,e] of at least one token for the channels of bias.
+	convolve func(y Rows, bias []float32, w Rows, taps int, x Rows, tokens int)
 	// states computes the states and decays of tokens of a block from its inputs, and back takes it from after token t
 	// of them to before it.
 	states func(w *scanWalk, tokens int, b Rows)

@@ -6,7 +6,7 @@ type scanVectors struct {
 	lanes    int
 	tokens   func(tokens, states, channels, stride, inStride int, h, a, b, c, delta, u, d, y *float32, bStride, cStride int)
 	ssd      func(tokens, states, channels, stride int, h, b, c, steps, x, y *float32, bStride, cStride, xStride, yStride int, d float32)
-	convolve func(n, taps int, y, bias, w *float32, wStride int, x *float32, xStride int)
+	convolve func(n, tokens, taps int, y *float32, yStride int, bias, w *float32, wStride int, x *float32, xStride int)
 	states   func(tokens, states int, h, decay, a, inputs, b *float32, bStride int)
 	back     func(states int, h, decay, g, a, da, token, b, c, db, dc *float32)
 }
@@ -46,8 +46,8 @@ func (v *scanVectors) ssdTokens(s *SSD, j, from int, steps []float32, lo, hi int
 	}
 }
 
-func (v *scanVectors) convolution(y, bias, w []float32, stride, taps int, x Rows) {
-	v.convolve(len(y), taps, &y[0], &bias[:len(y)][0], &w[0], 4*stride, &x.Data[0], 4*x.Stride)
+func (v *scanVectors) convolution(y Rows, bias []float32, w Rows, taps int, x Rows, tokens int) {
+	v.convolve(len(bias), tokens, taps, &y.Data[0], 4*y.Stride, &bias[0], &w.Data[0], 4*w.Stride, &x.Data[0], 4*x.Stride)
 }
 
 func (v *scanVectors) scanStates(w *scanWalk, tokens int, b Rows) {

@@ -336,63 +336,147 @@ summedMasked:
 	VZEROUPPER
 	RET
 
-// func convolveAVX512(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+// func convolveAVX512(n int, tokens int, taps int, y *float32, yStride int, bias *float32, w *float32, wStride int, x *float32, xStride int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·convolveAVX512(SB), NOSPLIT, $0-64
+TEXT ·convolveAVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
-	MOVQ taps+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ bias+24(FP), BX
-	MOVQ w+32(FP), SI
-	MOVQ x+48(FP), DI
-	MOVQ wStride+40(FP), R8
-	MOVQ xStride+56(FP), R9
+	MOVQ y+24(FP), CX
+	MOVQ bias+40(FP), DX
+	MOVQ w+48(FP), BX
+	MOVQ x+64(FP), SI
+	MOVQ xStride+72(FP), DI
+	LEAQ (DI)(DI*2), R11
 
 loop:
 	CMPQ    AX, $0x10
 	JLT     tail
-	VMOVUPS (BX), Z0
-	MOVQ    SI, R11
-	MOVQ    DI, R12
-	MOVQ    CX, R10
+	VMOVUPS (DX), Z0
+	MOVQ    SI, R8
+	MOVQ    CX, R9
+	MOVQ    tokens+8(FP), R10
+	MOVQ    taps+16(FP), R12
+	CMPQ    R12, $0x04
+	JE      four
+
+token:
+	VMOVAPS Z0, Z1
+	MOVQ    BX, R13
+	MOVQ    R8, R14
+	MOVQ    taps+16(FP), R12
 
 tap:
-	VMOVUPS     (R11), Z1
-	VMOVUPS     (R12), Z2
-	VFMADD231PS Z1, Z2, Z0
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	DECQ        R10
+	VMOVUPS     (R13), Z2
+	VMOVUPS     (R14), Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        wStride+56(FP), R13
+	ADDQ        DI, R14
+	DECQ        R12
 	JNE         tap
-	VMOVUPS     Z0, (DX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
-	SUBQ        $0x10, AX
-	JMP         loop
+	VMOVUPS     Z1, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         token
+	JMP         convolved
+
+four:
+	MOVQ    BX, R12
+	VMOVUPS (R12), Z1
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Z2
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Z3
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Z4
+	ADDQ    wStride+56(FP), R12
+
+tokenOfFour:
+	VMOVAPS     Z0, Z5
+	VMOVUPS     (R8), Z6
+	VFMADD231PS Z6, Z1, Z5
+	VMOVUPS     (R8)(DI*1), Z6
+	VFMADD231PS Z6, Z2, Z5
+	VMOVUPS     (R8)(DI*2), Z6
+	VFMADD231PS Z6, Z3, Z5
+	VMOVUPS     (R8)(R11*1), Z6
+	VFMADD231PS Z6, Z4, Z5
+	VMOVUPS     Z5, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenOfFour
+
+convolved:
+	ADDQ $0x40, CX
+	ADDQ $0x40, DX
+	ADDQ $0x40, BX
+	ADDQ $0x40, SI
+	SUBQ $0x10, AX
+	JMP  loop
 
 tail:
 	TESTQ     AX, AX
 	JE        done
-	MOVQ      $-1, R10
-	BZHIQ     AX, R10, R10
-	KMOVW     R10, K1
-	VMOVUPS.Z (BX), K1, Z0
-	MOVQ      SI, R11
-	MOVQ      DI, R12
-	MOVQ      CX, R10
+	MOVQ      $-1, R8
+	BZHIQ     AX, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (DX), K1, Z0
+	MOVQ      SI, R8
+	MOVQ      CX, R9
+	MOVQ      tokens+8(FP), R10
+	MOVQ      taps+16(FP), AX
+	CMPQ      AX, $0x04
+	JE        fourMasked
+
+tokenMasked:
+	VMOVAPS Z0, Z1
+	MOVQ    BX, CX
+	MOVQ    R8, DX
+	MOVQ    taps+16(FP), AX
 
 tapMasked:
-	VMOVUPS.Z   (R11), K1, Z1
-	VMOVUPS.Z   (R12), K1, Z2
-	VFMADD231PS Z1, Z2, Z0
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	DECQ        R10
+	VMOVUPS.Z   (CX), K1, Z2
+	VMOVUPS.Z   (DX), K1, Z3
+	VFMADD231PS Z2, Z3, Z1
+	ADDQ        wStride+56(FP), CX
+	ADDQ        DI, DX
+	DECQ        AX
 	JNE         tapMasked
-	VMOVUPS     Z0, K1, (DX)
+	VMOVUPS     Z1, K1, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenMasked
+	JMP         convolvedMasked
 
+fourMasked:
+	MOVQ      BX, AX
+	VMOVUPS.Z (AX), K1, Z1
+	ADDQ      wStride+56(FP), AX
+	VMOVUPS.Z (AX), K1, Z2
+	ADDQ      wStride+56(FP), AX
+	VMOVUPS.Z (AX), K1, Z3
+	ADDQ      wStride+56(FP), AX
+	VMOVUPS.Z (AX), K1, Z4
+	ADDQ      wStride+56(FP), AX
+
+tokenOfFourMasked:
+	VMOVAPS     Z0, Z5
+	VMOVUPS.Z   (R8), K1, Z6
+	VFMADD231PS Z6, Z1, Z5
+	VMOVUPS.Z   (R8)(DI*1), K1, Z6
+	VFMADD231PS Z6, Z2, Z5
+	VMOVUPS.Z   (R8)(DI*2), K1, Z6
+	VFMADD231PS Z6, Z3, Z5
+	VMOVUPS.Z   (R8)(R11*1), K1, Z6
+	VFMADD231PS Z6, Z4, Z5
+	VMOVUPS     Z5, K1, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenOfFourMasked
+
+convolvedMasked:
 done:
 	VZEROUPPER
 	RET
@@ -979,63 +1063,147 @@ summedMasked:
 	VZEROUPPER
 	RET
 
-// func convolveAVX2(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+// func convolveAVX2(n int, tokens int, taps int, y *float32, yStride int, bias *float32, w *float32, wStride int, x *float32, xStride int)
 // Requires: AVX, FMA3
-TEXT ·convolveAVX2(SB), NOSPLIT, $0-64
+TEXT ·convolveAVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
-	MOVQ taps+8(FP), CX
-	MOVQ y+16(FP), DX
-	MOVQ bias+24(FP), BX
-	MOVQ w+32(FP), SI
-	MOVQ x+48(FP), DI
-	MOVQ wStride+40(FP), R8
-	MOVQ xStride+56(FP), R9
+	MOVQ y+24(FP), CX
+	MOVQ bias+40(FP), DX
+	MOVQ w+48(FP), BX
+	MOVQ x+64(FP), SI
+	MOVQ xStride+72(FP), DI
+	LEAQ (DI)(DI*2), R11
 
 loop:
 	CMPQ    AX, $0x08
 	JLT     tail
-	VMOVUPS (BX), Y0
-	MOVQ    SI, R11
-	MOVQ    DI, R12
-	MOVQ    CX, R10
+	VMOVUPS (DX), Y0
+	MOVQ    SI, R8
+	MOVQ    CX, R9
+	MOVQ    tokens+8(FP), R10
+	MOVQ    taps+16(FP), R12
+	CMPQ    R12, $0x04
+	JE      four
+
+token:
+	VMOVAPS Y0, Y1
+	MOVQ    BX, R13
+	MOVQ    R8, R14
+	MOVQ    taps+16(FP), R12
 
 tap:
-	VMOVUPS     (R11), Y1
-	VMOVUPS     (R12), Y2
-	VFMADD231PS Y1, Y2, Y0
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	DECQ        R10
+	VMOVUPS     (R13), Y2
+	VMOVUPS     (R14), Y3
+	VFMADD231PS Y2, Y3, Y1
+	ADDQ        wStride+56(FP), R13
+	ADDQ        DI, R14
+	DECQ        R12
 	JNE         tap
-	VMOVUPS     Y0, (DX)
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	ADDQ        $0x20, SI
-	ADDQ        $0x20, DI
-	SUBQ        $0x08, AX
-	JMP         loop
+	VMOVUPS     Y1, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         token
+	JMP         convolved
+
+four:
+	MOVQ    BX, R12
+	VMOVUPS (R12), Y1
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Y2
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Y3
+	ADDQ    wStride+56(FP), R12
+	VMOVUPS (R12), Y4
+	ADDQ    wStride+56(FP), R12
+
+tokenOfFour:
+	VMOVAPS     Y0, Y5
+	VMOVUPS     (R8), Y6
+	VFMADD231PS Y6, Y1, Y5
+	VMOVUPS     (R8)(DI*1), Y6
+	VFMADD231PS Y6, Y2, Y5
+	VMOVUPS     (R8)(DI*2), Y6
+	VFMADD231PS Y6, Y3, Y5
+	VMOVUPS     (R8)(R11*1), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenOfFour
+
+convolved:
+	ADDQ $0x20, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	ADDQ $0x20, SI
+	SUBQ $0x08, AX
+	JMP  loop
 
 tail:
 	TESTQ      AX, AX
 	JE         done
-	LEAQ       laneMasks<>+0(SB), R10
+	LEAQ       laneMasks<>+0(SB), R8
 	NEGQ       AX
-	VMOVUPS    32(R10)(AX*4), Y0
-	VMASKMOVPS (BX), Y0, Y1
-	MOVQ       SI, R11
-	MOVQ       DI, R12
-	MOVQ       CX, R10
+	VMOVUPS    32(R8)(AX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	MOVQ       SI, R8
+	MOVQ       CX, R9
+	MOVQ       tokens+8(FP), R10
+	MOVQ       taps+16(FP), AX
+	CMPQ       AX, $0x04
+	JE         fourMasked
+
+tokenMasked:
+	VMOVAPS Y1, Y2
+	MOVQ    BX, CX
+	MOVQ    R8, DX
+	MOVQ    taps+16(FP), AX
 
 tapMasked:
-	VMASKMOVPS  (R11), Y0, Y2
-	VMASKMOVPS  (R12), Y0, Y3
-	VFMADD231PS Y2, Y3, Y1
-	ADDQ        R8, R11
-	ADDQ        R9, R12
-	DECQ        R10
+	VMASKMOVPS  (CX), Y0, Y3
+	VMASKMOVPS  (DX), Y0, Y4
+	VFMADD231PS Y3, Y4, Y2
+	ADDQ        wStride+56(FP), CX
+	ADDQ        DI, DX
+	DECQ        AX
 	JNE         tapMasked
-	VMASKMOVPS  Y1, Y0, (DX)
+	VMASKMOVPS  Y2, Y0, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenMasked
+	JMP         convolvedMasked
 
+fourMasked:
+	MOVQ       BX, AX
+	VMASKMOVPS (AX), Y0, Y2
+	ADDQ       wStride+56(FP), AX
+	VMASKMOVPS (AX), Y0, Y3
+	ADDQ       wStride+56(FP), AX
+	VMASKMOVPS (AX), Y0, Y4
+	ADDQ       wStride+56(FP), AX
+	VMASKMOVPS (AX), Y0, Y5
+	ADDQ       wStride+56(FP), AX
+
+tokenOfFourMasked:
+	VMOVAPS     Y1, Y6
+	VMASKMOVPS  (R8), Y0, Y7
+	VFMADD231PS Y7, Y2, Y6
+	VMASKMOVPS  (R8)(DI*1), Y0, Y7
+	VFMADD231PS Y7, Y3, Y6
+	VMASKMOVPS  (R8)(DI*2), Y0, Y7
+	VFMADD231PS Y7, Y4, Y6
+	VMASKMOVPS  (R8)(R11*1), Y0, Y7
+	VFMADD231PS Y7, Y5, Y6
+	VMASKMOVPS  Y6, Y0, (R9)
+	ADDQ        DI, R8
+	ADDQ        yStride+32(FP), R9
+	DECQ        R10
+	JNE         tokenOfFourMasked
+
+convolvedMasked:
 done:
 	VZEROUPPER
 	RET

@@ -11,7 +11,7 @@ func scanTokensAVX512(tokens int, states int, channels int, stride int, inStride
 func ssdTokensAVX512(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
 
 //go:noescape
-func convolveAVX512(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+func convolveAVX512(n int, tokens int, taps int, y *float32, yStride int, bias *float32, w *float32, wStride int, x *float32, xStride int)
 
 //go:noescape
 func scanStatesAVX512(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)
@@ -26,7 +26,7 @@ func scanTokensAVX2(tokens int, states int, channels int, stride int, inStride i
 func ssdTokensAVX2(tokens int, states int, channels int, stride int, h *float32, b *float32, c *float32, steps *float32, x *float32, y *float32, bStride int, cStride int, xStride int, yStride int, d float32)
 
 //go:noescape
-func convolveAVX2(n int, taps int, y *float32, bias *float32, w *float32, wStride int, x *float32, xStride int)
+func convolveAVX2(n int, tokens int, taps int, y *float32, yStride int, bias *float32, w *float32, wStride int, x *float32, xStride int)
 
 //go:noescape
 func scanStatesAVX2(tokens int, states int, h *float32, decay *float32, a *float32, inputs *float32, b *float32, bStride int)

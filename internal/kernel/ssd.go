@@ -52,18 +52,37 @@ var ssdRuns = sync.Pool{New: func() any { return &ssdRun{} }}
 
 // Do runs heads [lo, hi).
 func (s *ssdRun) Do(lo, hi int) {
-	steps := ssdSteps.Get().(*[2 * ssdStretch]float32)
+	steps := ssdSteps.Get().(*ssdScratch)
 	for j := lo; j < hi; j++ {
-		s.head(steps[:], j)
+		s.head(steps, j)
 	}
 	ssdSteps.Put(steps)
 }
 
-// ssdSteps holds a thread's memory for the steps of a stretch.
-var ssdSteps = sync.Pool{New: func() any { return new([2 * ssdStretch]float32) }}
+// ssdScratch is a thread's memory for the tokens of a stretch: decays, and each one's decay beside its Δ.
+type ssdScratch struct {
+	decays [ssdStretch]float32
+	steps  [2 * ssdStretch]float32
+}
 
-// head walks head j through time. steps is scratch.
-func (s *SSD) head(steps []float32, j int) {
+var ssdSteps = sync.Pool{New: func() any { return new(ssdScratch) }}
+
+// of returns the steps of head j from token t on.
+func (w *ssdScratch) of(s *SSD, j, t, tokens int) []float32 {
+	decays, steps := w.decays[:tokens], w.steps[:2*tokens]
+	for i := range decays {
+		steps[2*i+1] = s.Delta[(t+i)*s.Heads+j]
+		decays[i] = max(steps[2*i+1]*s.A[j], leastDecay)
+	}
+	Exp(decays, decays)
+	for i, v := range decays {
+		steps[2*i] = v
+	}
+	return steps
+}
+
+// head walks head j through time.
+func (s *SSD) head(w *ssdScratch, j int) {
 	stretch := ssdStretch
 	if s.Saved != nil {
 		stretch = saveEvery
@@ -72,11 +91,7 @@ func (s *SSD) head(steps []float32, j int) {
 		if s.Saved != nil {
 			copy(s.saved(j, t), s.state(j))
 		}
-		steps := steps[:2*min(stretch, s.Len-t)]
-		for i := range len(steps) / 2 {
-			delta := s.Delta[(t+i)*s.Heads+j]
-			steps[2*i], steps[2*i+1] = decay(delta*s.A[j]), delta
-		}
+		steps := w.of(s, j, t, min(stretch, s.Len-t))
 		for lo := 0; lo < s.Dim; lo += scanBlock {
 			active.scan.ssd(s, j, t, steps, lo, min(s.Dim, lo+scanBlock))
 		}
