@@ -23,12 +23,10 @@ func NewF32(w []float32, out, in int) *F32Matrix {
 // may use the matrix at the same time.
 func (m *F32Matrix) Rebind(w []float32) {
 	m.w = w[:m.out*m.in]
-	m.operand = floatOperand(m.w, m.out, m.in)
-}
-
-// floatOperand describes a row-major float32 matrix.
-func floatOperand(w []float32, out, in int) operand {
-	return operand{format: F32, padded: in, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 4 * in, out: out, in: in}
+	m.operand = operand{
+		format: F32, data: unsafe.Pointer(unsafe.SliceData(w)), stride: 4 * m.in, out: m.out, in: m.in, padded: m.in,
+		small: len(m.w) <= smallMatrix,
+	}
 }
 
 // Format implements Matrix.
@@ -44,7 +42,11 @@ func (m *F32Matrix) Bytes() int64 { return int64(4 * len(m.w)) }
 func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]) }
 
 // Part implements Matrix.
-func (m *F32Matrix) Part(lo, hi int) Matrix { return NewF32(m.w[lo*m.in:hi*m.in], hi-lo, m.in) }
+func (m *F32Matrix) Part(lo, hi int) Matrix {
+	part := NewF32(m.w[lo*m.in:hi*m.in], hi-lo, m.in)
+	part.operand.small = m.operand.small // a small part of a large matrix sums as that does
+	return part
+}
 
 // MulT implements Matrix. Products are summed in the order of the input.
 func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {

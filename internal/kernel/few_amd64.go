@@ -94,8 +94,7 @@ func (t *product) fewRows(lo, hi int) {
 // chained reports whether a small product turns squares of weights in registers: it takes whole ones.
 func (t *product) chained() bool {
 	w := &t.w
-	return w.storage == storeRows && w.in*w.out <= smallMatrix && t.rows < len(t.shape.chains) &&
-		w.in%t.shape.lanes == 0 && w.out%t.shape.lanes == 0
+	return w.small && t.rows < len(t.shape.chains) && w.in%t.shape.lanes == 0 && w.out%t.shape.lanes == 0
 }
 
 // fewChains multiplies a few rows with squares [lo, hi) of outputs in the order of the tiles.

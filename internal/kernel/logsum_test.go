@@ -46,6 +46,11 @@ func TestMatrixParts(t *testing.T) {
 				}
 			})
 		}
+		withTier(t, tr, func() { // small parts of a large matrix in the caller's memory
+			for _, rows := range []int{1, 3, SteadyRows} {
+				compareParts(t, tr, NewF32(gaussians(1, 1100*in), 1100, in), rows)
+			}
+		})
 	}
 }
 

@@ -9,7 +9,8 @@ type operand struct {
 	data    unsafe.Pointer // of row or panel 0
 	stride  int            // bytes from row to row or panel to panel
 	out, in int
-	padded  int // inputs of a panel, those beyond in being zero
+	padded  int  // inputs of a panel, those beyond in being zero
+	small   bool // rows of a small matrix, or of a part of one
 
 	// Of integer codes.
 	group   int       // inputs that are summed before they are scaled
@@ -17,6 +18,11 @@ type operand struct {
 	scales  []float32 // [panels, groups, outputs of a panel]
 	quantum int       // inputs that share a scale of the activations
 }
+
+// smallMatrix is the number of float32 weights up to which products of a few rows sum in the order of the tiles too.
+// Transposing so few costs little, and gates and steps of recurrences, which amplify what differs in the last place, are
+// among them.
+const smallMatrix = 1 << 17
 
 // storage is how a panel keeps the weights of a step along the input, for all its outputs side by side.
 type storage int

@@ -127,15 +127,10 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 // where those are not in panels: reading the weights is what takes the time then.
 const mostRows = SteadyRows - 1
 
-// smallMatrix is the number of float32 weights up to which products of a few rows sum in the order of the tiles too.
-// Transposing so few costs little, and gates and steps of recurrences, which amplify what differs in the last place, are
-// among them.
-const smallMatrix = 1 << 17
-
 // most is the largest number of rows that are multiplied without tiles.
 func (s *tileShape) most(w *operand) int {
 	switch {
-	case w.storage == storeRows && w.in*w.out <= smallMatrix:
+	case w.small:
 		return 0
 	case w.storage == storeRows:
 		return mostRows
