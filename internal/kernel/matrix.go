@@ -9,8 +9,8 @@ type Matrix interface {
 	// Bytes is the memory of weights and scales, without what a layout adds to fill its last vectors.
 	Bytes() int64
 	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in], y is [rows, out], both dense.
-	// Each output has a fixed order of summation, so the result does not depend on the pool, nor in the reference on
-	// the other rows; a faster tier may sum in one order for a few rows and in another for many.
+	// Each output has a fixed order of summation, so the result does not depend on the pool, nor on the other rows
+	// beyond what SteadyRows says.
 	MulT(pool *Pool, y, x []float32, rows int)
 	// Row widens row o into dst, which has in elements.
 	Row(o int, dst []float32)

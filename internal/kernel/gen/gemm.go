@@ -35,8 +35,8 @@ type tile struct {
 	name       string
 }
 
-// fma is c[rows, 2w] (+)= a[k, w]ᵀ·b[k, 2w] in float32, of which the first rows columns of a count: one chain of fused multiply-adds per output, in the order
-// of k, whatever the number of rows.
+// fma is c[rows, 2w] (+)= a[k, w]ᵀ·b[k, 2w] in float32, of which the first rows columns of a count: one chain of fused
+// multiply-adds per output, in the order of k, whatever the number of rows.
 func fma(w width, rows int) {
 	t := begin(fmt.Sprintf("fma%s_%d", w.name, rows), "func(k int, a, b, c *float32, ldc int, first bool)", w, rows)
 	t.load()
