@@ -90,7 +90,7 @@ const (
 	leastShared = 1 << 16
 	// fineShare is what a thread takes at a time where there is enough for all. Claiming less costs more than waiting for
 	// a late thread.
-	fineShare = 1 << 18
+	fineShare = 1 << 16
 )
 
 // multiply computes y = x·wᵀ with the given tiles.
