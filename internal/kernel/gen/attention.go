@@ -121,28 +121,10 @@ func scores(rows int) {
 	MOVQ(k, square)
 	XORQ(at16, at16)
 	Label("square")
-	key := GP64()
-	MOVQ(square, key)
-	v := make([]reg.VecVirtual, 16)
-	for i := range v {
-		v[i] = ZMM()
-		VMOVUPS(at(key, 0), v[i])
-		PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
-		if i+1 < len(v) {
-			ADDQ(ldk, key)
-		}
+	scoreSquare(square, ldk, next, row, acc)
+	for _, p := range []reg.GPVirtual{square, q, third, at16} {
+		ADDQ(Imm(64), p)
 	}
-	for j, column := range turn16(v) {
-		for r := range acc {
-			m := row[r]
-			m.Disp = 4 * j
-			VFMADD231PS_BCST(m, column, acc[r])
-		}
-	}
-	ADDQ(Imm(64), square)
-	ADDQ(Imm(64), q)
-	ADDQ(Imm(64), third)
-	ADDQ(Imm(64), at16)
 	SUBQ(Imm(16), left)
 	JNE(LabelRef("square"))
 	SUBQ(at16, q)
@@ -161,4 +143,26 @@ func scores(rows int) {
 	JNE(LabelRef("keys"))
 	VZEROUPPER()
 	RET()
+}
+
+// scoreSquare adds the products of 16 columns of the queries with a square of keys, and asks for the square of the next
+// keys.
+func scoreSquare(square, ldk, next reg.GPVirtual, queries []Mem, acc []reg.VecVirtual) {
+	key := GP64()
+	MOVQ(square, key)
+	v := fresh16()
+	for i := range v {
+		VMOVUPS(at(key, 0), v[i])
+		PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
+		if i+1 < len(v) {
+			ADDQ(ldk, key)
+		}
+	}
+	for j, column := range turn16(v) {
+		for r := range acc {
+			m := queries[r]
+			m.Disp = 4 * j
+			VFMADD231PS_BCST(m, column, acc[r])
+		}
+	}
 }
