@@ -23,7 +23,7 @@ func report(w io.Writer, g group, samples []sample) error {
 		for i, e := range g.entrants {
 			seconds := secondsOf(samples, work, e.name)
 			if len(seconds) == 0 {
-				fmt.Fprintf(t, "%s\t%s\tn/a (%s)\t\t\t\t\n", work, e.name, reason(samples, work, e.name))
+				fmt.Fprintf(t, "%s\t%s\tn/a (%s)\t\t\t\t\n", work, e.name, reason(samples, e.name))
 				continue
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", work, e.name, times(seconds), rate(work, seconds), verdict(g, work, i, first, seconds))
@@ -104,7 +104,7 @@ func secondsOf(samples []sample, work task, contender string) map[int]float64 {
 }
 
 // reason says why a contender has no times.
-func reason(samples []sample, work task, contender string) string {
+func reason(samples []sample, contender string) string {
 	for _, s := range samples {
 		if s.Contender == contender && s.Missing != "" {
 			return s.Missing

@@ -10,8 +10,8 @@ type LogSum struct {
 }
 
 // LogSumBlock is the number of elements that are looked at twice, once for their largest and once for their sum, while
-// they are in the first-level cache.
-const LogSumBlock = 4096
+// they are in the first-level cache. Parts of a matrix may begin there too.
+const LogSumBlock = 128 * PartAlign
 
 // Add takes in the next part.
 func (s *LogSum) Add(x []float32) {

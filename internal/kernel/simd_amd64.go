@@ -4,8 +4,9 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// avx512 multiplies with AVX-512: 14×32 tiles of fused multiply-adds for matrices, inner products of four rows for
-// vectors. Where the CPU has them it uses VPDPBUSD for int8 activations and VDPBF16PS for bf16.
+// avx512 multiplies with AVX-512: 14×32 tiles of fused multiply-adds for many rows of activations; for a few, panels from
+// their begin to their end, or inner products with four float32 rows of weights at a time. Where the CPU has them it uses
+// VPDPBUSD for int8 activations and VDPBF16PS for bf16.
 var avx512 = func() tier {
 	t := reference
 	t.name = "avx512"

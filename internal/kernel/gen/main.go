@@ -1,7 +1,7 @@
 // Command gen writes the assembly of package kernel with avo. It is a module of its own, so that avo never enters
 // the product's module graph. `go generate ./internal/kernel` runs it once per file:
 //
-//	go run . -file gemm -out ../gemm_amd64.s -stubs ../gemm_amd64.go -pkg kernel
+//	go run . -file gemm -out ../gemm_amd64.s -stubs ../gemm_stubs_amd64.go -pkg kernel
 package main
 
 import (
