@@ -84,14 +84,9 @@ func (t *tier) products(s *tileShape) {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
 }
 
-const (
-	// leastShared is the number of multiply-adds below which sharing a product costs more than it saves: vectors are done
-	// with so many in a microsecond or two, of which handing over half takes one.
-	leastShared = 1 << 16
-	// fineShare is what a thread takes at a time where there is enough for all. Claiming less costs more than waiting for
-	// a late thread.
-	fineShare = 1 << 16
-)
+// shareOfProduct is the number of multiply-adds that a thread takes at a time, and below which a product is not shared:
+// vectors are done with so many in a microsecond or two, of which handing over half takes one.
+const shareOfProduct = 1 << 16
 
 // multiply computes y = x·wᵀ with the given tiles.
 func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
@@ -104,7 +99,7 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	}
 	t := products.Get().(*product)
 	t.shape, t.w, t.y, t.in, t.rows = s, *w, y[:rows*w.out], x[:rows*w.in], rows
-	if rows*w.in*w.out < leastShared {
+	if rows*w.in*w.out < shareOfProduct {
 		pool = nil
 	}
 	switch {
@@ -170,7 +165,7 @@ func (t *product) Do(lo, hi int) { t.do(t, t.units*lo/t.parts, t.units*hi/t.part
 func (t *product) run(pool *Pool, n int, phase func(t *product, lo, hi int)) {
 	t.do, t.units = phase, n
 	threads := pool.Threads()
-	t.parts = min(n, threads*max(1, t.rows*t.w.in*t.w.out/(threads*fineShare)))
+	t.parts = min(n, threads*max(1, t.rows*t.w.in*t.w.out/(threads*shareOfProduct)))
 	pool.Run(t.parts, t)
 }
 
