@@ -21,7 +21,7 @@ const (
 	// other within microseconds, and waking a sleeper costs more than most of them.
 	spinTime = 50 * time.Microsecond
 	// chunksPerThread cuts a loop finer than its threads, so that a late worker takes less of it.
-	chunksPerThread = 4
+	chunksPerThread = 8
 )
 
 // Pool runs loops over outputs on a fixed number of threads, the caller's among them. A nil pool runs them on the

@@ -18,7 +18,7 @@ const (
 	// the second-level cache, a panel of activations in the first.
 	blockDwords = 512
 	// panelGroup is the largest number of weight panels that share one sweep over the activations.
-	panelGroup = 8
+	panelGroup = 6
 )
 
 // tiles is what a product of many rows needs besides.
