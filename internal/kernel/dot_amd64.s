@@ -4,203 +4,153 @@
 
 #include "textflag.h"
 
-// func dotF32AVX512(k int, w *byte, ldw int, x *float32, y *float32)
+// func dotRowsAVX512(n int, k int, w *byte, ldw int, x *float32, y *float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
-TEXT ·dotF32AVX512(SB), NOSPLIT, $0-40
-	MOVQ   w+8(FP), AX
-	MOVQ   ldw+16(FP), CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
-	MOVQ   x+24(FP), SI
-	LEAQ   (AX)(CX*4), BX
+TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ k+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ ldw+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ y+40(FP), DI
+
+row:
+	MOVQ   DX, R8
+	MOVQ   SI, R9
+	MOVQ   CX, R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   k+0(FP), DI
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
 
-pair:
-	CMPQ        DI, $0x20
-	JLT         single
-	PREFETCHT0  (BX)
-	PREFETCHT0  (BX)(CX*1)
-	PREFETCHT0  (BX)(CX*2)
-	PREFETCHT0  (DX)(CX*4)
-	VMOVUPS     (SI), Z8
-	VFMADD231PS (AX), Z8, Z0
-	VFMADD231PS (AX)(CX*1), Z8, Z1
-	VFMADD231PS (AX)(CX*2), Z8, Z2
-	VFMADD231PS (DX), Z8, Z3
-	VMOVUPS     64(SI), Z8
-	VFMADD231PS 64(AX), Z8, Z4
-	VFMADD231PS 64(AX)(CX*1), Z8, Z5
-	VFMADD231PS 64(AX)(CX*2), Z8, Z6
-	VFMADD231PS 64(DX), Z8, Z7
-	ADDQ        $0x80, AX
-	ADDQ        $0x80, DX
-	ADDQ        $0x80, BX
-	ADDQ        $0x80, SI
-	SUBQ        $0x20, DI
-	JMP         pair
+block:
+	CMPQ        R10, $0x00000040
+	JLT         vector
+	VMOVUPS     (R9), Z4
+	VFMADD231PS (R8), Z4, Z0
+	VMOVUPS     64(R9), Z4
+	VFMADD231PS 64(R8), Z4, Z1
+	VMOVUPS     128(R9), Z4
+	VFMADD231PS 128(R8), Z4, Z2
+	VMOVUPS     192(R9), Z4
+	VFMADD231PS 192(R8), Z4, Z3
+	PREFETCHT0  1024(R8)
+	PREFETCHT0  1088(R8)
+	PREFETCHT0  1152(R8)
+	PREFETCHT0  1216(R8)
+	ADDQ        $0x00000100, R8
+	ADDQ        $0x00000100, R9
+	SUBQ        $0x00000040, R10
+	JMP         block
 
-single:
-	VADDPS      Z4, Z0, Z0
-	VADDPS      Z5, Z1, Z1
-	VADDPS      Z6, Z2, Z2
-	VADDPS      Z7, Z3, Z3
-	CMPQ        DI, $0x10
+vector:
+	CMPQ        R10, $0x00000010
 	JLT         tail
-	VMOVUPS     (SI), Z8
-	VFMADD231PS (AX), Z8, Z0
-	VFMADD231PS (AX)(CX*1), Z8, Z1
-	VFMADD231PS (AX)(CX*2), Z8, Z2
-	VFMADD231PS (DX), Z8, Z3
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	SUBQ        $0x10, DI
+	VMOVUPS     (R9), Z4
+	VFMADD231PS (R8), Z4, Z0
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	SUBQ        $0x00000010, R10
+	JMP         vector
 
 tail:
-	TESTQ       DI, DI
-	JE          done
-	MOVQ        $-1, BX
-	BZHIQ       DI, BX, BX
-	KMOVW       BX, K1
-	VMOVUPS.Z   (SI), K1, Z8
-	VMOVUPS.Z   (AX), K1, Z4
-	VFMADD231PS Z8, Z4, Z0
-	VMOVUPS.Z   (AX)(CX*1), K1, Z4
-	VFMADD231PS Z8, Z4, Z1
-	VMOVUPS.Z   (AX)(CX*2), K1, Z4
-	VFMADD231PS Z8, Z4, Z2
-	VMOVUPS.Z   (DX), K1, Z4
-	VFMADD231PS Z8, Z4, Z3
+	TESTQ       R10, R10
+	JE          sum
+	MOVQ        $-1, R11
+	BZHIQ       R10, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (R9), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z5
+	VFMADD231PS Z4, Z5, Z0
 
-done:
+sum:
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y0
 	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X0
-	VEXTRACTF64X4 $0x01, Z1, Y4
-	VADDPS        Y4, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X4
-	VADDPS        X4, X1, X1
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VADDPS        Y4, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X4
-	VADDPS        X4, X2, X2
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VADDPS        Y4, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X4
-	VADDPS        X4, X3, X3
-	VHADDPS       X1, X0, X0
-	VHADDPS       X3, X2, X2
-	VHADDPS       X2, X0, X0
-	MOVQ          y+32(FP), AX
-	VMOVUPS       X0, (AX)
+	VADDPS        X4, X0, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	VMOVSS        X4, (DI)
+	ADDQ          $0x04, DI
+	ADDQ          BX, DX
+	DECQ          AX
+	JNE           row
 	VZEROUPPER
 	RET
 
-// func dotF32AVX2(k int, w *byte, ldw int, x *float32, y *float32)
+// func dotRowsAVX2(n int, k int, w *byte, ldw int, x *float32, y *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·dotF32AVX2(SB), NOSPLIT, $0-40
-	MOVQ   w+8(FP), AX
-	MOVQ   ldw+16(FP), CX
-	LEAQ   (AX)(CX*2), DX
-	ADDQ   CX, DX
-	MOVQ   x+24(FP), SI
-	LEAQ   (AX)(CX*4), BX
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ k+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ ldw+24(FP), BX
+	MOVQ x+32(FP), SI
+	MOVQ y+40(FP), DI
+
+row:
+	MOVQ   DX, R8
+	MOVQ   SI, R9
+	MOVQ   CX, R10
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	MOVQ   k+0(FP), DI
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
 
-pair:
-	CMPQ        DI, $0x10
-	JLT         single
-	PREFETCHT0  (BX)
-	PREFETCHT0  (BX)(CX*1)
-	PREFETCHT0  (BX)(CX*2)
-	PREFETCHT0  (DX)(CX*4)
-	VMOVUPS     (SI), Y8
-	VFMADD231PS (AX), Y8, Y0
-	VFMADD231PS (AX)(CX*1), Y8, Y1
-	VFMADD231PS (AX)(CX*2), Y8, Y2
-	VFMADD231PS (DX), Y8, Y3
-	VMOVUPS     32(SI), Y8
-	VFMADD231PS 32(AX), Y8, Y4
-	VFMADD231PS 32(AX)(CX*1), Y8, Y5
-	VFMADD231PS 32(AX)(CX*2), Y8, Y6
-	VFMADD231PS 32(DX), Y8, Y7
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	SUBQ        $0x10, DI
-	JMP         pair
+block:
+	CMPQ        R10, $0x00000020
+	JLT         vector
+	VMOVUPS     (R9), Y4
+	VFMADD231PS (R8), Y4, Y0
+	VMOVUPS     32(R9), Y4
+	VFMADD231PS 32(R8), Y4, Y1
+	VMOVUPS     64(R9), Y4
+	VFMADD231PS 64(R8), Y4, Y2
+	VMOVUPS     96(R9), Y4
+	VFMADD231PS 96(R8), Y4, Y3
+	PREFETCHT0  1024(R8)
+	PREFETCHT0  1088(R8)
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x00000020, R10
+	JMP         block
 
-single:
-	VADDPS      Y4, Y0, Y0
-	VADDPS      Y5, Y1, Y1
-	VADDPS      Y6, Y2, Y2
-	VADDPS      Y7, Y3, Y3
-	CMPQ        DI, $0x08
+vector:
+	CMPQ        R10, $0x00000008
 	JLT         tail
-	VMOVUPS     (SI), Y8
-	VFMADD231PS (AX), Y8, Y0
-	VFMADD231PS (AX)(CX*1), Y8, Y1
-	VFMADD231PS (AX)(CX*2), Y8, Y2
-	VFMADD231PS (DX), Y8, Y3
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, DX
-	ADDQ        $0x20, BX
-	ADDQ        $0x20, SI
-	SUBQ        $0x08, DI
+	VMOVUPS     (R9), Y4
+	VFMADD231PS (R8), Y4, Y0
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	SUBQ        $0x00000008, R10
+	JMP         vector
 
 tail:
-	TESTQ DI, DI
-	JE    done
+	TESTQ       R10, R10
+	JE          sum
+	VMOVSS      (R9), X5
+	VMOVSS      (R8), X6
+	VFMADD231PS Y5, Y6, Y0
+	ADDQ        $0x00000004, R8
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000001, R10
+	JMP         tail
 
-one:
-	VMOVSS      (SI), X9
-	VMOVSS      (AX), X10
-	VFMADD231PS Y9, Y10, Y0
-	VMOVSS      (AX)(CX*1), X10
-	VFMADD231PS Y9, Y10, Y1
-	VMOVSS      (AX)(CX*2), X10
-	VFMADD231PS Y9, Y10, Y2
-	VMOVSS      (DX), X10
-	VFMADD231PS Y9, Y10, Y3
-	ADDQ        $0x04, AX
-	ADDQ        $0x04, DX
-	ADDQ        $0x04, BX
-	ADDQ        $0x04, SI
-	DECQ        DI
-	JNE         one
-
-done:
-	VEXTRACTF128 $0x01, Y0, X4
-	VADDPS       X4, X0, X0
-	VEXTRACTF128 $0x01, Y1, X4
-	VADDPS       X4, X1, X1
-	VEXTRACTF128 $0x01, Y2, X4
-	VADDPS       X4, X2, X2
-	VEXTRACTF128 $0x01, Y3, X4
-	VADDPS       X4, X3, X3
-	VHADDPS      X1, X0, X0
-	VHADDPS      X3, X2, X2
-	VHADDPS      X2, X0, X0
-	MOVQ         y+32(FP), AX
-	VMOVUPS      X0, (AX)
+sum:
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VHADDPS      X0, X0, X0
+	VHADDPS      X0, X0, X0
+	VMOVSS       X0, (DI)
+	ADDQ         $0x04, DI
+	ADDQ         BX, DX
+	DECQ         AX
+	JNE          row
 	VZEROUPPER
 	RET

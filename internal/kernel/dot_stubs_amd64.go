@@ -5,7 +5,7 @@
 package kernel
 
 //go:noescape
-func dotF32AVX512(k int, w *byte, ldw int, x *float32, y *float32)
+func dotRowsAVX512(n int, k int, w *byte, ldw int, x *float32, y *float32)
 
 //go:noescape
-func dotF32AVX2(k int, w *byte, ldw int, x *float32, y *float32)
+func dotRowsAVX2(n int, k int, w *byte, ldw int, x *float32, y *float32)

@@ -71,22 +71,17 @@ func (t *product) fewPanel(kernel fewKernel, j int, y *float32, ldy int) {
 		y, 4*ldy, &levelsOf(w.format)[0])
 }
 
-// fewRows multiplies a few rows with blocks [lo, hi) of float32 rows by inner products.
+// fewRows multiplies a few rows with blocks [lo, hi) of float32 rows by inner products: all of them with a single row, a
+// block at a time, which stays in the first-level cache, with several.
 func (t *product) fewRows(lo, hi int) {
 	in, out := t.w.in, t.w.out
-	for o := lo * outputBlock; o < min(out, hi*outputBlock); o += outputBlock {
+	first, last, step := lo*outputBlock, min(out, hi*outputBlock), outputBlock
+	if t.rows == 1 {
+		step = last - first
+	}
+	for o := first; o < last; o += step {
 		for r := range t.rows {
-			x := &t.in[r*in]
-			if o+outputBlock <= out {
-				t.shape.dot(in, t.w.row(o), t.w.stride, x, &t.y[r*out+o])
-				continue
-			}
-			same := panels.Get().(*panel) // a local would be allocated, since dot lets it escape
-			for j := o; j < out; j++ {
-				t.shape.dot(in, t.w.row(j), 0, x, &same[0][0])
-				t.y[r*out+j] = same[0][0]
-			}
-			panels.Put(same)
+			t.shape.dot(min(step, last-o), in, t.w.row(o), t.w.stride, &t.in[r*in], &t.y[r*out+o])
 		}
 	}
 }

@@ -17,7 +17,7 @@ type tileShape struct {
 	transpose func(dst *uint32, ldd int, src *byte, lds int, flip uint32)
 	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
 	stripB    func(k int, dst, src *float32, lds int) // of two
-	dot       func(k int, w *byte, ldw int, x, y *float32)
+	dot       func(n, k int, w *byte, ldw int, x, y *float32)
 	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by rows; nil: none
 
 	few   [storages]fewKernels // by the storage of the panels
@@ -30,7 +30,7 @@ func (s *tileShape) cols() int { return 2 * s.lanes }
 
 var wide512 = tileShape{
 	lanes: 16, rows: 14, transpose: transpose16, stripA: stripAVX512_1, stripB: stripAVX512_2,
-	dot: dotF32AVX512,
+	dot: dotRowsAVX512,
 	chains: []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int){
 		nil, scoresAVX512_1, scoresAVX512_2, scoresAVX512_3, scoresAVX512_4,
 	},
@@ -62,7 +62,7 @@ var wide512 = tileShape{
 
 var wide256 = tileShape{
 	lanes: 8, rows: 6, transpose: transpose8, stripA: stripAVX2_1, stripB: stripAVX2_2,
-	dot: dotF32AVX2,
+	dot: dotRowsAVX2,
 	few: [storages]fewKernels{
 		storeFloats:  {fewFloatsAVX2_1x2, fewFloatsAVX2_1, fewFloatsAVX2_2, fewFloatsAVX2_3, fewFloatsAVX2_4},
 		storePairs:   {fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},

@@ -6,172 +6,137 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// dots builds the inner products of decoding: four rows of weights with one row of activations, y[0..3] = w·x. The
-// rows lie ldw bytes apart; ldw = 0 computes one row four times. Weights stream from memory, so the next four rows
-// are prefetched while these are used.
+// dots builds the products of decoding with float32 rows: y[n] = w[n, k]·x. The rows are read one after the other, from
+// begin to end, which is what memory is fastest at.
 func dots() {
-	for _, w := range []width{avx512, avx2} {
-		dotFloats(w)
-	}
+	dotRows(avx512)
+	dotRows(avx2)
 }
 
-// rows4 addresses four rows that lie a stride apart with three registers.
-type rows4 struct{ first, fourth, stride reg.GPVirtual }
+const (
+	dotSums  = 4    // sums of a row, which hide each other's latency
+	dotAhead = 1024 // bytes ahead that weights are prefetched, over the ends of pages too
+)
 
-// fourRows points at the rows from the parameter base, stride bytes apart.
-func fourRows(base reg.GPVirtual, stride reg.GPVirtual) rows4 {
-	r := rows4{first: base, fourth: GP64(), stride: stride}
-	LEAQ(Mem{Base: base, Index: stride, Scale: 2}, r.fourth)
-	ADDQ(stride, r.fourth)
-	return r
-}
-
-// at addresses byte disp of row i.
-func (r rows4) at(i, disp int) Mem {
-	switch i {
-	case 0:
-		return Mem{Base: r.first, Disp: disp}
-	case 3:
-		return Mem{Base: r.fourth, Disp: disp}
-	}
-	return Mem{Base: r.first, Index: r.stride, Scale: uint8(i), Disp: disp}
-}
-
-// advance moves all rows by n bytes.
-func (r rows4) advance(n int) {
-	ADDQ(Imm(uint64(n)), r.first)
-	ADDQ(Imm(uint64(n)), r.fourth)
-}
-
-// dot4 is an inner product on its way.
-type dot4 struct {
+// dotRow is a row's product on its way: pointers that advance, and what is left of k.
+type dotRow struct {
 	width
-	w     rows4
-	ahead reg.GPVirtual // the row after the four
-	x     reg.GPVirtual
-	acc   [4]reg.VecVirtual
+	w, x, left reg.GPVirtual
+	acc        []reg.VecVirtual
 }
 
-// open loads w, ldw and x, and clears the sums.
-func open(w width) *dot4 {
-	d := &dot4{width: w, w: fourRows(arg("w"), arg("ldw")), ahead: GP64(), x: arg("x")}
-	LEAQ(Mem{Base: d.w.first, Index: d.w.stride, Scale: 4}, d.ahead)
-	d.acc = d.sums()
-	return d
-}
-
-// sums returns four cleared registers.
-func (d *dot4) sums() (s [4]reg.VecVirtual) {
-	for i := range s {
-		s[i] = d.reg()
-		zero(d.width, s[i])
+// dotRows multiplies n rows that lie ldw bytes apart.
+func dotRows(w width) {
+	text("dotRows"+w.name, "func(n, k int, w *byte, ldw int, x, y *float32)")
+	n, k, first, ldw, x, y := arg("n"), arg("k"), arg("w"), arg("ldw"), arg("x"), arg("y")
+	Label("row")
+	d := &dotRow{width: w, w: GP64(), x: GP64(), left: GP64()}
+	MOVQ(first, d.w)
+	MOVQ(x, d.x)
+	MOVQ(k, d.left)
+	for range dotSums {
+		d.acc = append(d.acc, w.reg())
+		zero(w, d.acc[len(d.acc)-1])
 	}
-	return s
-}
-
-// advance moves the weights and the activations by n bytes.
-func (d *dot4) advance(n int) {
-	d.w.advance(n)
-	ADDQ(Imm(uint64(n)), d.ahead)
-	ADDQ(Imm(uint64(n)), d.x)
-}
-
-// prefetch asks for the lines that the next four rows will need here.
-func (d *dot4) prefetch() {
-	PREFETCHT0(Mem{Base: d.ahead})
-	PREFETCHT0(Mem{Base: d.ahead, Index: d.w.stride, Scale: 1})
-	PREFETCHT0(Mem{Base: d.ahead, Index: d.w.stride, Scale: 2})
-	PREFETCHT0(Mem{Base: d.w.fourth, Index: d.w.stride, Scale: 4})
-}
-
-// finish sums the lanes of the four accumulators and stores them at y.
-func (d *dot4) finish() {
-	var sum [4]reg.VecVirtual
-	for i, a := range d.acc {
-		if d.bytes == 64 {
-			high := YMM()
-			VEXTRACTF64X4(Imm(1), a, high)
-			VADDPS(high, a.AsY(), a.AsY())
-		}
-		high := XMM()
-		VEXTRACTF128(Imm(1), a.AsY(), high)
-		sum[i] = XMM()
-		VADDPS(high, a.AsX(), sum[i])
+	d.blocks()
+	d.vectors()
+	if w.bytes == 64 {
+		d.maskedTail()
+	} else {
+		d.scalarTail()
 	}
-	VHADDPS(sum[1], sum[0], sum[0])
-	VHADDPS(sum[3], sum[2], sum[2])
-	VHADDPS(sum[2], sum[0], sum[0])
-	VMOVUPS(sum[0], Mem{Base: arg("y")})
+	Label("sum")
+	VMOVSS(d.sum(), at(y, 0))
+	ADDQ(Imm(4), y)
+	ADDQ(ldw, first)
+	DECQ(n)
+	JNE(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
 
-// dotFloats is the product in float32. The tail of k that fills no vector is computed with a mask (AVX-512) or one by
-// one (AVX2).
-func dotFloats(w width) {
-	text("dotF32"+w.name, "func(k int, w *byte, ldw int, x, y *float32)")
-	d, k, lanes := open(w), arg("k"), w.bytes/4
-	second := d.sums()
-	x := w.reg()
-	step := func(lane int, acc [4]reg.VecVirtual) {
-		VMOVUPS(at(d.x, 4*lane), x)
-		for i := range acc {
-			VFMADD231PS(d.w.at(i, 4*lane), x, acc[i])
-		}
+// step adds the products of n vectors.
+func (d *dotRow) step(n int) {
+	for i := range n {
+		v := d.reg()
+		VMOVUPS(at(d.x, i*d.bytes), v)
+		VFMADD231PS(at(d.w, i*d.bytes), v, d.acc[i])
 	}
-	Label("pair")
-	CMPQ(k, Imm(uint64(2*lanes)))
-	JLT(LabelRef("single"))
-	d.prefetch()
-	step(0, d.acc)
-	step(lanes, second)
-	d.advance(2 * w.bytes)
-	SUBQ(Imm(uint64(2*lanes)), k)
-	JMP(LabelRef("pair"))
-	Label("single")
-	for i := range second {
-		VADDPS(second[i], d.acc[i], d.acc[i])
-	}
-	CMPQ(k, Imm(uint64(lanes)))
-	JLT(LabelRef("tail"))
-	step(0, d.acc)
-	d.advance(w.bytes)
-	SUBQ(Imm(uint64(lanes)), k)
-	Label("tail")
-	TESTQ(k, k)
-	JE(LabelRef("done"))
-	if w.bytes == 64 {
-		d.maskedTail(k, x)
-	} else {
-		d.scalarTail(k)
-	}
-	Label("done")
-	d.finish()
 }
 
-// maskedTail handles the last k < 16 elements with an AVX-512 mask.
-func (d *dot4) maskedTail(k reg.GPVirtual, x reg.VecVirtual) {
-	bits, mask, v := GP64(), K(), ZMM()
+// advance moves on by n floats.
+func (d *dotRow) advance(n int) {
+	ADDQ(U32(uint32(4*n)), d.w)
+	ADDQ(U32(uint32(4*n)), d.x)
+	SUBQ(U32(uint32(n)), d.left)
+}
+
+// blocks takes in a vector for each sum at a time.
+func (d *dotRow) blocks() {
+	block := dotSums * d.bytes / 4
+	Label("block")
+	CMPQ(d.left, U32(uint32(block)))
+	JLT(LabelRef("vector"))
+	d.step(dotSums)
+	for line := 0; line < 4*block; line += 64 {
+		PREFETCHT0(at(d.w, dotAhead+line))
+	}
+	d.advance(block)
+	JMP(LabelRef("block"))
+}
+
+// vectors takes in what fills a vector.
+func (d *dotRow) vectors() {
+	Label("vector")
+	CMPQ(d.left, U32(uint32(d.bytes/4)))
+	JLT(LabelRef("tail"))
+	d.step(1)
+	d.advance(d.bytes / 4)
+	JMP(LabelRef("vector"))
+}
+
+// maskedTail takes in the last floats, fewer than 16.
+func (d *dotRow) maskedTail() {
+	Label("tail")
+	TESTQ(d.left, d.left)
+	JE(LabelRef("sum"))
+	bits, mask, x, w := GP64(), K(), ZMM(), ZMM()
 	MOVQ(I32(-1), bits)
-	BZHIQ(k, bits, bits)
+	BZHIQ(d.left, bits, bits)
 	KMOVW(bits.As32(), mask)
 	VMOVUPS_Z(at(d.x, 0), mask, x)
-	for i := range d.acc {
-		VMOVUPS_Z(d.w.at(i, 0), mask, v)
-		VFMADD231PS(x, v, d.acc[i])
-	}
+	VMOVUPS_Z(at(d.w, 0), mask, w)
+	VFMADD231PS(x, w, d.acc[0])
 }
 
-// scalarTail handles the last k < 8 elements one by one, in lane 0: the other lanes of both factors are zero.
-func (d *dot4) scalarTail(k reg.GPVirtual) {
-	x, v := XMM(), XMM()
-	Label("one")
+// scalarTail takes in the last floats, fewer than 8, one by one in lane 0: the other lanes of both factors are zero.
+func (d *dotRow) scalarTail() {
+	Label("tail")
+	TESTQ(d.left, d.left)
+	JE(LabelRef("sum"))
+	x, w := XMM(), XMM()
 	VMOVSS(at(d.x, 0), x)
-	for i := range d.acc {
-		VMOVSS(d.w.at(i, 0), v)
-		VFMADD231PS(x.AsY(), v.AsY(), d.acc[i])
+	VMOVSS(at(d.w, 0), w)
+	VFMADD231PS(x.AsY(), w.AsY(), d.acc[0])
+	d.advance(1)
+	JMP(LabelRef("tail"))
+}
+
+// sum returns the sum of all lanes.
+func (d *dotRow) sum() reg.VecVirtual {
+	a := d.acc
+	VADDPS(a[1], a[0], a[0])
+	VADDPS(a[3], a[2], a[2])
+	VADDPS(a[2], a[0], a[0])
+	if d.bytes == 64 {
+		high := YMM()
+		VEXTRACTF64X4(Imm(1), a[0], high)
+		VADDPS(high, a[0].AsY(), a[0].AsY())
 	}
-	d.advance(4)
-	DECQ(k)
-	JNE(LabelRef("one"))
+	high, sum := XMM(), XMM()
+	VEXTRACTF128(Imm(1), a[0].AsY(), high)
+	VADDPS(high, a[0].AsX(), sum)
+	VHADDPS(sum, sum, sum)
+	VHADDPS(sum, sum, sum)
+	return sum
 }
