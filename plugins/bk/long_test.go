@@ -90,7 +90,8 @@ func stream(t *testing.T, m lm.Model, early, tokens int) {
 	if after.state != before.state || after.activations != before.activations {
 		t.Error("the state or the activations grew")
 	}
-	if after.heap > 1.05*before.heap+1<<20 || after.peak > 1.05*before.peak {
+	const scratch = 4 << 20 // what each thread keeps for its products, which it may need for the first time at any time
+	if after.heap > 1.05*before.heap+scratch || after.peak > 1.05*before.peak+scratch {
 		t.Error("the memory of the process grew by more than 5 %")
 	}
 }

@@ -62,10 +62,11 @@ func stream(t *testing.T, m lm.Model, early, tokens int) {
 	if after.state != before.state || after.activations != before.activations {
 		t.Errorf("state and activations grew from %d and %d bytes to %d and %d", before.state, before.activations, after.state, after.activations)
 	}
-	if float64(after.heap) > 1.05*float64(before.heap)+1<<20 {
+	const scratch = 4 << 20 // what each thread keeps for its products, which it may need for the first time at any time
+	if float64(after.heap) > 1.05*float64(before.heap)+scratch {
 		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
 	}
-	if float64(after.process) > 1.05*float64(before.process)+2048 { // the runtime's own memory comes and goes
+	if float64(after.process) > 1.05*float64(before.process)+scratch>>10 {
 		t.Errorf("the process's peak grew from %d to %d kB", before.process, after.process)
 	}
 }
