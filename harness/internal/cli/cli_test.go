@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,6 +106,39 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 	if groups := split(wideTable(), 60); len(groups) < 2 || groups[0][0] != 0 || groups[1][0] != 0 {
 		t.Errorf("columns are split into %v; each group needs the key", groups)
+	}
+}
+
+// fullOnce refuses the write numbered at, as a full disk does that then gets room again.
+type fullOnce struct{ at, writes int }
+
+func (w *fullOnce) Write(b []byte) (int, error) {
+	if w.writes++; w.writes-1 == w.at {
+		return 0, syscall.ENOSPC
+	}
+	return len(b), nil
+}
+
+// TestLostOutputIsAnError refuses each write of every format in turn: an output with a hole must not look like success.
+func TestLostOutputIsAnError(t *testing.T) {
+	outputs := map[string]func(io.Writer) error{
+		"bench": func(w io.Writer) error { return report.WriteBench(w, &store.Run{ID: "r"}) },
+	}
+	for _, format := range formats {
+		outputs[format] = func(w io.Writer) error {
+			return writeTables(w, format, 40, []report.Table{wideTable(), report.Words("e", "Empty", []string{"model"})})
+		}
+	}
+	for format, write := range outputs {
+		whole := &fullOnce{at: -1}
+		if err := write(whole); err != nil || whole.writes == 0 {
+			t.Fatalf("%s: %d writes, %v", format, whole.writes, err)
+		}
+		for at := range whole.writes {
+			if err := write(&fullOnce{at: at}); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("%s: write %d of %d was refused, but the error is %v", format, at, whole.writes, err)
+			}
+		}
 	}
 }
 

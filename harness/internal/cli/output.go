@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
@@ -43,38 +44,52 @@ func (a *app) output(c *cobra.Command, more ...string) {
 	c.Flags().VarP(formatFlag{&a.format, append(slices.Clone(formats), more...)}, "output", "o", "output format")
 }
 
-// writeTables writes tables one after the other, in one format.
+// writeTables writes tables one after the other, in one format and with one write, so that its error tells of them all.
 func writeTables(w io.Writer, format string, width int, tables []report.Table) error {
+	var b bytes.Buffer
+	if err := render(&b, format, width, tables); err != nil {
+		return err
+	}
+	if format == "table" {
+		_, err := lipgloss.Fprint(w, b.String()) // with the colours that w can show
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func render(b *bytes.Buffer, format string, width int, tables []report.Table) error {
 	if format == "json" {
 		if len(tables) == 1 {
-			return report.WriteJSON(w, tables[0])
+			return report.WriteJSON(b, tables[0])
 		}
-		return report.WriteJSON(w, tables)
+		return report.WriteJSON(b, tables)
 	}
 	for i, t := range tables {
 		if i > 0 && format != "jsonl" {
-			fmt.Fprintln(w)
+			fmt.Fprintln(b)
 		}
-		if err := writeTable(w, format, width, t, len(tables) > 1); err != nil {
+		if err := renderTable(b, format, width, t, len(tables) > 1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writeTable(w io.Writer, format string, width int, t report.Table, titled bool) error {
+func renderTable(b *bytes.Buffer, format string, width int, t report.Table, titled bool) error {
 	switch format {
 	case "csv":
-		return report.WriteCSV(w, t)
+		return report.WriteCSV(b, t)
 	case "jsonl":
-		return report.WriteJSONL(w, t)
+		return report.WriteJSONL(b, t)
 	case "md":
 		if titled {
-			fmt.Fprintf(w, "### %s\n\n", t.Title)
+			fmt.Fprintf(b, "### %s\n\n", t.Title)
 		}
-		return report.WriteMarkdown(w, t, nil)
+		return report.WriteMarkdown(b, t, nil)
 	}
-	return terminalTable(w, width, t, titled)
+	terminalTable(b, width, t, titled)
+	return nil
 }
 
 var (
@@ -84,26 +99,23 @@ var (
 
 // terminalTable draws a table for people. What is wider than the terminal is cut into several tables with the same
 // keys; a single column that is still too wide is wrapped.
-func terminalTable(w io.Writer, width int, t report.Table, titled bool) error {
+func terminalTable(b *bytes.Buffer, width int, t report.Table, titled bool) {
 	if titled {
-		lipgloss.Fprintln(w, bold.Render(t.Title))
+		fmt.Fprintln(b, bold.Render(t.Title))
 	}
 	if len(t.Rows) == 0 {
-		_, err := lipgloss.Fprintln(w, faint.Render("none"))
-		return err
+		fmt.Fprintln(b, faint.Render("none"))
+		return
 	}
 	for i, columns := range split(t, width) {
 		if i > 0 {
-			fmt.Fprintln(w)
+			fmt.Fprintln(b)
 		}
-		if _, err := lipgloss.Fprintln(w, draw(t, columns, width)); err != nil {
-			return err
-		}
+		fmt.Fprintln(b, draw(t, columns, width))
 	}
 	for _, note := range report.Footnotes(t) {
-		lipgloss.Fprintln(w, faint.Render(wrapAt(note, width)))
+		fmt.Fprintln(b, faint.Render(wrapAt(note, width)))
 	}
-	return nil
 }
 
 // gap is the space between columns.

@@ -17,7 +17,9 @@ func WriteBench(w io.Writer, run *store.Run) error {
 			return err
 		}
 	}
-	fmt.Fprintf(w, "archbench-run: %s\n\n", run.ID)
+	if _, err := fmt.Fprintf(w, "archbench-run: %s\n\n", run.ID); err != nil {
+		return err
+	}
 	for i := range run.Cells {
 		if err := benchCell(w, run, &run.Cells[i]); err != nil {
 			return fmt.Errorf("run %s in Go benchmark format: %w", run.ID, err)
