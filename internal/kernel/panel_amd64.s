@@ -21,7 +21,7 @@ loop:
 	VFMADD231PS  Z3, Z4, Z1
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Z0, (AX)
@@ -52,7 +52,7 @@ loop:
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -92,7 +92,7 @@ loop:
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -143,7 +143,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -202,7 +202,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -269,7 +269,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -317,7 +317,7 @@ loop:
 	VFMADD231PS  Z7, Z8, Z3
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Z0, (AX)
@@ -358,7 +358,7 @@ loop:
 	BYTE    $0xcf
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	VMOVUPS Z0, (AX)
@@ -417,7 +417,7 @@ loop:
 	BYTE    $0xdf
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	MOVQ    ldy+96(FP), CX
@@ -499,7 +499,7 @@ loop:
 	BYTE    $0xef
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	MOVQ    ldy+96(FP), CX
@@ -606,7 +606,7 @@ loop:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
 	ADDQ    $0x04, SI
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	MOVQ    ldy+96(FP), CX
@@ -735,7 +735,7 @@ loop:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
 	ADDQ    $0x04, SI
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	MOVQ    ldy+96(FP), CX
@@ -886,7 +886,7 @@ loop:
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
 	ADDQ    $0x04, SI
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	MOVQ    ldy+96(FP), CX
@@ -962,7 +962,7 @@ loop:
 	BYTE    $0xdf
 	ADDQ    $0x00000080, AX
 	ADDQ    $0x04, CX
-	DECQ    DX
+	SUBQ    $0x01, DX
 	JNE     loop
 	MOVQ    y+88(FP), AX
 	VMOVUPS Z0, (AX)
@@ -998,7 +998,7 @@ loop:
 	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Z0, (AX)
@@ -1041,7 +1041,7 @@ loop:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -1096,7 +1096,7 @@ loop:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -1165,7 +1165,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -1245,7 +1245,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -1336,7 +1336,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -1401,7 +1401,7 @@ loop:
 	VFMADD231PS  Z10, Z5, Z3
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Z0, (AX)
@@ -1423,9 +1423,11 @@ TEXT ·fewBytesAVX512_1(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), SI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (SI), Z2
-	VMOVUPS 64(SI), Z3
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (SI), Z2
+	PREFETCHT0 1024(SI)
+	VMOVUPS    64(SI), Z3
+	PREFETCHT0 1088(SI)
 
 loop:
 	VPMOVSXBD    (AX), Z4
@@ -1440,7 +1442,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, SI
 	DECQ         BX
@@ -1466,9 +1468,11 @@ TEXT ·fewBytesAVX512_2(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z4
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z5
+	PREFETCHT0 1088(DI)
 
 loop:
 	VPMOVSXBD    (AX), Z6
@@ -1486,7 +1490,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -1518,9 +1522,11 @@ TEXT ·fewBytesAVX512_3(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z6
-	VMOVUPS 64(DI), Z7
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z6
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z7
+	PREFETCHT0 1088(DI)
 
 loop:
 	VPMOVSXBD    (AX), Z8
@@ -1541,7 +1547,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -1580,9 +1586,11 @@ TEXT ·fewBytesAVX512_4(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z8
-	VMOVUPS 64(R8), Z9
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z8
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z9
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVSXBD    (AX), Z10
@@ -1607,7 +1615,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -1651,9 +1659,11 @@ TEXT ·fewBytesAVX512_5(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z10
-	VMOVUPS 64(R8), Z11
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z10
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z11
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVSXBD    (AX), Z12
@@ -1681,7 +1691,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -1730,9 +1740,11 @@ TEXT ·fewBytesAVX512_6(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z12
-	VMOVUPS 64(R8), Z13
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z12
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z13
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVSXBD    (AX), Z14
@@ -1763,7 +1775,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -1806,11 +1818,15 @@ TEXT ·fewBytesAVX512_1x2(SB), NOSPLIT, $0-112
 	MOVQ   lds+40(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMOVUPS (DI)(R8*1), Z6
-	VMOVUPS 64(DI)(R8*1), Z7
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z4
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z5
+	PREFETCHT0 1088(DI)
+	VMOVUPS    (DI)(R8*1), Z6
+	PREFETCHT0 1024(DI)(R8*1)
+	VMOVUPS    64(DI)(R8*1), Z7
+	PREFETCHT0 1088(DI)(R8*1)
 
 loop:
 	VPMOVSXBD    (AX), Z8
@@ -1834,7 +1850,7 @@ loop:
 	PREFETCHT0   4096(AX)(BX*1)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -1861,9 +1877,11 @@ TEXT ·fewNibblesAVX512_1(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), SI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (SI), Z3
-	VMOVUPS 64(SI), Z4
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (SI), Z3
+	PREFETCHT0 1024(SI)
+	VMOVUPS    64(SI), Z4
+	PREFETCHT0 1088(SI)
 
 loop:
 	VPMOVZXBD    (AX), Z5
@@ -1889,7 +1907,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, SI
 	DECQ         BX
@@ -1917,9 +1935,11 @@ TEXT ·fewNibblesAVX512_2(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z5
-	VMOVUPS 64(DI), Z6
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z5
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z6
+	PREFETCHT0 1088(DI)
 
 loop:
 	VPMOVZXBD    (AX), Z7
@@ -1953,7 +1973,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -1987,9 +2007,11 @@ TEXT ·fewNibblesAVX512_3(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z7
-	VMOVUPS 64(DI), Z8
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z7
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z8
+	PREFETCHT0 1088(DI)
 
 loop:
 	VPMOVZXBD    (AX), Z9
@@ -2031,7 +2053,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -2072,9 +2094,11 @@ TEXT ·fewNibblesAVX512_4(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z9
-	VMOVUPS 64(R8), Z10
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z9
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z10
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVZXBD    (AX), Z11
@@ -2125,7 +2149,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -2171,9 +2195,11 @@ TEXT ·fewNibblesAVX512_5(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z11
-	VMOVUPS 64(R8), Z12
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z11
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z12
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVZXBD    (AX), Z13
@@ -2232,7 +2258,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -2283,9 +2309,11 @@ TEXT ·fewNibblesAVX512_6(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Z13
-	VMOVUPS 64(R8), Z14
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Z13
+	PREFETCHT0 1024(R8)
+	VMOVUPS    64(R8), Z14
+	PREFETCHT0 1088(R8)
 
 loop:
 	VPMOVZXBD    (AX), Z15
@@ -2352,7 +2380,7 @@ loop:
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, R8
 	DECQ         DI
@@ -2397,11 +2425,15 @@ TEXT ·fewNibblesAVX512_1x2(SB), NOSPLIT, $0-112
 	MOVQ    lds+40(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Z5
-	VMOVUPS 64(DI), Z6
-	VMOVUPS (DI)(R8*1), Z7
-	VMOVUPS 64(DI)(R8*1), Z8
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Z5
+	PREFETCHT0 1024(DI)
+	VMOVUPS    64(DI), Z6
+	PREFETCHT0 1088(DI)
+	VMOVUPS    (DI)(R8*1), Z7
+	PREFETCHT0 1024(DI)(R8*1)
+	VMOVUPS    64(DI)(R8*1), Z8
+	PREFETCHT0 1088(DI)(R8*1)
 
 loop:
 	VPMOVZXBD    (AX), Z9
@@ -2448,7 +2480,7 @@ loop:
 	PREFETCHT0   4096(AX)(BX*1)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x80, DI
 	DECQ         SI
@@ -2462,7 +2494,7 @@ loop:
 	RET
 
 // func fewQuadsAVX512_1(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_1(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2478,43 +2510,55 @@ TEXT ·fewQuadsAVX512_1(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R10), Z2
+	PREFETCHT0   1024(R10)
 	VMOVUPS      64(R10), Z3
+	PREFETCHT0   1088(R10)
 	MOVQ         BX, R8
 	VPBROADCASTD (R8), Z4
 	VMOVDQA64    Z4, Z5
 	ADDQ         DI, R8
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z7, Z7, Z7
 
 loop:
-	VMOVDQU32     (AX), Z6
-	VMOVDQU32     64(AX), Z7
-	VPDPBUSD.BCST (CX), Z6, Z4
-	VPDPBUSD.BCST (CX), Z7, Z5
-	ADDQ          $0x00000080, AX
-	ADDQ          $0x04, CX
-	DECQ          DX
-	JNE           loop
-	MOVQ          SI, R8
-	VBROADCASTSS  (R8), Z6
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        Z6, Z2, Z2
-	VFMADD231PS   Z4, Z2, Z0
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z6, Z3, Z2
-	VFMADD231PS   Z5, Z2, Z1
-	ADDQ          DI, R8
-	ADDQ          $0x04, BX
-	ADDQ          $0x04, SI
-	ADDQ          $0x80, R10
-	DECQ          R9
-	JNE           group
-	MOVQ          y+88(FP), AX
-	VMOVUPS       Z0, (AX)
-	VMOVUPS       Z1, 64(AX)
+	VPBROADCASTD (CX), Z8
+	VMOVDQU32    (AX), Z9
+	VPDPBUSD     Z8, Z9, Z4
+	VMOVDQU32    64(AX), Z9
+	VPDPBUSD     Z8, Z9, Z5
+	VPBROADCASTD 4(CX), Z8
+	VMOVDQU32    128(AX), Z9
+	VPDPBUSD     Z8, Z9, Z6
+	VMOVDQU32    192(AX), Z9
+	VPDPBUSD     Z8, Z9, Z7
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x08, CX
+	SUBQ         $0x02, DX
+	JNE          loop
+	VPADDD       Z6, Z4, Z4
+	VPADDD       Z7, Z5, Z5
+	MOVQ         SI, R8
+	VBROADCASTSS (R8), Z8
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z8, Z2, Z2
+	VFMADD231PS  Z4, Z2, Z0
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z8, Z3, Z2
+	VFMADD231PS  Z5, Z2, Z1
+	ADDQ         DI, R8
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNE          group
+	MOVQ         y+88(FP), AX
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
 	VZEROUPPER
 	RET
 
 // func fewQuadsAVX512_2(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_2(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2533,7 +2577,9 @@ TEXT ·fewQuadsAVX512_2(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R11), Z4
+	PREFETCHT0   1024(R11)
 	VMOVUPS      64(R11), Z5
+	PREFETCHT0   1088(R11)
 	MOVQ         SI, R9
 	VPBROADCASTD (R9), Z6
 	VMOVDQA64    Z6, Z7
@@ -2553,7 +2599,7 @@ loop:
 	VPDPBUSD     Z12, Z11, Z9
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         DI, R9
 	VBROADCASTSS (R9), Z10
@@ -2588,7 +2634,7 @@ loop:
 	RET
 
 // func fewQuadsAVX512_3(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_3(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2609,7 +2655,9 @@ TEXT ·fewQuadsAVX512_3(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R11), Z6
+	PREFETCHT0   1024(R11)
 	VMOVUPS      64(R11), Z7
+	PREFETCHT0   1088(R11)
 	MOVQ         SI, R9
 	VPBROADCASTD (R9), Z8
 	VMOVDQA64    Z8, Z9
@@ -2635,7 +2683,7 @@ loop:
 	VPDPBUSD     Z16, Z15, Z13
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         DI, R9
 	VBROADCASTSS (R9), Z14
@@ -2681,7 +2729,7 @@ loop:
 	RET
 
 // func fewQuadsAVX512_4(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_4(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2706,7 +2754,9 @@ TEXT ·fewQuadsAVX512_4(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z8
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z9
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z10
 	VMOVDQA64    Z10, Z11
@@ -2739,7 +2789,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z18
@@ -2796,7 +2846,7 @@ loop:
 	RET
 
 // func fewQuadsAVX512_5(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_5(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2823,7 +2873,9 @@ TEXT ·fewQuadsAVX512_5(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z10
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z11
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z12
 	VMOVDQA64    Z12, Z13
@@ -2862,7 +2914,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z22
@@ -2930,7 +2982,7 @@ loop:
 	RET
 
 // func fewQuadsAVX512_6(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewQuadsAVX512_6(SB), NOSPLIT, $0-112
 	MOVQ   w+16(FP), AX
 	MOVQ   x+48(FP), CX
@@ -2959,7 +3011,9 @@ TEXT ·fewQuadsAVX512_6(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z12
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z13
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z14
 	VMOVDQA64    Z14, Z15
@@ -3004,7 +3058,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z26
@@ -3082,79 +3136,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func fewQuadsAVX512_1x2(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·fewQuadsAVX512_1x2(SB), NOSPLIT, $0-112
-	MOVQ   w+16(FP), AX
-	MOVQ   x+48(FP), CX
-	MOVQ   k+8(FP), DX
-	MOVQ   ldw+24(FP), BX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   fix+64(FP), SI
-	MOVQ   sx+72(FP), DI
-	MOVQ   ldg+80(FP), R8
-	MOVQ   groups+0(FP), R10
-	MOVQ   s+32(FP), R11
-	MOVQ   lds+40(FP), R12
-
-group:
-	MOVQ         k+8(FP), DX
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
-	VMOVUPS      (R11)(R12*1), Z6
-	VMOVUPS      64(R11)(R12*1), Z7
-	MOVQ         SI, R9
-	VPBROADCASTD (R9), Z8
-	VMOVDQA64    Z8, Z9
-	VMOVDQA64    Z8, Z10
-	VMOVDQA64    Z8, Z11
-	ADDQ         R8, R9
-
-loop:
-	VMOVDQU32    (AX), Z12
-	VMOVDQU32    64(AX), Z13
-	VMOVDQU32    (AX)(BX*1), Z14
-	VMOVDQU32    64(AX)(BX*1), Z15
-	VPBROADCASTD (CX), Z16
-	VPDPBUSD     Z16, Z12, Z8
-	VPDPBUSD     Z16, Z13, Z9
-	VPDPBUSD     Z16, Z14, Z10
-	VPDPBUSD     Z16, Z15, Z11
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x04, CX
-	DECQ         DX
-	JNE          loop
-	MOVQ         DI, R9
-	VBROADCASTSS (R9), Z12
-	VCVTDQ2PS    Z8, Z8
-	VMULPS       Z12, Z4, Z4
-	VFMADD231PS  Z8, Z4, Z0
-	VCVTDQ2PS    Z9, Z9
-	VMULPS       Z12, Z5, Z4
-	VFMADD231PS  Z9, Z4, Z1
-	VCVTDQ2PS    Z10, Z10
-	VMULPS       Z12, Z6, Z4
-	VFMADD231PS  Z10, Z4, Z2
-	VCVTDQ2PS    Z11, Z11
-	VMULPS       Z12, Z7, Z4
-	VFMADD231PS  Z11, Z4, Z3
-	ADDQ         R8, R9
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, DI
-	ADDQ         $0x80, R11
-	DECQ         R10
-	JNE          group
-	MOVQ         y+88(FP), AX
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	VMOVUPS      Z2, 128(AX)
-	VMOVUPS      Z3, 192(AX)
-	VZEROUPPER
-	RET
-
 // func fewNibbleQuadsAVX512_1(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
 TEXT ·fewNibbleQuadsAVX512_1(SB), NOSPLIT, $0-112
@@ -3163,8 +3144,10 @@ TEXT ·fewNibbleQuadsAVX512_1(SB), NOSPLIT, $0-112
 	MOVQ         k+8(FP), DX
 	MOVL         $0x0f0f0f0f, DX
 	VPBROADCASTD DX, Z0
-	VPXORD       Z1, Z1, Z1
+	MOVL         $0xf0f0f0f0, DX
+	VPBROADCASTD DX, Z1
 	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
 	MOVQ         fix+64(FP), BX
 	MOVQ         sx+72(FP), SI
 	MOVQ         ldg+80(FP), DI
@@ -3173,49 +3156,79 @@ TEXT ·fewNibbleQuadsAVX512_1(SB), NOSPLIT, $0-112
 
 group:
 	MOVQ         k+8(FP), DX
-	VMOVUPS      (R10), Z3
-	VMOVUPS      64(R10), Z4
+	VMOVUPS      (R10), Z4
+	PREFETCHT0   1024(R10)
+	VMOVUPS      64(R10), Z5
+	PREFETCHT0   1088(R10)
 	MOVQ         BX, R8
-	VPBROADCASTD (R8), Z5
-	VMOVDQA64    Z5, Z6
+	VPBROADCASTD (R8), Z6
+	VMOVDQA64    Z6, Z7
 	ADDQ         DI, R8
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z13, Z13, Z13
 
 loop:
-	VMOVDQU32     (AX), Z7
-	VPANDD        Z0, Z7, Z8
-	VPSRLD        $0x04, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VMOVDQU32     64(AX), Z9
-	VPANDD        Z0, Z9, Z10
-	VPSRLD        $0x04, Z9, Z9
-	VPANDD        Z0, Z9, Z9
-	VPDPBUSD.BCST (CX), Z8, Z5
-	VPDPBUSD.BCST (CX), Z10, Z6
-	VPDPBUSD.BCST 4(CX), Z7, Z5
-	VPDPBUSD.BCST 4(CX), Z9, Z6
-	PREFETCHT0    4096(AX)
-	PREFETCHT0    4160(AX)
-	ADDQ          $0x00000080, AX
-	ADDQ          $0x08, CX
-	DECQ          DX
-	JNE           loop
-	MOVQ          SI, R8
-	VBROADCASTSS  (R8), Z7
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        Z7, Z3, Z3
-	VFMADD231PS   Z5, Z3, Z1
-	VCVTDQ2PS     Z6, Z6
-	VMULPS        Z7, Z4, Z3
-	VFMADD231PS   Z6, Z3, Z2
-	ADDQ          DI, R8
-	ADDQ          $0x04, BX
-	ADDQ          $0x04, SI
-	ADDQ          $0x80, R10
-	DECQ          R9
-	JNE           group
-	MOVQ          y+88(FP), AX
-	VMOVUPS       Z1, (AX)
-	VMOVUPS       Z2, 64(AX)
+	VPBROADCASTD (CX), Z14
+	VPBROADCASTD 4(CX), Z15
+	VMOVDQU32    (AX), Z16
+	VPANDD       Z16, Z0, Z17
+	VPANDD       Z16, Z1, Z16
+	VPDPBUSD     Z14, Z17, Z6
+	VPDPBUSD     Z15, Z16, Z10
+	VMOVDQU32    64(AX), Z16
+	VPANDD       Z16, Z0, Z17
+	VPANDD       Z16, Z1, Z16
+	VPDPBUSD     Z14, Z17, Z7
+	VPDPBUSD     Z15, Z16, Z11
+	VPBROADCASTD 8(CX), Z14
+	VPBROADCASTD 12(CX), Z15
+	VMOVDQU32    128(AX), Z16
+	VPANDD       Z16, Z0, Z17
+	VPANDD       Z16, Z1, Z16
+	VPDPBUSD     Z14, Z17, Z8
+	VPDPBUSD     Z15, Z16, Z12
+	VMOVDQU32    192(AX), Z16
+	VPANDD       Z16, Z0, Z17
+	VPANDD       Z16, Z1, Z16
+	VPDPBUSD     Z14, Z17, Z9
+	VPDPBUSD     Z15, Z16, Z13
+	PREFETCHT0   4096(AX)
+	PREFETCHT0   4160(AX)
+	PREFETCHT0   4224(AX)
+	PREFETCHT0   4288(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x10, CX
+	SUBQ         $0x02, DX
+	JNE          loop
+	VPADDD       Z12, Z10, Z10
+	VPADDD       Z13, Z11, Z11
+	VPSRAD       $0x04, Z10, Z10
+	VPSRAD       $0x04, Z11, Z11
+	VPADDD       Z8, Z6, Z6
+	VPADDD       Z9, Z7, Z7
+	VPADDD       Z10, Z6, Z6
+	VPADDD       Z11, Z7, Z7
+	MOVQ         SI, R8
+	VBROADCASTSS (R8), Z14
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z14, Z4, Z4
+	VFMADD231PS  Z6, Z4, Z2
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z14, Z5, Z4
+	VFMADD231PS  Z7, Z4, Z3
+	ADDQ         DI, R8
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, R10
+	DECQ         R9
+	JNE          group
+	MOVQ         y+88(FP), AX
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -3241,7 +3254,9 @@ TEXT ·fewNibbleQuadsAVX512_2(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R11), Z5
+	PREFETCHT0   1024(R11)
 	VMOVUPS      64(R11), Z6
+	PREFETCHT0   1088(R11)
 	MOVQ         SI, R9
 	VPBROADCASTD (R9), Z7
 	VMOVDQA64    Z7, Z8
@@ -3275,7 +3290,7 @@ loop:
 	PREFETCHT0   4160(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         DI, R9
 	VBROADCASTSS (R9), Z11
@@ -3333,7 +3348,9 @@ TEXT ·fewNibbleQuadsAVX512_3(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R11), Z7
+	PREFETCHT0   1024(R11)
 	VMOVUPS      64(R11), Z8
+	PREFETCHT0   1088(R11)
 	MOVQ         SI, R9
 	VPBROADCASTD (R9), Z9
 	VMOVDQA64    Z9, Z10
@@ -3376,7 +3393,7 @@ loop:
 	PREFETCHT0   4160(AX)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         DI, R9
 	VBROADCASTSS (R9), Z15
@@ -3449,7 +3466,9 @@ TEXT ·fewNibbleQuadsAVX512_4(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z9
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z10
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z11
 	VMOVDQA64    Z11, Z12
@@ -3502,7 +3521,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z19
@@ -3588,7 +3607,9 @@ TEXT ·fewNibbleQuadsAVX512_5(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z11
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z12
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z13
 	VMOVDQA64    Z13, Z14
@@ -3650,7 +3671,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z23
@@ -3749,7 +3770,9 @@ TEXT ·fewNibbleQuadsAVX512_6(SB), NOSPLIT, $0-112
 group:
 	MOVQ         k+8(FP), DX
 	VMOVUPS      (R12), Z13
+	PREFETCHT0   1024(R12)
 	VMOVUPS      64(R12), Z14
+	PREFETCHT0   1088(R12)
 	MOVQ         DI, R10
 	VPBROADCASTD (R10), Z15
 	VMOVDQA64    Z15, Z16
@@ -3820,7 +3843,7 @@ loop:
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         R8, R10
 	VBROADCASTSS (R10), Z27
@@ -3895,102 +3918,6 @@ loop:
 	ADDQ         CX, AX
 	VMOVUPS      Z11, (AX)
 	VMOVUPS      Z12, 64(AX)
-	VZEROUPPER
-	RET
-
-// func fewNibbleQuadsAVX512_1x2(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·fewNibbleQuadsAVX512_1x2(SB), NOSPLIT, $0-112
-	MOVQ         w+16(FP), AX
-	MOVQ         x+48(FP), CX
-	MOVQ         k+8(FP), DX
-	MOVQ         ldw+24(FP), BX
-	MOVL         $0x0f0f0f0f, DX
-	VPBROADCASTD DX, Z0
-	VPXORD       Z1, Z1, Z1
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	MOVQ         fix+64(FP), SI
-	MOVQ         sx+72(FP), DI
-	MOVQ         ldg+80(FP), R8
-	MOVQ         groups+0(FP), R10
-	MOVQ         s+32(FP), R11
-	MOVQ         lds+40(FP), R12
-
-group:
-	MOVQ         k+8(FP), DX
-	VMOVUPS      (R11), Z5
-	VMOVUPS      64(R11), Z6
-	VMOVUPS      (R11)(R12*1), Z7
-	VMOVUPS      64(R11)(R12*1), Z8
-	MOVQ         SI, R9
-	VPBROADCASTD (R9), Z9
-	VMOVDQA64    Z9, Z10
-	VMOVDQA64    Z9, Z11
-	VMOVDQA64    Z9, Z12
-	ADDQ         R8, R9
-
-loop:
-	VMOVDQU32    (AX), Z13
-	VPANDD       Z0, Z13, Z14
-	VPSRLD       $0x04, Z13, Z13
-	VPANDD       Z0, Z13, Z13
-	VMOVDQU32    64(AX), Z15
-	VPANDD       Z0, Z15, Z16
-	VPSRLD       $0x04, Z15, Z15
-	VPANDD       Z0, Z15, Z15
-	VMOVDQU32    (AX)(BX*1), Z17
-	VPANDD       Z0, Z17, Z18
-	VPSRLD       $0x04, Z17, Z17
-	VPANDD       Z0, Z17, Z17
-	VMOVDQU32    64(AX)(BX*1), Z19
-	VPANDD       Z0, Z19, Z20
-	VPSRLD       $0x04, Z19, Z19
-	VPANDD       Z0, Z19, Z19
-	VPBROADCASTD (CX), Z21
-	VPDPBUSD     Z21, Z14, Z9
-	VPDPBUSD     Z21, Z16, Z10
-	VPDPBUSD     Z21, Z18, Z11
-	VPDPBUSD     Z21, Z20, Z12
-	VPBROADCASTD 4(CX), Z14
-	VPDPBUSD     Z14, Z13, Z9
-	VPDPBUSD     Z14, Z15, Z10
-	VPDPBUSD     Z14, Z17, Z11
-	VPDPBUSD     Z14, Z19, Z12
-	PREFETCHT0   4096(AX)
-	PREFETCHT0   4160(AX)
-	PREFETCHT0   4096(AX)(BX*1)
-	PREFETCHT0   4160(AX)(BX*1)
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x08, CX
-	DECQ         DX
-	JNE          loop
-	MOVQ         DI, R9
-	VBROADCASTSS (R9), Z13
-	VCVTDQ2PS    Z9, Z9
-	VMULPS       Z13, Z5, Z5
-	VFMADD231PS  Z9, Z5, Z1
-	VCVTDQ2PS    Z10, Z10
-	VMULPS       Z13, Z6, Z5
-	VFMADD231PS  Z10, Z5, Z2
-	VCVTDQ2PS    Z11, Z11
-	VMULPS       Z13, Z7, Z5
-	VFMADD231PS  Z11, Z5, Z3
-	VCVTDQ2PS    Z12, Z12
-	VMULPS       Z13, Z8, Z5
-	VFMADD231PS  Z12, Z5, Z4
-	ADDQ         R8, R9
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, DI
-	ADDQ         $0x80, R11
-	DECQ         R10
-	JNE          group
-	MOVQ         y+88(FP), AX
-	VMOVUPS      Z1, (AX)
-	VMOVUPS      Z2, 64(AX)
-	VMOVUPS      Z3, 128(AX)
-	VMOVUPS      Z4, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -4100,7 +4027,7 @@ loop:
 	VFMADD231PS  Y3, Y4, Y1
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Y0, (AX)
@@ -4131,7 +4058,7 @@ loop:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4171,7 +4098,7 @@ loop:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4222,7 +4149,7 @@ loop:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4264,7 +4191,7 @@ loop:
 	VFMADD231PS  Y7, Y8, Y3
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Y0, (AX)
@@ -4300,7 +4227,7 @@ loop:
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Y0, (AX)
@@ -4343,7 +4270,7 @@ loop:
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4398,7 +4325,7 @@ loop:
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4467,7 +4394,7 @@ loop:
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x08, CX
 	ADDQ         $0x08, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	MOVQ         ldy+96(FP), CX
@@ -4526,7 +4453,7 @@ loop:
 	VFMADD231PS  Y10, Y5, Y3
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	MOVQ         y+88(FP), AX
 	VMOVUPS      Y0, (AX)
@@ -4548,9 +4475,11 @@ TEXT ·fewBytesAVX2_1(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), SI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (SI), Y2
-	VMOVUPS 32(SI), Y3
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (SI), Y2
+	PREFETCHT0 1024(SI)
+	VMOVUPS    32(SI), Y3
+	PREFETCHT0 1056(SI)
 
 loop:
 	VPMOVSXBD    (AX), Y4
@@ -4565,7 +4494,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, SI
 	DECQ         BX
@@ -4591,9 +4520,11 @@ TEXT ·fewBytesAVX2_2(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y4
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y5
+	PREFETCHT0 1056(DI)
 
 loop:
 	VPMOVSXBD    (AX), Y6
@@ -4611,7 +4542,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI
@@ -4643,9 +4574,11 @@ TEXT ·fewBytesAVX2_3(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y6
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y7
+	PREFETCHT0 1056(DI)
 
 loop:
 	VPMOVSXBD    (AX), Y8
@@ -4666,7 +4599,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI
@@ -4705,9 +4638,11 @@ TEXT ·fewBytesAVX2_4(SB), NOSPLIT, $0-112
 	MOVQ   s+32(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (R8), Y8
-	VMOVUPS 32(R8), Y9
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (R8), Y8
+	PREFETCHT0 1024(R8)
+	VMOVUPS    32(R8), Y9
+	PREFETCHT0 1056(R8)
 
 loop:
 	VPMOVSXBD    (AX), Y10
@@ -4732,7 +4667,7 @@ loop:
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x04, CX
 	ADDQ         $0x04, SI
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, R8
 	DECQ         DI
@@ -4769,11 +4704,15 @@ TEXT ·fewBytesAVX2_1x2(SB), NOSPLIT, $0-112
 	MOVQ   lds+40(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y4
-	VMOVUPS 32(DI), Y5
-	VMOVUPS (DI)(R8*1), Y6
-	VMOVUPS 32(DI)(R8*1), Y7
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y4
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y5
+	PREFETCHT0 1056(DI)
+	VMOVUPS    (DI)(R8*1), Y6
+	PREFETCHT0 1024(DI)(R8*1)
+	VMOVUPS    32(DI)(R8*1), Y7
+	PREFETCHT0 1056(DI)(R8*1)
 
 loop:
 	VPMOVSXBD    (AX), Y8
@@ -4797,7 +4736,7 @@ loop:
 	PREFETCHT0   4096(AX)(BX*1)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x04, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI
@@ -4825,9 +4764,11 @@ TEXT ·fewNibblesAVX2_1(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), SI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (SI), Y4
-	VMOVUPS 32(SI), Y5
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (SI), Y4
+	PREFETCHT0 1024(SI)
+	VMOVUPS    32(SI), Y5
+	PREFETCHT0 1056(SI)
 
 loop:
 	VPMOVZXBD    (AX), Y6
@@ -4865,7 +4806,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, SI
 	DECQ         BX
@@ -4894,9 +4835,11 @@ TEXT ·fewNibblesAVX2_2(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y6
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y7
+	PREFETCHT0 1056(DI)
 
 loop:
 	VPMOVZXBD    (AX), Y8
@@ -4942,7 +4885,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI
@@ -4977,9 +4920,11 @@ TEXT ·fewNibblesAVX2_3(SB), NOSPLIT, $0-112
 	MOVQ    s+32(FP), DI
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y8
-	VMOVUPS 32(DI), Y9
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y8
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y9
+	PREFETCHT0 1056(DI)
 
 loop:
 	VPMOVZXBD    (AX), Y10
@@ -5033,7 +4978,7 @@ loop:
 	PREFETCHT0   4096(AX)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI
@@ -5070,11 +5015,15 @@ TEXT ·fewNibblesAVX2_1x2(SB), NOSPLIT, $0-112
 	MOVQ    lds+40(FP), R8
 
 group:
-	MOVQ    k+8(FP), DX
-	VMOVUPS (DI), Y6
-	VMOVUPS 32(DI), Y7
-	VMOVUPS (DI)(R8*1), Y8
-	VMOVUPS 32(DI)(R8*1), Y9
+	MOVQ       k+8(FP), DX
+	VMOVUPS    (DI), Y6
+	PREFETCHT0 1024(DI)
+	VMOVUPS    32(DI), Y7
+	PREFETCHT0 1056(DI)
+	VMOVUPS    (DI)(R8*1), Y8
+	PREFETCHT0 1024(DI)(R8*1)
+	VMOVUPS    32(DI)(R8*1), Y9
+	PREFETCHT0 1056(DI)(R8*1)
 
 loop:
 	VPMOVZXBD    (AX), Y10
@@ -5145,7 +5094,7 @@ loop:
 	PREFETCHT0   4096(AX)(BX*1)
 	ADDQ         $0x00000010, AX
 	ADDQ         $0x08, CX
-	DECQ         DX
+	SUBQ         $0x01, DX
 	JNE          loop
 	ADDQ         $0x40, DI
 	DECQ         SI

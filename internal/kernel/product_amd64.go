@@ -39,8 +39,8 @@ var wide512 = tileShape{
 		storePairs:       {fewPairsAVX512_1x2, fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6},
 		storeBytes:       {fewBytesAVX512_1x2, fewBytesAVX512_1, fewBytesAVX512_2, fewBytesAVX512_3, fewBytesAVX512_4, fewBytesAVX512_5, fewBytesAVX512_6},
 		storeNibbles:     {fewNibblesAVX512_1x2, fewNibblesAVX512_1, fewNibblesAVX512_2, fewNibblesAVX512_3, fewNibblesAVX512_4, fewNibblesAVX512_5, fewNibblesAVX512_6},
-		storeQuads:       {fewQuadsAVX512_1x2, fewQuadsAVX512_1, fewQuadsAVX512_2, fewQuadsAVX512_3, fewQuadsAVX512_4, fewQuadsAVX512_5, fewQuadsAVX512_6},
-		storeNibbleQuads: {fewNibbleQuadsAVX512_1x2, fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6},
+		storeQuads:       {nil, fewQuadsAVX512_1, fewQuadsAVX512_2, fewQuadsAVX512_3, fewQuadsAVX512_4, fewQuadsAVX512_5, fewQuadsAVX512_6},
+		storeNibbleQuads: {nil, fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6},
 	},
 	wide: fewKernels{fewWidePairsAVX512_1x2, fewWidePairsAVX512_1, fewWidePairsAVX512_2, fewWidePairsAVX512_3, fewWidePairsAVX512_4, fewWidePairsAVX512_5, fewWidePairsAVX512_6},
 	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){

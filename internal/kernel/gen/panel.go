@@ -23,24 +23,25 @@ type storage struct {
 	name  string
 	build func(f *few)
 	most  map[string]int // rows, by width
+	pairs bool           // whether a single row takes two panels at a time
 }
 
 func panels() {
 	storages := []storage{
-		{"Floats", fewFloats, map[string]int{"AVX512": 6, "AVX2": 4}},
-		{"Pairs", fewPairs, map[string]int{"AVX512": 6}},
-		{"WidePairs", fewWidePairs, map[string]int{"AVX512": 6, "AVX2": 4}},
-		{"Bytes", fewBytes, map[string]int{"AVX512": 6, "AVX2": 4}},
-		{"Nibbles", fewNibbles, map[string]int{"AVX512": 6, "AVX2": 3}},
-		{"Quads", fewQuads, map[string]int{"AVX512": 6}},
-		{"NibbleQuads", fewNibbleQuads, map[string]int{"AVX512": 6}},
+		{"Floats", fewFloats, map[string]int{"AVX512": 6, "AVX2": 4}, true},
+		{"Pairs", fewPairs, map[string]int{"AVX512": 6}, true},
+		{"WidePairs", fewWidePairs, map[string]int{"AVX512": 6, "AVX2": 4}, true},
+		{"Bytes", fewBytes, map[string]int{"AVX512": 6, "AVX2": 4}, true},
+		{"Nibbles", fewNibbles, map[string]int{"AVX512": 6, "AVX2": 3}, true},
+		{"Quads", fewQuads, map[string]int{"AVX512": 6}, false},
+		{"NibbleQuads", fewNibbleQuads, map[string]int{"AVX512": 6}, false},
 	}
 	for _, w := range []width{avx512, avx2} {
 		for _, s := range storages {
 			for rows := 1; rows <= s.most[w.name]; rows++ {
 				s.build(beginFew(fmt.Sprintf("few%s%s_%d", s.name, w.name, rows), w, rows, 1))
 			}
-			if s.most[w.name] > 0 {
+			if s.most[w.name] > 0 && s.pairs {
 				s.build(beginFew(fmt.Sprintf("few%s%s_1x2", s.name, w.name), w, 1, 2))
 			}
 		}
@@ -127,8 +128,12 @@ func (f *few) zeroed() [][]Op {
 	return all
 }
 
-// loop runs body k times; each takes weights bytes of a panel and activations bytes of a row.
-func (f *few) loop(weights, activations int, body func()) {
+// loop runs body for each of the k steps, which take weights bytes of a panel and activations bytes of a row.
+func (f *few) loop(weights, activations int, body func()) { f.loopOf(1, weights, activations, body) }
+
+// loopOf is loop with several steps at a time, of which k is a multiple.
+func (f *few) loopOf(steps, weights, activations int, body func()) {
+	weights, activations = steps*weights, steps*activations
 	Label("loop")
 	body()
 	for v := 0; f.ahead && v < f.panels; v++ {
@@ -141,13 +146,16 @@ func (f *few) loop(weights, activations int, body func()) {
 	if f.rows > 3 {
 		ADDQ(Imm(uint64(activations)), f.third)
 	}
-	DECQ(f.k)
+	SUBQ(Imm(uint64(steps)), f.k)
 	JNE(LabelRef("loop"))
 }
 
 // fewAhead is how many bytes ahead panels of small codes are prefetched: over the ends of pages, where the CPU's own
 // prefetching stops. Those of larger weights are read so fast that it only costs.
 const fewAhead = 4096
+
+// scalesAhead is the same of scales, which lie beside the panels.
+const scalesAhead = 1024
 
 // multiplyAdd adds the products of activation disp of every row with a vector of weights each.
 func (f *few) multiplyAdd(w []reg.VecVirtual, disp int) {
@@ -244,16 +252,20 @@ func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
 	if f.panels > 1 {
 		Load(Param("lds"), lds)
 	}
+	at := func(v, disp int) Mem {
+		m := Mem{Base: s, Disp: disp + v%2*f.bytes}
+		if v >= 2 {
+			m.Index, m.Scale = lds, 1
+		}
+		return m
+	}
 	Label("group")
 	Load(Param("k"), f.k)
 	scales := make([]reg.VecVirtual, f.vectors())
 	for v := range scales {
 		scales[v] = f.reg()
-		m := Mem{Base: s, Disp: v % 2 * f.bytes}
-		if v >= 2 {
-			m.Index, m.Scale = lds, 1
-		}
-		VMOVUPS(m, scales[v])
+		VMOVUPS(at(v, 0), scales[v])
+		PREFETCHT0(at(v, scalesAhead))
 	}
 	body(scales)
 	ADDQ(Imm(uint64(2*f.bytes)), s)
