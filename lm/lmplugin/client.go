@@ -62,7 +62,11 @@ func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error
 	if err := c.require("calibrate", lm.AbilityCalibrate); err != nil {
 		return lm.Roofline{}, err
 	}
-	reply, err := c.rpc.Calibrate(ctx, &lmpb.CalibrateRequest{Threads: int32(threads)})
+	narrowed, err := narrow("calibrate", "threads", threads)
+	if err != nil {
+		return lm.Roofline{}, err
+	}
+	reply, err := c.rpc.Calibrate(ctx, &lmpb.CalibrateRequest{Threads: narrowed})
 	if err != nil {
 		return lm.Roofline{}, c.failed(ctx, "calibrate", err)
 	}
@@ -139,10 +143,14 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if err := m.ready("cost", abilities...); err != nil {
 		return lm.CostReply{}, err
 	}
+	batch, err := narrow("cost", "batch", req.Batch)
+	if err != nil {
+		return lm.CostReply{}, err
+	}
 	reply, err := m.client.rpc.Cost(ctx, &lmpb.CostRequest{
 		Model:  m.handle,
 		Phase:  phases[req.Phase],
-		Batch:  int32(req.Batch),
+		Batch:  batch,
 		Length: int64(req.Length),
 		Count:  req.Count,
 	})

@@ -181,7 +181,11 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if err != nil {
 		return err
 	}
-	err = m.generate(ctx, generateToPB(req, m.handle, handles), tokens, states, emit)
+	header, err := generateToPB(req, m.handle, handles)
+	if err != nil {
+		return err
+	}
+	err = m.generate(ctx, header, tokens, states, emit)
 	if errors.Is(err, errStopped) {
 		return m.refreshAll(ctx, states)
 	}

@@ -19,6 +19,14 @@ func mapped[A, B any](values []A, f func(A) B) []B {
 	return out
 }
 
+// narrow returns n in the width of the wire, or an error that names it.
+func narrow(op, what string, n int) (int32, error) {
+	if int(int32(n)) != n {
+		return 0, lm.Errorf(lm.Invalid, op, "%s %d does not fit into 32 bits", what, n)
+	}
+	return int32(n), nil
+}
+
 func describeToPB(d lm.Description) *lmpb.DescribeResponse {
 	return &lmpb.DescribeResponse{
 		Name:     d.Name,
@@ -69,13 +77,17 @@ func rooflineFromPB(r *lmpb.CalibrateResponse) lm.Roofline {
 	}
 }
 
-// loadToPB refuses what the wire cannot say: several sources at once.
+// loadToPB refuses what the wire cannot say: several sources at once, and more threads than it can count.
 func loadToPB(r lm.LoadRequest) (*lmpb.LoadRequest, error) {
+	threads, err := narrow("load", "threads", r.Threads)
+	if err != nil {
+		return nil, err
+	}
 	req := &lmpb.LoadRequest{
 		Seed:      r.Seed,
 		Precision: r.Precision,
 		Head:      r.Head,
-		Threads:   int32(r.Threads),
+		Threads:   threads,
 		Options:   r.Options,
 	}
 	sources := 0

@@ -29,21 +29,25 @@ func phaseFromPB(p lmpb.Phase) lm.Phase {
 func wantToPB(w lm.Want) lmpb.Want   { return lmpb.Want(w) }
 func wantFromPB(w lmpb.Want) lm.Want { return lm.Want(w) }
 
-func generateToPB(r lm.GenerateRequest, model uint64, states []uint64) *lmpb.GenerateHeader {
+func generateToPB(r lm.GenerateRequest, model uint64, states []uint64) (*lmpb.GenerateHeader, error) {
+	topK, err := narrow("generate", "top-k", r.Sampling.TopK)
+	if err != nil {
+		return nil, err
+	}
 	return &lmpb.GenerateHeader{
 		Model:  model,
 		States: states,
 		MaxNew: int64(r.MaxNew),
 		Sampling: &lmpb.Sampling{
 			Temperature:       r.Sampling.Temperature,
-			TopK:              int32(r.Sampling.TopK),
+			TopK:              topK,
 			TopP:              r.Sampling.TopP,
 			RepetitionPenalty: r.Sampling.RepetitionPenalty,
 			Seed:              r.Sampling.Seed,
 		},
 		Stop:  r.Stop,
 		Every: int64(r.Every),
-	}
+	}, nil
 }
 
 func generateFromPB(h *lmpb.GenerateHeader, inputs []lm.StepInput) lm.GenerateRequest {

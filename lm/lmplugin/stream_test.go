@@ -178,6 +178,28 @@ func TestUndeclaredAbilities(t *testing.T) {
 	}
 }
 
+// TestNumbersTooWideForTheWire: a number that the wire cannot carry is refused, never sent as another one.
+func TestNumbersTooWideForTheWire(t *testing.T) {
+	const wide = 1 << 32
+	c := inMemory(t, toy.Architecture{})
+	c.description.Abilities = append(c.description.Abilities, lm.AbilityCalibrate)
+	m := load(t, c, "default").(*model)
+	_, loadErr := c.Load(t.Context(), lm.LoadRequest{Variant: "default", Threads: wide + 1})
+	_, calibrateErr := c.Calibrate(t.Context(), wide+1)
+	_, costErr := m.Cost(t.Context(), lm.CostRequest{Phase: lm.Prefill, Batch: wide + 1, Length: 1})
+	generateErr := m.Generate(t.Context(), lm.GenerateRequest{MaxNew: 1, Sampling: lm.Sampling{TopK: wide + 1}}, nil)
+	for want, err := range map[string]error{
+		"load: threads 4294967297 does not fit into 32 bits":      loadErr,
+		"calibrate: threads 4294967297 does not fit into 32 bits": calibrateErr,
+		"cost: batch 4294967297 does not fit into 32 bits":        costErr,
+		"generate: top-k 4294967297 does not fit into 32 bits":    generateErr,
+	} {
+		if lm.KindOf(err) != lm.Invalid || err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 func TestVersusNeedsOneProcess(t *testing.T) {
 	here, there := inMemory(t, toy.Architecture{}), inMemory(t, toy.Architecture{})
 	m := load(t, here, "default")
