@@ -55,7 +55,7 @@ func environment(extra ...string) []string {
 // startChild starts a program and waits until it is ready.
 func startChild(ctx context.Context, env []string, name string, args ...string) (*child, error) {
 	c := &child{cmd: exec.CommandContext(ctx, name, args...), stderr: &strings.Builder{}}
-	c.cmd.Env, c.cmd.Stderr = env, c.stderr
+	c.cmd.Env, c.cmd.Stderr, c.cmd.WaitDelay = env, c.stderr, patience
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -80,10 +80,13 @@ func startChild(ctx context.Context, env []string, name string, args ...string) 
 	return c, nil
 }
 
-// answer reads a line that is no error.
+// answer reads a line that is no error. Where there is none, the child ends.
 func (c *child) answer() (string, error) {
 	if !c.out.Scan() {
-		_ = c.cmd.Wait() // how it ended matters less than what it said
+		_ = c.close() // how it ends matters less than what it said
+		if errors.Is(c.out.Err(), bufio.ErrTooLong) {
+			return "", fmt.Errorf("%s answers with a line of %d bytes or more", c.cmd.Path, bufio.MaxScanTokenSize)
+		}
 		return "", fmt.Errorf("%s ended: %s", c.cmd.Path, lastLine(c.stderr.String()))
 	}
 	line := c.out.Text()
@@ -117,10 +120,13 @@ func (c *child) run(_ context.Context, t task) (timing, error) {
 	return timing{own: time.Duration(seconds * float64(time.Second)), host: host}, nil
 }
 
+// patience is how long a child may take to end, and what it has started to let go of its output.
+const patience = 2 * time.Second
+
 // close lets the child end by closing its input, and kills it if it does not.
 func (c *child) close() error {
 	_ = c.in.Close()
-	timer := time.AfterFunc(2*time.Second, func() { _ = c.cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = c.cmd.Wait() // killed or not, it has served
 	return nil

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -142,6 +145,64 @@ func TestMeasureReportPublish(t *testing.T) {
 	}
 	if last.Round != 3 || last.Seconds <= 0 || last.Amount != 2*64*64*50 || last.Unit != "FLOP" {
 		t.Errorf("last sample is %+v", last)
+	}
+}
+
+// fading is a contender that works a number of times, then fails.
+type fading struct{ left int }
+
+func (f *fading) version() string { return "fading" }
+func (f *fading) close() error    { return nil }
+
+func (f *fading) run(context.Context, task) (timing, error) {
+	if f.left--; f.left < 0 {
+		return timing{}, errors.New("it has died")
+	}
+	return timing{own: time.Second, host: time.Second}, nil
+}
+
+// A contender that fails in a later round is not tabulated as if it had run all of them.
+func TestReportTellsLateFailures(t *testing.T) {
+	entrants := func(times map[string]int) (list []entrant) {
+		for _, name := range []string{"steady", "early", "late"} {
+			list = append(list, entrant{name: name, start: func(context.Context, contender) (contender, error) {
+				return &fading{times[name]}, nil
+			}})
+		}
+		return list
+	}
+	g := group{
+		name: "g", threads: 1, tasks: []task{{"prefill", []int{1}}},
+		entrants: entrants(map[string]int{"steady": 9, "early": 0, "late": 3}), // a warm-up, rounds 1 and 2
+	}
+	s := session{rounds: 4, random: rand.New(rand.NewPCG(1, 1)), progress: io.Discard}
+	samples, err := s.measure(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	if err := report(&got, g, samples); err != nil {
+		t.Fatal(err)
+	}
+	want := "\ng, 1 threads\n" +
+		"work       contender             median             range            rate       first is       goal\n" +
+		"prefill 1  steady                1.000 s            1.000 s–1.000 s  1 token/s                 \n" +
+		"prefill 1  early                 n/a (it has died)                                             \n" +
+		"prefill 1  late (until round 3)  1.000 s            1.000 s–1.000 s  1 token/s  1.00x as fast  \n" +
+		"late failed in round 3: it has died\n"
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("the table differs (-want +got):\n%s", diff)
+	}
+}
+
+// A child that answers without an end is given up rather than waited for.
+func TestChildOfTooLongAnswers(t *testing.T) {
+	c, err := startChild(t.Context(), environment(), "sh", "-c", "echo ready sh; read task; head -c 70000 /dev/zero; read task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.run(t.Context(), task{op: "start"}); err == nil || !strings.Contains(err.Error(), "65536 bytes") {
+		t.Errorf("error %v, want one that tells how long an answer may be", err)
 	}
 }
 

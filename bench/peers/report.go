@@ -13,7 +13,8 @@ import (
 
 // report prints a table of a group: of each contender the median time with its range, the rate, and how many times
 // as fast the group's first contender, archbench, is. That ratio is the median of the ratios within each round, which
-// a change of the machine's speed during the run does not touch.
+// a change of the machine's speed during the run does not touch. A contender that fails after the warm-up keeps the
+// times of the rounds before: its name in the table says so, and below stands why.
 func report(w io.Writer, g group, samples []sample) error {
 	fmt.Fprintf(w, "\n%s, %d threads\n", g.name, g.threads)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -21,15 +22,31 @@ func report(w io.Writer, g group, samples []sample) error {
 	for _, work := range g.tasks {
 		first := secondsOf(samples, work, g.entrants[0].name)
 		for i, e := range g.entrants {
-			seconds := secondsOf(samples, work, e.name)
-			if len(seconds) == 0 {
-				fmt.Fprintf(t, "%s\t%s\tn/a (%s)\t\t\t\t\n", work, e.name, reason(samples, e.name))
-				continue
+			fmt.Fprintf(t, "%s\t%s\t", work, label(samples, e.name))
+			if seconds := secondsOf(samples, work, e.name); len(seconds) > 0 {
+				fmt.Fprintf(t, "%s\t%s\t%s\n", times(seconds), rate(work, seconds), verdict(g, work, i, first, seconds))
+			} else {
+				fmt.Fprintf(t, "n/a (%s)\t\t\t\t\n", reason(samples, e.name))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", work, e.name, times(seconds), rate(work, seconds), verdict(g, work, i, first, seconds))
 		}
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, e := range g.entrants {
+		if f := failure(samples, e.name); f != nil && f.Round > 0 {
+			fmt.Fprintf(w, "%s failed in round %d: %s\n", e.name, f.Round, f.Missing)
+		}
+	}
+	return nil
+}
+
+// label names a contender, and the round in which it failed if it has times of earlier ones.
+func label(samples []sample, contender string) string {
+	if f := failure(samples, contender); f != nil && f.Round > 0 {
+		return fmt.Sprintf("%s (until round %d)", contender, f.Round)
+	}
+	return contender
 }
 
 // times writes a median and its range.
@@ -105,12 +122,20 @@ func secondsOf(samples []sample, work task, contender string) map[int]float64 {
 
 // reason says why a contender has no times.
 func reason(samples []sample, contender string) string {
-	for _, s := range samples {
-		if s.Contender == contender && s.Missing != "" {
-			return s.Missing
-		}
+	if f := failure(samples, contender); f != nil {
+		return f.Missing
 	}
 	return "not measured"
+}
+
+// failure is the sample in which a contender failed, nil if it did not.
+func failure(samples []sample, contender string) *sample {
+	for i := range samples {
+		if s := &samples[i]; s.Contender == contender && s.Missing != "" {
+			return s
+		}
+	}
+	return nil
 }
 
 // ratioOf is the median over the rounds of a's time over b's.
