@@ -9,7 +9,7 @@ import (
 // Class says how a plugin failed as a process.
 type Class string
 
-// The classes of an Exit.
+// The classes of an ExitError.
 const (
 	Crash        Class = "crash"         // it ended by itself: an exit code or a signal of its own making
 	Killed       Class = "killed"        // somebody else has killed it
@@ -21,8 +21,8 @@ const (
 	Closed       Class = "closed"        // the host has closed it
 )
 
-// Exit is the error of a plugin whose process has failed, at start or later.
-type Exit struct {
+// ExitError is the error of a plugin whose process has failed, at start or later.
+type ExitError struct {
 	Plugin   string // path of the executable
 	Class    Class
 	Message  string         // what happened, in words
@@ -32,7 +32,7 @@ type Exit struct {
 }
 
 // Error returns one or two lines: what happened and the last line of stderr.
-func (e *Exit) Error() string {
+func (e *ExitError) Error() string {
 	s := fmt.Sprintf("plugin %s: %s: %s", e.Plugin, e.Class, e.Message)
 	if line := e.lastLine(); line != "" {
 		s += " (stderr: " + line + ")"
@@ -41,7 +41,7 @@ func (e *Exit) Error() string {
 }
 
 // lastLine is the most telling line of stderr: that of a panic or fatal error, else the last one.
-func (e *Exit) lastLine() string {
+func (e *ExitError) lastLine() string {
 	lines := strings.Split(strings.TrimSpace(e.Stderr), "\n")
 	for _, line := range lines {
 		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {

@@ -46,7 +46,7 @@ type Plugin struct {
 }
 
 // Launch starts a plugin and asks what it is. The context bounds the start; Close ends the plugin. If the plugin
-// does not come up, the error's chain holds an *Exit.
+// does not come up, the error's chain holds an *ExitError.
 func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	path, err := executable(o.Path)
 	if err != nil {
@@ -147,7 +147,7 @@ func (p *Plugin) Stderr() string { return p.process.output.String() }
 func (p *Plugin) Done() <-chan struct{} { return p.process.done }
 
 // Exit says how the process ended, or returns nil while it runs.
-func (p *Plugin) Exit() *Exit {
+func (p *Plugin) Exit() *ExitError {
 	if !p.process.exited() {
 		return nil
 	}
@@ -179,7 +179,7 @@ func executable(path string) (string, error) {
 		path = found[0].Path
 	}
 	if reason := whyNotExecutable(path); reason != "" {
-		exit := &Exit{Plugin: path, Class: NotStarted, Message: reason, ExitCode: -1}
+		exit := &ExitError{Plugin: path, Class: NotStarted, Message: reason, ExitCode: -1}
 		return "", &lm.Error{Op: "launch", Kind: lm.NotFound, Err: exit}
 	}
 	return filepath.Abs(path)

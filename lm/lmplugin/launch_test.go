@@ -58,9 +58,9 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
-// classOf returns the class of the Exit in an error's chain.
+// classOf returns the class of the ExitError in an error's chain.
 func classOf(err error) Class {
-	var exit *Exit
+	var exit *ExitError
 	if errors.As(err, &exit) {
 		return exit.Class
 	}
@@ -154,7 +154,7 @@ func TestKilledFromOutside(t *testing.T) {
 	m := load(t, p, "hang")
 	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.PID(), syscall.SIGKILL) })
 	_, err := m.Score(t.Context(), sequence(10))
-	var exit *Exit
+	var exit *ExitError
 	if !errors.As(err, &exit) || exit.Class != Killed || exit.Signal != syscall.SIGKILL || exit.ExitCode != -1 {
 		t.Errorf("%v: %+v", err, exit)
 	}

@@ -5,7 +5,7 @@
 // Unsupported what the plugin does not declare. [Find] and [List] look for plugins, [Identity] names their content.
 //
 // A plugin is a process and may die at any time. Then the calls on it fail with an error in whose chain errors.As
-// finds an [*Exit], which says how it ended and what it printed last. Other errors are those of the model, with
+// finds an [*ExitError], which says how it ended and what it printed last. Other errors are those of the model, with
 // their lm.Kind. The wire contract is proto/lm/v1/lm.proto; a plugin in another language needs nothing else.
 package lmplugin
 

@@ -205,8 +205,8 @@ func (p *process) wasKilled() bool {
 }
 
 // exit describes the death of the process, once done is closed.
-func (p *process) exit() *Exit {
-	e := &Exit{Plugin: p.cmd.Path, Class: Crash, ExitCode: p.ended.ExitCode(), Stderr: p.output.String()}
+func (p *process) exit() *ExitError {
+	e := &ExitError{Plugin: p.cmd.Path, Class: Crash, ExitCode: p.ended.ExitCode(), Stderr: p.output.String()}
 	e.Message = "ended with " + p.ended.String()
 	if status, ok := p.ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		e.Signal = status.Signal()

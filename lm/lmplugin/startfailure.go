@@ -9,13 +9,13 @@ import (
 )
 
 // startFailure says why there is no handshake.
-func (p *Plugin) startFailure(cause error) *Exit {
+func (p *Plugin) startFailure(cause error) *ExitError {
 	if p.process.ID() == "" {
-		return &Exit{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
+		return &ExitError{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
 	}
 	// go-plugin kills what does not greet it, so the first line is looked at before the way that the process ended.
 	line, greeted := p.process.greetingLine()
-	exit := &Exit{Plugin: p.path, Class: Protocol, ExitCode: -1, Stderr: p.process.output.String()}
+	exit := &ExitError{Plugin: p.path, Class: Protocol, ExitCode: -1, Stderr: p.process.output.String()}
 	switch version, ok := handshakeVersion(line); {
 	case ok && version != Version:
 		exit.Class = Incompatible

@@ -115,11 +115,11 @@ type Unavailable struct{ Reason string }
 // Error returns "n/a (reason)".
 func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }
 
-// NonFinite is the error of an output that is not a number.
-type NonFinite struct{ What string }
+// NonFiniteError is the error of an output that is not a number.
+type NonFiniteError struct{ What string }
 
 // Error names the output.
-func (e *NonFinite) Error() string { return e.What + " is not finite" }
+func (e *NonFiniteError) Error() string { return e.What + " is not finite" }
 
 // Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
 func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings store.Point) error {
@@ -157,7 +157,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	for i := range r.Samples {
 		sample := &r.Samples[i]
 		if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
-			return Result{}, &NonFinite{sample.Metric + " " + sample.Label}
+			return Result{}, &NonFiniteError{sample.Metric + " " + sample.Label}
 		}
 		sample.Block = s.Block
 		if m, ok := Lookup(sample.Metric); ok {

@@ -395,7 +395,7 @@ func TestUnavailable(t *testing.T) {
 
 // TestBadOutput checks that outputs that are not numbers fail the cell, and settings out of range the call.
 func TestBadOutput(t *testing.T) {
-	var bad *NonFinite
+	var bad *NonFiniteError
 	_, err := qualityProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true}, qualityProbe))
 	if !errors.As(err, &bad) {
 		t.Errorf("quality: %v", err)

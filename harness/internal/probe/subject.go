@@ -214,7 +214,7 @@ func (s *Subject) processMemory() (host.Memory, []string) {
 func finite[F float32 | float64](what string, values []F) error {
 	for i, v := range values {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return &NonFinite{fmt.Sprintf("%s[%d]", what, i)}
+			return &NonFiniteError{fmt.Sprintf("%s[%d]", what, i)}
 		}
 	}
 	return nil

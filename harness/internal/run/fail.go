@@ -39,8 +39,8 @@ func settle(c *store.Cell, err error, stderr string, limit time.Duration) {
 	c.Status = store.Failed
 	c.Failure = &store.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
 	f := c.Failure
-	var exit *lmplugin.Exit
-	var bad *probe.NonFinite
+	var exit *lmplugin.ExitError
+	var bad *probe.NonFiniteError
 	switch {
 	case errors.As(err, &exit):
 		f.Class, f.Stderr = string(exit.Class), lastLines(exit.Stderr)

@@ -168,5 +168,5 @@ func honest() *fakes {
 
 // exit is the error of a plugin that ended.
 func exit(class lmplugin.Class) error {
-	return &lm.Error{Op: "score", Kind: lm.Internal, Err: &lmplugin.Exit{Plugin: "p", Class: class, Message: "ended", Stderr: "panic: ouch\n"}}
+	return &lm.Error{Op: "score", Kind: lm.Internal, Err: &lmplugin.ExitError{Plugin: "p", Class: class, Message: "ended", Stderr: "panic: ouch\n"}}
 }

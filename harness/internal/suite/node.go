@@ -16,25 +16,25 @@ import (
 // fields say how each key of a mapping is read.
 type fields map[string]func(ast.Node) error
 
-// unknownKey is the error of a key that no field has.
-type unknownKey struct {
+// unknownKeyError is the error of a key that no field has.
+type unknownKeyError struct {
 	token *token.Token
 	known string
 }
 
 // Error names the key and those that there are.
-func (e *unknownKey) Error() string {
+func (e *unknownKeyError) Error() string {
 	return fmt.Sprintf("unknown key %q: there are %s", e.token.Value, e.known)
 }
 
 // GetToken implements yaml.Error: where the key stands.
-func (e *unknownKey) GetToken() *token.Token { return e.token }
+func (e *unknownKeyError) GetToken() *token.Token { return e.token }
 
 // GetMessage implements yaml.Error.
-func (e *unknownKey) GetMessage() string { return e.Error() }
+func (e *unknownKeyError) GetMessage() string { return e.Error() }
 
 // FormatError implements yaml.Error.
-func (e *unknownKey) FormatError(colored, source bool) string {
+func (e *unknownKeyError) FormatError(colored, source bool) string {
 	return yaml.FormatErrorWithToken(e.Error(), e.token, colored, source)
 }
 
@@ -48,7 +48,7 @@ func mapping(n ast.Node, known fields) error {
 		key := pair.Key.GetToken()
 		read, ok := known[key.Value]
 		if !ok {
-			return &unknownKey{key, strings.Join(slices.Sorted(maps.Keys(known)), ", ")}
+			return &unknownKeyError{key, strings.Join(slices.Sorted(maps.Keys(known)), ", ")}
 		}
 		if err := read(pair.Value); err != nil {
 			return err

@@ -180,7 +180,7 @@ func (p *Part) settings(n ast.Node, known []probe.Setting, kind string) error {
 		}
 	}
 	if err := mapping(n, all); err != nil {
-		var unknown *unknownKey
+		var unknown *unknownKeyError
 		if errors.As(err, &unknown) {
 			return wrongAt(unknown.token, "unknown %s %q of probe %s: it has %s", kind, unknown.token.Value, p.Probe.Name, unknown.known)
 		}
