@@ -184,12 +184,24 @@ func int8Quads(rows int) {
 		VPDPBUSD(x, b1, acc[i][1])
 	}
 	t.next()
-	w0, w1, s := w.reg(), w.reg(), w.reg()
+	t.addScaled(acc, sx, sw)
+	ADDQ(Imm(64), fix)
+	ADDQ(Imm(64), sx)
+	ADDQ(Imm(128), sw)
+	DECQ(groups)
+	JNE(LabelRef("group"))
+	VZEROUPPER()
+	RET()
+}
+
+// addScaled adds the sums of a group, times the scales of their row and column, to c.
+func (t *tile) addScaled(acc [][2]reg.VecVirtual, sx, sw reg.GPVirtual) {
+	w0, w1, s := t.width.reg(), t.width.reg(), t.width.reg()
 	VMOVUPS(at(sw, 0), w0)
 	VMOVUPS(at(sw, 64), w1)
 	row := GP64()
 	MOVQ(t.c, row)
-	sum := w.reg()
+	sum := t.width.reg()
 	for i := range acc {
 		VBROADCASTSS(at(sx, 4*i), s)
 		for v, weight := range []reg.VecVirtual{w0, w1} {
@@ -200,11 +212,4 @@ func int8Quads(rows int) {
 		}
 		ADDQ(t.ldc, row)
 	}
-	ADDQ(Imm(64), fix)
-	ADDQ(Imm(64), sx)
-	ADDQ(Imm(128), sw)
-	DECQ(groups)
-	JNE(LabelRef("group"))
-	VZEROUPPER()
-	RET()
 }

@@ -54,6 +54,17 @@ func (w width) round(name, next string, vectors int, n reg.GPVirtual, body func(
 	JMP(LabelRef(name))
 }
 
+// eachLanes emits body for whole vectors, and once more for the first lanes of one where there are fewer channels. Labels
+// in it need the suffix.
+func (w width) eachLanes(body func(mask Op, suffix string)) {
+	channels := arg("channels")
+	CMPQ(channels, Imm(uint64(w.lanes())))
+	JLT(LabelRef("masked"))
+	body(nil, "")
+	Label("masked")
+	body(w.tail(channels), "Masked")
+}
+
 // immediate is n as wide as the instructions take it: a byte or a dword.
 func immediate(n int) Op {
 	if n < 1<<8 {

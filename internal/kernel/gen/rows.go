@@ -40,11 +40,14 @@ func (w width) accumulators() []reg.VecVirtual {
 }
 
 // total returns the sum of all lanes of all accumulators.
-func (w width) total(acc []reg.VecVirtual) reg.VecVirtual {
+func (w width) total(acc []reg.VecVirtual) reg.VecVirtual { return w.fold(add4(acc), VADDPS) }
+
+// add4 adds up four vectors in the first, which it returns.
+func add4(acc []reg.VecVirtual) reg.VecVirtual {
 	VADDPS(acc[1], acc[0], acc[0])
 	VADDPS(acc[3], acc[2], acc[2])
 	VADDPS(acc[2], acc[0], acc[0])
-	return w.fold(acc[0], VADDPS)
+	return acc[0]
 }
 
 // affine is dst = (x - shift)·scale·w + b, the end of a norm.
@@ -175,7 +178,7 @@ func (w width) expSum(keep bool) {
 			w.addWide(term(0, w.loadOr(at(x, 0), mask, c.reg(math.Inf(-1))), mask), acc)
 		}
 	}, pointers...)
-	w.give(w.foldWide(acc))
+	w.give(w.foldDoubles(acc))
 }
 
 // addWide adds the lanes of e, as float64, to acc.
@@ -192,20 +195,4 @@ func (w width) addWide(e, acc reg.VecVirtual) {
 	}
 	VADDPD(low, acc, acc)
 	VADDPD(wide, acc, acc)
-}
-
-// foldWide returns the sum of the lanes of float64.
-func (w width) foldWide(acc reg.VecVirtual) reg.VecVirtual {
-	half := acc
-	if w.bytes == 64 {
-		half = YMM()
-		VEXTRACTF64X4(Imm(1), acc, half)
-		VADDPD(acc.AsY(), half, half)
-	}
-	x, t := XMM(), XMM()
-	VEXTRACTF128(Imm(1), half, x)
-	VADDPD(half.AsX(), x, x)
-	VPERMILPD(Imm(1), x, t)
-	VADDPD(t, x, x)
-	return x
 }

@@ -37,8 +37,41 @@ func arg(name string) reg.GPVirtual {
 // at addresses base + disp bytes.
 func at(base reg.Register, disp int) Mem { return Mem{Base: base, Disp: disp} }
 
+// indexed addresses element i of base, in bytes of scale.
+func indexed(base, i reg.Register, scale uint8, disp int) Mem {
+	return Mem{Base: base, Index: i, Scale: scale, Disp: disp}
+}
+
 // text begins a function whose pointer arguments do not escape.
 func text(name, signature string) {
 	TEXT(name, NOSPLIT, signature)
 	Pragma("noescape")
+}
+
+// scalar returns a number of memory in every lane.
+func (w width) scalar(m Mem) reg.VecVirtual {
+	v := w.reg()
+	VBROADCASTSS(m, v)
+	return v
+}
+
+// times returns x times a number in memory.
+func (w width) times(m Mem, x reg.VecVirtual) reg.VecVirtual {
+	if w.bytes == 64 {
+		v := w.reg()
+		VMULPS_BCST(m, x, v)
+		return v
+	}
+	v := w.scalar(m)
+	VMULPS(v, x, v)
+	return v
+}
+
+// addTimes adds x times a number in memory to sum.
+func (w width) addTimes(m Mem, x, sum reg.VecVirtual) {
+	if w.bytes == 64 {
+		VFMADD231PS_BCST(m, x, sum)
+		return
+	}
+	VFMADD231PS(w.scalar(m), x, sum)
 }
