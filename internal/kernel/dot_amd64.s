@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func dotRowsAVX512(n int, k int, w *byte, ldw int, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2, MMX+
+// Requires: AVX, AVX512F, BMI2
 TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ k+8(FP), CX
@@ -22,32 +22,40 @@ row:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
 
 block:
-	CMPQ        R10, $0x00000040
+	CMPQ        R10, $0x00000080
 	JLT         vector
-	VMOVUPS     (R9), Z4
-	VFMADD231PS (R8), Z4, Z0
-	VMOVUPS     64(R9), Z4
-	VFMADD231PS 64(R8), Z4, Z1
-	VMOVUPS     128(R9), Z4
-	VFMADD231PS 128(R8), Z4, Z2
-	VMOVUPS     192(R9), Z4
-	VFMADD231PS 192(R8), Z4, Z3
-	PREFETCHT0  1024(R8)
-	PREFETCHT0  1088(R8)
-	PREFETCHT0  1152(R8)
-	PREFETCHT0  1216(R8)
-	ADDQ        $0x00000100, R8
-	ADDQ        $0x00000100, R9
-	SUBQ        $0x00000040, R10
+	VMOVUPS     (R9), Z8
+	VFMADD231PS (R8), Z8, Z0
+	VMOVUPS     64(R9), Z8
+	VFMADD231PS 64(R8), Z8, Z1
+	VMOVUPS     128(R9), Z8
+	VFMADD231PS 128(R8), Z8, Z2
+	VMOVUPS     192(R9), Z8
+	VFMADD231PS 192(R8), Z8, Z3
+	VMOVUPS     256(R9), Z8
+	VFMADD231PS 256(R8), Z8, Z4
+	VMOVUPS     320(R9), Z8
+	VFMADD231PS 320(R8), Z8, Z5
+	VMOVUPS     384(R9), Z8
+	VFMADD231PS 384(R8), Z8, Z6
+	VMOVUPS     448(R9), Z8
+	VFMADD231PS 448(R8), Z8, Z7
+	ADDQ        $0x00000200, R8
+	ADDQ        $0x00000200, R9
+	SUBQ        $0x00000080, R10
 	JMP         block
 
 vector:
 	CMPQ        R10, $0x00000010
 	JLT         tail
-	VMOVUPS     (R9), Z4
-	VFMADD231PS (R8), Z4, Z0
+	VMOVUPS     (R9), Z8
+	VFMADD231PS (R8), Z8, Z0
 	ADDQ        $0x00000040, R8
 	ADDQ        $0x00000040, R9
 	SUBQ        $0x00000010, R10
@@ -59,21 +67,25 @@ tail:
 	MOVQ        $-1, R11
 	BZHIQ       R10, R11, R11
 	KMOVW       R11, K1
-	VMOVUPS.Z   (R9), K1, Z4
-	VMOVUPS.Z   (R8), K1, Z5
-	VFMADD231PS Z4, Z5, Z0
+	VMOVUPS.Z   (R9), K1, Z8
+	VMOVUPS.Z   (R8), K1, Z9
+	VFMADD231PS Z8, Z9, Z0
 
 sum:
-	VADDPS        Z1, Z0, Z0
-	VADDPS        Z3, Z2, Z2
+	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	VADDPS        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y4
-	VADDPS        Y4, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X4
-	VADDPS        X4, X0, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
-	VMOVSS        X4, (DI)
+	VADDPS        Z3, Z1, Z1
+	VADDPS        Z1, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X8
+	VHADDPS       X8, X8, X8
+	VHADDPS       X8, X8, X8
+	VMOVSS        X8, (DI)
 	ADDQ          $0x04, DI
 	ADDQ          BX, DX
 	DECQ          AX
@@ -82,7 +94,7 @@ sum:
 	RET
 
 // func dotRowsAVX2(n int, k int, w *byte, ldw int, x *float32, y *float32)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ n+0(FP), AX
 	MOVQ k+8(FP), CX
@@ -99,30 +111,40 @@ row:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
 
 block:
-	CMPQ        R10, $0x00000020
+	CMPQ        R10, $0x00000040
 	JLT         vector
-	VMOVUPS     (R9), Y4
-	VFMADD231PS (R8), Y4, Y0
-	VMOVUPS     32(R9), Y4
-	VFMADD231PS 32(R8), Y4, Y1
-	VMOVUPS     64(R9), Y4
-	VFMADD231PS 64(R8), Y4, Y2
-	VMOVUPS     96(R9), Y4
-	VFMADD231PS 96(R8), Y4, Y3
-	PREFETCHT0  1024(R8)
-	PREFETCHT0  1088(R8)
-	ADDQ        $0x00000080, R8
-	ADDQ        $0x00000080, R9
-	SUBQ        $0x00000020, R10
+	VMOVUPS     (R9), Y8
+	VFMADD231PS (R8), Y8, Y0
+	VMOVUPS     32(R9), Y8
+	VFMADD231PS 32(R8), Y8, Y1
+	VMOVUPS     64(R9), Y8
+	VFMADD231PS 64(R8), Y8, Y2
+	VMOVUPS     96(R9), Y8
+	VFMADD231PS 96(R8), Y8, Y3
+	VMOVUPS     128(R9), Y8
+	VFMADD231PS 128(R8), Y8, Y4
+	VMOVUPS     160(R9), Y8
+	VFMADD231PS 160(R8), Y8, Y5
+	VMOVUPS     192(R9), Y8
+	VFMADD231PS 192(R8), Y8, Y6
+	VMOVUPS     224(R9), Y8
+	VFMADD231PS 224(R8), Y8, Y7
+	ADDQ        $0x00000100, R8
+	ADDQ        $0x00000100, R9
+	SUBQ        $0x00000040, R10
 	JMP         block
 
 vector:
 	CMPQ        R10, $0x00000008
 	JLT         tail
-	VMOVUPS     (R9), Y4
-	VFMADD231PS (R8), Y4, Y0
+	VMOVUPS     (R9), Y8
+	VFMADD231PS (R8), Y8, Y0
 	ADDQ        $0x00000020, R8
 	ADDQ        $0x00000020, R9
 	SUBQ        $0x00000008, R10
@@ -131,18 +153,22 @@ vector:
 tail:
 	TESTQ       R10, R10
 	JE          sum
-	VMOVSS      (R9), X5
-	VMOVSS      (R8), X6
-	VFMADD231PS Y5, Y6, Y0
+	VMOVSS      (R9), X9
+	VMOVSS      (R8), X10
+	VFMADD231PS Y9, Y10, Y0
 	ADDQ        $0x00000004, R8
 	ADDQ        $0x00000004, R9
 	SUBQ        $0x00000001, R10
 	JMP         tail
 
 sum:
-	VADDPS       Y1, Y0, Y0
-	VADDPS       Y3, Y2, Y2
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VHADDPS      X0, X0, X0

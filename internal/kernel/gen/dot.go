@@ -13,10 +13,8 @@ func dots() {
 	dotRows(avx2)
 }
 
-const (
-	dotSums  = 4    // sums of a row, which hide each other's latency
-	dotAhead = 1024 // bytes ahead that weights are prefetched, over the ends of pages too
-)
+// dotSums is the number of sums of a row, which hide each other's latency. So many need no prefetching, which costs.
+const dotSums = 8
 
 // dotRow is a row's product on its way: pointers that advance, and what is left of k.
 type dotRow struct {
@@ -78,9 +76,6 @@ func (d *dotRow) blocks() {
 	CMPQ(d.left, U32(uint32(block)))
 	JLT(LabelRef("vector"))
 	d.step(dotSums)
-	for line := 0; line < 4*block; line += 64 {
-		PREFETCHT0(at(d.w, dotAhead+line))
-	}
 	d.advance(block)
 	JMP(LabelRef("block"))
 }
@@ -125,9 +120,11 @@ func (d *dotRow) scalarTail() {
 // sum returns the sum of all lanes.
 func (d *dotRow) sum() reg.VecVirtual {
 	a := d.acc
-	VADDPS(a[1], a[0], a[0])
-	VADDPS(a[3], a[2], a[2])
-	VADDPS(a[2], a[0], a[0])
+	for n := dotSums / 2; n > 0; n /= 2 {
+		for i := range n {
+			VADDPS(a[i+n], a[i], a[i])
+		}
+	}
 	if d.bytes == 64 {
 		high := YMM()
 		VEXTRACTF64X4(Imm(1), a[0], high)
