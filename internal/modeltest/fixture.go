@@ -34,7 +34,11 @@ func ReadReference(t testing.TB, dir string) *Reference {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	r := &Reference{file: f}
 	logits, ok := f.Info("logits")
 	if !ok || len(logits.Shape) != 3 {

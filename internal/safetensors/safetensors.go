@@ -38,7 +38,7 @@ func Open(path string) (*File, error) {
 	}
 	h, err := parseHeader(m.bytes, int64(len(m.bytes)))
 	if err != nil {
-		m.close()
+		_ = m.close() // the first error counts
 		return nil, fmt.Errorf("open safetensors: %s: %w: %w", path, ErrCorrupt, err)
 	}
 	f := &File{path: path, mapping: m, header: h, data: m.bytes[h.dataAt:], index: map[string]int{}}

@@ -75,7 +75,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 		},
 	})
 	if err := p.start(ctx); err != nil {
-		p.Close()
+		_ = p.Close() // the first error counts
 		return nil, err
 	}
 	return p, nil

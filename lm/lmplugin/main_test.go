@@ -88,7 +88,7 @@ func inMemory(t testing.TB, arch lm.Architecture) *client {
 	listener := bufconn.Listen(1 << 20)
 	server := newServer(nil)
 	lmpb.RegisterLanguageModelServiceServer(server, newService(arch))
-	go server.Serve(listener) //nolint:errcheck // ends with Stop
+	go server.Serve(listener) // ends with Stop
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -89,7 +89,7 @@ func openFixture(ctx context.Context, arch lm.Architecture, dir string, o Option
 	}
 	f := &fixture{file: file}
 	if err := f.open(ctx, arch, dir, o); err != nil {
-		file.Close()
+		_ = file.Close() // the first error counts
 		return nil, err
 	}
 	return f, nil

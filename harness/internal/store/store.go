@@ -40,7 +40,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	db := &DB{path: path}
 	if err := db.open(ctx); err != nil {
 		if db.sql != nil {
-			db.sql.Close()
+			_ = db.sql.Close() // the first error counts
 		}
 		return nil, fmt.Errorf("open results %s: %w", path, explain(err, path))
 	}
