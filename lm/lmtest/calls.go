@@ -83,7 +83,11 @@ func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error
 		return err
 	}
 	defer other.Close()
-	foreign, err := other.(lm.Stepper).NewState(ctx)
+	stepper, ok := other.(lm.Stepper)
+	if !ok {
+		return fmt.Errorf("loaded a second time, the model does not implement ability %s", lm.AbilityStep)
+	}
+	foreign, err := stepper.NewState(ctx)
 	if err != nil {
 		return err
 	}
@@ -222,8 +226,7 @@ func (k *kit) repeat(ctx context.Context, document []int32, want []float32) (dif
 		return diff, nil
 	}
 	out, err := k.fresh(ctx, document, 16, lm.WantAllLogits)
-	var na unavailable
-	if errors.As(err, &na) {
+	if _, ok := errors.AsType[unavailable](err); ok {
 		return diff, nil
 	}
 	if err != nil {
