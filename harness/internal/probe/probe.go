@@ -110,7 +110,7 @@ type Work struct {
 func (p *Probe) Work(settings store.Point) []Work { return p.work(settings) }
 
 // Unavailable says why something cannot be measured.
-type Unavailable struct{ Reason string }
+type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is an answer more than an error
 
 // Error returns "n/a (reason)".
 func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }

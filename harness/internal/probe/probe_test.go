@@ -176,22 +176,22 @@ func TestBandwidth(t *testing.T) {
 
 // TestArithmeticCeiling: a precision is held against the instruction that it uses, where the host has one.
 func TestArithmeticCeiling(t *testing.T) {
-	fma, bf16, int8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
+	fma, bf16, dot8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
 	tiles := lm.Ceiling{Name: "amx.bf16", Value: 8}
 	for _, c := range []struct {
 		precision string
 		ceilings  []lm.Ceiling
 		want      string
 	}{
-		{"f32", []lm.Ceiling{fma, bf16, int8}, "fma.f32"},
-		{"int4-g32", []lm.Ceiling{bf16, fma, int8}, "fma.f32"},
-		{"bf16", []lm.Ceiling{fma, bf16, int8}, "dot.bf16"},
+		{"f32", []lm.Ceiling{fma, bf16, dot8}, "fma.f32"},
+		{"int4-g32", []lm.Ceiling{bf16, fma, dot8}, "fma.f32"},
+		{"bf16", []lm.Ceiling{fma, bf16, dot8}, "dot.bf16"},
 		{"bf16", []lm.Ceiling{bf16, fma}, "dot.bf16"},
 		{"bf16", []lm.Ceiling{fma}, "fma.f32"},
-		{"int4a8-row", []lm.Ceiling{int8, fma}, "dot.int8"},
+		{"int4a8-row", []lm.Ceiling{dot8, fma}, "dot.int8"},
 		{"f32", []lm.Ceiling{bf16}, ""},
-		{"bf16", []lm.Ceiling{fma, bf16, int8, tiles}, "amx.bf16"},
-		{"int8a8", []lm.Ceiling{fma, bf16, int8, tiles}, "dot.int8"},
+		{"bf16", []lm.Ceiling{fma, bf16, dot8, tiles}, "amx.bf16"},
+		{"int8a8", []lm.Ceiling{fma, bf16, dot8, tiles}, "dot.int8"},
 		{"int8", []lm.Ceiling{tiles, fma}, "fma.f32"},
 	} {
 		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
