@@ -11,6 +11,7 @@ package lm
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -121,12 +122,7 @@ type Description struct {
 
 // Has reports whether the plugin declares the ability.
 func (d Description) Has(a Ability) bool {
-	for _, x := range d.Abilities {
-		if x == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.Abilities, a)
 }
 
 // Variant is a named config that Load can initialise from a seed.

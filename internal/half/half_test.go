@@ -41,7 +41,7 @@ func TestRoundTripOfEveryValue(t *testing.T) {
 // TestEveryGap narrows values around the midpoint of each pair of neighbours: the nearest wins, the even one on a tie.
 func TestEveryGap(t *testing.T) {
 	for _, f := range formats {
-		for b := uint16(0); b < f.inf; b++ {
+		for b := range f.inf {
 			lo, hi := float64(f.widen(b)), float64(f.widen(b+1))
 			if b+1 == f.inf { // the next value if the exponent went on
 				hi = 2*lo - float64(f.widen(b-1))

@@ -34,8 +34,7 @@ func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain f
 
 // failed gives an error of an RPC the form that lm promises.
 func (c *client) failed(ctx context.Context, op string, err error) error {
-	var own *lm.Error
-	if errors.As(err, &own) { // found on this side of the wire
+	if own, ok := errors.AsType[*lm.Error](err); ok { // found on this side of the wire
 		return lm.Errorf(own.Kind, op, "%w", own.Err)
 	}
 	if ctx.Err() == nil {

@@ -60,8 +60,7 @@ func TestLaunch(t *testing.T) {
 
 // classOf returns the class of the ExitError in an error's chain.
 func classOf(err error) Class {
-	var exit *ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit.Class
 	}
 	return ""
@@ -250,7 +249,7 @@ func TestHostDeath(t *testing.T) {
 	line := make([]byte, 100)
 	n, _ := stdout.Read(line)
 	var pids []int
-	for _, word := range strings.Fields(string(line[:n])) {
+	for word := range strings.FieldsSeq(string(line[:n])) {
 		pid, err := strconv.Atoi(word)
 		if err != nil || !alive(pid) {
 			t.Fatalf("the host says %q", line[:n])

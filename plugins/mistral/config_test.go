@@ -27,7 +27,7 @@ func TestConfigSpellings(t *testing.T) {
 		"eos_token_id": 2, "tie_word_embeddings": false}`
 	want := Config{
 		ModelType: "mistral", Vocab: 32000, Dim: 2048, Layers: 24, Heads: 32, KVHeads: 8, HeadDim: 64, Inner: 5632,
-		MaxPositions: 32768, Window: ptr(4096), Theta: 1e4, Eps: 1e-6, Activation: "silu", InitStd: .02,
+		MaxPositions: 32768, Window: new(4096), Theta: 1e4, Eps: 1e-6, Activation: "silu", InitStd: .02,
 		BOS: config.IDs{1}, EOS: config.IDs{2}, UseFlash: true,
 	}
 	for name, data := range map[string]string{"seed": seed, "hugging face": hf, "variant": config1200M} {
@@ -48,8 +48,6 @@ func TestConfigSpellings(t *testing.T) {
 		}
 	}
 }
-
-func ptr(n int) *int { return &n }
 
 func TestConfigDefaults(t *testing.T) {
 	tests := []struct {

@@ -3,6 +3,7 @@ package chart
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"flag"
 	"fmt"
 	"image/png"
@@ -89,7 +90,7 @@ func wellFormed(t *testing.T, svg []byte) {
 	t.Helper()
 	decoder := xml.NewDecoder(bytes.NewReader(svg))
 	for {
-		if _, err := decoder.Token(); err == io.EOF {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Fatalf("SVG is not well-formed: %v", err)
@@ -191,7 +192,7 @@ func TestTicksAreFewAndInside(t *testing.T) {
 
 func TestStylesAreDistinct(t *testing.T) {
 	seen := map[string]int{}
-	for i := range len(palette) {
+	for i := range palette {
 		key := fmt.Sprint(lookOf(i).color)
 		if j, ok := seen[key]; ok {
 			t.Errorf("styles %d and %d share a colour", i, j)

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -46,8 +47,8 @@ func (l *layout) foot() {
 	}
 	style := textStyle(8.5, faint)
 	lines := wrap(style.Width, l.figure.Foot, l.canvas.Max.X-l.canvas.Min.X)
-	for i := len(lines) - 1; i >= 0; i-- {
-		l.canvas.FillText(style, vg.Point{X: l.canvas.Min.X, Y: l.canvas.Min.Y}, lines[i])
+	for _, line := range slices.Backward(lines) {
+		l.canvas.FillText(style, vg.Point{X: l.canvas.Min.X, Y: l.canvas.Min.Y}, line)
 		l.canvas.Min.Y += style.FontExtents().Height + 1
 	}
 	l.canvas.Min.Y += 5
@@ -157,7 +158,7 @@ func setAxis(axis *plot.Axis, a Axis, s span) {
 func wrap(width func(string) vg.Length, text string, limit vg.Length) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		longer := strings.TrimSpace(line + " " + word)
 		if line != "" && width(longer) > limit {
 			lines = append(lines, line)

@@ -90,7 +90,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		if err := writeTables(&b, "table", width, []report.Table{wideTable()}); err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range strings.Split(b.String(), "\n") {
+		for line := range strings.SplitSeq(b.String(), "\n") {
 			if width > 0 && lipgloss.Width(line) > width {
 				t.Errorf("width %d: a line of %d columns: %q", width, lipgloss.Width(line), line)
 			}

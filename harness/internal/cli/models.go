@@ -324,8 +324,7 @@ func byFolder(what string) (run.ModelSpec, error) {
 }
 
 func asUsage(err error) error {
-	var u usageError
-	if errors.As(err, &u) {
+	if _, ok := errors.AsType[usageError](err); ok {
 		return err
 	}
 	return usageError{fmt.Errorf("model: %w", err)}

@@ -180,8 +180,7 @@ func (p *Part) settings(n ast.Node, known []probe.Setting, kind string) error {
 		}
 	}
 	if err := mapping(n, all); err != nil {
-		var unknown *unknownKeyError
-		if errors.As(err, &unknown) {
+		if unknown, ok := errors.AsType[*unknownKeyError](err); ok {
 			return wrongAt(unknown.token, "unknown %s %q of probe %s: it has %s", kind, unknown.token.Value, p.Probe.Name, unknown.known)
 		}
 		return err

@@ -52,7 +52,7 @@ func GoSource(src string) (*Corpus, error) {
 // does not have is left out.
 func HeldOut(src string) (*Corpus, error) {
 	c := &Corpus{Source: "held-out packages of the Go source tree"}
-	for _, pkg := range strings.Fields(heldOut) {
+	for pkg := range strings.FieldsSeq(heldOut) {
 		inPackage := func(name string, dir bool) bool { return !dir && path.Dir(name) == pkg && goSource(name, dir) }
 		if err := c.walk(src, pkg, inPackage); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("read %s: %w", src, err)

@@ -39,7 +39,7 @@ func Load(path string) (*Corpus, error) {
 	if !info.IsDir() {
 		err = c.add(path, filepath.Base(path))
 	} else {
-		err = c.walk(path, "", func(name string, dir bool) bool { return !strings.HasPrefix(filepath.Base(name), ".") })
+		err = c.walk(path, "", func(name string, _ bool) bool { return !strings.HasPrefix(filepath.Base(name), ".") })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load corpus %s: %w", path, err)
