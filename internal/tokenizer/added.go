@@ -29,9 +29,9 @@ func (a *addedTokens) add(t addedToken, spelling string) {
 		return
 	}
 	t.Content = spelling
-	list := append(a[spelling[0]], t)
-	slices.SortStableFunc(list, func(x, y addedToken) int { return cmp.Compare(len(y.Content), len(x.Content)) })
-	a[spelling[0]] = list
+	list := &a[spelling[0]]
+	*list = append(*list, t)
+	slices.SortStableFunc(*list, func(x, y addedToken) int { return cmp.Compare(len(y.Content), len(x.Content)) })
 }
 
 // cut calls emit for each piece of text in order: with the id of an added token and an empty part, or with a part

@@ -100,11 +100,12 @@ func (p *pipeline) index(added []addedToken) error {
 		if t.Special {
 			special[t.ID] = true
 		}
-		if t.Normalized && p.normalize != nil {
+		switch {
+		case t.Normalized && p.normalize != nil:
 			p.normal.add(t, p.normalize(t.Content))
-		} else if t.Normalized {
+		case t.Normalized:
 			p.normal.add(t, t.Content)
-		} else {
+		default:
 			p.raw.add(t, t.Content)
 		}
 	}

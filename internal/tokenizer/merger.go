@@ -73,14 +73,14 @@ func (w *merger) join(m *bpe, c candidate) {
 
 // push adds c to the heap.
 func (w *merger) push(c candidate) {
-	h := append(w.heap, c)
+	w.heap = append(w.heap, c)
+	h := w.heap
 	i := len(h) - 1
 	for i > 0 && c.before(h[(i-1)/2]) {
 		h[i] = h[(i-1)/2]
 		i = (i - 1) / 2
 	}
 	h[i] = c
-	w.heap = h
 }
 
 // pop takes the first candidate off the heap.

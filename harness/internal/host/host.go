@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,7 @@ func Describe() store.Host {
 		{Name: "caches", Value: caches()},
 		{Name: "virtualisation", Value: virtualisation()},
 	}
-	facts := append(class, system()...)
+	facts := slices.Concat(class, system())
 	return store.Host{ID: digest(facts), Fingerprint: digest(class), Facts: facts}
 }
 
