@@ -229,7 +229,7 @@ func TestZeroCopy(t *testing.T) {
 func TestReferenceFiles(t *testing.T) {
 	root := sharedtest.Dir(t, "fixtures")
 	files, tensors := 0, 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".safetensors" {
 			return err
 		}

@@ -39,7 +39,7 @@ func QuantityNames() []string {
 // its difference to the base, "~" where none is shown, with p and n. The p-values are Holm-adjusted over each row's
 // family (one quantity at one point).
 func Compare(runs []*store.Run, o CompareOptions) (Table, error) {
-	if err := comparable(runs, o); err != nil {
+	if err := checkHosts(runs, o); err != nil {
 		return Table{}, err
 	}
 	arms, err := arms(runs, &o)
@@ -88,8 +88,8 @@ func dropEmpty(t *Table) {
 	}
 }
 
-// comparable refuses timings of different machines, unless asked for.
-func comparable(runs []*store.Run, o CompareOptions) error {
+// checkHosts refuses timings of different machines, unless asked for.
+func checkHosts(runs []*store.Run, o CompareOptions) error {
 	if len(runs) == 0 {
 		return errors.New("compare: no run")
 	}
@@ -231,11 +231,9 @@ func compareCells(base *store.Cell, arms []arm, of entry) []Value {
 	stat.Holm(family)
 	out := values[:1:1]
 	for i := 1; i < len(arms); i++ {
-		d := text("")
+		d := unavailable("nothing to compare")
 		if deltas[i] != nil {
 			d = deltas[i].write(deltas[i].comparison)
-		} else {
-			d = unavailable("nothing to compare")
 		}
 		out = append(out, values[i], d)
 	}

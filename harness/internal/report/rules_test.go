@@ -200,14 +200,14 @@ func TestVerdictsNeedEvidence(t *testing.T) {
 		}
 		return c
 	}
-	clear := []store.Cell{cell("a", 1, 1.1, 1, 1.2, 1, 1.1, 1), cell("b", 2, 2.2, 2, 2.5, 2, 2.3, 2)}
+	apart := []store.Cell{cell("a", 1, 1.1, 1, 1.2, 1, 1.1, 1), cell("b", 2, 2.2, 2, 2.5, 2, 2.3, 2)}
 	noisy := []store.Cell{cell("a", 1, 3, 1, 3, 1, 3, 1), cell("b", 2, 1, 2, 1, 2, 1, 3)}
 	few := []store.Cell{cell("a", 1, 1), cell("b", 2, 2)}
 	for _, tc := range []struct {
 		name  string
 		cells []store.Cell
 		best  int
-	}{{"clear", clear, 0}, {"noisy", noisy, -1}, {"few", few, -1}} {
+	}{{"apart", apart, 0}, {"noisy", noisy, -1}, {"few", few, -1}} {
 		var pointers []*store.Cell
 		for i := range tc.cells {
 			pointers = append(pointers, &tc.cells[i])

@@ -32,7 +32,7 @@ func expand(o Options) ([]wish, error) {
 				}
 				for _, spec := range specs(o.Models, part.Precisions) {
 					if id, ok := named[spec.Name]; ok && id != spec.identity() {
-						return nil, fmt.Errorf("two models are called %q; name them apart with --model NAME=...", spec.Name)
+						return nil, fmt.Errorf("two models are called %q: name them apart with --model NAME=ARCH:DIR", spec.Name)
 					}
 					named[spec.Name] = spec.identity()
 					wanted = append(wanted, wish{part, point, spec})

@@ -25,7 +25,6 @@ func (b *broken) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply,
 
 var faults = map[string]func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error){
 	"crash": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
-
 		fmt.Fprintln(originalStderr, "about to end")
 		os.Exit(3)
 		return lm.ScoreReply{}, nil
