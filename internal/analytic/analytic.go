@@ -93,10 +93,11 @@ func (s *Sheet) Embedding(rows, dim int, f kernel.Format) {
 	s.Add(0, rows*(WeightBytes(f, 1, dim)+4*dim))
 }
 
-// LayerNorm: mean 1, deviation 1, square and sum 2, normalise 2, weight and bias 2 for an element; and 5 for a row.
+// LayerNorm normalises rows: mean 1, deviation 1, square and sum 2, normalise 2, weight and bias 2 for an element; and
+// 5 for a row.
 func (s *Sheet) LayerNorm(rows, dim int) { s.Add(rows*(8*dim+5), 4*(2*rows+2)*dim) }
 
-// RMSNorm: square and sum 2, normalise 1, weight 1 for an element; and 4 for a row.
+// RMSNorm scales rows: square and sum 2, normalise 1, weight 1 for an element; and 4 for a row.
 func (s *Sheet) RMSNorm(rows, dim int) { s.Add(rows*(4*dim+4), 4*(2*rows+1)*dim) }
 
 // Residual adds two matrices of n elements.

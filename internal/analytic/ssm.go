@@ -10,9 +10,9 @@ func (s *Sheet) CausalConv(w Work, channels, taps int) {
 // Columns copies cols columns of a wider matrix.
 func (s *Sheet) Columns(rows, cols int) { s.Add(0, 8*rows*cols) }
 
-// SelectiveScan: for each channel and state of a token Δ·A, its exponential, its product with the state, Δu·B, their
-// sum, and the multiply-add with C make 7; Δ·u and the multiply-add with D make 3 for each channel. Each document's
-// states are read and written.
+// SelectiveScan is Mamba's recurrence: for each channel and state of a token Δ·A, its exponential, its product with the
+// state, Δu·B, their sum, and the multiply-add with C make 7; Δ·u and the multiply-add with D make 3 for each channel.
+// Each document's states are read and written.
 //
 // Backward computes the states again (5 for each state of a token) and walks back over them: the adjoint's
 // multiply-add with C and its decay 3, the gradients of C, Δu and Δ 2 each, of A 2 and the product that it shares with
