@@ -52,7 +52,7 @@ func newProcess(path string, output *tail, limit int64) *process {
 }
 
 // Start implements runner.Runner.
-func (p *process) Start(context.Context) error {
+func (p *process) Start(ctx context.Context) error {
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (p *process) Start(context.Context) error {
 	go p.read(stdout, stderr)
 	go p.wait()
 	if p.started() {
-		return p.Kill(context.Background())
+		return p.Kill(ctx)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func Main(args []string, revision string) int {
 
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
 	a := &app{in: in, out: out, err: err, revision: revision, args: args, width: terminalWidth(out), terminal: isTerminal(err)}
-	root := a.root()
+	root := a.root() //nolint:contextcheck // commands get their context from ExecuteContext
 	root.SetArgs(args)
 	failure := root.ExecuteContext(ctx)
 	if failure != nil && !errors.Is(failure, errReported) {

@@ -31,7 +31,7 @@ func (a *app) resumeCommand() *cobra.Command {
 			if r != nil {
 				id = r.ID
 			}
-			return a.finish(db, id, reports, err)
+			return a.finish(ctx, db, id, reports, err)
 		},
 	}
 	f.addPaths(c)

@@ -85,7 +85,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
 	err = run.Execute(ctx, db, plan)
 	line.clear()
-	return a.finish(db, plan.Run.ID, f.reports, err)
+	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
 }
 
 // asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.
@@ -141,8 +141,8 @@ func setAll(suites []*suite.Suite, key, values string) error {
 }
 
 // finish prints what a run found, writes its report and decides about the exit code.
-func (a *app) finish(db *store.DB, id, reports string, failure error) error {
-	ctx := context.Background() // the run's may have ended, its results are still wanted
+func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, failure error) error {
+	ctx = context.WithoutCancel(ctx) // the run may have been ended, its results are still wanted
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
 			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", id, a.dbFlag())

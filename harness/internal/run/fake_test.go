@@ -34,10 +34,10 @@ func (f *fakes) Find(name string) (path, sha string, err error) {
 	return "/plugins/" + name, "sha of " + name + f.changed, nil
 }
 
-func (f *fakes) Start(_ context.Context, path string, _ int, _ int64) (Process, error) {
+func (f *fakes) Start(ctx context.Context, path string, _ int, _ int64) (Process, error) {
 	a := f.all[filepath.Base(path)]
 	if a.Before != nil {
-		if err := a.Before(context.Background(), "start"); err != nil {
+		if err := a.Before(ctx, "start"); err != nil {
 			return nil, err
 		}
 	}

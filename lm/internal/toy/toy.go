@@ -81,7 +81,7 @@ func (a Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, e
 	if req.Precision != "" && req.Precision != "f32" {
 		return nil, lm.Errorf(lm.Invalid, "load", "unknown precision %q: use f32", req.Precision)
 	}
-	config, err := a.config(req)
+	config, err := a.config(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (a Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, e
 }
 
 // config reads the config that a request means.
-func (a Architecture) config(req lm.LoadRequest) (Config, error) {
+func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, error) {
 	text := req.Config
 	switch {
 	case req.Checkpoint != "":
@@ -112,7 +112,7 @@ func (a Architecture) config(req lm.LoadRequest) (Config, error) {
 		}
 		text = string(data)
 	case req.Variant != "":
-		d, _ := a.Describe(context.Background())
+		d, _ := a.Describe(ctx)
 		for _, v := range d.Variants {
 			if v.Name == req.Variant {
 				text = v.Config
