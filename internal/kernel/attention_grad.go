@@ -85,7 +85,7 @@ func (g *AttentionGrad) scoreGrad(t queryTile, i, key, n int, p, ds Rows) {
 	query := t.first + i
 	lo, hi := max(g.First(query)-key, 0), min(query-key+1, n)
 	for h := range group {
-		delta := Dot(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:][:g.Dim])
+		delta := active.dot(dout[h*g.Dim:][:g.Dim], out[h*g.Dim:][:g.Dim])
 		pr := p.Data[(i*group+h)*p.Stride:][:n]
 		dsr := ds.Data[(i*group+h)*ds.Stride:][:n]
 		if lo >= hi {

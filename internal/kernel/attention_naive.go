@@ -29,7 +29,7 @@ func (run *attentionRun) naiveScores(scores []float32, t queryTile, q []float32,
 	for j := 0; j < len(scores); {
 		k, _, n := run.keys(t.span, t.head, first+j, first+len(scores), len(scores))
 		for i := range n {
-			scores[j+i] = run.Scale * Dot(q, k.Data[i*k.Stride:][:run.Dim])
+			scores[j+i] = run.Scale * active.dot(q, k.Data[i*k.Stride:][:run.Dim])
 		}
 		j += n
 	}
@@ -66,12 +66,12 @@ func (g *AttentionGrad) naive(s *AttentionSpan, head int) {
 // naiveQuery adds the gradients of query i of one head:
 // dv[j] += p[j]·dout, ds[j] = scale·p[j]·(dout·v[j] - dout·out), dq += Σ ds[j]·k[j], dk[j] += ds[j]·q.
 func (g *AttentionGrad) naiveQuery(s *AttentionSpan, head, i int, q, dq, out, dout []float32, lse float32) {
-	delta := Dot(dout, out)
+	delta := active.dot(dout, out)
 	for j := g.First(i); j <= i; j++ {
 		row, at := s.Row+j, head*g.Dim
 		k, v := g.K.From(row, at).Data[:g.Dim], g.V.From(row, at).Data[:g.Dim]
-		p := expf(g.Scale*Dot(q, k) - lse)
-		ds := g.Scale * p * (Dot(dout, v) - delta)
+		p := expf(g.Scale*active.dot(q, k) - lse)
+		ds := g.Scale * p * (active.dot(dout, v) - delta)
 		Axpy(p, dout, g.DV.From(row, at).Data)
 		Axpy(ds, k, dq)
 		Axpy(ds, q, g.DK.From(row, at).Data)

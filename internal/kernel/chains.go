@@ -2,7 +2,7 @@ package kernel
 
 import "sync"
 
-// Chains is one document's piece of the causal resolvents of several heads (see ResolventStep), with one site a token.
+// Chains is one document's piece of the causal resolvents of several heads (see resolventStep), with one site a token.
 // Token t advances the state of head h and its values,
 //
 //	g ← 1/(a − iη − c² g)        y ← g (u − c y)
@@ -143,11 +143,11 @@ func resolventChains(w *resolventTile, from, n, lo, hi int) {
 		a, hops, site := w.A.From(from+t, lo).Data, w.Hop.From(from+t, lo).Data, &w.sites[t]
 		for i := range hi - lo {
 			hop := float64(hops[i])
-			g := ResolventStep(float64(a[i]), w.eta[i], hop*hop, complex(w.re[i], w.im[i]))
+			g := resolventStep(float64(a[i]), w.eta[i], hop*hop, complex(w.re[i], w.im[i]))
 			w.re[i], w.im[i] = real(g), imag(g)
 			site.re[i], site.im[i], site.hop[i], site.factor[i] = real(g), imag(g), hop, 1
 			if w.Born {
-				site.factor[i] = BornNorm(w.eta[i], imag(g))
+				site.factor[i] = bornNorm(w.eta[i], imag(g))
 			}
 		}
 	}
@@ -161,7 +161,7 @@ func resolventRow(w *resolventTile, from, n, h, lane, j, end int) {
 		u, zRe, zIm := w.U.From(from+t, at).Data, w.ZRe.From(from+t, at).Data, w.ZIm.From(from+t, at).Data
 		g, hop, factor := complex(site.re[lane], site.im[lane]), site.hop[lane], site.factor[lane]
 		for i := range re {
-			y := ResolventRowStep(g, hop, float64(u[i]), complex(re[i], im[i]))
+			y := resolventRowStep(g, hop, float64(u[i]), complex(re[i], im[i]))
 			re[i], im[i] = real(y), imag(y)
 			zRe[i], zIm[i] = float32(factor*real(y)), float32(factor*imag(y))
 		}
@@ -173,7 +173,7 @@ func resolventCayley(w *resolventTile, from, n, lo, hi int) {
 	for t := range n {
 		re, im := w.QRe.From(from+t, lo).Data, w.QIm.From(from+t, lo).Data
 		for i := range hi - lo {
-			q := Cayley(complex(w.sites[t].re[i], w.sites[t].im[i]))
+			q := cayley(complex(w.sites[t].re[i], w.sites[t].im[i]))
 			re[i], im[i] = float32(real(q)), float32(imag(q))
 		}
 	}

@@ -127,9 +127,9 @@ func (g *ConvGrad) blocks(lo, hi int) {
 		dy := g.DY[t*g.Channels:][lo:hi]
 		for q := range g.Taps {
 			at := t - (g.Taps - 1) + q
-			AddMul(g.DW[q*g.Channels:][lo:hi], dy, g.input(at)[lo:hi])
+			active.addMul(g.DW[q*g.Channels:][lo:hi], dy, g.input(at)[lo:hi])
 			if at >= 0 {
-				AddMul(rowOf(g.DX, at, g.Channels)[lo:hi], g.W[q*g.Channels:][lo:hi], dy)
+				active.addMul(rowOf(g.DX, at, g.Channels)[lo:hi], g.W[q*g.Channels:][lo:hi], dy)
 			}
 		}
 		if g.DBias != nil {

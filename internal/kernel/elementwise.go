@@ -8,14 +8,8 @@ import "math"
 // Add writes x + y.
 func Add(dst, x, y []float32) { active.add(dst, x, y) }
 
-// Mul writes x·y.
-func Mul(dst, x, y []float32) { active.mul(dst, x, y) }
-
 // Axpy adds a·x to y.
 func Axpy(a float32, x, y []float32) { active.axpy(a, x, y) }
-
-// Dot returns Σ x·y.
-func Dot(x, y []float32) float32 { return active.dot(x, y) }
 
 // Exp writes eˣ.
 func Exp(dst, x []float32) { active.exp(dst, x) }
@@ -49,7 +43,6 @@ var reference = tier{
 	dot:       dotReference,
 	axpy:      axpyReference,
 	add:       addReference,
-	mul:       mulReference,
 	addMul:    addMulReference,
 	expAxpy:   expAxpyReference,
 	exp:       func(dst, x []float32) { apply(dst, x, math.Exp) },
@@ -59,7 +52,6 @@ var reference = tier{
 	softplus:  func(dst, x []float32) { apply(dst, x, softplus) },
 	relu:      reluReference,
 	swiglu:    swigluReference,
-	softmax:   softmaxReference,
 	rowMax:    rowMax,
 	expSum:    expSumReference,
 	rmsNorm:   rmsNormReference,
@@ -114,13 +106,6 @@ func addReference(dst, x, y []float32) {
 	dst, y = dst[:len(x)], y[:len(x)]
 	for i, v := range x {
 		dst[i] = v + y[i]
-	}
-}
-
-func mulReference(dst, x, y []float32) {
-	dst, y = dst[:len(x)], y[:len(x)]
-	for i, v := range x {
-		dst[i] = v * y[i]
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // rowAssembly is the assembly of one vector width for rows of float32. The pointers are to n elements each.
 type rowAssembly struct {
 	exp, silu, gelu, geluNew, softplus, relu      func(n int, dst, x *float32)
-	add, mul, addMul, swiglu                      func(n int, dst, x, y *float32)
+	add, addMul, swiglu                           func(n int, dst, x, y *float32)
 	siluGrad, geluGrad, geluNewGrad, softplusGrad func(n int, dst, dy, x *float32)
 	reluGrad                                      func(n int, dst, dy, x *float32)
 	swigluGrad                                    func(n int, dgate, dup, dy, gate, up *float32)
@@ -34,7 +34,7 @@ type rowAssembly struct {
 
 var rows512 = rowAssembly{
 	exp: expAVX512, silu: siluAVX512, gelu: geluAVX512, geluNew: geluNewAVX512, softplus: softplusAVX512, relu: reluAVX512,
-	add: addAVX512, mul: mulAVX512, addMul: addProductAVX512, swiglu: swigluAVX512,
+	add: addAVX512, addMul: addProductAVX512, swiglu: swigluAVX512,
 	siluGrad: siluGradAVX512, geluGrad: geluGradAVX512, geluNewGrad: geluNewGradAVX512, softplusGrad: softplusGradAVX512,
 	reluGrad: reluGradAVX512, swigluGrad: swigluGradAVX512, dot: dotAVX512, axpy: axpyAVX512, expAxpy: expAxpyAVX512, rotate: rotateAVX512,
 	adamW: adamWAVX512, scale: scaleAVX512, scaleMul: scaleMulAVX512, affine: affineAVX512, rowMax: rowMaxAVX512,
@@ -44,7 +44,7 @@ var rows512 = rowAssembly{
 
 var rows256 = rowAssembly{
 	exp: expAVX2, silu: siluAVX2, gelu: geluAVX2, geluNew: geluNewAVX2, softplus: softplusAVX2, relu: reluAVX2,
-	add: addAVX2, mul: mulAVX2, addMul: addProductAVX2, swiglu: swigluAVX2,
+	add: addAVX2, addMul: addProductAVX2, swiglu: swigluAVX2,
 	siluGrad: siluGradAVX2, geluGrad: geluGradAVX2, geluNewGrad: geluNewGradAVX2, softplusGrad: softplusGradAVX2,
 	reluGrad: reluGradAVX2, swigluGrad: swigluGradAVX2, dot: dotAVX2, axpy: axpyAVX2, expAxpy: expAxpyAVX2, rotate: rotateAVX2,
 	adamW: adamWAVX2, scale: scaleAVX2, scaleMul: scaleMulAVX2, affine: affineAVX2, rowMax: rowMaxAVX2,
@@ -56,9 +56,9 @@ var rows256 = rowAssembly{
 func (t *tier) vectorised(a *rowAssembly) {
 	t.exp, t.silu, t.gelu, t.geluNew, t.softplus = unary(a.exp), unary(a.silu), unary(a.gelu), unary(a.geluNew), unary(a.softplus)
 	t.relu = unary(a.relu)
-	t.add, t.mul, t.addMul, t.swiglu = binary(a.add), binary(a.mul), binary(a.addMul), binary(a.swiglu)
+	t.add, t.addMul, t.swiglu = binary(a.add), binary(a.addMul), binary(a.swiglu)
 	t.dot, t.axpy, t.expAxpy, t.rotate, t.adamW = a.dotRow, a.axpyRow, a.expAxpyRow, a.rotateRow, a.adamWRow
-	t.softmax, t.rmsNorm, t.layerNorm = a.softmaxRow, a.rmsNormRow, a.layerNormRow
+	t.rmsNorm, t.layerNorm = a.rmsNormRow, a.layerNormRow
 	t.rowMax = func(x []float32) float32 { return a.rowMax(len(x), &x[0]) }
 	t.expSum = func(x []float32, shift float32) float64 { return a.expSum(len(x), &x[0], shift) }
 	t.grad = gradKernels{
@@ -118,14 +118,6 @@ func (a *rowAssembly) swigluGradRow(dgate, dup, dy, gate, up []float32) {
 	if n := len(gate); n > 0 {
 		a.swigluGrad(n, &dgate[:n][0], &dup[:n][0], &dy[:n][0], &gate[0], &up[:n][0])
 	}
-}
-
-func (a *rowAssembly) softmaxRow(dst, x []float32) {
-	if len(x) == 0 {
-		return
-	}
-	sum := a.expShifted(len(x), &x[0], a.rowMax(len(x), &x[0]), &dst[:len(x)][0])
-	a.scale(len(x), float32(1/sum), &dst[0], &dst[0])
 }
 
 func (a *rowAssembly) rmsNormRow(dst, x, w []float32, eps float64) {

@@ -1768,42 +1768,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func mulAVX2(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x08
-	JLT     tail
-	VMOVUPS (DX), Y0
-	VMOVUPS (BX), Y1
-	VMULPS  Y1, Y0, Y0
-	VMOVUPS Y0, (CX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	ADDQ    $0x20, BX
-	SUBQ    $0x08, AX
-	JMP     loop
-
-tail:
-	TESTQ      AX, AX
-	JE         done
-	LEAQ       laneMasks<>+0(SB), SI
-	NEGQ       AX
-	VMOVUPS    32(SI)(AX*4), Y0
-	VMASKMOVPS (DX), Y0, Y1
-	VMASKMOVPS (BX), Y0, Y2
-	VMULPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
 // func addProductAVX2(n int, dst *float32, x *float32, y *float32)
 // Requires: AVX, FMA3
 TEXT ·addProductAVX2(SB), NOSPLIT, $0-32
@@ -3453,42 +3417,6 @@ tail:
 	VMOVUPS.Z (DX), K1, Z0
 	VMOVUPS.Z (BX), K1, Z1
 	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (CX)
-
-done:
-	VZEROUPPER
-	RET
-
-// func mulAVX512(n int, dst *float32, x *float32, y *float32)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·mulAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ x+16(FP), DX
-	MOVQ y+24(FP), BX
-
-loop:
-	CMPQ    AX, $0x10
-	JLT     tail
-	VMOVUPS (DX), Z0
-	VMOVUPS (BX), Z1
-	VMULPS  Z1, Z0, Z0
-	VMOVUPS Z0, (CX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x10, AX
-	JMP     loop
-
-tail:
-	TESTQ     AX, AX
-	JE        done
-	MOVQ      $-1, SI
-	BZHIQ     AX, SI, SI
-	KMOVW     SI, K1
-	VMOVUPS.Z (DX), K1, Z0
-	VMOVUPS.Z (BX), K1, Z1
-	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (CX)
 
 done:

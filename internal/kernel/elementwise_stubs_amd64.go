@@ -35,9 +35,6 @@ func softplusGradAVX2(n int, dst *float32, dy *float32, x *float32)
 func addAVX2(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
-func mulAVX2(n int, dst *float32, x *float32, y *float32)
-
-//go:noescape
 func addProductAVX2(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
@@ -93,9 +90,6 @@ func softplusGradAVX512(n int, dst *float32, dy *float32, x *float32)
 
 //go:noescape
 func addAVX512(n int, dst *float32, x *float32, y *float32)
-
-//go:noescape
-func mulAVX512(n int, dst *float32, x *float32, y *float32)
 
 //go:noescape
 func addProductAVX512(n int, dst *float32, x *float32, y *float32)

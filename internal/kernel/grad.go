@@ -29,9 +29,6 @@ var gradReference = gradKernels{
 	layerNorm: layerNormGradReference,
 }
 
-// AddMul adds x·y to dst: the gradient of a product of elements.
-func AddMul(dst, x, y []float32) { active.addMul(dst, x, y) }
-
 // SiLUGrad adds dy·silu'(x) to dx.
 func SiLUGrad(dx, dy, x []float32) { active.grad.silu(dx, dy, x) }
 

@@ -12,13 +12,16 @@ func ladderProducts() (list []rung) {
 	}
 	for _, size := range [][3]int{{512, 768, 2304}, {768, 3072, 512}, {1024, 1024, 1024}} {
 		m, n, k := size[0], size[1], size[2]
-		for name, turned := range map[string]bool{"nn": false, "tn": true} {
+		for _, a := range []struct {
+			name   string
+			turned bool
+		}{{"nn", false}, {"tn", true}} {
 			list = append(list, rung{
-				name:  fmt.Sprintf("product-%s/f32/%dx%dx%d", name, m, n, k),
+				name:  fmt.Sprintf("product-%s/f32/%dx%dx%d", a.name, m, n, k),
 				flops: 2 * m * n * k, bytes: 4 * (m*k + k*n + 2*m*n),
 				setup: func(tr *tier) func() {
-					a, b, c := gaussians(1, m*k), gaussians(2, k*n), make([]float32, m*n)
-					return func() { tr.mulAdd(nil, c, a, b, m, n, k, turned) }
+					x, y, z := gaussians(1, m*k), gaussians(2, k*n), make([]float32, m*n)
+					return func() { tr.mulAdd(nil, z, x, y, m, n, k, a.turned) }
 				},
 			})
 		}

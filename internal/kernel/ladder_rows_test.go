@@ -14,7 +14,6 @@ var ladderElementwise = []struct {
 	f               func(tr *tier, dst, x, y, z, u []float32)
 }{
 	{"add", 1, 3, func(tr *tier, dst, x, y, _, _ []float32) { tr.add(dst, x, y) }},
-	{"mul", 1, 3, func(tr *tier, dst, x, y, _, _ []float32) { tr.mul(dst, x, y) }},
 	{"axpy", 2, 3, func(tr *tier, dst, x, _, _, _ []float32) { tr.axpy(.5, x, dst) }},
 	{"exp", 1, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.exp(dst, x) }},
 	{"silu", 4, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.silu(dst, x) }},
@@ -23,7 +22,7 @@ var ladderElementwise = []struct {
 	{"softplus", 3, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.softplus(dst, x) }},
 	{"relu", 0, 2, func(tr *tier, dst, x, _, _, _ []float32) { tr.relu(dst, x) }},
 	{"swiglu", 5, 3, func(tr *tier, dst, x, y, _, _ []float32) { tr.swiglu(dst, x, y) }},
-	{"mul-grad", 2, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.addMul(dst, x, y) }},
+	{"add-mul", 2, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.addMul(dst, x, y) }},
 	{"silu-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.silu(dst, y, x) }},
 	{"gelu-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.gelu(dst, y, x) }},
 	{"gelu_new-grad", 0, 4, func(tr *tier, dst, x, y, _, _ []float32) { tr.grad.geluNew(dst, y, x) }},
@@ -38,7 +37,6 @@ var ladderByRow = []struct {
 	flops, matrices int
 	f               func(tr *tier, dst, x, y []float32, w [4][]float32)
 }{
-	{"softmax", 5, 2, func(tr *tier, dst, x, _ []float32, _ [4][]float32) { tr.softmax(dst, x) }},
 	{"rmsnorm", 4, 2, func(tr *tier, dst, x, _ []float32, w [4][]float32) { tr.rmsNorm(dst, x, w[0], 1e-5) }},
 	{"layernorm", 8, 2, func(tr *tier, dst, x, _ []float32, w [4][]float32) { tr.layerNorm(dst, x, w[0], w[1], 1e-5) }},
 	{"rmsnorm-grad", 0, 4, func(tr *tier, dst, x, y []float32, w [4][]float32) { tr.grad.rmsNorm(dst, w[2], y, x, w[0], 1e-5) }},

@@ -170,9 +170,9 @@ func ladderResolventGrad() rung {
 			G: make([]complex128, n+1), Y: NewComplex((n + 1) * values)}
 		for i, a := range wide(gaussians(3, n)) {
 			c := t.Hop[i]
-			t.G[i+1] = ResolventStep(a, .1, c*c, t.G[i])
+			t.G[i+1] = resolventStep(a, .1, c*c, t.G[i])
 			for j := range values {
-				t.Y.Set((i+1)*values+j, ResolventRowStep(t.G[i+1], c, t.U[i*values+j], t.Y.At(i*values+j)))
+				t.Y.Set((i+1)*values+j, resolventRowStep(t.G[i+1], c, t.U[i*values+j], t.Y.At(i*values+j)))
 			}
 		}
 		dg, dy, d := slices.Clone(t.G[1:]), t.Y.Slice(values, (n+1)*values), NewResolventGrad(n, values)

@@ -10,11 +10,11 @@ import (
 // Task is work over [0, n) that can be cut into ranges. Do is called on disjoint ranges by several goroutines.
 type Task interface{ Do(lo, hi int) }
 
-// TaskFunc is a function as a Task.
-type TaskFunc func(lo, hi int)
+// taskFunc is a function as a Task.
+type taskFunc func(lo, hi int)
 
 // Do implements Task.
-func (f TaskFunc) Do(lo, hi int) { f(lo, hi) }
+func (f taskFunc) Do(lo, hi int) { f(lo, hi) }
 
 const (
 	// spinTime is how long an idle worker looks for the next task before it sleeps. The loops of one token follow each
@@ -80,7 +80,7 @@ func (p *Pool) Close() {
 }
 
 // Each calls do on disjoint ranges that cover [0, n), and returns when all are done.
-func (p *Pool) Each(n int, do func(lo, hi int)) { p.Run(n, TaskFunc(do)) }
+func (p *Pool) Each(n int, do func(lo, hi int)) { p.Run(n, taskFunc(do)) }
 
 // Run is Each for a task that is kept by the caller: it allocates nothing. A panic of the task reaches the caller. If
 // the pool is busy, with a task that calls Run itself or one of another goroutine, the caller does all the work.

@@ -12,28 +12,28 @@ import "math"
 // Im(1/g_i) ≤ −η for every k ≥ 0, so Im g_i > 0 and |g_i| ≤ 1/η without any clamp: no denominator is ever zero. The
 // recursion runs in float64, which costs nothing next to the products around it.
 
-// ResolventStep returns g_i from g_{i−1}. It costs 9 FLOPs: two multiply-adds, |d|² in 3, two divisions.
-func ResolventStep(a, eta, k float64, g complex128) complex128 {
+// resolventStep returns g_i from g_{i−1}. It costs 9 FLOPs: two multiply-adds, |d|² in 3, two divisions.
+func resolventStep(a, eta, k float64, g complex128) complex128 {
 	dr := a - k*real(g)
 	di := -eta - k*imag(g)
 	m := dr*dr + di*di
 	return complex(dr/m, -di/m)
 }
 
-// ResolventRowStep returns one component of y_i from that of y_{i−1}. It costs 10 FLOPs: a multiply-add, a product
+// resolventRowStep returns one component of y_i from that of y_{i−1}. It costs 10 FLOPs: a multiply-add, a product
 // (and a sign), and the complex product in 3 multiplications, a subtraction, a multiply-add and an addition.
-func ResolventRowStep(g complex128, c, u float64, y complex128) complex128 {
+func resolventRowStep(g complex128, c, u float64, y complex128) complex128 {
 	qr := u - c*real(y)
 	qi := -c * imag(y)
 	return complex(real(g)*qr-imag(g)*qi, real(g)*qi+imag(g)*qr)
 }
 
-// BornNorm returns √(η/Im g). It makes y a combination of values with weights of unit norm, since by Ward's identity
+// bornNorm returns √(η/Im g). It makes y a combination of values with weights of unit norm, since by Ward's identity
 // Σ_j |R_ij|² = Im g_i/η. It costs 2 FLOPs.
-func BornNorm(eta, imG float64) float64 { return math.Sqrt(eta / imG) }
+func bornNorm(eta, imG float64) float64 { return math.Sqrt(eta / imG) }
 
-// Cayley returns (g − i)/(g + i), which maps the upper half plane onto the unit disc. It costs 10 FLOPs.
-func Cayley(g complex128) complex128 {
+// cayley returns (g − i)/(g + i), which maps the upper half plane onto the unit disc. It costs 10 FLOPs.
+func cayley(g complex128) complex128 {
 	re, im := real(g), imag(g)
 	re2, d := re*re, (1+im)*(1+im)
 	d += re2

@@ -9,22 +9,22 @@ import "math/cmplx"
 //	g_i = 1/(a_i − z − k_{i−1} g_{i−1})      h_i = 1/(a_i − z − k_i h_{i+1})
 //	G_i = 1/(a_i − z − k_{i−1} g_{i−1} − k_i h_{i+1})
 //
-// All three have n elements. It costs 34 FLOPs a site: three ResolventStep of 9 with
+// All three have n elements. It costs 34 FLOPs a site: three resolventStep of 9 with
 // a subtraction of x each, and two multiply-adds for the second neighbour of G.
 func FullResolvent(a, k []float64, z complex128, g, h, full []complex128) {
 	n := len(a)
 	x, eta := real(z), imag(z)
 	for i := range n { // from both ends at once: each waits for its own divisions only
 		left, kl := neighbour(g, k, i-1, i-1)
-		g[i] = ResolventStep(a[i]-x, eta, kl, left)
+		g[i] = resolventStep(a[i]-x, eta, kl, left)
 		j := n - 1 - i
 		right, kr := neighbour(h, k, j+1, j)
-		h[j] = ResolventStep(a[j]-x, eta, kr, right)
+		h[j] = resolventStep(a[j]-x, eta, kr, right)
 	}
 	for i := range n {
 		left, kl := neighbour(g, k, i-1, i-1)
 		right, kr := neighbour(h, k, i+1, i)
-		full[i] = ResolventStep(a[i]-x-kr*real(right), eta+kr*imag(right), kl, left)
+		full[i] = resolventStep(a[i]-x-kr*real(right), eta+kr*imag(right), kl, left)
 	}
 }
 

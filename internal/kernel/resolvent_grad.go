@@ -97,7 +97,7 @@ func resolventBack(b rowBack) (toG complex128, toHop float64) {
 // BornNormGrad takes z = y √(η/Im g) of one token back: dz [values] is replaced by the adjoint of y, and the adjoints
 // of g and η are returned.
 func BornNormGrad(eta float64, g complex128, y, dz Complex) (dg complex128, dEta float64) {
-	n := BornNorm(eta, imag(g))
+	n := bornNorm(eta, imag(g))
 	var s float64
 	for j, re := range y.Re {
 		s += dz.Re[j]*re + dz.Im[j]*y.Im[j]

@@ -14,9 +14,9 @@ func chainTrace(a, hop, u []float64, values int, eta float64, g0 complex128, y0 
 	t.G[0] = g0
 	t.Y.Slice(0, values).Copy(planes(y0))
 	for i := range n {
-		t.G[i+1] = ResolventStep(a[i], eta, hop[i]*hop[i], t.G[i])
+		t.G[i+1] = resolventStep(a[i], eta, hop[i]*hop[i], t.G[i])
 		for j := range values {
-			t.Y.Set((i+1)*values+j, ResolventRowStep(t.G[i+1], hop[i], u[i*values+j], t.Y.At(i*values+j)))
+			t.Y.Set((i+1)*values+j, resolventRowStep(t.G[i+1], hop[i], u[i*values+j], t.Y.At(i*values+j)))
 		}
 	}
 	return t
@@ -141,9 +141,9 @@ func TestFeatureGradientsByDifferences(t *testing.T) {
 		g := complex(in[0], in[1])
 		z := make([]complex128, values)
 		for j := range z {
-			z[j] = complex(BornNorm(in[2], imag(g)), 0) * y[j]
+			z[j] = complex(bornNorm(in[2], imag(g)), 0) * y[j]
 		}
-		return pairing(w, z) + real(cmplx.Conj(wm)*Cayley(g))
+		return pairing(w, z) + real(cmplx.Conj(wm)*cayley(g))
 	}
 	want := chainSlopes(in, loss)
 	g := complex(in[0], in[1])

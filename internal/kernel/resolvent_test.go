@@ -123,7 +123,7 @@ func TestResolventRowAndBornNorm(t *testing.T) {
 		nearComplex(t, fmt.Sprintf("g_%d", i), []complex128{g.At(0)}, chainG[i:i+1], 1e-10)
 		nearComplex(t, fmt.Sprintf("y_%d", i), []complex128{y.At(0)}, chainY[i:i+1], 1e-10)
 		nearComplex(t, fmt.Sprintf("z_%d", i), []complex128{complex(float64(z[0]), float64(z[1]))}, []complex128{complex(born[i], 0) * chainY[i]}, 1e-6)
-		if n := BornNorm(1, g.Im[0]); math.Abs(n-born[i]) > 1e-8 {
+		if n := bornNorm(1, g.Im[0]); math.Abs(n-born[i]) > 1e-8 {
 			t.Errorf("born factor %d is %.9g, want %.9g", i, n, born[i])
 		}
 	}
@@ -175,9 +175,9 @@ func againstDense(t *testing.T, f *safetensors.File, prefix string, z complex128
 	y := make([]complex128, len(a))
 	for i := range y {
 		if i == 0 {
-			y[i] = ResolventRowStep(g[i], 0, a[i], 0)
+			y[i] = resolventRowStep(g[i], 0, a[i], 0)
 		} else {
-			y[i] = ResolventRowStep(g[i], c[i-1], a[i], y[i-1])
+			y[i] = resolventRowStep(g[i], c[i-1], a[i], y[i-1])
 		}
 	}
 	nearComplex(t, "last row of leading blocks times a", y, pairs(float64s(t, f, prefix+"causal_row_of_a")), 1e-13)
@@ -214,12 +214,12 @@ func TestInvariants(t *testing.T) {
 		for i := range n {
 			k := hop[i] * hop[i]
 			bound := 1 / (math.Abs(a[i]) + eta + k/eta)
-			g = ResolventStep(a[i], eta, k, g)
+			g = resolventStep(a[i], eta, k, g)
 			if !(imag(g) > 0) || cmplx.Abs(g) > (1+1e-12)/eta || cmplx.Abs(g) < (1-1e-12)*bound {
 				t.Fatalf("g_%d = %v leaves its bounds for eta %g", i, g, eta)
 			}
-			if m := Cayley(g); !(cmplx.Abs(m) < 1) {
-				t.Fatalf("Cayley(%v) = %v leaves the unit disc", g, m)
+			if m := cayley(g); !(cmplx.Abs(m) < 1) {
+				t.Fatalf("cayley(%v) = %v leaves the unit disc", g, m)
 			}
 			var weight float64
 			for j := range i + 1 {
@@ -227,7 +227,7 @@ func TestInvariants(t *testing.T) {
 				if j == i {
 					u = 1
 				}
-				rows[j] = ResolventRowStep(g, hop[i], u, rows[j])
+				rows[j] = resolventRowStep(g, hop[i], u, rows[j])
 				weight += real(rows[j])*real(rows[j]) + imag(rows[j])*imag(rows[j])
 			}
 			if want := imag(g) / eta; math.Abs(weight-want) > 1e-9*want {
@@ -239,6 +239,6 @@ func TestInvariants(t *testing.T) {
 
 func TestCayleyIsTheQuotient(t *testing.T) {
 	for _, g := range append(chainG, 0.001+200i, 5+1e-3i) {
-		nearComplex(t, fmt.Sprint(g), []complex128{Cayley(g)}, []complex128{(g - 1i) / (g + 1i)}, 1e-14)
+		nearComplex(t, fmt.Sprint(g), []complex128{cayley(g)}, []complex128{(g - 1i) / (g + 1i)}, 1e-14)
 	}
 }

@@ -2,9 +2,6 @@ package kernel
 
 import "math"
 
-// Softmax writes eˣ/Σ eˣ for one row. Entries of -Inf get exactly zero; at least one must be finite.
-func Softmax(dst, x []float32) { active.softmax(dst, x) }
-
 // RMSNorm writes w·x/√(mean x² + eps) for one row (Zhang and Sennrich 2019).
 func RMSNorm(dst, x, w []float32, eps float64) { active.rmsNorm(dst, x, w, eps) }
 
@@ -20,21 +17,6 @@ func NLL(pool *Pool, out []float64, logits []float32, targets []int32) {
 			out[r] = LogSumExp(row) - float64(row[targets[r]])
 		}
 	})
-}
-
-func softmaxReference(dst, x []float32) {
-	dst = dst[:len(x)]
-	top := rowMax(x)
-	var sum float64
-	for i, v := range x {
-		e := math.Exp(float64(v - top))
-		dst[i] = float32(e)
-		sum += e
-	}
-	scale := float32(1 / sum)
-	for i := range dst {
-		dst[i] *= scale
-	}
 }
 
 // rowMax returns the largest element, NaN if there is one.

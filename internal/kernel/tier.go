@@ -27,7 +27,6 @@ type tier struct {
 	dot       func(x, y []float32) float32
 	axpy      func(a float32, x, y []float32)
 	add       func(dst, x, y []float32)
-	mul       func(dst, x, y []float32)
 	addMul    func(dst, x, y []float32)
 	expAxpy   func(a, shift float32, x, y []float32) // y += a·e^(x - shift)
 	exp       func(dst, x []float32)
@@ -37,7 +36,6 @@ type tier struct {
 	softplus  func(dst, x []float32)
 	relu      func(dst, x []float32)
 	swiglu    func(dst, gate, up []float32)
-	softmax   func(dst, x []float32)
 	rowMax    func(x []float32) float32
 	expSum    func(x []float32, shift float32) float64
 	rmsNorm   func(dst, x, w []float32, eps float64)

@@ -29,22 +29,3 @@ func recordAdd(t *Tape, sum, x, y Mat) {
 		kernel.Axpy(1, sum.Grad, y.Grad)
 	})
 }
-
-// Mul returns the elementwise product x·y. Without a tape it replaces x's memory. It costs 1 FLOP an element.
-func Mul(p *Pass, x, y Mat) Mat {
-	product := p.target(x)
-	p.binary(kernel.Mul, product, x, y)
-	n := int64(len(x.Data))
-	p.Add(n, 12*n)
-	if p.Tape != nil {
-		recordMul(p.Tape, product, x, y)
-	}
-	return product
-}
-
-func recordMul(t *Tape, product, x, y Mat) {
-	t.Record(func() {
-		kernel.AddMul(x.Grad, product.Grad, y.Data)
-		kernel.AddMul(y.Grad, product.Grad, x.Data)
-	})
-}

@@ -75,21 +75,21 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// TestPlantedProduct checks that an extra operation shows in the count.
-func TestPlantedProduct(t *testing.T) {
+// TestPlantedOperation checks that an extra operation shows in the count.
+func TestPlantedOperation(t *testing.T) {
 	b := newBlock(kernel.F32)
 	flops := func(extra bool) int64 {
 		p := &Pass{Count: &Counter{}}
 		x := b.forward(p, []int32{1})
 		if extra {
-			Mul(p, x, x)
+			Add(p, x, x)
 		}
 		var sum int64
 		p.Count.Each(func(_ string, cost Cost) { sum += cost.FLOPs })
 		return sum
 	}
 	if got := flops(true) - flops(false); got != blockVocab {
-		t.Errorf("an extra product of %d elements counted %d FLOPs", blockVocab, got)
+		t.Errorf("an extra sum of %d elements counted %d FLOPs", blockVocab, got)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Resolvent is the causal core of a ResNet-BK mixer. Every head is a tridiagonal chain with one site a token; token i
 // reads the last diagonal entry g_i of the resolvent of the sites up to i and, if Values is not 0, the last row y_i of
-// it applied to its values (see kernel.ResolventStep). Its output, one row a token, is
+// it applied to its values (see kernel.Chains). Its output, one row a token, is
 //
 //	Values > 0    [Re z (heads·values, head-major), Im z], then [Re q (heads), Im q] if IncludeG
 //	Values = 0    [Re q (heads), Im q]

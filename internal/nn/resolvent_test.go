@@ -104,7 +104,7 @@ func TestSiteGradients(t *testing.T) {
 		}},
 		"hop gate": {inputs: []Mat{randomMat(1, 6, 4)}, forward: func(p *Pass, in []Mat) Mat { return HopGate{KMax: 2}.Forward(p, in[0]) }},
 		"head value": {params: ps, inputs: []Mat{randomMat(1, 1, 4)}, forward: func(p *Pass, in []Mat) Mat {
-			return Mul(p, in[0], value.Forward(p))
+			return Add(p, in[0], value.Forward(p))
 		}},
 		"add scaled": {params: ps, inputs: []Mat{randomMat(1, 6, 4), randomMat(2, 6, 4)}, forward: func(p *Pass, in []Mat) Mat {
 			return AddScaled(p, in[0], scale, in[1])

@@ -15,8 +15,7 @@ func elementwise() {
 		for _, f := range slopes {
 			w.slope(f)
 		}
-		w.operation("add", VADDPS)
-		w.operation("mul", VMULPS)
+		w.add()
 		w.addProduct()
 		w.relu()
 		w.reluGrad()
@@ -75,13 +74,13 @@ func (w width) addTo(p reg.GPVirtual, mask Op, a, b reg.VecVirtual) {
 	w.store(sum, at(p, 0), mask)
 }
 
-// operation is dst = x ∘ y.
-func (w width) operation(name string, combine func(...Op)) {
-	text(name+w.name, "func(n int, dst, x, y *float32)")
+// add is dst = x + y.
+func (w width) add() {
+	text("add"+w.name, "func(n int, dst, x, y *float32)")
 	n, dst, x, y := arg("n"), arg("dst"), arg("x"), arg("y")
 	w.each(n, func(mask Op) {
 		v := w.load(at(x, 0), mask)
-		combine(w.load(at(y, 0), mask), v, v)
+		VADDPS(w.load(at(y, 0), mask), v, v)
 		w.store(v, at(dst, 0), mask)
 	}, dst, x, y)
 	leave()
