@@ -6,6 +6,7 @@ type Attention struct {
 	Window              int // 0: none
 	Slots               int // positions kept in the state; 0: all
 	Naive               bool
+	BF16                bool // keys and values of the state are bf16
 }
 
 // Visible is the number of query-key pairs of one document: Σ min(position+1, W) over its new tokens.
@@ -36,7 +37,11 @@ func (s *Sheet) Attention(a Attention, w Work) {
 	if a.Window > 0 {
 		past = min(past, a.Window-1)
 	}
-	bytes := 8*rows*(a.Heads+a.KVHeads)*a.Dim + 8*w.Docs*past*a.KVHeads*a.Dim
+	cached := 8 * a.KVHeads * a.Dim // bytes of a key and a value
+	if a.BF16 {
+		cached /= 2
+	}
+	bytes := 8*rows*(a.Heads+a.KVHeads)*a.Dim + w.Docs*past*cached
 	if a.Naive {
 		bytes += 8 * a.Heads * visible
 	}
@@ -45,7 +50,7 @@ func (s *Sheet) Attention(a Attention, w Work) {
 		if a.Slots > 0 {
 			kept = min(kept, a.Slots)
 		}
-		bytes += 8 * w.Docs * kept * a.KVHeads * a.Dim
+		bytes += w.Docs * kept * cached
 	}
 	if s.backward {
 		flops, bytes = flops*7/2, bytes*7/2

@@ -64,9 +64,7 @@ func (t *product) roundRow(row []float32) {
 	case f.A8:
 		roundGroups(row, t.w.quantum)
 	case f == BF16:
-		for i, v := range row {
-			row[i] = half.FromBF16(half.ToBF16(v))
-		}
+		roundBF16Row(row)
 	}
 }
 
@@ -146,4 +144,24 @@ func narrowRow(dst []uint16, x []float32) {
 		narrowBF16AVX512(n, &dst[0], &x[0])
 	}
 	half.NarrowBF16(dst[n:], x[n:])
+}
+
+// narrowRowAVX2 is narrowRow with AVX2.
+func narrowRowAVX2(dst []uint16, x []float32) {
+	n := len(x) &^ 31
+	if n > 0 {
+		narrowBF16AVX2(n, &dst[0], &x[0])
+	}
+	half.NarrowBF16(dst[n:], x[n:])
+}
+
+// roundBF16Row rounds a row to what bf16 represents.
+func roundBF16Row(row []float32) {
+	n := len(row) &^ 31
+	if n > 0 {
+		roundBF16AVX2(n, &row[0], &row[0])
+	}
+	for i, v := range row[n:] {
+		row[n+i] = half.FromBF16(half.ToBF16(v))
+	}
 }

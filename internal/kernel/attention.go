@@ -18,6 +18,9 @@ type Attention struct {
 	Window              int     // visible keys, the query's own included; 0: all up to it
 	Scale               float32 // of the dot products
 	Naive               bool
+	// BF16 rounds queries, keys, exponentials and values to bf16 before they are multiplied. Keys and values are those
+	// of each span's Cache, the new ones included; k and v of Forward are not read.
+	BF16 bool
 }
 
 // Rows is a matrix inside a wider one: row r starts at Data[r*Stride].
@@ -37,6 +40,7 @@ type AttentionSpan struct {
 	// at least the last Window-1 positions before Pos (all of them without a window). Unused while Pos is 0.
 	PastK, PastV []float32
 	Slots        int
+	Cache        *KeyValues // of attention in bf16, instead of k, v and the rings
 }
 
 // First returns the first position that position pos sees.
@@ -98,7 +102,7 @@ func (run *attentionRun) items(s *AttentionSpan) int {
 // Do implements Task: it computes work items [lo, hi) of all spans.
 func (run *attentionRun) Do(lo, hi int) {
 	w := attentionScratches.Get().(*attentionScratch)
-	defer attentionScratches.Put(w)
+	defer w.release()
 	tokens := run.tileTokens()
 	for i := range run.spans {
 		s := &run.spans[i]
@@ -107,13 +111,23 @@ func (run *attentionRun) Do(lo, hi int) {
 		for item := max(lo, 0); item < min(hi, n); item++ {
 			head, first := item/tiles, item%tiles*tokens
 			t := queryTile{span: s, head: head, first: first, tokens: min(tokens, s.Len-first)}
-			if run.Naive {
-				run.naive(w, t)
-			} else {
-				run.tiled(w, t)
-			}
+			run.attend(w, t)
 		}
 		lo, hi = lo-n, hi-n
+	}
+}
+
+// attend computes one query tile.
+func (run *attentionRun) attend(w *attentionScratch, t queryTile) {
+	switch {
+	case run.Naive && run.BF16:
+		run.naiveBF16(w, t)
+	case run.Naive:
+		run.naive(w, t)
+	case run.BF16:
+		run.tiledBF16(w, t)
+	default:
+		run.tiled(w, t)
 	}
 }
 
@@ -152,8 +166,9 @@ func (run *attentionRun) keys(s *AttentionSpan, head, pos, end, limit int) (k, v
 // attentionScratch is one worker's memory. It grows with the head size and the group, and, for the naive form only,
 // with the number of keys.
 type attentionScratch struct {
-	floats []float32
-	taken  int
+	floats  []float32
+	taken   int
+	weights operand // keys or values of a tile in bf16
 }
 
 var attentionScratches = sync.Pool{New: func() any { return &attentionScratch{} }}
@@ -164,6 +179,12 @@ func (w *attentionScratch) reserve(n int) {
 		w.floats = make([]float32, n)
 	}
 	w.floats, w.taken = w.floats[:cap(w.floats)], 0
+}
+
+// release hands the memory to the next worker.
+func (w *attentionScratch) release() {
+	w.weights = operand{}
+	attentionScratches.Put(w)
 }
 
 // take returns n uninitialised floats of those reserved.

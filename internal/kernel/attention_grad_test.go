@@ -50,7 +50,7 @@ func (c *attentionCase) differences(x, weight []float64) []float64 {
 }
 
 func TestAttentionGradMatchesDifferences(t *testing.T) {
-	eachAttention(t, func(t *testing.T, a Attention) {
+	eachForm(t, attentionShapes, func(t *testing.T, a Attention) {
 		c := newAttentionCase(a, 9, 1, 9, 4)
 		weight := newAttentionCase(a, 10, 1, c.rows).q
 		dq, dk, dv := c.grads(nil, weight)
@@ -64,7 +64,7 @@ func TestAttentionGradMatchesDifferences(t *testing.T) {
 func TestAttentionGradForms(t *testing.T) {
 	pool := NewPool(3)
 	defer pool.Close()
-	eachAttention(t, func(t *testing.T, a Attention) {
+	eachForm(t, attentionShapes, func(t *testing.T, a Attention) {
 		if !a.Naive {
 			c := newAttentionCase(a, 21, 1, 150, 1, 65)
 			weight := make([]float64, len(c.q))

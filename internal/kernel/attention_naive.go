@@ -12,15 +12,20 @@ func (run *attentionRun) naive(w *attentionScratch, t queryTile) {
 	scores := w.take(end - first)
 	for g := range group {
 		run.naiveScores(scores, t, q[g*run.Dim:][:run.Dim], first)
-		top := rowMax(scores)
-		sum := expShift(scores, top)
-		if run.lse != nil {
-			t.row(Rows{run.lse, run.Heads}, 0, group)[g] = top + float32(math.Log(float64(sum)))
-		}
-		for j := range scores {
-			scores[j] /= sum
-		}
+		run.normalise(scores, t, g)
 		run.naiveValues(out[g*run.Dim:][:run.Dim], t, scores, first)
+	}
+}
+
+// normalise turns all scores of head g of a tile into probabilities.
+func (run *attentionRun) normalise(scores []float32, t queryTile, g int) {
+	top := rowMax(scores)
+	sum := expShift(scores, top)
+	if run.lse != nil {
+		t.row(Rows{run.lse, run.Heads}, 0, run.group())[g] = top + float32(math.Log(float64(sum)))
+	}
+	for j := range scores {
+		scores[j] /= sum
 	}
 }
 

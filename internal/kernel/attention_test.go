@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/archbench/archbench/internal/half"
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
@@ -43,6 +44,9 @@ func newAttentionCase(a Attention, seed uint64, scale float64, lens ...int) *att
 		x := make([]float64, n)
 		for i := range x {
 			x[i] = float64(float32(scale * r.NormFloat64()))
+			if a.BF16 {
+				x[i] = float64(half.FromBF16(half.ToBF16(float32(x[i]))))
+			}
 		}
 		return x
 	}
@@ -105,8 +109,21 @@ func narrow(x []float64) []float32 {
 // forward runs the kernel under test and returns the outputs and log-sums.
 func (c *attentionCase) forward(pool *Pool) (out, lse []float32) {
 	out, lse = make([]float32, len(c.q)), make([]float32, c.rows*c.Heads)
+	for i := range c.spans {
+		c.spans[i].Cache = c.cache(pool, c.spans[i].Row, c.spans[i].Len)
+	}
 	c.Forward(pool, Rows{out, c.Heads * c.Dim}, c.rowsOf(c.q), c.rowsOf(c.k), c.rowsOf(c.v), lse, c.spans)
 	return out, lse
+}
+
+// cache returns n keys and values from row on as attention in bf16 reads them.
+func (c *attentionCase) cache(pool *Pool, row, n int) *KeyValues {
+	if !c.BF16 {
+		return nil
+	}
+	kv := NewKeyValues(c.KVHeads, c.Dim, n, nil)
+	kv.Put(pool, 0, c.rowsOf(c.k).From(row, 0), c.rowsOf(c.v).From(row, 0), n)
+	return kv
 }
 
 func (c *attentionCase) rowsOf(x []float64) Rows { return Rows{narrow(x), len(x) / c.rows} }
@@ -137,13 +154,35 @@ var attentionShapes = []Attention{
 	{Heads: 2, KVHeads: 1, Dim: 64, Scale: .125},
 }
 
-func (a Attention) label() string {
-	return fmt.Sprintf("h%d-kv%d-d%d-w%d-naive=%v", a.Heads, a.KVHeads, a.Dim, a.Window, a.Naive)
+var attentionShapesBF16 = []Attention{
+	{Heads: 2, KVHeads: 2, Dim: 64, Scale: .125, BF16: true},
+	{Heads: 6, KVHeads: 2, Dim: 24, Scale: .2, BF16: true},
+	{Heads: 8, KVHeads: 2, Dim: 7, Scale: .35, Window: 100, BF16: true},
+	{Heads: 16, KVHeads: 2, Dim: 80, Scale: .11, Window: 1, BF16: true},
 }
 
-// eachAttention runs a test for every shape in the naive form and, on every tier, in the tiled one.
+// tolerance is what rounding may take from a result that has the given tolerance in float32: the exponentials of bf16 are
+// rounded by 2^-9.
+func (a Attention) tolerance(f32 float64) float64 {
+	if a.BF16 {
+		return max(f32, 4e-3)
+	}
+	return f32
+}
+
+func (a Attention) label() string {
+	return fmt.Sprintf("h%d-kv%d-d%d-w%d-naive=%v-bf16=%v", a.Heads, a.KVHeads, a.Dim, a.Window, a.Naive, a.BF16)
+}
+
+// eachAttention runs a test for every shape, in float32 and in bf16.
 func eachAttention(t *testing.T, test func(t *testing.T, a Attention)) {
-	for _, a := range attentionShapes {
+	eachForm(t, attentionShapes, test)
+	eachForm(t, attentionShapesBF16, test)
+}
+
+// eachForm runs a test for every shape in the naive form and, on every tier, in the tiled one.
+func eachForm(t *testing.T, shapes []Attention, test func(t *testing.T, a Attention)) {
+	for _, a := range shapes {
 		a.Naive = true
 		t.Run(a.label(), func(t *testing.T) { test(t, a) })
 		a.Naive = false
@@ -162,7 +201,7 @@ func TestAttentionMatchesDefinition(t *testing.T) {
 		for _, lens := range [][]int{{1}, {7}, {64}, {65}, {513}, {3, 130, 1, 66}} {
 			c := newAttentionCase(a, 7, 1, lens...)
 			got, _ := c.forward(pool)
-			maxDiff(t, fmt.Sprint(lens), got, c.solution(), 2e-6)
+			maxDiff(t, fmt.Sprint(lens), got, c.solution(), a.tolerance(2e-6))
 		}
 	})
 }
@@ -172,7 +211,7 @@ func TestAttentionHugeScores(t *testing.T) {
 		a.Scale = 1
 		c := newAttentionCase(a, 11, 100/math.Pow(float64(a.Dim), .25), 200)
 		got, lse := c.forward(nil)
-		maxDiff(t, "out", got, c.solution(), 2e-3)
+		maxDiff(t, "out", got, c.solution(), a.tolerance(2e-3))
 		for i, v := range lse {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 				t.Fatalf("log-sum %d is %v", i, v)
@@ -205,7 +244,7 @@ func TestAttentionPast(t *testing.T) {
 	eachAttention(t, func(t *testing.T, a Attention) {
 		c := newAttentionCase(a, 5, 1, n)
 		whole, _ := c.forward(nil)
-		maxDiff(t, "one piece", whole, c.solution(), 3e-6)
+		maxDiff(t, "one piece", whole, c.solution(), a.tolerance(3e-6))
 		slots, width := a.Window, a.KVHeads*a.Dim
 		if slots == 0 {
 			slots = n
@@ -214,8 +253,14 @@ func TestAttentionPast(t *testing.T) {
 			out := make([]float32, len(whole))
 			q, k, v := c.rowsOf(c.q), c.rowsOf(c.k), c.rowsOf(c.v)
 			s := AttentionSpan{PastK: make([]float32, slots*width), PastV: make([]float32, slots*width), Slots: slots}
+			if a.BF16 {
+				s.Cache = NewKeyValues(a.KVHeads, a.Dim, slots-1+step, nil)
+			}
 			for pos := 0; pos < n; pos += step {
 				s.Row, s.Len, s.Pos = pos, min(step, n-pos), pos
+				if a.BF16 {
+					s.Cache.Put(nil, pos, k.From(pos, 0), v.From(pos, 0), s.Len)
+				}
 				a.Forward(nil, Rows{out, a.Heads * a.Dim}, q, k, v, nil, []AttentionSpan{s})
 				for p := pos; p < pos+s.Len; p++ {
 					for head := range a.KVHeads {
@@ -254,7 +299,7 @@ func TestAttentionScratch(t *testing.T) {
 	}
 }
 
-// BenchmarkAttention times GPT-2's heads over a prompt and at a step of decoding.
+// BenchmarkAttention times GPT-2's heads over a prompt and at a step of decoding, in float32 and in bf16.
 func BenchmarkAttention(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
@@ -266,11 +311,14 @@ func BenchmarkAttention(b *testing.B) {
 		{"decode", Attention{Heads: 12, KVHeads: 12, Dim: 64, Scale: .125}, 1, 256},
 		{"decode-grouped", Attention{Heads: 32, KVHeads: 8, Dim: 64, Scale: .125, Window: 4096}, 1, 4096},
 	} {
-		for _, tr := range tiers {
-			if tr.usable() {
-				b.Run(bench.name+"/"+tr.name, func(b *testing.B) {
-					withTier(b, tr, func() { benchmarkAttention(b, bench.a, bench.n, bench.pos) })
-				})
+		for _, bf16 := range []bool{false, true} {
+			for _, tr := range tiers {
+				if tr.usable() {
+					bench.a.BF16 = bf16
+					b.Run(fmt.Sprintf("%s/%s/bf16=%v", bench.name, tr.name, bf16), func(b *testing.B) {
+						withTier(b, tr, func() { benchmarkAttention(b, bench.a, bench.n, bench.pos) })
+					})
+				}
 			}
 		}
 	}
@@ -279,10 +327,11 @@ func BenchmarkAttention(b *testing.B) {
 func benchmarkAttention(b *testing.B, a Attention, n, pos int) {
 	c := newAttentionCase(a, 1, 1, n)
 	q, k, v := c.rowsOf(c.q), c.rowsOf(c.k), c.rowsOf(c.v)
-	s := AttentionSpan{Len: n, Pos: pos, Slots: max(pos, 1)}
+	s := AttentionSpan{Len: n, Pos: pos, Slots: max(pos, 1), Cache: NewKeyValues(a.KVHeads, a.Dim, pos+n, nil)}
 	if pos > 0 {
 		past := newAttentionCase(a, 2, 1, pos)
 		s.PastK, s.PastV = narrow(past.k), narrow(past.v)
+		s.Cache.Put(nil, 0, past.rowsOf(past.k), past.rowsOf(past.v), pos)
 	}
 	out := Rows{make([]float32, len(c.q)), a.Heads * a.Dim}
 	var pairs int
@@ -290,6 +339,9 @@ func benchmarkAttention(b *testing.B, a Attention, n, pos int) {
 		pairs += p + 1 - a.First(p)
 	}
 	for b.Loop() {
+		if a.BF16 {
+			s.Cache.Put(nil, pos, k, v, n)
+		}
 		a.Forward(nil, out, q, k, v, nil, []AttentionSpan{s})
 	}
 	b.ReportMetric(float64(4*a.Dim*a.Heads*pairs)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")

@@ -14,37 +14,54 @@ type softmaxTile struct {
 	rows, dim int
 	q         []float32 // [rows, dim], times the scale of scores
 	acc       []float32 // [rows, dim]
-	scores    []float32 // [rows, keyTile]
+	part      []float32 // [rows, dim] what one key tile adds to it, in bf16
+	scores    []float32 // [rows, lds]
+	lds       int
 	m, l      []float32 // [rows]
 }
 
 func (w *attentionScratch) softmaxTile(rows, dim int) softmaxTile {
-	w.reserve(rows * (2*dim + keyTile + 2))
+	w.reserve(rows * (3*dim + keyTile + 2))
 	return softmaxTile{
-		rows: rows, dim: dim,
-		q: w.take(rows * dim), acc: w.take(rows * dim), scores: w.take(rows * keyTile), m: w.take(rows), l: w.take(rows),
+		rows: rows, dim: dim, lds: keyTile,
+		q: w.take(rows * dim), acc: w.take(rows * dim), part: w.take(rows * dim),
+		scores: w.take(rows * keyTile), m: w.take(rows), l: w.take(rows),
 	}
 }
 
 // tiled attends from one query tile over its window, key tile by key tile.
 func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
+	st := run.begin(w, t)
+	end := t.pos(t.tokens)
+	for pos := run.First(t.pos(0)); pos < end; {
+		next := tileEnd(pos, end)
+		run.keyTile(&st, t, pos, next)
+		pos = next
+	}
+	run.finish(&st, t)
+}
+
+// tileEnd is where the key tile of position pos ends.
+func tileEnd(pos, end int) int { return min((pos/keyTile+1)*keyTile, end) }
+
+// begin returns the state of a query tile that has seen no key.
+func (run *attentionRun) begin(w *attentionScratch, t queryTile) softmaxTile {
 	group := run.group()
 	width := group * run.Dim
-	kernels := &active.attention
 	st := w.softmaxTile(t.tokens*group, run.Dim)
 	for i := range t.tokens {
 		copy(st.q[i*width:], t.row(run.q, i, width))
 	}
-	kernels.scale(st.q, run.Scale)
+	active.attention.scale(st.q, run.Scale)
 	st.clear()
-	end := t.pos(t.tokens)
-	for pos := run.First(t.pos(0)); pos < end; {
-		next := min((pos/keyTile+1)*keyTile, end)
-		run.keyTile(kernels, &st, t, pos, next)
-		pos = next
-	}
+	return st
+}
+
+// finish stores the results of a query tile that has seen all its keys.
+func (run *attentionRun) finish(st *softmaxTile, t queryTile) {
+	group := run.group()
 	for i := range t.tokens {
-		st.write(i*group, t.row(run.out, i, width))
+		st.write(i*group, t.row(run.out, i, group*run.Dim))
 		if run.lse != nil {
 			st.logSums(i*group, t.row(Rows{run.lse, run.Heads}, i, group))
 		}
@@ -54,24 +71,30 @@ func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
 // keyTile adds the keys at positions [first, end) of one tile. Tiles begin at multiples of their size, and every sum has
 // one order, so a token's result is the same, bit by bit, however its document was cut. The keys may lie in several
 // pieces: the ring's end, its beginning, and the new tokens.
-func (run *attentionRun) keyTile(kernels *attentionKernels, st *softmaxTile, t queryTile, first, end int) {
+func (run *attentionRun) keyTile(st *softmaxTile, t queryTile, first, end int) {
+	kernels := &active.attention
 	for pos, n := first, 0; pos < end; pos += n {
 		var k Rows
 		k, _, n = run.keys(t.span, t.head, pos, end, keyTile)
 		kernels.mulT(Rows{st.scores[pos-first:], keyTile}, Rows{st.q, st.dim}, k, st.rows, n, st.dim)
 	}
+	run.softmax(st, t, first, end)
+	for pos, n := first, 0; pos < end; pos += n {
+		var v Rows
+		_, v, n = run.keys(t.span, t.head, pos, end, keyTile)
+		kernels.mulAdd(Rows{st.acc, st.dim}, Rows{st.scores[pos-first:], keyTile}, v, st.rows, st.dim, n)
+	}
+}
+
+// softmax turns the scores of the keys at positions [first, end) into exponentials.
+func (run *attentionRun) softmax(st *softmaxTile, t queryTile, first, end int) {
 	group := run.group()
 	for i := range t.tokens {
 		lo := max(run.First(t.pos(i))-first, 0)
 		hi := min(t.pos(i)+1, end) - first
 		for r := i * group; r < (i+1)*group; r++ {
-			st.advance(kernels, r, lo, hi, end-first)
+			st.advance(&active.attention, r, lo, hi, end-first)
 		}
-	}
-	for pos, n := first, 0; pos < end; pos += n {
-		var v Rows
-		_, v, n = run.keys(t.span, t.head, pos, end, keyTile)
-		kernels.mulAdd(Rows{st.acc, st.dim}, Rows{st.scores[pos-first:], keyTile}, v, st.rows, st.dim, n)
 	}
 }
 
@@ -86,7 +109,7 @@ func (st *softmaxTile) clear() {
 // advance turns the scores of row r into exponentials under the new maximum, of which only keys [lo, hi) are visible,
 // and rescales what was accumulated under the old one.
 func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
-	row := st.scores[r*keyTile:][:n]
+	row := st.scores[r*st.lds:][:n]
 	if lo >= hi {
 		clear(row)
 		return
@@ -107,10 +130,9 @@ func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
 // write stores acc/l of the rows from r on, one after the other.
 func (st *softmaxTile) write(r int, out []float32) {
 	for ; len(out) > 0; r++ {
-		scale := 1 / st.l[r]
-		for i, v := range st.acc[r*st.dim:][:st.dim] {
-			out[i] = v * scale
-		}
+		row := st.acc[r*st.dim:][:st.dim]
+		active.attention.scale(row, 1/st.l[r])
+		copy(out, row)
 		out = out[st.dim:]
 	}
 }

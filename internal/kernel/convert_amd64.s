@@ -49,6 +49,129 @@ GLOBL bf16Half<>(SB), RODATA|NOPTR, $4
 DATA quietBit<>+0(SB)/4, $0x00400000
 GLOBL quietBit<>(SB), RODATA|NOPTR, $4
 
+// func narrowBF16AVX2(n int, dst *uint16, src *float32)
+// Requires: AVX, AVX2
+TEXT ·narrowBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+8(FP), AX
+	MOVQ         src+16(FP), CX
+	VPBROADCASTD one<>+0(SB), Y0
+	VPBROADCASTD bf16Half<>+0(SB), Y1
+	VPBROADCASTD quietBit<>+0(SB), Y2
+	VPBROADCASTD bf16High<>+0(SB), Y3
+	MOVQ         n+0(FP), DX
+
+loop:
+	VMOVUPS   (CX), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPAND     Y0, Y4, Y4
+	VPADDD    Y1, Y4, Y4
+	VPADDD    Y4, Y3, Y4
+	VPOR      Y2, Y3, Y3
+	VBLENDVPS Y5, Y3, Y4, Y6
+	VPSRLD    $0x10, Y6, Y6
+	VMOVUPS   32(CX), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPAND     Y0, Y4, Y4
+	VPADDD    Y1, Y4, Y4
+	VPADDD    Y4, Y3, Y4
+	VPOR      Y2, Y3, Y3
+	VBLENDVPS Y5, Y3, Y4, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, (AX)
+	VMOVUPS   64(CX), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPAND     Y0, Y4, Y4
+	VPADDD    Y1, Y4, Y4
+	VPADDD    Y4, Y3, Y4
+	VPOR      Y2, Y3, Y3
+	VBLENDVPS Y5, Y3, Y4, Y6
+	VPSRLD    $0x10, Y6, Y6
+	VMOVUPS   96(CX), Y3
+	VCMPPS    $0x03, Y3, Y3, Y5
+	VPSRLD    $0x10, Y3, Y4
+	VPAND     Y0, Y4, Y4
+	VPADDD    Y1, Y4, Y4
+	VPADDD    Y4, Y3, Y4
+	VPOR      Y2, Y3, Y3
+	VBLENDVPS Y5, Y3, Y4, Y3
+	VPSRLD    $0x10, Y3, Y3
+	VPACKUSDW Y3, Y6, Y3
+	VPERMQ    $0xd8, Y3, Y3
+	VMOVUPS   Y3, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x80, CX
+	SUBQ      $0x20, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+DATA bf16High<>+0(SB)/4, $0xffff0000
+GLOBL bf16High<>(SB), RODATA|NOPTR, $4
+
+// func roundBF16AVX2(n int, dst *float32, src *float32)
+// Requires: AVX, AVX2
+TEXT ·roundBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+8(FP), AX
+	MOVQ         src+16(FP), CX
+	VPBROADCASTD one<>+0(SB), Y0
+	VPBROADCASTD bf16Half<>+0(SB), Y1
+	VPBROADCASTD quietBit<>+0(SB), Y2
+	VPBROADCASTD bf16High<>+0(SB), Y3
+	MOVQ         n+0(FP), DX
+
+loop:
+	VMOVUPS   (CX), Y4
+	VCMPPS    $0x03, Y4, Y4, Y6
+	VPSRLD    $0x10, Y4, Y5
+	VPAND     Y0, Y5, Y5
+	VPADDD    Y1, Y5, Y5
+	VPADDD    Y5, Y4, Y5
+	VPOR      Y2, Y4, Y4
+	VBLENDVPS Y6, Y4, Y5, Y4
+	VPAND     Y3, Y4, Y4
+	VMOVUPS   Y4, (AX)
+	VMOVUPS   32(CX), Y4
+	VCMPPS    $0x03, Y4, Y4, Y6
+	VPSRLD    $0x10, Y4, Y5
+	VPAND     Y0, Y5, Y5
+	VPADDD    Y1, Y5, Y5
+	VPADDD    Y5, Y4, Y5
+	VPOR      Y2, Y4, Y4
+	VBLENDVPS Y6, Y4, Y5, Y4
+	VPAND     Y3, Y4, Y4
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   64(CX), Y4
+	VCMPPS    $0x03, Y4, Y4, Y6
+	VPSRLD    $0x10, Y4, Y5
+	VPAND     Y0, Y5, Y5
+	VPADDD    Y1, Y5, Y5
+	VPADDD    Y5, Y4, Y5
+	VPOR      Y2, Y4, Y4
+	VBLENDVPS Y6, Y4, Y5, Y4
+	VPAND     Y3, Y4, Y4
+	VMOVUPS   Y4, 64(AX)
+	VMOVUPS   96(CX), Y4
+	VCMPPS    $0x03, Y4, Y4, Y6
+	VPSRLD    $0x10, Y4, Y5
+	VPAND     Y0, Y5, Y5
+	VPADDD    Y1, Y5, Y5
+	VPADDD    Y5, Y4, Y5
+	VPOR      Y2, Y4, Y4
+	VBLENDVPS Y6, Y4, Y5, Y4
+	VPAND     Y3, Y4, Y4
+	VMOVUPS   Y4, 96(AX)
+	ADDQ      $0x80, AX
+	ADDQ      $0x80, CX
+	SUBQ      $0x20, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 // func absMaxAVX512(n int, src *float32) float32
 // Requires: AVX, AVX2, AVX512F, SSE
 TEXT ·absMaxAVX512(SB), NOSPLIT, $0-20

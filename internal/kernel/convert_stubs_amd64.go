@@ -8,6 +8,12 @@ package kernel
 func narrowBF16AVX512(n int, dst *uint16, src *float32)
 
 //go:noescape
+func narrowBF16AVX2(n int, dst *uint16, src *float32)
+
+//go:noescape
+func roundBF16AVX2(n int, dst *float32, src *float32)
+
+//go:noescape
 func absMaxAVX512(n int, src *float32) float32
 
 //go:noescape

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"github.com/archbench/archbench/internal/half"
+)
 
 // The elementwise functions write dst[i] = f(x[i]) for every i; dst and the operands have one length and may be the
 // same memory. The references compute in float64 and round once.
@@ -37,6 +41,8 @@ var reference = tier{
 	name:      "reference",
 	usable:    func() bool { return true },
 	matrix:    newMatrix,
+	panel:     panelOutputs,
+	narrow:    half.NarrowBF16,
 	turn:      turnReference,
 	mulT:      mulT,
 	mulAdd:    mulAddReference,

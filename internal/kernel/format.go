@@ -28,6 +28,8 @@ const (
 //	nf4         groups of 64, the 16 quantiles of a normal distribution
 //	int8a8      int8 with activations quantised to int8 as well, per token and group
 //	int4a8      int4 with the same
+//
+// A model whose activations are rounded, in bf16 or to int8, attends in bf16, see [Attention].
 type Format struct {
 	Kind  Kind
 	Group int  // weights per scale along the input; 0: the whole row
@@ -92,6 +94,18 @@ func ParseFormat(name string) (Format, error) {
 
 // Quantised reports whether weights are stored as integers or codes with scales.
 func (f Format) Quantised() bool { return f.Kind >= KindInt8 }
+
+// AttentionBF16 reports whether a model whose blocks have this format attends in bf16 and keeps keys and values so: the
+// formats that round activations do.
+func (f Format) AttentionBF16() bool { return f == BF16 || f.A8 }
+
+// KeyBytes is the size of an element of keys and values that a model whose blocks have this format carries.
+func (f Format) KeyBytes() int64 {
+	if f.AttentionBF16() {
+		return 2
+	}
+	return 4
+}
 
 // HeadFormat reads the precision of the output matrix beside block linears of format block. The empty name keeps the
 // head in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations. int8 is int8a8 beside

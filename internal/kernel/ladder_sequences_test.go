@@ -9,7 +9,8 @@ import (
 // ladderSequences are the operations along time: attention, the state-space recurrences, the resolvent's.
 func ladderSequences() []rung {
 	return []rung{
-		ladderAttention(512, 0), ladderAttention(1, 256), ladderAttentionGrad(),
+		ladderAttention(F32, 512, 0), ladderAttention(F32, 1, 256), ladderAttention(BF16, 512, 0), ladderAttention(BF16, 1, 256),
+		ladderAttentionGrad(),
 		ladderConv(), ladderConvGrad(), ladderScan(), ladderScanGrad(), ladderSSD(), ladderSSDGrad(),
 		ladderResolvent(), ladderResolventGrad(), ladderFullResolvent(),
 	}
@@ -27,16 +28,27 @@ func attentionFLOPs(n, past int) int {
 	return ladderHeads * (pairs*(4*ladderHeadDim+4) + n*ladderHeadDim)
 }
 
-func ladderAttention(n, past int) rung {
+func ladderAttention(f Format, n, past int) rung {
 	const width = ladderHeads * ladderHeadDim
 	return rung{
-		name: fmt.Sprintf("attention/%d-after-%d", n, past), flops: attentionFLOPs(n, past), bytes: 4 * width * (4*n + 2*past),
+		name: fmt.Sprintf("attention-%s/%d-after-%d", f, n, past), flops: attentionFLOPs(n, past),
+		bytes: 4*width*4*n + 2*int(f.KeyBytes())*width*past, format: f,
 		setup: func(*tier) func() {
-			a := Attention{Heads: ladderHeads, KVHeads: ladderHeads, Dim: ladderHeadDim, Scale: .125}
+			a := Attention{Heads: ladderHeads, KVHeads: ladderHeads, Dim: ladderHeadDim, Scale: .125, BF16: f == BF16}
 			rows := func(seed uint64) Rows { return Rows{gaussians(seed, n*width), width} }
 			out, q, k, v := rows(1), rows(2), rows(3), rows(4)
-			spans := []AttentionSpan{{Len: n, Pos: past, Slots: past, PastK: gaussians(5, past*width), PastV: gaussians(6, past*width)}}
-			return func() { a.Forward(nil, out, q, k, v, nil, spans) }
+			span := AttentionSpan{Len: n, Pos: past, Slots: past, PastK: gaussians(5, past*width), PastV: gaussians(6, past*width)}
+			if a.BF16 {
+				span.Cache = NewKeyValues(ladderHeads, ladderHeadDim, past+n, nil)
+				span.Cache.Put(nil, 0, Rows{span.PastK, width}, Rows{span.PastV, width}, past)
+			}
+			spans := []AttentionSpan{span}
+			return func() {
+				if a.BF16 {
+					span.Cache.Put(nil, past, k, v, n)
+				}
+				a.Forward(nil, out, q, k, v, nil, spans)
+			}
 		},
 	}
 }

@@ -80,7 +80,7 @@ var wide256 = tileShape{
 
 // products sets what multiplies with the given tiles.
 func (t *tier) products(s *tileShape) {
-	t.matrix, t.turn = s.newMatrix, s.turn
+	t.matrix, t.turn, t.panel = s.newMatrix, s.turn, s.cols()
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
 }
 

@@ -14,7 +14,7 @@ var avx512 = func() tier {
 		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.BMI2, cpuid.FMA3)
 	}
 	t.products(&wide512)
-	t.mulAdd = mulAddTiles(&wide512)
+	t.mulAdd, t.narrow = mulAddTiles(&wide512), narrowRow
 	t.vectorised(&rows512)
 	t.measured512()
 	t.attention = attentionAVX512
@@ -28,7 +28,7 @@ var avx2 = func() tier {
 	t.name = "avx2"
 	t.usable = func() bool { return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) }
 	t.products(&wide256)
-	t.mulAdd = mulAddTiles(&wide256)
+	t.mulAdd, t.narrow = mulAddTiles(&wide256), narrowRowAVX2
 	t.vectorised(&rows256)
 	t.attention = attentionAVX2
 	t.scan, t.resolvent = scanAVX2, resolventAVX2

@@ -14,6 +14,8 @@ type tier struct {
 
 	// matrix packs a weight matrix into the layout that the tier's products read.
 	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
+	// panel is the number of outputs of a panel.
+	panel int
 	// product computes y = x·wᵀ for rows rows of x with float32 weights w; nil: the tier has no way but the reference's.
 	product func(pool *Pool, w *operand, y, x []float32, rows int)
 	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
@@ -24,6 +26,8 @@ type tier struct {
 	// turn writes columns [lo, hi) of src, [rows, cols], as rows of dst, [cols, rows].
 	turn func(dst, src []float32, rows, cols, lo, hi int)
 
+	// narrow rounds x to bf16.
+	narrow    func(dst []uint16, x []float32)
 	dot       func(x, y []float32) float32
 	axpy      func(a float32, x, y []float32)
 	add       func(dst, x, y []float32)

@@ -32,6 +32,9 @@ func (a *Attention) Forward(p *Pass, layer int, q, k, v Heads, spans []Span) Mat
 	list := attentionSpans.Get().(*[]kernel.AttentionSpan)
 	defer attentionSpans.Put(list)
 	*list = appendSpans((*list)[:0], layer, spans)
+	if a.BF16 {
+		a.pack(p, layer, k.data(), v.data(), *list, spans)
+	}
 	if p.Tape != nil {
 		lse := p.Scratch(out.Rows * a.Heads)
 		a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), lse, *list)
@@ -42,7 +45,7 @@ func (a *Attention) Forward(p *Pass, layer int, q, k, v Heads, spans []Span) Mat
 	if p.Count != nil {
 		a.count(p, out.Rows, *list)
 	}
-	a.remember(p, layer, k.data(), v.data(), spans)
+	a.remember(p, layer, k.data(), v.data(), *list, spans)
 	clear(*list)
 	return out
 }
@@ -53,38 +56,78 @@ var attentionSpans = sync.Pool{New: func() any { return new([]kernel.AttentionSp
 func appendSpans(list []kernel.AttentionSpan, layer int, spans []Span) []kernel.AttentionSpan {
 	for _, s := range spans {
 		span := kernel.AttentionSpan{Row: s.Start, Len: s.Len}
-		if s.State != nil {
-			kv := &s.State.(*state.KVCache).Layers[layer]
+		if kv := cacheOf(s, layer); kv != nil {
 			span.Pos, span.PastK, span.PastV, span.Slots = kv.Len(), kv.K, kv.V, kv.Rows()
+			span.Cache = kv.Packed
 		}
 		list = append(list, span)
 	}
 	return list
 }
 
-// remember appends the new keys and values to the states.
-func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, spans []Span) {
-	for _, s := range spans {
-		if s.State == nil {
+// pack puts the new keys and values where the queries find all that they see, in bf16: in the state, if that has room
+// for them beside the past that they see, else in scratch memory with a copy of that past.
+func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
+	for i := range list {
+		s, newK, newV := &list[i], k.From(list[i].Row, 0), v.From(list[i].Row, 0)
+		first, end := a.First(s.Pos), s.Pos+s.Len
+		if kv := cacheOf(spans[i], layer); kv != nil && kv.Holds(end-first) {
+			kv.Append(p.Pool, newK, newV, s.Len)
+			s.Cache = kv.Packed
 			continue
 		}
-		kv := &s.State.(*state.KVCache).Layers[layer]
-		kv.Append(p.Pool, k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
-		p.Add(0, 8*int64(a.KVHeads*a.Dim)*int64(min(s.Len, kv.Rows())))
+		scratch := kernel.NewKeyValues(a.KVHeads, a.Dim, kernel.TileRows(first, end), p.Scratch)
+		if s.Cache != nil {
+			scratch.CopyTiles(s.Cache, first, s.Pos)
+		}
+		scratch.Put(p.Pool, s.Pos, newK, newV, s.Len)
+		s.Cache = scratch
 	}
+}
+
+// cacheOf returns what a span carries for a layer; nil: nothing.
+func cacheOf(s Span, layer int) *state.KV {
+	if s.State == nil {
+		return nil
+	}
+	return &s.State.(*state.KVCache).Layers[layer]
+}
+
+// remember appends the new keys and values to the states that do not have them yet.
+func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
+	for i, s := range spans {
+		kv := cacheOf(s, layer)
+		if kv == nil {
+			continue
+		}
+		if kv.Len() == list[i].Pos {
+			kv.Append(p.Pool, k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
+		}
+		p.Add(0, a.cachedBytes(kv.Kept(s.Len)))
+	}
+}
+
+// cachedBytes is the size of that many keys and values of a state.
+func (a *Attention) cachedBytes(n int) int64 {
+	bytes := 2 * 4 * int64(a.KVHeads*a.Dim) * int64(n)
+	if a.BF16 {
+		return bytes / 2
+	}
+	return bytes
 }
 
 // count adds up the keys that each query saw.
 func (a *Attention) count(p *Pass, rows int, spans []kernel.AttentionSpan) {
-	var visible, past int64
+	var visible int64
+	past := 0
 	for _, s := range spans {
-		past += int64(s.Pos - a.First(s.Pos))
+		past += s.Pos - a.First(s.Pos)
 		for pos := s.Pos; pos < s.Pos+s.Len; pos++ {
 			visible += int64(pos + 1 - a.First(pos))
 		}
 	}
 	heads, kvHeads, dim := int64(a.Heads), int64(a.KVHeads), int64(a.Dim)
-	p.Add(heads*(visible*(4*dim+4)+int64(rows)*dim), 8*dim*(int64(rows)*(heads+kvHeads)+kvHeads*past))
+	p.Add(heads*(visible*(4*dim+4)+int64(rows)*dim), 8*dim*int64(rows)*(heads+kvHeads)+a.cachedBytes(past))
 	if a.Naive {
 		p.Add(0, 8*heads*visible)
 	}

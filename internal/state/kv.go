@@ -14,7 +14,8 @@ const firstRows = 64
 // each head, so that what a query of one head reads lies side by side. Keys are stored as they are used, that is rotated
 // where positions are rotary.
 type KV struct {
-	K, V       []float32 // [heads, rows, dim]
+	K, V       []float32         // [heads, rows, dim]
+	Packed     *kernel.KeyValues // in bf16, instead of K and V
 	heads, dim int
 	slots      int // most rows; 0: no limit
 	length     int
@@ -24,11 +25,32 @@ type KV struct {
 func (c *KV) Len() int { return c.length }
 
 // Rows is the number of positions that there is room for now.
-func (c *KV) Rows() int { return len(c.K) / (c.heads * c.dim) }
+func (c *KV) Rows() int {
+	if c.Packed != nil {
+		return c.Packed.Rows()
+	}
+	return len(c.K) / (c.heads * c.dim)
+}
+
+// Holds reports whether there can be room for that many positions.
+func (c *KV) Holds(n int) bool { return c.slots == 0 || n <= max(c.slots, c.Rows()) }
+
+// Kept is how many of n new positions remain.
+func (c *KV) Kept(n int) int {
+	if c.slots == 0 {
+		return n
+	}
+	return min(n, c.slots)
+}
 
 // Append adds the keys and values of the next n positions, over the oldest ones where the ring is full.
 func (c *KV) Append(pool *kernel.Pool, k, v kernel.Rows, n int) {
 	c.reserve(c.length + n)
+	if c.Packed != nil {
+		c.Packed.Put(pool, c.length, k, v, n)
+		c.length += n
+		return
+	}
 	if n == 1 {
 		pool = nil
 	}
@@ -76,6 +98,10 @@ func (c *KV) reserve(n int) {
 	if c.slots > 0 {
 		rows = min(rows, c.slots)
 	}
+	if c.Packed != nil {
+		c.Packed = c.Packed.Grown(rows)
+		return
+	}
 	c.K, c.V = c.grown(c.K, rows), c.grown(c.V, rows)
 }
 
@@ -92,11 +118,15 @@ func (c *KV) grown(x []float32, rows int) []float32 {
 type KVCache struct{ Layers []KV }
 
 // NewKVCache returns the state of an empty document. slots is the number of positions that a layer keeps, its window
-// or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim.
-func NewKVCache(layers, heads, dim, slots int) *KVCache {
+// or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in float32 or in
+// bf16; in bf16 rows are rounded up to whole tiles of attention.
+func NewKVCache(layers, heads, dim, slots int, bf16 bool) *KVCache {
 	c := &KVCache{Layers: make([]KV, layers)}
 	for i := range c.Layers {
 		c.Layers[i] = KV{heads: heads, dim: dim, slots: slots}
+		if bf16 {
+			c.Layers[i].Packed = kernel.NewKeyValues(heads, dim, 0, nil)
+		}
 	}
 	return c
 }
@@ -107,7 +137,11 @@ func (c *KVCache) Len() int { return c.Layers[len(c.Layers)-1].length }
 // Bytes implements State.
 func (c *KVCache) Bytes() (n int64) {
 	for i := range c.Layers {
-		n += int64(4 * (len(c.Layers[i].K) + len(c.Layers[i].V)))
+		kv := &c.Layers[i]
+		n += int64(4 * (len(kv.K) + len(kv.V)))
+		if kv.Packed != nil {
+			n += kv.Packed.Bytes()
+		}
 	}
 	return n
 }
@@ -116,7 +150,11 @@ func (c *KVCache) Bytes() (n int64) {
 func (c *KVCache) Fork() State {
 	f := &KVCache{Layers: slices.Clone(c.Layers)}
 	for i := range f.Layers {
-		f.Layers[i].K, f.Layers[i].V = slices.Clone(f.Layers[i].K), slices.Clone(f.Layers[i].V)
+		kv := &f.Layers[i]
+		kv.K, kv.V = slices.Clone(kv.K), slices.Clone(kv.V)
+		if kv.Packed != nil {
+			kv.Packed = kv.Packed.Grown(0)
+		}
 	}
 	return f
 }
@@ -125,6 +163,9 @@ func (c *KVCache) Fork() State {
 func (c *KVCache) Reset() {
 	for i := range c.Layers {
 		c.Layers[i].length = 0
+		if c.Layers[i].Packed != nil {
+			c.Layers[i].Packed.Clear()
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func check(t *testing.T, c *KVCache, length int) {
 
 func TestKVNeverPassesItsSlots(t *testing.T) {
 	const slots = 100
-	c := NewKVCache(2, 1, 2, slots)
+	c := NewKVCache(2, 1, 2, slots, false)
 	for length := 0; length < 350; length++ {
 		check(t, c, length)
 		if rows := c.Layers[0].Rows(); rows > slots {
@@ -51,7 +51,7 @@ func TestKVNeverPassesItsSlots(t *testing.T) {
 func TestKVChunks(t *testing.T) {
 	for _, slots := range []int{0, 1, 7, 64, 100} {
 		for _, step := range []int{1, 3, 64, 250} {
-			c := NewKVCache(1, 1, 2, slots)
+			c := NewKVCache(1, 1, 2, slots, false)
 			for length := 0; length < 250; length += step {
 				k := kernel.Rows{Data: make([]float32, 6*step), Stride: 6}
 				v := kernel.Rows{Data: make([]float32, 4*step), Stride: 4}
@@ -70,7 +70,7 @@ func TestKVChunks(t *testing.T) {
 // TestKVHeads checks that every head keeps its rows while the cache grows and turns.
 func TestKVHeads(t *testing.T) {
 	const heads, dim, slots, n = 3, 2, 100, 250
-	c := NewKVCache(1, heads, dim, slots)
+	c := NewKVCache(1, heads, dim, slots, false)
 	kv := &c.Layers[0]
 	for p := range n {
 		k, v := make([]float32, heads*dim), make([]float32, heads*dim)
@@ -91,7 +91,7 @@ func TestKVHeads(t *testing.T) {
 }
 
 func TestKVForkAndReset(t *testing.T) {
-	c := NewKVCache(2, 1, 2, 10)
+	c := NewKVCache(2, 1, 2, 10, false)
 	fill(c, 25)
 	f := c.Fork().(*KVCache)
 	fill(c, 6)

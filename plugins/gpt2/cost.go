@@ -19,9 +19,10 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of every position, in float32.
+// StateBytes implements engine.Network: keys and values of every position, in float32
+// or, where attention is in bf16, in that.
 func (m *Model) StateBytes(tokens int) int64 {
-	return 2 * 4 * int64(m.cfg.Layers) * int64(m.cfg.Dim) * int64(min(tokens, m.cfg.Positions))
+	return 2 * m.format.KeyBytes() * int64(m.cfg.Layers) * int64(m.cfg.Dim) * int64(min(tokens, m.cfg.Positions))
 }
 
 // formats are the precisions of the weights.
@@ -35,6 +36,7 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	attention := analytic.Attention{
 		Heads: c.Heads, KVHeads: c.Heads, Dim: d / c.Heads, Slots: c.Positions, Naive: !c.UseFlash,
+		BF16: f.block.AttentionBF16(),
 	}
 	s.Component("embedding")
 	s.Embedding(n, d, f.embedding)

@@ -79,6 +79,7 @@ func newBlock(c Config, ps *nn.Params, name string, layer int) Block {
 		QKV:   ps.Linear(name+"attn.c_attn", 3*c.Dim, c.Dim, true, init, nn.Transposed),
 		Attn: nn.Attention{Attention: kernel.Attention{
 			Heads: c.Heads, KVHeads: c.Heads, Dim: c.Dim / c.Heads, Scale: c.scale(layer), Naive: !c.UseFlash,
+			BF16: ps.Format().AttentionBF16(),
 		}},
 		Proj:  ps.Linear(name+"attn.c_proj", c.Dim, c.Dim, true, residual, nn.Transposed),
 		Norm2: ps.LayerNorm(name+"ln_2", c.Dim, c.Eps),
@@ -102,7 +103,7 @@ func (c Config) scale(layer int) float32 {
 
 // NewState implements engine.Network.
 func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions)
+	return state.NewKVCache(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions, m.format.AttentionBF16())
 }
 
 // Forward implements engine.Network.

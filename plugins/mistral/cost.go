@@ -16,12 +16,13 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of the key heads at every visible position, in float32.
+// StateBytes implements engine.Network: keys and values of the key heads at every visible position, in float32
+// or, where attention is in bf16, in that.
 func (m *Model) StateBytes(tokens int) int64 {
 	if keys := m.cfg.keys(); keys > 0 {
 		tokens = min(tokens, keys)
 	}
-	return 2 * 4 * int64(m.cfg.Layers) * int64(m.cfg.KVHeads) * int64(m.cfg.HeadDim) * int64(tokens)
+	return 2 * m.format.KeyBytes() * int64(m.cfg.Layers) * int64(m.cfg.KVHeads) * int64(m.cfg.HeadDim) * int64(tokens)
 }
 
 // formats are the precisions of the weights.
@@ -33,6 +34,7 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	attention := analytic.Attention{
 		Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: c.keys(), Slots: c.keys(), Naive: !c.UseFlash,
+		BF16: f.block.AttentionBF16(),
 	}
 	s.Component("embedding")
 	s.Embedding(n, d, f.embedding)

@@ -71,6 +71,7 @@ func newBlock(c Config, ps *nn.Params, name string) Block {
 		Attn: nn.Attention{Attention: kernel.Attention{
 			Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: c.keys(),
 			Scale: float32(1 / math.Sqrt(float64(c.HeadDim))), Naive: !c.UseFlash,
+			BF16: ps.Format().AttentionBF16(),
 		}},
 		Norm2: ps.RMSNorm(name+"post_attention_layernorm", c.Dim, c.Eps),
 		Gate:  ps.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, false, init),
@@ -79,9 +80,10 @@ func newBlock(c Config, ps *nn.Params, name string) Block {
 	}
 }
 
-// NewState implements engine.Network: a ring of exactly W positions in each layer, or a cache that grows.
+// NewState implements engine.Network: a ring of W positions in each layer (in bf16 of whole tiles of them), or a cache that
+// grows.
 func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys())
+	return state.NewKVCache(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys(), m.format.AttentionBF16())
 }
 
 // Forward implements engine.Network.

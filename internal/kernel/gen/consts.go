@@ -66,10 +66,14 @@ var placed = map[string]Mem{}
 
 // constData places a constant in the file, once.
 func constData(name string, v float64) Mem {
-	if m, ok := placed[name]; ok {
-		return m
+	return constWord(name, math.Float32bits(float32(v)))
+}
+
+// constWord places a dword in the file, once.
+func constWord(name string, v uint32) Mem {
+	if _, ok := placed[name]; !ok {
+		placed[name] = ConstData(name, U32(v))
 	}
-	placed[name] = ConstData(name, U32(math.Float32bits(float32(v))))
 	return placed[name]
 }
 

@@ -3,12 +3,15 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // conversions builds what turns activations into what a product multiplies. Unless they say otherwise, they handle n
 // elements, a positive multiple of 32.
 func conversions() {
 	narrowBF16()
+	bf16AVX2("narrowBF16AVX2", "func(n int, dst *uint16, src *float32)", true)
+	bf16AVX2("roundBF16AVX2", "func(n int, dst, src *float32)", false)
 	absMax()
 	quantise()
 	sumBytes()
@@ -29,9 +32,9 @@ func narrowBF16() {
 	text("narrowBF16AVX512", "func(n int, dst *uint16, src *float32)")
 	dst, src := arg("dst"), arg("src")
 	v, odd, one, half, quiet, nan := ZMM(), ZMM(), ZMM(), ZMM(), ZMM(), K()
-	VPBROADCASTD(ConstData("one", U32(1)), one)
-	VPBROADCASTD(ConstData("bf16Half", U32(0x7fff)), half)
-	VPBROADCASTD(ConstData("quietBit", U32(0x00400000)), quiet)
+	VPBROADCASTD(constWord("one", 1), one)
+	VPBROADCASTD(constWord("bf16Half", 0x7fff), half)
+	VPBROADCASTD(constWord("quietBit", 0x00400000), quiet)
 	loop(func() {
 		for i := range 2 {
 			VMOVUPS(at(src, 64*i), v)
@@ -45,6 +48,52 @@ func narrowBF16() {
 			VPMOVDW(odd, at(dst, 32*i))
 		}
 	}, func() { ADDQ(Imm(64), dst); ADDQ(Imm(128), src) })
+	VZEROUPPER()
+	RET()
+}
+
+// bf16AVX2 is narrowBF16 with AVX2, or leaves what it rounds in float32.
+func bf16AVX2(name, signature string, narrow bool) {
+	text(name, signature)
+	dst, src := arg("dst"), arg("src")
+	one, half, quiet, high := YMM(), YMM(), YMM(), YMM()
+	VPBROADCASTD(constWord("one", 1), one)
+	VPBROADCASTD(constWord("bf16Half", 0x7fff), half)
+	VPBROADCASTD(constWord("quietBit", 0x00400000), quiet)
+	VPBROADCASTD(constWord("bf16High", 0xffff0000), high)
+	v, odd, nan, rounded := YMM(), YMM(), YMM(), []reg.VecVirtual{YMM(), YMM()}
+	round := func(i int, to reg.VecVirtual) {
+		VMOVUPS(at(src, 32*i), v)
+		VCMPPS(Imm(3), v, v, nan) // unordered
+		VPSRLD(Imm(16), v, odd)
+		VPAND(one, odd, odd)
+		VPADDD(half, odd, odd)
+		VPADDD(odd, v, odd)
+		VPOR(quiet, v, v)
+		VBLENDVPS(nan, v, odd, to)
+	}
+	loop(func() {
+		for i := 0; i < 4; i += 2 {
+			for j, r := range rounded {
+				round(i+j, r)
+				if narrow {
+					VPSRLD(Imm(16), r, r)
+				} else {
+					VPAND(high, r, r)
+					VMOVUPS(r, at(dst, 32*(i+j)))
+				}
+			}
+			if narrow {
+				VPACKUSDW(rounded[1], rounded[0], v)
+				VPERMQ(Imm(0xd8), v, v)
+				VMOVUPS(v, at(dst, 16*i))
+			}
+		}
+	}, func() {
+		size := map[bool]uint64{true: 64, false: 128}
+		ADDQ(Imm(size[narrow]), dst)
+		ADDQ(Imm(128), src)
+	})
 	VZEROUPPER()
 	RET()
 }

@@ -1,0 +1,95 @@
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
+)
+
+// document is a layer of attention and what it attends from and to.
+type document struct {
+	Attention
+	q, k, v Mat
+}
+
+func newDocument(window, rows int, bf16 bool) *document {
+	d := &document{Attention: Attention{kernel.Attention{
+		Heads: 6, KVHeads: 2, Dim: 24, Window: window, Scale: .2, BF16: bf16,
+	}}}
+	r := rand.New(rand.NewPCG(1, 2))
+	draw := func(cols int) Mat {
+		m := Mat{Rows: rows, Cols: cols, Data: make([]float32, rows*cols)}
+		for i := range m.Data {
+			m.Data[i] = float32(r.NormFloat64())
+		}
+		return m
+	}
+	d.q, d.k, d.v = draw(6*24), draw(2*24), draw(2*24)
+	return d
+}
+
+func (d *document) newState() *state.KVCache {
+	return state.NewKVCache(1, d.KVHeads, d.Attention.Dim, d.Window, d.BF16)
+}
+
+// attend returns the results of rows [lo, hi), in pieces of step rows.
+func (d *document) attend(pool *kernel.Pool, st state.State, lo, hi, step int) []float32 {
+	p := &Pass{Pool: pool}
+	var out []float32
+	for ; lo < hi; lo += step {
+		n := min(step, hi-lo)
+		rows := func(m Mat) Heads { return Heads{Mat: Mat{Rows: n, Cols: m.Cols, Data: m.Data[lo*m.Cols:][:n*m.Cols]}} }
+		piece := d.Forward(p, 0, rows(d.q), rows(d.k), rows(d.v), []Span{{Len: n, State: st}})
+		out = append(out, piece.Data...)
+		p.Reset()
+	}
+	return out
+}
+
+// TestAttentionPieces checks that a document gives the same, bit by bit, whole or in pieces of any size, from a state
+// that was copied or used before, and on any number of threads.
+func TestAttentionPieces(t *testing.T) {
+	const rows, half = 300, 171
+	pool := kernel.NewPool(3)
+	defer pool.Close()
+	for _, bf16 := range []bool{false, true} {
+		for _, window := range []int{0, 1, 5, 100, 128, 1000} {
+			t.Run(fmt.Sprintf("bf16=%v-window=%d", bf16, window), func(t *testing.T) {
+				d := newDocument(window, rows, bf16)
+				whole := d.attend(nil, nil, 0, rows, rows)
+				st := d.newState()
+				for _, step := range []int{1, 7, 64, 128, 130, rows} {
+					got := d.attend(pool, st, 0, half, step)
+					got = append(got, d.attend(nil, st.Fork(), half, rows, step)...)
+					if !slices.Equal(got, whole) {
+						t.Errorf("pieces of %d give another result than one", step)
+					}
+					if st.Len() != half {
+						t.Fatalf("length %d after %d positions and a copy that went on", st.Len(), half)
+					}
+					st.Reset()
+				}
+			})
+		}
+	}
+}
+
+// TestAttentionBF16Bytes checks that keys and values of bf16 take half the memory, whole tiles of rows aside.
+func TestAttentionBF16Bytes(t *testing.T) {
+	for _, rows := range []int{128, 256} {
+		var bytes [2]int64
+		for i, bf16 := range []bool{false, true} {
+			d := newDocument(0, rows, bf16)
+			st := d.newState()
+			d.attend(nil, st, 0, rows, rows)
+			bytes[i] = st.Bytes()
+		}
+		if want := int64(2 * 4 * rows * 2 * 24); bytes[0] != want || bytes[1] != want/2 {
+			t.Errorf("%d positions take %d bytes in float32 and %d in bf16, want %d and half of it", rows, bytes[0], bytes[1], want)
+		}
+	}
+}
