@@ -51,8 +51,6 @@ func (m *bf16Matrix) widen(dst []float32, o, lo, hi int) {
 
 func (m *bf16Matrix) segment() int { return maxSegment }
 
-func (m *bf16Matrix) scale(int, int) float32 { return 1 }
-
 // MulT implements Matrix.
 func (m *bf16Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	t := wideTasks.Get().(*wideTask)

@@ -36,10 +36,6 @@ func (m *codeMatrix) Row(o int, dst []float32) {
 	for lo := 0; lo < m.in; lo += m.segment() {
 		hi := min(m.in, lo+m.segment())
 		m.widen(dst[lo:hi], o, lo, hi)
-		scale := m.scale(o, lo)
-		for i := range dst[lo:hi] {
-			dst[lo+i] *= scale
-		}
 	}
 }
 
@@ -57,26 +53,29 @@ func (m *codeMatrix) segment() int { return min(maxSegment, m.group) }
 func (m *codeMatrix) scale(o, lo int) float32 { return m.scales[o*m.groups+lo/m.group] }
 
 func (m *codeMatrix) widen(dst []float32, o, lo, hi int) {
-	codes := m.codes[o*m.stride:][:m.stride]
+	codes, scale := m.codes[o*m.stride:][:m.stride], m.scale(o, lo)
 	switch m.format.Kind {
 	case KindInt8:
-		widenInt8(dst, codes[lo:hi])
+		widenInt8(dst, codes[lo:hi], scale)
 	case KindNF4:
-		widenNibbles(dst, codes[lo/2:], &nf4Levels)
+		widenNibbles(dst, codes[lo/2:], nf4Levels, scale)
 	default:
-		widenNibbles(dst, codes[lo/2:], &int4Levels)
+		widenNibbles(dst, codes[lo/2:], int4Levels, scale)
 	}
 }
 
-func widenInt8(dst []float32, codes []byte) {
+func widenInt8(dst []float32, codes []byte, scale float32) {
 	dst = dst[:len(codes)]
 	for i, c := range codes {
-		dst[i] = float32(int8(c))
+		dst[i] = float32(int8(c)) * scale
 	}
 }
 
 // widenNibbles looks up two weights for every byte, the low nibble first.
-func widenNibbles(dst []float32, codes []byte, levels *[16]float32) {
+func widenNibbles(dst []float32, codes []byte, levels [16]float32, scale float32) {
+	for i := range levels {
+		levels[i] *= scale
+	}
 	pairs := len(dst) / 2
 	for i, c := range codes[:pairs] {
 		pair := dst[2*i:][:2]

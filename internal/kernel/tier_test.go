@@ -153,6 +153,35 @@ func TestTierSpecialValues(t *testing.T) {
 	}
 }
 
+// Weights are scaled before they meet the activations in every tier: large ones overflow nowhere if their products do not.
+func TestTierLargeActivations(t *testing.T) {
+	const out, in, large = 36, 200, 1e38
+	for _, name := range []string{"bf16", "int8", "int8-g64", "int4", "int4-g128", "nf4"} {
+		for _, rows := range []int{1, 9} {
+			x := make([]float32, rows*in)
+			for i := range x {
+				x[i] = large * float32(i%3-1)
+			}
+			for _, tr := range append(usableTiers(), &reference) {
+				y := make([]float32, rows*out)
+				withTier(t, tr, func() {
+					w := NewMatrix(mustFormat(t, name), out, in, func(o int, dst []float32) {
+						for i, v := range gaussians(uint64(o), in) {
+							dst[i] = v / 10
+						}
+					})
+					w.MulT(nil, y, x, rows)
+				})
+				for i, v := range y {
+					if class(v) != "finite" {
+						t.Fatalf("%s %s, %d rows: output %d is %g", tr.name, name, rows, i, v)
+					}
+				}
+			}
+		}
+	}
+}
+
 // class tells finite numbers, infinities and NaN apart.
 func class(v float32) string {
 	switch {

@@ -3,24 +3,21 @@ package kernel
 import "sync"
 
 // maxSegment is the largest number of weights that are widened at a time. Products are summed within a segment, then
-// scaled and added to the output. A group of up to that many weights is one segment; the segments of a longer one share
-// its scale.
+// added to the output. A group of up to that many weights is one segment; the segments of a longer one share its scale.
 const maxSegment = 128
 
-// packedRows are weights that widen to float32: the value of weight i of row o is its code's times the scale.
+// packedRows are weights that widen to float32.
 type packedRows interface {
 	Shape() (out, in int)
 	// segment is the number of weights in a segment, at most maxSegment.
 	segment() int
-	// widen writes the codes' values of weights [lo, hi) of row o, which lie in one segment.
+	// widen writes weights [lo, hi) of row o, which lie in one segment.
 	widen(dst []float32, o, lo, hi int)
-	// scale returns the scale of the segment of row o that begins at lo.
-	scale(o, lo int) float32
 }
 
 // wideTask is a product of float32 activations with packed weights:
 //
-//	y[r, o] = Σ_segments scale[o, segment] · Σ_i∈segment x[r, i]·code[o, i]
+//	y[r, o] = Σ_segments Σ_i∈segment x[r, i]·w[o, i]
 //
 // both sums in order. It widens four rows by a segment at a time, never a matrix.
 type wideTask struct {
@@ -65,21 +62,19 @@ func (t *wideTask) block(buf *panel, o, n int) {
 	}
 	for lo := 0; lo < in; lo += t.step {
 		hi := min(in, lo+t.step)
-		var scales [outputBlock]float32
 		for j := range n {
 			t.w.widen(buf[j][:hi-lo], o+j, lo, hi)
-			scales[j] = t.w.scale(o+j, lo)
 		}
 		if n == outputBlock {
-			t.add4(buf, &scales, o, lo, hi)
+			t.add4(buf, o, lo, hi)
 		} else {
-			t.addFew(buf, scales[:n], o, lo, hi)
+			t.addFew(buf, o, n, lo, hi)
 		}
 	}
 }
 
 // add4 adds the segment [lo, hi) to four outputs from o.
-func (t *wideTask) add4(buf *panel, scales *[outputBlock]float32, o, lo, hi int) {
+func (t *wideTask) add4(buf *panel, o, lo, hi int) {
 	out, in := t.w.Shape()
 	w0, w1, w2, w3 := buf[0][:hi-lo], buf[1][:hi-lo], buf[2][:hi-lo], buf[3][:hi-lo]
 	r := 0
@@ -87,29 +82,29 @@ func (t *wideTask) add4(buf *panel, scales *[outputBlock]float32, o, lo, hi int)
 		x0, x1 := t.x[r*in+lo:r*in+hi], t.x[(r+1)*in+lo:(r+1)*in+hi]
 		s0, s1, z0, z1 := dot2x2(x0, x1, w0, w1)
 		s2, s3, z2, z3 := dot2x2(x0, x1, w2, w3)
-		addScaled(t.y[r*out+o:], scales, s0, s1, s2, s3)
-		addScaled(t.y[(r+1)*out+o:], scales, z0, z1, z2, z3)
+		addTo4(t.y[r*out+o:], s0, s1, s2, s3)
+		addTo4(t.y[(r+1)*out+o:], z0, z1, z2, z3)
 	}
 	if r < t.rows {
 		s0, s1, s2, s3 := dot1x4(t.x[r*in+lo:r*in+hi], w0, w1, w2, w3)
-		addScaled(t.y[r*out+o:], scales, s0, s1, s2, s3)
+		addTo4(t.y[r*out+o:], s0, s1, s2, s3)
 	}
 }
 
-func addScaled(y []float32, scales *[outputBlock]float32, s0, s1, s2, s3 float32) {
+func addTo4(y []float32, s0, s1, s2, s3 float32) {
 	y = y[:outputBlock]
-	y[0] += scales[0] * s0
-	y[1] += scales[1] * s1
-	y[2] += scales[2] * s2
-	y[3] += scales[3] * s3
+	y[0] += s0
+	y[1] += s1
+	y[2] += s2
+	y[3] += s3
 }
 
-// addFew adds the segment [lo, hi) to the last outputs, fewer than four.
-func (t *wideTask) addFew(buf *panel, scales []float32, o, lo, hi int) {
+// addFew adds the segment [lo, hi) to the last n outputs, fewer than four.
+func (t *wideTask) addFew(buf *panel, o, n, lo, hi int) {
 	out, in := t.w.Shape()
 	for r := range t.rows {
-		for j, scale := range scales {
-			t.y[r*out+o+j] += scale * dotInOrder(t.x[r*in+lo:r*in+hi], buf[j][:hi-lo])
+		for j := range n {
+			t.y[r*out+o+j] += dotInOrder(t.x[r*in+lo:r*in+hi], buf[j][:hi-lo])
 		}
 	}
 }
