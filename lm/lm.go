@@ -26,6 +26,7 @@ type Architecture interface {
 // Model is one loaded model: an architecture, a config, weights and a precision. Its methods may be called
 // concurrently.
 type Model interface {
+	// Info says what was loaded.
 	Info() ModelInfo
 	// Score returns the negative log-likelihood of exactly the requested positions.
 	Score(ctx context.Context, req ScoreRequest) (ScoreReply, error)
@@ -54,6 +55,7 @@ type State interface {
 	Fork(ctx context.Context) (State, error)
 	// Reset makes it the state of an empty document again.
 	Reset(ctx context.Context) error
+	// Close releases the state; a second Close does nothing.
 	Close() error
 }
 
@@ -68,6 +70,7 @@ type Generator interface {
 
 // Coster is the ability "cost": FLOPs and bytes by component, by formula and by counting a real execution.
 type Coster interface {
+	// Cost returns what a piece of work costs; nothing is executed unless counts are asked for.
 	Cost(ctx context.Context, req CostRequest) (CostReply, error)
 }
 
@@ -83,8 +86,9 @@ type Saver interface {
 	Save(ctx context.Context, dir string) error
 }
 
-// Calibrator is an ability of an Architecture: it measures the ceilings of the host that it runs on.
+// Calibrator is the ability "calibrate" of an Architecture.
 type Calibrator interface {
+	// Calibrate measures the ceilings of the host on a number of threads, 0 for all.
 	Calibrate(ctx context.Context, threads int) (Roofline, error)
 }
 
@@ -95,13 +99,13 @@ type Ability string
 const (
 	AbilityStep      Ability = "step"
 	AbilityGenerate  Ability = "generate"
-	AbilityCost      Ability = "cost"      // analytic formulas
-	AbilityCount     Ability = "count"     // counters of a real execution
-	AbilityMemory    Ability = "memory"    //
-	AbilityVersus    Ability = "versus"    // Score against another loaded model
-	AbilitySave      Ability = "save"      //
-	AbilityCalibrate Ability = "calibrate" //
-	AbilityTrain     Ability = "train"     // declared in lm.proto, served by no plugin yet
+	AbilityCost      Ability = "cost"  // analytic formulas
+	AbilityCount     Ability = "count" // counters of a real execution
+	AbilityMemory    Ability = "memory"
+	AbilityVersus    Ability = "versus" // Score against another loaded model
+	AbilitySave      Ability = "save"
+	AbilityCalibrate Ability = "calibrate"
+	AbilityTrain     Ability = "train" // declared in lm.proto, served by no plugin yet
 )
 
 // Description says what a plugin is.
@@ -112,7 +116,7 @@ type Description struct {
 	Summary   string // one line with the paper
 	Variants  []Variant
 	Abilities []Ability
-	// Precisions that Load accepts, in the words of internal/kernel.ParseFormat.
+	// Precisions that Load accepts: f32, bf16, int8, int4-g32, ... (docs/architecture.md says what they mean).
 	Precisions []string
 	// ConfigSchema is a JSON Schema of config.json.
 	ConfigSchema string
@@ -293,7 +297,7 @@ type CostRequest struct {
 }
 
 // CostReply gives FLOPs and bytes by component. One rule for every architecture: a multiply-add is 2 FLOPs, any
-// other arithmetic operation, division or transcendental 1 (docs/measurement.md has the table).
+// other arithmetic operation, division or transcendental 1 (docs/counting.md has the table).
 type CostReply struct {
 	Analytic []CostItem
 	Counted  []CostItem // empty unless asked for
@@ -312,10 +316,10 @@ type CostItem struct {
 	Bytes     int64 // weights, activations and state, read or written once by each operation
 }
 
-// Memory of a model and its process.
+// Memory of a model: what it holds now, and what it has needed in passing.
 type Memory struct {
-	Live []ByteClass // the weights by the classes of ModelInfo, "state" of all documents, "activations"
-	Peak []ByteClass // since the last reset
+	Live []ByteClass // the weights by the classes of ModelInfo, and the "state" of all documents
+	Peak []ByteClass // the most that "activations" have taken since the last reset
 }
 
 // Roofline holds measured ceilings of a host. A missing ceiling is absent, not zero.

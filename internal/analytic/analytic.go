@@ -118,8 +118,8 @@ func (s *Sheet) Rotate(rows, heads, dim int) {
 	s.Add(3*n, 8*n+4*rows*dim)
 }
 
-// WeightBytes is the size of an [out, in] matrix in a format: codes of 1 or ½ byte, rows filled up to a byte, and a
-// float32 scale for every group of a row.
+// WeightBytes is the size of an [out, in] matrix in a format: 4 or 2 bytes a weight; or codes of 1 or ½ byte, rows filled
+// up to a byte, and a float32 scale for every group of a row.
 func WeightBytes(f kernel.Format, out, in int) int {
 	group := in
 	if f.Group > 0 {

@@ -26,9 +26,9 @@ type Shared struct {
 	EOS       config.IDs `json:"eos_token_id"`
 
 	// How a new model starts.
-	InitStd   float64 `json:"initializer_range"`        // of the embedding
-	StepMin   float64 `json:"time_step_min"`            // step sizes are log-uniform in [min, max]
-	StepMax   float64 `json:"time_step_max"`            //
+	InitStd   float64 `json:"initializer_range"` // of the embedding
+	StepMin   float64 `json:"time_step_min"`     // step sizes are log-uniform in [min, max]
+	StepMax   float64 `json:"time_step_max"`
 	StepFloor float64 `json:"time_step_floor"`          // and at least this
 	Rescale   bool    `json:"rescale_prenorm_residual"` // divide out_proj by √layers
 }
