@@ -24,19 +24,7 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	format, err := kernel.ParseFormat(precision)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, err := kernel.HeadFormat(format, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ps := nn.NewParams(folder, 0, format, head)
-	net, _, err := family.New(folder.Config(), nil, ps)
-	if err != nil || ps.Err() != nil {
-		t.Fatal(err, ps.Err())
-	}
+	net := network(t, family, folder, precision)
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	p := &nn.Pass{Pool: pool}
@@ -64,4 +52,23 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 	if allocs := sharedtest.AllocsPerRun(t, 5, prompt); allocs > most {
 		t.Errorf("a prompt of %d tokens allocates %v times, want at most %v", after, allocs, most)
 	}
+}
+
+// network returns the folder's network in a precision.
+func network(t *testing.T, family engine.Family, folder *checkpoint.Folder, precision string) engine.Network {
+	t.Helper()
+	format, err := kernel.ParseFormat(precision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := kernel.HeadFormat(format, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps := nn.NewParams(folder, 0, format, head)
+	net, _, err := family.New(folder.Config(), nil, ps)
+	if err != nil || ps.Err() != nil {
+		t.Fatal(err, ps.Err())
+	}
+	return net
 }
