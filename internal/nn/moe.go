@@ -71,10 +71,10 @@ func (m *MoE) Forward(p *Pass, x, routes Mat) Mat {
 	return out
 }
 
-// product computes y = x·wᵀ. While the pass is steady, a row's result does not depend on the number of rows: few that
-// meet float32 weights are filled up with zeros, which is not counted.
+// product computes y = x·wᵀ. While the pass is steady, a row's result does not depend on the number of rows: where it
+// would, few are filled up with zeros, which is not counted.
 func (p *Pass) product(w kernel.Matrix, y, x Mat) {
-	if !p.steady || x.Rows >= kernel.SteadyRows || w.Format() != kernel.F32 {
+	if !p.steady || kernel.Steady(w, x.Rows) {
 		w.MulT(p.Pool, y.Data, x.Data, x.Rows)
 		return
 	}

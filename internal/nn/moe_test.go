@@ -112,6 +112,27 @@ func TestMoEIsTheSumOfItsExperts(t *testing.T) {
 	}
 }
 
+// TestMoEIsIndependentOfOthers checks that a token's result is the same, bit for bit, whether it has an expert to itself
+// or shares it. One size of experts is summed in the same order by any number of rows, the other is not.
+func TestMoEIsIndependentOfOthers(t *testing.T) {
+	const rows, token = 20, 3
+	for _, size := range [][2]int{{24, 40}, {256, 600}} {
+		dim, inner, ps := size[0], size[1], newF32Params()
+		expert := func(name string) *Expert {
+			return &Expert{Up: ps.Linear(name+".up", inner, dim, true, Normal(.1)), Act: GELU, Down: ps.Linear(name+".down", dim, inner, true, Normal(.1))}
+		}
+		moe := &MoE{Experts: []*Expert{expert("a"), expert("b")}}
+		x, alone, shared := randomMat(3, rows, dim), Mat{Rows: rows, Cols: 2}, Mat{Rows: rows, Cols: 2}
+		alone.Data, shared.Data = slices.Repeat([]float32{NotRouted, 1}, rows), slices.Repeat([]float32{1, NotRouted}, rows)
+		copy(alone.Row(token), shared.Row(token))
+		p := &Pass{}
+		want := slices.Clone(moe.Forward(p, x, shared).Row(token))
+		if !slices.Equal(moe.Forward(p, x, alone).Row(token), want) {
+			t.Errorf("experts of %d by %d: the choices of others change a token's result", inner, dim)
+		}
+	}
+}
+
 // TestMoECountsWhatRuns checks that experts that no token chose cost nothing.
 func TestMoECountsWhatRuns(t *testing.T) {
 	moe, _ := newMoE(newF32Params(), 4, 1, false, false)
