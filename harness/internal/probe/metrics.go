@@ -8,8 +8,8 @@ type Metric struct {
 	Title  string
 }
 
-// The metrics of probe "cost", at points phase=prefill|decode|train len batch. Labels are components; the sum over them
-// is the total.
+// The metrics of probe "cost", at points phase=prefill|score|decode|train len batch. Labels are components; the sum over
+// them is the total.
 const (
 	AnalyticFLOPs  = "flops_analytic"
 	CountedFLOPs   = "flops_counted"
