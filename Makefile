@@ -6,8 +6,9 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # Plugins are identified by the sha256 of their files, so nothing but their code may change them.
 GOFLAGS_BUILD := -trimpath -buildvcs=false
 TOOL    := go tool -modfile=tools/go.mod
+LINTER  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quickstart test race check check-long lint vet-other generate check-generated bench-kernels bench-peers fuzz clean help
+.PHONY: build quickstart test race check check-long lint lint-all vet-other generate check-generated bench-kernels bench-peers fuzz clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,9 +33,13 @@ check: test race lint vet-other check-generated ## what continuous integration r
 check-long: build ## what does not fit elsewhere: full reference evaluations, 1 M tokens, the kill tests
 	ARCHBENCH_LONG=1 go test -count=1 -timeout 90m -p 1 ./...
 
-lint: ## formatting, vet, static analysis, import rules
+lint: ## formatting and vet; the import rules are tests of internal/lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "gofmt would change:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
+
+lint-all: ## golangci-lint over both modules; the first time builds it, for two minutes
+	$(LINTER) run ./...
+	cd internal/kernel/gen && $(LINTER) run --config ../../../.golangci.yml ./...
 
 vet-other: ## the platforms without fast kernels build and vet
 	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./lm/... ./internal/... ./plugins/...
