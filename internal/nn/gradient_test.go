@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/archbench/archbench/internal/kernel"
@@ -122,10 +123,10 @@ func TestGradients(t *testing.T) {
 	cases["transposed linear"] = &layerCase{params: ps, inputs: []Mat{x}, forward: one(transposed.Forward)}
 	ps = f32()
 	rms := ps.RMSNorm("n", 12, 1e-5)
-	cases["rms norm"] = &layerCase{params: ps, inputs: []Mat{x}, forward: one(rms.Forward)}
+	cases["rms norm"] = &layerCase{params: ps, inputs: []Mat{randomMat(1, normBlock+3, 12)}, forward: one(rms.Forward)}
 	ps = f32()
 	layer := ps.LayerNorm("n", 12, 1e-5)
-	cases["layer norm"] = &layerCase{params: ps, inputs: []Mat{x}, forward: one(layer.Forward)}
+	cases["layer norm"] = &layerCase{params: ps, inputs: []Mat{randomMat(1, normBlock+3, 12)}, forward: one(layer.Forward)}
 	ps = f32()
 	table := ps.Embedding("e", 9, 12, Normal(1))
 	head := ps.TiedHead(table)
@@ -134,6 +135,42 @@ func TestGradients(t *testing.T) {
 	}}
 	for name, c := range cases {
 		t.Run(name, c.check)
+	}
+}
+
+// TestNormGradientsIndependentOfThreads runs the backward of rows that are summed in several blocks.
+func TestNormGradientsIndependentOfThreads(t *testing.T) {
+	const rows, dim = 3*normBlock + 5, 40
+	ps, x := newF32Params(), randomMat(1, rows, dim)
+	rms, layer := ps.RMSNorm("r", dim, 1e-5), ps.LayerNorm("n", dim, 1e-5)
+	if err := ps.Train(); err != nil {
+		t.Fatal(err)
+	}
+	backward := func(threads int, forward func(p *Pass, x Mat) Mat) (gradients []float32) {
+		p := &Pass{Pool: kernel.NewPool(threads), Tape: &Tape{}}
+		defer p.Pool.Close()
+		in := p.New(rows, dim)
+		copy(in.Data, x.Data)
+		copy(forward(p, in).Grad, randomMat(2, rows, dim).Data)
+		before := p.Mark()
+		p.Tape.Backward()
+		if p.Mark() != before {
+			t.Error("backward keeps memory")
+		}
+		gradients = append(gradients, in.Grad...)
+		for _, w := range ps.Trainable() {
+			gradients = append(gradients, w.Grad...)
+			clear(w.Grad)
+		}
+		return gradients
+	}
+	for name, forward := range map[string]func(*Pass, Mat) Mat{"rms norm": rms.Forward, "layer norm": layer.Forward} {
+		want := backward(1, forward)
+		for threads := 2; threads <= 4; threads++ {
+			if !slices.Equal(backward(threads, forward), want) {
+				t.Errorf("%s: %d threads change the gradients", name, threads)
+			}
+		}
 	}
 }
 

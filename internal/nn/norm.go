@@ -19,19 +19,19 @@ func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	p.byRows(rowsTask{f: rmsNorm, y: y, x: x, w: n.Weight.W, eps: n.Eps})
 	p.Add(int64(x.Rows)*(4*int64(x.Cols)+4), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
-		n.record(p.Tape, y, x)
+		n.record(p, y, x)
 	}
 	return y
 }
 
 func rmsNorm(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
 
-func (n *RMSNorm) record(t *Tape, y, x Mat) {
+func (n *RMSNorm) record(p *Pass, y, x Mat) {
 	dw := trainable(n.Weight, "norm")
-	t.Record(func() {
-		for r := range x.Rows {
+	p.Tape.Record(func() {
+		p.sumRows(x.Rows, dw, nil, func(r int, dw, _ []float32) {
 			kernel.RMSNormGrad(x.rowGrad(r), dw, y.rowGrad(r), x.Row(r), n.Weight.W, n.Eps)
-		}
+		})
 	})
 }
 
@@ -56,16 +56,40 @@ func (n *LayerNorm) Forward(p *Pass, x Mat) Mat {
 	p.byRows(rowsTask{f: kernel.LayerNorm, y: y, x: x, w: n.Weight.W, b: n.Bias.W, eps: n.Eps})
 	p.Add(int64(x.Rows)*(8*int64(x.Cols)+5), 8*(int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
-		n.record(p.Tape, y, x)
+		n.record(p, y, x)
 	}
 	return y
 }
 
-func (n *LayerNorm) record(t *Tape, y, x Mat) {
+func (n *LayerNorm) record(p *Pass, y, x Mat) {
 	dw, db := trainable(n.Weight, "norm"), trainable(n.Bias, "norm")
-	t.Record(func() {
-		for r := range x.Rows {
+	p.Tape.Record(func() {
+		p.sumRows(x.Rows, dw, db, func(r int, dw, db []float32) {
 			kernel.LayerNormGrad(x.rowGrad(r), dw, db, y.rowGrad(r), x.Row(r), n.Weight.W, n.Eps)
+		})
+	})
+}
+
+// normBlock is the number of rows whose gradients of a norm's parameters are summed by one thread.
+const normBlock = 32
+
+// sumRows calls f for every row, with sums to which it adds what the row gives to dw and db. Every block of normBlock
+// rows has sums of its own; dw and db take them in in order, so they do not depend on the threads.
+func (p *Pass) sumRows(rows int, dw, db []float32, f func(r int, dw, db []float32)) {
+	mark := p.Mark()
+	blocks, n := (rows+normBlock-1)/normBlock, len(dw)+len(db)
+	sums := p.Scratch(blocks * n)
+	clear(sums)
+	p.Pool.Each(blocks, func(lo, hi int) {
+		for r := lo * normBlock; r < min(rows, hi*normBlock); r++ {
+			sum := sums[r/normBlock*n:][:n]
+			f(r, sum[:len(dw)], sum[len(dw):])
 		}
 	})
+	for b := range blocks {
+		sum := sums[b*n:][:n]
+		kernel.Axpy(1, sum[:len(dw)], dw)
+		kernel.Axpy(1, sum[len(dw):], db)
+	}
+	p.arena.release(mark) // Release would keep it while taping, for a backward to come
 }
