@@ -7,8 +7,11 @@ import (
 )
 
 // pairs reports whether the product is one of bf16 with bf16 by VDPBF16PS.
-func (t *product) pairs() bool {
-	return t.w.storage == storePairs && !t.w.format.WideX && hasBF16 && t.shape.pairs != nil
+func (t *product) pairs() bool { return t.shape.multipliesPairs(&t.w) }
+
+// multipliesPairs reports whether products with a matrix are ones of bf16 with bf16 by VDPBF16PS.
+func (s *tileShape) multipliesPairs(w *operand) bool {
+	return w.storage == storePairs && !w.format.WideX && hasBF16 && s.pairs != nil
 }
 
 // planActivations makes room for the activations in the type that is multiplied: as they came, if that is the type and
@@ -17,8 +20,8 @@ func (t *product) planActivations() {
 	w, n := &t.w, t.rows*t.w.padded
 	switch {
 	case w.storage.integer():
-		t.bytes = grow(t.bytes, n)
-		t.sx, t.fix = grow(t.sx, t.rows*w.groups), grow(t.fix, t.rows*w.groups)
+		t.bytes = grow(t.bytes, w.digits()*n)
+		t.sx, t.fix = grow(t.sx, t.rows*w.groups), grow(t.fix, w.digits()*t.rows*w.groups)
 		t.src, t.stride = byteAt(t.bytes, 0), w.padded
 	case t.pairs():
 		t.bytes = grow(t.bytes, 2*n)
@@ -44,6 +47,8 @@ func (t *product) activations(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		x := t.in[r*w.in:][:w.in]
 		switch {
+		case w.digits() > 1:
+			t.fixRow(r, x)
 		case w.storage.integer():
 			t.quantiseRow(r, x)
 		case t.pairs():

@@ -29,7 +29,7 @@ type amxTiles struct {
 
 // onAMX reports whether the product runs on AMX.
 func (t *product) onAMX() bool {
-	return t.shape.amx && (t.pairs() || t.w.storage.integer() && t.rows > t.shape.most(&t.w))
+	return t.shape.amx && (t.pairs() || t.w.storage.integer() && t.w.digits() == 1 && t.rows > t.shape.most(&t.w))
 }
 
 // multiplyAMX computes the product on AMX.

@@ -255,3 +255,42 @@ loop:
 
 DATA oneBytes<>+0(SB)/4, $0x01010101
 GLOBL oneBytes<>(SB), RODATA|NOPTR, $4
+
+// func digitsAVX512(n int, dst *int8, ldd int, src *float32, inverse float32)
+// Requires: AVX, AVX512F
+TEXT ·digitsAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+8(FP), AX
+	MOVQ         ldd+16(FP), CX
+	MOVQ         src+24(FP), DX
+	VBROADCASTSS inverse+32(FP), Z0
+	VPBROADCASTD halfDigit<>+0(SB), Z1
+	MOVQ         n+0(FP), BX
+
+loop:
+	VMULPS    (DX), Z0, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVDB   Z2, (AX)(CX*2)
+	VPADDD    Z1, Z2, Z2
+	VPSRAD    $0x08, Z2, Z2
+	VPMOVDB   Z2, (AX)(CX*1)
+	VPADDD    Z1, Z2, Z2
+	VPSRAD    $0x08, Z2, Z2
+	VPMOVDB   Z2, (AX)
+	VMULPS    64(DX), Z0, Z2
+	VCVTPS2DQ Z2, Z2
+	VPMOVDB   Z2, 16(AX)(CX*2)
+	VPADDD    Z1, Z2, Z2
+	VPSRAD    $0x08, Z2, Z2
+	VPMOVDB   Z2, 16(AX)(CX*1)
+	VPADDD    Z1, Z2, Z2
+	VPSRAD    $0x08, Z2, Z2
+	VPMOVDB   Z2, 16(AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x80, DX
+	SUBQ      $0x20, BX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+DATA halfDigit<>+0(SB)/4, $0x00000080
+GLOBL halfDigit<>(SB), RODATA|NOPTR, $4

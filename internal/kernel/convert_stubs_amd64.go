@@ -21,3 +21,6 @@ func quantiseAVX512(n int, dst *int8, src *float32, scale float32)
 
 //go:noescape
 func sumBytesVNNI(n int, src *int8) int32
+
+//go:noescape
+func digitsAVX512(n int, dst *int8, ldd int, src *float32, inverse float32)

@@ -18,17 +18,20 @@ func (t *product) multiplyFew(pool *Pool) {
 	t.run(pool, t.w.panels(t.shape.cols()), (*product).fewPanels)
 }
 
-// fewKernels returns the kernels of the product.
-func (t *product) fewKernels() fewKernels {
-	if t.w.storage == storePairs && !t.pairs() {
-		return t.shape.wide
+// kernels returns those that multiply a few rows with a matrix.
+func (s *tileShape) kernels(w *operand) fewKernels {
+	switch {
+	case w.digits() > 1:
+		return s.fixed[w.storage]
+	case w.storage == storePairs && !s.multipliesPairs(w):
+		return s.wide
 	}
-	return t.shape.few[t.w.storage]
+	return s.few[w.storage]
 }
 
 // fewPanels computes panels [lo, hi).
 func (t *product) fewPanels(lo, hi int) {
-	kernels, cols, out := t.fewKernels(), t.shape.cols(), t.w.out
+	kernels, cols, out := t.shape.kernels(&t.w), t.shape.cols(), t.w.out
 	for lo < hi {
 		switch {
 		case t.rows == 1 && kernels[0] != nil && lo+2 <= hi && (lo+2)*cols <= out:

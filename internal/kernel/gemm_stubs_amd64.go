@@ -149,6 +149,18 @@ func bf16AVX512_14(k int, a *uint32, b *uint32, c *float32, ldc int, first bool)
 func int8AVX512_14(groups int, k int, a *uint32, b *uint32, c *float32, ldc int, fix *int32, sx *float32, sw *float32)
 
 //go:noescape
+func fixedAVX512_1(groups int, k int, a *uint32, b *uint32, c *float32, ldc int, fix *int32, sx *float32, sw *float32)
+
+//go:noescape
+func fixedAVX512_2(groups int, k int, a *uint32, b *uint32, c *float32, ldc int, fix *int32, sx *float32, sw *float32)
+
+//go:noescape
+func fixedAVX512_3(groups int, k int, a *uint32, b *uint32, c *float32, ldc int, fix *int32, sx *float32, sw *float32)
+
+//go:noescape
+func fixedAVX512_4(groups int, k int, a *uint32, b *uint32, c *float32, ldc int, fix *int32, sx *float32, sw *float32)
+
+//go:noescape
 func transpose16(dst *uint32, ldd int, src *byte, lds int, flip uint32)
 
 //go:noescape

@@ -44,12 +44,12 @@ var (
 	storageSize = [storages]int{4, 4, 4, 1, 1, 4, 4}
 )
 
-// storageOf returns the storage of a format in panels; with integers, int8 activations are multiplied as they are.
+// storageOf returns the storage of a format in panels; with integers, codes are multiplied as they are.
 func storageOf(f Format, integers bool) storage {
 	switch {
-	case f.A8 && integers && f.Kind == KindInt8:
+	case integers && f.Kind == KindInt8:
 		return storeQuads
-	case f.A8 && integers:
+	case integers && f.Kind == KindInt4:
 		return storeNibbleQuads
 	case f.Kind == KindInt8:
 		return storeBytes
@@ -61,8 +61,16 @@ func storageOf(f Format, integers bool) storage {
 	return storeFloats
 }
 
-// integer reports whether the storage is multiplied with int8 activations.
+// integer reports whether the storage is multiplied with int8 activations, or with the digits of activations.
 func (s storage) integer() bool { return s >= storeQuads }
+
+// digits is the number of int8 that stand for an activation.
+func (w *operand) digits() int {
+	if w.storage.integer() && !w.format.A8 {
+		return fixedDigits
+	}
+	return 1
+}
 
 // row returns the address of row o of float32.
 func (w *operand) row(o int) *byte { return (*byte)(unsafe.Add(w.data, o*w.stride)) }

@@ -51,7 +51,11 @@ func (p *packer) planGroups() {
 	case p.coder.groups > 1:
 		p.group = p.coder.group
 	case p.storage.integer():
-		p.group = roundUp(ceilDiv(p.padded, ceilDiv(p.padded, maxIntegerGroup)), p.shape.lanes*p.perDword())
+		most := maxIntegerGroup
+		if p.digits() > 1 {
+			most = maxFixedGroup
+		}
+		p.group = roundUp(ceilDiv(p.padded, ceilDiv(p.padded, most)), p.shape.lanes*p.perDword())
 	default:
 		p.group = p.padded
 	}

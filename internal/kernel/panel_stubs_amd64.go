@@ -128,6 +128,12 @@ func fewQuadsAVX512_5(groups int, k int, w *byte, ldw int, s *float32, lds int, 
 func fewQuadsAVX512_6(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
 
 //go:noescape
+func fewFixedQuadsAVX512_1(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
+
+//go:noescape
+func fewFixedQuadsAVX512_2(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
+
+//go:noescape
 func fewNibbleQuadsAVX512_1(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
 
 //go:noescape
@@ -144,6 +150,12 @@ func fewNibbleQuadsAVX512_5(groups int, k int, w *byte, ldw int, s *float32, lds
 
 //go:noescape
 func fewNibbleQuadsAVX512_6(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
+
+//go:noescape
+func fewFixedNibbleQuadsAVX512_1(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
+
+//go:noescape
+func fewFixedNibbleQuadsAVX512_2(groups int, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32, ldg int, y *float32, ldy int, table *float32)
 
 //go:noescape
 func widenPanelBytesAVX512(k int, dst *float32, src *byte, s *float32, table *float32)

@@ -7,12 +7,13 @@ import (
 
 // tileShape is the geometry of a matrix product's micro-kernels: rows × 2·lanes outputs at a time.
 type tileShape struct {
-	lanes int  // dwords of a vector
-	rows  int  // of a full tile
-	amx   bool // whether AMX multiplies what it can
-	fma   []func(k int, a, b, c *float32, ldc int, first bool)
-	pairs []func(k int, a, b *uint32, c *float32, ldc int, first bool)
-	quads []func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)
+	lanes      int  // dwords of a vector
+	rows       int  // of a full tile
+	amx        bool // whether AMX multiplies what it can
+	fma        []func(k int, a, b, c *float32, ldc int, first bool)
+	pairs      []func(k int, a, b *uint32, c *float32, ldc int, first bool)
+	quads      []quadKernel
+	fixedQuads []quadKernel // of activations in fixed point
 
 	transpose func(dst *uint32, ldd int, src *byte, lds int, flip uint32)
 	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
@@ -22,8 +23,12 @@ type tileShape struct {
 
 	few   [storages]fewKernels // by the storage of the panels
 	wide  fewKernels           // of bf16 that is multiplied as float32
+	fixed [storages]fewKernels // of integers and activations in fixed point
 	widen [storages]func(k int, dst *float32, src *byte, s, table *float32)
 }
+
+// quadKernel multiplies a tile of int8 and adds it to c, see int8Quads of the generator.
+type quadKernel = func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)
 
 // cols is the number of outputs of a tile.
 func (s *tileShape) cols() int { return 2 * s.lanes }
@@ -43,6 +48,11 @@ var wide512 = tileShape{
 		storeNibbleQuads: {nil, fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6},
 	},
 	wide: fewKernels{fewWidePairsAVX512_1x2, fewWidePairsAVX512_1, fewWidePairsAVX512_2, fewWidePairsAVX512_3, fewWidePairsAVX512_4, fewWidePairsAVX512_5, fewWidePairsAVX512_6},
+	fixed: [storages]fewKernels{
+		storeQuads:       {nil, fewFixedQuadsAVX512_1, fewFixedQuadsAVX512_2},
+		storeNibbleQuads: {nil, fewFixedNibbleQuadsAVX512_1, fewFixedNibbleQuadsAVX512_2},
+	},
+	fixedQuads: []quadKernel{nil, fixedAVX512_1, fixedAVX512_2, fixedAVX512_3, fixedAVX512_4},
 	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){
 		storePairs: widenPanelPairsAVX512, storeBytes: widenPanelBytesAVX512, storeNibbles: widenPanelNibblesAVX512,
 	},
@@ -54,7 +64,7 @@ var wide512 = tileShape{
 		nil, bf16AVX512_1, bf16AVX512_2, bf16AVX512_3, bf16AVX512_4, bf16AVX512_5, bf16AVX512_6, bf16AVX512_7,
 		bf16AVX512_8, bf16AVX512_9, bf16AVX512_10, bf16AVX512_11, bf16AVX512_12, bf16AVX512_13, bf16AVX512_14,
 	},
-	quads: []func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32){
+	quads: []quadKernel{
 		nil, int8AVX512_1, int8AVX512_2, int8AVX512_3, int8AVX512_4, int8AVX512_5, int8AVX512_6, int8AVX512_7,
 		int8AVX512_8, int8AVX512_9, int8AVX512_10, int8AVX512_11, int8AVX512_12, int8AVX512_13, int8AVX512_14,
 	},
@@ -130,7 +140,7 @@ func (s *tileShape) most(w *operand) int {
 	case w.storage == storeRows:
 		return mostRows
 	}
-	return len(s.few[w.storage]) - 1
+	return len(s.kernels(w)) - 1
 }
 
 // product is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
@@ -148,9 +158,9 @@ type product struct {
 	stride, valid int
 	in            []float32 // as they came
 	x             []float32 // as float32 that are rounded, or padded
-	bytes         []int8    // as int8 or bf16
+	bytes         []int8    // as int8, digit by digit for each row, or bf16
 	sx            []float32 // [rows, groups] the scales of int8
-	fix           []int32   // [rows, groups] what undoes the offset of the weights
+	fix           []int32   // [rows, digits, groups] what undoes the offset of the weights
 
 	tiles tiles
 	amx   amxTiles

@@ -5,11 +5,15 @@ import "unsafe"
 // packQuadScales lays the scales and corrections of panel p of the activations out as the micro-kernels read them: for
 // every group, a vector over the rows.
 func (t *product) packQuadScales(p int) {
-	g, groups, lanes := &t.tiles, t.w.groups, t.shape.lanes
-	for r := t.firstRow(p); r < t.firstRow(p+1); r++ {
-		for k := range groups {
-			i := (p*groups+k)*lanes + r - t.firstRow(p)
-			g.sx[i], g.fix[i] = t.sx[r*groups+k], t.fix[r*groups+k]
+	g, groups, lanes, digits := &t.tiles, t.w.groups, t.shape.lanes, t.w.digits()
+	first, end := t.firstRow(p), t.firstRow(p+1)
+	for k := range groups {
+		at := (p*groups + k) * lanes
+		for r := first; r < end; r++ {
+			g.sx[at+r-first] = t.sx[r*groups+k]
+		}
+		for line := first * digits; line < end*digits; line++ {
+			g.fix[at+line-first*digits] = t.fix[line*groups+k]
 		}
 	}
 }
@@ -25,5 +29,9 @@ func (t *product) quadTile(p, j, k0, kc int, a, b *uint32, c *float32, ldc int) 
 	}
 	first := 4 * k0 / w.group
 	at := (p*w.groups + first) * lanes
-	t.shape.quads[rows](4*kc/w.group, w.group/4, a, b, c, ldc, &g.fix[at], &g.sx[at], &w.scales[(j*w.groups+first)*cols])
+	kernels := t.shape.quads
+	if w.digits() > 1 {
+		kernels = t.shape.fixedQuads
+	}
+	kernels[rows](4*kc/w.group, w.group/4, a, b, c, ldc, &g.fix[at], &g.sx[at], &w.scales[(j*w.groups+first)*cols])
 }

@@ -37,7 +37,7 @@ func TestAVX2Registers(t *testing.T) {
 	}
 }
 
-// A CPU with AVX-512 but neither VNNI nor bf16 multiplies the values of rounded activations as float32.
+// A CPU with AVX-512 but neither VNNI nor bf16 multiplies codes and the values of rounded activations as float32.
 func TestTierWithoutIntegers(t *testing.T) {
 	if !avx512.usable() {
 		t.Skip("this CPU lacks the instructions")
@@ -45,7 +45,7 @@ func TestTierWithoutIntegers(t *testing.T) {
 	vnni, bf16 := hasVNNI, hasBF16
 	defer func() { hasVNNI, hasBF16 = vnni, bf16 }()
 	hasVNNI, hasBF16 = false, false
-	for _, name := range []string{"bf16", "int8a8", "int8a8-g32", "int4a8", "int4a8-row"} {
+	for _, name := range []string{"bf16", "int8", "int8-g32", "int4", "int4-row", "int8a8", "int8a8-g32", "int4a8", "int4a8-row"} {
 		for _, size := range [][3]int{{1, 33, 70}, {5, 64, 192}, {30, 70, 300}} {
 			compareTier(t, &avx512, name, []*Pool{nil}, size[0], size[1], size[2])
 		}

@@ -70,7 +70,7 @@ func (t *product) planTiles() {
 		g.kind, g.per = tilePairs, 2
 	}
 	g.dwords = roundUp(w.padded/g.per, t.shape.lanes)
-	g.panels = ceilDiv(t.rows, t.shape.rows)
+	g.panels = ceilDiv(t.rows, t.shape.rows/w.digits())
 	if g.kind == tileQuads {
 		g.sx, g.fix = grow(g.sx, g.panels*w.groups*t.shape.lanes), grow(g.fix, g.panels*w.groups*t.shape.lanes)
 	}
@@ -84,14 +84,15 @@ func (t *product) aOffset(p, k0, kc int) int { return (k0*t.tiles.panels + p*kc)
 
 // packA transposes panels [lo, hi) of the activations.
 func (t *product) packA(lo, hi int) {
-	g, lanes := &t.tiles, t.shape.lanes
+	g, lanes, digits := &t.tiles, t.shape.lanes, t.w.digits()
 	s := tileScratches.Get().(*tileScratch)
 	for p := lo; p < hi; p++ {
 		r0, r1 := t.firstRow(p), t.firstRow(p+1)
 		for k0 := 0; k0 < g.dwords; k0 += g.block {
 			kc := min(g.block, g.dwords-k0)
-			from := (*byte)(unsafe.Add(unsafe.Pointer(t.src), r0*t.stride+4*k0))
-			t.shape.pack(g.a[t.aOffset(p, k0, kc):], lanes, from, t.stride, r1-r0, t.rows-r0, t.valid-4*k0, kc, 0, &s.tile)
+			from := (*byte)(unsafe.Add(unsafe.Pointer(t.src), r0*digits*t.stride+4*k0))
+			t.shape.pack(g.a[t.aOffset(p, k0, kc):], lanes, from, t.stride, (r1-r0)*digits, (t.rows-r0)*digits,
+				t.valid-4*k0, kc, 0, &s.tile)
 		}
 		if g.kind == tileQuads {
 			t.packQuadScales(p)

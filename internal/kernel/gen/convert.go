@@ -15,6 +15,7 @@ func conversions() {
 	absMax()
 	quantise()
 	sumBytes()
+	digits()
 }
 
 // loop repeats body, which handles 32 elements, n/32 times; the pointers advance by so many bytes each time.
@@ -164,6 +165,35 @@ func sumBytes() {
 	bits := GP32()
 	VMOVD(x, bits)
 	Store(bits, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// digits writes round(src·inverse), half to even, in fixedDigits digits from -128 to 127, the largest first, which lie
+// ldd bytes apart.
+func digits() {
+	text("digitsAVX512", "func(n int, dst *int8, ldd int, src *float32, inverse float32)")
+	dst, ldd, src, inverse, half := arg("dst"), arg("ldd"), arg("src"), ZMM(), ZMM()
+	VBROADCASTSS(NewParamAddr("inverse", 32), inverse)
+	VPBROADCASTD(constWord("halfDigit", 128), half)
+	loop(func() {
+		for i := range 2 {
+			v := ZMM()
+			VMULPS(at(src, 64*i), inverse, v)
+			VCVTPS2DQ(v, v)
+			for d := fixedDigits - 1; d >= 0; d-- {
+				to := at(dst, 16*i)
+				if d > 0 {
+					to = indexed(dst, ldd, uint8(d), 16*i)
+				}
+				VPMOVDB(v, to)
+				if d > 0 {
+					VPADDD(half, v, v)
+					VPSRAD(Imm(8), v, v)
+				}
+			}
+		}
+	}, func() { ADDQ(Imm(32), dst); ADDQ(Imm(128), src) })
 	VZEROUPPER()
 	RET()
 }

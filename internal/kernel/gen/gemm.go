@@ -19,7 +19,10 @@ func gemm() {
 	}
 	for rows := 1; rows <= 14; rows++ {
 		bf16Pairs(rows)
-		int8Quads(rows)
+		int8Quads(fmt.Sprintf("int8AVX512_%d", rows), rows, 1)
+	}
+	for rows := 1; rows <= 14/fixedDigits; rows++ {
+		int8Quads(fmt.Sprintf("fixedAVX512_%d", rows), rows, fixedDigits)
 	}
 	transpose16()
 	transpose8()
@@ -156,18 +159,18 @@ func bf16Pairs(rows int) {
 
 // int8Quads is c[rows, 32] += Σ_g sx[g, row]·sw[g, 32]·(Σ_{k in g} a[k, row]·b[k, 32]) over groups groups of k quads:
 // b holds weights plus 128 as unsigned bytes, a signed activations, and fix[g, row] = -128·Σ a undoes the offset.
-// With offset 8 it serves int4 as well. sx and fix are 16 wide, as a is.
-func int8Quads(rows int) {
+// With offset 8 it serves int4 as well. sx and fix are 16 wide, as a is. A row may take several columns of a and fix, for
+// its digits.
+func int8Quads(name string, rows, digits int) {
 	w := avx512
-	text(fmt.Sprintf("int8AVX512_%d", rows),
-		"func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)")
+	text(name, "func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)")
 	t := &tile{width: w, rows: rows, a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
 	groups, k, fix, sx, sw := arg("groups"), arg("k"), arg("fix"), arg("sx"), arg("sw")
 	SHLQ(Imm(2), t.ldc)
-	acc := make([][2]reg.VecVirtual, rows)
+	acc, base := make([][]Op, rows*digits), w.digitBase(digits)
 	Label("group")
 	for i := range acc {
-		acc[i] = [2]reg.VecVirtual{w.reg(), w.reg()}
+		acc[i] = []Op{w.reg(), w.reg()}
 		VPBROADCASTD(at(fix, 4*i), acc[i][0])
 		VMOVDQA64(acc[i][0], acc[i][1])
 	}
@@ -184,7 +187,7 @@ func int8Quads(rows int) {
 		VPDPBUSD(x, b1, acc[i][1])
 	}
 	t.next()
-	t.addScaled(acc, sx, sw)
+	t.addScaled(acc, sx, sw, base)
 	ADDQ(Imm(64), fix)
 	ADDQ(Imm(64), sx)
 	ADDQ(Imm(128), sw)
@@ -195,19 +198,20 @@ func int8Quads(rows int) {
 }
 
 // addScaled adds the sums of a group, times the scales of their row and column, to c.
-func (t *tile) addScaled(acc [][2]reg.VecVirtual, sx, sw reg.GPVirtual) {
+func (t *tile) addScaled(acc [][]Op, sx, sw reg.GPVirtual, base reg.VecVirtual) {
 	w0, w1, s := t.width.reg(), t.width.reg(), t.width.reg()
 	VMOVUPS(at(sw, 0), w0)
 	VMOVUPS(at(sw, 64), w1)
 	row := GP64()
 	MOVQ(t.c, row)
 	sum := t.width.reg()
-	for i := range acc {
+	for i := range t.rows {
 		VBROADCASTSS(at(sx, 4*i), s)
+		digits := len(acc) / t.rows
 		for v, weight := range []reg.VecVirtual{w0, w1} {
-			VCVTDQ2PS(acc[i][v], acc[i][v])
+			number := t.number(acc[i*digits:][:digits], v, base)
 			VMULPS(s, weight, sum)
-			VFMADD213PS(at(row, 64*v), acc[i][v], sum)
+			VFMADD213PS(at(row, 64*v), number, sum)
 			VMOVUPS(sum, at(row, 64*v))
 		}
 		ADDQ(t.ldc, row)

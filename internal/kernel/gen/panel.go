@@ -24,17 +24,18 @@ type storage struct {
 	build func(f *few)
 	most  map[string]int // rows, by width
 	pairs bool           // whether a single row takes two panels at a time
+	fixed int            // the most rows of activations in fixed point
 }
 
 func panels() {
 	storages := []storage{
-		{"Floats", fewFloats, map[string]int{"AVX512": 6, "AVX2": 4}, true},
-		{"Pairs", fewPairs, map[string]int{"AVX512": 6}, true},
-		{"WidePairs", fewWidePairs, map[string]int{"AVX512": 6, "AVX2": 4}, true},
-		{"Bytes", fewBytes, map[string]int{"AVX512": 6, "AVX2": 4}, true},
-		{"Nibbles", fewNibbles, map[string]int{"AVX512": 6, "AVX2": 3}, true},
-		{"Quads", fewQuads, map[string]int{"AVX512": 6}, false},
-		{"NibbleQuads", fewNibbleQuads, map[string]int{"AVX512": 6}, false},
+		{"Floats", fewFloats, map[string]int{"AVX512": 6, "AVX2": 4}, true, 0},
+		{"Pairs", fewPairs, map[string]int{"AVX512": 6}, true, 0},
+		{"WidePairs", fewWidePairs, map[string]int{"AVX512": 6, "AVX2": 4}, true, 0},
+		{"Bytes", fewBytes, map[string]int{"AVX512": 6, "AVX2": 4}, true, 0},
+		{"Nibbles", fewNibbles, map[string]int{"AVX512": 6, "AVX2": 3}, true, 0},
+		{"Quads", fewQuads, map[string]int{"AVX512": 6}, false, 2},
+		{"NibbleQuads", fewNibbleQuads, map[string]int{"AVX512": 6}, false, 2},
 	}
 	for _, w := range []width{avx512, avx2} {
 		for _, s := range storages {
@@ -43,6 +44,11 @@ func panels() {
 			}
 			if s.most[w.name] > 0 && s.pairs {
 				s.build(beginFew(fmt.Sprintf("few%s%s_1x2", s.name, w.name), w, 1, 2))
+			}
+			for rows := 1; w.bytes == avx512.bytes && rows <= s.fixed; rows++ {
+				f := beginFew(fmt.Sprintf("fewFixed%s%s_%d", s.name, w.name, rows), w, rows*fixedDigits, 1)
+				f.digits = fixedDigits
+				s.build(f)
 			}
 		}
 		widenPanelBytes(w)
@@ -56,6 +62,7 @@ func panels() {
 type few struct {
 	width
 	rows, panels int
+	digits       int // rows that make one of activations
 	w, ldw       reg.GPVirtual
 	x, third     reg.GPVirtual // rows 0 and 3 of the activations
 	ldx, k       reg.GPVirtual
@@ -66,7 +73,7 @@ type few struct {
 // beginFew declares a function and loads what all of them need.
 func beginFew(name string, w width, rows, panels int) *few {
 	text(name, fewSignature)
-	f := &few{width: w, rows: rows, panels: panels, w: arg("w"), x: arg("x"), k: arg("k")}
+	f := &few{width: w, rows: rows, panels: panels, digits: 1, w: arg("w"), x: arg("x"), k: arg("k")}
 	if panels > 1 {
 		f.ldw = arg("ldw")
 	}
@@ -106,9 +113,9 @@ func (f *few) row(r, disp int) Mem {
 	return Mem{Base: f.third, Index: f.ldx, Scale: uint8(r - 3), Disp: disp}
 }
 
-// registers returns a register for every output vector.
-func (f *few) registers() [][]Op {
-	r := make([][]Op, f.rows)
+// registers returns a register for every output vector of some rows.
+func (f *few) registers(rows int) [][]Op {
+	r := make([][]Op, rows)
 	for i := range r {
 		for range f.vectors() {
 			r[i] = append(r[i], f.reg())
@@ -118,8 +125,8 @@ func (f *few) registers() [][]Op {
 }
 
 // zeroed is registers, cleared.
-func (f *few) zeroed() [][]Op {
-	all := f.registers()
+func (f *few) zeroed(rows int) [][]Op {
+	all := f.registers(rows)
 	for _, row := range all {
 		for _, r := range row {
 			zero(f.width, r.(reg.VecVirtual))
@@ -128,14 +135,14 @@ func (f *few) zeroed() [][]Op {
 	return all
 }
 
-// loop runs body for each of the k steps, which take weights bytes of a panel and activations bytes of a row.
-func (f *few) loop(weights, activations int, body func()) { f.loopOf(1, weights, activations, body) }
-
-// loopOf is loop with several steps at a time, of which k is a multiple.
-func (f *few) loopOf(steps, weights, activations int, body func()) {
-	weights, activations = steps*weights, steps*activations
+// loop runs body for each of the k steps, which take weights bytes of a panel and activations bytes of a row: several
+// at a time, of which k is a multiple.
+func (f *few) loop(several, weights, activations int, body func(i int)) {
 	Label("loop")
-	body()
+	for i := range several {
+		body(i)
+	}
+	weights, activations = several*weights, several*activations
 	for v := 0; f.ahead && v < f.panels; v++ {
 		for line := 0; line < weights; line += 64 {
 			PREFETCHT0(f.weights(2*v, 0, fewAhead+line))
@@ -146,12 +153,12 @@ func (f *few) loopOf(steps, weights, activations int, body func()) {
 	if f.rows > 3 {
 		ADDQ(Imm(uint64(activations)), f.third)
 	}
-	SUBQ(Imm(uint64(steps)), f.k)
+	SUBQ(Imm(uint64(several)), f.k)
 	JNE(LabelRef("loop"))
 }
 
-// fewAhead is how many bytes ahead panels of small codes are prefetched: over the ends of pages, where the CPU's own
-// prefetching stops. Those of larger weights are read so fast that it only costs.
+// fewAhead is how many bytes ahead panels are prefetched where their codes take more than reading them: over the ends of
+// pages, where the CPU's own prefetching stops. What is multiplied as fast as it is read only loses by it.
 const fewAhead = 4096
 
 // scalesAhead is the same of scales, which lie beside the panels.
@@ -171,14 +178,14 @@ func (f *few) multiplyAdd(w []reg.VecVirtual, disp int) {
 // finish stores the outputs.
 func (f *few) finish() {
 	y, ldy, ldw := arg("y"), GP64(), 2*f.bytes
-	if f.rows > 1 {
+	if len(f.acc) > 1 {
 		Load(Param("ldy"), ldy)
 	}
-	for r := range f.rows {
-		for v, a := range f.acc[r] {
+	for r, row := range f.acc {
+		for v, a := range row {
 			VMOVUPS(a, at(y, v/2*ldw+v%2*f.bytes))
 		}
-		if r+1 < f.rows {
+		if r+1 < len(f.acc) {
 			ADDQ(ldy, y)
 		}
 	}
@@ -188,8 +195,8 @@ func (f *few) finish() {
 
 // fewFloats multiplies float32 weights; a step is one input.
 func fewFloats(f *few) {
-	f.acc = f.zeroed()
-	f.loop(2*f.bytes, 4, func() {
+	f.acc = f.zeroed(f.rows)
+	f.loop(1, 2*f.bytes, 4, func(int) {
 		w := make([]reg.VecVirtual, f.vectors())
 		for v := range w {
 			w[v] = f.reg()
@@ -212,7 +219,7 @@ func fewPairs(f *few) {
 		}
 	}
 	const first, x = 26, 31
-	f.loop(128, 4, func() {
+	f.loop(1, 128, 4, func(int) {
 		for v := range f.vectors() {
 			VMOVDQU32(f.weights(v, 64, 0), physicalZ[first+v])
 		}
@@ -228,8 +235,8 @@ func fewPairs(f *few) {
 
 // fewWidePairs multiplies bf16 weights with float32 activations; a step is two inputs.
 func fewWidePairs(f *few) {
-	f.acc = f.zeroed()
-	f.loop(2*f.bytes, 8, func() {
+	f.acc = f.zeroed(f.rows)
+	f.loop(1, 2*f.bytes, 8, func(int) {
 		w, even := make([]reg.VecVirtual, f.vectors()), make([]reg.VecVirtual, f.vectors())
 		for v := range w {
 			w[v], even[v] = f.reg(), f.reg()
@@ -276,9 +283,9 @@ func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
 // fewBytes multiplies int8 weights with float32 activations; a step is one input.
 func fewBytes(f *few) {
 	f.ahead = true
-	f.acc = f.zeroed()
+	f.acc = f.zeroed(f.rows)
 	f.scaledGroups(func(scales []reg.VecVirtual) {
-		f.loop(f.bytes/2, 4, func() {
+		f.loop(1, f.bytes/2, 4, func(int) {
 			w := make([]reg.VecVirtual, f.vectors())
 			for v := range w {
 				w[v] = f.reg()
@@ -296,10 +303,10 @@ func fewBytes(f *few) {
 // inputs.
 func fewNibbles(f *few) {
 	f.ahead = true
-	f.acc = f.zeroed()
+	f.acc = f.zeroed(f.rows)
 	look := lookUp(f.width)
 	f.scaledGroups(func(scales []reg.VecVirtual) {
-		f.loop(f.bytes/2, 8, func() {
+		f.loop(1, f.bytes/2, 8, func(int) {
 			for v, scale := range scales { // one after the other: AVX2 has no registers for two
 				codes, w, x := f.reg(), f.reg(), f.reg()
 				VPMOVZXBD(f.weights(v, f.bytes/4, 0), codes)

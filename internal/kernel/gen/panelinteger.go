@@ -1,19 +1,25 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// fixedDigits is the number of int8 that make an activation in fixed point: digits of base 256, the largest first. They
+// lie in as many rows.
+const fixedDigits = 3
+
 // integerGroups sums integer products over each group, from fix on, and adds them scaled to the outputs: one fused
 // multiply-add per output and group, as the tiles of int8Quads do.
 func (f *few) integerGroups(sum func(acc [][]Op)) {
-	f.acc = f.zeroed()
-	fix, sx, ldg := arg("fix"), arg("sx"), arg("ldg")
+	f.acc = f.zeroed(f.rows / f.digits)
+	fix, sx, ldg, base := arg("fix"), arg("sx"), arg("ldg"), f.digitBase(f.digits)
 	third := GP64()
 	f.scaledGroups(func(scales []reg.VecVirtual) {
-		acc := f.registers()
+		acc := f.registers(f.rows)
 		MOVQ(fix, third)
 		for r := range acc {
 			VPBROADCASTD(at(third, 0), acc[r][0])
@@ -22,14 +28,13 @@ func (f *few) integerGroups(sum func(acc [][]Op)) {
 		}
 		sum(acc)
 		MOVQ(sx, third)
-		for r := range acc {
-			x := f.reg()
-			VBROADCASTSS(at(third, 0), x)
-			for v := range acc[r] {
+		for r, out := range f.acc {
+			x := f.scalar(at(third, 0))
+			for v := range out {
 				scale := f.reg()
-				VCVTDQ2PS(acc[r][v], acc[r][v])
+				number := f.number(acc[r*f.digits:][:f.digits], v, base)
 				VMULPS(x, scales[v], scale)
-				VFMADD231PS(acc[r][v], scale, f.acc[r][v])
+				VFMADD231PS(number, scale, out[v])
 			}
 			ADDQ(ldg, third)
 		}
@@ -37,6 +42,49 @@ func (f *few) integerGroups(sum func(acc [][]Op)) {
 		ADDQ(Imm(4), sx)
 	})
 	f.finish()
+}
+
+// digitBase returns the base of numbers of several digits in every lane.
+func (w width) digitBase(digits int) reg.VecVirtual {
+	if digits == 1 {
+		return nil
+	}
+	return w.scalar(constWord("digitBase", math.Float32bits(256)))
+}
+
+// number returns what vector v of the sums by digits amounts to.
+func (w width) number(digits [][]Op, v int, base reg.VecVirtual) Op {
+	for _, d := range digits {
+		VCVTDQ2PS(d[v], d[v])
+	}
+	sum := digits[0][v]
+	for _, d := range digits[1:] {
+		VFMADD213PS(d[v], base, sum)
+	}
+	return sum
+}
+
+// Where there are registers for it, several steps along the input have their own sums, which hide each other's latency.
+// Integer sums do not depend on their order, so they are those of many rows.
+
+// chains returns sums for each of several steps, acc being the first ones.
+func (f *few) chains(steps int, acc [][]Op) [][][]Op {
+	all := [][][]Op{acc}
+	for range steps - 1 {
+		all = append(all, f.zeroed(f.rows))
+	}
+	return all
+}
+
+// join adds all chains to the first.
+func (f *few) join(chains [][][]Op) {
+	for _, chain := range chains[1:] {
+		for r, sums := range chain {
+			for v := range sums {
+				VPADDD(sums[v], chains[0][r][v], chains[0][r][v])
+			}
+		}
+	}
 }
 
 // dot adds the products of dword disp of every row with a vector of unsigned weights each.
@@ -52,50 +100,76 @@ func (f *few) dot(w []reg.VecVirtual, disp int, acc [][]Op) {
 
 // fewQuads multiplies int8 weights, stored with 128 added, with int8 activations; a step is four inputs.
 func fewQuads(f *few) {
+	f.ahead = f.digits > 1
+	steps := 1
+	if f.rows <= fixedDigits {
+		steps = 2
+	}
 	f.integerGroups(func(acc [][]Op) {
-		if f.rows == 1 {
-			f.quadChains(acc[0])
+		chains := f.chains(steps, acc)
+		f.loop(steps, 128, 4, func(i int) { f.dot(f.load(128*i), 4*i, chains[i]) })
+		f.join(chains)
+	})
+}
+
+// load loads the weights of a step that lies disp bytes on.
+func (f *few) load(disp int) []reg.VecVirtual {
+	w := make([]reg.VecVirtual, f.vectors())
+	for v := range w {
+		w[v] = f.reg()
+		VMOVDQU32(f.weights(v, 64, disp), w[v])
+	}
+	return w
+}
+
+// fewNibbleQuads multiplies int4 weights, stored with 8 added, with int8 activations; a step is eight inputs, the first
+// four in the low nibbles. Where there are registers for it, the high nibbles are multiplied as they stand, 16 times too
+// large, and their sums are shifted at the end.
+func fewNibbleQuads(f *few) {
+	f.ahead = true
+	low, high, steps := bytesOf(0x0f), bytesOf(0xf0), 1
+	if f.rows == 1 {
+		steps = 2
+	}
+	f.integerGroups(func(acc [][]Op) {
+		if f.rows > fixedDigits {
+			f.loop(1, 128, 8, func(int) { f.dotNibbles(acc, low) })
 			return
 		}
-		f.loop(128, 4, func() {
-			w := make([]reg.VecVirtual, f.vectors())
-			for v := range w {
-				w[v] = f.reg()
-				VMOVDQU32(f.weights(v, 64, 0), w[v])
-			}
-			f.dot(w, 0, acc)
+		chains, shifted := f.chains(steps, acc), f.chains(steps, f.zeroed(f.rows))
+		f.loop(steps, 128, 8, func(i int) {
+			w := f.load(128 * i)
+			f.dot(f.masked(low, w), 8*i, chains[i])
+			f.dot(f.masked(high, w), 8*i+4, shifted[i])
 		})
-	})
-}
-
-// A single row has registers for several chains of sums, which hide each other's latency. Integer sums do not depend
-// on their order, so they are those of many rows. fewChains is the number of steps along the input at a time.
-const fewChains = 2
-
-// quadChains adds one row's products to acc.
-func (f *few) quadChains(acc []Op) {
-	chains := append([][]Op{acc}, f.zeroed()...)
-	f.loopOf(fewChains, 128, 4, func() {
-		for i, chain := range chains {
-			x := f.reg()
-			VPBROADCASTD(f.row(0, 4*i), x)
-			for v := range chain {
-				w := f.reg()
-				VMOVDQU32(f.weights(v, 64, 128*i), w)
-				VPDPBUSD(x, w, chain[v])
+		f.join(shifted)
+		for _, sums := range shifted[0] {
+			for _, v := range sums {
+				VPSRAD(Imm(4), v, v)
 			}
 		}
+		f.join(append(chains, shifted[0]))
 	})
-	f.join(chains)
 }
 
-// join adds all chains to the first.
-func (f *few) join(chains [][]Op) {
-	for _, chain := range chains[1:] {
-		for v := range chain {
-			VPADDD(chain[v], chains[0][v], chains[0][v])
-		}
+// dotNibbles adds the products of a step to acc.
+func (f *few) dotNibbles(acc [][]Op, mask reg.VecVirtual) {
+	w := f.load(0)
+	f.dot(f.masked(mask, w), 0, acc)
+	for _, v := range w {
+		VPSRLD(Imm(4), v, v)
 	}
+	f.dot(f.masked(mask, w), 4, acc)
+}
+
+// masked returns the bits of the mask of each vector.
+func (f *few) masked(mask reg.VecVirtual, w []reg.VecVirtual) []reg.VecVirtual {
+	bits := make([]reg.VecVirtual, len(w))
+	for v := range w {
+		bits[v] = f.reg()
+		VPANDD(mask, w[v], bits[v])
+	}
+	return bits
 }
 
 // bytesOf fills a vector with a byte.
@@ -104,57 +178,4 @@ func bytesOf(b uint32) reg.VecVirtual {
 	MOVL(U32(b*0x01010101), bits)
 	VPBROADCASTD(bits, v)
 	return v
-}
-
-// fewNibbleQuads multiplies int4 weights, stored with 8 added, with int8 activations; a step is eight inputs, the first
-// four in the low nibbles.
-func fewNibbleQuads(f *few) {
-	f.ahead = true
-	mask := bytesOf(0x0f)
-	if f.rows == 1 {
-		high := bytesOf(0xf0)
-		f.integerGroups(func(acc [][]Op) { f.nibbleChains(acc[0], mask, high) })
-		return
-	}
-	f.integerGroups(func(acc [][]Op) {
-		f.loop(128, 8, func() {
-			low, high := make([]reg.VecVirtual, f.vectors()), make([]reg.VecVirtual, f.vectors())
-			for v := range low {
-				w := f.reg()
-				low[v], high[v] = f.reg(), f.reg()
-				VMOVDQU32(f.weights(v, 64, 0), w)
-				VPANDD(mask, w, low[v])
-				VPSRLD(Imm(4), w, w)
-				VPANDD(mask, w, high[v])
-			}
-			f.dot(low, 0, acc)
-			f.dot(high, 4, acc)
-		})
-	})
-}
-
-// nibbleChains adds one row's products to acc. The high nibbles are multiplied where they stand: their sums, 16 times
-// too large, are shifted at the end.
-func (f *few) nibbleChains(acc []Op, lowMask, highMask reg.VecVirtual) {
-	low, high := append([][]Op{acc}, f.zeroed()...), append(f.zeroed(), f.zeroed()...)
-	f.loopOf(fewChains, 128, 8, func() {
-		for i := range fewChains {
-			x, y := f.reg(), f.reg()
-			VPBROADCASTD(f.row(0, 8*i), x)
-			VPBROADCASTD(f.row(0, 8*i+4), y)
-			for v := range acc {
-				w, l := f.reg(), f.reg()
-				VMOVDQU32(f.weights(v, 64, 128*i), w)
-				VPANDD(w, lowMask, l)
-				VPANDD(w, highMask, w)
-				VPDPBUSD(x, l, low[i][v])
-				VPDPBUSD(y, w, high[i][v])
-			}
-		}
-	})
-	f.join(high)
-	for _, h := range high[0] {
-		VPSRAD(Imm(4), h, h)
-	}
-	f.join(append(low, high[0]))
 }
