@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -75,7 +76,7 @@ func (c *PublishedConfig) Validate() error {
 	case !(c.ZImag > 0):
 		return fmt.Errorf("z_imag is %g, must be positive: the resolvent has its poles on the real axis", c.ZImag)
 	case !(c.VMax > 0), !(c.FeatureClamp > 0), !(c.Epsilon > 0), !(c.PrimeBumpScale > 0):
-		return fmt.Errorf("v_max, feature_clamp, epsilon and prime_bump_scale must be positive")
+		return errors.New("v_max, feature_clamp, epsilon and prime_bump_scale must be positive")
 	case !slices.Contains([]string{"legacy", "half_circle"}, c.RouterBins):
 		return fmt.Errorf("router_bins is %q, must be legacy or half_circle", c.RouterBins)
 	}

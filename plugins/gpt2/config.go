@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/archbench/archbench/internal/config"
@@ -97,7 +98,7 @@ func (c Config) Validate() error {
 	case c.InitStd <= 0:
 		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
 	case c.CrossAttend:
-		return fmt.Errorf("add_cross_attention is set: encoder-decoder models are not served")
+		return errors.New("add_cross_attention is set: encoder-decoder models are not served")
 	}
 	return nil
 }

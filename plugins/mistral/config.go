@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/archbench/archbench/internal/config"
@@ -99,7 +100,7 @@ func (c *Config) readRoPE(r *config.Reader) error {
 	case kind != "default":
 		return fmt.Errorf("rope_parameters.rope_type is %q: only the default rotations are served", kind)
 	case len(scaling) > 0:
-		return fmt.Errorf("rope_scaling is set: only unscaled rotations are served")
+		return errors.New("rope_scaling is set: only unscaled rotations are served")
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	generator, ok := s.model.(lm.Generator)
 	stepper, canStep := s.model.(lm.Stepper)
 	if !ok || !canStep {
-		return fmt.Errorf("generate: n/a (no ability generate)")
+		return errors.New("generate: n/a (no ability generate)")
 	}
 	state, err := stepper.NewState(ctx)
 	if err != nil {

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,7 +14,7 @@ func expand(values []string) ([]string, error) {
 	for _, v := range values {
 		v = strings.TrimSpace(v)
 		if v == "" {
-			return nil, fmt.Errorf("a value is empty")
+			return nil, errors.New("a value is empty")
 		}
 		all := []string{v}
 		if strings.Contains(v, "..") {
