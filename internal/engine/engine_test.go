@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 )
@@ -204,7 +205,7 @@ func TestGreedyIsArgmaxOfScores(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tokens = append(tokens, int32(argmax(reply.Scores[0].Logits)))
+			tokens = append(tokens, int32(kernel.ArgMax(reply.Scores[0].Logits)))
 		}
 		if diff := cmp.Diff(tokens[len(prompt):], got[i]); diff != "" {
 			t.Errorf("prompt %d (-argmax +generated):\n%s", i, diff)

@@ -24,17 +24,6 @@ func appendNLLOf(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int3
 	return dst
 }
 
-// argmax returns the lowest index of the largest value.
-func argmax(x []float32) int {
-	best := 0
-	for i, v := range x {
-		if v > x[best] {
-			best = i
-		}
-	}
-	return best
-}
-
 // divergence returns KL(p || q) in nats of the distributions with logits p and q, and whether both rank the same token
 // first.
 func divergence(p, q []float32) (kl float64, same bool) {
@@ -43,5 +32,5 @@ func divergence(p, q []float32) (kl float64, same bool) {
 		lp, lq := float64(p[i])-zp, float64(q[i])-zq
 		kl += math.Exp(lp) * (lp - lq)
 	}
-	return max(0, kl), argmax(p) == argmax(q)
+	return max(0, kl), kernel.ArgMax(p) == kernel.ArgMax(q)
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -17,7 +18,7 @@ type sampler struct {
 	candidates []candidate
 }
 
-// candidate is a token and its logit, later its probability.
+// candidate is a token and its logit over the temperature, later its probability.
 type candidate struct {
 	token int32
 	logit float64
@@ -40,18 +41,34 @@ func (s *sampler) penalised() bool { return s.RepetitionPenalty != 0 && s.Repeti
 
 // next returns the next token. It may overwrite logits.
 func (s *sampler) next(logits []float32) int32 {
-	s.penalise(logits)
-	var token int32
-	if s.Temperature == 0 {
-		token = int32(argmax(logits))
-	} else {
-		token = s.draw(s.distribution(logits))
-	}
+	token := s.choose(logits)
 	if s.seen != nil {
 		s.seen[token] = struct{}{}
 	}
 	return token
 }
+
+func (s *sampler) choose(logits []float32) int32 {
+	s.penalise(logits)
+	if s.Temperature == 0 {
+		return int32(kernel.ArgMax(logits))
+	}
+	s.temper(logits)
+	if s.TopK > 0 || s.nucleus() {
+		return s.draw(s.distribution(logits))
+	}
+	return s.drawAny(logits)
+}
+
+// temper divides the logits by the temperature.
+func (s *sampler) temper(logits []float32) {
+	for i, z := range logits {
+		logits[i] = float32(float64(z) / s.Temperature)
+	}
+}
+
+// nucleus reports whether top-p leaves anything out.
+func (s *sampler) nucleus() bool { return s.TopP > 0 && s.TopP < 1 }
 
 // penalise divides the positive and multiplies the negative logits of each token seen so far.
 func (s *sampler) penalise(logits []float32) {
@@ -65,34 +82,57 @@ func (s *sampler) penalise(logits []float32) {
 	}
 }
 
-// distribution returns the tokens that may follow with their probabilities, likeliest first: temperature, then top-k
+// distribution returns the tokens that may follow with their probabilities, likeliest first, by tempered logits: top-k
 // (ties with the k-th are kept), then top-p (a token stays while the mass before it is at most p), then softmax.
 func (s *sampler) distribution(logits []float32) []candidate {
-	c := s.candidates[:0]
-	for t, z := range logits {
-		c = append(c, candidate{token: int32(t), logit: float64(z) / s.Temperature})
-	}
-	slices.SortFunc(c, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.token, b.token))
-	})
+	c := s.likeliest(logits)
 	if k := s.TopK; k > 0 && k < len(c) {
 		for k < len(c) && c[k].logit == c[k-1].logit {
 			k++
 		}
 		c = c[:k]
+		normalise(c)
 	}
-	normalise(c)
-	if s.TopP > 0 && s.TopP < 1 {
+	if s.nucleus() {
 		mass, keep := c[0].prob, 1
 		for keep < len(c) && mass <= s.TopP {
 			mass += c[keep].prob
 			keep++
 		}
 		c = c[:keep]
-		normalise(c)
 	}
-	s.candidates = c
+	normalise(c)
 	return c
+}
+
+// likeliest returns the tokens with the largest logits, likeliest first, with their probabilities: at least all that
+// top-k and top-p may keep. Sorting only those is what makes it fast.
+func (s *sampler) likeliest(logits []float32) []candidate {
+	top, total := logits[kernel.ArgMax(logits)], kernel.LogSumExp(logits)
+	for depth := float32(4); ; depth *= 1.5 {
+		c, mass := s.candidates[:0], 0.0
+		for t, z := range logits {
+			if !(z < top-depth) { // a NaN too
+				p := math.Exp(float64(z) - total)
+				c, mass = append(c, candidate{int32(t), float64(z), p}), mass+p
+			}
+		}
+		s.candidates = c
+		if len(c) == len(logits) || s.enough(len(c), mass) {
+			slices.SortFunc(c, func(a, b candidate) int {
+				return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.token, b.token))
+			})
+			return c
+		}
+	}
+}
+
+// enough reports whether nothing beyond the likeliest tokens, so many with that mass, can be kept.
+func (s *sampler) enough(tokens int, mass float64) bool {
+	if s.TopK > 0 {
+		return tokens >= s.TopK
+	}
+	return s.nucleus() && mass > s.TopP
 }
 
 // normalise sets the probabilities to the softmax of the logits; the first logit is the largest.
@@ -105,6 +145,22 @@ func normalise(c []candidate) {
 	for i := range c {
 		c[i].prob /= sum
 	}
+}
+
+// drawAny picks any token by its probability. It overwrites the logits.
+func (s *sampler) drawAny(logits []float32) int32 {
+	top, total := kernel.ArgMax(logits), float32(kernel.LogSumExp(logits))
+	for i := range logits {
+		logits[i] -= total
+	}
+	kernel.Exp(logits, logits)
+	u := s.rng.Float64()
+	for t, p := range logits {
+		if u -= float64(p); u < 0 {
+			return int32(t)
+		}
+	}
+	return int32(top) // what rounding has left over
 }
 
 // draw picks a candidate by its probability.

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/archbench/archbench/lm"
@@ -23,6 +26,7 @@ func TestSamplingOrder(t *testing.T) {
 		s := newSampler(c.Sampling, 0, []int32{0, 4, 4})
 		logits := []float32{2, 1, .5, 0, -1, -2}
 		s.penalise(logits)
+		s.temper(logits)
 		got := s.distribution(logits)
 		if len(got) != len(c.want) {
 			t.Errorf("%s keeps %d tokens, want %d", c.name, len(got), len(c.want))
@@ -82,5 +86,91 @@ func TestSamplingSeeds(t *testing.T) {
 	}
 	if !equal(draw(1, 0), draw(1, 0)) || equal(draw(1, 0), draw(2, 0)) || equal(draw(1, 0), draw(1, 1)) {
 		t.Error("a seed and an input fix the tokens, and different ones give others")
+	}
+}
+
+// TestSamplingOfManyTokens compares what the few likeliest tokens give with the definition over all of them.
+func TestSamplingOfManyTokens(t *testing.T) {
+	const tokens = 5000
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, spread := range []float64{0, .1, 3, 40} {
+		logits, all := make([]float32, tokens), make([]candidate, tokens)
+		for i := range logits {
+			logits[i] = float32(spread * r.NormFloat64())
+			all[i] = candidate{token: int32(i), logit: float64(logits[i])}
+		}
+		slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.logit, a.logit) })
+		normalise(all)
+		for _, p := range []lm.Sampling{{TopK: 1}, {TopK: 40}, {TopK: 40, TopP: .5}, {TopK: 2 * tokens}, {TopP: .01}, {TopP: .9}, {TopP: .9999}} {
+			p.Temperature = 1
+			got, want := newSampler(p, 0, nil).distribution(logits), truncate(all, p)
+			if len(got) < len(want)-1 || len(got) > len(want)+1 { // rounding decides about the last
+				t.Fatalf("spread %v, %+v: %d tokens, want %d", spread, p, len(got), len(want))
+			}
+			for i := range min(len(got), len(want)) {
+				if got[i].token != want[i].token || math.Abs(got[i].prob/want[i].prob-1) > 1e-3 {
+					t.Fatalf("spread %v, %+v: place %d is %+v, want %+v", spread, p, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+// truncate is top-k and top-p by their definitions; c has all tokens with their probabilities, likeliest first.
+func truncate(c []candidate, p lm.Sampling) []candidate {
+	c = slices.Clone(c)
+	if p.TopK > 0 {
+		k := min(p.TopK, len(c))
+		for k < len(c) && c[k].logit == c[k-1].logit {
+			k++
+		}
+		c = c[:k]
+		normalise(c)
+	}
+	if p.TopP > 0 {
+		mass, keep := 0.0, 0
+		for keep < len(c) && mass <= p.TopP {
+			mass += c[keep].prob
+			keep++
+		}
+		c = c[:keep]
+		normalise(c)
+	}
+	return c
+}
+
+// TestSamplingNaN checks that logits that are no numbers choose some token.
+func TestSamplingNaN(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, p := range []lm.Sampling{{}, {Temperature: 1}, {Temperature: 1, TopK: 2}, {Temperature: 1, TopP: .5}} {
+		for _, logits := range [][]float32{{nan, nan, nan}, {1, nan, 2}, {nan, 1, 2}} {
+			if token := newSampler(p, 0, nil).next(slices.Clone(logits)); token < 0 || token > 2 {
+				t.Errorf("%+v chooses token %d of %v", p, token, logits)
+			}
+		}
+	}
+}
+
+func BenchmarkSampling(b *testing.B) {
+	logits, r := make([]float32, 50257), rand.New(rand.NewPCG(3, 4))
+	for i := range logits {
+		logits[i] = float32(3 * r.NormFloat64())
+	}
+	for _, bench := range []struct {
+		name string
+		lm.Sampling
+	}{
+		{"greedy", lm.Sampling{}},
+		{"temperature", lm.Sampling{Temperature: 1}},
+		{"top-k", lm.Sampling{Temperature: 1, TopK: 50}},
+		{"top-p", lm.Sampling{Temperature: 1, TopP: .9}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			s, row := newSampler(bench.Sampling, 0, nil), make([]float32, len(logits))
+			for b.Loop() {
+				copy(row, logits)
+				s.next(row)
+			}
+		})
 	}
 }

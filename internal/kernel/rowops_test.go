@@ -216,3 +216,33 @@ func TestGELUMatchesErf(t *testing.T) {
 		}
 	}
 }
+
+// TestArgMax compares with the definition, with the largest in every place of a block, ties and what is no number.
+func TestArgMax(t *testing.T) {
+	for _, tr := range tiers {
+		if !tr.usable() {
+			continue
+		}
+		withTier(t, tr, func() {
+			for n := 1; n < 2100; n += 1 + n/3 {
+				x := make([]float32, n)
+				for i := range x {
+					clear(x)
+					x[i], x[n-1] = 1, 1
+					if got := ArgMax(x); got != i {
+						t.Fatalf("%s: the largest of %d is found at %d, want %d", tr.name, n, got, i)
+					}
+				}
+			}
+			nan, inf := float32(math.NaN()), float32(math.Inf(1))
+			for _, c := range []struct {
+				x    []float32
+				want int
+			}{{[]float32{-inf, nan, -inf}, 0}, {[]float32{1, nan, 2, inf}, 3}, {[]float32{nan, 1}, 0}, {[]float32{-2, -1, -1}, 1}} {
+				if got := ArgMax(c.x); got != c.want {
+					t.Errorf("%s: the largest of %v is found at %d, want %d", tr.name, c.x, got, c.want)
+				}
+			}
+		})
+	}
+}

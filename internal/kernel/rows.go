@@ -19,6 +19,25 @@ func NLL(pool *Pool, out []float64, logits []float32, targets []int32) {
 	})
 }
 
+// ArgMax returns the index of the largest element, the first of those that are equal. x is not empty; a NaN is passed over
+// unless it is the first.
+func ArgMax(x []float32) int {
+	const block = 1 << 10
+	best := 0
+	for lo := 0; lo < len(x); lo += block {
+		part := x[lo:min(lo+block, len(x))]
+		if top := active.rowMax(part); top <= x[best] {
+			continue
+		}
+		for i, v := range part {
+			if v > x[best] {
+				best = lo + i
+			}
+		}
+	}
+	return best
+}
+
 // rowMax returns the largest element, NaN if there is one.
 func rowMax(x []float32) float32 {
 	top := float32(math.Inf(-1))
