@@ -15,7 +15,7 @@ func (m *a8Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	t := a8Tasks.Get().(*a8Task)
 	t.quantise(m.codeMatrix, x, rows)
 	t.y, t.rows = y, rows
-	pool.worth(rows*m.in*m.out).Run(outputBlocks(m.out), t)
+	pool.spread(outputBlocks(m.out), rows*m.in*m.out, t)
 	t.w, t.y = nil, nil
 	a8Tasks.Put(t)
 }

@@ -22,8 +22,12 @@ func (o AdamW) Step(pool *Pool, w, g, m, v []float32, step int) {
 		unbias:  float32(1 / math.Sqrt(1-math.Pow(o.Beta2, float64(step)))),
 		epsilon: float32(o.Epsilon),
 	}
-	pool.worth(len(w)).Each(len(w), func(lo, hi int) { active.adamW(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], &r) })
+	update := func(lo, hi int) { active.adamW(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], &r) }
+	pool.spread(len(w), adamWork*len(w), taskFunc(update))
 }
+
+// adamWork is how many multiply-adds take as long as the update of a weight, whose operands come from memory.
+const adamWork = 16
 
 // adamRates are the factors of a step, in the order in which the kernels read them.
 type adamRates struct {

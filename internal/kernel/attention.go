@@ -66,7 +66,7 @@ func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans 
 		items += run.items(&spans[i])
 		products += run.products(&spans[i])
 	}
-	pool.worth(products).Run(items, run)
+	pool.spread(items, products, run)
 	*run = attentionRun{}
 }
 

@@ -44,7 +44,7 @@ func mulAddTiles(s *tileShape) func(pool *Pool, c, a, b []float32, m, n, k int, 
 		}
 		t := gradProducts.Get().(*gradProduct)
 		t.shape, t.c, t.a, t.b, t.m, t.n, t.k, t.turned = s, c[:m*n], a[:m*k], b[:k*n], m, n, k, turned
-		t.run(pool.worth(m * n * k))
+		t.run(pool)
 		t.c, t.a, t.b = nil, nil, nil
 		gradProducts.Put(t)
 	}
@@ -52,16 +52,17 @@ func mulAddTiles(s *tileShape) func(pool *Pool, c, a, b []float32, m, n, k int, 
 
 // run packs a and computes the product, in units of a few panels of b by a part of the rows.
 func (t *gradProduct) run(pool *Pool) {
+	work := t.m * t.n * t.k
 	t.panels = ceilDiv(t.m, t.shape.rows)
 	t.packed = grow(t.packed, t.panels*roundUp(t.k, t.shape.lanes)*t.shape.lanes)
 	t.do = (*gradProduct).packA
-	pool.Run(t.panels, t)
+	pool.spread(t.panels, work, t)
 	columns := ceilDiv(t.n, t.shape.cols())
 	t.group = min(gradGroup, ceilDiv(columns, gradUnits))
 	groups := ceilDiv(columns, t.group)
 	t.slabs = min(t.panels, ceilDiv(gradUnits, groups))
 	t.do = (*gradProduct).multiply
-	pool.Run(groups*t.slabs, t)
+	pool.spread(groups*t.slabs, work, t)
 }
 
 // Do implements Task.

@@ -20,17 +20,11 @@ type Conv struct {
 // convStretch is the number of tokens that are convolved together: their rows are read as so many streams.
 const convStretch = 8
 
-// serialConv is the number of products below which waking other threads costs more than it saves.
-const serialConv = 1 << 15
-
 // Run computes Y and advances Tail.
 func (c Conv) Run(pool *Pool) {
 	run := convRuns.Get().(*convRun)
 	run.Conv = c
-	if c.Len*c.Channels*c.Taps < serialConv {
-		pool = nil
-	}
-	pool.Run(scanBlocks(c.Channels), run)
+	pool.spread(scanBlocks(c.Channels), c.Len*c.Channels*c.Taps, run)
 	run.Conv = Conv{}
 	convRuns.Put(run)
 }

@@ -61,7 +61,7 @@ func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 func MulT(pool *Pool, y, x, w []float32, rows, in, out int) {
 	t := mulTTasks.Get().(*mulTTask)
 	*t = mulTTask{y: y, x: x, w: w, rows: rows, in: in, out: out}
-	pool.worth(rows*in*out).Run(outputBlocks(out), t)
+	pool.spread(outputBlocks(out), rows*in*out, t)
 	*t = mulTTask{}
 	mulTTasks.Put(t)
 }
@@ -84,7 +84,7 @@ func mulAddReference(pool *Pool, c, a, b []float32, m, n, k int, turned bool) {
 	}
 	t := mulAddTasks.Get().(*mulAddTask)
 	*t = mulAddTask{c: c, a: a, b: b, n: n, k: k, ai: ai, ap: ap}
-	pool.worth(m*n*k).Run(m, t)
+	pool.spread(m, m*n*k, t)
 	*t = mulAddTask{}
 	mulAddTasks.Put(t)
 }

@@ -104,10 +104,13 @@ func (c *KeyValues) Put(pool *Pool, pos int, k, v Rows, n int) {
 	}
 	t := putTasks.Get().(*putTask)
 	t.KeyValues, t.pos, t.n, t.keys, t.values = c, pos, n, k, v
-	pool.worth(n*c.heads*c.dim).Run(c.heads, t)
+	pool.spread(c.heads, putWork*n*c.heads*c.dim, t)
 	t.KeyValues, t.keys, t.values = nil, Rows{}, Rows{}
 	putTasks.Put(t)
 }
+
+// putWork is how many multiply-adds take as long as storing an element of a key and one of a value.
+const putWork = 4
 
 // putTask is a Put in flight. Tasks are reused, so that decoding allocates nothing.
 type putTask struct {

@@ -46,20 +46,8 @@ func newMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
 	}
 }
 
-const (
-	// outputBlock is the number of outputs that the products compute together; threads share them in such blocks.
-	outputBlock = 4
-	// serialProduct is the number of multiply-adds below which waking other threads costs more than it saves.
-	serialProduct = 1 << 14
-)
+// outputBlock is the number of outputs that the products compute together; threads share them in such blocks.
+const outputBlock = 4
 
 // outputBlocks is the number of blocks of out outputs.
 func outputBlocks(out int) int { return (out + outputBlock - 1) / outputBlock }
-
-// worth returns the pool if a product of that many multiply-adds gains from it, else nil.
-func (p *Pool) worth(multiplyAdds int) *Pool {
-	if multiplyAdds < serialProduct {
-		return nil
-	}
-	return p
-}

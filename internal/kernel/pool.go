@@ -22,6 +22,9 @@ const (
 	spinTime = 50 * time.Microsecond
 	// chunksPerThread cuts a loop finer than its threads, so that a late worker takes less of it.
 	chunksPerThread = 8
+	// shareOfWork is the number of multiply-adds that a thread takes at a time, and below which work is not shared:
+	// vectors are done with so many in a microsecond or two, of which handing over half takes one.
+	shareOfWork = 1 << 16
 )
 
 // Pool runs loops over outputs on a fixed number of threads, the caller's among them. A nil pool runs them on the
@@ -84,19 +87,33 @@ func (p *Pool) Each(n int, do func(lo, hi int)) { p.Run(n, taskFunc(do)) }
 
 // Run is Each for a task that is kept by the caller: it allocates nothing. A panic of the task reaches the caller. If
 // the pool is busy, with a task that calls Run itself or one of another goroutine, the caller does all the work.
-func (p *Pool) Run(n int, task Task) {
+func (p *Pool) Run(n int, task Task) { p.cut(n, p.Threads()*chunksPerThread, task) }
+
+// spread is Run for a task that takes about so many multiply-adds, or what takes as long: in no more chunks than are
+// worth handing over.
+func (p *Pool) spread(n, work int, task Task) {
+	threads := p.Threads()
+	if work < shareOfWork {
+		threads = 1
+	}
+	p.cut(n, threads*min(chunksPerThread, max(1, work/(threads*shareOfWork))), task)
+}
+
+// cut runs a task in at most so many chunks.
+func (p *Pool) cut(n, chunks int, task Task) {
+	chunks = min(n, chunks)
 	switch {
 	case n <= 0:
-	case n == 1 || p.Threads() == 1 || !p.busy.TryLock():
+	case chunks == 1 || p.Threads() == 1 || !p.busy.TryLock():
 		task.Do(0, n)
 	default:
-		p.share(n, task)
+		p.share(n, chunks, task)
 	}
 }
 
 // share publishes a task, works on it, and waits for what others have claimed.
-func (p *Pool) share(n int, task Task) {
-	p.task, p.n, p.chunks = task, n, min(n, p.threads*chunksPerThread)
+func (p *Pool) share(n, chunks int, task Task) {
+	p.task, p.n, p.chunks = task, n, chunks
 	p.pending.Store(int32(p.chunks) + 1)
 	generation := p.claim.Load()>>32 + 1
 	p.claim.Store(generation<<32 | uint64(p.chunks))

@@ -94,10 +94,6 @@ func (t *tier) products(s *tileShape) {
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
 }
 
-// shareOfProduct is the number of multiply-adds that a thread takes at a time, and below which a product is not shared:
-// vectors are done with so many in a microsecond or two, of which handing over half takes one.
-const shareOfProduct = 1 << 16
-
 // multiply computes y = x·wᵀ with the given tiles.
 func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	if rows == 0 || w.out == 0 {
@@ -109,9 +105,6 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	}
 	t := products.Get().(*product)
 	t.shape, t.w, t.y, t.in, t.rows = s, *w, y[:rows*w.out], x[:rows*w.in], rows
-	if rows*w.in*w.out < shareOfProduct {
-		pool = nil
-	}
 	switch {
 	case t.onAMX():
 		t.multiplyAMX(pool)
@@ -150,8 +143,6 @@ type product struct {
 	y     []float32 // [rows, out]
 	rows  int
 	do    func(t *product, lo, hi int) // the phase that runs
-	units int                          // of the phase
-	parts int                          // in which threads share them out
 
 	// The activations in the type that is multiplied, stride bytes from row to row, of which valid hold something.
 	src           *byte
@@ -169,14 +160,12 @@ type product struct {
 var products = sync.Pool{New: func() any { return new(product) }}
 
 // Do implements Task.
-func (t *product) Do(lo, hi int) { t.do(t, t.units*lo/t.parts, t.units*hi/t.parts) }
+func (t *product) Do(lo, hi int) { t.do(t, lo, hi) }
 
 // run runs a phase over n units.
 func (t *product) run(pool *Pool, n int, phase func(t *product, lo, hi int)) {
-	t.do, t.units = phase, n
-	threads := pool.Threads()
-	t.parts = min(n, threads*max(1, t.rows*t.w.in*t.w.out/(threads*shareOfProduct)))
-	pool.Run(t.parts, t)
+	t.do = phase
+	pool.spread(n, t.rows*t.w.in*t.w.out, t)
 }
 
 // byteAt returns the address of element i of s.

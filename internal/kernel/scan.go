@@ -38,8 +38,9 @@ const (
 	// leastDecay bounds the exponent of a decay. e⁻⁸⁷ is about the smallest normal number; smaller ones would change
 	// nothing but the speed, which is a hundredth with denormal operands.
 	leastDecay = -87
-	// serialScan is the number of state updates below which waking other threads costs more than it saves.
-	serialScan = 1 << 14
+	// scanWork and ssdWork are how many multiply-adds take as long as an update of a state, with and without the
+	// exponential of its decay.
+	scanWork, ssdWork = 4, 3
 )
 
 // ScanIndex is where A and H of that many channels hold a state of a channel: blocks of scanBlock channels lie one after
@@ -56,10 +57,7 @@ func (s *Scan) SavedLen() int { return (s.Len + saveEvery - 1) / saveEvery * s.C
 func (s Scan) Run(pool *Pool) {
 	run := scanRuns.Get().(*scanRun)
 	run.Scan = s
-	if s.Len*s.Channels*s.States < serialScan {
-		pool = nil
-	}
-	pool.Run(scanBlocks(s.Channels), run)
+	pool.spread(scanBlocks(s.Channels), scanWork*s.Len*s.Channels*s.States, run)
 	run.Scan = Scan{}
 	scanRuns.Put(run)
 }

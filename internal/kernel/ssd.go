@@ -37,10 +37,7 @@ func (s *SSD) saves() int { return (s.Len + saveEvery - 1) / saveEvery }
 func (s SSD) Run(pool *Pool) {
 	run := ssdRuns.Get().(*ssdRun)
 	run.SSD = s
-	if s.Len*s.Heads*s.Dim*s.States < serialScan {
-		pool = nil
-	}
-	pool.Run(s.Heads, run)
+	pool.spread(s.Heads, ssdWork*s.Len*s.Heads*s.Dim*s.States, run)
 	run.SSD = SSD{}
 	ssdRuns.Put(run)
 }

@@ -34,7 +34,7 @@ var wideTasks = sync.Pool{New: func() any { return new(wideTask) }}
 func (t *wideTask) run(pool *Pool, w packedRows, y, x []float32, rows int) {
 	out, in := w.Shape()
 	t.w, t.y, t.x, t.rows, t.step = w, y, x, rows, w.segment()
-	pool.worth(rows*in*out).Run(outputBlocks(out), t)
+	pool.spread(outputBlocks(out), rows*in*out, t)
 	t.w, t.y, t.x = nil, nil, nil
 	wideTasks.Put(t)
 }
