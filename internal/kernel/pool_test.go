@@ -40,6 +40,32 @@ func TestPoolCoversRange(t *testing.T) {
 	none.Close()
 }
 
+// TestPoolSpreadsByWork counts the chunks of tasks of different sizes.
+func TestPoolSpreadsByWork(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	for _, tt := range []struct{ n, work, chunks int }{
+		{100, 0, 1}, {100, shareOfWork - 1, 1}, {100, shareOfWork, 2}, {1, 4 * shareOfWork, 1}, {3, 4 * shareOfWork, 3},
+		{100, 7 * shareOfWork, 6}, {100, 1000 * shareOfWork, 2 * chunksPerThread},
+	} {
+		visits, chunks := make([]atomic.Int32, tt.n), atomic.Int32{}
+		p.spread(tt.n, tt.work, taskFunc(func(lo, hi int) {
+			chunks.Add(1)
+			for i := lo; i < hi; i++ {
+				visits[i].Add(1)
+			}
+		}))
+		for i := range visits {
+			if got := visits[i].Load(); got != 1 {
+				t.Errorf("%d units of %d: %d visited %d times", tt.n, tt.work, i, got)
+			}
+		}
+		if got := int(chunks.Load()); got != tt.chunks {
+			t.Errorf("%d units of %d come in %d chunks, want %d", tt.n, tt.work, got, tt.chunks)
+		}
+	}
+}
+
 // TestPoolSleepsAndWakes lets the workers fall asleep between tasks.
 func TestPoolSleepsAndWakes(t *testing.T) {
 	p := NewPool(3)
