@@ -357,6 +357,30 @@ func TestErrorKinds(t *testing.T) {
 	}
 }
 
+// TestCloseBesideNewState: a model may be closed while documents are opened; each opens before it or is refused.
+func TestCloseBesideNewState(t *testing.T) {
+	_, m := load(t, toy{}, 1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				if _, err := m.NewState(t.Context()); err != nil && lm.KindOf(err) != lm.Invalid {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Wait()
+	if _, err := m.NewState(t.Context()); lm.KindOf(err) != lm.Invalid || err == nil {
+		t.Errorf("a state of a closed model: %v", err)
+	}
+}
+
 func TestConcurrentCalls(t *testing.T) {
 	a, m := load(t, toy{}, 1)
 	other := loadFrom(t, a, 2)

@@ -13,7 +13,7 @@ import (
 // Model is one loaded network as an lm.Model with every optional ability.
 type Model struct {
 	arch   *Architecture
-	net    Network
+	net    Network // Close writes it under mu; who holds the gate may read it
 	params *nn.Params
 	info   lm.ModelInfo
 	pool   *kernel.Pool
@@ -24,7 +24,7 @@ type Model struct {
 	// be compared with itself.
 	main, second lane
 
-	mu       sync.Mutex
+	mu       sync.Mutex // of net and sessions, for those who do not wait for the gate
 	sessions map[*session]struct{}
 }
 
@@ -49,7 +49,10 @@ func (m *Model) Close() error {
 	m.arch.gate <- struct{}{}
 	defer func() { <-m.arch.gate }()
 	m.pool.Close()
+	m.mu.Lock()
 	m.net, m.params, m.main, m.second = nil, nil, lane{}, lane{}
+	clear(m.sessions)
+	m.mu.Unlock()
 	if m.source != nil {
 		return m.source.Close()
 	}

@@ -23,10 +23,13 @@ var _ lm.State = (*session)(nil)
 
 // NewState implements lm.Stepper.
 func (m *Model) NewState(context.Context) (lm.State, error) {
-	if m.closed.Load() {
+	m.mu.Lock()
+	net := m.net
+	m.mu.Unlock()
+	if m.closed.Load() || net == nil {
 		return nil, lm.Errorf(lm.Invalid, "new state", "the model is closed")
 	}
-	st := m.net.NewState()
+	st := net.NewState()
 	if st == nil {
 		return nil, lm.Errorf(lm.Unsupported, "new state", "%s needs the whole sequence at once: it carries no state", m.info.Mode)
 	}
