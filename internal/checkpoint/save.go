@@ -49,9 +49,9 @@ func Save(dir string, config []byte, tensors []Tensor) (err error) {
 // writtenBy is the metadata without which Hugging Face transformers refuses a file.
 var writtenBy = map[string]string{"format": "pt"}
 
-// StoredAs is the type that a tensor gets in a checkpoint converted to the given precision: matrices named "….weight" take it;
-// vectors, convolutions and free parameters such as A_log stay float32, since they are tiny and some of them are
-// exponents.
+// StoredAs is the type that a tensor gets in a checkpoint converted to the given precision: matrices named "….weight"
+// take it; vectors, convolutions and free parameters such as A_log stay float32, since they are tiny and some of them
+// are exponents.
 func StoredAs(name string, shape []int, dtype safetensors.DType) safetensors.DType {
 	if len(shape) == 2 && strings.HasSuffix(name, ".weight") {
 		return dtype

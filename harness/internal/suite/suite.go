@@ -57,7 +57,8 @@ func (p Part) Points() []store.Point {
 }
 
 // Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, "repeats" of
-// timing probes, or "precision", in which every model of the user is then run. values are separated by commas and may hold ranges like 1024..65536*4.
+// timing probes, or "precision", in which every model of the user is then run. values are separated by commas and may
+// hold ranges like 1024..65536*4.
 func (s *Suite) Set(key, values string) error {
 	found := false
 	for i := range s.Parts {

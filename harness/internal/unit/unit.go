@@ -71,7 +71,8 @@ func Length(tokens float64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// Number writes a plain number with four significant digits.
+// Number writes a plain number: whole ones below 10⁷ in full, others with four significant digits, and very small and very
+// large ones with three and an exponent.
 func Number(value float64) string {
 	magnitude := math.Abs(value)
 	switch {
@@ -84,7 +85,7 @@ func Number(value float64) string {
 	return strconv.FormatFloat(value, 'g', 3, 64)
 }
 
-// Percent writes a share, for example "±1.2 %".
+// Percent writes a share, for example "1.2 %".
 func Percent(share float64) string {
 	percent := 100 * share
 	digits := 1
@@ -94,7 +95,7 @@ func Percent(share float64) string {
 	return strconv.FormatFloat(percent, 'f', digits, 64) + " %"
 }
 
-// Signed writes a difference with its sign, also of zero.
+// Signed writes a difference with its sign; what rounds to zero has none.
 func Signed(value float64, digits int) string {
 	s := strconv.FormatFloat(value, 'f', digits, 64)
 	if strings.HasPrefix(s, "-") {
