@@ -97,12 +97,14 @@ func (t *product) quantiseRow(r int, x []float32) {
 		}
 		return
 	}
-	for g := range sx {
-		lo, hi := min(g*w.group, w.in), min((g+1)*w.group, w.in)
-		sx[g], fix[g] = 0, 0
-		if lo < hi {
-			sx[g] = quantiseFast(row[lo:hi], x[lo:hi], 127)
-			fix[g] = w.offset(row[lo:hi])
+	whole := w.in / w.group
+	for g := 0; g < len(sx); g++ {
+		if g < whole {
+			g += quantiseGroupsAVX512(whole-g, w.group, &row[g*w.group], &x[g*w.group], &sx[g], &fix[g], -w.bias())
+		}
+		if g < len(sx) { // of no usual scale, or not whole
+			lo, hi := min(g*w.group, w.in), min((g+1)*w.group, w.in)
+			sx[g], fix[g] = quantiseFast(row[lo:hi], x[lo:hi], 127), w.offset(row[lo:hi])
 		}
 	}
 }
@@ -117,10 +119,15 @@ func (w *operand) offset(q []int8) int32 {
 	for _, v := range q[n:] {
 		sum += int32(v)
 	}
+	return -int32(w.bias()) * sum
+}
+
+// bias is what is added to the codes of stored weights.
+func (w *operand) bias() int {
 	if w.storage == storeNibbleQuads {
-		return -8 * sum
+		return 8
 	}
-	return -128 * sum
+	return 128
 }
 
 // quantiseFast is quantiseGroup with vectors.

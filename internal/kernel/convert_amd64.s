@@ -256,6 +256,91 @@ loop:
 DATA oneBytes<>+0(SB)/4, $0x01010101
 GLOBL oneBytes<>(SB), RODATA|NOPTR, $4
 
+// func quantiseGroupsAVX512(groups int, n int, dst *int8, src *float32, sx *float32, fix *int32, offset int) int
+// Requires: AVX, AVX2, AVX512F
+TEXT ·quantiseGroupsAVX512(SB), NOSPLIT, $0-64
+	MOVQ         groups+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	MOVQ         src+24(FP), BX
+	MOVQ         sx+32(FP), SI
+	MOVQ         fix+40(FP), DI
+	MOVQ         AX, R8
+	VPBROADCASTD signless<>+0(SB), Z0
+	VMOVSS       int8Top<>+0(SB), X1
+
+group:
+	VPXORD Z2, Z2, Z2
+	XORQ   R9, R9
+
+largest:
+	VPANDD        (BX)(R9*4), Z0, Z3
+	VPMAXUD       Z3, Z2, Z2
+	VPANDD        64(BX)(R9*4), Z0, Z3
+	VPMAXUD       Z3, Z2, Z2
+	ADDQ          $0x20, R9
+	CMPQ          R9, CX
+	JNE           largest
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VPMAXUD       Y3, Y2, Y3
+	VEXTRACTF128  $0x01, Y3, X5
+	VPMAXUD       X5, X3, X5
+	VPERMILPS     $0x4e, X5, X3
+	VPMAXUD       X3, X5, X5
+	VPERMILPS     $0xb1, X5, X3
+	VPMAXUD       X3, X5, X5
+	VDIVSS        X1, X5, X5
+	VMOVD         X5, R9
+	SUBL          $0x00800000, R9
+	CMPL          R9, $0x7f000000
+	JCC           done
+	VMOVSS        X5, (SI)
+	VBROADCASTSS  X5, Z3
+	VPXORD        Z4, Z4, Z4
+	XORQ          R9, R9
+
+quantise:
+	VMOVUPS       (BX)(R9*4), Z5
+	VDIVPS        Z3, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPADDD        Z5, Z4, Z4
+	VPMOVSDB      Z5, (DX)(R9*1)
+	VMOVUPS       64(BX)(R9*4), Z5
+	VDIVPS        Z3, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPADDD        Z5, Z4, Z4
+	VPMOVSDB      Z5, 16(DX)(R9*1)
+	ADDQ          $0x20, R9
+	CMPQ          R9, CX
+	JNE           quantise
+	MOVQ          offset+48(FP), R10
+	VEXTRACTI64X4 $0x01, Z4, Y3
+	VPADDD        Y3, Y4, Y3
+	VEXTRACTI128  $0x01, Y3, X5
+	VPADDD        X5, X3, X5
+	VPSHUFD       $0x4e, X5, X3
+	VPADDD        X3, X5, X5
+	VPSHUFD       $0xb1, X5, X3
+	VPADDD        X3, X5, X5
+	VMOVD         X5, R9
+	IMULL         R10, R9
+	MOVL          R9, (DI)
+	ADDQ          CX, DX
+	LEAQ          (BX)(CX*4), BX
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, DI
+	DECQ          R8
+	JNE           group
+
+done:
+	SUBQ R8, AX
+	MOVQ AX, ret+56(FP)
+	VZEROUPPER
+	RET
+
+DATA int8Top<>+0(SB)/4, $0x42fe0000
+GLOBL int8Top<>(SB), RODATA|NOPTR, $4
+
 // func digitsAVX512(n int, dst *int8, ldd int, src *float32, inverse float32)
 // Requires: AVX, AVX512F
 TEXT ·digitsAVX512(SB), NOSPLIT, $0-36

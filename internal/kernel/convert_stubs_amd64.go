@@ -23,4 +23,7 @@ func quantiseAVX512(n int, dst *int8, src *float32, scale float32)
 func sumBytesVNNI(n int, src *int8) int32
 
 //go:noescape
+func quantiseGroupsAVX512(groups int, n int, dst *int8, src *float32, sx *float32, fix *int32, offset int) int
+
+//go:noescape
 func digitsAVX512(n int, dst *int8, ldd int, src *float32, inverse float32)

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -57,26 +56,6 @@ func TestFixedPointOfOutliers(t *testing.T) {
 			if diff := math.Abs(float64(got) - sum); diff > weights*float64(absMax(x))*0x1p-23 {
 				t.Errorf("%s: output %d is %g, want %g", name, o, got, sum)
 			}
-		}
-	}
-}
-
-// BenchmarkActivations converts a row of activations for each type of product.
-func BenchmarkActivations(b *testing.B) {
-	for _, name := range []string{"bf16", "int8", "int4", "int8a8", "int4a8"} {
-		for _, in := range []int{768, 4096} {
-			b.Run(fmt.Sprintf("%s/%d", name, in), func(b *testing.B) {
-				m, _ := packGaussians(mustFormat(b, name), 1, in)
-				p, ok := m.(*panelMatrix)
-				if !ok {
-					b.Skip("no panels")
-				}
-				t := &product{shape: p.shape, w: p.operand, in: gaussians(1, in), rows: 1}
-				for b.Loop() {
-					t.planActivations()
-					t.activations(0, 1)
-				}
-			})
 		}
 	}
 }

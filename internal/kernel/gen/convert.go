@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -15,6 +17,7 @@ func conversions() {
 	absMax()
 	quantise()
 	sumBytes()
+	quantiseGroups()
 	digits()
 }
 
@@ -104,25 +107,45 @@ func absMax() {
 	text("absMaxAVX512", "func(n int, src *float32) float32")
 	src, top, v, mask := arg("src"), ZMM(), ZMM(), ZMM()
 	VPXORD(top, top, top)
-	VPBROADCASTD(ConstData("signless", U32(0x7fffffff)), mask)
+	VPBROADCASTD(constWord("signless", 0x7fffffff), mask)
 	loop(func() {
 		for i := range 2 {
 			VPANDD(at(src, 64*i), mask, v)
 			VPMAXUD(v, top, top)
 		}
 	}, func() { ADDQ(Imm(128), src) })
+	x := largestLane(top)
+	Store(x, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// largestLane returns the largest of 16 unsigned dwords.
+func largestLane(v reg.VecVirtual) reg.VecVirtual {
 	h, x, y := YMM(), XMM(), XMM()
-	VEXTRACTF64X4(Imm(1), top, h)
-	VPMAXUD(h, top.AsY(), h)
+	VEXTRACTF64X4(Imm(1), v, h)
+	VPMAXUD(h, v.AsY(), h)
 	VEXTRACTF128(Imm(1), h, x)
 	VPMAXUD(x, h.AsX(), x)
 	VPERMILPS(Imm(0x4e), x, y)
 	VPMAXUD(y, x, x)
 	VPERMILPS(Imm(0xb1), x, y)
 	VPMAXUD(y, x, x)
-	Store(x, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	return x
+}
+
+// lanesSum returns the sum of 16 dwords.
+func lanesSum(v reg.VecVirtual) reg.VecVirtual {
+	high, x, y := YMM(), XMM(), XMM()
+	VEXTRACTI64X4(Imm(1), v, high)
+	VPADDD(high, v.AsY(), high)
+	VEXTRACTI128(Imm(1), high, x)
+	VPADDD(x, high.AsX(), x)
+	VPSHUFD(Imm(0x4e), x, y)
+	VPADDD(y, x, x)
+	VPSHUFD(Imm(0xb1), x, y)
+	VPADDD(y, x, x)
+	return x
 }
 
 // quantise writes round(src/scale), half to even. |src| is at most 127·scale.
@@ -153,20 +176,79 @@ func sumBytes() {
 	ADDQ(Imm(64), src)
 	SUBQ(Imm(64), n)
 	JNE(LabelRef("loop"))
-	high, x, y := YMM(), XMM(), XMM()
-	VEXTRACTI64X4(Imm(1), sum, high)
-	VPADDD(high, sum.AsY(), high)
-	VEXTRACTI128(Imm(1), high, x)
-	VPADDD(x, high.AsX(), x)
-	VPSHUFD(Imm(0x4e), x, y)
-	VPADDD(y, x, x)
-	VPSHUFD(Imm(0xb1), x, y)
-	VPADDD(y, x, x)
+	x := lanesSum(sum)
 	bits := GP32()
 	VMOVD(x, bits)
 	Store(bits, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
+}
+
+// quantiseGroups quantises groups of n elements each, a multiple of 32: it writes their scales to sx, and offset times
+// the sums of what they became to fix. It returns the number of groups that it did: it stops at one whose scale is zero,
+// denormal or no finite number.
+func quantiseGroups() {
+	text("quantiseGroupsAVX512", "func(groups, n int, dst *int8, src *float32, sx *float32, fix *int32, offset int) int")
+	groups, n, dst, src, sx, fix := arg("groups"), arg("n"), arg("dst"), arg("src"), arg("sx"), arg("fix")
+	const least, infinity = 0x00800000, 0x7f800000 // the bits of the usual scales' limits
+	left, at0, signless, most := GP64(), GP64(), ZMM(), XMM()
+	MOVQ(groups, left)
+	VPBROADCASTD(constWord("signless", 0x7fffffff), signless)
+	VMOVSS(constWord("int8Top", math.Float32bits(127)), most)
+
+	Label("group")
+	top := ZMM()
+	VPXORD(top, top, top)
+	eachHalf(n, at0, "largest", func(i int) {
+		v := ZMM()
+		VPANDD(indexed(src, at0, 4, 64*i), signless, v)
+		VPMAXUD(v, top, top)
+	})
+	x, bits, scale := largestLane(top), GP32(), ZMM()
+	VDIVSS(most, x, x)
+	VMOVD(x, bits)
+	SUBL(U32(least), bits)
+	CMPL(bits, U32(infinity-least))
+	JCC(LabelRef("done"))
+	VMOVSS(x, at(sx, 0))
+	VBROADCASTSS(x, scale)
+	sum := ZMM()
+	VPXORD(sum, sum, sum)
+	eachHalf(n, at0, "quantise", func(i int) {
+		v := ZMM()
+		VMOVUPS(indexed(src, at0, 4, 64*i), v)
+		VDIVPS(scale, v, v)
+		VCVTPS2DQ(v, v)
+		VPADDD(v, sum, sum)
+		VPMOVSDB(v, indexed(dst, at0, 1, 16*i))
+	})
+	total, offset := GP32(), arg("offset")
+	VMOVD(lanesSum(sum), total)
+	IMULL(offset.As32(), total)
+	MOVL(total, at(fix, 0))
+	ADDQ(n, dst)
+	LEAQ(indexed(src, n, 4, 0), src)
+	ADDQ(Imm(4), sx)
+	ADDQ(Imm(4), fix)
+	DECQ(left)
+	JNE(LabelRef("group"))
+
+	Label("done")
+	SUBQ(left, groups)
+	Store(groups, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// eachHalf runs body for both halves of 32 elements from every at on, up to n.
+func eachHalf(n, at reg.GPVirtual, label string, body func(i int)) {
+	XORQ(at, at)
+	Label(label)
+	body(0)
+	body(1)
+	ADDQ(Imm(32), at)
+	CMPQ(at, n)
+	JNE(LabelRef(label))
 }
 
 // digits writes round(src·inverse), half to even, in fixedDigits digits from -128 to 127, the largest first, which lie
