@@ -170,9 +170,11 @@ func int8Quads(name string, rows, digits int) {
 	acc, base := make([][]Op, rows*digits), w.digitBase(digits)
 	Label("group")
 	for i := range acc {
-		acc[i] = []Op{w.reg(), w.reg()}
-		VPBROADCASTD(at(fix, 4*i), acc[i][0])
-		VMOVDQA64(acc[i][0], acc[i][1])
+		for range 2 {
+			sum := w.reg()
+			zero(w, sum)
+			acc[i] = append(acc[i], sum)
+		}
 	}
 	t.k = GP64()
 	MOVQ(k, t.k)
@@ -187,7 +189,7 @@ func int8Quads(name string, rows, digits int) {
 		VPDPBUSD(x, b1, acc[i][1])
 	}
 	t.next()
-	t.addScaled(acc, sx, sw, base)
+	t.addScaled(acc, fix, sx, sw, base)
 	ADDQ(Imm(64), fix)
 	ADDQ(Imm(64), sx)
 	ADDQ(Imm(128), sw)
@@ -197,8 +199,14 @@ func int8Quads(name string, rows, digits int) {
 	RET()
 }
 
-// addScaled adds the sums of a group, times the scales of their row and column, to c.
-func (t *tile) addScaled(acc [][]Op, sx, sw reg.GPVirtual, base reg.VecVirtual) {
+// addScaled adds the sums of a group, times the scales of their row and column, to c. The offset comes last: as the
+// sums' beginning it takes longer.
+func (t *tile) addScaled(acc [][]Op, fix, sx, sw reg.GPVirtual, base reg.VecVirtual) {
+	for i, sums := range acc {
+		for _, sum := range sums {
+			VPADDD_BCST(at(fix, 4*i), sum, sum)
+		}
+	}
 	w0, w1, s := t.width.reg(), t.width.reg(), t.width.reg()
 	VMOVUPS(at(sw, 0), w0)
 	VMOVUPS(at(sw, 64), w1)
