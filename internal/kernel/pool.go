@@ -41,8 +41,12 @@ type Pool struct {
 	n      int
 	chunks int
 
+	_       apart
 	claim   atomic.Uint64 // generation<<32 | chunks that nobody has claimed yet
-	pending atomic.Int32  // chunks that are not done, and one for the caller
+	_       apart
+	pending atomic.Int32 // chunks that are not done, and one for the caller
+	_       apart
+
 	done    chan struct{} // tells the caller, if it sleeps, that the last chunk is done
 	failure atomic.Pointer[any]
 
@@ -51,6 +55,10 @@ type Pool struct {
 	closed  atomic.Bool
 	workers sync.WaitGroup
 }
+
+// apart keeps what one thread writes off the cache lines that another reads in a loop, and off their neighbours, which
+// are fetched with them.
+type apart [128]byte
 
 // NewPool returns a pool of that many threads, at least one; Close releases them.
 func NewPool(threads int) *Pool {
