@@ -159,7 +159,7 @@ func (f *few) loop(several, weights, activations int, body func(i int)) {
 
 // fewAhead is how many bytes ahead panels are prefetched where their codes take more than reading them: over the ends of
 // pages, where the CPU's own prefetching stops. What is multiplied as fast as it is read only loses by it.
-const fewAhead = 4096
+const fewAhead = 8192
 
 // scalesAhead is the same of scales, which lie beside the panels.
 const scalesAhead = 1024
