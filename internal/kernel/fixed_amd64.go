@@ -18,6 +18,14 @@ const (
 	maxFixedGroup = 512
 )
 
+// digits is the number of int8 that stand for an activation.
+func (w *operand) digits() int {
+	if w.storage.integer() && !w.format.A8 {
+		return fixedDigits
+	}
+	return 1
+}
+
 // fixRow writes row r of the activations in fixed point, and computes what undoes the weights' offset for each digit.
 func (t *product) fixRow(r int, x []float32) {
 	w := &t.w

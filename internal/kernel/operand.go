@@ -64,14 +64,6 @@ func storageOf(f Format, integers bool) storage {
 // integer reports whether the storage is multiplied with int8 activations, or with the digits of activations.
 func (s storage) integer() bool { return s >= storeQuads }
 
-// digits is the number of int8 that stand for an activation.
-func (w *operand) digits() int {
-	if w.storage.integer() && !w.format.A8 {
-		return fixedDigits
-	}
-	return 1
-}
-
 // row returns the address of row o of float32.
 func (w *operand) row(o int) *byte { return (*byte)(unsafe.Add(w.data, o*w.stride)) }
 
