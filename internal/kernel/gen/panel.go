@@ -39,23 +39,32 @@ func panels() {
 	}
 	for _, w := range []width{avx512, avx2} {
 		for _, s := range storages {
-			for rows := 1; rows <= s.most[w.name]; rows++ {
-				s.build(beginFew(fmt.Sprintf("few%s%s_%d", s.name, w.name, rows), w, rows, 1))
-			}
-			if s.most[w.name] > 0 && s.pairs {
-				s.build(beginFew(fmt.Sprintf("few%s%s_1x2", s.name, w.name), w, 1, 2))
-			}
-			for rows := 1; w.bytes == avx512.bytes && rows <= s.fixed; rows++ {
-				f := beginFew(fmt.Sprintf("fewFixed%s%s_%d", s.name, w.name, rows), w, rows*fixedDigits, 1)
-				f.digits = fixedDigits
-				s.build(f)
-			}
+			s.kernels(w)
 		}
 		widenPanelBytes(w)
 		widenPanelNibbles(w)
 		widenPanelPairs(w)
 	}
 	unpackNibbleQuads()
+}
+
+// kernels builds what multiplies panels of a storage, by rows.
+func (s storage) kernels(w width) {
+	most := s.most[w.name]
+	if most == 0 {
+		return
+	}
+	for rows := 1; rows <= most; rows++ {
+		s.build(beginFew(fmt.Sprintf("few%s%s_%d", s.name, w.name, rows), w, rows, 1))
+	}
+	if s.pairs {
+		s.build(beginFew(fmt.Sprintf("few%s%s_1x2", s.name, w.name), w, 1, 2))
+	}
+	for rows := 1; rows <= s.fixed; rows++ {
+		f := beginFew(fmt.Sprintf("fewFixed%s%s_%d", s.name, w.name, rows), w, rows*fixedDigits, 1)
+		f.digits = fixedDigits
+		s.build(f)
+	}
 }
 
 // few is a product of a few rows with one or two panels on its way.
@@ -161,20 +170,6 @@ func (f *few) loop(several, weights, activations int, body func(i int)) {
 // pages, where the CPU's own prefetching stops. What is multiplied as fast as it is read only loses by it.
 const fewAhead = 8192
 
-// scalesAhead is the same of scales, which lie beside the panels.
-const scalesAhead = 1024
-
-// multiplyAdd adds the products of activation disp of every row with a vector of weights each.
-func (f *few) multiplyAdd(w []reg.VecVirtual, disp int) {
-	x := f.reg()
-	for r := range f.rows {
-		VBROADCASTSS(f.row(r, disp), x)
-		for v := range w {
-			VFMADD231PS(w[v], x, f.acc[r][v])
-		}
-	}
-}
-
 // finish stores the outputs.
 func (f *few) finish() {
 	y, ldy, ldw := arg("y"), GP64(), 2*f.bytes
@@ -191,158 +186,4 @@ func (f *few) finish() {
 	}
 	VZEROUPPER()
 	RET()
-}
-
-// fewFloats multiplies float32 weights; a step is one input.
-func fewFloats(f *few) {
-	f.acc = f.zeroed(f.rows)
-	f.loop(1, 2*f.bytes, 4, func(int) {
-		w := make([]reg.VecVirtual, f.vectors())
-		for v := range w {
-			w[v] = f.reg()
-			VMOVUPS(f.weights(v, f.bytes, 0), w[v])
-		}
-		f.multiplyAdd(w, 0)
-	})
-	f.finish()
-}
-
-// fewPairs multiplies bf16 with VDPBF16PS; a step is two inputs. The registers are fixed, since the instruction is
-// spelled in bytes.
-func fewPairs(f *few) {
-	for r := range f.rows {
-		f.acc = append(f.acc, nil)
-		for v := range f.vectors() {
-			z := physicalZ[r*f.vectors()+v]
-			VPXORD(z, z, z)
-			f.acc[r] = append(f.acc[r], z)
-		}
-	}
-	const first, x = 26, 31
-	f.loop(1, 128, 4, func(int) {
-		for v := range f.vectors() {
-			VMOVDQU32(f.weights(v, 64, 0), physicalZ[first+v])
-		}
-		for r := range f.rows {
-			VPBROADCASTD(f.row(r, 0), physicalZ[x])
-			for v := range f.vectors() {
-				vdpbf16ps(x, first+v, r*f.vectors()+v)
-			}
-		}
-	})
-	f.finish()
-}
-
-// fewWidePairs multiplies bf16 weights with float32 activations; a step is two inputs.
-func fewWidePairs(f *few) {
-	f.acc = f.zeroed(f.rows)
-	f.loop(1, 2*f.bytes, 8, func(int) {
-		w, even := make([]reg.VecVirtual, f.vectors()), make([]reg.VecVirtual, f.vectors())
-		for v := range w {
-			w[v], even[v] = f.reg(), f.reg()
-			VMOVUPS(f.weights(v, f.bytes, 0), w[v])
-			VPSLLD(Imm(16), w[v], even[v])
-		}
-		f.multiplyAdd(even, 0)
-		for v := range w {
-			VPSRLD(Imm(16), w[v], w[v])
-			VPSLLD(Imm(16), w[v], w[v])
-		}
-		f.multiplyAdd(w, 4)
-	})
-	f.finish()
-}
-
-// scaledGroups runs body for each group with the scales of its outputs.
-func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
-	groups, s, lds := arg("groups"), arg("s"), GP64()
-	if f.panels > 1 {
-		Load(Param("lds"), lds)
-	}
-	at := func(v, disp int) Mem {
-		m := Mem{Base: s, Disp: disp + v%2*f.bytes}
-		if v >= 2 {
-			m.Index, m.Scale = lds, 1
-		}
-		return m
-	}
-	Label("group")
-	Load(Param("k"), f.k)
-	scales := make([]reg.VecVirtual, f.vectors())
-	for v := range scales {
-		scales[v] = f.reg()
-		VMOVUPS(at(v, 0), scales[v])
-		PREFETCHT0(at(v, scalesAhead))
-	}
-	body(scales)
-	ADDQ(Imm(uint64(2*f.bytes)), s)
-	DECQ(groups)
-	JNE(LabelRef("group"))
-}
-
-// fewBytes multiplies int8 weights with float32 activations; a step is one input.
-func fewBytes(f *few) {
-	f.ahead = true
-	f.acc = f.zeroed(f.rows)
-	f.scaledGroups(func(scales []reg.VecVirtual) {
-		f.loop(1, f.bytes/2, 4, func(int) {
-			w := make([]reg.VecVirtual, f.vectors())
-			for v := range w {
-				w[v] = f.reg()
-				VPMOVSXBD(f.weights(v, f.bytes/4, 0), w[v])
-				VCVTDQ2PS(w[v], w[v])
-				VMULPS(scales[v], w[v], w[v])
-			}
-			f.multiplyAdd(w, 0)
-		})
-	})
-	f.finish()
-}
-
-// fewNibbles multiplies 4-bit weights, whose values stand in a table of 16, with float32 activations; a step is two
-// inputs.
-func fewNibbles(f *few) {
-	f.ahead = true
-	f.acc = f.zeroed(f.rows)
-	look := lookUp(f.width)
-	f.scaledGroups(func(scales []reg.VecVirtual) {
-		f.loop(1, f.bytes/2, 8, func(int) {
-			for v, scale := range scales { // one after the other: AVX2 has no registers for two
-				codes, w, x := f.reg(), f.reg(), f.reg()
-				VPMOVZXBD(f.weights(v, f.bytes/4, 0), codes)
-				for half := range 2 {
-					if half == 1 {
-						VPSRLD(Imm(4), codes, codes)
-					}
-					look(codes, w)
-					VMULPS(scale, w, w)
-					for r := range f.rows {
-						VBROADCASTSS(f.row(r, 4*half), x)
-						VFMADD231PS(w, x, f.acc[r][v])
-					}
-				}
-			}
-		})
-	})
-	f.finish()
-}
-
-// lookUp loads the parameter table, of 16 floats, and returns what looks the low four bits of every lane up in it.
-func lookUp(w width) func(codes, values reg.VecVirtual) {
-	t := arg("table")
-	if w.bytes == 64 {
-		table := ZMM()
-		VMOVUPS(at(t, 0), table)
-		return func(codes, values reg.VecVirtual) { VPERMPS(table, codes, values) }
-	}
-	low, high := YMM(), YMM()
-	VMOVUPS(at(t, 0), low)
-	VMOVUPS(at(t, 32), high)
-	return func(codes, values reg.VecVirtual) {
-		bit, upper := YMM(), YMM()
-		VPERMPS(low, codes, values)
-		VPERMPS(high, codes, upper)
-		VPSLLD(Imm(28), codes, bit) // the sign decides
-		VBLENDVPS(bit, upper, values, values)
-	}
 }
