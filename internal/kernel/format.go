@@ -29,7 +29,7 @@ const (
 //	int8a8      int8 with activations quantised to int8 as well, per token and group
 //	int4a8      int4 with the same
 //
-// A weight is scaled before it meets a float32 activation, so products overflow only where those of float32 weights do.
+// Products with float32 activations overflow only where those with float32 weights do.
 //
 // A model whose activations are rounded, in bf16 or to int8, attends in bf16, see [Attention].
 type Format struct {
