@@ -157,10 +157,18 @@ func (p *Pool) step() bool {
 			return false
 		}
 		if p.claim.CompareAndSwap(claim, claim-1) {
-			p.chunk(p.chunks - left)
+			p.chunk(p.place(p.chunks - left))
 			return true
 		}
 	}
+}
+
+// place is where the i-th chunk lies that is claimed. Threads that take turns go through a part of the task each, from
+// its begin to its end: much of memory that is read so comes before it is asked for.
+func (p *Pool) place(i int) int {
+	part, at := i%p.threads, i/p.threads
+	each, longer := p.chunks/p.threads, p.chunks%p.threads
+	return part*each + min(part, longer) + at
 }
 
 // chunk does one chunk of the task. A panic is kept for the caller.

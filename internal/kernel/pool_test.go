@@ -40,6 +40,25 @@ func TestPoolCoversRange(t *testing.T) {
 	none.Close()
 }
 
+// TestPoolPlacesTurnsTogether gives every thread's turns consecutive places.
+func TestPoolPlacesTurnsTogether(t *testing.T) {
+	for threads := 1; threads <= 5; threads++ {
+		for chunks := 1; chunks <= 3*threads; chunks++ {
+			p, placed := &Pool{threads: threads, chunks: chunks}, map[int]bool{}
+			for i := range chunks {
+				at := p.place(i)
+				if at < 0 || at >= chunks || placed[at] {
+					t.Errorf("%d threads, %d chunks: turn %d is at %d, which is taken or none", threads, chunks, i, at)
+				}
+				placed[at] = true
+				if i >= threads && at != p.place(i-threads)+1 {
+					t.Errorf("%d threads, %d chunks: turn %d is at %d, not after the one before", threads, chunks, i, at)
+				}
+			}
+		}
+	}
+}
+
 // TestPoolSpreadsByWork counts the chunks of tasks of different sizes.
 func TestPoolSpreadsByWork(t *testing.T) {
 	p := NewPool(2)
