@@ -6,52 +6,14 @@ import (
 )
 
 // attentionAVX512 runs the tiles of attention on the micro-kernels of the matrix product.
-var attentionAVX512 = func() attentionKernels {
-	k := wide512.attention(&rows512)
-	mulT, mulAdd := k.mulT, k.mulAdd
-	k.mulT = func(c, a, b Rows, m, n, k int) {
-		whole := n &^ 15
-		if m > skinnyTile || k%16 != 0 {
-			whole = 0
-		}
-		if whole > 0 {
-			wide512.chains[m](whole, k, &a.Data[0], a.Stride, &b.Data[0], b.Stride, &c.Data[0], c.Stride)
-		}
-		if whole < n {
-			mulT(c.From(0, whole), a, b.From(whole, 0), m, n-whole, k)
-		}
-	}
-	k.mulAdd = func(c, a, b Rows, m, n, k int) {
-		if m > skinnyTile {
-			mulAdd(c, a, b, m, n, k)
-			return
-		}
-		for i := range m {
-			weightedAVX512(k, &a.Data[i*a.Stride], &b.Data[0], b.Stride, &c.Data[i*c.Stride], n)
-		}
-	}
-	return k
-}()
+var attentionAVX512 = wide512.attention(&rows512)
 
 // attentionAVX2 is the same with smaller tiles.
 var attentionAVX2 = wide256.attention(&rows256)
 
 func (s *tileShape) attention(a *rowAssembly) attentionKernels {
 	kernels := attentionReference
-	kernels.mulT = func(c, a, b Rows, m, n, k int) {
-		w := attentionPacks.Get().(*attentionPack)
-		w.packA(s, a, m, k)
-		w.packBT(s, b, n, k)
-		w.multiply(s, c, m, n, k, true)
-		attentionPacks.Put(w)
-	}
-	kernels.mulAdd = func(c, a, b Rows, m, n, k int) {
-		w := attentionPacks.Get().(*attentionPack)
-		w.packA(s, a, m, k)
-		w.packB(s, b, n, k)
-		w.multiply(s, c, m, n, k, false)
-		attentionPacks.Put(w)
-	}
+	kernels.mulT, kernels.mulAdd = s.tileMulT, s.tileMulAdd
 	kernels.mulTAdd = func(c, a, b Rows, m, n, k int) {
 		w := attentionPacks.Get().(*attentionPack)
 		w.packAT(s, a, m, k)
@@ -66,6 +28,37 @@ func (s *tileShape) attention(a *rowAssembly) attentionKernels {
 		a.scoreGrad(len(p), &p[0], &ds[:len(p)][0], scale, shift, delta)
 	}
 	return kernels
+}
+
+// tileMulT implements attentionKernels. A few rows read b where it is, as far as it fills vectors.
+func (s *tileShape) tileMulT(c, a, b Rows, m, n, k int) {
+	if whole := n / s.lanes * s.lanes; m <= skinnyTile && k%s.lanes == 0 && whole > 0 {
+		s.chains[m](whole, k, &a.Data[0], a.Stride, &b.Data[0], b.Stride, &c.Data[0], c.Stride)
+		if n == whole {
+			return
+		}
+		c, b, n = c.From(0, whole), b.From(whole, 0), n-whole
+	}
+	w := attentionPacks.Get().(*attentionPack)
+	w.packA(s, a, m, k)
+	w.packBT(s, b, n, k)
+	w.multiply(s, c, m, n, k, true)
+	attentionPacks.Put(w)
+}
+
+// tileMulAdd implements attentionKernels. A few rows read b where it is.
+func (s *tileShape) tileMulAdd(c, a, b Rows, m, n, k int) {
+	if m <= skinnyTile {
+		for i := range m {
+			s.weighted(k, &a.Data[i*a.Stride], &b.Data[0], b.Stride, &c.Data[i*c.Stride], n)
+		}
+		return
+	}
+	w := attentionPacks.Get().(*attentionPack)
+	w.packA(s, a, m, k)
+	w.packB(s, b, n, k)
+	w.multiply(s, c, m, n, k, false)
+	attentionPacks.Put(w)
 }
 
 // skinnyTile is the largest number of rows that are not worth a transposition.

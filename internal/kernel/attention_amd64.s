@@ -28,7 +28,7 @@ keys:
 	MOVQ   BX, DX
 	XORQ   R10, R10
 
-square:
+block:
 	MOVQ             DX, R12
 	VMOVUPS          (R12), Z1
 	PREFETCHT0       (R12)(R8*1)
@@ -162,7 +162,7 @@ square:
 	ADDQ             $0x40, R9
 	ADDQ             $0x40, R10
 	SUBQ             $0x10, R11
-	JNE              square
+	JNE              block
 	SUBQ             R10, CX
 	SUBQ             R10, R9
 	MOVQ             DI, DX
@@ -199,7 +199,7 @@ keys:
 	MOVQ   BX, R11
 	XORQ   R12, R12
 
-square:
+block:
 	MOVQ             R11, R14
 	VMOVUPS          (R14), Z2
 	PREFETCHT0       (R14)(R9*1)
@@ -349,7 +349,7 @@ square:
 	ADDQ             $0x40, R10
 	ADDQ             $0x40, R12
 	SUBQ             $0x10, R13
-	JNE              square
+	JNE              block
 	SUBQ             R12, CX
 	SUBQ             R12, R10
 	MOVQ             DI, R11
@@ -389,7 +389,7 @@ keys:
 	MOVQ   BX, R11
 	XORQ   R12, R12
 
-square:
+block:
 	MOVQ             R11, R14
 	VMOVUPS          (R14), Z3
 	PREFETCHT0       (R14)(R9*1)
@@ -555,7 +555,7 @@ square:
 	ADDQ             $0x40, R10
 	ADDQ             $0x40, R12
 	SUBQ             $0x10, R13
-	JNE              square
+	JNE              block
 	SUBQ             R12, CX
 	SUBQ             R12, R10
 	MOVQ             DI, R11
@@ -598,7 +598,7 @@ keys:
 	MOVQ   BX, R11
 	XORQ   R12, R12
 
-square:
+block:
 	MOVQ             R11, R14
 	VMOVUPS          (R14), Z4
 	PREFETCHT0       (R14)(R9*1)
@@ -780,7 +780,7 @@ square:
 	ADDQ             $0x40, R10
 	ADDQ             $0x40, R12
 	SUBQ             $0x10, R13
-	JNE              square
+	JNE              block
 	SUBQ             R12, CX
 	SUBQ             R12, R10
 	MOVQ             DI, R11
@@ -799,7 +799,7 @@ square:
 	RET
 
 // func weightedAVX512(k int, p *float32, b *float32, ldb int, c *float32, n int)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·weightedAVX512(SB), NOSPLIT, $0-48
 	MOVQ k+0(FP), AX
 	MOVQ p+8(FP), CX
@@ -840,15 +840,15 @@ wideRow:
 	JMP          wide
 
 narrow:
-	TESTQ DI, DI
-	JLE   done
-	MOVQ  $-1, R8
-	CMPQ  DI, $0x10
-	JGE   full
-	BZHIQ DI, R8, R8
-
-full:
-	KMOVW     R8, K1
+	TESTQ     DI, DI
+	JLE       done
+	MOVQ      DI, R8
+	MOVQ      $0x00000010, R9
+	CMPQ      R8, R9
+	CMOVQGT   R9, R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
 	VMOVUPS.Z (SI), K1, Z0
 	MOVQ      AX, R8
 	MOVQ      CX, R9
@@ -871,3 +871,469 @@ row:
 done:
 	VZEROUPPER
 	RET
+
+// func scoresAVX2_1(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+// Requires: AVX, FMA3
+TEXT ·scoresAVX2_1(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ ldq+24(FP), DX
+	MOVQ k+32(FP), BX
+	MOVQ ldk+40(FP), SI
+	MOVQ c+48(FP), DI
+	MOVQ ldc+56(FP), R8
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	SHLQ $0x02, R8
+	MOVQ SI, R8
+	SHLQ $0x03, R8
+	LEAQ (CX)(DX*2), R9
+	ADDQ DX, R9
+
+keys:
+	VXORPS Y0, Y0, Y0
+	MOVQ   dim+8(FP), R11
+	MOVQ   BX, DX
+	XORQ   R10, R10
+
+block:
+	MOVQ         DX, R12
+	VMOVUPS      (R12), X1
+	ADDQ         SI, R12
+	VMOVUPS      (R12), X2
+	ADDQ         SI, R12
+	VMOVUPS      (R12), X3
+	ADDQ         SI, R12
+	VMOVUPS      (R12), X4
+	ADDQ         SI, R12
+	VINSERTF128  $0x01, (R12), Y1, Y1
+	ADDQ         SI, R12
+	VINSERTF128  $0x01, (R12), Y2, Y2
+	ADDQ         SI, R12
+	VINSERTF128  $0x01, (R12), Y3, Y3
+	ADDQ         SI, R12
+	VINSERTF128  $0x01, (R12), Y4, Y4
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y6
+	VUNPCKLPS    Y4, Y3, Y2
+	VUNPCKHPS    Y4, Y3, Y4
+	VUNPCKLPD    Y2, Y5, Y1
+	VUNPCKHPD    Y2, Y5, Y2
+	VUNPCKLPD    Y4, Y6, Y3
+	VUNPCKHPD    Y4, Y6, Y4
+	VBROADCASTSS (CX), Y5
+	VFMADD231PS  Y5, Y1, Y0
+	VBROADCASTSS 4(CX), Y5
+	VFMADD231PS  Y5, Y2, Y0
+	VBROADCASTSS 8(CX), Y5
+	VFMADD231PS  Y5, Y3, Y0
+	VBROADCASTSS 12(CX), Y5
+	VFMADD231PS  Y5, Y4, Y0
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JNE          block
+	SUBQ         R10, CX
+	SUBQ         R10, R9
+	MOVQ         DI, DX
+	VMOVUPS      Y0, (DX)
+	ADDQ         $0x20, DI
+	ADDQ         R8, BX
+	SUBQ         $0x08, AX
+	JNE          keys
+	VZEROUPPER
+	RET
+
+// func scoresAVX2_2(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+// Requires: AVX, FMA3
+TEXT ·scoresAVX2_2(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ ldq+24(FP), DX
+	MOVQ k+32(FP), BX
+	MOVQ ldk+40(FP), SI
+	MOVQ c+48(FP), DI
+	MOVQ ldc+56(FP), R8
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	SHLQ $0x02, R8
+	MOVQ SI, R9
+	SHLQ $0x03, R9
+	LEAQ (CX)(DX*2), R10
+	ADDQ DX, R10
+
+keys:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   dim+8(FP), R13
+	MOVQ   BX, R11
+	XORQ   R12, R12
+
+block:
+	MOVQ         R11, R14
+	VMOVUPS      (R14), X2
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X3
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X4
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X5
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y2, Y2
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y3, Y3
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y4, Y4
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y5, Y5
+	VUNPCKLPS    Y3, Y2, Y6
+	VUNPCKHPS    Y3, Y2, Y7
+	VUNPCKLPS    Y5, Y4, Y3
+	VUNPCKHPS    Y5, Y4, Y5
+	VUNPCKLPD    Y3, Y6, Y2
+	VUNPCKHPD    Y3, Y6, Y3
+	VUNPCKLPD    Y5, Y7, Y4
+	VUNPCKHPD    Y5, Y7, Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y6, Y2, Y0
+	VBROADCASTSS (CX)(DX*1), Y6
+	VFMADD231PS  Y6, Y2, Y1
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  Y6, Y3, Y0
+	VBROADCASTSS 4(CX)(DX*1), Y6
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS 8(CX), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VBROADCASTSS 8(CX)(DX*1), Y6
+	VFMADD231PS  Y6, Y4, Y1
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y6, Y5, Y0
+	VBROADCASTSS 12(CX)(DX*1), Y6
+	VFMADD231PS  Y6, Y5, Y1
+	ADDQ         $0x10, R11
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x04, R13
+	JNE          block
+	SUBQ         R12, CX
+	SUBQ         R12, R10
+	MOVQ         DI, R11
+	VMOVUPS      Y0, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y1, (R11)
+	ADDQ         $0x20, DI
+	ADDQ         R9, BX
+	SUBQ         $0x08, AX
+	JNE          keys
+	VZEROUPPER
+	RET
+
+// func scoresAVX2_3(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+// Requires: AVX, FMA3
+TEXT ·scoresAVX2_3(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ ldq+24(FP), DX
+	MOVQ k+32(FP), BX
+	MOVQ ldk+40(FP), SI
+	MOVQ c+48(FP), DI
+	MOVQ ldc+56(FP), R8
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	SHLQ $0x02, R8
+	MOVQ SI, R9
+	SHLQ $0x03, R9
+	LEAQ (CX)(DX*2), R10
+	ADDQ DX, R10
+
+keys:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	MOVQ   dim+8(FP), R13
+	MOVQ   BX, R11
+	XORQ   R12, R12
+
+block:
+	MOVQ         R11, R14
+	VMOVUPS      (R14), X3
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X4
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X5
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X6
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y3, Y3
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y4, Y4
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y5, Y5
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y6, Y6
+	VUNPCKLPS    Y4, Y3, Y7
+	VUNPCKHPS    Y4, Y3, Y8
+	VUNPCKLPS    Y6, Y5, Y4
+	VUNPCKHPS    Y6, Y5, Y6
+	VUNPCKLPD    Y4, Y7, Y3
+	VUNPCKHPD    Y4, Y7, Y4
+	VUNPCKLPD    Y6, Y8, Y5
+	VUNPCKHPD    Y6, Y8, Y6
+	VBROADCASTSS (CX), Y7
+	VFMADD231PS  Y7, Y3, Y0
+	VBROADCASTSS (CX)(DX*1), Y7
+	VFMADD231PS  Y7, Y3, Y1
+	VBROADCASTSS (CX)(DX*2), Y7
+	VFMADD231PS  Y7, Y3, Y2
+	VBROADCASTSS 4(CX), Y7
+	VFMADD231PS  Y7, Y4, Y0
+	VBROADCASTSS 4(CX)(DX*1), Y7
+	VFMADD231PS  Y7, Y4, Y1
+	VBROADCASTSS 4(CX)(DX*2), Y7
+	VFMADD231PS  Y7, Y4, Y2
+	VBROADCASTSS 8(CX), Y7
+	VFMADD231PS  Y7, Y5, Y0
+	VBROADCASTSS 8(CX)(DX*1), Y7
+	VFMADD231PS  Y7, Y5, Y1
+	VBROADCASTSS 8(CX)(DX*2), Y7
+	VFMADD231PS  Y7, Y5, Y2
+	VBROADCASTSS 12(CX), Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VBROADCASTSS 12(CX)(DX*1), Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VBROADCASTSS 12(CX)(DX*2), Y7
+	VFMADD231PS  Y7, Y6, Y2
+	ADDQ         $0x10, R11
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x04, R13
+	JNE          block
+	SUBQ         R12, CX
+	SUBQ         R12, R10
+	MOVQ         DI, R11
+	VMOVUPS      Y0, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y1, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         $0x20, DI
+	ADDQ         R9, BX
+	SUBQ         $0x08, AX
+	JNE          keys
+	VZEROUPPER
+	RET
+
+// func scoresAVX2_4(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+// Requires: AVX, FMA3
+TEXT ·scoresAVX2_4(SB), NOSPLIT, $0-64
+	MOVQ n+0(FP), AX
+	MOVQ q+16(FP), CX
+	MOVQ ldq+24(FP), DX
+	MOVQ k+32(FP), BX
+	MOVQ ldk+40(FP), SI
+	MOVQ c+48(FP), DI
+	MOVQ ldc+56(FP), R8
+	SHLQ $0x02, DX
+	SHLQ $0x02, SI
+	SHLQ $0x02, R8
+	MOVQ SI, R9
+	SHLQ $0x03, R9
+	LEAQ (CX)(DX*2), R10
+	ADDQ DX, R10
+
+keys:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   dim+8(FP), R13
+	MOVQ   BX, R11
+	XORQ   R12, R12
+
+block:
+	MOVQ         R11, R14
+	VMOVUPS      (R14), X4
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X5
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X6
+	ADDQ         SI, R14
+	VMOVUPS      (R14), X7
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y4, Y4
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y5, Y5
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y6, Y6
+	ADDQ         SI, R14
+	VINSERTF128  $0x01, (R14), Y7, Y7
+	VUNPCKLPS    Y5, Y4, Y8
+	VUNPCKHPS    Y5, Y4, Y9
+	VUNPCKLPS    Y7, Y6, Y5
+	VUNPCKHPS    Y7, Y6, Y7
+	VUNPCKLPD    Y5, Y8, Y4
+	VUNPCKHPD    Y5, Y8, Y5
+	VUNPCKLPD    Y7, Y9, Y6
+	VUNPCKHPD    Y7, Y9, Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y8, Y4, Y0
+	VBROADCASTSS (CX)(DX*1), Y8
+	VFMADD231PS  Y8, Y4, Y1
+	VBROADCASTSS (CX)(DX*2), Y8
+	VFMADD231PS  Y8, Y4, Y2
+	VBROADCASTSS (R10), Y8
+	VFMADD231PS  Y8, Y4, Y3
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  Y8, Y5, Y0
+	VBROADCASTSS 4(CX)(DX*1), Y8
+	VFMADD231PS  Y8, Y5, Y1
+	VBROADCASTSS 4(CX)(DX*2), Y8
+	VFMADD231PS  Y8, Y5, Y2
+	VBROADCASTSS 4(R10), Y8
+	VFMADD231PS  Y8, Y5, Y3
+	VBROADCASTSS 8(CX), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VBROADCASTSS 8(CX)(DX*1), Y8
+	VFMADD231PS  Y8, Y6, Y1
+	VBROADCASTSS 8(CX)(DX*2), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VBROADCASTSS 8(R10), Y8
+	VFMADD231PS  Y8, Y6, Y3
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  Y8, Y7, Y0
+	VBROADCASTSS 12(CX)(DX*1), Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VBROADCASTSS 12(CX)(DX*2), Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VBROADCASTSS 12(R10), Y8
+	VFMADD231PS  Y8, Y7, Y3
+	ADDQ         $0x10, R11
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x04, R13
+	JNE          block
+	SUBQ         R12, CX
+	SUBQ         R12, R10
+	MOVQ         DI, R11
+	VMOVUPS      Y0, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y1, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y2, (R11)
+	ADDQ         R8, R11
+	VMOVUPS      Y3, (R11)
+	ADDQ         $0x20, DI
+	ADDQ         R9, BX
+	SUBQ         $0x08, AX
+	JNE          keys
+	VZEROUPPER
+	RET
+
+// func weightedAVX2(k int, p *float32, b *float32, ldb int, c *float32, n int)
+// Requires: AVX, CMOV, FMA3
+TEXT ·weightedAVX2(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ p+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ ldb+24(FP), BX
+	MOVQ c+32(FP), SI
+	MOVQ n+40(FP), DI
+	SHLQ $0x02, BX
+
+wide:
+	CMPQ    DI, $0x40
+	JLT     narrow
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS 128(SI), Y4
+	VMOVUPS 160(SI), Y5
+	VMOVUPS 192(SI), Y6
+	VMOVUPS 224(SI), Y7
+	MOVQ    AX, R8
+	MOVQ    CX, R9
+	MOVQ    DX, R10
+
+wideRow:
+	VBROADCASTSS (R9), Y8
+	VFMADD231PS  (R10), Y8, Y0
+	VFMADD231PS  32(R10), Y8, Y1
+	VFMADD231PS  64(R10), Y8, Y2
+	VFMADD231PS  96(R10), Y8, Y3
+	VFMADD231PS  128(R10), Y8, Y4
+	VFMADD231PS  160(R10), Y8, Y5
+	VFMADD231PS  192(R10), Y8, Y6
+	VFMADD231PS  224(R10), Y8, Y7
+	ADDQ         $0x04, R9
+	ADDQ         BX, R10
+	DECQ         R8
+	JNE          wideRow
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y7, 224(SI)
+	ADDQ         $0x00000100, DX
+	ADDQ         $0x00000100, SI
+	SUBQ         $0x00000040, DI
+	JMP          wide
+
+narrow:
+	TESTQ      DI, DI
+	JLE        done
+	MOVQ       DI, R8
+	MOVQ       $0x00000008, R9
+	CMPQ       R8, R9
+	CMOVQGT    R9, R8
+	LEAQ       laneMasks<>+0(SB), R9
+	NEGQ       R8
+	VMOVUPS    32(R9)(R8*4), Y0
+	VMASKMOVPS (SI), Y0, Y1
+	MOVQ       AX, R8
+	MOVQ       CX, R9
+	MOVQ       DX, R10
+
+row:
+	VMASKMOVPS   (R10), Y0, Y2
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $0x04, R9
+	ADDQ         BX, R10
+	DECQ         R8
+	JNE          row
+	VMASKMOVPS   Y1, Y0, (SI)
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000008, DI
+	JMP          narrow
+
+done:
+	VZEROUPPER
+	RET
+
+DATA laneMasks<>+0(SB)/4, $0xffffffff
+DATA laneMasks<>+4(SB)/4, $0xffffffff
+DATA laneMasks<>+8(SB)/4, $0xffffffff
+DATA laneMasks<>+12(SB)/4, $0xffffffff
+DATA laneMasks<>+16(SB)/4, $0xffffffff
+DATA laneMasks<>+20(SB)/4, $0xffffffff
+DATA laneMasks<>+24(SB)/4, $0xffffffff
+DATA laneMasks<>+28(SB)/4, $0xffffffff
+DATA laneMasks<>+32(SB)/4, $0x00000000
+DATA laneMasks<>+36(SB)/4, $0x00000000
+DATA laneMasks<>+40(SB)/4, $0x00000000
+DATA laneMasks<>+44(SB)/4, $0x00000000
+DATA laneMasks<>+48(SB)/4, $0x00000000
+DATA laneMasks<>+52(SB)/4, $0x00000000
+DATA laneMasks<>+56(SB)/4, $0x00000000
+DATA laneMasks<>+60(SB)/4, $0x00000000
+GLOBL laneMasks<>(SB), RODATA|NOPTR, $64

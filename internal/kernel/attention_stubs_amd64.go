@@ -18,3 +18,18 @@ func scoresAVX512_4(n int, dim int, q *float32, ldq int, k *float32, ldk int, c 
 
 //go:noescape
 func weightedAVX512(k int, p *float32, b *float32, ldb int, c *float32, n int)
+
+//go:noescape
+func scoresAVX2_1(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX2_2(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX2_3(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func scoresAVX2_4(n int, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)
+
+//go:noescape
+func weightedAVX2(k int, p *float32, b *float32, ldb int, c *float32, n int)

@@ -45,7 +45,8 @@ func activations(f Format, x []float32) []float64 {
 	return seen
 }
 
-// checkProduct compares a product with one in float64 over the weights that Row returns.
+// checkProduct compares a product with one in float64 over the weights that Row returns. Activations of the weight-only
+// integer formats may be rounded to fixed point, of 24 bits relative to the largest.
 func checkProduct(t interface{ Fatalf(string, ...any) }, m Matrix, x []float32, rows int, pool *Pool) {
 	out, in := m.Shape()
 	y, w := make([]float32, rows*out), make([]float32, in)
@@ -56,12 +57,18 @@ func checkProduct(t interface{ Fatalf(string, ...any) }, m Matrix, x []float32, 
 	for o := range out {
 		m.Row(o, w)
 		for r := range rows {
-			var sum, size float64
-			for i, v := range activations(m.Format(), x[r*in:(r+1)*in]) {
+			var sum, size, weights float64
+			row := x[r*in : (r+1)*in]
+			for i, v := range activations(m.Format(), row) {
 				sum += v * float64(w[i])
 				size += math.Abs(v * float64(w[i]))
+				weights += math.Abs(float64(w[i]))
 			}
-			if diff := math.Abs(float64(y[r*out+o]) - sum); !(diff <= (1e-6+2e-7*math.Sqrt(float64(in)))*size+1e-30) {
+			tolerance := (1e-6+2e-7*math.Sqrt(float64(in)))*size + 1e-30
+			if f := m.Format(); f.Quantised() && !f.A8 {
+				tolerance += 0x1p-24 * float64(absMax(row)) * weights
+			}
+			if diff := math.Abs(float64(y[r*out+o]) - sum); !(diff <= tolerance) {
 				t.Fatalf("%v [%d,%d] rows %d: y[%d,%d] = %g, want %g", m.Format(), out, in, rows, r, o, y[r*out+o], sum)
 			}
 		}

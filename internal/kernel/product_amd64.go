@@ -19,7 +19,8 @@ type tileShape struct {
 	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
 	stripB    func(k int, dst, src *float32, lds int) // of two
 	dot       func(n, k int, w *byte, ldw int, x, y *float32)
-	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by rows; nil: none
+	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by rows
+	weighted  func(k int, p, b *float32, ldb int, c *float32, n int)                          // one row times rows of b
 
 	few   [storages]fewKernels // by the storage of the panels
 	wide  fewKernels           // of bf16 that is multiplied as float32
@@ -39,6 +40,7 @@ var wide512 = tileShape{
 	chains: []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int){
 		nil, scoresAVX512_1, scoresAVX512_2, scoresAVX512_3, scoresAVX512_4,
 	},
+	weighted: weightedAVX512,
 	few: [storages]fewKernels{
 		storeFloats:      {fewFloatsAVX512_1x2, fewFloatsAVX512_1, fewFloatsAVX512_2, fewFloatsAVX512_3, fewFloatsAVX512_4, fewFloatsAVX512_5, fewFloatsAVX512_6},
 		storePairs:       {fewPairsAVX512_1x2, fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6},
@@ -73,6 +75,10 @@ var wide512 = tileShape{
 var wide256 = tileShape{
 	lanes: 8, rows: 6, transpose: transpose8, stripA: stripAVX2_1, stripB: stripAVX2_2,
 	dot: dotRowsAVX2,
+	chains: []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int){
+		nil, scoresAVX2_1, scoresAVX2_2, scoresAVX2_3, scoresAVX2_4,
+	},
+	weighted: weightedAVX2,
 	few: [storages]fewKernels{
 		storeFloats:  {fewFloatsAVX2_1x2, fewFloatsAVX2_1, fewFloatsAVX2_2, fewFloatsAVX2_3, fewFloatsAVX2_4},
 		storePairs:   {fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},

@@ -6,129 +6,138 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// attention builds the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]: what decoding
-// does with the values of a head. Columns are kept in registers, 64 at a time. Each has one chain of fused multiply-adds
-// in the order of the rows, as in fma, so that decoding gives the very result of a prompt.
+// attention builds what decoding does with the keys and the values of a head, in the orders of fma, so that it gives the
+// very result of a prompt.
 func attention() {
-	for rows := 1; rows <= 4; rows++ {
-		scores(rows)
+	for _, w := range []width{avx512, avx2} {
+		for rows := 1; rows <= 4; rows++ {
+			w.scores(rows)
+		}
+		weighted(w)
 	}
-	text("weightedAVX512", "func(k int, p, b *float32, ldb int, c *float32, n int)")
-	w := &weighted{k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
-	SHLQ(Imm(2), w.ldb)
-	w.wide()
-	w.narrow()
+}
+
+// weighted builds the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]. Columns are kept in
+// registers, 64 at a time. Each has one chain of fused multiply-adds in the order of the rows.
+func weighted(w width) {
+	text("weighted"+w.name, "func(k int, p, b *float32, ldb int, c *float32, n int)")
+	s := &weightedSum{width: w, k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
+	SHLQ(Imm(2), s.ldb)
+	s.wide()
+	s.narrow()
 	Label("done")
 	VZEROUPPER()
 	RET()
 }
 
-// weighted holds the arguments, of which b, c and n advance over the columns.
-type weighted struct{ k, p, b, ldb, c, n reg.GPVirtual }
+// weightedSum holds the arguments, of which b, c and n advance over the columns.
+type weightedSum struct {
+	width
+	k, p, b, ldb, c, n reg.GPVirtual
+}
 
-// start points at the first weight and row.
-func (w *weighted) start() (k, p, b reg.GPVirtual) {
-	k, p, b = GP64(), GP64(), GP64()
-	MOVQ(w.k, k)
-	MOVQ(w.p, p)
-	MOVQ(w.b, b)
-	return k, p, b
+// rows repeats body for every weight, of which it gets the address, and row.
+func (s *weightedSum) rows(label string, body func(weight, row Mem)) {
+	k, p, b := GP64(), GP64(), GP64()
+	MOVQ(s.k, k)
+	MOVQ(s.p, p)
+	MOVQ(s.b, b)
+	Label(label)
+	body(at(p, 0), at(b, 0))
+	ADDQ(Imm(4), p)
+	ADDQ(s.ldb, b)
+	DECQ(k)
+	JNE(LabelRef(label))
 }
 
 // wide handles 64 columns at a time.
-func (w *weighted) wide() {
+func (s *weightedSum) wide() {
 	Label("wide")
-	CMPQ(w.n, Imm(64))
+	CMPQ(s.n, Imm(64))
 	JLT(LabelRef("narrow"))
-	var sums [4]reg.VecVirtual
+	sums := make([]reg.VecVirtual, 64/s.lanes())
 	for i := range sums {
-		sums[i] = ZMM()
-		VMOVUPS(at(w.c, 64*i), sums[i])
+		sums[i] = s.reg()
+		VMOVUPS(at(s.c, s.disp(i)), sums[i])
 	}
-	k, p, b := w.start()
-	x := ZMM()
-	Label("wideRow")
-	VBROADCASTSS(at(p, 0), x)
+	s.rows("wideRow", func(weight, row Mem) {
+		x := s.scalar(weight)
+		for i, sum := range sums {
+			VFMADD231PS(row.Offset(s.disp(i)), x, sum)
+		}
+	})
 	for i, sum := range sums {
-		VFMADD231PS(at(b, 64*i), x, sum)
+		VMOVUPS(sum, at(s.c, s.disp(i)))
 	}
-	ADDQ(Imm(4), p)
-	ADDQ(w.ldb, b)
-	DECQ(k)
-	JNE(LabelRef("wideRow"))
-	for i, sum := range sums {
-		VMOVUPS(sum, at(w.c, 64*i))
-	}
-	w.advance(64)
+	s.advance(64)
 	JMP(LabelRef("wide"))
 }
 
-// narrow handles what is left, 16 columns at a time and the last with a mask.
-func (w *weighted) narrow() {
+// narrow handles what is left, a vector at a time and the last with a mask.
+func (s *weightedSum) narrow() {
 	Label("narrow")
-	TESTQ(w.n, w.n)
+	TESTQ(s.n, s.n)
 	JLE(LabelRef("done"))
-	bits, mask, acc, v, x := GP64(), K(), ZMM(), ZMM(), ZMM()
-	MOVQ(I32(-1), bits)
-	CMPQ(w.n, Imm(16))
-	JGE(LabelRef("full"))
-	BZHIQ(w.n, bits, bits)
-	Label("full")
-	KMOVW(bits.As32(), mask)
-	VMOVUPS_Z(at(w.c, 0), mask, acc)
-	k, p, b := w.start()
-	Label("row")
-	VMOVUPS_Z(at(b, 0), mask, v)
-	VBROADCASTSS(at(p, 0), x)
-	VFMADD231PS(v, x, acc)
-	ADDQ(Imm(4), p)
-	ADDQ(w.ldb, b)
-	DECQ(k)
-	JNE(LabelRef("row"))
-	VMOVUPS(acc, mask, at(w.c, 0))
-	w.advance(16)
+	columns, most := GP64(), GP64()
+	MOVQ(s.n, columns)
+	MOVQ(U32(uint32(s.lanes())), most)
+	CMPQ(columns, most)
+	CMOVQGT(most, columns)
+	mask := s.tail(columns)
+	acc := s.load(at(s.c, 0), mask)
+	s.rows("row", func(weight, row Mem) {
+		VFMADD231PS(s.load(row, mask), s.scalar(weight), acc)
+	})
+	s.store(acc, at(s.c, 0), mask)
+	s.advance(s.lanes())
 	JMP(LabelRef("narrow"))
 }
 
 // advance moves on by n columns.
-func (w *weighted) advance(n uint32) {
-	ADDQ(U32(4*n), w.b)
-	ADDQ(U32(4*n), w.c)
-	SUBQ(U32(n), w.n)
+func (s *weightedSum) advance(n int) {
+	ADDQ(U32(uint32(4*n)), s.b)
+	ADDQ(U32(uint32(4*n)), s.c)
+	SUBQ(U32(uint32(n)), s.n)
 }
 
-// scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for 16 keys at a time: a square of the keys is turned in registers, and
-// its columns go into one chain of fused multiply-adds per score, in the order of fma. n and dim are multiples of 16.
-func scores(rows int) {
-	text("scoresAVX512_"+itoa(rows), "func(n, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)")
+// scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for a vector of keys at a time: a block of the keys is turned in registers,
+// and its columns go into one chain of fused multiply-adds per score, in the order of fma. n and dim are multiples of the
+// lanes.
+func (w width) scores(rows int) {
+	text("scores"+w.name+"_"+itoa(rows), "func(n, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)")
 	n, q, ldq, k, ldk, c, ldc := arg("n"), arg("q"), arg("ldq"), arg("k"), arg("ldk"), arg("c"), arg("ldc")
 	for _, stride := range []reg.GPVirtual{ldq, ldk, ldc} {
 		SHLQ(Imm(2), stride)
 	}
 	next, third := GP64(), GP64() // the keys after these, and the third row of q
 	MOVQ(ldk, next)
-	SHLQ(Imm(4), next)
+	SHLQ(Imm(map[int]uint64{16: 4, 8: 3}[w.lanes()]), next)
 	LEAQ(Mem{Base: q, Index: ldq, Scale: 2}, third)
 	ADDQ(ldq, third)
 	row := []Mem{{Base: q}, {Base: q, Index: ldq, Scale: 1}, {Base: q, Index: ldq, Scale: 2}, {Base: third}}
 	acc := make([]reg.VecVirtual, rows)
 	Label("keys")
 	for r := range acc {
-		acc[r] = ZMM()
-		VPXORD(acc[r], acc[r], acc[r])
+		acc[r] = w.reg()
+		zero(w, acc[r])
 	}
-	square, at16, left := GP64(), GP64(), arg("dim")
-	MOVQ(k, square)
-	XORQ(at16, at16)
-	Label("square")
-	scoreSquare(square, ldk, next, row, acc)
-	for _, p := range []reg.GPVirtual{square, q, third, at16} {
-		ADDQ(Imm(64), p)
+	block, done, left := GP64(), GP64(), arg("dim")
+	MOVQ(k, block)
+	XORQ(done, done)
+	Label("block")
+	columns := w.turnedKeys(block, ldk, next)
+	for j, column := range columns {
+		for r := range acc {
+			w.addTimes(row[r].Offset(4*j), column, acc[r])
+		}
 	}
-	SUBQ(Imm(16), left)
-	JNE(LabelRef("square"))
-	SUBQ(at16, q)
-	SUBQ(at16, third)
+	for _, p := range []reg.GPVirtual{block, q, third, done} {
+		ADDQ(Imm(uint64(4*len(columns))), p)
+	}
+	SUBQ(Imm(uint64(len(columns))), left)
+	JNE(LabelRef("block"))
+	SUBQ(done, q)
+	SUBQ(done, third)
 	to := GP64()
 	MOVQ(c, to)
 	for r := range acc {
@@ -137,32 +146,40 @@ func scores(rows int) {
 			ADDQ(ldc, to)
 		}
 	}
-	ADDQ(Imm(64), c)
+	ADDQ(Imm(uint64(w.bytes)), c)
 	ADDQ(next, k)
-	SUBQ(Imm(16), n)
+	SUBQ(Imm(uint64(w.lanes())), n)
 	JNE(LabelRef("keys"))
 	VZEROUPPER()
 	RET()
 }
 
-// scoreSquare adds the products of 16 columns of the queries with a square of keys, and asks for the square of the next
-// keys.
-func scoreSquare(square, ldk, next reg.GPVirtual, queries []Mem, acc []reg.VecVirtual) {
+// turnedKeys returns the columns of a block of keys: 16 of 16 keys with AVX-512, which also asks for the block of the next
+// keys, and 4 of 8 keys with AVX2, whose registers hold no more.
+func (w width) turnedKeys(block, ldk, next reg.GPVirtual) []reg.VecVirtual {
 	key := GP64()
-	MOVQ(square, key)
-	v := fresh16()
-	for i := range v {
-		VMOVUPS(at(key, 0), v[i])
-		PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
-		if i+1 < len(v) {
+	MOVQ(block, key)
+	if w.bytes == 64 {
+		v := fresh16()
+		for i := range v {
+			VMOVUPS(at(key, 0), v[i])
+			PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
+			if i+1 < len(v) {
+				ADDQ(ldk, key)
+			}
+		}
+		return turn16(v)
+	}
+	v := []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}
+	for i := range 8 {
+		if i < 4 {
+			VMOVUPS(at(key, 0), v[i].AsX())
+		} else {
+			VINSERTF128(Imm(1), at(key, 0), v[i-4], v[i-4])
+		}
+		if i < 7 {
 			ADDQ(ldk, key)
 		}
 	}
-	for j, column := range turn16(v) {
-		for r := range acc {
-			m := queries[r]
-			m.Disp = 4 * j
-			VFMADD231PS_BCST(m, column, acc[r])
-		}
-	}
+	return turn4(v)
 }

@@ -106,6 +106,20 @@ func turn8(r []reg.VecVirtual) []reg.VecVirtual {
 	return t
 }
 
+// turn4 transposes 4 × 4 dwords in each half of the registers.
+func turn4(r []reg.VecVirtual) []reg.VecVirtual {
+	t := []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}
+	for i := 0; i < 4; i += 2 {
+		VUNPCKLPS(r[i+1], r[i], t[i])
+		VUNPCKHPS(r[i+1], r[i], t[i+1])
+	}
+	VUNPCKLPD(t[2], t[0], r[0])
+	VUNPCKHPD(t[2], t[0], r[1])
+	VUNPCKLPD(t[3], t[1], r[2])
+	VUNPCKHPD(t[3], t[1], r[3])
+	return r
+}
+
 // fresh16 returns new registers. The allocator keeps a register's colour for life, so each step of turn16 writes new
 // ones.
 func fresh16() []reg.VecVirtual {
