@@ -3,7 +3,7 @@ package kernel
 // Ceiling is a limit of one thread of this CPU under the active tier, and the loop that measures it: Run does n rounds
 // of Amount operations (multiply-adds count as two) and nothing else.
 type Ceiling struct {
-	Name   string // fma.f32, dot.bf16, dot.int8, amx.bf16, amx.int8
+	Name   string // fma.f32, fixed.f32, dot.bf16, dot.int8, amx.bf16, amx.int8
 	Unit   string // FLOP/s, OP/s
 	Amount float64
 	Run    func(n int)

@@ -7,7 +7,9 @@ func (t *tier) measured512() {
 		t.ceilings = append(t.ceilings, Ceiling{"dot.bf16", "FLOP/s", 28 * 64, bf16PeakAVX512})
 	}
 	if hasVNNI {
-		t.ceilings = append(t.ceilings, Ceiling{"dot.int8", "OP/s", 28 * 128, vnniPeakAVX512})
+		t.ceilings = append(t.ceilings,
+			Ceiling{"dot.int8", "OP/s", 28 * 128, vnniPeakAVX512},
+			Ceiling{"fixed.f32", "FLOP/s", 28 * 128 / float64(fixedDigits), vnniPeakAVX512})
 	}
 	t.read = func(x []byte) { readBlocks(x, 512, readAVX512) }
 }

@@ -57,7 +57,8 @@ func (r *rung) climb(b *testing.B, tr *tier) {
 func arithmeticCeiling(tr *tier, f Format) float64 {
 	best := tr.ceilings[0]
 	for _, c := range tr.ceilings { // AMX comes last
-		if f.A8 && strings.HasSuffix(c.Name, ".int8") || f == BF16 && strings.HasSuffix(c.Name, ".bf16") {
+		codes := (f.Kind == KindInt8 || f.Kind == KindInt4) && !f.A8
+		if f.A8 && strings.HasSuffix(c.Name, ".int8") || f == BF16 && strings.HasSuffix(c.Name, ".bf16") || codes && c.Name == "fixed.f32" {
 			best = c
 		}
 	}

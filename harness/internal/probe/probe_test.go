@@ -177,7 +177,7 @@ func TestBandwidth(t *testing.T) {
 // TestArithmeticCeiling: a precision is held against the instruction that it uses, where the host has one.
 func TestArithmeticCeiling(t *testing.T) {
 	fma, bf16, dot8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
-	tiles := lm.Ceiling{Name: "amx.bf16", Value: 8}
+	tiles, fixed := lm.Ceiling{Name: "amx.bf16", Value: 8}, lm.Ceiling{Name: "fixed.f32", Value: 1.3}
 	for _, c := range []struct {
 		precision string
 		ceilings  []lm.Ceiling
@@ -193,6 +193,9 @@ func TestArithmeticCeiling(t *testing.T) {
 		{"bf16", []lm.Ceiling{fma, bf16, dot8, tiles}, "amx.bf16"},
 		{"int8a8", []lm.Ceiling{fma, bf16, dot8, tiles}, "dot.int8"},
 		{"int8", []lm.Ceiling{tiles, fma}, "fma.f32"},
+		{"int8", []lm.Ceiling{fma, fixed}, "fixed.f32"},
+		{"int4-g32", []lm.Ceiling{dot8, fixed, fma}, "fixed.f32"},
+		{"nf4", []lm.Ceiling{fma, fixed}, "fma.f32"},
 	} {
 		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
 			t.Errorf("%s of %v: %q, want %q", c.precision, c.ceilings, got.Name, c.want)

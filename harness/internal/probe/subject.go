@@ -160,8 +160,8 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 	return name, seconds
 }
 
-// arithmetic chooses the ceiling of the products of a precision: those of bf16 or of int8 activations where the host
-// has one of its own, on tiles first, else multiply-adds in float32.
+// arithmetic chooses the ceiling of the products of a precision: those of bf16, of int8 activations, on tiles first, or
+// of integer weights with activations in fixed point where the host has one of its own, else multiply-adds in float32.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
 	names := []string{"fma.f32"}
 	switch base, _, _ := strings.Cut(precision, "-"); base {
@@ -169,6 +169,8 @@ func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
 		names = []string{"amx.bf16", "dot.bf16", "fma.f32"}
 	case "int8a8", "int4a8":
 		names = []string{"amx.int8", "dot.int8", "fma.f32"}
+	case "int8", "int4":
+		names = []string{"fixed.f32", "fma.f32"}
 	}
 	for _, name := range names {
 		for _, c := range roof.Ceilings {
