@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// scalesAhead is the same of scales, which lie beside the panels.
+// scalesAhead is how many bytes ahead scales, which lie beside the panels, are prefetched.
 const scalesAhead = 1024
 
 // scaledGroups runs body for each group with the scales of its outputs.
