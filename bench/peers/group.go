@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -258,7 +259,7 @@ func (w *workshop) ceilingEntrant(threads int, goals map[string]float64) entrant
 			}
 			of, ok := first.(priced)
 			if !ok {
-				return nil, fmt.Errorf("nobody says what the work costs")
+				return nil, errors.New("nobody says what the work costs")
 			}
 			return ceiling{c, of}, nil
 		},

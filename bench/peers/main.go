@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -81,7 +82,7 @@ func compare(ctx context.Context) error {
 // all measures groups, reports each when it is done, and publishes what there is so far.
 func (s session) all(ctx context.Context, groups []group, out string) error {
 	if len(groups) == 0 {
-		return fmt.Errorf("no group has such a name")
+		return errors.New("no group has such a name")
 	}
 	m := thisMachine(s.rounds)
 	fmt.Printf("%s, %d cores, %s, %s\n", m.CPU, m.Cores, strings.Join(m.Features, " "), m.Memory)

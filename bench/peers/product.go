@@ -34,17 +34,21 @@ func serveProducts(in io.Reader, out io.Writer, precision string, threads int) e
 	}
 	pool := kernel.NewPool(threads)
 	defer pool.Close()
-	fmt.Fprintf(out, "ready archbench kernels %s, %s\n", kernel.Tier(), format)
+	answer := fmt.Sprintf("ready archbench kernels %s, %s", kernel.Tier(), format)
 	var packed packedMatrix
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		seconds, err := packed.time(pool, format, lines.Text())
-		if err != nil {
-			fmt.Fprintln(out, "error", err)
-			continue
+	for lines := bufio.NewScanner(in); ; {
+		if _, err := fmt.Fprintln(out, answer); err != nil {
+			return err
 		}
-		fmt.Fprintf(out, "%.9f\n", seconds)
+		if !lines.Scan() {
+			return lines.Err()
+		}
+		seconds, err := packed.time(pool, format, lines.Text())
+		answer = fmt.Sprintf("%.9f", seconds)
+		if err != nil {
+			answer = "error " + err.Error()
+		}
 	}
-	return nil
 }
 
 // packedMatrix keeps the operands of the last shape.

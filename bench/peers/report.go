@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 // a change of the machine's speed during the run does not touch. A contender that fails after the warm-up keeps the
 // times of the rounds before: its name in the table says so, and below stands why.
 func report(w io.Writer, g group, samples []sample) error {
-	fmt.Fprintf(w, "\n%s, %d threads\n", g.name, g.threads)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "\n%s, %d threads\n", g.name, g.threads)
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "work\tcontender\tmedian\trange\trate\tfirst is\tgoal")
 	for _, work := range g.tasks {
 		first := secondsOf(samples, work, g.entrants[0].name)
@@ -35,10 +37,11 @@ func report(w io.Writer, g group, samples []sample) error {
 	}
 	for _, e := range g.entrants {
 		if f := failure(samples, e.name); f != nil && f.Round > 0 {
-			fmt.Fprintf(w, "%s failed in round %d: %s\n", e.name, f.Round, f.Missing)
+			fmt.Fprintf(&b, "%s failed in round %d: %s\n", e.name, f.Round, f.Missing)
 		}
 	}
-	return nil
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // label names a contender, and the round in which it failed if it has times of earlier ones.

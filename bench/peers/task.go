@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func (t task) String() string {
 func parseTask(line string) (task, error) {
 	words := strings.Fields(line)
 	if len(words) == 0 {
-		return task{}, fmt.Errorf("an empty line is no task")
+		return task{}, errors.New("an empty line is no task")
 	}
 	t := task{op: words[0]}
 	for _, w := range words[1:] {
