@@ -9,6 +9,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/state"
 )
@@ -137,8 +139,8 @@ func (t *Tape) Record(backward func()) { t.ops = append(t.ops, backward) }
 
 // Backward runs the records in reverse. The caller has set the gradient of the output.
 func (t *Tape) Backward() {
-	for i := len(t.ops) - 1; i >= 0; i-- {
-		t.ops[i]()
+	for _, backward := range slices.Backward(t.ops) {
+		backward()
 	}
 	t.ops = t.ops[:0]
 }

@@ -74,7 +74,7 @@ func (n *LayerNorm) record(p *Pass, y, x Mat) {
 const normBlock = 32
 
 // sumRows calls f for every row, with sums to which it adds what the row gives to dw and db. Every block of normBlock
-// rows has sums of its own; dw and db take them in in order, so they do not depend on the threads.
+// rows has sums of its own; dw and db take them in one after the other, so they do not depend on the threads.
 func (p *Pass) sumRows(rows int, dw, db []float32, f func(r int, dw, db []float32)) {
 	mark := p.Mark()
 	blocks, n := (rows+normBlock-1)/normBlock, len(dw)+len(db)

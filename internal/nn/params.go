@@ -149,18 +149,18 @@ func (ps *Params) reader(name string, shape []int, init Init) func(row int, dst 
 	if !ps.open(name, shape) {
 		return func(int, []float32) {}
 	}
-	read := func(row int, dst []float32) error { return ps.src.ReadRows(name, row, row+1, dst) }
-	if ps.src == nil {
-		rng := newRowRand(ps.seed, name)
-		read = func(row int, dst []float32) error { init(rng.row(row), row, dst); return nil }
-	}
+	rng := newRowRand(ps.seed, name)
 	return func(row int, dst []float32) {
 		if ps.err != nil {
 			return
 		}
 		err := ps.stop()
-		if err == nil {
-			err = read(row, dst)
+		switch {
+		case err != nil:
+		case ps.src == nil:
+			init(rng.row(row), row, dst)
+		default:
+			err = ps.src.ReadRows(name, row, row+1, dst)
 		}
 		if err != nil {
 			ps.fail(fmt.Errorf("tensor %q: %w", name, err))

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -39,7 +38,7 @@ func (m *memory) Shape(name string) ([]int, bool) {
 func (m *memory) ReadRows(name string, lo, hi int, dst []float32) error {
 	_, cols := matrixShape(m.shapes[name])
 	if m.data[name] == nil {
-		return fmt.Errorf("unreadable")
+		return errors.New("unreadable")
 	}
 	copy(dst, m.data[name][lo*cols:hi*cols])
 	return nil

@@ -36,7 +36,7 @@ func check(t *testing.T, c *KVCache, length int) {
 func TestKVNeverPassesItsSlots(t *testing.T) {
 	const slots = 100
 	c := NewKVCache(2, 1, 2, slots, false)
-	for length := 0; length < 350; length++ {
+	for length := range 350 {
 		check(t, c, length)
 		if rows := c.Layers[0].Rows(); rows > slots {
 			t.Fatalf("%d rows at length %d, want at most %d", rows, length, slots)
