@@ -89,7 +89,7 @@ func (w *attentionPack) packA(s *tileShape, a Rows, m, k int) {
 			scatter(dst, s.lanes, a.From(r, 0), end-r, k)
 			continue
 		}
-		s.pack(dst, s.lanes, byteAt(a.Data, r*a.Stride), 4*a.Stride, end-r, m-r, 4*k, k, 0, &w.tile)
+		s.pack(dst, s.lanes, byteAt(a.Data, r*a.Stride), 4*a.Stride, end-r, m-r, 4*k, k, &w.tile)
 	}
 }
 
@@ -134,7 +134,7 @@ func (w *attentionPack) packBT(s *tileShape, b Rows, n, k int) {
 	w.b = grow(w.b, roundUp(n, cols)*steps)
 	for j := 0; j < n; j += s.lanes {
 		dst := w.b[j/cols*cols*steps+j%cols:]
-		s.pack(dst, cols, byteAt(b.Data, j*b.Stride), 4*b.Stride, min(s.lanes, n-j), n-j, 4*k, k, 0, &w.tile)
+		s.pack(dst, cols, byteAt(b.Data, j*b.Stride), 4*b.Stride, min(s.lanes, n-j), n-j, 4*k, k, &w.tile)
 	}
 }
 

@@ -87,7 +87,7 @@ func (t *gradProduct) packA(lo, hi int) {
 			continue
 		}
 		rows := t.firstRow(p+1) - r0
-		t.shape.pack(dst, lanes, byteAt(t.a, r0*t.k), 4*t.k, rows, t.m-r0, 4*t.k, depth, 0, &s.tile)
+		t.shape.pack(dst, lanes, byteAt(t.a, r0*t.k), 4*t.k, rows, t.m-r0, 4*t.k, depth, &s.tile)
 	}
 	gradScratches.Put(s)
 }

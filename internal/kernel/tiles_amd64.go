@@ -92,7 +92,7 @@ func (t *product) packA(lo, hi int) {
 			kc := min(g.block, g.dwords-k0)
 			from := (*byte)(unsafe.Add(unsafe.Pointer(t.src), r0*digits*t.stride+4*k0))
 			t.shape.pack(g.a[t.aOffset(p, k0, kc):], lanes, from, t.stride, (r1-r0)*digits, (t.rows-r0)*digits,
-				t.valid-4*k0, kc, 0, &s.tile)
+				t.valid-4*k0, kc, &s.tile)
 		}
 		if g.kind == tileQuads {
 			t.packQuadScales(p)
@@ -103,11 +103,11 @@ func (t *product) packA(lo, hi int) {
 
 // pack transposes rows rows of kc dwords into dst, whose rows are ldd dwords apart; readable rows may be read, and
 // bytes bytes of each. What is missing counts as zero, and goes through tile.
-func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readable, bytes, kc int, flip uint32, tile *[16 * 64]byte) {
+func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readable, bytes, kc int, tile *[16 * 64]byte) {
 	for k := 0; k < kc; k += s.lanes {
 		out, n := &dst[k*ldd], min(4*s.lanes, bytes-4*k)
 		if readable >= s.lanes && n == 4*s.lanes {
-			s.transpose(out, 4*ldd, (*byte)(unsafe.Add(unsafe.Pointer(src), 4*k)), stride, flip)
+			s.transpose(out, 4*ldd, (*byte)(unsafe.Add(unsafe.Pointer(src), 4*k)), stride, 0)
 			continue
 		}
 		clear(tile[:])
@@ -116,7 +116,7 @@ func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readabl
 				copy(tile[r*64:], unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(src), 4*k+r*stride)), n))
 			}
 		}
-		s.transpose(out, 4*ldd, &tile[0], 64, flip)
+		s.transpose(out, 4*ldd, &tile[0], 64, 0)
 	}
 }
 
@@ -224,7 +224,7 @@ func (t *product) packRows(s *tileScratch, dst []uint32, o, k0, kc int) {
 			return // its outputs are not stored
 		}
 		src := (*byte)(unsafe.Add(w.data, first*w.stride+4*k0))
-		shape.pack(dst[side*shape.lanes:], shape.cols(), src, w.stride, w.out-first, w.out-first, 4*(w.in-k0), kc, 0, &s.tile)
+		shape.pack(dst[side*shape.lanes:], shape.cols(), src, w.stride, w.out-first, w.out-first, 4*(w.in-k0), kc, &s.tile)
 	}
 }
 

@@ -24,11 +24,11 @@ func widenPanelBytes(w width) {
 		VMULPS(scale, x, x)
 		VMOVUPS(x, at(dst, v*w.bytes))
 	}
-	nextPanelStep(w, k, dst, src, 2*w.bytes, w.bytes/2)
+	nextPanelStep(k, dst, src, 2*w.bytes, w.bytes/2)
 }
 
 // nextPanelStep closes the loop of what widens a panel.
-func nextPanelStep(w width, k, dst, src reg.GPVirtual, written, read int) {
+func nextPanelStep(k, dst, src reg.GPVirtual, written, read int) {
 	ADDQ(U32(uint32(written)), dst)
 	ADDQ(U32(uint32(read)), src)
 	DECQ(k)
@@ -60,7 +60,7 @@ func widenPanelNibbles(w width) {
 			VMOVUPS(x, at(dst, half*2*w.bytes+v*w.bytes))
 		}
 	}
-	nextPanelStep(w, k, dst, src, 4*w.bytes, w.bytes/2)
+	nextPanelStep(k, dst, src, 4*w.bytes, w.bytes/2)
 }
 
 // widenPanelPairs widens k steps of two bf16 weights.
@@ -77,7 +77,7 @@ func widenPanelPairs(w width) {
 		VPSLLD(Imm(16), x, x)
 		VMOVUPS(x, at(dst, 2*w.bytes+v*w.bytes))
 	}
-	nextPanelStep(w, k, dst, src, 4*w.bytes, 2*w.bytes)
+	nextPanelStep(k, dst, src, 4*w.bytes, 2*w.bytes)
 }
 
 // unpackNibbleQuads writes k steps of eight 4-bit weights as two steps of four bytes each.
@@ -97,5 +97,5 @@ func unpackNibbleQuads() {
 		VPANDD(mask, x, x)
 		VMOVDQU32(x, at(dst, 128+64*v))
 	}
-	nextPanelStep(avx512, k, dst, src, 256, 128)
+	nextPanelStep(k, dst, src, 256, 128)
 }
