@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // amx is avx512 with the products of bf16 and of int8 activations on AMX tiles.
 //
 // A tile product takes in 32 pairs of bf16 along the input in two chains, one over the even elements and one over the
@@ -12,7 +14,7 @@ var amx = func() tier {
 	t.name = "amx"
 	t.usable = func() bool { return avx512.usable() && hasVNNI && hasBF16 && hasAMX() }
 	t.products(&wideAMX)
-	t.ceilings = append(t.ceilings[:len(t.ceilings):len(t.ceilings)],
+	t.ceilings = append(slices.Clip(t.ceilings),
 		Ceiling{"amx.bf16", "FLOP/s", 4 * 16 * 16 * 64, func(n int) { tilePeak(n, amxPeakBF16) }},
 		Ceiling{"amx.int8", "OP/s", 4 * 16 * 16 * 128, func(n int) { tilePeak(n, amxPeakInt8) }})
 	return t

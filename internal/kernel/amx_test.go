@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 // emulateAMX makes the tier usable.
 func emulateAMX() error {
 	if !avx512.usable() || !hasVNNI || !hasBF16 {
-		return fmt.Errorf("this CPU has no AVX-512 with VNNI and bf16")
+		return errors.New("this CPU has no AVX-512 with VNNI and bf16")
 	}
 	if err := amxemu.Install(); err != nil {
 		return err

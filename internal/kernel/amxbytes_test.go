@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func TestAMXBytes(t *testing.T) {
 	}
 	code := assemble(t, as, source.String())
 	for i, text := range order {
-		want := append(spelled[text], bytes.Repeat([]byte{0xCC}, slot-len(spelled[text]))...)
+		want := slices.Concat(spelled[text], bytes.Repeat([]byte{0xCC}, slot-len(spelled[text])))
 		if got := code[i*slot:][:slot]; !bytes.Equal(got, want) {
 			t.Errorf("%s is % x, the assembler says % x", text, spelled[text], got)
 		}

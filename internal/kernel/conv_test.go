@@ -25,7 +25,7 @@ func convValue(c Conv, w []float32) float64 {
 		for e := range c.Channels {
 			y := float64(c.Bias[e])
 			for q := range c.Taps {
-				x := float64(0)
+				var x float64
 				if at := t - (c.Taps - 1) + q; at >= 0 {
 					x = float64(c.X.Data[at*c.X.Stride+e])
 				} else {

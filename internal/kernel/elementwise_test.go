@@ -27,7 +27,7 @@ func TestElementwise(t *testing.T) {
 		{"silu", SiLU, func(x float64) float64 { return big(x, 1/(1+math.Exp(-x))) }},
 		{"gelu", GELU, func(x float64) float64 { return big(x, .5*math.Erfc(-x/math.Sqrt2)) }},
 		{"gelu_new", GELUNew, func(x float64) float64 {
-			return big(x, .5*(1+math.Tanh(math.Sqrt(2/math.Pi)*(x+.044715*math.Pow(x, 3)))))
+			return big(x, .5*(1+math.Tanh(math.Sqrt(2/math.Pi)*(x+.044715*x*x*x))))
 		}},
 		{"softplus", Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }},
 		{"relu", ReLU, func(x float64) float64 { return max(x, 0) }},

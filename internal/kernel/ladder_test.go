@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ func BenchmarkLadder(b *testing.B) {
 
 // eachTier runs a benchmark on every usable tier, the slowest first.
 func eachTier(b *testing.B, name string, run func(b *testing.B, tr *tier)) {
-	for i := len(tiers) - 1; i >= 0; i-- {
-		if tr := tiers[i]; tr.usable() {
+	for _, tr := range slices.Backward(tiers) {
+		if tr.usable() {
 			b.Run(name+"/"+tr.name, func(b *testing.B) { withTier(b, tr, func() { run(b, tr) }) })
 		}
 	}

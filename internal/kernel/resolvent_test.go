@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/archbench/archbench/internal/safetensors"
 	"pgregory.net/rapid"
+
+	"github.com/archbench/archbench/internal/safetensors"
 )
 
 // fullResolvent returns g, h, G and log det of a chain.
