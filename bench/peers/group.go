@@ -251,7 +251,7 @@ func (w *workshop) openBLASEntrant(threads int, goals map[string]float64) entran
 
 func (w *workshop) ceilingEntrant(threads int, goals map[string]float64) entrant {
 	return entrant{
-		name: "ceiling", goals: goals,
+		name: "ceiling (f32 or reads)", goals: goals,
 		start: func(ctx context.Context, first contender) (contender, error) {
 			c, err := w.openBLAS(ctx, threads)
 			if err != nil {
