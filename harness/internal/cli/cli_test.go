@@ -234,6 +234,10 @@ func TestSpecs(t *testing.T) {
 			{Name: "bk", Architecture: "bk", Checkpoint: models}}},
 		{"new weights", modelFlags{plugins: []string{"bk"}, init: "7", variant: "tiny", options: []string{"a=b"}}, []run.ModelSpec{
 			{Name: "bk", Architecture: "bk", Variant: "tiny", Seed: 7, Options: map[string]string{"a": "b"}}}},
+		{"new weights of named models", modelFlags{models: []string{"a=gpt2", "bk@int8"}, init: "7", variant: "tiny"}, []run.ModelSpec{
+			{Name: "a", Architecture: "gpt2", Variant: "tiny", Seed: 7}, {Architecture: "bk", Variant: "tiny", Seed: 7, Precision: "int8"}}},
+		{"own variants", modelFlags{models: []string{"a=gpt2:124m", "bk"}, init: "7"}, []run.ModelSpec{
+			{Name: "a", Architecture: "gpt2", Variant: "124m", Seed: 7}, {Architecture: "bk", Seed: 7}}},
 		{"named", modelFlags{models: []string{"x=gpt2:" + models + "@int4", "gpt2:" + models}, precision: "bf16"}, []run.ModelSpec{
 			{Name: "x", Architecture: "gpt2", Checkpoint: models, Precision: "int4"}, {Architecture: "gpt2", Checkpoint: models, Precision: "bf16"}}},
 	} {
@@ -248,11 +252,27 @@ func TestSpecs(t *testing.T) {
 	for name, flags := range map[string]modelFlags{
 		"unknown": {plugins: []string{"gtp2"}}, "seed and checkpoint": {init: "1", checkpoint: models}, "bad seed": {init: "x"},
 		"bad option": {options: []string{"a"}}, "two plugins": {plugins: []string{"bk", "gpt2"}, checkpoint: models},
+		"two variants": {models: []string{"a=gpt2:124m", "bk"}, init: "1", variant: "tiny"},
 	} {
 		var mistake usageError
 		if _, err := flags.specs(); !errors.As(err, &mistake) {
 			t.Errorf("%s: %v, want a mistake of usage", name, err)
 		}
+	}
+}
+
+func TestOneSpec(t *testing.T) {
+	flags := modelFlags{init: "7", variant: "tiny"}
+	got, err := flags.one("gpt2@int8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(run.ModelSpec{Architecture: "gpt2", Variant: "tiny", Seed: 7, Precision: "int8"}, got); diff != "" {
+		t.Error(diff)
+	}
+	var mistake usageError
+	if got, err := flags.one("gpt2:124m"); !errors.As(err, &mistake) {
+		t.Errorf("two variants: %+v, %v, want a mistake of usage", got, err)
 	}
 }
 

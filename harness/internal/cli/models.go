@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -63,7 +64,7 @@ func (m *modelFlags) add(c *cobra.Command) {
 	m.common(c)
 	f := c.Flags()
 	f.StringSliceVar(&m.plugins, "plugins", nil, "architectures to run on their shipped models (default: all installed)")
-	f.StringArrayVar(&m.models, "model", nil, "`NAME=ARCH:DIR@PRECISION`: a checkpoint to run; repeatable")
+	f.StringArrayVar(&m.models, "model", nil, "`NAME=ARCH:DIR@PRECISION`: a checkpoint to run, or with --init NAME=ARCH:VARIANT@PRECISION; repeatable")
 	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint `DIR` for the one architecture of --plugins")
 }
 
@@ -92,17 +93,25 @@ func (m *modelFlags) specs() ([]run.ModelSpec, error) {
 		}
 		specs = append(specs, shipped...)
 	}
-	options, err := pairs("--option", m.options)
-	if err != nil {
-		return nil, err
-	}
 	for i := range specs {
-		if specs[i].Precision == "" {
-			specs[i].Precision = m.precision
+		if err := m.complete(&specs[i]); err != nil {
+			return nil, err
 		}
-		specs[i].Head, specs[i].Options = m.head, options
 	}
 	return specs, nil
+}
+
+// complete gives a model what the flags say of all models. Its own precision stays; its own config beside --variant
+// is a mistake, since one of the two would have no effect.
+func (m *modelFlags) complete(s *run.ModelSpec) (err error) {
+	if s.Variant != "" && m.variant != "" {
+		return usage("--variant %s: the model %s:%s names its config already; say only one of them", m.variant, s.Architecture, s.Variant)
+	}
+	s.Variant = cmp.Or(s.Variant, m.variant)
+	s.Precision = cmp.Or(s.Precision, m.precision)
+	s.Head = m.head
+	s.Options, err = pairs("--option", m.options)
+	return err
 }
 
 func (m *modelFlags) seed() (*uint64, error) {
@@ -133,10 +142,10 @@ func (m *modelFlags) shipped(seed *uint64) ([]run.ModelSpec, error) {
 	}
 	var specs []run.ModelSpec
 	for _, name := range names {
-		s := run.ModelSpec{Name: name, Architecture: name, Precision: m.precision}
+		s := run.ModelSpec{Name: name, Architecture: name}
 		switch {
 		case seed != nil:
-			s.Seed, s.Variant = *seed, m.variant
+			s.Seed = *seed
 		case m.checkpoint != "":
 			s.Checkpoint, err = folder(m.checkpoint)
 		default:
@@ -299,14 +308,7 @@ func (m *modelFlags) one(what string) (run.ModelSpec, error) {
 	if err != nil {
 		return s, asUsage(err)
 	}
-	if s.Precision == "" {
-		s.Precision = m.precision
-	}
-	s.Head = m.head
-	if m.variant != "" {
-		s.Variant = m.variant
-	}
-	s.Options, err = pairs("--option", m.options)
+	err = m.complete(&s)
 	return s, err
 }
 
