@@ -7,9 +7,13 @@ import "unsafe"
 type fewKernel func(groups, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32,
 	ldg int, y *float32, ldy int, table *float32)
 
-// fewKernels are the kernels of one storage by rows; the first is that of one row with two panels, or nil where one
-// panel has sums enough to hide their latency: memory is faster at one stream than at two.
-type fewKernels []fewKernel
+// fewKernels are the kernels of one storage.
+type fewKernels struct {
+	// pair multiplies one row with two panels; nil where one panel has sums enough to hide their latency: memory is
+	// faster at one stream than at two.
+	pair fewKernel
+	rows []fewKernel // rows[n-1] multiplies n rows with a panel
+}
 
 // multiplyFew multiplies a few rows with panels: each panel is read once, from its begin to its end.
 func (t *product) multiplyFew(pool *Pool) {
@@ -34,13 +38,13 @@ func (t *product) fewPanels(lo, hi int) {
 	kernels, cols, out := t.shape.kernels(&t.w), t.shape.cols(), t.w.out
 	for lo < hi {
 		switch {
-		case t.rows == 1 && kernels[0] != nil && lo+2 <= hi && (lo+2)*cols <= out:
-			t.fewPanel(kernels[0], lo, &t.y[lo*cols], out)
+		case t.rows == 1 && kernels.pair != nil && lo+2 <= hi && (lo+2)*cols <= out:
+			t.fewPanel(kernels.pair, lo, &t.y[lo*cols], out)
 			lo++
 		case (lo+1)*cols <= out:
-			t.fewPanel(kernels[t.rows], lo, &t.y[lo*cols], out)
+			t.fewPanel(kernels.rows[t.rows-1], lo, &t.y[lo*cols], out)
 		default:
-			t.fewLast(kernels[t.rows], lo)
+			t.fewLast(kernels.rows[t.rows-1], lo)
 		}
 		lo++
 	}

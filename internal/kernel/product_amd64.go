@@ -42,17 +42,17 @@ var wide512 = tileShape{
 	},
 	weighted: weightedAVX512,
 	few: [storages]fewKernels{
-		storeFloats:      {fewFloatsAVX512_1x2, fewFloatsAVX512_1, fewFloatsAVX512_2, fewFloatsAVX512_3, fewFloatsAVX512_4, fewFloatsAVX512_5, fewFloatsAVX512_6},
-		storePairs:       {fewPairsAVX512_1x2, fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6},
-		storeBytes:       {fewBytesAVX512_1x2, fewBytesAVX512_1, fewBytesAVX512_2, fewBytesAVX512_3, fewBytesAVX512_4, fewBytesAVX512_5, fewBytesAVX512_6},
-		storeNibbles:     {fewNibblesAVX512_1x2, fewNibblesAVX512_1, fewNibblesAVX512_2, fewNibblesAVX512_3, fewNibblesAVX512_4, fewNibblesAVX512_5, fewNibblesAVX512_6},
-		storeQuads:       {nil, fewQuadsAVX512_1, fewQuadsAVX512_2, fewQuadsAVX512_3, fewQuadsAVX512_4, fewQuadsAVX512_5, fewQuadsAVX512_6},
-		storeNibbleQuads: {nil, fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6},
+		storeFloats:      {fewFloatsAVX512_1x2, []fewKernel{fewFloatsAVX512_1, fewFloatsAVX512_2, fewFloatsAVX512_3, fewFloatsAVX512_4, fewFloatsAVX512_5, fewFloatsAVX512_6}},
+		storePairs:       {fewPairsAVX512_1x2, []fewKernel{fewPairsAVX512_1, fewPairsAVX512_2, fewPairsAVX512_3, fewPairsAVX512_4, fewPairsAVX512_5, fewPairsAVX512_6}},
+		storeBytes:       {fewBytesAVX512_1x2, []fewKernel{fewBytesAVX512_1, fewBytesAVX512_2, fewBytesAVX512_3, fewBytesAVX512_4, fewBytesAVX512_5, fewBytesAVX512_6}},
+		storeNibbles:     {fewNibblesAVX512_1x2, []fewKernel{fewNibblesAVX512_1, fewNibblesAVX512_2, fewNibblesAVX512_3, fewNibblesAVX512_4, fewNibblesAVX512_5, fewNibblesAVX512_6}},
+		storeQuads:       {nil, []fewKernel{fewQuadsAVX512_1, fewQuadsAVX512_2, fewQuadsAVX512_3, fewQuadsAVX512_4, fewQuadsAVX512_5, fewQuadsAVX512_6}},
+		storeNibbleQuads: {nil, []fewKernel{fewNibbleQuadsAVX512_1, fewNibbleQuadsAVX512_2, fewNibbleQuadsAVX512_3, fewNibbleQuadsAVX512_4, fewNibbleQuadsAVX512_5, fewNibbleQuadsAVX512_6}},
 	},
-	wide: fewKernels{fewWidePairsAVX512_1x2, fewWidePairsAVX512_1, fewWidePairsAVX512_2, fewWidePairsAVX512_3, fewWidePairsAVX512_4, fewWidePairsAVX512_5, fewWidePairsAVX512_6},
+	wide: fewKernels{fewWidePairsAVX512_1x2, []fewKernel{fewWidePairsAVX512_1, fewWidePairsAVX512_2, fewWidePairsAVX512_3, fewWidePairsAVX512_4, fewWidePairsAVX512_5, fewWidePairsAVX512_6}},
 	fixed: [storages]fewKernels{
-		storeQuads:       {nil, fewFixedQuadsAVX512_1, fewFixedQuadsAVX512_2},
-		storeNibbleQuads: {nil, fewFixedNibbleQuadsAVX512_1, fewFixedNibbleQuadsAVX512_2},
+		storeQuads:       {nil, []fewKernel{fewFixedQuadsAVX512_1, fewFixedQuadsAVX512_2}},
+		storeNibbleQuads: {nil, []fewKernel{fewFixedNibbleQuadsAVX512_1, fewFixedNibbleQuadsAVX512_2}},
 	},
 	fixedQuads: []quadKernel{nil, fixedAVX512_1, fixedAVX512_2, fixedAVX512_3, fixedAVX512_4},
 	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){
@@ -80,12 +80,12 @@ var wide256 = tileShape{
 	},
 	weighted: weightedAVX2,
 	few: [storages]fewKernels{
-		storeFloats:  {fewFloatsAVX2_1x2, fewFloatsAVX2_1, fewFloatsAVX2_2, fewFloatsAVX2_3, fewFloatsAVX2_4},
-		storePairs:   {fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},
-		storeBytes:   {fewBytesAVX2_1x2, fewBytesAVX2_1, fewBytesAVX2_2, fewBytesAVX2_3, fewBytesAVX2_4},
-		storeNibbles: {fewNibblesAVX2_1x2, fewNibblesAVX2_1, fewNibblesAVX2_2, fewNibblesAVX2_3},
+		storeFloats:  {fewFloatsAVX2_1x2, []fewKernel{fewFloatsAVX2_1, fewFloatsAVX2_2, fewFloatsAVX2_3, fewFloatsAVX2_4}},
+		storePairs:   {fewWidePairsAVX2_1x2, []fewKernel{fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4}},
+		storeBytes:   {fewBytesAVX2_1x2, []fewKernel{fewBytesAVX2_1, fewBytesAVX2_2, fewBytesAVX2_3, fewBytesAVX2_4}},
+		storeNibbles: {fewNibblesAVX2_1x2, []fewKernel{fewNibblesAVX2_1, fewNibblesAVX2_2, fewNibblesAVX2_3}},
 	},
-	wide: fewKernels{fewWidePairsAVX2_1x2, fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4},
+	wide: fewKernels{fewWidePairsAVX2_1x2, []fewKernel{fewWidePairsAVX2_1, fewWidePairsAVX2_2, fewWidePairsAVX2_3, fewWidePairsAVX2_4}},
 	widen: [storages]func(k int, dst *float32, src *byte, s, table *float32){
 		storePairs: widenPanelPairsAVX2, storeBytes: widenPanelBytesAVX2, storeNibbles: widenPanelNibblesAVX2,
 	},
@@ -139,7 +139,7 @@ func (s *tileShape) most(w *operand) int {
 	case w.storage == storeRows:
 		return mostRows
 	}
-	return len(s.kernels(w)) - 1
+	return len(s.kernels(w).rows)
 }
 
 // product is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
