@@ -120,7 +120,7 @@ type Description struct {
 	Precisions []string
 	// ConfigSchema is a JSON Schema of config.json.
 	ConfigSchema string
-	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512, ...
+	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512+bf16+vnni, ...
 	Kernels string
 }
 
@@ -328,7 +328,7 @@ type Roofline struct {
 	Ceilings []Ceiling
 }
 
-// Ceiling is one measured limit, for example {"fma.f32", "FLOP/s", 4.8e11, "avx512"}.
+// Ceiling is one measured limit, for example {"fma.f32", "FLOP/s", 4.8e11, "avx512+bf16+vnni"}.
 type Ceiling struct {
 	Name    string
 	Unit    string

@@ -11,7 +11,7 @@ import "slices"
 // would become one, as VDPBF16PS does.
 var amx = func() tier {
 	t := avx512
-	t.name = "amx"
+	t.name, t.found = "amx", nil // it has both
 	t.usable = func() bool { return avx512.usable() && hasVNNI && hasBF16 && hasAMX() }
 	t.products(&wideAMX)
 	t.ceilings = append(slices.Clip(t.ceilings),

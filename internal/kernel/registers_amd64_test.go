@@ -42,12 +42,41 @@ func TestTierWithoutIntegers(t *testing.T) {
 	if !avx512.usable() {
 		t.Skip("this CPU lacks the instructions")
 	}
-	vnni, bf16 := hasVNNI, hasBF16
-	defer func() { hasVNNI, hasBF16 = vnni, bf16 }()
-	hasVNNI, hasBF16 = false, false
+	pretend(t, false, false)
 	for _, name := range []string{"bf16", "int8", "int8-g32", "int4", "int4-row", "int8a8", "int8a8-g32", "int4a8", "int4a8-row"} {
 		for _, size := range [][3]int{{1, 33, 70}, {5, 64, 192}, {30, 70, 300}} {
 			compareTier(t, &avx512, name, []*Pool{nil}, size[0], size[1], size[2])
 		}
 	}
+}
+
+// The full name tells apart what computes other bits, and ARCHBENCH_KERNEL takes the plain one.
+func TestTierNames(t *testing.T) {
+	for _, tr := range tiers {
+		if got, err := chooseTier(tr.name); tr.usable() && (err != nil || got != tr) {
+			t.Errorf("ARCHBENCH_KERNEL=%s chooses %s, %v", tr.name, got.name, err)
+		}
+	}
+	for want, has := range map[string][2]bool{
+		"avx512": {}, "avx512+bf16": {true, false}, "avx512+vnni": {false, true}, "avx512+bf16+vnni": {true, true},
+	} {
+		pretend(t, has[0], has[1])
+		withTier(t, &avx512, func() {
+			if got := Tier(); got != want {
+				t.Errorf("bf16 %t, vnni %t: %q, want %q", has[0], has[1], got, want)
+			}
+		})
+		for _, tr := range []*tier{&amx, &avx2, &reference} {
+			if got := tr.fullName(); got != tr.name {
+				t.Errorf("bf16 %t, vnni %t: %q, want %q", has[0], has[1], got, tr.name)
+			}
+		}
+	}
+}
+
+// pretend lets the CPU have bf16 products and VNNI, or not, until the test ends.
+func pretend(t *testing.T, bf16, vnni bool) {
+	oldBF16, oldVNNI := hasBF16, hasVNNI
+	t.Cleanup(func() { hasBF16, hasVNNI = oldBF16, oldVNNI })
+	hasBF16, hasVNNI = bf16, vnni
 }

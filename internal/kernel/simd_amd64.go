@@ -13,6 +13,7 @@ var avx512 = func() tier {
 	t.usable = func() bool {
 		return cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.BMI2, cpuid.FMA3)
 	}
+	t.found = found512
 	t.products(&wide512)
 	t.mulAdd, t.narrow = mulAddTiles(&wide512), narrowRow
 	t.vectorised(&rows512)
@@ -21,6 +22,17 @@ var avx512 = func() tier {
 	t.scan, t.resolvent = scanAVX512, resolventAVX512
 	return t
 }()
+
+// found512 lists what products of bf16 and of integer codes use.
+func found512() (found []string) {
+	if hasBF16 {
+		found = append(found, "bf16")
+	}
+	if hasVNNI {
+		found = append(found, "vnni")
+	}
+	return found
+}
 
 // avx2 is the same with 6×16 tiles, for products of float32 activations.
 var avx2 = func() tier {

@@ -11,6 +11,8 @@ import (
 type tier struct {
 	name   string
 	usable func() bool // whether this CPU can run it
+	// found lists the instructions that the tier uses only where the CPU has them, and that change results; nil: none.
+	found func() []string
 
 	// matrix packs a weight matrix into the layout that the tier's products read.
 	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
@@ -85,5 +87,14 @@ func chooseTier(name string) (*tier, error) {
 // before it loads a model; until then the reference stands in.
 func Available() error { return errTier }
 
-// Tier names the kernels in use.
-func Tier() string { return active.name }
+// Tier names the kernels in use and the optional instructions that they found, which change the last places of results:
+// "avx512+bf16+vnni".
+func Tier() string { return active.fullName() }
+
+// fullName is the name with what the tier found.
+func (t *tier) fullName() string {
+	if t.found == nil {
+		return t.name
+	}
+	return strings.Join(append([]string{t.name}, t.found()...), "+")
+}
