@@ -3,18 +3,21 @@ package kernel
 import "math"
 
 // Weights of int8 and int4 are multiplied with float32 activations as integers too: those of a group are rounded to fixed
-// point of 24 bits, relative to the largest of them, and split into digits of int8. The products with each digit are
-// exact, so what is lost is less than float32 sums of as many products lose. A product with three digits takes fewer
-// instructions than weights that are widened to float32.
+// point of 24 bits and split into digits of int8. The products with each digit are exact; what is lost is up to half a
+// unit of each activation, and the unit is 2^-23 of the largest of the group. So an outlier costs the others digits, see
+// docs/decisions/0001-precision-is-arithmetic.md. A product with three digits takes fewer instructions than weights
+// that are widened to float32.
 
 const (
 	// fixedDigits is the number of digits of an activation, of base 256.
 	fixedDigits = 3
 	// fixedTop is the largest activation of a group in fixed point: its digits are 127, 0 and 0.
 	fixedTop = 127 << 16
-	// fixedLeast is taken for the largest activation where that is less: the inverse of the scale is finite.
+	// fixedLeast is taken for the largest activation where that is less: the inverse of the scale is finite, and the
+	// unit never below about 2^-123.
 	fixedLeast = 0x1p-100
-	// maxFixedGroup is the largest number of activations that share a scale.
+	// maxFixedGroup is the largest number of activations that share a scale: it bounds how far an outlier reaches, while
+	// scales stay cheap.
 	maxFixedGroup = 512
 )
 

@@ -29,7 +29,9 @@ const (
 //	int8a8      int8 with activations quantised to int8 as well, per token and group
 //	int4a8      int4 with the same
 //
-// Products with float32 activations overflow only where those with float32 weights do.
+// Where the CPU multiplies int8, int8 and int4 take float32 activations in fixed point: each to 2^-24 of the largest of
+// up to 512 along the input. In every tier weights are scaled before they meet float32 activations, so that large
+// activations overflow about where they do with float32 weights.
 //
 // A model whose activations are rounded, in bf16 or to int8, attends in bf16, see [Attention].
 type Format struct {
