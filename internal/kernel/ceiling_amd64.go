@@ -1,6 +1,6 @@
 package kernel
 
-// measured sets the ceilings of a tier with AVX-512.
+// measured512 sets the ceilings of a tier with AVX-512.
 func (t *tier) measured512() {
 	t.ceilings = []Ceiling{{"fma.f32", "FLOP/s", 28 * 32, fmaPeakAVX512}}
 	if hasBF16 {
