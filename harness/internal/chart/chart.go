@@ -60,11 +60,14 @@ type Series struct {
 	Points []Point
 }
 
-// Point is one value with its interval. Lo and Hi equal to Y, or not finite, draw no interval.
+// Point is one value with its intervals. Lo and Hi equal to Y, or not finite, draw no interval; XLo and XHi neither if
+// they do not enclose X, so that a point of an exact X leaves them at zero.
 type Point struct {
-	X, Y, Lo, Hi float64
-	Label        string // written beside it
-	Hollow       bool   // outside of what the model is made for, for example beyond its trained context
+	X, Y     float64
+	Lo, Hi   float64 // of Y
+	XLo, XHi float64 // of X
+	Label    string  // written beside it
+	Hollow   bool    // outside of what the model is made for, for example beyond its trained context
 }
 
 // Rule is a reference line across the plot, with a word on it.

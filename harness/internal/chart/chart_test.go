@@ -54,8 +54,21 @@ func gallery() []Figure {
 		}
 		quantization.Series = append(quantization.Series, s)
 	}
+	trade := Figure{
+		Name: "trade", Title: "Quality against speed", Foot: "bars: 95 % interval",
+		X: Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: Log10},
+		Y: Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
+	}
+	for i, name := range []string{"bk", "gpt2", "mamba"} {
+		s := Series{Name: name, Style: i}
+		for j, precision := range []string{"f32", "bf16", "int8"} {
+			x, y := 900*math.Pow(1.7, float64(j))*(1+0.2*float64(i)), 1.4-0.05*float64(i)+0.004*float64(j)
+			s.Points = append(s.Points, Point{X: x, XLo: x / (1 + 0.2*float64(j)), XHi: x * 1.1, Y: y, Lo: y - 0.06, Hi: y + 0.06, Label: precision})
+		}
+		trade.Series = append(trade.Series, s)
+	}
 	return []Figure{
-		scaling, quantization,
+		scaling, quantization, trade,
 		{Name: "empty", Title: "State against context", Empty: "the suite memory was not run: archbench run memory"},
 	}
 }
@@ -134,14 +147,35 @@ func TestEmptyFigureSaysWhy(t *testing.T) {
 
 func TestLeftOutPointsAreSaid(t *testing.T) {
 	f := Figure{Name: "x", X: Axis{Log: Log2}, Y: Axis{Log: Log10}, Series: []Series{{Joined: true, Points: []Point{
-		{X: 0, Y: 1}, {X: 1, Y: math.NaN()}, {X: 2, Y: 3, Lo: -1, Hi: math.Inf(1)},
+		{X: 0, Y: 1}, {X: 1, Y: math.NaN()}, {X: 2, Y: 3, Lo: -1, Hi: math.Inf(1), XLo: 3, XHi: 4},
 	}}}}
 	cleaned := clean(f)
 	if want := "2 points that the axes cannot show are left out"; cleaned.Foot != want {
 		t.Errorf("foot %q, want %q", cleaned.Foot, want)
 	}
-	if p := cleaned.Series[0].Points[0]; p.Lo != 3 || p.Hi != 3 {
+	if p := cleaned.Series[0].Points[0]; p.Lo != 3 || p.Hi != 3 || p.XLo != 2 || p.XHi != 2 {
 		t.Errorf("an interval that cannot be drawn stays: %+v", p)
+	}
+}
+
+// The plot is as wide as the widest interval, which adds a line and two caps.
+func TestHorizontalIntervals(t *testing.T) {
+	f := Figure{Name: "x", X: Axis{Log: Log10}, Series: []Series{{Points: []Point{{X: 100, Y: 1}}}}}
+	lines := func() int {
+		svg, err := f.SVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(svg), "stroke:#0072B2")
+	}
+	without := lines()
+	f.Series[0].Points[0].XLo, f.Series[0].Points[0].XHi = 99, 101
+	if got := lines() - without; got != 3 {
+		t.Errorf("an interval of x draws %d lines, want 3", got)
+	}
+	f.Series[0].Points[0].XLo, f.Series[0].Points[0].XHi = 20, 900
+	if x, _ := ranges(clean(f)); x.min > 20 || x.max < 900 {
+		t.Errorf("the plot goes from %g to %g, an interval from 20 to 900", x.min, x.max)
 	}
 }
 
@@ -150,7 +184,8 @@ func TestNothingPanics(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.OneOf(rapid.SampledFrom(special), rapid.Float64Range(-1e3, 1e6))
 		point := rapid.Custom(func(t *rapid.T) Point {
-			return Point{X: value.Draw(t, "x"), Y: value.Draw(t, "y"), Lo: value.Draw(t, "lo"), Hi: value.Draw(t, "hi"), Label: "p"}
+			return Point{X: value.Draw(t, "x"), Y: value.Draw(t, "y"), Lo: value.Draw(t, "lo"), Hi: value.Draw(t, "hi"),
+				XLo: value.Draw(t, "x lo"), XHi: value.Draw(t, "x hi"), Label: "p"}
 		})
 		f := Figure{
 			Name:   "any",

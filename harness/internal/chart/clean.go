@@ -16,7 +16,9 @@ func clean(f Figure) Figure {
 				dropped++
 				continue
 			}
-			kept = append(kept, p.withInterval(f.Y.Log))
+			p.Lo, p.Hi = interval(p.Y, p.Lo, p.Hi, f.Y.Log)
+			p.XLo, p.XHi = interval(p.X, p.XLo, p.XHi, f.X.Log)
+			kept = append(kept, p)
 		}
 		if len(kept) > 0 {
 			s.Points = kept
@@ -41,12 +43,12 @@ func fits(v float64, scale Scale) bool {
 	return scale == Linear || v > 1/farthest
 }
 
-// withInterval drops an interval that cannot be drawn.
-func (p Point) withInterval(scale Scale) Point {
-	if !fits(p.Lo, scale) || !fits(p.Hi, scale) || p.Lo > p.Y || p.Hi < p.Y {
-		p.Lo, p.Hi = p.Y, p.Y
+// interval is that around v from lo to hi, empty if that cannot be drawn.
+func interval(v, lo, hi float64, scale Scale) (from, to float64) {
+	if !fits(lo, scale) || !fits(hi, scale) || lo > v || hi < v {
+		return v, v
 	}
-	return p
+	return lo, hi
 }
 
 // ranges returns the spans of both axes around all points, their intervals and the rules.
@@ -54,7 +56,7 @@ func ranges(f Figure) (x, y span) {
 	var xs, ys []float64
 	for _, s := range f.Series {
 		for _, p := range s.Points {
-			xs, ys = append(xs, p.X), append(ys, p.Y, p.Lo, p.Hi)
+			xs, ys = append(xs, p.X, p.XLo, p.XHi), append(ys, p.Y, p.Lo, p.Hi)
 		}
 	}
 	for _, r := range f.Rules {

@@ -68,7 +68,10 @@ func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	for _, pt := range s.Points {
 		if pt.Lo < pt.Hi {
-			whisker(c, look.thin(), px(pt.X), py(pt.Lo), py(pt.Hi))
+			whisker(c, look.thin(), vg.Point{X: px(pt.X), Y: py(pt.Lo)}, vg.Point{X: px(pt.X), Y: py(pt.Hi)}, vg.Point{X: capHalf})
+		}
+		if pt.XLo < pt.XHi {
+			whisker(c, look.thin(), vg.Point{X: px(pt.XLo), Y: py(pt.Y)}, vg.Point{X: px(pt.XHi), Y: py(pt.Y)}, vg.Point{Y: capHalf})
 		}
 	}
 	for _, pt := range s.Points {
@@ -87,12 +90,15 @@ func (s curve) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 	return boxes
 }
 
-// whisker is an interval with caps.
-func whisker(c draw.Canvas, style draw.LineStyle, x, lo, hi vg.Length) {
-	const half = vg.Length(3.5)
-	c.StrokeLine2(style, x, lo, x, hi)
-	c.StrokeLine2(style, x-half, lo, x+half, lo)
-	c.StrokeLine2(style, x-half, hi, x+half, hi)
+// capHalf is half the length of the bar at each end of an interval.
+const capHalf = vg.Length(3.5)
+
+// whisker is an interval with caps, which reach by half to both sides of its ends.
+func whisker(c draw.Canvas, style draw.LineStyle, from, to, half vg.Point) {
+	c.StrokeLines(style, []vg.Point{from, to})
+	for _, end := range []vg.Point{from, to} {
+		c.StrokeLines(style, []vg.Point{end.Sub(half), end.Add(half)})
+	}
 }
 
 // labels writes the words beside points, each where it covers the least.
@@ -110,6 +116,9 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 			l.taken = append(l.taken, around(at, markerRadius))
 			if pt.Lo < pt.Hi {
 				l.taken = append(l.taken, vg.Rectangle{Min: vg.Point{X: at.X - 2, Y: py(pt.Lo)}, Max: vg.Point{X: at.X + 2, Y: py(pt.Hi)}})
+			}
+			if pt.XLo < pt.XHi {
+				l.taken = append(l.taken, vg.Rectangle{Min: vg.Point{X: px(pt.XLo) - 2, Y: at.Y - 2}, Max: vg.Point{X: px(pt.XHi) + 2, Y: at.Y + 2}})
 			}
 		}
 	}

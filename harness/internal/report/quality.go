@@ -295,36 +295,41 @@ func (ix *index) qualityFigure(cells []*store.Cell) chart.Figure {
 		Y:       chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
 		Caption: "Better is down and to the right. " + notControlled,
 	}
-	at := speedPoint(cells)
+	at := speedPoint(cells)["decode"]
+	blocks := 0
 	for _, fam := range ix.families {
 		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
 		for _, m := range fam.Models {
-			if p, ok := ix.qualityPoint(cells, m, at); ok {
-				p.Label = m.Precision
+			if speed, bits := decodeAt(cells, m, at), ix.trainedQuality(cells, m); speed.Valid() && bits.Valid() {
+				blocks = max(blocks, speed.N)
+				p := point(speed.Value, bits)
+				p.XLo, p.XHi, p.Label = speed.Lo, speed.Hi, m.Precision
 				s.Points = append(s.Points, p)
 			}
 		}
 		f.Series = append(f.Series, s)
 	}
-	f.Foot = "bars: 95 % interval over documents"
-	if at["decode"] != "" {
-		f.Foot += " · decode at " + at["decode"]
+	if blocks > 0 {
+		f.Foot = "quality: 95 % interval over documents · decode: " + foot(decodeSpeed, blocks, at)
 	}
 	return f
 }
 
-func (ix *index) qualityPoint(cells []*store.Cell, m *store.Model, at map[string]string) (chart.Point, bool) {
+// decodeAt is a model's decode speed at a point, not valid if it was not measured.
+func decodeAt(cells []*store.Cell, m *store.Model, at string) stat.Estimate {
+	for _, c := range ofModel(cells, m.Name) {
+		if c.Probe == "decode" && c.Status == store.OK && c.Point.String() == at {
+			return decodeSpeed.estimate(c)
+		}
+	}
+	return stat.Estimate{}
+}
+
+// trainedQuality is a model's bits per byte, not valid if none were measured or its weights are random.
+func (ix *index) trainedQuality(cells []*store.Cell, m *store.Model) stat.Estimate {
 	quality := ix.qualityCell(cells, m.Name)
 	if quality == nil || ix.unfit(quality) != "" || m.Initialised {
-		return chart.Point{}, false
+		return stat.Estimate{}
 	}
-	for _, c := range ofModel(cells, m.Name) {
-		if c.Probe != "decode" || c.Status != store.OK || c.Point.String() != at["decode"] {
-			continue
-		}
-		if speed := decodeSpeed.estimate(c); speed.Valid() {
-			return point(speed.Value, stat.BitsPerByte(documents(quality))), true
-		}
-	}
-	return chart.Point{}, false
+	return stat.BitsPerByte(documents(quality))
 }

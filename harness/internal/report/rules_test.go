@@ -112,6 +112,28 @@ func TestDerivedNumbers(t *testing.T) {
 	}
 }
 
+// Quality against speed has two measured axes, so every point has two intervals.
+func TestQualityAgainstSpeedHasBothIntervals(t *testing.T) {
+	ix := newIndex(syntheticRun())
+	cells := ix.cells("quantization", "")
+	f := ix.qualityFigure(cells)
+	points := 0
+	for _, s := range f.Series {
+		for _, p := range s.Points {
+			points++
+			if !(p.XLo < p.X && p.X < p.XHi && p.Lo < p.Y && p.Y < p.Hi) {
+				t.Errorf("%s %s: %+v lacks an interval", s.Name, p.Label, p)
+			}
+		}
+	}
+	if points != 15 { // four models in four precisions, of which one failed
+		t.Errorf("%d points, want 15", points)
+	}
+	if want := "median of 10 blocks"; !strings.Contains(f.Foot, want) {
+		t.Errorf("foot %q, want %q in it", f.Foot, want)
+	}
+}
+
 func TestLanguageTables(t *testing.T) {
 	run := syntheticRun()
 	for i := range run.Models {
