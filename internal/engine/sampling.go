@@ -60,10 +60,16 @@ func (s *sampler) choose(logits []float32) int32 {
 	return s.drawAny(logits)
 }
 
-// temper divides the logits by the temperature.
+// temper subtracts the largest logit, which changes no probability, and divides by the temperature. What stays finite so is
+// what has a probability.
 func (s *sampler) temper(logits []float32) {
+	top := logits[kernel.ArgMax(logits)]
 	for i, z := range logits {
-		logits[i] = float32(float64(z) / s.Temperature)
+		if z == top {
+			logits[i] = 0 // an infinity too
+			continue
+		}
+		logits[i] = float32((float64(z) - float64(top)) / s.Temperature)
 	}
 }
 
@@ -105,20 +111,24 @@ func (s *sampler) distribution(logits []float32) []candidate {
 	return c
 }
 
-// likeliest returns the tokens with the largest logits, likeliest first, with their probabilities: at least all that
-// top-k and top-p may keep. Sorting only those is what makes it fast.
+// deepest is the depth below the likeliest token where probabilities are zero in float64.
+const deepest = 750
+
+// likeliest returns the tokens with the largest logits, of which the first is zero, likeliest first, with their
+// probabilities: at least all that top-k and top-p may keep. Sorting only those is what makes it fast. It looks deeper by
+// half until they are enough: a few looks, and not many more tokens than needed.
 func (s *sampler) likeliest(logits []float32) []candidate {
-	top, total := logits[kernel.ArgMax(logits)], kernel.LogSumExp(logits)
+	total := kernel.LogSumExp(logits)
 	for depth := float32(4); ; depth *= 1.5 {
 		c, mass := s.candidates[:0], 0.0
 		for t, z := range logits {
-			if !(z < top-depth) { // a NaN too
+			if !(z < -depth) { // a NaN too
 				p := math.Exp(float64(z) - total)
 				c, mass = append(c, candidate{int32(t), float64(z), p}), mass+p
 			}
 		}
 		s.candidates = c
-		if len(c) == len(logits) || s.enough(len(c), mass) {
+		if depth > deepest || s.enough(len(c), mass) {
 			slices.SortFunc(c, func(a, b candidate) int {
 				return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.token, b.token))
 			})
@@ -147,14 +157,15 @@ func normalise(c []candidate) {
 	}
 }
 
-// drawAny picks any token by its probability. It overwrites the logits.
+// drawAny picks any token by its probability. It overwrites the logits, of which the largest is zero.
 func (s *sampler) drawAny(logits []float32) int32 {
-	top, total := kernel.ArgMax(logits), float32(kernel.LogSumExp(logits))
-	for i := range logits {
-		logits[i] -= total
-	}
+	top := kernel.ArgMax(logits)
 	kernel.Exp(logits, logits)
-	u := s.rng.Float64()
+	var sum float64
+	for _, p := range logits {
+		sum += float64(p)
+	}
+	u := s.rng.Float64() * sum
 	for t, p := range logits {
 		if u -= float64(p); u < 0 {
 			return int32(t)

@@ -103,12 +103,15 @@ func TestSamplingOfManyTokens(t *testing.T) {
 		normalise(all)
 		for _, p := range []lm.Sampling{{TopK: 1}, {TopK: 40}, {TopK: 40, TopP: .5}, {TopK: 2 * tokens}, {TopP: .01}, {TopP: .9}, {TopP: .9999}} {
 			p.Temperature = 1
-			got, want := newSampler(p, 0, nil).distribution(logits), truncate(all, p)
+			sampler, row := newSampler(p, 0, nil), slices.Clone(logits)
+			sampler.temper(row)
+			got, want := sampler.distribution(row), truncate(all, p)
 			if len(got) < len(want)-1 || len(got) > len(want)+1 { // rounding decides about the last
 				t.Fatalf("spread %v, %+v: %d tokens, want %d", spread, p, len(got), len(want))
 			}
 			for i := range min(len(got), len(want)) {
-				if got[i].token != want[i].token || math.Abs(got[i].prob/want[i].prob-1) > 1e-3 {
+				tie := math.Abs(float64(logits[got[i].token]-logits[want[i].token])) <= 1e-6*max(1, spread)
+				if !tie || math.Abs(got[i].prob/want[i].prob-1) > 1e-3 {
 					t.Fatalf("spread %v, %+v: place %d is %+v, want %+v", spread, p, i, got[i], want[i])
 				}
 			}
@@ -137,6 +140,36 @@ func truncate(c []candidate, p lm.Sampling) []candidate {
 		normalise(c)
 	}
 	return c
+}
+
+// TestSamplingExtremes draws where temperatures and logits are at the edges of what is accepted.
+func TestSamplingExtremes(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, c := range []struct {
+		lm.Sampling
+		logits []float32
+		want   []float64
+	}{
+		{lm.Sampling{Temperature: 1e-40}, []float32{1, 3, 2, -1}, []float64{0, 1, 0, 0}},
+		{lm.Sampling{Temperature: 1e-40, TopK: 2}, []float32{1, 3, 2, -1}, []float64{0, 1, 0, 0}},
+		{lm.Sampling{Temperature: 1e-6}, []float32{20, 20, 20}, []float64{1. / 3, 1. / 3, 1. / 3}},
+		{lm.Sampling{Temperature: 1e6}, []float32{20, -20, 3}, []float64{1. / 3, 1. / 3, 1. / 3}},
+		{lm.Sampling{Temperature: 1, TopK: 3}, []float32{inf, 1, 2}, []float64{1, 0, 0}},
+		{lm.Sampling{Temperature: 1, TopK: 3}, []float32{-inf, 1, -inf}, []float64{0, 1, 0}},
+		{lm.Sampling{Temperature: 1}, []float32{-inf, 1, 1}, []float64{0, .5, .5}},
+		{lm.Sampling{Temperature: 1, TopP: .9}, []float32{-inf, 1, 1}, []float64{0, .5, .5}},
+	} {
+		const draws = 20_000
+		s, counts := newSampler(c.Sampling, 0, nil), make([]float64, len(c.logits))
+		for range draws {
+			counts[s.next(slices.Clone(c.logits))]++
+		}
+		for i, w := range c.want {
+			if math.Abs(counts[i]/draws-w) > .02 || w == 0 && counts[i] > 0 {
+				t.Errorf("%+v of %v: token %d is drawn in %.3f, want %.3f", c.Sampling, c.logits, i, counts[i]/draws, w)
+			}
+		}
+	}
 }
 
 // TestSamplingNaN checks that logits that are no numbers choose some token.

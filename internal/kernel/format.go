@@ -103,14 +103,6 @@ func (f Format) Quantised() bool { return f.Kind >= KindInt8 }
 // formats that round activations do.
 func (f Format) AttentionBF16() bool { return f == BF16 || f.A8 }
 
-// KeyBytes is the size of an element of keys and values that a model whose blocks have this format carries.
-func (f Format) KeyBytes() int64 {
-	if f.AttentionBF16() {
-		return 2
-	}
-	return 4
-}
-
 // HeadFormat reads the precision of the output matrix beside block linears of format block. The empty name keeps the
 // head in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations. int8 is int8a8 beside
 // blocks with int8 activations.

@@ -8,6 +8,9 @@ import (
 // KeyValues holds keys and values of attention in bf16, in the order in which its two products read them: the keys of a
 // head are weights of shape [rows, dim], its values weights of shape [dim, rows], both in panels of outputs. Position p
 // is in row p mod Rows.
+//
+// Rows of a tile that a query does not see are multiplied by zero, so an infinity or NaN among its values reaches all
+// queries of the tile.
 type KeyValues struct {
 	heads, dim, rows int
 	cols             int // outputs of a panel
@@ -24,8 +27,8 @@ const pairInputs = 32
 // attention, so that no tile is cut where a ring begins again. memory lends the floats that are asked for, or is nil.
 func NewKeyValues(heads, dim, rows int, memory func(floats int) []float32) *KeyValues {
 	const line = 16 // floats of a cache line, where panels begin
-	c := &KeyValues{heads: heads, dim: dim, rows: roundUp(rows, keyTile), cols: active.panel}
-	keys, values := heads*c.rows*c.keyInputs(), heads*c.rows*c.valueOutputs()
+	c := shapeOf(heads, dim, rows)
+	keys, values := c.elements()
 	floats := (keys+values)/2 + line
 	var mem []float32
 	if memory != nil {
@@ -34,10 +37,26 @@ func NewKeyValues(heads, dim, rows int, memory func(floats int) []float32) *KeyV
 	} else {
 		mem = make([]float32, floats)
 	}
-	at := int(-uintptr(unsafe.Pointer(unsafe.SliceData(mem)))) & 63 / 4
+	at := (int(-uintptr(unsafe.Pointer(unsafe.SliceData(mem)))) & 63) / 4
 	all := unsafe.Slice((*uint16)(unsafe.Pointer(&mem[at])), keys+values)
 	c.k, c.v = all[:keys], all[keys:]
 	return c
+}
+
+// KeyValuesBytes is the memory of the keys and values of at least that many positions.
+func KeyValuesBytes(heads, dim, rows int) int64 {
+	keys, values := shapeOf(heads, dim, rows).elements()
+	return 2 * int64(keys+values)
+}
+
+// shapeOf returns KeyValues without their memory.
+func shapeOf(heads, dim, rows int) *KeyValues {
+	return &KeyValues{heads: heads, dim: dim, rows: roundUp(rows, keyTile), cols: active.panel}
+}
+
+// elements is the number of those of keys and values.
+func (c *KeyValues) elements() (keys, values int) {
+	return c.heads * c.rows * c.keyInputs(), c.heads * c.rows * c.valueOutputs()
 }
 
 // keyInputs is the length of a key with what fills its last vector of pairs.
@@ -49,8 +68,8 @@ func (c *KeyValues) valueOutputs() int { return roundUp(c.dim, c.cols) }
 // Rows is the number of positions that there is room for.
 func (c *KeyValues) Rows() int { return c.rows }
 
-// Bytes is the memory of keys and values, without what fills their last vectors.
-func (c *KeyValues) Bytes() int64 { return 2 * 2 * int64(c.heads*c.rows*c.dim) }
+// Bytes is the memory of keys and values, with what fills their last vectors.
+func (c *KeyValues) Bytes() int64 { return 2 * int64(len(c.k)+len(c.v)) }
 
 // Grown returns a copy with room for at least that many positions. No position lies beyond the first turn of the ring, or
 // the rows stay as many.

@@ -30,9 +30,13 @@ func attentionFLOPs(n, past int) int {
 
 func ladderAttention(f Format, n, past int) rung {
 	const width = ladderHeads * ladderHeadDim
+	pastBytes := 4 * past // for each element of a key or value
+	if f.AttentionBF16() {
+		pastBytes /= 2
+	}
 	return rung{
 		name: fmt.Sprintf("attention-%s/%d-after-%d", f, n, past), flops: attentionFLOPs(n, past),
-		bytes: 4*width*4*n + 2*int(f.KeyBytes())*width*past, format: f,
+		bytes: 4*width*4*n + 2*width*pastBytes, format: f,
 		setup: func(*tier) func() {
 			a := Attention{Heads: ladderHeads, KVHeads: ladderHeads, Dim: ladderHeadDim, Scale: .125, BF16: f == BF16}
 			rows := func(seed uint64) Rows { return Rows{gaussians(seed, n*width), width} }

@@ -57,32 +57,11 @@ func appendSpans(list []kernel.AttentionSpan, layer int, spans []Span) []kernel.
 	for _, s := range spans {
 		span := kernel.AttentionSpan{Row: s.Start, Len: s.Len}
 		if kv := cacheOf(s, layer); kv != nil {
-			span.Pos, span.PastK, span.PastV, span.Slots = kv.Len(), kv.K, kv.V, kv.Rows()
-			span.Cache = kv.Packed
+			kv.Span(&span)
 		}
 		list = append(list, span)
 	}
 	return list
-}
-
-// pack puts the new keys and values where the queries find all that they see, in bf16: in the state, if that has room
-// for them beside the past that they see, else in scratch memory with a copy of that past.
-func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
-	for i := range list {
-		s, newK, newV := &list[i], k.From(list[i].Row, 0), v.From(list[i].Row, 0)
-		first, end := a.First(s.Pos), s.Pos+s.Len
-		if kv := cacheOf(spans[i], layer); kv != nil && kv.Holds(end-first) {
-			kv.Append(p.Pool, newK, newV, s.Len)
-			s.Cache = kv.Packed
-			continue
-		}
-		scratch := kernel.NewKeyValues(a.KVHeads, a.Dim, kernel.TileRows(first, end), p.Scratch)
-		if s.Cache != nil {
-			scratch.CopyTiles(s.Cache, first, s.Pos)
-		}
-		scratch.Put(p.Pool, s.Pos, newK, newV, s.Len)
-		s.Cache = scratch
-	}
 }
 
 // cacheOf returns what a span carries for a layer; nil: nothing.
@@ -93,6 +72,34 @@ func cacheOf(s Span, layer int) *state.KV {
 	return &s.State.(*state.KVCache).Layers[layer]
 }
 
+// appendsFirst reports whether the new keys and values of a span are appended to its state before it attends: in bf16,
+// where attention reads one cache, if the state has room for them beside the past that they see.
+func (a *Attention) appendsFirst(kv *state.KV, pos, n int) bool {
+	return a.BF16 && kv.Holds(pos+n-a.First(pos))
+}
+
+// pack puts the new keys and values where the queries find all that they see, in bf16: in the state or, where that comes
+// later or never, in scratch memory with a copy of the past that they see.
+func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
+	for i := range list {
+		s, kv := &list[i], cacheOf(spans[i], layer)
+		newK, newV := k.From(s.Row, 0), v.From(s.Row, 0)
+		if kv != nil && a.appendsFirst(kv, s.Pos, s.Len) {
+			kv.Append(p.Pool, newK, newV, s.Len)
+			kv.Span(s)
+			s.Pos -= s.Len
+			continue
+		}
+		first := a.First(s.Pos)
+		scratch := kernel.NewKeyValues(a.KVHeads, a.Dim, kernel.TileRows(first, s.Pos+s.Len), p.Scratch)
+		if s.Cache != nil {
+			scratch.CopyTiles(s.Cache, first, s.Pos)
+		}
+		scratch.Put(p.Pool, s.Pos, newK, newV, s.Len)
+		s.Cache = scratch
+	}
+}
+
 // remember appends the new keys and values to the states that do not have them yet.
 func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
 	for i, s := range spans {
@@ -100,7 +107,7 @@ func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, list []kernel
 		if kv == nil {
 			continue
 		}
-		if kv.Len() == list[i].Pos {
+		if !a.appendsFirst(kv, list[i].Pos, s.Len) {
 			kv.Append(p.Pool, k.From(s.Start, 0), v.From(s.Start, 0), s.Len)
 		}
 		p.Add(0, a.cachedBytes(kv.Kept(s.Len)))

@@ -77,19 +77,3 @@ func TestAttentionPieces(t *testing.T) {
 		}
 	}
 }
-
-// TestAttentionBF16Bytes checks that keys and values of bf16 take half the memory, whole tiles of rows aside.
-func TestAttentionBF16Bytes(t *testing.T) {
-	for _, rows := range []int{128, 256} {
-		var bytes [2]int64
-		for i, bf16 := range []bool{false, true} {
-			d := newDocument(0, rows, bf16)
-			st := d.newState()
-			d.attend(nil, st, 0, rows, rows)
-			bytes[i] = st.Bytes()
-		}
-		if want := int64(2 * 4 * rows * 2 * 24); bytes[0] != want || bytes[1] != want/2 {
-			t.Errorf("%d positions take %d bytes in float32 and %d in bf16, want %d and half of it", rows, bytes[0], bytes[1], want)
-		}
-	}
-}

@@ -23,10 +23,10 @@ func check(t *testing.T, c *KVCache, length int) {
 		t.Fatalf("length %d, want %d", c.Len(), length)
 	}
 	for l := range c.Layers {
-		kv := &c.Layers[l]
+		kv := c.Layers[l].ring.(*floatRing)
 		rows := kv.Rows()
 		for p := max(0, length-rows); p < length; p++ {
-			if k, v := kv.K[p%rows*2+1], kv.V[p%rows*2]; k != float32(p) || v != -float32(p) {
+			if k, v := kv.k[p%rows*2+1], kv.v[p%rows*2]; k != float32(p) || v != -float32(p) {
 				t.Fatalf("layer %d position %d holds key %v and value %v", l, p, k, v)
 			}
 		}
@@ -78,12 +78,12 @@ func TestKVHeads(t *testing.T) {
 			k[i], v[i] = float32(10*p+i), -float32(10*p+i)
 		}
 		kv.Append(nil, kernel.Rows{Data: k, Stride: len(k)}, kernel.Rows{Data: v, Stride: len(v)}, 1)
-		rows := kv.Rows()
+		r, rows := kv.ring.(*floatRing), kv.Rows()
 		for q := max(0, p+1-rows); q <= p; q++ {
 			for i := range heads * dim {
 				at := (i/dim*rows+q%rows)*dim + i%dim
-				if want := float32(10*q + i); kv.K[at] != want || kv.V[at] != -want {
-					t.Fatalf("after %d positions element %d of position %d is %v and %v, want ±%v", p+1, i, q, kv.K[at], kv.V[at], want)
+				if want := float32(10*q + i); r.k[at] != want || r.v[at] != -want {
+					t.Fatalf("after %d positions element %d of position %d is %v and %v, want ±%v", p+1, i, q, r.k[at], r.v[at], want)
 				}
 			}
 		}
@@ -104,5 +104,30 @@ func TestKVForkAndReset(t *testing.T) {
 	check(t, c, 3)
 	if c.Bytes() != bytes {
 		t.Errorf("Reset changed the memory from %d to %d bytes", bytes, c.Bytes())
+	}
+}
+
+// TestKVBytes compares what states hold with the formula, for documents that come at once, on one side and the other of
+// tiles and slots, and that in bf16 keys and values of whole vectors and tiles take half the memory.
+func TestKVBytes(t *testing.T) {
+	for _, bf16 := range []bool{false, true} {
+		for _, dim := range []int{8, 24, 32, 80} {
+			for _, slots := range []int{0, 16, 128, 200} {
+				for _, n := range []int{1, 100, 129, 300} {
+					c := NewKVCache(2, 3, dim, slots, bf16)
+					rows := kernel.Rows{Data: make([]float32, n*3*dim), Stride: 3 * dim}
+					for i := range c.Layers {
+						c.Layers[i].Append(nil, rows, rows, n)
+					}
+					want := KVBytes(2, 3, dim, slots, bf16, max(n, firstRows))
+					if got := c.Bytes(); got != want || c.Fork().Bytes() != want {
+						t.Errorf("bf16=%v, dim %d, %d slots, %d positions: %d bytes, want %d", bf16, dim, slots, n, got, want)
+					}
+				}
+			}
+		}
+	}
+	if half, whole := KVBytes(2, 3, 64, 0, true, 256), KVBytes(2, 3, 64, 0, false, 256); 2*half != whole {
+		t.Errorf("256 positions take %d bytes in bf16 and %d in float32", half, whole)
 	}
 }

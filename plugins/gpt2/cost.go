@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -19,10 +20,9 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of every position, in float32
-// or, where attention is in bf16, in that.
+// StateBytes implements engine.Network: keys and values of every position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return 2 * m.format.KeyBytes() * int64(m.cfg.Layers) * int64(m.cfg.Dim) * int64(min(tokens, m.cfg.Positions))
+	return state.KVBytes(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions, m.format.AttentionBF16(), tokens)
 }
 
 // formats are the precisions of the weights.

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -16,13 +17,9 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, f), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of the key heads at every visible position, in float32
-// or, where attention is in bf16, in that.
+// StateBytes implements engine.Network: keys and values of the key heads at every visible position.
 func (m *Model) StateBytes(tokens int) int64 {
-	if keys := m.cfg.keys(); keys > 0 {
-		tokens = min(tokens, keys)
-	}
-	return 2 * m.format.KeyBytes() * int64(m.cfg.Layers) * int64(m.cfg.KVHeads) * int64(m.cfg.HeadDim) * int64(tokens)
+	return state.KVBytes(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys(), m.format.AttentionBF16(), tokens)
 }
 
 // formats are the precisions of the weights.
