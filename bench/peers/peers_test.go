@@ -221,6 +221,34 @@ func TestRatioIsTakenWithinRounds(t *testing.T) {
 	}
 }
 
+func TestVerdict(t *testing.T) {
+	work := task{"prefill", []int{512}}
+	peer := func(goals map[string]float64) group { return group{entrants: []entrant{{}, {goals: goals}}} }
+	limited := group{limit: time.Second, entrants: []entrant{{}, {}, {goals: map[string]float64{"prefill": 2}}}}
+	second, half := map[int]float64{1: 1}, map[int]float64{1: .5}
+	for _, c := range []struct {
+		name           string
+		group          group
+		i              int
+		first, seconds map[int]float64
+		ratio, goal    string
+	}{
+		{"the first", peer(nil), 0, second, second, "", ""},
+		{"no goal", peer(nil), 1, half, second, "2.00x as fast", ""},
+		{"goal of another operation", peer(map[string]float64{"decode": 3}), 1, half, second, "2.00x as fast", ""},
+		{"missed", peer(map[string]float64{"prefill": 3}), 1, half, second, "2.00x as fast", "≥ 3.00x missed"},
+		{"the task's goes first", peer(map[string]float64{"prefill": 3, "prefill 512": 2}), 1, half, second, "2.00x as fast", "≥ 2.00x met"},
+		{"no round in common", peer(map[string]float64{"prefill": 3}), 1, nil, second, "n/a", ""},
+		{"the first within a limit", limited, 0, second, second, "", "≤ 1s met"},
+		{"another of ours beyond it", limited, 1, second, map[int]float64{1: 2}, "", "≤ 1s missed"},
+		{"a peer beside a limit", limited, 2, half, second, "2.00x as fast", "≥ 2.00x met"},
+	} {
+		if ratio, goal := verdict(c.group, work, c.i, c.first, c.seconds); ratio != c.ratio || goal != c.goal {
+			t.Errorf("%s: %q, %q, want %q, %q", c.name, ratio, goal, c.ratio, c.goal)
+		}
+	}
+}
+
 func TestGroups(t *testing.T) {
 	all := new(workshop).groups(2)
 	seen := map[string]bool{}

@@ -26,7 +26,8 @@ func report(w io.Writer, g group, samples []sample) error {
 		for i, e := range g.entrants {
 			fmt.Fprintf(t, "%s\t%s\t", work, label(samples, e.name))
 			if seconds := secondsOf(samples, work, e.name); len(seconds) > 0 {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", times(seconds), rate(work, seconds), verdict(g, work, i, first, seconds))
+				ratio, goal := verdict(g, work, i, first, seconds)
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", times(seconds), rate(work, seconds), ratio, goal)
 			} else {
 				fmt.Fprintf(t, "n/a (%s)\t\t\t\t\n", reason(samples, e.name))
 			}
@@ -81,28 +82,34 @@ func rate(work task, seconds map[int]float64) string {
 	}
 }
 
-// verdict compares contender i of a group with the first.
-func verdict(g group, work task, i int, first, seconds map[int]float64) string {
+// verdict says how many times as fast as contender i of a group the first is, and whether the goal is met: that of the
+// ratio, or the time that the group's own contenders should stay within. What does not apply is empty.
+func verdict(g group, work task, i int, first, seconds map[int]float64) (ratio, goal string) {
 	e := g.entrants[i]
-	if i == 0 || e.goals == nil && g.limit > 0 {
-		if g.limit == 0 {
-			return "\t"
-		}
-		return "\t" + met(median(values(seconds)) <= g.limit.Seconds(), fmt.Sprintf("≤ %v", g.limit))
+	limited := g.limit > 0 && e.goals == nil // archbench itself, and no peer with goals against it
+	switch {
+	case limited:
+		return "", met(median(values(seconds)) <= g.limit.Seconds(), fmt.Sprintf("≤ %v", g.limit))
+	case i == 0:
+		return "", ""
 	}
-	ratio, ok := ratioOf(seconds, first)
+	faster, ok := ratioOf(seconds, first)
 	if !ok {
-		return "n/a\t"
+		return "n/a", ""
 	}
-	text := fmt.Sprintf("%.2fx as fast\t", ratio)
-	goal, ok := e.goals[work.String()]
-	if !ok {
-		goal, ok = e.goals[work.op]
+	if least, ok := e.goal(work); ok {
+		goal = met(faster >= least, fmt.Sprintf("≥ %.2fx", least))
 	}
-	if !ok {
-		return text
+	return fmt.Sprintf("%.2fx as fast", faster), goal
+}
+
+// goal is what archbench should reach against e in a task: that of the whole task, else that of its operation.
+func (e entrant) goal(work task) (ratio float64, ok bool) {
+	if ratio, ok = e.goals[work.String()]; ok {
+		return ratio, ok
 	}
-	return text + met(ratio >= goal, fmt.Sprintf("≥ %.2fx", goal))
+	ratio, ok = e.goals[work.op]
+	return ratio, ok
 }
 
 func met(ok bool, goal string) string {
