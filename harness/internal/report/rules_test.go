@@ -14,6 +14,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -109,6 +110,25 @@ func TestDerivedNumbers(t *testing.T) {
 	}}
 	if e := ttft.estimate(repeats); e.N != 1 || e.Value != 3 {
 		t.Errorf("three repeats in one process count as %d blocks with value %v, want 1 and 3", e.N, e.Value)
+	}
+}
+
+func TestRemarksOnExponents(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		points []stat.Point
+		want   string
+	}{
+		{"a line", []stat.Point{{X: 128, Y: 1}, {X: 512, Y: 4.1}, {X: 2048, Y: 16}}, "a power law"},
+		{"noise", []stat.Point{{X: 128, Y: 1}, {X: 256, Y: 5}, {X: 512, Y: 3}}, unsettled},
+		{"noise without a middle", []stat.Point{{X: 128, Y: 1}, {X: 256, Y: 5}, {X: 2048, Y: 3}}, unsettled},
+		{"a clear bend", []stat.Point{{X: 1, Y: 1}, {X: 10, Y: 10}, {X: 100, Y: 100}, {X: 1000, Y: 4000}, {X: 10000, Y: 160000}},
+			"no single power law: the exponent goes from 1.00 to 1.60"},
+		{"two points", []stat.Point{{X: 128, Y: 1}, {X: 512, Y: 4}}, "two points: the exponent has no interval"},
+	} {
+		if got := remarks(stat.FitPowerLaws([][]stat.Point{c.points})); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
 	}
 }
 

@@ -41,7 +41,16 @@ func fittedOver(fit stat.PowerLaw) string {
 	return unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens"
 }
 
+// loosest is how far the interval of an exponent may reach for a remark on the curve: a wider one does not even tell
+// constant from linear.
+const loosest = 1
+
+const unsettled = "the points do not settle an exponent"
+
 func remarks(fit stat.PowerLaw) string {
+	if e := fit.Exponent; e.Valid() && e.Bounded() && e.Hi-e.Lo > loosest {
+		return unsettled
+	}
 	if len(fit.Exponent.Warnings) == 0 {
 		return "a power law"
 	}
