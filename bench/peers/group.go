@@ -46,7 +46,26 @@ func (w *workshop) groups(threads int) []group {
 			all = append(all, w.pair(m, p, threads))
 		}
 	}
+	if threads > 1 {
+		for _, architecture := range []string{"bk", "gpt2", "mamba", "mistral"} {
+			for _, precision := range []string{"f32", "bf16", "int8a8", "int4a8"} {
+				all = append(all, w.cores(architecture, precision, threads))
+			}
+		}
+	}
 	return append(all, w.lengths(threads), w.depths(threads), w.million(threads), w.start(threads))
+}
+
+// cores compares decoding of a small model on all threads with one.
+func (w *workshop) cores(architecture, precision string, threads int) group {
+	one := w.model(architecture, seeded("3m", precision, "", 1))
+	one.name += ", 1 thread"
+	one.goals = map[string]float64{"decode": 1}
+	return group{
+		name: "cores-" + architecture + "-" + precision, threads: threads,
+		entrants: []entrant{w.model(architecture, seeded("3m", precision, "", threads)), one},
+		tasks:    []task{{"decode", []int{64, 256}}},
+	}
 }
 
 // products are those of a prefill of 512 tokens and one square one.
