@@ -100,11 +100,7 @@ func TestPoolIdleSleeps(t *testing.T) {
 	for _, threads := range []int{2, 4} {
 		p := NewPool(threads)
 		cover(t, p, 100)
-		for start := time.Now(); int(p.asleep.Load()) < threads-1; time.Sleep(spinTime) {
-			if time.Since(start) > 10*time.Second {
-				t.Fatalf("%d of %d workers sleep", p.asleep.Load(), threads-1)
-			}
-		}
+		sharedtest.Eventually(t, "all workers sleep", func() bool { return int(p.asleep.Load()) == threads-1 })
 		p.Close()
 	}
 }
@@ -165,9 +161,7 @@ func TestPoolCloseEndsWorkers(t *testing.T) {
 	p := NewPool(5)
 	cover(t, p, 50)
 	p.Close()
-	if got := runtime.NumGoroutine(); got > before {
-		t.Errorf("%d goroutines after Close, %d before NewPool", got, before)
-	}
+	sharedtest.Eventually(t, "the workers' goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 func BenchmarkPoolRun(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Dir returns the path of a file or folder of the shared material, for example "checkpoints/gpt2-3m". The material
@@ -51,6 +52,17 @@ func RepoRoot(t testing.TB) string {
 	}
 	t.Fatal("no go.mod above the working directory")
 	return ""
+}
+
+// Eventually waits until a condition holds. The limit of a minute is not what a test is about: it only ends a test whose
+// condition never comes, and no machine is so slow that it matters.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
 }
 
 // AllocsPerRun is testing.AllocsPerRun, and skips the test under the race detector, where sync.Pool forgets at random.

@@ -53,3 +53,15 @@ func measure(b *testing.B, tokens int, call func() (compute time.Duration, err e
 	b.ReportMetric(median/1e3, "overhead-µs/call")
 	b.ReportMetric(median/float64(tokens), "overhead-ns/token")
 }
+
+// BenchmarkClose reports how long a plugin at rest takes to end when it is asked to.
+func BenchmarkClose(b *testing.B) {
+	var closing time.Duration
+	for b.Loop() {
+		p := launch(b, Options{})
+		start := time.Now()
+		p.Close()
+		closing += time.Since(start)
+	}
+	b.ReportMetric(closing.Seconds()/float64(b.N)*1e3, "ms/close")
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/internal/toy"
 )
@@ -48,10 +49,9 @@ func TestLaunch(t *testing.T) {
 	if p.Exit() != nil {
 		t.Errorf("running, but %v", p.Exit())
 	}
-	start := time.Now()
 	p.Close()
-	if d := time.Since(start); d > time.Second {
-		t.Errorf("a plugin at rest took %v to close", d)
+	if exit := p.Exit(); exit == nil || exit.Class != Closed {
+		t.Errorf("closed, but %+v", exit)
 	}
 	if _, err := remote.Score(t.Context(), sequence(9)); classOf(err) != Closed {
 		t.Errorf("score after close: %v", err)
@@ -86,12 +86,15 @@ func TestStartFailures(t *testing.T) {
 		{path: script, class: Protocol, message: "without a handshake"},
 	} {
 		t.Run(string(c.class), func(t *testing.T) {
-			path := c.path
+			path, timeout := c.path, time.Minute
 			if path == "" {
 				path = faulty(t)
 			}
+			if c.class == TimedOut {
+				timeout = 100 * time.Millisecond
+			}
 			_, err := Launch(t.Context(), Options{
-				Path: path, Env: []string{"ARCHBENCH_FAULT=" + c.fault}, StartTimeout: 2 * time.Second,
+				Path: path, Env: []string{"ARCHBENCH_FAULT=" + c.fault}, StartTimeout: timeout,
 			})
 			if classOf(err) != c.class || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("class %q of error %v, want %q with %q", classOf(err), err, c.class, c.message)
@@ -103,10 +106,9 @@ func TestStartFailures(t *testing.T) {
 func TestLaunchIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	start := time.Now()
-	_, err := Launch(ctx, Options{Path: faulty(t), Env: []string{"ARCHBENCH_FAULT=mute"}})
-	if lm.KindOf(err) != lm.Deadline || time.Since(start) > 2*time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
+	_, err := Launch(ctx, Options{Path: faulty(t), Env: []string{"ARCHBENCH_FAULT=mute"}, StartTimeout: 24 * time.Hour})
+	if lm.KindOf(err) != lm.Deadline {
+		t.Error(err)
 	}
 }
 
@@ -126,7 +128,7 @@ func TestFaults(t *testing.T) {
 		t.Run(c.variant, func(t *testing.T) {
 			p := launch(t, Options{MemoryLimit: 1 << 30})
 			m := load(t, p, c.variant)
-			timeout := 20 * time.Second
+			timeout := 5 * time.Minute
 			if c.kind == lm.Deadline {
 				timeout = 300 * time.Millisecond
 			}
@@ -136,11 +138,7 @@ func TestFaults(t *testing.T) {
 			if classOf(err) != c.class || lm.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("class %q, kind %v: %v\n%s", classOf(err), lm.KindOf(err), err, p.Stderr())
 			}
-			start := time.Now()
 			p.Close()
-			if d := time.Since(start); d > grace+time.Second {
-				t.Errorf("closing took %v", d)
-			}
 			if _, err := p.Load(t.Context(), lm.LoadRequest{Variant: "default"}); classOf(err) == "" {
 				t.Errorf("a call on a dead plugin says %v", err)
 			}
@@ -167,7 +165,7 @@ func TestStderrFlood(t *testing.T) {
 	if _, err := load(t, p, "flood").Score(t.Context(), sequence(10)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the end of the flood", func() bool { return strings.HasSuffix(p.Stderr(), "flood \n") })
+	sharedtest.Eventually(t, "the end of the flood", func() bool { return strings.HasSuffix(p.Stderr(), "flood \n") })
 	if n := len(p.Stderr()); n > tailBytes || n < tailBytes/2 {
 		t.Errorf("kept %d bytes of stderr", n)
 	}
@@ -187,7 +185,7 @@ func TestCloseReachesGrandchildren(t *testing.T) {
 	p := launch(t, Options{})
 	grandchild := startGrandchild(t, p)
 	p.Close()
-	eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+	sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
 }
 
 func TestCrashReachesGrandchildren(t *testing.T) {
@@ -196,7 +194,7 @@ func TestCrashReachesGrandchildren(t *testing.T) {
 	if _, err := load(t, p, "crash").Score(t.Context(), sequence(10)); classOf(err) != Crash {
 		t.Fatal(err)
 	}
-	eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+	sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
 }
 
 // startGrandchild has the plugin start a process.
@@ -206,7 +204,7 @@ func startGrandchild(t *testing.T, p *Plugin) int {
 		t.Fatal(err)
 	}
 	var pid int
-	eventually(t, "the grandchild's number", func() bool {
+	sharedtest.Eventually(t, "the grandchild's number", func() bool {
 		pid, _ = strconv.Atoi(lastWord(p.Stderr()))
 		return pid > 0
 	})
@@ -263,5 +261,5 @@ func TestHostDeath(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	eventually(t, "death of plugin and grandchild", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
+	sharedtest.Eventually(t, "death of plugin and grandchild", func() bool { return !alive(pids[0]) && !alive(pids[1]) })
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -112,16 +111,6 @@ func sequence(n int) lm.ScoreRequest {
 		tokens[i] = int32(i * i % 23)
 	}
 	return lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}}
-}
-
-// eventually waits up to 5 s for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not within 5 s: " + what)
-		}
-	}
 }
 
 // lastWord returns the last word of a text.

@@ -71,7 +71,7 @@ func (p *fakeProcess) Close() error {
 }
 
 // corpusFile writes text of some documents.
-func corpusFile(t *testing.T) string {
+func corpusFile(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for d := range 4 {
@@ -98,7 +98,7 @@ probes:
   - {probe: decode, grid: {depth: [16]}}
 `
 
-func parseSuite(t *testing.T, text string) *suite.Suite {
+func parseSuite(t testing.TB, text string) *suite.Suite {
 	t.Helper()
 	s, err := suite.Parse("test.yaml", []byte(text))
 	if err != nil {
@@ -117,7 +117,7 @@ func options(t *testing.T, f *fakes, text string, names ...string) Options {
 	return o
 }
 
-func openDB(t *testing.T) *store.DB {
+func openDB(t testing.TB) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "r.db"))
 	if err != nil {

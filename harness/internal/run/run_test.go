@@ -254,7 +254,9 @@ func TestFailures(t *testing.T) {
 			c.fake.Name = "a"
 			f.all["a"] = &c.fake
 			o := options(t, f, mixed, "a", "b")
-			o.least = 200 * time.Millisecond
+			if c.name == "hang" {
+				o.least = 2 * time.Second
+			}
 			r := execute(t, openDB(t), o)
 			bad := cells(r, c.probe, "a")[0]
 			if bad.Status != store.Failed || bad.Failure == nil || bad.Failure.Class != c.class {

@@ -39,7 +39,7 @@ func example(id string) *Run {
 }
 
 // open returns a fresh database in a temporary folder.
-func open(t *testing.T) *DB {
+func open(t testing.TB) *DB {
 	t.Helper()
 	db, err := Open(context.Background(), filepath.Join(t.TempDir(), "results with space", "r?.db"))
 	if err != nil {
@@ -267,29 +267,5 @@ func TestConstraints(t *testing.T) {
 	}
 	if runs, err := db.Runs(ctx); err != nil || len(runs) != 0 {
 		t.Errorf("a refused plan left %d runs, %v", len(runs), err)
-	}
-}
-
-// TestThroughput stores rows in batches of a block and reports the rate; the bound is a tenth of what a laptop does.
-func TestThroughput(t *testing.T) {
-	ctx, db, run := context.Background(), open(t), example("r-1")
-	if err := db.CreateRun(ctx, run); err != nil {
-		t.Fatal(err)
-	}
-	const rows, size = 50000, 1000
-	batch := make([]Sample, size)
-	for i := range batch {
-		batch[i] = Sample{Metric: "prefill_seconds", Value: float64(i), Unit: "s"}
-	}
-	start := time.Now()
-	for range rows / size {
-		if err := db.Record(ctx, run.ID, &run.Cells[0], batch); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rate := rows / time.Since(start).Seconds()
-	t.Logf("%.0f rows/s", rate)
-	if rate < 5000 {
-		t.Errorf("%.0f rows/s, want at least 5000", rate)
 	}
 }
