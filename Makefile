@@ -22,8 +22,8 @@ build: ## bin/archbench and bin/archbench-plugin-*
 quickstart: build ## run all suites over all plugins on the shipped models, and leave a report
 	bin/archbench run quickstart --db results/quickstart.db --reports reports/quickstart
 
-test: ## all tests that need nothing outside the repository, within 5 minutes
-	go test ./...
+test: ## all tests, within 5 minutes; the summary says which were skipped and why
+	$(TOOL) gotestsum --format pkgname --format-icons text --format-hide-empty-pkg -- ./...
 
 race: ## the concurrent packages under the race detector
 	go test -race ./lm/... ./internal/... ./plugins/... ./harness/internal/run/... ./harness/internal/store/...
