@@ -21,14 +21,15 @@ type index struct {
 	run      *store.Run
 	byName   map[string]*store.Model
 	families []family
-	style    map[string]int // of a model's name: that of its family
+	style    map[string]int // by a model's name: that of its family
 }
 
-// family is one model in its precisions: what a precision costs is measured against Base.
+// family is a model that the user asked for, in the precisions in which its suites measured it. Base is the one that
+// others are compared with.
 type family struct {
 	Name   string
 	Base   *store.Model
-	Models []*store.Model
+	Models []*store.Model // the base first
 }
 
 func newIndex(run *store.Run) *index {
@@ -37,7 +38,7 @@ func newIndex(run *store.Run) *index {
 	for i := range run.Models {
 		m := &run.Models[i]
 		ix.byName[m.Name] = m
-		key := identity(m)
+		key := cmp.Or(m.Family, weightsOf(m))
 		f, ok := at[key]
 		if !ok {
 			f = len(ix.families)
@@ -53,8 +54,8 @@ func newIndex(run *store.Run) *index {
 	return ix
 }
 
-// identity is what models of one family share: everything but the precision.
-func identity(m *store.Model) string {
+// weightsOf is what the precisions of a model share. Runs of before know families by it.
+func weightsOf(m *store.Model) string {
 	options := make([]string, 0, len(m.Options))
 	for k, v := range m.Options {
 		options = append(options, k+"="+v)
@@ -63,16 +64,15 @@ func identity(m *store.Model) string {
 	return strings.Join([]string{m.Architecture, m.Mode, m.Checkpoint, m.Variant, strconv.FormatUint(m.Seed, 10), strings.Join(options, ",")}, "\x00")
 }
 
-// settle chooses the base (f32, else the first) and a name without a precision.
+// settle chooses the base (the model of the family's name, else f32, else the first) and a name without a precision.
 func (f *family) settle() {
 	f.Base = f.Models[0]
-	for _, m := range f.Models {
-		if m.Precision == "f32" && (m.Head == "" || m.Head == "f32") {
-			f.Base = m
-			break
+	for _, isBase := range []func(*store.Model) bool{isWide, func(m *store.Model) bool { return m.Name == m.Family }} {
+		if i := slices.IndexFunc(f.Models, isBase); i >= 0 {
+			f.Base = f.Models[i]
 		}
 	}
-	slices.SortStableFunc(f.Models, func(a, b *store.Model) int { // the base first
+	slices.SortStableFunc(f.Models, func(a, b *store.Model) int {
 		switch f.Base {
 		case a:
 			return -1
@@ -87,7 +87,22 @@ func (f *family) settle() {
 	}
 }
 
-// bases are the models at the precision that others are compared with, one per family.
+// isWide reports whether a model has all its weights in f32.
+func isWide(m *store.Model) bool { return m.Precision == "f32" && (m.Head == "" || m.Head == "f32") }
+
+// wide is the f32 model of the same weights, that of the model's own family if it has one; nil if the run has none.
+func (ix *index) wide(m *store.Model) *store.Model {
+	var found *store.Model
+	for i := range ix.run.Models {
+		o := &ix.run.Models[i]
+		if isWide(o) && weightsOf(o) == weightsOf(m) && (found == nil || o.Family == m.Family) {
+			found = o
+		}
+	}
+	return found
+}
+
+// bases are the models that are compared with each other: one per family.
 func (ix *index) bases() []*store.Model {
 	out := make([]*store.Model, len(ix.families))
 	for i, f := range ix.families {
@@ -115,15 +130,19 @@ func (ix *index) futureNotes() []string {
 	return []string{strings.Join(names, ", ") + ": sees the future, kept out of language-model tables."}
 }
 
-// manyPrecisions reports whether cells hold several precisions of one model.
+// manyPrecisions reports whether cells hold several precisions of the same weights.
 func (ix *index) manyPrecisions(cells []*store.Cell) bool {
-	first := map[int]string{}
+	first := map[string]string{}
 	for _, c := range cells {
-		f := ix.style[c.Model]
-		if name, ok := first[f]; ok && name != c.Model {
+		m := ix.byName[c.Model]
+		if m == nil {
+			continue
+		}
+		key := weightsOf(m)
+		if precision, ok := first[key]; ok && precision != precisionOf(m) {
 			return true
 		}
-		first[f] = c.Model
+		first[key] = precisionOf(m)
 	}
 	return false
 }

@@ -157,8 +157,8 @@ func (ix *index) precisionRow(f family, m *store.Model, cells []*store.Cell, at 
 		na := unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
-		row = append(row, ix.bitsPerByte(quality), ix.cost(f, m, quality),
-			ix.divergence(f, m, quality, probe.DocumentKL), ix.divergence(f, m, quality, probe.DocumentTop1))
+		row = append(row, ix.bitsPerByte(quality), ix.cost(m, quality),
+			ix.divergence(m, quality, probe.DocumentKL), ix.divergence(m, quality, probe.DocumentTop1))
 	}
 	if row[6].Number == nil {
 		for i := 4; i <= 5; i++ {
@@ -207,45 +207,40 @@ func (ix *index) qualityCell(cells []*store.Cell, model string) *store.Cell {
 	return nil
 }
 
-// cost is the difference in bits per byte to the base of the family.
-func (ix *index) cost(f family, m *store.Model, quality *store.Cell) Value {
-	if m == f.Base {
+// cost is the difference in bits per byte to the same weights in f32.
+func (ix *index) cost(m *store.Model, quality *store.Cell) Value {
+	if m == ix.wide(m) {
 		return text("base")
 	}
 	if reason := ix.unfit(quality); reason != "" {
 		return unavailable(reason)
 	}
-	e, reason := ix.costOf(f, quality)
+	base, reason := ix.wideCell(m, quality)
 	if reason != "" {
 		return unavailable(reason)
 	}
-	base := ix.baseCell(f, quality)
-	return ranged(e, signed(4), quality.ID, base.ID)
+	return ranged(stat.BitsPerByteDifference(documents(base), documents(quality)), signed(4), quality.ID, base.ID)
 }
 
-func (ix *index) costOf(f family, quality *store.Cell) (e stat.Estimate, reason string) {
-	base := ix.baseCell(f, quality)
-	if base == nil || ix.unfit(base) != "" {
-		return e, "the base " + f.Base.Name + " has no quality"
+// wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
+func (ix *index) wideCell(m *store.Model, quality *store.Cell) (base *store.Cell, reason string) {
+	wide := ix.wide(m)
+	if wide == nil {
+		return nil, "the same weights were not scored in f32"
 	}
-	return stat.BitsPerByteDifference(documents(base), documents(quality)), ""
-}
-
-// baseCell is the quality cell of the family's base at the same point.
-func (ix *index) baseCell(f family, quality *store.Cell) *store.Cell {
 	for _, c := range ix.cells("", "quality") {
-		if c.Model == f.Base.Name && c.Point.String() == quality.Point.String() {
-			return c
+		if c.Model == wide.Name && c.Point.String() == quality.Point.String() && ix.unfit(c) == "" {
+			return c, ""
 		}
 	}
-	return nil
+	return nil, "the base " + wide.Name + " has no quality"
 }
 
-func (ix *index) divergence(f family, m *store.Model, quality *store.Cell, metric string) Value {
+func (ix *index) divergence(m *store.Model, quality *store.Cell, metric string) Value {
 	if reason := ix.unfit(quality); reason != "" {
 		return unavailable(reason)
 	}
-	if m == f.Base {
+	if m == ix.wide(m) {
 		return text("base")
 	}
 	e := perToken(quality, metric)
@@ -271,10 +266,11 @@ func (ix *index) lossFigure(cells []*store.Cell) chart.Figure {
 		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
 		for _, m := range fam.Models {
 			c := ix.qualityCell(cells, m.Name)
-			if m == fam.Base || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
+			if m == ix.wide(m) || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
 				continue
 			}
-			if e, reason := ix.costOf(fam, c); reason == "" {
+			if base, reason := ix.wideCell(m, c); reason == "" {
+				e := stat.BitsPerByteDifference(documents(base), documents(c))
 				documentsSeen = max(documentsSeen, e.N)
 				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
 				p.Label = m.Precision

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,7 @@ func memoryLimit() int64 {
 // to tell; an error means that the spec itself is wrong.
 func (l *loader) entry(ctx context.Context, spec ModelSpec) (*entry, error) {
 	m := &store.Model{
-		Name: spec.Name, Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
+		Name: spec.Name, Family: cmp.Or(spec.Family, spec.Name), Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
 		Precision: spec.Precision, Head: spec.Head, Threads: l.threads, Options: spec.Options, Initialised: spec.Checkpoint == "",
 	}
 	e := &entry{model: m, load: lm.LoadRequest{

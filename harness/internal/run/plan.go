@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,16 +116,22 @@ func (p *Plan) load(ctx context.Context, l *loader, wanted []wish) error {
 	return nil
 }
 
-// addCells makes the cells, each once: what two suites ask for belongs to the first and gets the more repeats.
+// addCells makes the cells, each once: what two suites ask for of one model belongs to the first and gets the more
+// repeats. What two models have in common is measured for each.
 func (p *Plan) addCells(wanted []wish, t *texts) {
-	at := map[string]int{}
+	at := map[[2]string]int{}
+	used := map[string]int{}
 	for _, w := range wanted {
 		c := p.cell(w, t)
-		if i, ok := at[c.ID]; ok {
+		key := [2]string{c.Model, c.ID}
+		if i, ok := at[key]; ok {
 			p.Run.Cells[i].Repeats = max(p.Run.Cells[i].Repeats, c.Repeats)
 			continue
 		}
-		at[c.ID] = len(p.Run.Cells)
+		at[key] = len(p.Run.Cells)
+		if used[c.ID]++; used[c.ID] > 1 {
+			c.ID = hash(c.ID, strconv.Itoa(used[c.ID]))
+		}
 		p.Run.Cells = append(p.Run.Cells, c)
 	}
 	var ids strings.Builder
@@ -173,7 +180,8 @@ func (e *entry) missing(p *probe.Probe, settings store.Point) string {
 	return ""
 }
 
-// identity hashes everything that can change the value of a cell.
+// identity hashes everything that can change the value of a cell. The name of the model is none of it: where two
+// models of a run are the same, addCells tells their cells apart.
 func (p *Plan) identity(w wish, e *entry, t *texts) string {
 	m := e.model
 	key := struct {

@@ -16,6 +16,7 @@ import (
 // ModelSpec names a model under test: an architecture with a checkpoint, or with a variant and a seed.
 type ModelSpec struct {
 	Name         string // in tables; "" is made from the rest
+	Family       string // the name of the model that a suite made this precision of; "": the user asked for it
 	Architecture string
 	Checkpoint   string // folder; "": initialised
 	Variant      string // of an initialised model; "": the plugin's first
@@ -101,7 +102,7 @@ func (s ModelSpec) identity() string {
 // specOf returns the spec of a stored model.
 func specOf(m *store.Model) ModelSpec {
 	return ModelSpec{
-		Name: m.Name, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
+		Name: m.Name, Family: m.Family, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
 		Precision: m.Precision, Head: m.Head, Options: m.Options,
 	}
 }

@@ -22,6 +22,9 @@ func (w wish) settings() store.Point { return slices.Concat(w.point, w.part.Para
 // expand crosses suites, points, models and precisions. Models whose language-model cells are asked for get a
 // causality cell too, whatever they declare.
 func expand(o Options) ([]wish, error) {
+	if err := distinct(o.Models); err != nil {
+		return nil, err
+	}
 	var wanted []wish
 	named := map[string]string{}
 	for _, s := range o.Suites {
@@ -30,9 +33,9 @@ func expand(o Options) ([]wish, error) {
 				if err := part.Probe.Check(slices.Concat(point, part.Params)); err != nil {
 					return nil, fmt.Errorf("suite %s: %w", s.Name, err)
 				}
-				for _, spec := range specs(o.Models, part.Precisions) {
+				for _, spec := range specs(o.Models, part) {
 					if id, ok := named[spec.Name]; ok && id != spec.identity() {
-						return nil, fmt.Errorf("two models are called %q: name them apart with --model NAME=ARCH:DIR", spec.Name)
+						return nil, calledTwice(spec.Name)
 					}
 					named[spec.Name] = spec.identity()
 					wanted = append(wanted, wish{part, point, spec})
@@ -43,34 +46,69 @@ func expand(o Options) ([]wish, error) {
 	return append(guards(wanted), wanted...), nil
 }
 
-// specs are the models of a part: those of the user, in the part's precisions if it names any. The same model stands
-// once, under the name that the user gave it if there is one.
-func specs(models []ModelSpec, precisions []string) []ModelSpec {
-	var all []ModelSpec
+// distinct refuses two models of one name. Two names for the same model are legal: it is measured under each.
+func distinct(models []ModelSpec) error {
 	seen := map[string]bool{}
-	own := map[string]ModelSpec{}
 	for _, m := range models {
-		m = m.normal()
-		own[m.identity()] = m
-	}
-	for _, m := range models {
-		m = m.normal()
-		at := precisions
-		if at == nil {
-			at = []string{m.Precision}
+		name := m.normal().Name
+		if seen[name] {
+			return calledTwice(name)
 		}
-		for _, precision := range at {
-			s := m.at(precision)
-			if named, ok := own[s.identity()]; ok {
-				s = named
-			}
-			if !seen[s.identity()] {
-				seen[s.identity()] = true
+		seen[name] = true
+	}
+	return nil
+}
+
+func calledTwice(name string) error {
+	return fmt.Errorf("two models are called %q: name them apart with --model NAME=ARCH:DIR", name)
+}
+
+// specs are the models of a part: those of the user, each in the precision that the user gave it and in those of the
+// part. The same weights in the same precision stand once, unless the user asked for them under two names.
+func specs(models []ModelSpec, part suite.Part) []ModelSpec {
+	asked := map[string]bool{}
+	for _, m := range models {
+		if slices.Contains(precisionsOf(m, part), m.normal().Precision) {
+			asked[m.normal().identity()] = true
+		}
+	}
+	var all []ModelSpec
+	from := map[string]string{} // by the identity of what was derived: that of the model it was derived from
+	for _, m := range models {
+		own := m.normal()
+		for _, precision := range precisionsOf(m, part) {
+			s := own.at(precision)
+			if s.Name == own.Name {
 				all = append(all, s)
+				continue
 			}
+			first, again := from[s.identity()]
+			if asked[s.identity()] || again && first != own.identity() {
+				continue
+			}
+			from[s.identity()] = own.identity()
+			if !part.Asked {
+				s.Family = own.Name
+			}
+			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// precisionsOf lists the precisions in which a part measures a model of the user, each once.
+func precisionsOf(m ModelSpec, part suite.Part) []string {
+	all := part.Precisions
+	if m.Precision != "" || len(all) == 0 {
+		all = append([]string{m.normal().Precision}, all...)
+	}
+	var once []string
+	for _, p := range all {
+		if !slices.Contains(once, p) {
+			once = append(once, p)
+		}
+	}
+	return once
 }
 
 // guards are causality cells for models that have language-model cells and no causality cell.

@@ -24,7 +24,7 @@ func example(id string) *Run {
 		Seed: 1 << 63, Suites: []string{"speed 1"}, Corpus: "/text", Facts: []Fact{{"text", "sha256 ab"}},
 		Host: Host{ID: "host", Fingerprint: "class", Facts: []Fact{{"cpu", "x"}, {"governor", "n/a (no cpufreq)"}}},
 		Models: []Model{{
-			Name: "a", Architecture: "bk", Mode: "causal-row", Checkpoint: "/models/bk", Seed: 1<<64 - 1, Precision: "int8",
+			Name: "a", Family: "b", Architecture: "bk", Mode: "causal-row", Checkpoint: "/models/bk", Seed: 1<<64 - 1, Precision: "int8",
 			Head: "bf16", Threads: 2, Options: map[string]string{"k": "v"}, Config: "{}", WeightsSHA: "w", PluginSHA: "p",
 			PluginPath: "/bin/p", Kernels: "reference", Parameters: 10, WeightBytes: 20, ContextLimit: 512, TrainedTo: 256,
 			Causal: true, StateKind: "constant", Warnings: []string{"unknown tensor x"},
@@ -149,6 +149,35 @@ func TestRemove(t *testing.T) {
 	}
 	if err := db.Remove(ctx, "r-1"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("second removal: %v", err)
+	}
+}
+
+// TestDatabaseOfBefore opens a database with the first schema: its runs are read as they were.
+func TestDatabaseOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.db")
+	schema, err := migrations.ReadFile("migrations/0001_runs.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = old.Exec(string(schema) + fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = 1;", applicationID) + `
+		INSERT INTO hosts VALUES ('h', 'f', '[]');
+		INSERT INTO runs VALUES ('r-1', 1, 2, 'done', 'v', 'c', 1, '[]', '', '[]', 'h');
+		INSERT INTO models VALUES ('r-1', 'a', 0, 'gpt2', '', '', '', 0, 'f32', '', 2, '{}', '', '', '', '', '', 1, 1, 0, 0, 1, 0, 0, '', '[]');`)
+	if err := errors.Join(err, old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	run, err := db.LoadRun(context.Background(), "r-1")
+	if err != nil || len(run.Models) != 1 || run.Models[0].Family != "" || run.Models[0].Architecture != "gpt2" {
+		t.Errorf("%+v (%v)", run, err)
 	}
 }
 

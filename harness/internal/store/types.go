@@ -17,6 +17,7 @@ type Fact struct{ Name, Value string }
 // Model is one model under test.
 type Model struct {
 	Name         string // as the user calls it, unique in a run
+	Family       string // the model that the user asked for, of which a suite made this precision; "": not known
 	Architecture string
 	Mode         string // e.g. causal-row
 	Checkpoint   string // folder, "" if initialised

@@ -57,7 +57,7 @@ func (s *Suite) drop(n ast.Node) error {
 	return nil
 }
 
-// change applies a mapping of keys to values, as Set does.
+// change applies a mapping of keys to values.
 func (s *Suite) change(n ast.Node) error {
 	if n == nil {
 		return nil
@@ -71,7 +71,7 @@ func (s *Suite) change(n ast.Node) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Set(pair.Key.GetToken().Value, strings.Join(v, ",")); err != nil {
+		if err := s.assign(pair.Key.GetToken().Value, strings.Join(v, ",")); err != nil {
 			return wrong(pair.Key, "%s", err)
 		}
 	}

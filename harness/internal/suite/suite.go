@@ -29,7 +29,8 @@ type Part struct {
 	Grid       []Axis // every axis of the probe, in the probe's order
 	Params     store.Point
 	Repeats    int      // blocks of a timing probe; 1 for others
-	Precisions []string // of the models, besides what the user asked for; nil: only that
+	Precisions []string // in which every model runs that the user gave none; nil: f32
+	Asked      bool     // the user chose the precisions, not the suite
 }
 
 // Axis is one dimension of a grid.
@@ -58,8 +59,19 @@ func (p Part) Points() []store.Point {
 
 // Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, "repeats" of
 // timing probes, or "precision", in which every model of the user is then run. values are separated by commas and may
-// hold ranges like 1024..65536*4.
+// hold ranges like 1024..65536*4. It speaks for the user: precisions set so are models that the user asked for.
 func (s *Suite) Set(key, values string) error {
+	if err := s.assign(key, values); err != nil {
+		return err
+	}
+	for i := range s.Parts {
+		name := strings.TrimPrefix(key, s.Parts[i].Probe.Name+".")
+		s.Parts[i].Asked = s.Parts[i].Asked || name == "precision"
+	}
+	return nil
+}
+
+func (s *Suite) assign(key, values string) error {
 	found := false
 	for i := range s.Parts {
 		p := &s.Parts[i]

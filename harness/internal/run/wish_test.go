@@ -1,0 +1,96 @@
+package run
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+)
+
+// TestOneModelUnderTwoNames is a comparison of a model with itself: both are measured, in every block.
+func TestOneModelUnderTwoNames(t *testing.T) {
+	o := options(t, honest(), mixed)
+	o.Models = []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a"}}
+	r := execute(t, openDB(t), o)
+	seen := map[string]bool{}
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if c.Status != store.OK || measuredBlocks(c) != c.Repeats || seen[c.ID] {
+			t.Errorf("%s %s %s: %s, %d of %d blocks, cell %.8s", c.Probe, c.Model, c.Point, c.Status, measuredBlocks(c), c.Repeats, c.ID)
+		}
+		seen[c.ID] = true
+	}
+	if x, y := len(cells(r, "prefill", "x")), len(cells(r, "prefill", "y")); x != 3 || y != 3 {
+		t.Errorf("%d and %d cells of prefill, want 3 each", x, y)
+	}
+	alone := o
+	alone.Models = o.Models[:1]
+	p, err := Prepare(context.Background(), alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.Run.Cells {
+		if !seen[p.Run.Cells[i].ID] {
+			t.Errorf("cell %d of x has another name beside y", i)
+		}
+	}
+}
+
+// TestModelsOfAPart lists who is measured: nobody whom the user names is left out, and nothing is measured twice unless
+// the user asks for it.
+func TestModelsOfAPart(t *testing.T) {
+	type names map[string]string // of a model: its family
+	for _, c := range []struct {
+		name   string
+		models []ModelSpec
+		part   suite.Part
+		want   names
+	}{
+		{"as named", []ModelSpec{{Architecture: "a"}, {Name: "b", Architecture: "a", Precision: "int4"}}, suite.Part{}, names{"a": "", "b": ""}},
+		{"precisions of a suite", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"f32", "int8"}}, names{"a": "", "a@int8": "a"}},
+		{"precisions of the user", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"f32", "int8"}, Asked: true}, names{"a": "", "a@int8": ""}},
+		{"one precision of the user", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"int8"}, Asked: true}, names{"a@int8": ""}},
+		{"a named precision beside others", []ModelSpec{{Architecture: "a"}, {Name: "b", Architecture: "b", Precision: "int4"}},
+			suite.Part{Precisions: []string{"f32", "int8"}, Asked: true}, names{"a": "", "a@int8": "", "b": "", "b@f32": "", "b@int8": ""}},
+		{"one model twice", []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a"}},
+			suite.Part{Precisions: []string{"f32", "int8"}}, names{"x": "", "y": "", "x@int8": "x", "y@int8": "y"}},
+		{"a precision that has a name", []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a", Precision: "int8"}},
+			suite.Part{Precisions: []string{"f32", "int8", "int4"}}, names{"x": "", "x@int4": "x", "y": ""}},
+		{"said twice", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"int8", "int8"}}, names{"a@int8": "a"}},
+	} {
+		got := names{}
+		for _, s := range specs(c.models, c.part) {
+			if _, again := got[s.Name]; again {
+				t.Errorf("%s: %s stands twice", c.name, s.Name)
+			}
+			got[s.Name] = s.Family
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s:\n%s", c.name, diff)
+		}
+	}
+}
+
+func TestDuplicateNamesAreRefused(t *testing.T) {
+	for name, models := range map[string][]ModelSpec{
+		"the same":       {{Name: "x", Architecture: "a"}, {Name: "x", Architecture: "a"}},
+		"without a name": {{Architecture: "a"}, {Architecture: "a"}},
+		"another":        {{Name: "x", Architecture: "a"}, {Name: "x", Architecture: "b"}},
+		"made by a part": {{Name: "x", Architecture: "a"}, {Name: "x@int8", Architecture: "b"}},
+	} {
+		o := options(t, honest(), mixed)
+		o.Models = models
+		if name == "made by a part" {
+			if err := o.Suites[0].Set("precision", "f32,int8"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Prepare(context.Background(), o); err == nil || !strings.Contains(err.Error(), "two models are called") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
