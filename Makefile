@@ -10,8 +10,8 @@ LINTER  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: build quickstart test race check check-long lint lint-all vet-other generate check-generated bench-kernels bench-peers fuzz clean help
 
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+help: ## list the targets (the default)
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 build: ## bin/archbench and bin/archbench-plugin-*
 	@mkdir -p bin
