@@ -8,16 +8,44 @@ GOFLAGS_BUILD := -trimpath -buildvcs=false
 TOOL    := go tool -modfile=tools/go.mod
 LINTER  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build quickstart test race check check-long lint lint-all vet-other generate check-generated bench-kernels bench-peers fuzz clean help
+# Where make install puts things: $(DESTDIR)$(PREFIX) has the layout that internal/home describes.
+BIN     := bin
+PREFIX  ?= /usr/local
+INSTALL ?= install
+ROOT     = $(DESTDIR)$(PREFIX)
+MODELS  := $(notdir $(wildcard models/*-3m))
+DIST    := archbench-$(VERSION)-$(shell go env GOOS)-$(shell go env GOARCH)
+
+.PHONY: build install uninstall dist quickstart test race check check-long lint lint-all vet-other generate check-generated bench-kernels bench-peers fuzz clean help
 
 help: ## list the targets (the default)
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 build: ## bin/archbench and bin/archbench-plugin-*
 	@mkdir -p bin
-	CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -ldflags "-X main.revision=$(VERSION)" -o bin/archbench ./harness
+	CGO_ENABLED=1 go build $(GOFLAGS_BUILD) -ldflags "-X main.revision=$(VERSION)" -o bin/archbench ./harness/cmd/archbench
 	@for p in $(PLUGINS); do echo "go build plugins/$$p"; \
 	  CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/archbench-plugin-$$p ./plugins/$$p || exit 1; done
+
+install: build ## into PREFIX (default /usr/local), below DESTDIR if set
+	$(INSTALL) -d "$(ROOT)/bin" "$(ROOT)/libexec/archbench" "$(ROOT)/share/archbench/models" "$(ROOT)/share/doc/archbench"
+	$(INSTALL) -m 755 "$(BIN)/archbench" "$(ROOT)/bin"
+	@for p in $(PLUGINS); do $(INSTALL) -m 755 "$(BIN)/archbench-plugin-$$p" "$(ROOT)/libexec/archbench" || exit 1; done
+	$(INSTALL) -m 644 README.md LICENSE NOTICE "$(ROOT)/share/doc/archbench"
+	@for m in $(MODELS); do $(INSTALL) -d "$(ROOT)/share/archbench/models/$$m" && \
+	  $(INSTALL) -m 644 models/$$m/* "$(ROOT)/share/archbench/models/$$m" || exit 1; done
+
+uninstall: ## remove what make install has put into PREFIX
+	rm -f "$(ROOT)/bin/archbench"
+	rm -rf "$(ROOT)/libexec/archbench" "$(ROOT)/share/archbench" "$(ROOT)/share/doc/archbench"
+
+dist: ## dist/archbench-VERSION-OS-ARCH.tar.gz, an installation that runs wherever it is unpacked
+	rm -rf dist/$(DIST)
+	$(MAKE) install DESTDIR= PREFIX="$(CURDIR)/dist/$(DIST)"
+	mv dist/$(DIST)/share/doc/archbench/* dist/$(DIST) && rm -r dist/$(DIST)/share/doc
+	tar -C dist --owner=0 --group=0 -czf dist/$(DIST).tar.gz $(DIST)
+	rm -rf dist/$(DIST)
+	@echo dist/$(DIST).tar.gz
 
 quickstart: build ## run all suites over all plugins on the shipped models, and leave a report
 	bin/archbench run quickstart --db results/quickstart.db --reports reports/quickstart
@@ -68,5 +96,5 @@ fuzz: ## every parser and every family of kernels, a few seconds each
 	  FuzzScan:./internal/kernel FuzzChains:./internal/kernel; do \
 	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 5s "$${target#*:}"; done
 
-clean: ## remove binaries
-	rm -rf bin
+clean: ## remove binaries and tarballs
+	rm -rf bin dist

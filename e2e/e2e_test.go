@@ -40,11 +40,29 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// build makes the binaries as the Makefile does, and returns their folder.
+// binaries is the folder of what build has made, "" before.
+var binaries string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binaries != "" {
+		os.RemoveAll(binaries)
+	}
+	os.Exit(code)
+}
+
+// build makes the binaries as the Makefile does, once, and returns their folder.
 func build(t *testing.T, root string) string {
 	t.Helper()
-	bin := t.TempDir()
-	targets := map[string]string{"archbench": "./harness"}
+	if binaries != "" {
+		return binaries
+	}
+	bin, err := os.MkdirTemp("", "archbench-e2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binaries = bin
+	targets := map[string]string{"archbench": "./harness/cmd/archbench"}
 	for _, p := range []string{"bk", "gpt2", "echo"} {
 		targets["archbench-plugin-"+p] = "./plugins/" + p
 	}

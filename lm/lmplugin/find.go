@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/internal/home"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -24,13 +25,13 @@ type Candidate struct {
 	Rejected string
 }
 
-// List returns every candidate, in the order of the search: the folders of ARCHBENCH_PLUGINS, the folder of the
-// running binary, those of PATH. In each folder it sees executables archbench-plugin-NAME, and folders of that
-// name that hold an executable of that name.
+// List returns every candidate, in the order of the search: the folders of ARCHBENCH_PLUGINS, those of the installation
+// (see package home), the folder of the running binary, those of PATH. In each folder it sees executables
+// archbench-plugin-NAME, and folders of that name that hold an executable of that name.
 func List() []Candidate {
 	var all []Candidate
 	first := map[string]string{}
-	for _, dir := range searchDirs() {
+	for _, dir := range Folders() {
 		for _, c := range candidates(dir) {
 			if earlier, ok := first[c.Name]; ok && c.Rejected == "" {
 				c.Rejected = "hidden by " + earlier
@@ -61,7 +62,7 @@ func Find(name, explicitPath string) (string, error) {
 			known = append(known, c.Name)
 		}
 	}
-	message := fmt.Sprintf("no plugin %q in $%s, beside this binary or on PATH", name, PathVariable)
+	message := fmt.Sprintf("no plugin %q in $%s, in the installation %s or on PATH", name, PathVariable, home.Dir())
 	if len(rejected) > 0 {
 		message += "; rejected " + strings.Join(rejected, ", ")
 	}
@@ -71,8 +72,8 @@ func Find(name, explicitPath string) (string, error) {
 	return "", lm.Errorf(lm.NotFound, "find plugin", "%s", message)
 }
 
-// searchDirs returns the folders of the search, each once.
-func searchDirs() []string {
+// Folders returns the folders of the search in their order, each once.
+func Folders() []string {
 	dirs := filepath.SplitList(os.Getenv(PathVariable))
 	dirs = append(dirs, sharedDirs()...)
 	var unique []string
@@ -87,10 +88,7 @@ func searchDirs() []string {
 
 // sharedDirs are the folders where plugins lie among other programs.
 func sharedDirs() []string {
-	var dirs []string
-	if self, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Dir(self))
-	}
+	dirs := append(home.Plugins(), home.Bin())
 	return append(dirs, filepath.SplitList(os.Getenv("PATH"))...)
 }
 

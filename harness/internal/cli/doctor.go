@@ -13,8 +13,10 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/internal/home"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -36,6 +38,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		d := &diagnosis{table: report.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
 		ctx := c.Context()
 		d.host()
+		d.installation()
 		d.plugins(ctx)
 		d.models()
 		d.text(ctx)
@@ -90,6 +93,14 @@ func (d *diagnosis) host() {
 	}
 }
 
+// installation says where models and plugins are looked for.
+func (d *diagnosis) installation() {
+	d.ok("installation", home.Dir())
+	d.ok("suites", "built in: "+strings.Join(suite.Names(), ", "))
+	d.ok("models are looked for in", strings.Join(modelFolders(), ", "))
+	d.ok("plugins are looked for in", strings.Join(lmplugin.Folders(), ", "))
+}
+
 func (d *diagnosis) plugins(ctx context.Context) {
 	found := 0
 	for _, p := range lmplugin.List() {
@@ -107,7 +118,7 @@ func (d *diagnosis) plugins(ctx context.Context) {
 		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, report.Short(sha), description.Kernels))
 	}
 	if found == 0 {
-		d.fail("plugins", "none found", "make build, or set $"+lmplugin.PathVariable+" to the folder that holds them")
+		d.fail("plugins", "none found", "make install, or set $"+home.Variable+" to an installation or $"+lmplugin.PathVariable+" to the folder that holds them")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/internal/home"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -185,7 +186,7 @@ func (m *modelFlags) architectures() ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, usage("no plugin with a shipped model was found: make build, set $%s, or name your own with --model NAME=ARCH:DIR", lmplugin.PathVariable)
+		return nil, usage("no plugin with a shipped model was found (archbench doctor says where it looks): set $%s to an installation, or name your own with --model NAME=ARCH:DIR", home.Variable)
 	}
 	return names, nil
 }
@@ -238,8 +239,8 @@ func (m *modelFlags) pluginPaths() map[string]string {
 // modelsVariable names the environment variable with the folder of shipped models.
 const modelsVariable = "ARCHBENCH_MODELS"
 
-// shippedModel finds the checkpoint that ships for an architecture: models/NAME-3m in $ARCHBENCH_MODELS, beside the
-// binary's folder, or in the working directory.
+// shippedModel finds the checkpoint that ships for an architecture: NAME-3m in $ARCHBENCH_MODELS, or in the models of
+// the working directory or of the installation.
 func shippedModel(architecture string) (string, error) {
 	var looked []string
 	for _, dir := range modelFolders() {
@@ -257,11 +258,7 @@ func modelFolders() []string {
 	if dir := os.Getenv(modelsVariable); dir != "" {
 		return []string{dir}
 	}
-	dirs := []string{"models"}
-	if self, err := os.Executable(); err == nil {
-		dirs = append(dirs, filepath.Join(filepath.Dir(self), "models"), filepath.Join(filepath.Dir(self), "..", "models"))
-	}
-	return dirs
+	return append([]string{"models"}, home.Models()...)
 }
 
 // folder checks that a path is one.

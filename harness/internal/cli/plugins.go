@@ -28,7 +28,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	var f modelFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the plugins that are found, and why others are not used",
-		Long:    "List looks in $" + lmplugin.PathVariable + ", beside the archbench binary, and on PATH, for executables archbench-plugin-NAME; --plugin adds one.",
+		Long:    "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH, for executables archbench-plugin-NAME; --plugin adds one.",
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
