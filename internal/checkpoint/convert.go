@@ -13,7 +13,8 @@ import (
 
 // companions are the files of a model folder that a conversion takes along as they are.
 var companions = []string{
-	ConfigFile, TokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "README.md", "LICENSE",
+	ConfigFile, TokenizerFile, "vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "added_tokens.json",
+	"tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "README.md", "LICENSE",
 }
 
 // Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see

@@ -61,6 +61,15 @@ func (byteTokenizer) Decode(ids []int32) string {
 // Vocab implements Tokenizer.
 func (byteTokenizer) Vocab() int { return endOfTextID + 1 }
 
+// PlainVocab implements Tokenizer.
+func (byteTokenizer) PlainVocab() int { return endOfTextID }
+
+// Token implements Tokenizer.
+func (b byteTokenizer) Token(id int32) string { return b.Decode([]int32{id}) }
+
+// Name implements Tokenizer.
+func (byteTokenizer) Name() string { return BytesName }
+
 // ID implements Tokenizer.
 func (byteTokenizer) ID(token string) (int32, bool) {
 	switch {

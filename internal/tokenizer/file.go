@@ -70,6 +70,7 @@ func (p *pipeline) build(sections map[string]json.RawMessage) error {
 	if byteLevel {
 		p.spell = spellBytes
 	}
+	p.name = modelType(sections["model"])
 	return p.index(added)
 }
 
@@ -112,6 +113,9 @@ func (p *pipeline) index(added []addedToken) error {
 	p.model.exclude(special)
 	for id := range p.pieces {
 		p.vocab = max(p.vocab, int(id)+1)
+		if _, own := p.model.vocabulary()[p.pieces[id]]; own || !special[id] {
+			p.plain = max(p.plain, int(id)+1)
+		}
 	}
 	return nil
 }

@@ -92,14 +92,17 @@ func TestParseOldFiles(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(dir); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(dir); !errors.Is(err, ErrMissing) {
+		t.Errorf("error %v, want ErrMissing", err)
+	}
+	if _, err := Open(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want fs.ErrNotExist", err)
 	}
 	path := filepath.Join(dir, "tokenizer.json")
 	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), dir+": tokenizer.json: ") {
 		t.Errorf("error %v, want one that names %s", err, path)
 	}
 }

@@ -32,6 +32,15 @@ type unigramFile struct {
 	ByteFallback bool          `json:"byte_fallback"`
 }
 
+// modelType is the type of a sound model.
+func modelType(raw json.RawMessage) string {
+	what, err := kind(raw)
+	if err != nil {
+		return "BPE" // old files have no type
+	}
+	return what
+}
+
 // parseModel reads the model. Old files of BPE models have no type.
 func parseModel(raw json.RawMessage, byteLevel bool) (model, error) {
 	var head struct {

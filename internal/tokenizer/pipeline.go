@@ -8,6 +8,7 @@ import (
 
 // pipeline is a tokenizer.json, ready for use.
 type pipeline struct {
+	name      string // of the form that the tokenizer was read from, and the kind of its model
 	sha256    string
 	raw       addedTokens         // cut out of the text as it comes
 	normal    addedTokens         // cut out of normalised text
@@ -20,6 +21,7 @@ type pipeline struct {
 	ids       map[string]int32
 	pieces    map[int32]string
 	vocab     int
+	plain     int // Vocab of what plain text can become
 	// Caches of words, without and with special tokens: of type *wordCache.
 	plainWords, specialWords sync.Pool
 }
@@ -149,6 +151,15 @@ func (p *pipeline) Decode(ids []int32) string {
 
 // Vocab implements Tokenizer.
 func (p *pipeline) Vocab() int { return p.vocab }
+
+// PlainVocab implements Tokenizer.
+func (p *pipeline) PlainVocab() int { return p.plain }
+
+// Token implements Tokenizer.
+func (p *pipeline) Token(id int32) string { return p.pieces[id] }
+
+// Name implements Tokenizer.
+func (p *pipeline) Name() string { return p.name }
 
 // ID implements Tokenizer.
 func (p *pipeline) ID(token string) (int32, bool) {

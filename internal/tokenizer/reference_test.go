@@ -100,8 +100,8 @@ func TestVerifyFinds(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", line, err, want)
 		}
 	}
-	if _, err := Verify(t.TempDir(), "x", 1); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v, want fs.ErrNotExist", err)
+	if _, err := Verify(t.TempDir(), "x", 1); !errors.Is(err, ErrMissing) {
+		t.Errorf("error %v, want ErrMissing", err)
 	}
 	if _, err := Verify(referenceDir(t, "unigram-ru"), "none.jsonl", 1); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want fs.ErrNotExist", err)

@@ -8,14 +8,6 @@
 // are matters of a batch and not applied.
 package tokenizer
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"os"
-	"path/filepath"
-)
-
 // Tokenizer converts between text and ids. It may be used by several goroutines.
 type Tokenizer interface {
 	// Encode returns the ids of text, taken as text throughout: the spelling of a special token gets no special id.
@@ -29,26 +21,17 @@ type Tokenizer interface {
 	Decode(ids []int32) string
 	// Vocab is the largest id plus one.
 	Vocab() int
+	// PlainVocab is the largest id that Encode may return, plus one: special tokens may have larger ones.
+	PlainVocab() int
 	// ID looks up a token by its spelling, for example "<|endoftext|>" or "</s>".
 	ID(token string) (int32, bool)
-	// SHA256 identifies the tokenizer: the hash of its file in hexadecimal.
+	// Token is the spelling of an id, "" if it has none.
+	Token(id int32) string
+	// Name says where the tokenizer comes from and what it is, for example "vocab.json + merges.txt BPE" or "bytes".
+	Name() string
+	// SHA256 identifies the tokenizer: the hash of its file in hexadecimal, or for several files the hash of the lines
+	// that sha256sum prints for them in order of name.
 	SHA256() string
-}
-
-// Open reads a tokenizer.json, or the one in a model folder.
-func Open(path string) (Tokenizer, error) {
-	if stat, err := os.Stat(path); err == nil && stat.IsDir() {
-		path = filepath.Join(path, "tokenizer.json")
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer: %w", err)
-	}
-	t, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("open tokenizer %s: %w", path, err)
-	}
-	return t, nil
 }
 
 // Parse reads the contents of a tokenizer.json.
@@ -57,7 +40,6 @@ func Parse(data []byte) (Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	p.sha256 = hex.EncodeToString(sum[:])
+	p.name, p.sha256 = "tokenizer.json "+p.name, hashOf(map[string][]byte{"tokenizer.json": data})
 	return p, nil
 }

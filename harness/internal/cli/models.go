@@ -15,6 +15,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/internal/home"
+	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -29,6 +30,7 @@ type modelFlags struct {
 	precision  string
 	head       string
 	options    []string
+	tokenizer  string
 	threads    int
 }
 
@@ -40,6 +42,7 @@ func (m *modelFlags) common(c *cobra.Command) {
 	f.StringVar(&m.precision, "precision", "", "of the weights: f32, bf16, int8, int4, nf4, ... (default f32)")
 	f.StringVar(&m.head, "head", "", "precision of the output matrix (default: at least bf16)")
 	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
+	f.StringVar(&m.tokenizer, "tokenizer", "", "`FILE|DIR` of the tokenizer, or bytes for one token a byte (default: the checkpoint's own)")
 	m.addPaths(c)
 	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all)")
 }
@@ -111,8 +114,22 @@ func (m *modelFlags) complete(s *run.ModelSpec) (err error) {
 	s.Variant = cmp.Or(s.Variant, m.variant)
 	s.Precision = cmp.Or(s.Precision, m.precision)
 	s.Head = m.head
+	if s.Tokenizer, err = m.namedTokenizer(); err != nil {
+		return err
+	}
 	s.Options, err = pairs("--option", m.options)
 	return err
+}
+
+// namedTokenizer is what --tokenizer names, as an absolute path; it must be sound.
+func (m *modelFlags) namedTokenizer() (string, error) {
+	if m.tokenizer == "" || m.tokenizer == tokenizer.BytesName {
+		return m.tokenizer, nil
+	}
+	if _, err := tokenizer.Open(m.tokenizer); err != nil {
+		return "", usage("--tokenizer: %w", err)
+	}
+	return filepath.Abs(m.tokenizer)
 }
 
 func (m *modelFlags) seed() (*uint64, error) {

@@ -19,7 +19,8 @@ func (a *app) scoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "score MODEL TEXT", Short: "Bits per byte of a text under a model",
 		Long: `Score asks a model for the likelihood of a file, or of all files of a folder, in windows of --context tokens of
-which the last --stride are scored. Bits per byte compare models with different tokenizers; losses per token do not.`,
+which the last --stride are scored. Bits per byte compare models with different tokenizers; losses per token do not. The
+tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand below the table.`,
 		Example: "  archbench score gpt2 README.md\n  archbench score checkpoints/mine corpora/code.txt --context 512 --stride 256 -o json",
 		Args:    count(2, 2, "a MODEL and a TEXT"),
 	}
@@ -59,12 +60,14 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	if info.ContextLimit > 0 && length > info.ContextLimit {
 		return t, usage("--context %d: the model reads at most %d tokens", length, info.ContextLimit)
 	}
-	if s.tokenizer.Vocab() > info.Vocab {
-		return t, fmt.Errorf("score: the tokenizer has %d tokens, the model %d; name a checkpoint with its own tokenizer.json", s.tokenizer.Vocab(), info.Vocab)
-	}
 	t = report.Words("score", spec.Name+" "+info.Precision, []string{"document", "bits per byte", "nats", "bytes", "tokens"})
+	t.Notes = append(t.Notes, fmt.Sprintf("tokenizer: %s, sha256 %s", s.tokenizer.Name(), s.tokenizer.SHA256()))
+	documents, err := text.NewTokens(corpus, s.tokenizer, info.BOS, info.Vocab).Excerpt(corpus.Bytes())
+	if err != nil {
+		return t, fmt.Errorf("score: %w", err)
+	}
 	var total probe.DocumentScore
-	for _, d := range text.NewTokens(corpus, s.tokenizer, info.BOS).Excerpt(corpus.Bytes()) {
+	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
 		if err != nil {
 			return t, fmt.Errorf("document %s: %w", d.Name, err)

@@ -28,7 +28,7 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 	if err != nil {
 		return nil, usageError{err}
 	}
-	s = &session{tokenizer: tokenizer.Bytes()}
+	s = &session{}
 	process, err := plugins.Start(ctx, path, threads(m.threads), 0)
 	if err != nil {
 		return nil, err
@@ -39,11 +39,6 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 		}
 	}()
 	s.process = process
-	if spec.Checkpoint != "" {
-		if err := s.openTokenizer(spec.Checkpoint); err != nil {
-			return nil, err
-		}
-	}
 	if spec.Checkpoint == "" && spec.Variant == "" {
 		if spec.Variant, err = firstVariant(ctx, s.process); err != nil {
 			return nil, err
@@ -53,6 +48,10 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
 		Threads: m.threads, Options: spec.Options,
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.tokenizer, err = tokenizer.Choose(spec.Tokenizer, spec.Checkpoint, s.model.Info().Vocab)
 	return s, err
 }
 
@@ -65,16 +64,6 @@ func firstVariant(ctx context.Context, p run.Process) (string, error) {
 		return "", usage("plugin %s has no variants to initialise: name a checkpoint", d.Name)
 	}
 	return d.Variants[0].Name, nil
-}
-
-// openTokenizer takes the tokenizer of a checkpoint where it has one; else a token is a byte.
-func (s *session) openTokenizer(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	var err error
-	s.tokenizer, err = tokenizer.Open(dir)
-	return err
 }
 
 // close ends the model and its plugin.

@@ -25,6 +25,8 @@ func (bytesTokenizer) Encode(s string) []int32 {
 	return ids
 }
 
+func (bytesTokenizer) Token(id int32) string { return string(id) }
+
 // corpus is deterministic text of two documents.
 func corpus() *text.Corpus {
 	var a, b strings.Builder
@@ -48,7 +50,7 @@ func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string)
 		t.Fatal(err)
 	}
 	s := &Subject{Model: m, Description: d, Info: m.Info(), Seed: 1}
-	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS)
+	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS, s.Info.Vocab)
 	s.HeldOut = s.Stream
 	for _, known := range append(append([]Setting(nil), p.Axes...), p.Params...) {
 		value := known.Default
@@ -270,7 +272,11 @@ func TestQuality(t *testing.T) {
 	for _, stride := range []string{"64", "16"} {
 		s := subject(t, &lmfake.Architecture{}, qualityProbe, "context", "64", "stride", stride, "text_bytes", "2000")
 		got, _ := measure(t, qualityProbe, s)
-		for _, d := range s.HeldOut.Excerpt(2000) {
+		documents, err := s.HeldOut.Excerpt(2000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range documents {
 			want := 0.0
 			n := number(s.Settings, "stride")
 			for p := range d.Tokens {

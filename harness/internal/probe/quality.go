@@ -47,7 +47,11 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Info.BOS < 0 {
 		r.Warnings = append(r.Warnings, "no start token: the first token of each document is not scored")
 	}
-	for _, d := range s.HeldOut.Excerpt(number(s.Settings, "text_bytes")) {
+	documents, err := s.HeldOut.Excerpt(number(s.Settings, "text_bytes"))
+	if err != nil {
+		return r, &Unavailable{err.Error()}
+	}
+	for _, d := range documents {
 		score, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
 		if err != nil {
 			return r, fmt.Errorf("document %s: %w", d.Name, err)

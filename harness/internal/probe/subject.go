@@ -20,8 +20,8 @@ type Subject struct {
 	Reference   lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
 	Description lm.Description
 	Info        lm.ModelInfo
-	PID         int // of the plugin's process; 0: this process
-	Stream      *text.Tokens
+	PID         int          // of the plugin's process; 0: this process
+	Stream      *text.Tokens // text; random ids where the probe needs none and the model can be given none
 	HeldOut     *text.Tokens
 	Roofline    lm.Roofline // empty: not measured
 	Leaks       bool        // the model was caught looking into the future
@@ -36,7 +36,10 @@ const streamChunk = 2048
 // input returns n tokens of the stream for document i of this block. Blocks read different places, so that no cache of
 // results can make a repeat faster; all models of one tokenizer read the same.
 func (s *Subject) input(n, i int) ([]int32, error) {
-	pool := s.Stream.AtMost(max(4*n, 1<<15))
+	pool, err := s.Stream.AtMost(max(4*n, 1<<15))
+	if err != nil {
+		return nil, &Unavailable{err.Error()}
+	}
 	if len(pool) <= n {
 		tokens, err := s.Stream.Stream(n)
 		if err != nil {

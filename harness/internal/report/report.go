@@ -115,7 +115,7 @@ func (ix *index) overview() []chart.Figure {
 func (ix *index) models() Table {
 	t := Table{ID: "models", Title: "Models", Columns: append(keys("model"), []Column{
 		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
-		{Name: "weights from"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
+		{Name: "weights from"}, {Name: "tokenizer"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
 	}...)}
 	for i := range ix.run.Models {
 		t.Rows = append(t.Rows, modelRow(&ix.run.Models[i]))
@@ -131,7 +131,7 @@ func modelRow(m *store.Model) []Value {
 	name := text(m.Name)
 	name.Notes = m.Warnings
 	return []Value{
-		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)),
+		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)), text(tokenizerOf(m)),
 		limit(m.ContextLimit, "none"), limit(m.TrainedTo, "n/a (not known)"), text(orNA(m.StateKind)),
 		text(strconv.Itoa(m.Threads)), text(orNA(m.Kernels)), text(orNA(Short(m.PluginSHA))),
 	}
@@ -154,6 +154,14 @@ func origin(m *store.Model) string {
 		s += " (sha256 " + Short(m.WeightsSHA) + ")"
 	}
 	return s
+}
+
+// tokenizerOf says what made tokens of the texts that a model read.
+func tokenizerOf(m *store.Model) string {
+	if m.Tokenizer.Name == "" {
+		return "n/a (none was stored)"
+	}
+	return m.Tokenizer.Name + " (sha256 " + Short(m.Tokenizer.SHA256) + ")"
 }
 
 func limit(tokens int, none string) Value {

@@ -44,7 +44,7 @@ func modelFacts(run *store.Run, name string) [][]Value {
 	var rows [][]Value
 	for _, f := range [][2]string{
 		{"model", m.Name + ": " + m.Architecture + " " + m.Mode}, {"precision", precisionOf(m)}, {"weights", origin(m)},
-		{"weights sha256", orNA(m.WeightsSHA)}, {"plugin", m.PluginPath}, {"plugin sha256", orNA(m.PluginSHA)},
+		{"weights sha256", orNA(m.WeightsSHA)}, {"tokenizer", tokenizerOf(m)}, {"tokenizer sha256", m.Tokenizer.SHA256}, {"plugin", m.PluginPath}, {"plugin sha256", orNA(m.PluginSHA)},
 		{"kernels", orNA(m.Kernels)}, {"threads", fmt.Sprint(m.Threads)}, {"model warnings", strings.Join(m.Warnings, "\n")},
 	} {
 		if f[1] != "" {

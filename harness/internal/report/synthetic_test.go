@@ -85,7 +85,7 @@ func (s *synthetic) models(a architecture) {
 		}
 		s.run.Models = append(s.run.Models, store.Model{
 			Name: name, Architecture: a.name, Mode: "", Checkpoint: "models/" + a.name + "-3m", Precision: p.name, Threads: 2,
-			WeightsSHA: digest(a.name + "weights"), PluginSHA: digest(a.name), Kernels: "avx512", Parameters: 2_600_000,
+			Tokenizer: store.Tokenizer{Name: "tokenizer.json BPE", SHA256: digest("tokenizer")}, WeightsSHA: digest(a.name + "weights"), PluginSHA: digest(a.name), Kernels: "avx512", Parameters: 2_600_000,
 			WeightBytes: int64(2_600_000 * p.bits / 8), ContextLimit: a.limit, TrainedTo: a.trained, Causal: true, StateKind: a.kind,
 		})
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/internal/checkpoint"
-	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -23,10 +22,7 @@ type entry struct {
 	load        lm.LoadRequest
 	description lm.Description
 	info        lm.ModelInfo
-	tokenizer   string // sha256
-	stream      *text.Tokens
-	heldOut     *text.Tokens
-	noText      string // why texts cannot be given to the model
+	reading     reading
 	speed       speed
 	unavailable string // why no cell of the model can be measured
 	failure     *store.Failure
@@ -37,6 +33,7 @@ type loader struct {
 	plugins Plugins
 	threads int
 	memory  int64
+	seed    uint64       // of random ids
 	texts   *texts       // nil: no probe of the run reads text
 	works   []probe.Work // to be priced; nil: no estimates
 
@@ -47,7 +44,7 @@ type loader struct {
 }
 
 func newLoader(o Options, t *texts) *loader {
-	l := &loader{plugins: o.Plugins, threads: threadsOf(o.Threads), memory: memoryLimit(), texts: t}
+	l := &loader{plugins: o.Plugins, threads: threadsOf(o.Threads), memory: memoryLimit(), seed: o.Seed, texts: t}
 	l.found, l.weights, l.tokens = map[string][2]string{}, map[string]string{}, map[string][2]*text.Tokens{}
 	return l
 }
@@ -75,6 +72,7 @@ func (l *loader) entry(ctx context.Context, spec ModelSpec) (*entry, error) {
 	m := &store.Model{
 		Name: spec.Name, Family: cmp.Or(spec.Family, spec.Name), Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
 		Precision: spec.Precision, Head: spec.Head, Threads: l.threads, Options: spec.Options, Initialised: spec.Checkpoint == "",
+		Tokenizer: store.Tokenizer{Asked: spec.Tokenizer},
 	}
 	e := &entry{model: m, load: lm.LoadRequest{
 		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
@@ -205,26 +203,4 @@ func (e *entry) know(info lm.ModelInfo) {
 	for _, c := range info.Bytes {
 		m.WeightBytes += c.Bytes
 	}
-}
-
-// giveText encodes the corpora for a model, once per tokenizer and start token.
-func (l *loader) giveText(e *entry) error {
-	t, err := openTokenizer(e.model.Checkpoint)
-	if err != nil {
-		return err
-	}
-	e.tokenizer = t.SHA256()
-	if e.noText = fits(t, e.info); e.noText != "" {
-		return nil
-	}
-	key := fmt.Sprint(t.SHA256(), e.info.BOS)
-	if _, ok := l.tokens[key]; !ok {
-		l.tokens[key] = tokens(l.texts, t, e.info.BOS)
-	}
-	e.stream, e.heldOut = l.tokens[key][0], l.tokens[key][1]
-	return nil
-}
-
-func tokens(t *texts, k tokenizer.Tokenizer, start int32) [2]*text.Tokens {
-	return [2]*text.Tokens{text.NewTokens(t.stream, k, start), text.NewTokens(t.heldOut, k, start)}
 }

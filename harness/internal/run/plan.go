@@ -161,23 +161,11 @@ func (p *Plan) cell(w wish, t *texts) store.Cell {
 	default:
 		c.Estimate = e.speed.estimate(w.part.Probe.Work(w.settings()))
 		c.Warnings = w.part.Probe.Warnings(e.model.TrainedTo, w.settings())
+		if e.readsRandom(w.part.Probe) {
+			c.Warnings = append(c.Warnings, "random token ids, no text: "+e.reading.noText)
+		}
 	}
 	return c
-}
-
-// missing says why a model cannot be measured by a probe, "" if it can.
-func (e *entry) missing(p *probe.Probe, settings store.Point) string {
-	if e.unavailable != "" || e.failure != nil {
-		return e.unavailable
-	}
-	if p.Text != probe.NoText && e.noText != "" {
-		return e.noText
-	}
-	var u *probe.Unavailable
-	if err := p.Available(e.description, e.info, settings); errors.As(err, &u) {
-		return u.Reason
-	}
-	return ""
 }
 
 // identity hashes everything that can change the value of a cell. The name of the model is none of it: where two
@@ -199,11 +187,13 @@ func (p *Plan) identity(w wish, e *entry, t *texts) string {
 		Config: m.Config, Kernels: m.Kernels, Seed: m.Seed, Threads: m.Threads, Options: m.Options,
 		Probe: w.part.Probe.Name, Version: w.part.Probe.Version, Point: w.point, Params: w.part.Params, RunSeed: p.Run.Seed,
 	}
-	switch w.part.Probe.Text {
-	case probe.StreamText:
-		key.Text, key.Tokenizer = t.streamSHA, e.tokenizer
-	case probe.HeldOut:
-		key.Text, key.Tokenizer = t.heldOutSHA, e.tokenizer
+	switch text := w.part.Probe.Text; {
+	case e.readsRandom(w.part.Probe):
+		key.Text = "random ids"
+	case text == probe.StreamText:
+		key.Text, key.Tokenizer = t.streamSHA, m.Tokenizer.SHA256
+	case text == probe.HeldOut:
+		key.Text, key.Tokenizer = t.heldOutSHA, m.Tokenizer.SHA256
 	}
 	if w.part.Probe.Timing {
 		key.Host = p.Run.Host.Fingerprint

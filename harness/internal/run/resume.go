@@ -109,6 +109,7 @@ func sameFacts(old, now []store.Fact) error {
 // reload makes the entries of the wanted models again.
 func (p *Plan) reload(ctx context.Context, o Options, t *texts, wanted map[string]bool) error {
 	o.Threads = p.Run.Models[0].Threads // a run has one number of threads
+	o.Seed = p.Run.Seed
 	l := newLoader(o, t)
 	for i := range p.Run.Models {
 		m := &p.Run.Models[i]
@@ -126,6 +127,8 @@ func (p *Plan) reload(ctx context.Context, o Options, t *texts, wanted map[strin
 			return fmt.Errorf("%w: the plugin of model %s; start a new run", ErrChanged, m.Name)
 		case e.model.WeightsSHA != m.WeightsSHA:
 			return fmt.Errorf("%w: the weights of model %s; start a new run", ErrChanged, m.Name)
+		case t != nil && e.model.Tokenizer != m.Tokenizer:
+			return fmt.Errorf("%w: the tokenizer of model %s; start a new run", ErrChanged, m.Name)
 		}
 		e.model = m
 		p.entries[m.Name] = e

@@ -24,6 +24,7 @@ type ModelSpec struct {
 	Precision    string // "" is f32
 	Head         string // precision of the output matrix; "": the plugin's rule
 	Options      map[string]string
+	Tokenizer    string // file, folder or "bytes"; "": the checkpoint's own
 }
 
 // ParseModel reads "[name=]architecture:DIR[@precision]". With a seed, the model is initialised instead of loaded and
@@ -96,14 +97,14 @@ func (s ModelSpec) identity() string {
 		options = append(options, k+"="+s.Options[k])
 	}
 	return strings.Join([]string{s.Architecture, s.Checkpoint, s.Variant, strconv.FormatUint(s.Seed, 10), s.Precision, s.Head,
-		strings.Join(options, ",")}, "\x00")
+		strings.Join(options, ","), s.Tokenizer}, "\x00")
 }
 
 // specOf returns the spec of a stored model.
 func specOf(m *store.Model) ModelSpec {
 	return ModelSpec{
 		Name: m.Name, Family: m.Family, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
-		Precision: m.Precision, Head: m.Head, Options: m.Options,
+		Precision: m.Precision, Head: m.Head, Options: m.Options, Tokenizer: m.Tokenizer.Asked,
 	}
 }
 
@@ -123,6 +124,9 @@ func reproduce(r *store.Run, m *store.Model, c *store.Cell) string {
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.Options)) {
 		words = append(words, "--option", quote(key+"="+m.Options[key]))
+	}
+	if m.Tokenizer.Asked != "" {
+		words = append(words, "--tokenizer", quote(m.Tokenizer.Asked))
 	}
 	words = append(words, "--set", "precision="+m.Precision)
 	for _, setting := range slices.Concat(c.Point, c.Params) {

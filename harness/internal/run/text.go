@@ -3,13 +3,9 @@ package run
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/text"
-	"github.com/archbench/archbench/internal/tokenizer"
-	"github.com/archbench/archbench/lm"
 )
 
 // texts are the corpora of a run.
@@ -54,29 +50,4 @@ func (t *texts) facts() []store.Fact {
 		{Name: "text for speed and length", Value: describe(t.stream, t.streamSHA)},
 		{Name: "text for quality", Value: describe(t.heldOut, t.heldOutSHA)},
 	}
-}
-
-// openTokenizer returns the tokenizer of a model's checkpoint, else one token a byte.
-func openTokenizer(checkpoint string) (tokenizer.Tokenizer, error) {
-	if checkpoint != "" {
-		if _, err := os.Stat(filepath.Join(checkpoint, "tokenizer.json")); err == nil {
-			return tokenizer.Open(checkpoint)
-		}
-	}
-	return tokenizer.Bytes(), nil
-}
-
-// byteIDs is how many ids plain text has under one token a byte.
-const byteIDs = 256
-
-// fits says why a tokenizer's ids are no tokens of a model, "" if they are.
-func fits(t tokenizer.Tokenizer, info lm.ModelInfo) string {
-	need := t.Vocab()
-	if t.SHA256() == tokenizer.Bytes().SHA256() {
-		need = byteIDs
-	}
-	if need > info.Vocab {
-		return fmt.Sprintf("the tokenizer has %d tokens, the model %d; name a checkpoint with its own tokenizer.json", need, info.Vocab)
-	}
-	return ""
 }

@@ -149,14 +149,15 @@ func scanRun(row *sql.Rows) (r Run, err error) {
 
 const modelColumns = `SELECT name, architecture, mode, checkpoint, variant, seed, precision, head, threads, options,
 	config, weights_sha, plugin_sha, plugin_path, kernels, parameters, weight_bytes, context_limit, trained_to, causal,
-	leaks_future, initialised, state_kind, warnings, family FROM models WHERE run = ?`
+	leaks_future, initialised, state_kind, warnings, family, tokenizer_asked, tokenizer_name, tokenizer_sha
+	FROM models WHERE run = ?`
 
 func scanModel(row *sql.Rows) (m Model, err error) {
 	var seed int64
 	err = row.Scan(&m.Name, &m.Architecture, &m.Mode, &m.Checkpoint, &m.Variant, &seed, &m.Precision, &m.Head,
 		&m.Threads, decode(&m.Options), &m.Config, &m.WeightsSHA, &m.PluginSHA, &m.PluginPath, &m.Kernels, &m.Parameters,
 		&m.WeightBytes, &m.ContextLimit, &m.TrainedTo, &m.Causal, &m.LeaksFuture, &m.Initialised, &m.StateKind,
-		decode(&m.Warnings), &m.Family)
+		decode(&m.Warnings), &m.Family, &m.Tokenizer.Asked, &m.Tokenizer.Name, &m.Tokenizer.SHA256)
 	m.Seed = uint64(seed)
 	return m, err
 }

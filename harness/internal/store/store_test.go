@@ -26,6 +26,7 @@ func example(id string) *Run {
 		Models: []Model{{
 			Name: "a", Family: "b", Architecture: "bk", Mode: "causal-row", Checkpoint: "/models/bk", Seed: 1<<64 - 1, Precision: "int8",
 			Head: "bf16", Threads: 2, Options: map[string]string{"k": "v"}, Config: "{}", WeightsSHA: "w", PluginSHA: "p",
+			Tokenizer:  Tokenizer{"bytes", "bytes", "t"},
 			PluginPath: "/bin/p", Kernels: "reference", Parameters: 10, WeightBytes: 20, ContextLimit: 512, TrainedTo: 256,
 			Causal: true, StateKind: "constant", Warnings: []string{"unknown tensor x"},
 		}, {Name: "b", Variant: "tiny", Initialised: true}},

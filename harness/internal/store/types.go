@@ -29,6 +29,7 @@ type Model struct {
 	Options      map[string]string
 	Config       string // effective config.json
 	WeightsSHA   string // of the checkpoint's files
+	Tokenizer    Tokenizer
 	PluginSHA    string // of all files of the plugin
 	PluginPath   string
 	Kernels      string
@@ -41,6 +42,13 @@ type Model struct {
 	Initialised  bool
 	StateKind    string
 	Warnings     []string
+}
+
+// Tokenizer is what made tokens of the texts that a model read.
+type Tokenizer struct {
+	Asked  string // file or folder that the user named, or "bytes"; "": the checkpoint's own
+	Name   string // e.g. "vocab.json + merges.txt BPE"; "": no text was read
+	SHA256 string // of the files that decide about ids
 }
 
 // Run is one execution of a plan.

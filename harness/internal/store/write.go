@@ -38,10 +38,11 @@ func insertRun(ctx context.Context, tx *sql.Tx, run *Run) error {
 
 func insertModel(ctx context.Context, tx *sql.Tx, run string, position int, m *Model) error {
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		run, m.Name, position, m.Architecture, m.Mode, m.Checkpoint, m.Variant, int64(m.Seed), m.Precision, m.Head,
 		m.Threads, object(m.Options), m.Config, m.WeightsSHA, m.PluginSHA, m.PluginPath, m.Kernels, m.Parameters,
-		m.WeightBytes, m.ContextLimit, m.TrainedTo, m.Causal, m.LeaksFuture, m.Initialised, m.StateKind, list(m.Warnings), m.Family)
+		m.WeightBytes, m.ContextLimit, m.TrainedTo, m.Causal, m.LeaksFuture, m.Initialised, m.StateKind, list(m.Warnings), m.Family,
+		m.Tokenizer.Asked, m.Tokenizer.Name, m.Tokenizer.SHA256)
 	return err
 }
 

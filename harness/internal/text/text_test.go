@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,7 +150,7 @@ func (runes) Encode(s string) (ids []int32) {
 
 func TestTokens(t *testing.T) {
 	c := &Corpus{Source: "test", Documents: []Document{{"a", "ab"}, {"b", "cd"}}}
-	tokens := NewTokens(c, runes{}, 0)
+	tokens := NewTokens(c, runes{}, 0, 256)
 	got, err := tokens.Stream(5)
 	if err != nil || string(got) != "\x00ab\x00c" {
 		t.Errorf("stream %q, %v", string(got), err)
@@ -157,10 +158,53 @@ func TestTokens(t *testing.T) {
 	if _, err := tokens.Stream(7); err == nil || !strings.Contains(err.Error(), "6 tokens, 7 are needed") {
 		t.Errorf("too long: %v", err)
 	}
-	if got, err := NewTokens(c, runes{}, -1).Stream(4); err != nil || string(got) != "abcd" {
+	if got, err := NewTokens(c, runes{}, -1, 256).Stream(4); err != nil || string(got) != "abcd" {
 		t.Errorf("without separator: %q, %v", string(got), err)
 	}
-	if e := tokens.Excerpt(2); len(e) != 2 || e[1].Bytes != 1 || e[1].Tokens[0] != 'c' {
-		t.Errorf("excerpt %+v", e)
+	if e, err := tokens.Excerpt(2); err != nil || len(e) != 2 || e[1].Bytes != 1 || e[1].Tokens[0] != 'c' {
+		t.Errorf("excerpt %+v, %v", e, err)
 	}
+}
+
+func (runes) Token(id int32) string { return string(id) }
+
+// TestTokensBeyondTheModel refuses a text only where an id that the model lacks occurs.
+func TestTokensBeyondTheModel(t *testing.T) {
+	c := &Corpus{Source: "test", Documents: []Document{{"a", "abc"}, {"b", "xé"}}}
+	tokens := NewTokens(c, runes{}, -1, 'z')
+	if got, err := tokens.AtMost(3); err != nil || string(got) != "abc" {
+		t.Errorf("before the token: %q, %v", string(got), err)
+	}
+	_, stream := tokens.AtMost(4)
+	_, again := tokens.AtMost(4)
+	_, excerpt := tokens.Excerpt(100)
+	for _, err := range []error{stream, again, excerpt} {
+		if err == nil || !strings.Contains(err.Error(), `document b holds the token "é", whose id 233 is beyond the model's 122`) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestRandomTokens(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seed, vocab := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 300).Draw(t, "vocab")
+		avoid := rapid.SliceOfN(rapid.Int32Range(-1, 300), 0, 3).Draw(t, "avoid")
+		n := rapid.IntRange(1, 9000).Draw(t, "n")
+		got, err := RandomTokens(seed, vocab, avoid...).AtMost(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != n && vocab > 3 {
+			t.Fatalf("%d ids, want %d", len(got), n)
+		}
+		for _, id := range got {
+			if id < 0 || int(id) >= vocab || slices.Contains(avoid, id) {
+				t.Fatalf("id %d of %d, avoiding %v", id, vocab, avoid)
+			}
+		}
+		again, err := RandomTokens(seed, vocab, avoid...).Stream(len(got))
+		if err != nil || !slices.Equal(got, again) {
+			t.Fatalf("the same seed gives other ids: %v", err)
+		}
+	})
 }

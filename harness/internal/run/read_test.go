@@ -1,0 +1,127 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/internal/safetensors"
+	"github.com/archbench/archbench/internal/tokenizer"
+)
+
+// folderWith writes a model folder with a tokenizer.json, unless that is blank.
+func folderWith(t *testing.T, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	weights := []safetensors.Tensor{{Name: "w", DType: safetensors.F32, Shape: []int{1}, ReadRows: func(_, _ int, dst []float32) error {
+		dst[0] = 1
+		return nil
+	}}}
+	err := errors.Join(os.WriteFile(filepath.Join(dir, "config.json"), []byte("{}"), 0o644),
+		safetensors.Write(filepath.Join(dir, "model.safetensors"), weights, nil))
+	if err == nil && file != "" {
+		err = os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(file), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// wordTokenizer knows digits and the space; wide is the id of the digit 9.
+func wordTokenizer(wide, special string) string {
+	return `{"model":{"type":"BPE","vocab":{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":` + wide + `," ":10},"merges":[]},
+		"added_tokens":[{"id":` + special + `,"content":"[PAD]","special":true}]}`
+}
+
+// TestReading gives models with every kind of tokenizer something to read: text wherever its ids are the model's.
+func TestReading(t *testing.T) {
+	const random = "random token ids, no text: "
+	for _, tc := range []struct {
+		name, file, asked string
+		tokenizer         string // its name
+		quality           string // reason, "" for ok
+		warning           string // of the timings
+	}{
+		{"none but bytes possible", "", "", "bytes", "", ""},
+		{"sound", wordTokenizer("9", "11"), "", "tokenizer.json BPE", "", ""},
+		{"special token beyond the model", wordTokenizer("9", "400"), "", "tokenizer.json BPE", "", ""},
+		{"ids beyond the model", wordTokenizer("400", "11"), "", "tokenizer.json BPE", `token "9", whose id 400 is beyond the model's 257`,
+			random + "the tokenizer (tokenizer.json BPE) has 401 tokens for plain text, the model 257"},
+		{"unsupported", `{"model":{"type":"Novel"}}`, "", "", `type "Novel" is not supported`, random},
+		{"unsupported beside another", `{"model":{"type":"Novel"}}`, "bytes", "bytes", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := options(t, honest(), mixed, "a")
+			o.Models[0].Checkpoint, o.Models[0].Tokenizer = folderWith(t, tc.file), tc.asked
+			r := execute(t, openDB(t), o)
+			if got := r.Models[0].Tokenizer; got.Name != tc.tokenizer || got.Asked != tc.asked || (got.SHA256 == "") != (tc.tokenizer == "") {
+				t.Errorf("tokenizer %+v", got)
+			}
+			for i := range r.Cells {
+				c := &r.Cells[i]
+				warned := strings.Contains(strings.Join(c.Warnings, "\n"), random)
+				switch c.Probe {
+				case "cost", "prefill", "decode", "memory", "causality":
+					if c.Status != store.OK || (c.Probe != "cost") != warned && tc.warning != "" || warned && tc.warning == "" {
+						t.Errorf("%s: %s, warnings %q", c.Probe, c.Status, c.Warnings)
+					}
+				default:
+					if (c.Status == store.OK) != (tc.quality == "") || !strings.Contains(c.Reason, tc.quality) || warned {
+						t.Errorf("%s: %s %s, warnings %q", c.Probe, c.Status, c.Reason, c.Warnings)
+					}
+				}
+				if c.Probe == "prefill" && !strings.Contains(strings.Join(c.Warnings, "\n"), tc.warning) {
+					t.Errorf("warnings %q, want %q", c.Warnings, tc.warning)
+				}
+			}
+		})
+	}
+}
+
+// TestTokenizerIsPartOfIdentity asks for another tokenizer of the same model: cells that read text are others.
+func TestTokenizerIsPartOfIdentity(t *testing.T) {
+	o := options(t, honest(), mixed, "a")
+	o.Models[0].Checkpoint = folderWith(t, wordTokenizer("9", "11"))
+	ids := map[string][]string{}
+	for _, asked := range []string{"", tokenizer.BytesName} {
+		o.Models[0].Tokenizer = asked
+		p, err := Prepare(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range p.Run.Cells {
+			ids[c.Probe+c.Point.String()] = append(ids[c.Probe+c.Point.String()], c.ID)
+		}
+	}
+	for cell, pair := range ids {
+		if same := pair[0] == pair[1]; same != strings.HasPrefix(cell, "cost") {
+			t.Errorf("%s: the same identity is %v", cell, same)
+		}
+	}
+}
+
+// TestResumeRefusesAnotherTokenizer changes tokenizer.json under an interrupted run.
+func TestResumeRefusesAnotherTokenizer(t *testing.T) {
+	db, o := openDB(t), options(t, honest(), mixed, "a")
+	o.Models[0].Checkpoint = folderWith(t, wordTokenizer("9", "11"))
+	ctx, cancel := context.WithCancel(context.Background())
+	o.Observe = func(Event) { cancel() }
+	p, err := Prepare(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Execute(ctx, db, p); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(o.Models[0].Checkpoint, "tokenizer.json"), []byte(wordTokenizer("9", "12")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resume(context.Background(), db, p.Run.ID, o); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "the tokenizer of model a") {
+		t.Errorf("another tokenizer: %v", err)
+	}
+}

@@ -1,0 +1,163 @@
+package tokenizer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/internal/regularfile"
+)
+
+// ErrMissing says that a model folder holds no tokenizer in any form.
+var ErrMissing = errors.New("no tokenizer")
+
+// maxFile bounds each file of a tokenizer; the largest that are published have some 35 MB.
+const maxFile = 1 << 28
+
+// form is a way in which a model folder holds a tokenizer.
+type form struct {
+	needs []string // files
+	takes []string // further files, read where they exist
+	parse func(files map[string][]byte) (*pipeline, error)
+}
+
+// forms are tried in this order: a folder has the first one of which it holds a file.
+var forms = []form{
+	{needs: []string{"tokenizer.json"}, parse: func(files map[string][]byte) (*pipeline, error) {
+		p, err := parseFile(files["tokenizer.json"])
+		if err != nil {
+			err = fmt.Errorf("tokenizer.json: %w", err)
+		}
+		return p, err
+	}},
+	{needs: []string{"vocab.json", "merges.txt"}, takes: settingsFiles, parse: parseVocabMerges},
+}
+
+// BytesName asks [Choose] for one token a byte.
+const BytesName = "bytes"
+
+// Choose returns the tokenizer of a model with vocab ids: the one asked for ("bytes", a file or a folder), else that
+// of the checkpoint folder. Bytes are never a guess: without being asked for, only new weights get them, which know no
+// text, and a checkpoint without a tokenizer whose ids can be nothing else. The error wraps [ErrMissing] where the
+// folder has no tokenizer.
+func Choose(asked, checkpoint string, vocab int) (Tokenizer, error) {
+	switch {
+	case asked == BytesName:
+		return Bytes(), nil
+	case asked != "":
+		return Open(asked)
+	case checkpoint == "":
+		return Bytes(), nil
+	}
+	t, err := Open(checkpoint)
+	if errors.Is(err, ErrMissing) && (vocab == endOfTextID || vocab == endOfTextID+1) {
+		return Bytes(), nil
+	}
+	return t, err
+}
+
+// Open reads the tokenizer of a model folder, or the one that a file belongs to: a tokenizer.json under any name, or a
+// file of another form under its own.
+func Open(path string) (Tokenizer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer: %w", err)
+	}
+	var p *pipeline
+	if info.IsDir() {
+		p, err = openFolder(path)
+	} else {
+		p, err = openFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open tokenizer %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// openFolder reads the first form of which a folder holds a file.
+func openFolder(dir string) (*pipeline, error) {
+	var known []string
+	for _, f := range forms {
+		for _, name := range f.needs {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				return f.open(dir)
+			}
+		}
+		known = append(known, strings.Join(f.needs, " with "))
+	}
+	return nil, fmt.Errorf("%w: the folder has none of %s; name one with --tokenizer FILE, or take one token a byte with --tokenizer %s",
+		ErrMissing, strings.Join(known, ", "), BytesName)
+}
+
+// openFile reads the form that a file belongs to by its name, else a tokenizer.json.
+func openFile(path string) (*pipeline, error) {
+	dir, name := filepath.Split(path)
+	for _, f := range forms {
+		if slices.Contains(f.needs, name) {
+			return f.open(dir)
+		}
+	}
+	data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return p.(*pipeline), nil
+}
+
+// open reads the files of a form from a folder and puts them together.
+func (f form) open(dir string) (*pipeline, error) {
+	files := map[string][]byte{}
+	for _, name := range slices.Concat(f.needs, f.takes) {
+		data, err := read(filepath.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && slices.Contains(f.needs, name):
+			return nil, fmt.Errorf("%s is missing: the tokenizer is %s: %w", name, strings.Join(f.needs, " with "), err)
+		case err == nil:
+			files[name] = data
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	p, err := f.parse(files)
+	if err != nil {
+		return nil, err
+	}
+	p.name, p.sha256 = strings.Join(f.needs, " + ")+" "+p.name, hashOf(files)
+	return p, nil
+}
+
+// read reads a file of a tokenizer.
+func read(path string) ([]byte, error) {
+	data, err := regularfile.Read(path, maxFile)
+	if err == nil && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/")) {
+		err = fmt.Errorf("%s is a Git LFS pointer, not the file itself: fetch it with git lfs pull", filepath.Base(path))
+	}
+	return data, err
+}
+
+// hashOf identifies files: the hash of a single one in hexadecimal, else that of the lines that sha256sum prints for
+// them in order of name.
+func hashOf(files map[string][]byte) string {
+	all := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		sum := sha256.Sum256(files[name])
+		if len(files) == 1 {
+			return hex.EncodeToString(sum[:])
+		}
+		fmt.Fprintf(all, "%x  %s\n", sum, name)
+	}
+	return hex.EncodeToString(all.Sum(nil))
+}

@@ -1,0 +1,135 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// parseVocabMerges reads a byte-level BPE from vocab.json and merges.txt, as transformers makes one of them.
+func parseVocabMerges(files map[string][]byte) (*pipeline, error) {
+	vocab, err := parseVocab(files["vocab.json"])
+	if err != nil {
+		return nil, fmt.Errorf("vocab.json: %w", err)
+	}
+	merges, err := parseMergeLines(string(files["merges.txt"]))
+	if err != nil {
+		return nil, fmt.Errorf("merges.txt:%w", err)
+	}
+	s, added, err := readSettings(files, byteLevelDefaults)
+	if err != nil {
+		return nil, err
+	}
+	p, err := assemble(map[string]any{
+		"normalizer":    s.normalizer,
+		"pre_tokenizer": s.byteLevelSplit(),
+		"model":         object{"type": "BPE", "vocab": vocab, "merges": merges},
+		"decoder":       object{"type": "ByteLevel"},
+		"added_tokens":  withNamed(added, s.list(), vocab),
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.surround(&s)
+	return p, nil
+}
+
+// object is a component of a tokenizer.json.
+type object map[string]any
+
+// assemble makes a tokenizer of the sections of a tokenizer.json.
+func assemble(sections map[string]any) (*pipeline, error) {
+	raw := map[string]json.RawMessage{}
+	for name, section := range sections {
+		text, err := json.Marshal(section)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		raw[name] = text
+	}
+	p := &pipeline{}
+	return p, p.build(raw)
+}
+
+// parseMergeLines reads one pair a line; the first line may be the version. Errors begin with the line's number.
+func parseMergeLines(text string) ([][2]string, error) {
+	pairs := [][2]string{}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || strings.HasPrefix(line, "#version") {
+			continue
+		}
+		left, right, ok := strings.Cut(line, " ")
+		switch {
+		case !ok || left == "" || right == "" || strings.Contains(right, " "):
+			return nil, fmt.Errorf("%d: %.60q is not a pair", number, line)
+		case strings.HasSuffix(right, "</w>"):
+			return nil, fmt.Errorf("%d: %.60q ends words with </w>, so its words are no bytes: save the tokenizer as tokenizer.json", number, line)
+		}
+		pairs = append(pairs, [2]string{left, right})
+	}
+	return pairs, nil
+}
+
+// byteLevelDefaults are the settings of the classes of transformers that read vocab.json and merges.txt as GPT-2 does.
+func byteLevelDefaults(class string) (settings, error) {
+	end := &namedToken{Content: EndOfText, Special: true}
+	switch class {
+	case "", "GPT2Tokenizer", "CodeGenTokenizer":
+		return settings{namedTokens: namedTokens{BOS: end, EOS: end, Unk: end}}, nil
+	case "Qwen2Tokenizer":
+		return settings{namedTokens: namedTokens{EOS: end, Unk: end, Pad: end}, normalizer: object{"type": "NFC"}, split: qwen2Split}, nil
+	case "RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer":
+		named := func(content string) *namedToken { return &namedToken{Content: content, Special: true} }
+		mask := named("<mask>")
+		mask.LStrip = true
+		return settings{framed: true, namedTokens: namedTokens{
+			BOS: named("<s>"), EOS: named("</s>"), Unk: named("<unk>"), Sep: named("</s>"), Pad: named("<pad>"),
+			CLS: named("<s>"), Mask: mask,
+		}}, nil
+	}
+	return settings{}, fmt.Errorf("tokenizer_class %q: how it reads vocab.json and merges.txt is not known here; save the tokenizer as tokenizer.json", class)
+}
+
+// qwen2Split is the expression of Qwen2's words.
+const qwen2Split = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+// byteLevelSplit is the pre-tokeniser: GPT-2's own expression, or that of the class.
+func (s *settings) byteLevelSplit() object {
+	prefix := s.AddPrefixSpace != nil && *s.AddPrefixSpace
+	if s.split == "" {
+		return object{"type": "ByteLevel", "add_prefix_space": prefix}
+	}
+	return object{"type": "Sequence", "pretokenizers": []object{
+		{"type": "Split", "pattern": object{"Regex": s.split}, "behavior": "Isolated", "invert": false},
+		{"type": "ByteLevel", "add_prefix_space": prefix, "use_regex": false},
+	}}
+}
+
+// surround sets what the class puts around a document.
+func (p *pipeline) surround(s *settings) {
+	before, after := s.CLS, s.Sep
+	if !s.framed {
+		before, after = when(s.AddBOS, s.BOS), when(s.AddEOS, s.EOS)
+	}
+	p.template = append(p.fixed(before), templateItem{text: true})
+	p.template = append(p.template, p.fixed(after)...)
+}
+
+// when returns a token where the flag for it is set.
+func when(flag *bool, t *namedToken) *namedToken {
+	if flag != nil && *flag {
+		return t
+	}
+	return nil
+}
+
+// fixed is the part of a template that holds a token; none for nil.
+func (p *pipeline) fixed(t *namedToken) []templateItem {
+	if t == nil {
+		return nil
+	}
+	return []templateItem{{ids: []int32{p.ids[t.Content]}}}
+}
