@@ -101,6 +101,10 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 	}
 	m.main.pass.Pool, m.second.pass.Pool = m.pool, m.pool
 	m.describe(req, format, append(warnings, ps.Warnings()...))
+	if folder != nil {
+		ends, more := folder.Ends(m.info.EOS, m.info.Vocab)
+		m.info.EOS, m.info.Warnings = ends, append(m.info.Warnings, more...)
+	}
 	return m, nil
 }
 

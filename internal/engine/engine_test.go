@@ -234,6 +234,27 @@ func TestGenerateStops(t *testing.T) {
 	}
 }
 
+// TestGenerationConfigEnds loads a folder whose generation_config.json lists ends.
+func TestGenerationConfigEnds(t *testing.T) {
+	a, m := load(t, toy{}, 7)
+	dir := filepath.Join(t.TempDir(), "saved")
+	if err := m.Save(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "generation_config.json"), []byte(`{"eos_token_id":[3,99]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := a.Load(t.Context(), lm.LoadRequest{Checkpoint: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	info := loaded.Info()
+	if !slices.Equal(info.EOS, append(slices.Clone(m.info.EOS), 3)) || len(info.Warnings) != 1 {
+		t.Errorf("ends %v, warnings %q", info.EOS, info.Warnings)
+	}
+}
+
 func TestVersus(t *testing.T) {
 	a, m := load(t, toy{}, 1)
 	other := loadFrom(t, a, 2)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,11 +16,14 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
+	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/internal/tokenizer"
+	"github.com/archbench/archbench/lm"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -189,6 +193,77 @@ func TestDecoderWaitsForWholeCharacters(t *testing.T) {
 	if rest := d.rest(); rest != "" {
 		t.Errorf("rest %q", rest)
 	}
+}
+
+// sentencePiece is a tokenizer whose decoder takes one blank off the beginning of a text, as that of Llama does.
+const sentencePiece = `{"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
+	"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},
+	"model":{"type":"BPE","vocab":{"<s>":0,"▁":1,"a":2,"b":3,"▁a":4,"▁▁":5,"<0xC3>":6,"<0xA9>":7},"merges":["▁ a","▁ ▁"],"byte_fallback":true},
+	"added_tokens":[{"id":0,"content":"<s>","special":true}]}`
+
+// TestDecoderContinuesAText streams continuations in chunks of every size: the text of prompt and continuation together,
+// without that of the prompt.
+func TestDecoderContinuesAText(t *testing.T) {
+	tok, err := tokenizer.Parse([]byte(sentencePiece))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := [][]int32{{0}, {1}, {2}, {3}, {4}, {5}, {6, 7}, {99}} // é takes two tokens, 99 is none
+	rapid.Check(t, func(t *rapid.T) {
+		prompt := tok.Encode(rapid.SampledFrom([]string{"", "a", "b a", " ", "a  ", "é"}).Draw(t, "prompt"))
+		ids := slices.Concat(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "ids")...)
+		d := decoder{tokenizer: tok, written: prompt}
+		var got strings.Builder
+		for rest := ids; len(rest) > 0; {
+			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
+			got.WriteString(d.next(rest[:n]))
+			rest = rest[n:]
+		}
+		got.WriteString(d.rest())
+		want := strings.TrimPrefix(tok.Decode(slices.Concat(prompt, ids)), tok.Decode(prompt))
+		if got.String() != want {
+			t.Fatalf("%q, want %q", got.String(), want)
+		}
+	})
+	d := decoder{tokenizer: tok, written: tok.Encode("a")}
+	if got := d.next([]int32{4}); got != " a" {
+		t.Errorf("the blank before a continuation: %q", got)
+	}
+	d = decoder{tokenizer: tok, written: []int32{2, 6}}
+	if got := d.next([]int32{7}) + d.rest(); got != "é" {
+		t.Errorf("a character that the prompt begins: %q", got)
+	}
+}
+
+// TestOneStartToken counts the start tokens of prompts: the model's own stands aside where the prompt spells one out.
+func TestOneStartToken(t *testing.T) {
+	tok, err := tokenizer.Parse([]byte(sentencePiece))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prompt, want := range map[string]int{"": 1, "a": 1, "<s>a": 1, "<s><s>a": 2, "a<s>": 1} {
+		m, err := (&lmfake.Architecture{}).Load(t.Context(), lm.LoadRequest{Variant: "tiny"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := session{model: starting{m}, tokenizer: tok}
+		req, err := s.request(generateFlags{prompt: prompt, maxNew: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := leading(req.Inputs[0].Tokens, 0); got != want {
+			t.Errorf("%q begins with %d start tokens, want %d", prompt, got, want)
+		}
+	}
+}
+
+// starting is a model with the start token 0.
+type starting struct{ lm.Model }
+
+func (m starting) Info() lm.ModelInfo {
+	info := m.Model.Info()
+	info.BOS = 0
+	return info
 }
 
 func TestGenerateFlags(t *testing.T) {

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode/utf8"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -30,7 +28,9 @@ func (a *app) generateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "generate MODEL", Short: "Continue a text, token by token",
 		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a
-checkpoint folder, or ARCH:DIR. The order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
+checkpoint folder, or ARCH:DIR. The model's start token comes first, unless the prompt spells it out. The text ends at
+the end tokens of config.json and generation_config.json. Sampling follows the flags alone, not the wishes of
+generation_config.json; the order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
 		Example: `  archbench generate gpt2 --prompt 'func main() {' --max-new-tokens 40
   archbench generate checkpoints/mine --prompt 'Once' --temperature 0.7 --top-k 50 --top-p 0.9 --repetition-penalty 1.1 --seed 7
   echo 'package main' | archbench generate mamba --prompt -`,
@@ -99,17 +99,20 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 	if err != nil {
 		return err
 	}
+	if starts := leading(req.Inputs[0].Tokens, s.model.Info().BOS); starts > 1 {
+		fmt.Fprintf(a.err, "warning: the prompt begins with %d start tokens (%s): the model was trained with one\n",
+			starts, s.tokenizer.Token(s.model.Info().BOS))
+	}
 	return s.stream(ctx, a.out, req)
 }
 
 // request turns the flags into a request without its state.
 func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
 	info := s.model.Info()
-	var prompt []int32
-	if info.BOS >= 0 {
-		prompt = append(prompt, info.BOS)
+	prompt := s.tokenizer.EncodeSpecial(f.prompt)
+	if info.BOS >= 0 && leading(prompt, info.BOS) == 0 {
+		prompt = slices.Insert(prompt, 0, info.BOS)
 	}
-	prompt = append(prompt, s.tokenizer.EncodeSpecial(f.prompt)...)
 	if len(prompt) == 0 {
 		return lm.GenerateRequest{}, usage("the model has no start token, so --prompt must not be empty")
 	}
@@ -134,6 +137,15 @@ func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
 	return lm.GenerateRequest{Inputs: []lm.StepInput{{Tokens: prompt}}, MaxNew: n, Sampling: f.sampling, Stop: stop, Every: 1}, nil
 }
 
+// leading counts how often id stands at the beginning.
+func leading(ids []int32, id int32) int {
+	n := 0
+	for n < len(ids) && ids[n] == id {
+		n++
+	}
+	return n
+}
+
 // stream writes tokens as they come.
 func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
 	generator, ok := s.model.(lm.Generator)
@@ -147,7 +159,8 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	req.Inputs[0].State = state
-	writer := decoder{tokenizer: s.tokenizer}
+	prompt := req.Inputs[0].Tokens
+	writer := decoder{tokenizer: s.tokenizer, written: prompt[leading(prompt, s.model.Info().BOS):]}
 	var failed error
 	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
 		for _, tokens := range c.Tokens {
@@ -157,28 +170,4 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	})
 	_, last := io.WriteString(out, writer.rest()+"\n")
 	return errors.Join(err, failed, last)
-}
-
-// decoder turns tokens into text piece by piece: a character whose bytes are spread over tokens waits for the last.
-type decoder struct {
-	tokenizer tokenizer.Tokenizer
-	ids       []int32
-	written   string
-}
-
-func (d *decoder) next(ids []int32) string {
-	d.ids = append(d.ids, ids...)
-	text := d.tokenizer.Decode(d.ids)
-	if last, _ := utf8.DecodeLastRuneInString(text); last == utf8.RuneError || !strings.HasPrefix(text, d.written) {
-		return "" // incomplete, or still changing
-	}
-	piece := text[len(d.written):]
-	d.written = text
-	return piece
-}
-
-// rest is what still waited.
-func (d *decoder) rest() string {
-	text := d.tokenizer.Decode(d.ids)
-	return strings.TrimPrefix(text, d.written)
 }

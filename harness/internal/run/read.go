@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -29,7 +30,7 @@ func (l *loader) giveText(e *entry) error {
 	r := reading{random: text.RandomTokens(l.seed, info.Vocab, append(info.EOS, info.BOS)...)}
 	switch {
 	case err != nil:
-		r.noText = err.Error()
+		r.noText = cmp.Or(errors.Unwrap(err), err).Error() // without the folder, which is known to be the model's
 	case t.PlainVocab() > info.Vocab:
 		r.noText = fmt.Sprintf("the tokenizer (%s) has %d tokens for plain text, the model %d", t.Name(), t.PlainVocab(), info.Vocab)
 	default:

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/tokenizer"
+)
+
+// decoder turns tokens into text piece by piece. The text of a token depends on the one before it (a blank at the
+// beginning belongs to no text), so new tokens are decoded behind those that were written last. A character whose bytes
+// are spread over tokens waits for the last of them.
+type decoder struct {
+	tokenizer tokenizer.Tokenizer
+	written   []int32 // last; at first the prompt
+	waiting   []int32
+}
+
+// next adds tokens and returns the text that they complete.
+func (d *decoder) next(ids []int32) string {
+	d.waiting = append(d.waiting, ids...)
+	before, text := d.decode()
+	if last, _ := utf8.DecodeLastRuneInString(text); last == utf8.RuneError || !strings.HasPrefix(text, before) {
+		return "" // incomplete, or still changing
+	}
+	if text == before { // tokens without text do not take the place of the one with it
+		d.waiting = slices.Concat(d.written, d.waiting)
+	}
+	d.written, d.waiting = d.waiting, nil
+	return text[len(before):]
+}
+
+// rest is what still waited.
+func (d *decoder) rest() string {
+	before, text := d.decode()
+	for !strings.HasPrefix(text, before) { // the last character before was completed, or changed
+		_, n := utf8.DecodeLastRuneInString(before)
+		before = before[:len(before)-n]
+	}
+	d.written, d.waiting = append(d.written, d.waiting...), nil
+	return text[len(before):]
+}
+
+// decode returns the text of what was written last, and that with what waits behind it.
+func (d *decoder) decode() (before, text string) {
+	return d.tokenizer.Decode(d.written), d.tokenizer.Decode(slices.Concat(d.written, d.waiting))
+}
