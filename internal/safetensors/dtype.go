@@ -11,39 +11,59 @@ import (
 // DType is the type of a tensor's elements, spelled as in the file.
 type DType string
 
-// The element types that may stand in a file.
+// The element types of the format.
 const (
-	F64  DType = "F64"
-	F32  DType = "F32"
-	F16  DType = "F16"
-	BF16 DType = "BF16"
-	I64  DType = "I64"
-	I32  DType = "I32"
-	I16  DType = "I16"
-	I8   DType = "I8"
-	U8   DType = "U8"
-	Bool DType = "BOOL"
+	F64       DType = "F64"
+	F32       DType = "F32"
+	F16       DType = "F16"
+	BF16      DType = "BF16"
+	F8E4M3    DType = "F8_E4M3"
+	F8E5M2    DType = "F8_E5M2"
+	F8E8M0    DType = "F8_E8M0"
+	F8E4M3NUZ DType = "F8_E4M3FNUZ"
+	F8E5M2NUZ DType = "F8_E5M2FNUZ"
+	F6E2M3    DType = "F6_E2M3" // four elements in three bytes
+	F6E3M2    DType = "F6_E3M2"
+	F4        DType = "F4" // two elements a byte
+	C64       DType = "C64"
+	I64       DType = "I64"
+	I32       DType = "I32"
+	I16       DType = "I16"
+	I8        DType = "I8"
+	U64       DType = "U64"
+	U32       DType = "U32"
+	U16       DType = "U16"
+	U8        DType = "U8"
+	Bool      DType = "BOOL"
 )
 
-// Size is the number of bytes of one element, 0 for an unknown type.
-func (d DType) Size() int {
+// Bits is the size of one element, 0 for an unknown type.
+func (d DType) Bits() int {
 	switch d {
-	case F64, I64:
+	case F64, I64, U64, C64:
+		return 64
+	case F32, I32, U32:
+		return 32
+	case F16, BF16, I16, U16:
+		return 16
+	case I8, U8, Bool, F8E4M3, F8E5M2, F8E8M0, F8E4M3NUZ, F8E5M2NUZ:
 		return 8
-	case F32, I32:
+	case F6E2M3, F6E3M2:
+		return 6
+	case F4:
 		return 4
-	case F16, BF16, I16:
-		return 2
-	case I8, U8, Bool:
-		return 1
 	}
 	return 0
 }
 
-// Float reports whether it is a floating-point type.
+// bytes is the size of one element of a type that has whole bytes.
+func (d DType) bytes() int { return d.Bits() / 8 }
+
+// Float reports whether it is a floating-point type that can be read as weights.
 func (d DType) Float() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
 
-// widen converts raw little-endian elements of a floating-point type to float32; F64 is rounded.
+// widen converts raw little-endian elements of a floating-point type to float32; F64 is rounded to
+// the nearest value.
 func (d DType) widen(dst []float32, raw []byte) error {
 	le := binary.LittleEndian
 	switch d {
@@ -64,7 +84,7 @@ func (d DType) widen(dst []float32, raw []byte) error {
 			dst[i] = float32(math.Float64frombits(le.Uint64(raw[8*i:])))
 		}
 	default:
-		return fmt.Errorf("holds %s, want a floating-point type", d)
+		return fmt.Errorf("dtype %s is not supported for weights: save it as F32, BF16 or F16", d)
 	}
 	return nil
 }

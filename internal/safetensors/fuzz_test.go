@@ -12,6 +12,9 @@ func FuzzOpen(f *testing.F) {
 	f.Add(container(`{"__metadata__":{"format":"pt"},"n":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}  `, 8))
 	f.Add(container(`{"e":{"dtype":"F16","shape":[0,3],"data_offsets":[0,0]}}`, 0))
 	f.Add(container(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0))
+	f.Add(container(`{"a":{"dtype":"F4","shape":[3,2],"data_offsets":[0,3]},"b":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[3,6]}}`, 6))
+	f.Add(container(`{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"C64","shape":[1],"data_offsets":[16,24]}}`, 24))
+	f.Add([]byte("version https://git-lfs.github.com/spec/v1\n"))
 	f.Add([]byte{255, 255, 255, 255, 255, 255, 255, 255})
 	path := filepath.Join(f.TempDir(), "fuzz.safetensors")
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -30,12 +33,15 @@ func FuzzOpen(f *testing.F) {
 		var total int64
 		for _, info := range h.tensors {
 			raw, err := file.Raw(info.Name)
-			if err != nil || len(raw) != info.Elements()*info.DType.Size() {
+			if err != nil || 8*len(raw) != info.Elements()*info.DType.Bits() {
 				t.Fatalf("%q: %d bytes, %v", info.Name, len(raw), err)
 			}
 			total += info.Bytes()
 			_, _ = file.Widen(info.Name)
 			_ = file.Float32s(info.Name)
+			if n, at := file.NonFinite(info.Name); n < 0 || n > info.Elements() || n > 0 && at >= info.Elements() {
+				t.Fatalf("%q: %d values, the first at %d, of %d", info.Name, n, at, info.Elements())
+			}
 			file.ReleasePages(info.Name)
 		}
 		if total != int64(len(data))-h.dataAt {

@@ -84,7 +84,7 @@ func parseHeader(head []byte, size int64) (header, error) {
 	case n > maxHeader:
 		return header{}, fmt.Errorf("claims a header of %d bytes, the format allows %d", n, maxHeader)
 	case n > uint64(size-8), n > uint64(len(head)-8):
-		return header{}, fmt.Errorf("claims a header of %d bytes but has %d bytes in all: truncated?", n, size)
+		return header{}, fmt.Errorf("is truncated: its header of %d bytes ends after %d: fetch it again", n, size-8)
 	}
 	text := head[8 : 8+n]
 	if !utf8.Valid(text) {
@@ -139,7 +139,7 @@ func (h *header) parseTensor(dec *json.Decoder, name string) error {
 	case err != nil:
 	case t.DType == "":
 		err = errors.New("has no dtype")
-	case t.DType.Size() == 0:
+	case t.DType.Bits() == 0:
 		err = fmt.Errorf("unknown dtype %q", t.DType)
 	case shape == nil:
 		err = errors.New("has no shape")
@@ -161,7 +161,7 @@ func (h *header) parseTensor(dec *json.Decoder, name string) error {
 // checkShape checks that a tensor of the shape has exactly the given number of bytes.
 func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 	ints := make([]int, len(shape))
-	want, overflow, empty := int64(dtype.Size()), false, false
+	want, overflow, empty := int64(dtype.Bits()), false, false // want: bits
 	for i, d := range shape {
 		ints[i] = int(d)
 		switch {
@@ -179,8 +179,11 @@ func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 	if empty {
 		want = 0
 	}
-	if want != bytes {
-		return nil, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets span %d", shape, dtype, want, bytes)
+	if want%8 != 0 {
+		return nil, fmt.Errorf("shape %v of %s does not fill whole bytes", shape, dtype)
+	}
+	if want/8 != bytes {
+		return nil, fmt.Errorf("shape %v of %s needs %d bytes, data_offsets span %d", shape, dtype, want/8, bytes)
 	}
 	return ints, nil
 }
@@ -196,8 +199,6 @@ func (h *header) checkLayout(size int64) error {
 	var at int64
 	for i, t := range h.tensors {
 		switch {
-		case t.end > size:
-			return fmt.Errorf("tensor %q ends at byte %d of %d bytes of data: truncated?", t.Name, t.end, size)
 		case t.begin < at:
 			return fmt.Errorf("tensor %q overlaps tensor %q", t.Name, h.tensors[i-1].Name)
 		case t.begin > at:
@@ -205,7 +206,10 @@ func (h *header) checkLayout(size int64) error {
 		}
 		at = t.end
 	}
-	if at != size {
+	switch {
+	case at > size:
+		return fmt.Errorf("is truncated: %d of %d bytes of its tensors are missing: fetch it again", at-size, at)
+	case at < size:
 		return fmt.Errorf("holds %d bytes of data, its tensors cover %d", size, at)
 	}
 	return nil

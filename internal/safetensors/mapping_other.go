@@ -2,14 +2,18 @@
 
 package safetensors
 
-import "os"
+import (
+	"math"
+
+	"github.com/archbench/archbench/internal/regularfile"
+)
 
 // mapping is the memory of a file; here it is a copy.
 type mapping struct{ bytes []byte }
 
 // openMapping reads the file.
 func openMapping(path string) (mapping, error) {
-	data, err := os.ReadFile(path)
+	data, err := regularfile.Read(path, math.MaxInt64)
 	return mapping{data}, err
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/archbench/archbench/internal/regularfile"
 )
 
 // mapping is the memory of a file.
@@ -14,7 +16,7 @@ type mapping struct{ bytes []byte }
 
 // openMapping maps the file read-only.
 func openMapping(path string) (mapping, error) {
-	file, err := os.Open(path)
+	file, err := regularfile.Open(path)
 	if err != nil {
 		return mapping{}, err
 	}
@@ -25,8 +27,6 @@ func openMapping(path string) (mapping, error) {
 	}
 	size := stat.Size()
 	switch {
-	case !stat.Mode().IsRegular():
-		return mapping{}, fmt.Errorf("%s is not a regular file", path)
 	case size == 0:
 		return mapping{}, nil
 	case size != int64(int(size)):

@@ -16,6 +16,8 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"github.com/archbench/archbench/internal/signature"
 )
 
 // ErrCorrupt is wrapped by every error about a file that contradicts itself or the format.
@@ -38,8 +40,9 @@ func Open(path string) (*File, error) {
 	}
 	h, err := parseHeader(m.bytes, int64(len(m.bytes)))
 	if err != nil {
+		err = diagnose(path, m.bytes, err)
 		_ = m.close() // the first error counts
-		return nil, fmt.Errorf("open safetensors: %s: %w: %w", path, ErrCorrupt, err)
+		return nil, fmt.Errorf("open safetensors: %w", err)
 	}
 	f := &File{path: path, mapping: m, header: h, data: m.bytes[h.dataAt:], index: map[string]int{}}
 	for i, t := range h.tensors {
@@ -47,6 +50,21 @@ func Open(path string) (*File, error) {
 	}
 	return f, nil
 }
+
+// diagnose says what the file is instead, or what err finds wrong with it.
+func diagnose(path string, data []byte, err error) error {
+	headed := len(data) > 8 && data[8] == '{' && binary.LittleEndian.Uint64(data) <= maxHeader
+	if is := signature.Describe(data, "the weights"); is != "" && !headed {
+		return corrupt{fmt.Errorf("%s %s", path, is)}
+	}
+	return fmt.Errorf("%s: %w: %w", path, ErrCorrupt, err)
+}
+
+// corrupt is an error that wraps ErrCorrupt without its words.
+type corrupt struct{ error }
+
+// Unwrap makes it an ErrCorrupt.
+func (corrupt) Unwrap() error { return ErrCorrupt }
 
 // Close unmaps the file. Slices that were handed out must not be used afterwards.
 func (f *File) Close() error {
@@ -107,7 +125,7 @@ func (f *File) ReadRows(name string, lo, hi int, dst []float32) error {
 	if len(dst) != (hi-lo)*cols {
 		return fmt.Errorf("%s: tensor %q: %d rows of %d do not fit %d elements", f.path, name, hi-lo, cols, len(dst))
 	}
-	size := t.DType.Size()
+	size := t.DType.bytes()
 	if err := t.DType.widen(dst, f.raw(t)[lo*cols*size:hi*cols*size]); err != nil {
 		return fmt.Errorf("%s: tensor %q: %w", f.path, name, err)
 	}
@@ -179,10 +197,10 @@ func view[T float32 | uint16](f *File, name string, want DType) []T {
 		return nil
 	}
 	p := unsafe.Pointer(unsafe.SliceData(raw))
-	if uintptr(p)%uintptr(want.Size()) != 0 {
+	if uintptr(p)%uintptr(want.bytes()) != 0 {
 		return nil
 	}
-	return unsafe.Slice((*T)(p), len(raw)/want.Size())
+	return unsafe.Slice((*T)(p), len(raw)/want.bytes())
 }
 
 // littleEndian is the byte order of this machine.

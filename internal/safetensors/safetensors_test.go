@@ -3,6 +3,7 @@ package safetensors
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -54,9 +55,9 @@ func TestOpenRefuses(t *testing.T) {
 		data []byte
 		want string // part of the message
 	}{
-		{"empty", nil, "0 bytes long"},
+		{"empty", nil, "is empty"},
 		{"short", []byte{1, 2, 3}, "3 bytes long"},
-		{"header beyond the end", binary.LittleEndian.AppendUint64(nil, 50), "header of 50 bytes but has 8"},
+		{"header beyond the end", binary.LittleEndian.AppendUint64(nil, 50), "is truncated: its header of 50 bytes ends after 0"},
 		{"huge header", binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "the format allows 100000000"},
 		{"no JSON", container("hello", 0), "invalid character"},
 		{"no object", container("[]", 0), "where an object is expected"},
@@ -80,7 +81,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"wrong size", container(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, 8), "needs 12 bytes, data_offsets span 8"},
 		{"overflowing shape", container(`{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,0]}}`, 0), "too large to count"},
 		{"overflow hidden by a zero", container(`{"a":{"dtype":"F32","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}}`, 0), "too large to count"},
-		{"truncated data", container("{"+a+"}", 7), `tensor "a" ends at byte 8 of 7`},
+		{"truncated data", container("{"+a+"}", 7), "is truncated: 1 of 8 bytes of its tensors are missing"},
 		{"trailing data", container("{"+a+"}", 9), "holds 9 bytes of data, its tensors cover 8"},
 		{"overlap", container("{"+a+`,"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12), `tensor "b" overlaps tensor "a"`},
 		{"hole", container("{"+a+`,"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}`, 16), "hole"},
@@ -176,14 +177,14 @@ func TestReadErrors(t *testing.T) {
 	_, errDoubles := f.Float64s("f")
 	_, errWiden := f.Widen("none")
 	for want, err := range map[string]error{
-		`no tensor "none"`:                          errRaw,
-		`has no tensor "none"`:                      errWiden,
-		`tensor "f" holds F32, want I64`:            errInts,
-		`tensor "f" holds F32, want F64`:            errDoubles,
-		`tensor "i": holds I64, want a floating`:    f.ReadRows("i", 0, 2, dst),
-		`tensor "f": rows 0 to 3 of 2`:              f.ReadRows("f", 0, 3, dst),
-		`tensor "f": rows -1 to 1 of 2`:             f.ReadRows("f", -1, 1, dst),
-		`tensor "f": 1 rows of 1 do not fit 2 elem`: f.ReadRows("f", 0, 1, dst),
+		`no tensor "none"`:                                   errRaw,
+		`has no tensor "none"`:                               errWiden,
+		`tensor "f" holds F32, want I64`:                     errInts,
+		`tensor "f" holds F32, want F64`:                     errDoubles,
+		`tensor "i": dtype I64 is not supported for weights`: f.ReadRows("i", 0, 2, dst),
+		`tensor "f": rows 0 to 3 of 2`:                       f.ReadRows("f", 0, 3, dst),
+		`tensor "f": rows -1 to 1 of 2`:                      f.ReadRows("f", -1, 1, dst),
+		`tensor "f": 1 rows of 1 do not fit 2 elem`:          f.ReadRows("f", 0, 1, dst),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
@@ -252,4 +253,55 @@ func TestReferenceFiles(t *testing.T) {
 		t.Errorf("%d files, %v", files, err)
 	}
 	t.Logf("%d files, %d tensors", files, tensors)
+}
+
+// TestOpenForeign opens what downloads and other programs leave under the name of weights.
+func TestOpenForeign(t *testing.T) {
+	sound := container(fmt.Sprintf("%-640s", `{"a":{"dtype":"F32","shape":[200],"data_offsets":[0,800]}}`), 800)
+	for _, c := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"pointer", []byte("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 37096\n"), "t.safetensors is a Git LFS pointer, not the weights: git lfs pull"},
+		{"page", []byte("<!DOCTYPE html>\n<html>"), "is a web page, not the weights"},
+		{"message", []byte("Entry not found"), `is text that begins "Entry not found"`},
+		{"short message", []byte("no"), `is text that begins "no"`},
+		{"PyTorch", []byte("PK\x03\x04\x00\x00\x08\x08\x00\x00"), "torch.save"},
+		{"pickle", []byte("\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8"), "pickle"},
+		{"GGUF", []byte("GGUF\x03\x00\x00\x00\x00\x00"), "is a GGUF file"},
+		{"zeros", make([]byte, 100), "unfinished download"},
+		{"truncated, its header as long as a pickle's first bytes", sound[:1000], "is truncated: 448 of 800 bytes of its tensors are missing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Open(store(t, c.data))
+			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEveryDType opens a tensor of each type. What is no weight is readable as bytes and refused as numbers.
+func TestEveryDType(t *testing.T) {
+	for dtype, bytes := range map[DType]int{
+		F64: 64, F32: 32, F16: 16, BF16: 16, F8E4M3: 8, F8E5M2: 8, F8E8M0: 8, F8E4M3NUZ: 8, F8E5M2NUZ: 8, F6E2M3: 6, F6E3M2: 6, F4: 4,
+		C64: 64, I64: 64, I32: 32, I16: 16, I8: 8, U64: 64, U32: 32, U16: 16, U8: 8, Bool: 8,
+	} {
+		f := open(t, store(t, container(fmt.Sprintf(`{"a":{"dtype":%q,"shape":[4,2],"data_offsets":[0,%d]}}`, dtype, bytes), bytes)))
+		if raw, err := f.Raw("a"); len(raw) != bytes || err != nil {
+			t.Errorf("%s: %d bytes, %v", dtype, len(raw), err)
+		}
+		_, err := f.Widen("a")
+		if want := fmt.Sprintf(`tensor "a": dtype %s is not supported for weights`, dtype); dtype.Float() == (err != nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", dtype, err)
+		}
+		path := filepath.Join(t.TempDir(), "w")
+		if err := Write(path, []Tensor{{Name: "a", DType: dtype, Shape: []int{4, 2}, Raw: make([]byte, bytes)}}, nil); err != nil {
+			t.Errorf("%s: %v", dtype, err)
+		}
+	}
+	if _, err := Open(store(t, container(`{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}`, 2))); err == nil || !strings.Contains(err.Error(), "whole bytes") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/archbench/archbench/internal/atomicfile"
 )
@@ -33,11 +34,12 @@ const blockElements = 1 << 16
 
 // Write writes a file whose bytes depend on nothing but the tensors and the metadata: larger elements come first,
 // which keeps every tensor aligned, then names in order, as the format's own library does it. The file appears under
-// its name when it is complete; a failure leaves nothing behind.
+// its name when it is complete; a failure leaves nothing behind. Values beyond the range of their type are a failure
+// that wraps [ErrOverflow] and names the tensors; what is infinite or NaN already stays so.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	list := slices.Clone(tensors)
 	slices.SortStableFunc(list, func(a, b Tensor) int {
-		return cmp.Or(cmp.Compare(b.DType.Size(), a.DType.Size()), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.DType.Bits(), a.DType.Bits()), cmp.Compare(a.Name, b.Name))
 	})
 	head, err := formatHeader(list, metadata)
 	if err != nil {
@@ -47,12 +49,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
-		for _, t := range list {
-			if err := t.writeTo(w); err != nil {
-				return fmt.Errorf("tensor %q: %w", t.Name, err)
-			}
-		}
-		return nil
+		return writeTensors(w, list)
 	})
 }
 
@@ -99,7 +96,7 @@ func formatHeader(list []Tensor, metadata map[string]string) ([]byte, error) {
 
 // check returns the tensor's length in bytes.
 func (t Tensor) check() (int64, error) {
-	if t.DType.Size() == 0 {
+	if t.DType.Bits() == 0 {
 		return 0, fmt.Errorf("unknown dtype %q", t.DType)
 	}
 	if t.Raw == nil && t.ReadRows == nil {
@@ -108,17 +105,44 @@ func (t Tensor) check() (int64, error) {
 	if t.Raw == nil && !t.DType.writable() {
 		return 0, fmt.Errorf("rows of float32 cannot be written as %s", t.DType)
 	}
-	size := int64(t.DType.Size())
+	size := int64(t.DType.Bits())
 	for _, d := range t.Shape {
 		if d < 0 || d > 0 && size > math.MaxInt64/int64(d) {
 			return 0, fmt.Errorf("shape %v is impossible", t.Shape)
 		}
 		size *= int64(d)
 	}
+	if size%8 != 0 {
+		return 0, fmt.Errorf("shape %v of %s does not fill whole bytes", t.Shape, t.DType)
+	}
+	size /= 8
 	if t.Raw != nil && int64(len(t.Raw)) != size {
 		return 0, fmt.Errorf("shape %v of %s needs %d bytes, got %d", t.Shape, t.DType, size, len(t.Raw))
 	}
 	return size, nil
+}
+
+// writeTensors writes the content of all tensors, to the last if values overflow, so that the error knows all of them.
+func writeTensors(w io.Writer, list []Tensor) error {
+	var overflows []string
+	for _, t := range list {
+		var o *overflow
+		err := t.writeTo(w)
+		switch {
+		case errors.As(err, &o):
+			overflows = append(overflows, fmt.Sprintf("tensor %q: %v", t.Name, o))
+		case err != nil:
+			return fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+	}
+	const shown = 3
+	if n := len(overflows) - shown; n > 0 {
+		overflows = append(overflows[:shown], fmt.Sprintf("and %d tensors more", n))
+	}
+	if len(overflows) > 0 {
+		return fmt.Errorf("%w: %s", ErrOverflow, strings.Join(overflows, "; "))
+	}
+	return nil
 }
 
 // writeTo writes the content.
@@ -130,15 +154,22 @@ func (t Tensor) writeTo(w io.Writer) error {
 	rows, cols := Info{Shape: t.Shape}.Rows()
 	block := max(1, blockElements/max(1, cols))
 	values := make([]float32, min(block, rows)*cols)
-	raw := make([]byte, 0, len(values)*t.DType.Size())
+	raw := make([]byte, 0, len(values)*t.DType.bytes())
+	o := overflow{dtype: t.DType}
 	for lo := 0; lo < rows; lo += block {
 		hi := min(lo+block, rows)
-		if err := t.ReadRows(lo, hi, values[:(hi-lo)*cols]); err != nil {
+		values := values[:(hi-lo)*cols]
+		if err := t.ReadRows(lo, hi, values); err != nil {
 			return err
 		}
-		if _, err := w.Write(t.DType.narrow(raw[:0], values[:(hi-lo)*cols])); err != nil {
+		raw = t.DType.narrow(raw[:0], values)
+		o.count(raw, values)
+		if _, err := w.Write(raw); err != nil {
 			return err
 		}
+	}
+	if o.n > 0 {
+		return &o
 	}
 	return nil
 }

@@ -8,18 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 )
 
-// Unmarshal decodes data into v, which must be a pointer to a struct, map or slice.
+// Unmarshal decodes data, which is made standard first, into v, which must be a pointer to a struct, map or slice.
 func Unmarshal(data []byte, v any) error {
-	if err := noDuplicates(data); err != nil {
+	text, err := Standard(data)
+	if err != nil {
 		return err
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := noDuplicates(text); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return position(data, err)
+		return position(text, err)
 	}
 	return nil
 }
@@ -68,15 +71,8 @@ func End(dec *json.Decoder) error {
 	}
 }
 
-// noDuplicates walks the whole document.
+// noDuplicates walks the whole of a valid document.
 func noDuplicates(data []byte) error {
-	if !utf8.Valid(data) {
-		return errors.New("not valid UTF-8")
-	}
-	if !json.Valid(data) { // also bounds the depth of the walk below
-		var v json.RawMessage
-		return position(data, json.Unmarshal(data, &v))
-	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := walk(dec, data); err != nil {
 		return err
@@ -117,10 +113,15 @@ func position(data []byte, err error) error {
 	default:
 		return err
 	}
-	before := data[:min(offset, int64(len(data)))]
+	return fmt.Errorf("%s: %w", place(data, offset-1), err) // the offset is after the culprit
+}
+
+// place names the line and column of data[at], both from 1.
+func place(data []byte, at int64) string {
+	before := data[:min(max(at, 0), int64(len(data)))]
 	line := 1 + bytes.Count(before, []byte("\n"))
-	column := max(1, len(before)-bytes.LastIndexByte(before, '\n')-1) // the offset is after the culprit
-	return fmt.Errorf("%d:%d: %w", line, column, err)
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
 // describe names a token for an error message.

@@ -24,16 +24,19 @@ func TestUnmarshal(t *testing.T) {
 
 func TestUnmarshalRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		``:                               "unexpected end",
+		``:  "is empty",
+		` `: "line 1, column 1: unexpected end",
+		"version https://git-lfs.github.com/spec/v1\n": "is a Git LFS pointer, not JSON: git lfs pull",
+		"<html>":                         "is a web page, not JSON",
 		`{"name":"x"`:                    "unexpected end",
-		`{"name":"x"} {}`:                "1:14: invalid character '{' after top-level value",
+		`{"name":"x"} {}`:                "line 1, column 14: invalid character '{' after top-level value",
 		`{"nam":"x"}`:                    `unknown field "nam"`,
 		`{"name":"x","name":"y"}`:        `key "name" stands twice`,
 		`{"more":{"a":1,"b":2,"a":3}}`:   `key "a" stands twice`,
 		`{"more":{"l":[{"c":1,"c":1}]}}`: `key "c" stands twice`,
-		"{\n \"name\": 3}":               "2:10: json: cannot unmarshal number",
-		"{\n\n \"name\" 3}":              "3:9: invalid character '3'",
-		"{\"name\":\"\xff\"}":            "not valid UTF-8",
+		"{\n \"name\": 3}":               "line 2, column 10: json: cannot unmarshal number",
+		"{\n\n \"name\" 3}":              "line 3, column 9: invalid character '3'",
+		"{\"name\":\"\xff\"}":            "line 1, column 10: not valid UTF-8",
 		`[1]`:                            "cannot unmarshal array",
 		strings.Repeat("[", 100_000):     "exceeded max depth",
 	} {

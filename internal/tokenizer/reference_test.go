@@ -94,7 +94,7 @@ func TestVerifyFinds(t *testing.T) {
 	for line, want := range map[string]string{
 		`{"text":`:          "1: ",
 		`{"txt":"a"}`:       `1: json: unknown field "txt"`,
-		"{}\n{\"ids\":[-]}": "2: 1:10",
+		"{}\n{\"ids\":[-]}": "2: line 1, column 10",
 	} {
 		if _, err := verify(Bytes(), strings.NewReader(line), 1); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", line, err, want)

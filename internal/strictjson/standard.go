@@ -1,0 +1,136 @@
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/signature"
+)
+
+// byteOrderMark begins what some editors call UTF-8.
+var byteOrderMark = []byte("\ufeff")
+
+// Standard returns the JSON of data in its standard form. It takes off a byte order mark, and makes of the bare
+// Infinity, -Infinity and NaN that Python writes the objects that newer programs write in their place, for example
+// {"__float__":"Infinity"}. The error says with line and column why data is no JSON, or what it is instead.
+func Standard(data []byte) ([]byte, error) {
+	text := bytes.TrimPrefix(data, byteOrderMark)
+	bare := bareFloats(text)
+	digits := text
+	if len(bare) > 0 {
+		digits = bytes.Clone(text)
+	}
+	for _, s := range bare { // numbers of the same length keep every position
+		word := bytes.TrimPrefix(digits[s.begin:s.end], []byte("-"))
+		copy(word, bytes.Repeat([]byte("1"), len(word)))
+	}
+	if err := Explain(digits); err != nil {
+		return nil, err
+	}
+	return spellOut(text, bare), nil
+}
+
+// Explain says why data is no standard JSON, with line and column, or what it is instead; nil if it is JSON.
+func Explain(data []byte) error {
+	var value json.RawMessage
+	err := json.Unmarshal(data, &value)
+	if err == nil && utf8.Valid(data) {
+		return nil
+	}
+	if is := signature.Describe(data, "JSON"); is != "" && !looksLikeJSON(data) {
+		return errors.New(is)
+	}
+	if !utf8.Valid(data) {
+		return fmt.Errorf("%s: not valid UTF-8", place(data, int64(validPrefix(data))))
+	}
+	return position(data, err)
+}
+
+// looksLikeJSON reports whether data begins as JSON does, so that its mistakes matter more than what else it may be.
+func looksLikeJSON(data []byte) bool {
+	trimmed := bytes.TrimSpace(data)
+	return len(data) > 0 && (len(trimmed) == 0 || strings.ContainsRune("{[", rune(trimmed[0])))
+}
+
+// validPrefix is the length of the valid UTF-8 that data begins with.
+func validPrefix(data []byte) int {
+	n := 0
+	for {
+		r, size := utf8.DecodeRune(data[n:])
+		if r == utf8.RuneError && size <= 1 {
+			return n
+		}
+		n += size
+	}
+}
+
+// span is a part of a text.
+type span struct{ begin, end int }
+
+// bareFloats finds Python's words for numbers that JSON lacks, outside of strings and where a value may stand.
+func bareFloats(text []byte) []span {
+	var found []span
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = endOfString(text, i)
+		case 'I', 'N', '-':
+			if n := len(floatWord(text[i:])); n > 0 && ends(text[:i]) && begins(text[i+n:]) {
+				found = append(found, span{i, i + n})
+				i += n - 1
+			}
+		}
+	}
+	return found
+}
+
+// endOfString returns the position of the quote that closes the string at text[at].
+func endOfString(text []byte, at int) int {
+	for i := at + 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return len(text)
+}
+
+// floatWord returns the word that text begins with, or "".
+func floatWord(text []byte) string {
+	for _, word := range []string{"Infinity", "-Infinity", "NaN"} {
+		if bytes.HasPrefix(text, []byte(word)) {
+			return word
+		}
+	}
+	return ""
+}
+
+// ends reports whether a value may follow text; begins, whether text may follow a value.
+func ends(text []byte) bool {
+	return len(text) == 0 || bytes.IndexByte([]byte(" \t\r\n:,["), text[len(text)-1]) >= 0
+}
+
+func begins(text []byte) bool {
+	return len(text) == 0 || bytes.IndexByte([]byte(" \t\r\n,]}"), text[0]) >= 0
+}
+
+// spellOut puts objects in place of the bare words.
+func spellOut(text []byte, bare []span) []byte {
+	if len(bare) == 0 {
+		return text
+	}
+	var b bytes.Buffer
+	at := 0
+	for _, s := range bare {
+		fmt.Fprintf(&b, `%s{"__float__":"%s"}`, text[at:s.begin], text[s.begin:s.end])
+		at = s.end
+	}
+	b.Write(text[at:])
+	return b.Bytes()
+}
