@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
@@ -49,7 +49,7 @@ func (f *Folder) Card() (*Card, error) { return ReadCard(f.dir) }
 // ReadCard reads card.json of a model folder; nil without an error if there is none.
 func ReadCard(dir string) (*Card, error) {
 	path := filepath.Join(dir, CardFile)
-	text, err := os.ReadFile(path)
+	text, err := regularfile.Read(path, maxJSON)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
@@ -18,31 +19,56 @@ var companions = []string{
 }
 
 // Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see
-// [StoredAs]), rounded to nearest even, in a single file. Integer tensors keep their type. Config, tokenizer and card
-// go along; the card then names the source's weights. The folder appears when it is complete. The same source gives
-// the same bytes.
-func Convert(src, dst string, dtype safetensors.DType) error {
+// [StoredAs]), rounded to nearest even, in a single file. Tensors of other types than floating point keep theirs. Config,
+// tokenizer and card go along; the card then names the source's weights. The folder appears when it is complete. The same
+// source gives the same bytes. Values beyond the range of dtype are an error that wraps [safetensors.ErrOverflow];
+// values that are infinite or NaN in the source stay so, with a warning.
+func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err error) {
 	if dtype != safetensors.F32 && dtype != safetensors.BF16 && dtype != safetensors.F16 {
-		return fmt.Errorf("convert checkpoint: weights cannot be written as %q: use F32, BF16 or F16", dtype)
+		return nil, fmt.Errorf("convert checkpoint: weights cannot be written as %q: use F32, BF16 or F16", dtype)
 	}
 	f, err := Open(src)
 	if err != nil {
-		return fmt.Errorf("convert checkpoint: %w", err)
+		return nil, fmt.Errorf("convert checkpoint: %w", err)
 	}
 	defer f.Close()
-	err = newFolder(dst, func(dir string) error {
-		if err := safetensors.Write(filepath.Join(dir, WeightsFile), f.converted(dtype), f.metadata()); err != nil {
-			return err
-		}
-		if err := f.copyCompanions(dir); err != nil {
-			return err
-		}
-		return f.copyCard(dir)
-	})
-	if err != nil {
-		return fmt.Errorf("convert checkpoint: %w", err)
+	if warnings, err = f.checkValues(); err == nil {
+		err = newFolder(dst, func(dir string) error { return f.writeAs(dtype, dir) })
 	}
-	return nil
+	if errors.Is(err, safetensors.ErrOverflow) && dtype == safetensors.F16 {
+		err = fmt.Errorf("%w: use BF16 or F32", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("convert checkpoint: %w", err)
+	}
+	return warnings, nil
+}
+
+// checkValues warns of values that are not finite, and returns an error about those of F64 that float32, in which all
+// weights are read, cannot hold.
+func (f *Folder) checkValues() (warnings []string, err error) {
+	for _, name := range f.Names() {
+		n, _ := f.NonFinite(name)
+		if n == 0 {
+			continue
+		}
+		if over := f.where[name].Overflows(name); over > 0 {
+			return nil, fmt.Errorf("%w: tensor %q: %d beyond F32", safetensors.ErrOverflow, name, over)
+		}
+		warnings = append(warnings, fmt.Sprintf("tensor %q holds %d values that are infinite or NaN, and they stay so", name, n))
+	}
+	return warnings, nil
+}
+
+// writeAs writes the folder into dir.
+func (f *Folder) writeAs(dtype safetensors.DType, dir string) error {
+	if err := safetensors.Write(filepath.Join(dir, WeightsFile), f.converted(dtype), f.metadata()); err != nil {
+		return err
+	}
+	if err := f.copyCompanions(dir); err != nil {
+		return err
+	}
+	return f.copyCard(dir)
 }
 
 // newFolder makes the folder dst with what fill puts into it, or nothing.
@@ -112,7 +138,7 @@ func (f *Folder) metadata() map[string]string {
 // copyCompanions copies the files that exist.
 func (f *Folder) copyCompanions(dir string) error {
 	for _, name := range companions {
-		data, err := os.ReadFile(filepath.Join(f.dir, name))
+		data, err := regularfile.Read(filepath.Join(f.dir, name), maxJSON)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -4,15 +4,17 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
+	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/internal/safetensors"
+	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // The files of a model folder.
@@ -29,19 +31,20 @@ const (
 type Folder struct {
 	dir    string
 	config []byte
+	index  index // nil for a single file
 	files  []*safetensors.File
 	where  map[string]*safetensors.File
 }
 
-// Open reads config.json and maps the weights. What the tensors mean is checked by the architecture; here they must
-// be complete and agree with the index. The error wraps [fs.ErrNotExist] where a file is missing.
+// Open reads config.json and maps the weights. What the tensors mean is checked by the architecture, which knows the
+// ones that it needs. The error wraps [fs.ErrNotExist] where a file is missing, and says what the folder holds instead.
 func Open(dir string) (*Folder, error) {
-	config, err := os.ReadFile(filepath.Join(dir, ConfigFile))
+	config, err := ReadConfig(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open checkpoint %s: a model folder needs %s and weights: %w", dir, ConfigFile, err)
+		return nil, fmt.Errorf("open checkpoint %s: %w", dir, err)
 	}
-	if !json.Valid(config) {
-		return nil, fmt.Errorf("open checkpoint %s: %s is not valid JSON", dir, ConfigFile)
+	if err := refusePacked(config); err != nil {
+		return nil, fmt.Errorf("open checkpoint %s: %w", dir, err)
 	}
 	f := &Folder{dir: dir, config: config, where: map[string]*safetensors.File{}}
 	if err := f.openWeights(); err != nil {
@@ -49,6 +52,36 @@ func Open(dir string) (*Folder, error) {
 		return nil, fmt.Errorf("open checkpoint %s: %w", dir, err)
 	}
 	return f, nil
+}
+
+// ReadConfig returns the config.json of a folder as standard JSON, see [strictjson.Standard].
+func ReadConfig(dir string) ([]byte, error) {
+	config, err := readJSON(dir, ConfigFile)
+	if isMissing(err) {
+		return nil, missing("a model folder needs " + ConfigFile + " and weights: " + instead(dir))
+	}
+	return config, err
+}
+
+// maxJSON bounds the JSON files that are read whole, in bytes: ten times the index of the largest models.
+const maxJSON = 256 << 20
+
+// readJSON returns a JSON file of a folder in standard form.
+func readJSON(dir, name string) ([]byte, error) {
+	data, err := regularfile.Read(filepath.Join(dir, name), maxJSON)
+	if err != nil {
+		return nil, err
+	}
+	text, err := strictjson.Standard(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return text, nil
+}
+
+// isMissing reports whether a file is not there; one in a folder that is a file is not there either.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // openWeights opens the single file, or else the shards.
@@ -60,23 +93,22 @@ func (f *Folder) openWeights() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(f.dir, IndexFile))
+	text, err := readJSON(f.dir, IndexFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("holds neither %s nor %s (weights in another format must be saved as safetensors first): %w", WeightsFile, IndexFile, fs.ErrNotExist)
+		return missing("holds neither " + WeightsFile + " nor " + IndexFile + ": " + instead(f.dir))
 	}
 	if err != nil {
 		return err
 	}
-	index, err := parseIndex(text)
-	if err != nil {
+	if f.index, err = parseIndex(text); err != nil {
 		return fmt.Errorf("%s: %w", IndexFile, err)
 	}
-	for _, name := range index.files() {
+	for _, name := range f.index.files() {
 		if err := f.openFile(name); err != nil {
 			return err
 		}
 	}
-	return f.checkIndex(index)
+	return nil
 }
 
 // openFile maps one file of weights.
@@ -108,7 +140,7 @@ func (f *Folder) Close() error {
 // Dir is the path that the folder was opened by.
 func (f *Folder) Dir() string { return f.dir }
 
-// Config returns the bytes of config.json.
+// Config returns config.json as standard JSON.
 func (f *Folder) Config() []byte { return slices.Clone(f.config) }
 
 // Names lists all tensors, file by file in the order of their data.
@@ -133,6 +165,25 @@ func (f *Folder) Info(name string) (safetensors.Info, bool) {
 func (f *Folder) Shape(name string) ([]int, bool) {
 	info, ok := f.Info(name)
 	return info.Shape, ok
+}
+
+// Absence says what is known of a tensor that the folder does not hold, "" if nothing is. An index may well name
+// tensors that a model does without, such as the head that is its embedding.
+func (f *Folder) Absence(name string) string {
+	file, ok := f.index[name]
+	if _, held := f.where[name]; !ok || held {
+		return ""
+	}
+	return fmt.Sprintf("%s names it in %s, which does not hold it", IndexFile, file)
+}
+
+// NonFinite counts the values of a floating-point tensor that are infinite or NaN as float32, and gives the number of the
+// first among all values.
+func (f *Folder) NonFinite(name string) (count, first int) {
+	if file, ok := f.where[name]; ok {
+		return file.NonFinite(name)
+	}
+	return 0, 0
 }
 
 // ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.

@@ -5,8 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+
+	"github.com/archbench/archbench/internal/regularfile"
 )
 
 // SHA256 identifies the weights: the hash of the file in hexadecimal, or for shards the hash of the lines that
@@ -28,7 +29,7 @@ func (f *Folder) SHA256() (string, error) {
 
 // fileSHA256 hashes one file.
 func fileSHA256(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := regularfile.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// index says which shard holds which tensor.
+// index says which shard holds which tensor. It is believed about the names of the shards only: a tensor is where a shard
+// holds it.
 type index map[string]string
 
 // parseIndex reads model.safetensors.index.json. Keys other than weight_map are the writer's own business.
@@ -49,23 +50,4 @@ func parseIndex(text []byte) (index, error) {
 func (x index) files() []string {
 	names := slices.Sorted(maps.Values(x))
 	return slices.Compact(names)
-}
-
-// checkIndex compares the index with what the shards hold.
-func (f *Folder) checkIndex(x index) error {
-	for _, tensor := range slices.Sorted(maps.Keys(x)) {
-		file, ok := f.where[tensor]
-		switch {
-		case !ok:
-			return fmt.Errorf("%s names tensor %q in %s, which does not hold it", IndexFile, tensor, x[tensor])
-		case filepath.Base(file.Path()) != x[tensor]:
-			return fmt.Errorf("%s names tensor %q in %s, but it is in %s", IndexFile, tensor, x[tensor], filepath.Base(file.Path()))
-		}
-	}
-	for _, tensor := range f.Names() {
-		if _, ok := x[tensor]; !ok {
-			return fmt.Errorf("%s does not name tensor %q of %s", IndexFile, tensor, filepath.Base(f.where[tensor].Path()))
-		}
-	}
-	return nil
 }

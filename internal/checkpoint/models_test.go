@@ -51,7 +51,7 @@ func TestBundledModelsAreReproducible(t *testing.T) {
 	for name, source := range bundled {
 		src := sharedtest.Dir(t, "checkpoints/"+source)
 		dst := filepath.Join(t.TempDir(), name)
-		if err := Convert(src, dst, safetensors.BF16); err != nil {
+		if _, err := Convert(src, dst, safetensors.BF16); err != nil {
 			t.Fatal(err)
 		}
 		dir := filepath.Join(sharedtest.RepoRoot(t), "models", name)

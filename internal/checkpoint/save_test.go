@@ -2,7 +2,9 @@ package checkpoint
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -76,7 +78,7 @@ func TestConvert(t *testing.T) {
 		src, dst string
 		dtype    safetensors.DType
 	}{{src, narrow, safetensors.BF16}, {narrow, wide, safetensors.F32}, {wide, again, safetensors.BF16}} {
-		if err := Convert(step.src, step.dst, step.dtype); err != nil {
+		if _, err := Convert(step.src, step.dst, step.dtype); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +123,7 @@ func TestConvertKeepsIntegers(t *testing.T) {
 		t.Fatal(err)
 	}
 	dst := filepath.Join(t.TempDir(), "d")
-	if err := Convert(src, dst, safetensors.BF16); err != nil {
+	if _, err := Convert(src, dst, safetensors.BF16); err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := open(t, dst).Info("steps"); info.DType != safetensors.I64 {
@@ -131,22 +133,65 @@ func TestConvertKeepsIntegers(t *testing.T) {
 
 func TestConvertRefuses(t *testing.T) {
 	src, full := sharded(t), sharded(t)
-	for want, err := range map[string]error{
-		"is not empty":      Convert(src, full, safetensors.F32),
-		`written as "I64"`:  Convert(src, filepath.Join(t.TempDir(), "x"), safetensors.I64),
-		"needs config.json": Convert(t.TempDir(), filepath.Join(t.TempDir(), "x"), safetensors.F32),
-		"not a directory":   Convert(src, filepath.Join(src, "b.safetensors", "x"), safetensors.F32),
+	for want, c := range map[string]struct {
+		src, dst string
+		dtype    safetensors.DType
+	}{
+		"is not empty":      {src, full, safetensors.F32},
+		`written as "I64"`:  {src, filepath.Join(t.TempDir(), "x"), safetensors.I64},
+		"needs config.json": {t.TempDir(), filepath.Join(t.TempDir(), "x"), safetensors.F32},
+		"not a directory":   {src, filepath.Join(src, "b.safetensors", "x"), safetensors.F32},
 	} {
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Convert(c.src, c.dst, c.dtype); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 	put(t, src, CardFile, `{"name":"toy"}`)
 	dst := filepath.Join(t.TempDir(), "x")
-	if err := Convert(src, dst, safetensors.BF16); err == nil || !strings.Contains(err.Error(), "architecture is empty") {
+	if _, err := Convert(src, dst, safetensors.BF16); err == nil || !strings.Contains(err.Error(), "architecture is empty") {
 		t.Errorf("error %v", err)
 	}
 	if entries, err := os.ReadDir(filepath.Dir(dst)); err != nil || len(entries) != 0 {
 		t.Errorf("a failed conversion left %v, %v", entries, err)
+	}
+}
+
+// values is a tensor of one row.
+func values(name string, row ...float32) Tensor {
+	return Tensor{Name: name, Shape: []int{1, len(row)}, ReadRows: func(_, _ int, dst []float32) error { copy(dst, row); return nil }}
+}
+
+func TestConvertOverflow(t *testing.T) {
+	src := t.TempDir()
+	put(t, src, ConfigFile, "{}")
+	shard(t, src, WeightsFile, values("up.weight", 1, 7e4, -65520), values("norm", 1e5), values("down.weight", 65519))
+	dst := filepath.Join(t.TempDir(), "d")
+	_, err := Convert(src, dst, safetensors.F16)
+	if want := `tensor "up.weight": 2 beyond F16, as large as 70000: use BF16 or F32`; !errors.Is(err, safetensors.ErrOverflow) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(dst)); len(left) != 0 {
+		t.Errorf("%v is left", left)
+	}
+	if _, err := Convert(src, dst, safetensors.BF16); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConvertNonFinite keeps what was infinite and says so; a double that only float32 makes infinite is an error.
+func TestConvertNonFinite(t *testing.T) {
+	src, root := t.TempDir(), t.TempDir()
+	put(t, src, ConfigFile, "{}")
+	shard(t, src, WeightsFile, values("mask", 0, float32(math.Inf(-1))), values("w.weight", 1))
+	warnings, err := Convert(src, filepath.Join(root, "a"), safetensors.F16)
+	if diff := cmp.Diff([]string{`tensor "mask" holds 1 values that are infinite or NaN, and they stay so`}, warnings); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(1e39))
+	if err := safetensors.Write(filepath.Join(src, WeightsFile), []safetensors.Tensor{{Name: "d", DType: safetensors.F64, Shape: []int{1}, Raw: raw}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Convert(src, filepath.Join(root, "b"), safetensors.F32); !errors.Is(err, safetensors.ErrOverflow) || !strings.Contains(err.Error(), `tensor "d": 1 beyond F32`) {
+		t.Errorf("error %v", err)
 	}
 }

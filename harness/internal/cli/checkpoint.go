@@ -34,10 +34,14 @@ func (a *app) convertCommand() *cobra.Command {
 			if !slices.Contains(storedTypes, dtype) {
 				return usage("--dtype %q: it is one of %s", dtype, strings.Join(storedTypes, ", "))
 			}
-			if err := checkpoint.Convert(args[0], args[1], safetensors.DType(strings.ToUpper(dtype))); err != nil {
+			warnings, err := checkpoint.Convert(args[0], args[1], safetensors.DType(strings.ToUpper(dtype)))
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(a.out, absolute(args[1]))
+			for _, w := range warnings {
+				fmt.Fprintln(a.err, "warning:", w)
+			}
+			_, err = fmt.Fprintln(a.out, absolute(args[1]))
 			return err
 		},
 	}

@@ -1,0 +1,62 @@
+package checkpoint
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// packings are the keys of config.json under which programs note that the weights are quantised and packed.
+var packings = []string{"quantization_config", "compression_config", "quantization"}
+
+// refusePacked returns an error about a config of packed weights that says how they are packed.
+func refusePacked(config []byte) error {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(config, &keys) != nil {
+		return nil // it is no object, which the architecture reports
+	}
+	for _, key := range packings {
+		var packing map[string]any
+		if json.Unmarshal(keys[key], &packing) != nil || len(packing) == 0 {
+			continue
+		}
+		return fmt.Errorf("%s has %s (%s): packed checkpoints are not served, save it dequantised", ConfigFile, key, describePacking(packing))
+	}
+	return nil
+}
+
+// describePacking names the method and the bits, as far as they are known.
+func describePacking(packing map[string]any) string {
+	method, ok := packing["quant_method"].(string)
+	if !ok {
+		method = "method not named"
+	}
+	if bits := packedBits(packing); bits > 0 {
+		return fmt.Sprintf("%.40s, %g bit", method, bits)
+	}
+	return fmt.Sprintf("%.40s", method)
+}
+
+// packedBits looks for the size of a weight under the keys that the methods have for it, in sub-objects last.
+func packedBits(packing map[string]any) float64 {
+	for _, key := range []string{"bits", "w_bit", "weight_bits", "num_bits", "nbits"} {
+		if bits, ok := packing[key].(float64); ok {
+			return bits
+		}
+	}
+	switch {
+	case packing["load_in_4bit"] == true, packing["quant_method"] == "mxfp4":
+		return 4
+	case packing["load_in_8bit"] == true, packing["quant_method"] == "fp8":
+		return 8
+	}
+	for _, key := range slices.Sorted(maps.Keys(packing)) {
+		if inner, ok := packing[key].(map[string]any); ok {
+			if bits := packedBits(inner); bits > 0 {
+				return bits
+			}
+		}
+	}
+	return 0
+}
