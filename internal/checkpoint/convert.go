@@ -52,10 +52,11 @@ func (f *Folder) checkValues() (warnings []string, err error) {
 		if n == 0 {
 			continue
 		}
+		info, _ := f.Info(name)
 		if over := f.where[name].Overflows(name); over > 0 {
 			return nil, fmt.Errorf("%w: tensor %q: %d beyond F32", safetensors.ErrOverflow, name, over)
 		}
-		warnings = append(warnings, fmt.Sprintf("tensor %q holds %d values that are infinite or NaN, and they stay so", name, n))
+		warnings = append(warnings, fmt.Sprintf("tensor %q holds non-finite values, which stay so: %d of %d", name, n, info.Elements()))
 	}
 	return warnings, nil
 }

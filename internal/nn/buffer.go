@@ -10,6 +10,10 @@ func (ps *Params) Buffer(name string) []float32 {
 	}
 	ps.used[name] = true
 	shape, _ := ps.src.Shape(name)
+	if err := ps.check(name, shape); err != nil {
+		ps.fail(err)
+		return nil
+	}
 	rows, cols := matrixShape(shape)
 	w := make([]float32, rows*cols)
 	if err := ps.src.ReadRows(name, 0, rows, w); err != nil {

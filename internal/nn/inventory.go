@@ -52,8 +52,12 @@ func (ps *Params) Warnings() []string {
 		return nil
 	}
 	var list []string
+	used := map[string]bool{}
+	for name := range ps.used {
+		used[ps.src.find(name)] = true
+	}
 	for _, name := range ps.src.Names() {
-		if !ps.used[name] && !ps.ignores(name) {
+		if !used[name] && !ps.ignores(name) {
 			list = append(list, fmt.Sprintf("tensor %q of the checkpoint is unknown to the model and was not loaded", name))
 		}
 	}
@@ -61,9 +65,12 @@ func (ps *Params) Warnings() []string {
 	return list
 }
 
+// ignores reports whether a tensor of the source matches a pattern, whatever stands before either.
 func (ps *Params) ignores(name string) bool {
 	return slices.ContainsFunc(ps.ignored, func(pattern string) bool {
-		ok, _ := path.Match(pattern, name)
+		_, wanted := split(pattern)
+		_, own := split(name)
+		ok, _ := path.Match(wanted, own)
 		return ok
 	})
 }

@@ -9,12 +9,17 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// Source is where stored weights come from; checkpoint.Folder is one.
+// Source is where stored weights come from; checkpoint.Folder is one. [Params] finds its tensors under the names that a
+// model gives them, also where the program that saved them put others before or left some out, see named.
 type Source interface {
 	// Names lists the tensors.
 	Names() []string
 	// Shape of the tensor of that name.
 	Shape(name string) ([]int, bool)
+	// Absence says what is known of a tensor that the source does not hold, "" if nothing is.
+	Absence(name string) string
+	// NonFinite counts the values of the tensor that are infinite or NaN as float32, and gives the number of the first.
+	NonFinite(name string) (count, first int)
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.
 	ReadRows(name string, lo, hi int, dst []float32) error
 	// Float32s returns the tensor's own memory where it is stored as aligned float32, else nil. It stays valid
@@ -53,7 +58,7 @@ const (
 // initialisation; the same declaration loads it, initialises it, counts its bytes and saves it. Errors stick: after
 // the last declaration, Err returns the first of them, which names the tensor.
 type Params struct {
-	src     Source // nil: initialise
+	src     *named // nil: initialise
 	seed    uint64
 	format  kernel.Format
 	head    kernel.Format
@@ -81,10 +86,11 @@ type stored struct {
 // NewParams returns a registry that loads from src, or initialises from seed where src is nil. format applies to
 // the block linears; head to the output matrix, see [kernel.HeadFormat].
 func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
-	return &Params{
-		src: src, seed: seed, format: format, head: head, used: map[string]bool{},
-		stop: func() error { return nil },
+	ps := &Params{seed: seed, format: format, head: head, used: map[string]bool{}, stop: func() error { return nil }}
+	if src != nil {
+		ps.src = newNamed(src)
 	}
+	return ps
 }
 
 // StopOn has the declarations end early: stop is asked before each row is read or drawn, and Err returns its first
@@ -122,7 +128,7 @@ func (ps *Params) fail(err error) {
 	}
 }
 
-// open marks name as used and checks that the source holds it with the given shape.
+// open marks name as used and checks what the source holds of it.
 func (ps *Params) open(name string, shape []int) bool {
 	if ps.used[name] {
 		ps.fail(fmt.Errorf("tensor %q is declared twice", name))
@@ -131,16 +137,27 @@ func (ps *Params) open(name string, shape []int) bool {
 	if ps.src == nil {
 		return true
 	}
-	got, ok := ps.src.Shape(name)
-	switch {
-	case !ok:
-		ps.fail(fmt.Errorf("tensor %q of shape %v is missing from the checkpoint", name, shape))
-		return false
-	case !slices.Equal(got, shape):
-		ps.fail(fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", name, got, shape))
+	if err := ps.check(name, shape); err != nil {
+		ps.fail(err)
 		return false
 	}
 	return true
+}
+
+// check checks that the source holds a tensor of finite values in the given shape.
+func (ps *Params) check(name string, shape []int) error {
+	got, ok := ps.src.Shape(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("tensor %q of shape %v is missing from the checkpoint: %s", name, shape, ps.src.why(name))
+	case !slices.Equal(got, shape):
+		return fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", name, got, shape)
+	}
+	rows, cols := matrixShape(shape)
+	if n, first := ps.src.NonFinite(name); n > 0 {
+		return fmt.Errorf("tensor %q holds non-finite values: %d of %d, the first in row %d, column %d, from 0", name, n, rows*cols, first/cols, first%cols)
+	}
+	return nil
 }
 
 // reader returns a function that widens or draws one row of a tensor as it is stored. After a failure it leaves dst

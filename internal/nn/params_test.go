@@ -20,6 +20,7 @@ type memory struct {
 	bf16     map[string][]uint16
 	mapped   bool
 	released []string
+	absence  map[string]string
 }
 
 func (m *memory) Names() []string {
@@ -27,6 +28,7 @@ func (m *memory) Names() []string {
 	for name := range m.shapes {
 		names = append(names, name)
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -52,6 +54,19 @@ func (m *memory) Float32s(name string) []float32 {
 }
 
 func (m *memory) BF16s(name string) []uint16 { return m.bf16[name] }
+
+func (m *memory) Absence(name string) string { return m.absence[name] }
+
+func (m *memory) NonFinite(name string) (count, first int) {
+	for i, v := range m.data[name] {
+		if v-v != 0 {
+			if count++; count == 1 {
+				first = i
+			}
+		}
+	}
+	return count, first
+}
 
 func (m *memory) ReleasePages(name string) { m.released = append(m.released, name) }
 

@@ -37,20 +37,15 @@ type Block struct {
 	Down  *nn.Linear // mlp.c_proj, stored [f, d]
 }
 
-// New declares the parameters under the names of GPT2LMHeadModel, with the prefix "transformer." or, as in the first
-// published files, without. The head is tied unless the file has one of its own.
+// New declares the parameters under the names of GPT2LMHeadModel. The head is tied unless the file has one of its own.
 func New(c Config, ps *nn.Params) *Model {
-	prefix := "transformer."
-	if ps.Stored("wte.weight") {
-		prefix = ""
-	}
-	ps.Ignore(prefix+"h.*.attn.bias", prefix+"h.*.attn.masked_bias")
+	ps.Ignore("transformer.h.*.attn.bias", "transformer.h.*.attn.masked_bias")
 	if !ps.New() {
 		c.Tied = !ps.Stored("lm_head.weight")
 	}
 	m := &Model{
-		Tokens:    ps.Embedding(prefix+"wte", c.Vocab, c.Dim, nn.Normal(c.InitStd)),
-		Positions: ps.Embedding(prefix+"wpe", c.Positions, c.Dim, nn.Normal(c.InitStd)),
+		Tokens:    ps.Embedding("transformer.wte", c.Vocab, c.Dim, nn.Normal(c.InitStd)),
+		Positions: ps.Embedding("transformer.wpe", c.Positions, c.Dim, nn.Normal(c.InitStd)),
 		cfg:       c,
 		format:    ps.Format(),
 		order:     make([]int32, c.Positions),
@@ -59,9 +54,9 @@ func New(c Config, ps *nn.Params) *Model {
 		m.order[i] = int32(i)
 	}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
-		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("%sh.%d.", prefix, l), l))
+		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("transformer.h.%d.", l), l))
 	}
-	m.Norm = ps.LayerNorm(prefix+"ln_f", c.Dim, c.Eps)
+	m.Norm = ps.LayerNorm("transformer.ln_f", c.Dim, c.Eps)
 	if c.Tied {
 		m.Head = ps.TiedHead(m.Tokens)
 	} else {

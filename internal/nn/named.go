@@ -1,0 +1,134 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/internal/spelling"
+)
+
+// named gives the tensors of a source the names that a model has for them. Programs put names of their own before the
+// model's, all the same for all tensors: torch.compile "_orig_mod.", DataParallel "module.", a class around the model
+// "model."; and a model saved without its head lacks the name of its body, "model.", "transformer." or "backbone.". Two
+// names mean the same tensor if they are equal without all of these.
+type named struct {
+	Source
+	own    map[string][]string // the source's names by what is the model's own in them
+	found  map[string]string   // the source's names by the model's
+	before map[string]string   // what stands before the source's names, by what stands before the model's
+}
+
+// outer are the names that may stand before the model's own, and wrappers those that may stand anywhere.
+var (
+	outer    = []string{"module", "model", "transformer", "backbone"}
+	wrappers = []string{"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+)
+
+// split returns what stands before the model's own part of a name, and that part without wrappers.
+func split(name string) (before, own string) {
+	if !strings.Contains(name, ".") {
+		return "", name
+	}
+	parts := strings.Split(name, ".")
+	n := 0
+	for n < len(parts)-1 && (slices.Contains(outer, parts[n]) || slices.Contains(wrappers, parts[n])) {
+		n++
+	}
+	rest := slices.DeleteFunc(slices.Clone(parts[n:]), func(p string) bool { return slices.Contains(wrappers, p) })
+	return strings.Join(parts[:n], "."), strings.Join(rest, ".")
+}
+
+func newNamed(src Source) *named {
+	n := &named{Source: src, own: map[string][]string{}, found: map[string]string{}, before: map[string]string{}}
+	for _, name := range src.Names() {
+		_, own := split(name)
+		n.own[own] = append(n.own[own], name)
+	}
+	return n
+}
+
+// find returns the source's name of the model's tensor, "" if there is none or if it is not clear which. A name that is
+// in the source as it is means itself; all others must have the same before them that the first had.
+func (n *named) find(name string) string {
+	if stored, ok := n.found[name]; ok {
+		return stored
+	}
+	before, own := split(name)
+	candidates := n.own[own]
+	var stored string
+	switch {
+	case slices.Contains(candidates, name):
+		stored = name
+	case len(candidates) == 1:
+		stored = candidates[0]
+	}
+	if got, _ := split(stored); stored != "" {
+		if first, ok := n.before[before]; ok && first != got {
+			return ""
+		}
+		n.before[before], n.found[name] = got, stored
+	}
+	return stored
+}
+
+// why says why find does not find a tensor.
+func (n *named) why(name string) string {
+	before, own := split(name)
+	first, known := n.before[before]
+	if known {
+		if absence := n.Absence(join(first, own)); absence != "" {
+			return absence
+		}
+	}
+	switch meant := n.own[own]; {
+	case len(meant) > 0 && known:
+		return fmt.Sprintf("%s, where %q stands before the others", list(meant), first)
+	case len(meant) > 0:
+		return list(meant) + ", and it is not clear which is meant"
+	}
+	if near := spelling.Nearest(name, n.Names(), 3); near != nil {
+		return list(near)
+	}
+	return list(n.Names())
+}
+
+// join is the inverse of split for names without wrappers in them.
+func join(before, own string) string {
+	if before == "" {
+		return own
+	}
+	return before + "." + own
+}
+
+// list names the first tensors of a file.
+func list(names []string) string {
+	const most = 3
+	if len(names) == 0 {
+		return "the file has no tensors"
+	}
+	var quoted []string
+	for _, name := range names[:min(most, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%.120q", name))
+	}
+	text := "the file has " + strings.Join(quoted, ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Shape implements Source under the model's names, as do the other methods.
+func (n *named) Shape(name string) ([]int, bool) { return n.Source.Shape(n.find(name)) }
+
+func (n *named) NonFinite(name string) (count, first int) { return n.Source.NonFinite(n.find(name)) }
+
+func (n *named) ReadRows(name string, lo, hi int, dst []float32) error {
+	return n.Source.ReadRows(n.find(name), lo, hi, dst)
+}
+
+func (n *named) Float32s(name string) []float32 { return n.Source.Float32s(n.find(name)) }
+
+func (n *named) BF16s(name string) []uint16 { return n.Source.BF16s(n.find(name)) }
+
+func (n *named) ReleasePages(name string) { n.Source.ReleasePages(n.find(name)) }
