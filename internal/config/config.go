@@ -23,7 +23,7 @@ type Reader struct {
 	err      error
 }
 
-// Parse reads a JSON object; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
+// Parse reads a JSON object, also as Python writes it, see [strictjson.Standard]; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
 // word for a string.
 func Parse(data []byte, options map[string]string) (*Reader, error) {
 	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}}
@@ -31,8 +31,8 @@ func Parse(data []byte, options map[string]string) (*Reader, error) {
 		return nil, err
 	}
 	for key, value := range options {
-		raw := json.RawMessage(value)
-		if !json.Valid(raw) {
+		raw, err := strictjson.Standard([]byte(value))
+		if err != nil {
 			raw, _ = json.Marshal(value) // a string always marshals
 		}
 		r.options[key] = raw
@@ -171,6 +171,12 @@ func (r *Reader) fail(err error) {
 // brief shortens a value for an error message.
 func brief(raw json.RawMessage) string {
 	const most = 40
+	var special struct {
+		Float string `json:"__float__"`
+	}
+	if json.Unmarshal(raw, &special) == nil && special.Float != "" {
+		return fmt.Sprintf("%.40s", special.Float)
+	}
 	if len(raw) > most {
 		return string(raw[:most]) + "…"
 	}
@@ -190,7 +196,7 @@ func want(v any) string {
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return "a whole number"
 	case reflect.Float64:
-		return "a number"
+		return "a finite number"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.String:

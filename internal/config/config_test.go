@@ -53,6 +53,11 @@ func TestRead(t *testing.T) {
 		},
 		"contradiction":  {data: `{"n_embd": 16, "hidden_size": 8}`, err: `keys "hidden_size" and "n_embd" contradict each other: 8 and 16`},
 		"type":           {data: `{"hidden_size": "big"}`, err: `key "hidden_size" is "big", want a whole number`},
+		"Infinity":       {data: `{"rope_theta": Infinity}`, err: `key "rope_theta" is Infinity, want a finite number`},
+		"NaN":            {data: `{"rope_theta": NaN}`, err: `key "rope_theta" is NaN, want a finite number`},
+		"-Infinity":      {data: `{"rope_theta": {"__float__": "-Infinity"}}`, err: `key "rope_theta" is -Infinity, want`},
+		"NaN, option":    {data: `{}`, options: map[string]string{"rope_theta": "NaN"}, err: `key "rope_theta" is NaN, want`},
+		"unneeded NaN":   {data: `{"dropout": NaN}`, want: settings{8, 1e4, "silu", true}},
 		"unknown option": {data: `{}`, options: map[string]string{"flash": "1"}, err: `option "flash" is no key`},
 	}
 	for name, tt := range tests {
@@ -82,6 +87,14 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// TestParseSaysWhere names line and column of a mistake.
+func TestParseSaysWhere(t *testing.T) {
+	_, err := Parse([]byte("{\n \"a\": [0.0, Infinity],\n \"b\": ,\n}"), nil)
+	if want := "line 3, column 7: invalid character ','"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
 func TestEffectiveRoundTrip(t *testing.T) {
 	s, r := read(t, `{"n_embd": 16, "rope_parameters": {"rope_theta": 5, "rope_type": "default"}, "extra": [1]}`, map[string]string{"hidden_act": "gelu"})
 	data, err := r.Effective(s)
@@ -105,6 +118,7 @@ func TestEffectiveRoundTrip(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"hidden_size": 16, "rope_parameters": {"rope_theta": 5}}`))
 	f.Add([]byte(`{"rope_parameters": 3, "n_embd": 1e99}`))
+	f.Add([]byte("\ufeff{\"rope_theta\": Infinity, \"x\": [-Infinity, NaN]}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Parse(data, nil)
 		if err != nil {

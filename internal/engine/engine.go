@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/strictjson"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -164,10 +164,11 @@ func (a *Architecture) open(req lm.LoadRequest) (config []byte, folder *checkpoi
 		}
 		return folder.Config(), folder, nil
 	case req.Config != "":
-		if !json.Valid([]byte(req.Config)) {
-			return nil, nil, lm.Errorf(lm.Invalid, "", "config is not valid JSON")
+		config, err := strictjson.Standard([]byte(req.Config))
+		if err != nil {
+			return nil, nil, lm.Errorf(lm.Invalid, "", "config: %w", err)
 		}
-		return []byte(req.Config), nil, nil
+		return config, nil, nil
 	}
 	var names []string
 	for _, v := range a.family.Describe().Variants {

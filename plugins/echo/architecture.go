@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/strictjson"
 	"github.com/archbench/archbench/lm"
@@ -93,11 +92,14 @@ func (architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, err
 func configText(req lm.LoadRequest) (string, error) {
 	switch {
 	case req.Checkpoint != "":
-		data, err := os.ReadFile(filepath.Join(req.Checkpoint, "config.json"))
+		data, err := checkpoint.ReadConfig(req.Checkpoint)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", &lm.Error{Op: "load", Kind: lm.NotFound, Err: err}
 		}
-		return string(data), err
+		if err != nil {
+			return "", &lm.Error{Op: "load", Kind: lm.Corrupt, Err: err}
+		}
+		return string(data), nil
 	case req.Config != "":
 		return req.Config, nil
 	case req.Variant == "default":

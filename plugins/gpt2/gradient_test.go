@@ -43,7 +43,7 @@ func TestFormulaGradients(t *testing.T) {
 	}
 	modeltest.Near(t, "norm of all", []float64{modeltest.Norm(all)}, []float64{2.1634356965}, 1e-4*2.1634356965)
 	for _, want := range formulaGradients {
-		g := grads[want.name]
+		g := grads["transformer."+want.name]
 		modeltest.Near(t, want.name, []float64{modeltest.Norm(g)}, []float64{want.norm}, 1e-4*want.norm)
 		if !math.IsNaN(want.first) {
 			modeltest.Near(t, want.name+" first", g[:1], []float64{want.first}, 1e-4*math.Abs(want.first))

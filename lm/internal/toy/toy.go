@@ -12,12 +12,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/safetensors"
 	"github.com/archbench/archbench/internal/strictjson"
 	"github.com/archbench/archbench/lm"
@@ -106,9 +106,12 @@ func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, e
 	text := req.Config
 	switch {
 	case req.Checkpoint != "":
-		data, err := os.ReadFile(filepath.Join(req.Checkpoint, "config.json"))
-		if err != nil {
+		data, err := checkpoint.ReadConfig(req.Checkpoint)
+		if errors.Is(err, fs.ErrNotExist) {
 			return Config{}, lm.Errorf(lm.NotFound, "load", "%w", err)
+		}
+		if err != nil {
+			return Config{}, lm.Errorf(lm.Corrupt, "load", "%w", err)
 		}
 		text = string(data)
 	case req.Variant != "":
