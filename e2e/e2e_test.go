@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "bigendian": bigEndian, "resize": resize, "interrupt": interrupt,
-			"latest": latest,
+			"latest": latest, "notutf8": notUTF8,
 		},
 	})
 }
@@ -108,6 +108,11 @@ func bigEndian(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, uint32(value)), int64(offset))
 	ts.Check(errors.Join(err, f.Close()))
+}
+
+// notUTF8 writes a text in Latin-1: notutf8 FILE.
+func notUTF8(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("caf\xe9\n"), 0o644))
 }
 
 // resize cuts a file: resize FILE BYTES.

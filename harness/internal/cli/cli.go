@@ -196,6 +196,13 @@ func (a *app) load(ctx context.Context, id string) (*store.Run, error) {
 	return db.LoadRun(ctx, id)
 }
 
+// warn tells a warning, if there is one, on standard error.
+func (a *app) warn(text string) {
+	if text != "" {
+		fmt.Fprintln(a.err, "warning:", text)
+	}
+}
+
 // command is the command line for the record.
 func (a *app) command() string {
 	words := []string{"archbench"}

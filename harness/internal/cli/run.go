@@ -82,6 +82,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		return asUsageUnlessDone(ctx, err)
 	}
 	line.clear()
+	a.warn(plan.LeftOut)
 	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
 	err = run.Execute(ctx, db, plan)
 	line.clear()

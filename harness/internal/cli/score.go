@@ -19,8 +19,10 @@ func (a *app) scoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "score MODEL TEXT", Short: "Bits per byte of a text under a model",
 		Long: `Score asks a model for the likelihood of a file, or of all files of a folder, in windows of --context tokens of
-which the last --stride are scored. Bits per byte compare models with different tokenizers; losses per token do not. The
-tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand below the table.`,
+which the last --stride are scored. Hidden files of a folder are passed over; files that are not UTF-8 text are left out
+with a warning. A text may be larger than the memory. Bits per byte compare models with different tokenizers; losses per
+token do not. The tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand below
+the table.`,
 		Example: "  archbench score gpt2 README.md\n  archbench score checkpoints/mine corpora/code.txt --context 512 --stride 256 -o json",
 		Args:    count(2, 2, "a MODEL and a TEXT"),
 	}
@@ -32,10 +34,11 @@ tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its nam
 		if length < 1 || stride < 1 || stride > length {
 			return usage("--context %d --stride %d: both are at least 1, and the stride at most the context", length, stride)
 		}
-		corpus, err := text.Load(args[1])
+		corpus, err := text.Load(c.Context(), args[1])
 		if err != nil {
 			return usageError{err}
 		}
+		a.warn(corpus.Omissions())
 		t, err := a.score(c.Context(), args[0], f, corpus, length, stride)
 		if err != nil {
 			return err
@@ -70,13 +73,16 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
 		if err != nil {
-			return t, fmt.Errorf("document %s: %w", d.Name, err)
+			return t, fmt.Errorf("score: %w", err)
 		}
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
 		addScore(&t, d.Name, score)
 	}
 	if len(t.Rows) != 1 {
 		addScore(&t, "total", total)
+	}
+	if left := corpus.Omissions(); left != "" {
+		t.Notes = append(t.Notes, left)
 	}
 	if !info.Causal {
 		t.Notes = append(t.Notes, "the model declares that it sees the future: these are no likelihoods of a text")

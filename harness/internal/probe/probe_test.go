@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func corpus() *text.Corpus {
 		a.WriteString(strings.Repeat(string(rune('a'+i*i%26)), 1+i%3) + " ")
 		b.WriteByte(byte('A' + i*7%26))
 	}
-	return &text.Corpus{Source: "test", Documents: []text.Document{{Name: "a", Text: a.String()}, {Name: "b", Text: b.String()}}}
+	return &text.Corpus{Source: "test", Documents: []text.Document{text.FromString("a", a.String()), text.FromString("b", b.String())}}
 }
 
 // subject loads a fake for a probe at a point; settings not named get their defaults.
@@ -279,13 +280,20 @@ func TestQuality(t *testing.T) {
 		for _, d := range documents {
 			want := 0.0
 			n := number(s.Settings, "stride")
-			for p := range d.Tokens {
+			var tokens []int32
+			for ids, err := range d.Tokens {
+				if err != nil {
+					t.Fatal(err)
+				}
+				tokens = append(tokens, ids...)
+			}
+			for p := range tokens {
 				start := 0 // of the window that scores p
 				if p >= 64 {
 					start = (p-64)/n*n + n
 				}
 				reply, err := s.Model.Score(context.Background(), lm.ScoreRequest{Sequences: []lm.Sequence{{
-					Tokens: append([]int32{lmfake.BOS}, d.Tokens[start:p+1]...), From: p + 1 - start}}})
+					Tokens: append([]int32{lmfake.BOS}, tokens[start:p+1]...), From: p + 1 - start}}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -315,6 +323,24 @@ func TestQualityVersus(t *testing.T) {
 	}
 }
 
+// allWindows cuts a document whose tokens come in pieces of seven.
+func allWindows(t *testing.T, tokens []int32, bos int32, context, stride int) []lm.Sequence {
+	t.Helper()
+	w := newWindows(func(yield func([]int32, error) bool) {
+		for piece := range slices.Chunk(tokens, 7) {
+			if !yield(piece, nil) {
+				return
+			}
+		}
+	}, bos, context, stride)
+	defer w.close()
+	all, err := w.next(math.MaxInt)
+	if err != nil || w.read() != len(tokens) {
+		t.Fatalf("%d of %d tokens were read, %v", w.read(), len(tokens), err)
+	}
+	return all
+}
+
 // TestWindows checks that each token is scored once, with as much context as is stated.
 func TestWindows(t *testing.T) {
 	for _, bos := range []int32{lmfake.BOS, -1} {
@@ -325,7 +351,7 @@ func TestWindows(t *testing.T) {
 					tokens[i] = int32(i)
 				}
 				var scored []int32
-				for _, w := range windows(tokens, bos, c[0], c[1]) {
+				for _, w := range allWindows(t, tokens, bos, c[0], c[1]) {
 					scored = append(scored, w.Tokens[w.From:]...)
 					if w.From < 1 || len(w.Tokens) > c[0]+1 {
 						t.Fatalf("window %+v of context %d", w, c[0])

@@ -47,14 +47,14 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Info.BOS < 0 {
 		r.Warnings = append(r.Warnings, "no start token: the first token of each document is not scored")
 	}
-	documents, err := s.HeldOut.Excerpt(number(s.Settings, "text_bytes"))
+	documents, err := s.HeldOut.Excerpt(int64(number(s.Settings, "text_bytes")))
 	if err != nil {
-		return r, &Unavailable{err.Error()}
+		return r, unavailable(err)
 	}
 	for _, d := range documents {
 		score, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
 		if err != nil {
-			return r, fmt.Errorf("document %s: %w", d.Name, err)
+			return r, unavailable(err)
 		}
 		r.addDocument(score)
 	}
@@ -102,27 +102,43 @@ const windowsPerCall = 8
 // start token cannot be asked for the first token of the document; its bytes are then left out as the same share of
 // the document as it is of the tokens. With versus, divergences from that model of the same process are added.
 func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, context, stride int) (DocumentScore, error) {
-	out := DocumentScore{Name: d.Name, Bytes: d.Bytes, Compared: versus != nil}
-	sequences := windows(d.Tokens, m.Info().BOS, context, stride)
-	for at := 0; at < len(sequences); at += windowsPerCall {
-		batch := sequences[at:min(at+windowsPerCall, len(sequences))]
-		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: batch, Versus: versus})
-		if err != nil {
+	out := DocumentScore{Name: d.Name, Bytes: int(d.Bytes), Compared: versus != nil}
+	windows := newWindows(d.Tokens, m.Info().BOS, context, stride)
+	defer windows.close()
+	for {
+		batch, err := windows.next(windowsPerCall)
+		if err != nil || len(batch) == 0 {
+			out.leaveOut(windows.read()-out.Tokens, windows.read())
 			return out, err
 		}
-		if len(reply.Scores) != len(batch) {
-			return out, fmt.Errorf("asked for %d scores, got %d", len(batch), len(reply.Scores))
+		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: batch, Versus: versus})
+		if err == nil {
+			err = out.addAll(reply.Scores, batch)
 		}
-		for i, score := range reply.Scores {
-			if err := out.add(score, len(batch[i].Tokens)-batch[i].From); err != nil {
-				return out, err
-			}
+		if err != nil {
+			return out, fmt.Errorf("document %s: %w", d.Name, err)
 		}
 	}
-	if skipped := len(d.Tokens) - out.Tokens; skipped > 0 {
-		out.Bytes -= d.Bytes * skipped / len(d.Tokens)
+}
+
+// addAll sums the windows of one call.
+func (d *DocumentScore) addAll(scores []lm.Scores, batch []lm.Sequence) error {
+	if len(scores) != len(batch) {
+		return fmt.Errorf("asked for %d scores, got %d", len(batch), len(scores))
 	}
-	return out, nil
+	for i, score := range scores {
+		if err := d.add(score, len(batch[i].Tokens)-batch[i].From); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveOut takes the share of bytes off that skipped of all tokens make, which are not scored.
+func (d *DocumentScore) leaveOut(skipped, all int) {
+	if skipped > 0 {
+		d.Bytes -= d.Bytes * skipped / all
+	}
 }
 
 // add sums one window of n scored tokens.
@@ -149,31 +165,4 @@ func (d *DocumentScore) add(s lm.Scores, n int) error {
 	}
 	d.Tokens += n
 	return nil
-}
-
-// windows cuts a document into sequences that score each token once.
-func windows(tokens []int32, bos int32, context, stride int) (all []lm.Sequence) {
-	scored := 0
-	if bos < 0 {
-		scored = 1 // nothing predicts the first token
-	}
-	for scored < len(tokens) {
-		end := scored + stride
-		if len(all) == 0 {
-			end = context
-		}
-		start := max(0, end-context) // also for the last window, which may end early
-		end = min(end, len(tokens))
-		if bos < 0 && start == scored {
-			start-- // the token before the first scored one takes the place of the start token
-		}
-		var w lm.Sequence
-		if bos >= 0 {
-			w.Tokens = append(w.Tokens, bos)
-		}
-		w.From = len(w.Tokens) + scored - start
-		w.Tokens = append(w.Tokens, tokens[start:end]...)
-		all, scored = append(all, w), end
-	}
-	return all
 }

@@ -34,9 +34,9 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	tokens, err := s.Stream.Stream(number(s.Settings, "len"))
+	tokens, err := s.stream(number(s.Settings, "len"))
 	if err != nil {
-		return r, &Unavailable{err.Error()}
+		return r, err
 	}
 	if err := s.compareChunks(ctx, &r, st, tokens[:min(checkLength, len(tokens))]); err != nil {
 		return r, err

@@ -38,17 +38,27 @@ const streamChunk = 2048
 func (s *Subject) input(n, i int) ([]int32, error) {
 	pool, err := s.Stream.AtMost(max(4*n, 1<<15))
 	if err != nil {
-		return nil, &Unavailable{err.Error()}
+		return nil, unavailable(err)
 	}
 	if len(pool) <= n {
-		tokens, err := s.Stream.Stream(n)
-		if err != nil {
-			return nil, &Unavailable{err.Error()}
-		}
-		return tokens, nil
+		return s.stream(n)
 	}
 	start := (s.Block*977 + i*331 + int(s.Seed%1009)) * 64 % (len(pool) - n)
 	return pool[start : start+n], nil
+}
+
+// stream returns the first n tokens of the stream.
+func (s *Subject) stream(n int) ([]int32, error) {
+	tokens, err := s.Stream.Stream(n)
+	return tokens, unavailable(err)
+}
+
+// unavailable says that a model cannot be measured on a text which does not suit it. Other errors stay what they are.
+func unavailable(err error) error {
+	if u, ok := errors.AsType[*text.UnsuitableError](err); ok {
+		return &Unavailable{u.Reason}
+	}
+	return err
 }
 
 // stepper returns the model's ability to carry state.

@@ -22,6 +22,7 @@ import (
 type Plan struct {
 	Run      *store.Run
 	Estimate time.Duration // for all cells that will be measured
+	LeftOut  string        // what of the corpus is no text, in a line; "" for nothing
 
 	options Options
 	entries map[string]*entry // by model name
@@ -42,6 +43,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 		if t, err = loadTexts(ctx, o.Corpus); err != nil {
 			return nil, err
 		}
+		p.LeftOut = t.heldOut.Omissions()
 		p.Run.Facts = append(p.Run.Facts, t.facts()...)
 	}
 	wanted, err := expand(o)

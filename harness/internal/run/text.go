@@ -21,7 +21,7 @@ func loadTexts(ctx context.Context, corpus string) (*texts, error) {
 	var t texts
 	var err error
 	if corpus != "" {
-		if t.stream, err = text.Load(corpus); err != nil {
+		if t.stream, err = text.Load(ctx, corpus); err != nil {
 			return nil, err
 		}
 		t.heldOut = t.stream
@@ -30,15 +30,18 @@ func loadTexts(ctx context.Context, corpus string) (*texts, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.stream, err = text.GoSource(src); err != nil {
+		if t.stream, err = text.GoSource(ctx, src); err != nil {
 			return nil, err
 		}
-		if t.heldOut, err = text.HeldOut(src); err != nil {
+		if t.heldOut, err = text.HeldOut(ctx, src); err != nil {
 			return nil, err
 		}
 	}
-	t.streamSHA, t.heldOutSHA = t.stream.SHA256(), t.heldOut.SHA256()
-	return &t, nil
+	if t.streamSHA, err = t.stream.SHA256(ctx); err != nil {
+		return nil, err
+	}
+	t.heldOutSHA, err = t.heldOut.SHA256(ctx)
+	return &t, err
 }
 
 // facts describe the corpora.
@@ -46,8 +49,12 @@ func (t *texts) facts() []store.Fact {
 	describe := func(c *text.Corpus, sha string) string {
 		return fmt.Sprintf("%s: %d documents, %d bytes, sha256 %s", c.Source, len(c.Documents), c.Bytes(), sha)
 	}
-	return []store.Fact{
+	facts := []store.Fact{
 		{Name: "text for speed and length", Value: describe(t.stream, t.streamSHA)},
 		{Name: "text for quality", Value: describe(t.heldOut, t.heldOutSHA)},
 	}
+	if left := t.heldOut.Omissions(); left != "" {
+		facts = append(facts, store.Fact{Name: "text left out", Value: left})
+	}
+	return facts
 }

@@ -39,26 +39,27 @@ func GoRoot(ctx context.Context) (string, error) {
 }
 
 // GoSource reads the whole tree below src, for work in which only speed and length matter.
-func GoSource(src string) (*Corpus, error) {
+func GoSource(ctx context.Context, src string) (*Corpus, error) {
 	c := &Corpus{Source: "Go source tree"}
-	if err := c.walk(src, "", goSource); err != nil {
+	if err := errors.Join(c.walk(ctx, src, "", goSource), c.dropGenerated()); err != nil {
 		return nil, fmt.Errorf("read %s: %w", src, err)
 	}
-	c.dropGenerated()
 	return c, nil
 }
 
 // HeldOut reads the packages below src that the bundled models never saw, for quality. A package that the toolchain
 // does not have is left out.
-func HeldOut(src string) (*Corpus, error) {
+func HeldOut(ctx context.Context, src string) (*Corpus, error) {
 	c := &Corpus{Source: "held-out packages of the Go source tree"}
 	for pkg := range strings.FieldsSeq(heldOut) {
 		inPackage := func(name string, dir bool) bool { return !dir && path.Dir(name) == pkg && goSource(name, dir) }
-		if err := c.walk(src, pkg, inPackage); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := c.walk(ctx, src, pkg, inPackage); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("read %s: %w", src, err)
 		}
 	}
-	c.dropGenerated()
+	if err := c.dropGenerated(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", src, err)
+	}
 	if len(c.Documents) == 0 {
 		return nil, fmt.Errorf("read %s: none of the held-out packages is in it; name your own text with --corpus", src)
 	}
@@ -81,13 +82,18 @@ var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 var tables = map[string]bool{"unicode/tables.go": true, "cmd/go/alldocs.go": true}
 
 // dropGenerated leaves out generated code, whose mark stands before the package clause.
-func (c *Corpus) dropGenerated() {
+func (c *Corpus) dropGenerated() error {
 	kept := c.Documents[:0]
 	for _, d := range c.Documents {
-		head, _, _ := strings.Cut(d.Text, "\npackage ")
+		text, err := d.read(0, d.Bytes)
+		if err != nil {
+			return err
+		}
+		head, _, _ := strings.Cut(text, "\npackage ")
 		if !generated.MatchString(head) && !tables[d.Name] {
 			kept = append(kept, d)
 		}
 	}
 	c.Documents = kept
+	return nil
 }

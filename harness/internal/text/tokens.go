@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -16,8 +17,18 @@ type Tokenizer interface {
 	Token(id int32) string
 }
 
-// Tokens are what a model reads: a corpus in one tokenizer's ids, whose documents are encoded when they are first
-// needed, or random ids.
+// UnsuitableError says why a text cannot be given to a model.
+type UnsuitableError struct{ Reason string }
+
+// Error implements error.
+func (e *UnsuitableError) Error() string { return e.Reason }
+
+func unsuitable(format string, args ...any) error {
+	return &UnsuitableError{fmt.Sprintf(format, args...)}
+}
+
+// Tokens are what a model reads: a corpus in one tokenizer's ids, which is read and encoded when it is first needed, or
+// random ids.
 type Tokens struct {
 	source    string
 	corpus    *Corpus
@@ -29,13 +40,14 @@ type Tokens struct {
 	stream []int32
 	more   func() ([]int32, error) // further ids of the stream; io.EOF at its end
 	next   int                     // first document that is not in stream
+	open   *encoder                // of the document before it, while it is not whole in stream
 }
 
 // NewTokens encodes a corpus for a model with vocab ids; in a stream, each document follows the token start, unless
 // that is negative.
 func NewTokens(c *Corpus, t Tokenizer, start int32, vocab int) *Tokens {
 	all := &Tokens{source: c.Source, corpus: c, tokenizer: t, start: start, vocab: vocab}
-	all.more = all.document
+	all.more = all.piece
 	return all
 }
 
@@ -61,11 +73,11 @@ func RandomTokens(seed uint64, vocab int, avoid ...int32) *Tokens {
 	}}
 }
 
-// Stream returns the first n tokens of all documents in a row.
+// Stream returns the first n tokens of all documents in a row, or an [UnsuitableError] if there are fewer.
 func (t *Tokens) Stream(n int) ([]int32, error) {
 	tokens, err := t.AtMost(n)
 	if err == nil && len(tokens) < n {
-		err = fmt.Errorf("the text (%s) has %d tokens, %d are needed; name a longer one with --corpus", t.source, len(tokens), n)
+		err = unsuitable("the text (%s) has %d tokens, %d are needed; name a longer one with --corpus", t.source, len(tokens), n)
 	}
 	return tokens, err
 }
@@ -88,52 +100,46 @@ func (t *Tokens) AtMost(n int) ([]int32, error) {
 	return t.stream[:n:n], nil
 }
 
-// document returns the next document of the stream.
-func (t *Tokens) document() ([]int32, error) {
+// piece returns the next piece of the stream.
+func (t *Tokens) piece() ([]int32, error) {
+	if t.open != nil {
+		ids, err := t.open.next()
+		if !errors.Is(err, io.EOF) {
+			return ids, err
+		}
+		t.open = nil
+	}
 	if t.next == len(t.corpus.Documents) {
 		return nil, io.EOF
 	}
-	ids, err := t.encode(t.corpus.Documents[t.next])
-	if err != nil {
-		return nil, err
-	}
+	t.open = t.encoder(t.corpus.Documents[t.next])
 	t.next++
 	if t.start >= 0 {
-		ids = slices.Insert(ids, 0, t.start)
+		return []int32{t.start}, nil
 	}
-	return ids, nil
+	return nil, nil
 }
 
-// encode returns the ids of a document. A tokenizer may have more tokens than the model, which a document must not
-// hold.
-func (t *Tokens) encode(d Document) ([]int32, error) {
-	ids := t.tokenizer.Encode(d.Text)
-	for _, id := range ids {
-		if int(id) >= t.vocab {
-			return nil, fmt.Errorf("document %s holds the token %q, whose id %d is beyond the model's %d: "+
-				"the tokenizer is of another model (name the right one with --tokenizer), or the embedding was not resized for it",
-				d.Name, t.tokenizer.Token(id), id, t.vocab)
-		}
-	}
-	return ids, nil
+func (t *Tokens) encoder(d Document) *encoder {
+	return &encoder{document: d, tokenizer: t.tokenizer, vocab: t.vocab, piece: pieceBytes}
 }
 
-// Encoded is a document with its token ids.
+// Encoded is a document with its token ids, which come in pieces, as they are read.
 type Encoded struct {
 	Name   string
-	Bytes  int
-	Tokens []int32
+	Bytes  int64
+	Tokens iter.Seq2[[]int32, error]
 }
 
 // Excerpt encodes about total bytes of the corpus, see [Corpus.Excerpt].
-func (t *Tokens) Excerpt(total int) ([]Encoded, error) {
-	var all []Encoded
-	for _, d := range t.corpus.Excerpt(total).Documents {
-		ids, err := t.encode(d)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Encoded{d.Name, len(d.Text), ids})
+func (t *Tokens) Excerpt(total int64) ([]Encoded, error) {
+	excerpt, err := t.corpus.Excerpt(total)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Encoded, len(excerpt.Documents))
+	for i, d := range excerpt.Documents {
+		all[i] = Encoded{d.Name, d.Bytes, t.encoder(d).all}
 	}
 	return all, nil
 }

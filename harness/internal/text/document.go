@@ -1,0 +1,178 @@
+package text
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/regularfile"
+)
+
+// Document is one independent piece of text: a file or the start of one.
+type Document struct {
+	Name  string // path below the corpus
+	Bytes int64
+
+	open func() (source, error)
+}
+
+// source is an open document.
+type source interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// FromString returns a document that is in memory already.
+func FromString(name, text string) Document {
+	return Document{Name: name, Bytes: int64(len(text)), open: func() (source, error) { return inMemory{strings.NewReader(text)}, nil }}
+}
+
+type inMemory struct{ io.ReaderAt }
+
+func (inMemory) Close() error { return nil }
+
+// fromFile returns a document that is read from its file. A file that is no longer what it was is an error then: its
+// numbers would not belong to the text that the corpus stands for.
+func fromFile(path, name string, size int64, modified time.Time) Document {
+	d := Document{Name: name, Bytes: size}
+	d.open = func() (source, error) {
+		f, err := regularfile.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && (info.Size() != size || !info.ModTime().Equal(modified)) {
+			err = d.changed()
+		}
+		if err != nil {
+			_ = f.Close() // the first error counts
+			return nil, err
+		}
+		return f, nil
+	}
+	return d
+}
+
+// changed is the error of a document that is not what it was.
+func (d Document) changed() error {
+	return fmt.Errorf("text %s has changed since the corpus was looked at: run again", d.Name)
+}
+
+// read returns the text from position at on, n bytes long.
+func (d Document) read(at, n int64) (string, error) {
+	r, err := d.open()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	b := make([]byte, n)
+	if got, err := r.ReadAt(b, at); int64(got) < n {
+		if err == io.EOF { //nolint:errorlint // io.ReaderAt returns it bare
+			err = d.changed()
+		}
+		return "", err
+	}
+	return string(b), nil
+}
+
+// start returns the start of the document of at most n bytes, up to the end of a line where there is one, else of a
+// rune.
+func (d Document) start(n int64) (Document, error) {
+	if d.Bytes <= n {
+		return d, nil
+	}
+	const block = 1 << 16
+	for end := n; end > 0; end -= min(end, block) {
+		at := max(0, end-block)
+		text, err := d.read(at, end-at)
+		if err != nil {
+			return d, err
+		}
+		if last := strings.LastIndexByte(text, '\n'); last >= 0 {
+			d.Bytes = at + int64(last) + 1
+			return d, nil
+		}
+	}
+	return d.startOfRunes(n)
+}
+
+// startOfRunes returns the start of at most n bytes that ends where a rune begins.
+func (d Document) startOfRunes(n int64) (Document, error) {
+	at := max(0, n-utf8.UTFMax)
+	text, err := d.read(at, n+1-at)
+	if err != nil {
+		return d, err
+	}
+	last := len(text) - 1
+	for last > 0 && !utf8.RuneStart(text[last]) {
+		last--
+	}
+	d.Bytes = at + int64(last)
+	return d, nil
+}
+
+// cancellable reads until its context ends.
+type cancellable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (c cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// inspect reads a text to its end, or to what makes it none, and says what that is.
+func inspect(r io.Reader) (notText string, err error) {
+	buffer := make([]byte, 1<<18)
+	rest := 0 // bytes of a rune that the last block cut
+	for first := true; ; first = false {
+		n, err := io.ReadFull(r, buffer[rest:])
+		last := err == io.EOF || err == io.ErrUnexpectedEOF //nolint:errorlint // io.ReadFull returns them bare
+		if err != nil && !last {
+			return "", err
+		}
+		block := buffer[:rest+n]
+		if first && hasUTF16Mark(block) {
+			return "is UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)", nil
+		}
+		rest = 0
+		if !last {
+			rest = cutRune(block)
+		}
+		switch whole := block[:len(block)-rest]; {
+		case bytes.IndexByte(whole, 0) >= 0:
+			return "holds a NUL byte", nil
+		case !utf8.Valid(whole):
+			return "is not UTF-8", nil
+		case last:
+			return "", nil
+		}
+		copy(buffer, block[len(block)-rest:])
+	}
+}
+
+// hasUTF16Mark reports whether b begins with the byte order mark of UTF-16, which is no UTF-8.
+func hasUTF16Mark(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
+}
+
+// cutRune is how many bytes at the end of b begin a rune that goes on after it.
+func cutRune(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if start := b[len(b)-n:]; utf8.RuneStart(start[0]) {
+			if utf8.FullRune(start) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,139 @@
+package text
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// How a document is encoded. A document of one piece is encoded whole.
+const (
+	pieceBytes = 4 << 20 // read and encoded at a time
+	sightBytes = 4 << 10 // before and after a border that decide whether it is one
+)
+
+// encoder encodes a document piece by piece. The ids are those of the whole: a piece ends where the tokenizer is seen to
+// keep apart what stands before and after, and is encoded behind the text before it, whose ids are then taken off. So
+// what a tokenizer does at the start or the end of a text (a prefix, stripped blanks) happens at those of the document
+// alone.
+type encoder struct {
+	document  Document
+	tokenizer Tokenizer
+	vocab     int   // of the model
+	piece     int64 // bytes of a piece
+	at        int64 // bytes that are encoded
+	before    string
+}
+
+// all yields the pieces of the document from its start.
+func (e encoder) all(yield func([]int32, error) bool) {
+	for {
+		ids, err := e.next()
+		if errors.Is(err, io.EOF) || !yield(ids, err) || err != nil {
+			return
+		}
+	}
+}
+
+// next returns the ids of the next piece, or io.EOF.
+func (e *encoder) next() ([]int32, error) {
+	left := e.document.Bytes - e.at
+	if left == 0 {
+		return nil, io.EOF
+	}
+	text, err := e.document.read(e.at, min(left, e.piece))
+	if err != nil {
+		return nil, err
+	}
+	end, next := len(text), ""
+	if left > e.piece {
+		end, next = border(e.tokenizer, text)
+	}
+	ids := e.behind(text[:end])
+	if err := e.check(ids); err != nil {
+		return nil, err
+	}
+	e.at, e.before = e.at+int64(end), next
+	return ids, nil
+}
+
+// check refuses ids that the model lacks: a tokenizer may have more tokens than the model.
+func (e *encoder) check(ids []int32) error {
+	for _, id := range ids {
+		if int(id) >= e.vocab {
+			return unsuitable("document %s holds the token %q, whose id %d is beyond the model's %d: "+
+				"the tokenizer is of another model (name the right one with --tokenizer), or the embedding was not resized for it",
+				e.document.Name, e.tokenizer.Token(id), id, e.vocab)
+		}
+	}
+	return nil
+}
+
+// behind returns the ids of text as it goes on after the text before it.
+func (e *encoder) behind(text string) []int32 {
+	if e.before == "" {
+		return e.tokenizer.Encode(text)
+	}
+	before, both := e.tokenizer.Encode(e.before), e.tokenizer.Encode(e.before+text)
+	if !hasPrefix(both, before) {
+		return e.tokenizer.Encode(text)
+	}
+	return both[len(before):]
+}
+
+func hasPrefix(ids, prefix []int32) bool {
+	return len(ids) >= len(prefix) && slices.Equal(ids[:len(prefix)], prefix)
+}
+
+// border finds the last place in text where a piece can end, and returns the text before it that the next piece is
+// encoded behind. If a tokenizer looks across each place that is tried, the last line ends the piece and the next stands
+// alone, as a text of its own.
+func border(t Tokenizer, text string) (end int, before string) {
+	for at := range places(text) {
+		before := text[runeStart(text, max(0, at-sightBytes)):at]
+		after := text[at:runeStart(text, min(len(text), at+sightBytes))]
+		if hasPrefix(t.Encode(before+after), t.Encode(before)) {
+			return at, before
+		}
+		if end == 0 {
+			end = at
+		}
+	}
+	return end, ""
+}
+
+// places yields where a text may be parted, the best first: the ends of the last lines, else the starts of the last
+// runes. Behind each there is text to see.
+func places(text string) iter.Seq[int] {
+	const most = 64 // of each kind
+	return func(yield func(int) bool) {
+		last := runeStart(text, len(text)-min(sightBytes, len(text)/4))
+		at := last
+		for range most {
+			at = strings.LastIndexByte(text[:at], '\n')
+			if at <= 0 {
+				break
+			}
+			if !yield(at + 1) {
+				return
+			}
+		}
+		for at, n := last, 0; at > 0 && n < most; n++ {
+			if !yield(at) {
+				return
+			}
+			at = runeStart(text, at-1)
+		}
+	}
+}
+
+// runeStart is the start of the rune that at is in.
+func runeStart(text string, at int) int {
+	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
+		at--
+	}
+	return at
+}

@@ -1,0 +1,115 @@
+package text
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/archbench/archbench/internal/sharedtest"
+	"github.com/archbench/archbench/internal/tokenizer"
+)
+
+// inPieces encodes a text in pieces of n bytes.
+func inPieces(t testing.TB, k Tokenizer, text string, n int64) []int32 {
+	t.Helper()
+	return collect(t, encoder{document: FromString("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}.all)
+}
+
+// sentencePiece is a tokenizer that writes a mark before a text, as those of SentencePiece do, and knows no words.
+const sentencePiece = `{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+	"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+		{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+	"pre_tokenizer": null, "post_processor": null, "decoder": null,
+	"model": {"type": "BPE", "dropout": null, "unk_token": "<unk>", "continuing_subword_prefix": null, "end_of_word_suffix": null,
+		"fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+		"vocab": {"<unk>": 0, "▁": 1, "a": 2, "b": 3, "\n": 4, "ab": 5, "▁a": 6, "▁ab": 7, "aa": 8, "\n\n": 9, "▁▁": 10},
+		"merges": [["a", "b"], ["▁", "a"], ["▁", "ab"], ["a", "a"], ["\n", "\n"], ["▁", "▁"]]}}`
+
+func tokenizers(t *testing.T) map[string]tokenizer.Tokenizer {
+	t.Helper()
+	all := map[string]tokenizer.Tokenizer{"bytes": tokenizer.Bytes()}
+	k, err := tokenizer.Parse([]byte(sentencePiece))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["sentencepiece"] = k
+	if all["bytelevel"], err = tokenizer.Open(filepath.Join(sharedtest.RepoRoot(t), "models", "gpt2-3m")); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestPiecesAreTheWhole holds texts encoded in pieces against the same texts encoded whole.
+func TestPiecesAreTheWhole(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(sharedtest.RepoRoot(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("text_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{
+		"prose": string(readme), "code": string(source), "no lines": strings.Repeat("Один два трёх ", 2000),
+		"blank lines": strings.Repeat("\n\n\n  \n\ta b\n", 2000), "one line": strings.Repeat("ab a  b", 3000),
+	}
+	for kind, k := range tokenizers(t) {
+		for name, text := range texts {
+			for _, n := range []int64{1 << 11, 5000, 1 << 14} {
+				t.Run(fmt.Sprint(kind, " ", name, " ", n), func(t *testing.T) {
+					if !slices.Equal(inPieces(t, k, text, n), k.Encode(text)) {
+						t.Error("the ids of the pieces are not those of the whole")
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestRandomPieces does so for what people do not write.
+func TestRandomPieces(t *testing.T) {
+	for kind, k := range tokenizers(t) {
+		t.Run(kind, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				text := rapid.StringOfN(rapid.SampledFrom([]rune("ab \n\tж1'.")), 1, 3000, -1).Draw(t, "text")
+				n := rapid.Int64Range(200, 2000).Draw(t, "piece")
+				var got []int32
+				e := encoder{document: FromString("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}
+				for ids, err := range e.all {
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, ids...)
+				}
+				if !slices.Equal(got, k.Encode(text)) {
+					t.Fatal("the ids of the pieces are not those of the whole")
+				}
+			})
+		})
+	}
+}
+
+// TestNoBorder encodes what a tokenizer never parts: nothing is lost.
+func TestNoBorder(t *testing.T) {
+	text := strings.Repeat("ж", 5000)
+	total := 0
+	for _, n := range inPieces(t, lengths{}, text, 300) {
+		total += int(n)
+	}
+	if total != len(text) {
+		t.Errorf("pieces of %d bytes, want %d", total, len(text))
+	}
+}
+
+// lengths is a tokenizer with one token a text.
+type lengths struct{}
+
+func (lengths) Token(int32) string { return "" }
+
+func (lengths) Encode(text string) []int32 { return []int32{int32(len(text))} }

@@ -1,0 +1,99 @@
+package text
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/archbench/archbench/internal/regularfile"
+)
+
+// LeftOut is a file or folder that gives no document.
+type LeftOut struct {
+	Name   string // path below the corpus
+	Reason string // what it is: "is not UTF-8"
+}
+
+// addOne adds the only file of a corpus, which must be a regular one.
+func (c *Corpus) addOne(ctx context.Context, path string) error {
+	f, err := regularfile.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), c.add(ctx, path, filepath.Base(path)))
+}
+
+// add looks at one file and makes a document of it, unless it is empty or not text. Only the end of the context is an
+// error: a file that cannot be read is left out.
+func (c *Corpus) add(ctx context.Context, path, name string) error {
+	f, err := regularfile.Open(path)
+	if err != nil {
+		c.leaveOut(name, reasonOf(err))
+		return nil
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	var notText string
+	if err == nil {
+		notText, err = inspect(cancellable{ctx, f})
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		c.leaveOut(name, reasonOf(err))
+	case notText != "":
+		c.leaveOut(name, notText)
+	case info.Size() > 0:
+		c.Documents = append(c.Documents, fromFile(path, name, info.Size(), info.ModTime()))
+	}
+	return nil
+}
+
+func (c *Corpus) leaveOut(name, reason string) {
+	c.LeftOut = append(c.LeftOut, LeftOut{name, reason})
+}
+
+// reasonOf leaves the path out of an error that is told beside a name.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	if errors.Is(err, regularfile.ErrNotRegular) {
+		return err.Error()
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// told is how many files Omissions names.
+const told = 3
+
+// Omissions says in one line what was left out, "" for nothing.
+func (c *Corpus) Omissions() string {
+	if len(c.LeftOut) == 0 {
+		return ""
+	}
+	var words []string
+	for _, l := range c.LeftOut[:min(told, len(c.LeftOut))] {
+		words = append(words, l.Name+" "+l.Reason)
+	}
+	if more := len(c.LeftOut) - told; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	files := "files"
+	if len(c.LeftOut) == 1 {
+		files = "file"
+	}
+	return fmt.Sprintf("%d %s left out: %s", len(c.LeftOut), files, strings.Join(words, ", "))
+}
+
+// because puts an explanation behind a message, if there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
+}
