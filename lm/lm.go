@@ -110,18 +110,31 @@ const (
 
 // Description says what a plugin is.
 type Description struct {
-	Name      string // the architecture: bk, gpt2, mamba, mistral, ...
-	Version   string // of the plugin's code
-	Language  string // go, python, ...
-	Summary   string // one line with the paper
-	Variants  []Variant
-	Abilities []Ability
+	Name string // the architecture: bk, gpt2, mamba, mistral, ...
+	// ModelTypes are the values of model_type in config.json that Load reads; none: the name alone.
+	ModelTypes []string
+	// MarkerKeys mark a config.json without model_type as one that Load reads, if it has all of them; none: such a
+	// folder has to be given to the plugin by name.
+	MarkerKeys []string
+	Version    string // of the plugin's code
+	Language   string // go, python, ...
+	Summary    string // one line with the paper
+	Variants   []Variant
+	Abilities  []Ability
 	// Precisions that Load accepts: f32, bf16, int8, int4-g32, ... (docs/architecture.md says what they mean).
 	Precisions []string
 	// ConfigSchema is a JSON Schema of config.json.
 	ConfigSchema string
 	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512+bf16+vnni, ...
 	Kernels string
+}
+
+// Reads reports whether Load reads checkpoints of a model_type.
+func (d Description) Reads(modelType string) bool {
+	if len(d.ModelTypes) == 0 {
+		return modelType == d.Name
+	}
+	return slices.Contains(d.ModelTypes, modelType)
 }
 
 // Has reports whether the plugin declares the ability.

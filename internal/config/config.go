@@ -18,7 +18,8 @@ type Reader struct {
 	file     map[string]json.RawMessage
 	options  map[string]json.RawMessage // override the file
 	asked    map[string]bool
-	spelled  map[string]bool // keys that Read has taken, which Effective replaces
+	opened   map[string]map[string]json.RawMessage // objects of the file that settings were looked for in
+	spelled  map[string]bool                       // keys that Read has taken, which Effective replaces
 	warnings []string
 	err      error
 }
@@ -26,7 +27,7 @@ type Reader struct {
 // Parse reads a JSON object, also as Python writes it, see [strictjson.Standard]; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
 // word for a string.
 func Parse(data []byte, options map[string]string) (*Reader, error) {
-	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}}
+	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}, opened: map[string]map[string]json.RawMessage{}}
 	if err := strictjson.Unmarshal(data, &r.file); err != nil {
 		return nil, err
 	}
@@ -44,6 +45,23 @@ func Parse(data []byte, options map[string]string) (*Reader, error) {
 // key b of object a. Absent and null leave the default. Two spellings with different values are an error.
 func Read[T any](r *Reader, dst *T, names ...string) { r.read(reflect.ValueOf(dst).Elem(), names...) }
 
+// ReadRelics is Read for a setting that files also have under names that other programs no longer read: relics count
+// where none of names is there, and another value of theirs beside one is a warning.
+func ReadRelics[T any](r *Reader, dst *T, names []string, relics ...string) {
+	raw, name := r.find(names)
+	if raw == nil {
+		Read(r, dst, append(slices.Clone(names), relics...)...)
+		return
+	}
+	Read(r, dst, names...)
+	for _, relic := range relics {
+		old, _ := r.find([]string{relic})
+		if r.spelled[relic] = true; old != nil && !same(old, raw) {
+			r.Warn("%s %s has no effect beside %s %s", relic, brief(old), name, brief(raw))
+		}
+	}
+}
+
 // read is Read by reflection.
 func (r *Reader) read(dst reflect.Value, names ...string) {
 	raw, name := r.find(names)
@@ -56,7 +74,7 @@ func (r *Reader) read(dst reflect.Value, names ...string) {
 	}
 	v := reflect.New(dst.Type())
 	if err := json.Unmarshal(raw, v.Interface()); err != nil {
-		r.fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v.Elem().Interface())))
+		r.Fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v.Elem().Interface())))
 		return
 	}
 	dst.Set(v.Elem())
@@ -74,6 +92,9 @@ func (r *Reader) Known(names ...string) {
 		r.asked[name] = true
 	}
 }
+
+// Settings lists the keys that Read has looked for, in order.
+func (r *Reader) Settings() []string { return slices.Sorted(maps.Keys(r.spelled)) }
 
 // Err returns the first error: of a value, or of an option that no setting has asked for.
 func (r *Reader) Err() error {
@@ -94,6 +115,13 @@ func (r *Reader) Warnings() []string {
 	for _, key := range slices.Sorted(maps.Keys(r.file)) {
 		if !r.asked[key] {
 			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))
+		}
+	}
+	for _, outer := range slices.Sorted(maps.Keys(r.opened)) {
+		for _, inner := range slices.Sorted(maps.Keys(r.opened[outer])) {
+			if name := outer + "." + inner; !r.asked[name] {
+				list = append(list, fmt.Sprintf("config: unknown key %q has no effect", name))
+			}
 		}
 	}
 	return list
@@ -126,7 +154,7 @@ func (r *Reader) find(names []string) (raw json.RawMessage, name string) {
 			case raw == nil:
 				raw, name = v, n
 			case !same(v, raw):
-				r.fail(fmt.Errorf("keys %q and %q contradict each other: %s and %s", name, n, brief(raw), brief(v)))
+				r.Fail(fmt.Errorf("keys %q and %q contradict each other: %s and %s", name, n, brief(raw), brief(v)))
 			}
 		}
 		if raw != nil {
@@ -157,12 +185,19 @@ func (r *Reader) lookup(source map[string]json.RawMessage, name string) json.Raw
 	r.asked[outer] = true
 	var object map[string]json.RawMessage
 	if json.Unmarshal(source[outer], &object) != nil {
-		return nil
+		r.Fail(fmt.Errorf("key %q is %s, want an object", outer, brief(source[outer])))
 	}
+	r.opened[outer] = object
 	return object[inner]
 }
 
-func (r *Reader) fail(err error) {
+// Warn adds to the warnings.
+func (r *Reader) Warn(format string, args ...any) {
+	r.warnings = append(r.warnings, "config: "+fmt.Sprintf(format, args...))
+}
+
+// Fail makes err the error of the config unless it has one.
+func (r *Reader) Fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "encoding/json"
 
 // IDs are token ids. A file has one number, a list or null.
 type IDs []int32
@@ -55,7 +52,7 @@ func ReadIDs(r *Reader, dst *IDs, vocab int, name string) {
 		case id >= 0 && int(id) < vocab:
 			kept = append(kept, id)
 		case given:
-			r.warnings = append(r.warnings, fmt.Sprintf("config: %s %d is outside vocab_size %d and is left out", name, id, vocab))
+			r.Warn("%s %d is outside vocab_size %d and is left out", name, id, vocab)
 		}
 	}
 	*dst = kept

@@ -33,7 +33,7 @@ func newDocument(window, rows int, bf16 bool) *document {
 }
 
 func (d *document) newState() *state.KVCache {
-	return state.NewKVCache(1, d.KVHeads, d.Attention.Dim, d.Window, d.BF16)
+	return state.NewKVCache([]int{d.Window}, d.KVHeads, d.Attention.Dim, d.BF16)
 }
 
 // attend returns the results of rows [lo, hi), in pieces of step rows.

@@ -1,12 +1,20 @@
 package nn
 
-import "github.com/archbench/archbench/internal/kernel"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
 
 // Embedding is a table of vectors [vocab, dim]. It stays in at least bf16.
 type Embedding struct {
 	Vocab, Dim int
 	Table      kernel.Matrix
 	Weight     *Param // the same table, where it is float32
+
+	name string // of the tensor
 }
 
 // Embedding declares name.weight [vocab, dim].
@@ -15,8 +23,8 @@ func (ps *Params) Embedding(name string, vocab, dim int, init Init) *Embedding {
 	if ps.head == kernel.F32 {
 		format = kernel.F32 // the head may be tied to it
 	}
-	e := &Embedding{Vocab: vocab, Dim: dim}
-	e.Table, e.Weight = ps.matrix(name+".weight", ClassEmbedding, format, vocab, dim, false, init)
+	e := &Embedding{Vocab: vocab, Dim: dim, name: name + ".weight"}
+	e.Table, e.Weight = ps.matrix(e.name, ClassEmbedding, format, vocab, dim, false, init)
 	return e
 }
 
@@ -46,6 +54,49 @@ func (e *Embedding) record(t *Tape, ids []int32, y Mat) {
 			}
 		}
 	})
+}
+
+// Output declares the output matrix: the embedding's table where *tied, the config's tie_word_embeddings, says so, else
+// name.weight [vocab, dim]. An untied file must hold it. A tied file may: the same table again is no second one, and
+// another is the one that the model was left with, so it is used, *tied becomes false and a warning says so.
+func (ps *Params) Output(name string, e *Embedding, tied *bool, init Init) *Linear {
+	weight := name + ".weight"
+	switch stored := ps.Stored(weight); {
+	case ps.New():
+	case !*tied && !stored:
+		ps.fail(fmt.Errorf("tensor %q is missing from the checkpoint: tie_word_embeddings is false, in config.json or by default, "+
+			"so the output matrix is lost; where it is the embedding, set tie_word_embeddings to true (--option tie_word_embeddings=true)", weight))
+	case *tied && stored && ps.sameRows(weight, e.name):
+		ps.used[weight] = true
+	case *tied && stored:
+		*tied = false
+		ps.warnings = append(ps.warnings, fmt.Sprintf("tie_word_embeddings is true, but tensor %q of the checkpoint is not the embedding: "+
+			"it is used as the output matrix", weight))
+	}
+	if *tied {
+		return ps.TiedHead(e)
+	}
+	return ps.Head(name, e.Vocab, e.Dim, init)
+}
+
+// sameRows reports whether two matrices of the source hold the same numbers.
+func (ps *Params) sameRows(a, b string) bool {
+	shape, _ := ps.src.Shape(a)
+	if other, _ := ps.src.Shape(b); !slices.Equal(shape, other) || len(shape) != 2 {
+		return false
+	}
+	defer ps.src.ReleasePages(a)
+	x, y := make([]float32, shape[1]), make([]float32, shape[1])
+	for r := range shape[0] {
+		if err := errors.Join(ps.stop(), ps.src.ReadRows(a, r, r+1, x), ps.src.ReadRows(b, r, r+1, y)); err != nil {
+			ps.fail(fmt.Errorf("compare tensors %q and %q: %w", a, b, err))
+			return false
+		}
+		if !slices.Equal(x, y) {
+			return false
+		}
+	}
+	return true
 }
 
 // Head declares an output matrix of its own, name.weight [vocab, dim], in the head's format.

@@ -46,7 +46,7 @@ func (ps *Params) Count() int64 {
 // of path.Match.
 func (ps *Params) Ignore(patterns ...string) { ps.ignored = append(ps.ignored, patterns...) }
 
-// Warnings names every tensor of the source that was neither declared nor ignored.
+// Warnings says what was odd about the source, and names every tensor of it that was neither declared nor ignored.
 func (ps *Params) Warnings() []string {
 	if ps.src == nil {
 		return nil
@@ -62,7 +62,7 @@ func (ps *Params) Warnings() []string {
 		}
 	}
 	slices.Sort(list)
-	return list
+	return append(slices.Clone(ps.warnings), list...)
 }
 
 // ignores reports whether a tensor of the source matches a pattern, whatever stands before either.

@@ -58,17 +58,18 @@ const (
 // initialisation; the same declaration loads it, initialises it, counts its bytes and saves it. Errors stick: after
 // the last declaration, Err returns the first of them, which names the tensor.
 type Params struct {
-	src     *named // nil: initialise
-	seed    uint64
-	format  kernel.Format
-	head    kernel.Format
-	used    map[string]bool
-	list    []stored
-	copies  []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
-	ignored []string        // patterns of tensors that the model does not need
-	stop    func() error    // asked before every row
-	pool    *kernel.Pool    // turns stored matrices
-	err     error
+	src      *named // nil: initialise
+	seed     uint64
+	format   kernel.Format
+	head     kernel.Format
+	used     map[string]bool
+	list     []stored
+	copies   []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
+	warnings []string
+	ignored  []string     // patterns of tensors that the model does not need
+	stop     func() error // asked before every row
+	pool     *kernel.Pool // turns stored matrices
+	err      error
 }
 
 // stored is one declared tensor and how to read it back for saving.

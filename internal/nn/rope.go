@@ -6,8 +6,8 @@ import "github.com/archbench/archbench/internal/kernel"
 // [kernel.Rotate].
 type RoPE struct{ freq []float32 }
 
-// NewRoPE returns the rotations of heads of dim components, which is even, with θ_i = base^(-2i/dim).
-func NewRoPE(dim int, base float64) *RoPE { return &RoPE{freq: kernel.RopeFrequencies(dim, base)} }
+// NewRoPE returns the rotations by freq, one frequency a pair of components; see [kernel.RopeFrequencies].
+func NewRoPE(freq []float32) *RoPE { return &RoPE{freq: freq} }
 
 // Position is the position of the span's first token.
 func (s Span) Position() int {

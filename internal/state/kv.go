@@ -82,13 +82,13 @@ func (c *KV) reserve(n int) {
 // KVCache is the state of a transformer: one KV for each layer.
 type KVCache struct{ Layers []KV }
 
-// NewKVCache returns the state of an empty document. slots is the number of positions that a layer keeps, its window
-// or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in float32, or in
-// bf16, where it is that of [kernel.KeyValuesBytes].
-func NewKVCache(layers, heads, dim, slots int, bf16 bool) *KVCache {
-	c := &KVCache{Layers: make([]KV, layers)}
-	for i := range c.Layers {
-		c.Layers[i] = KV{ring: newRing(heads, dim, bf16), slots: slots}
+// NewKVCache returns the state of an empty document. slots holds for each layer the number of positions that it keeps,
+// its window or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in
+// float32, or in bf16, where it is that of [kernel.KeyValuesBytes].
+func NewKVCache(slots []int, heads, dim int, bf16 bool) *KVCache {
+	c := &KVCache{Layers: make([]KV, len(slots))}
+	for i, n := range slots {
+		c.Layers[i] = KV{ring: newRing(heads, dim, bf16), slots: n}
 	}
 	return c
 }
@@ -101,14 +101,19 @@ func newRing(heads, dim int, bf16 bool) ring {
 }
 
 // KVBytes is what a KVCache of these parameters holds after a document of that many tokens that came at once.
-func KVBytes(layers, heads, dim, slots int, bf16 bool, tokens int) int64 {
-	if slots > 0 {
-		tokens = min(tokens, slots)
+func KVBytes(slots []int, heads, dim int, bf16 bool, tokens int) (bytes int64) {
+	for _, n := range slots {
+		kept := tokens
+		if n > 0 {
+			kept = min(kept, n)
+		}
+		if bf16 {
+			bytes += kernel.KeyValuesBytes(heads, dim, kept)
+		} else {
+			bytes += 2 * 4 * int64(heads) * int64(dim) * int64(kept)
+		}
 	}
-	if bf16 {
-		return int64(layers) * kernel.KeyValuesBytes(heads, dim, tokens)
-	}
-	return 2 * 4 * int64(layers) * int64(heads) * int64(dim) * int64(tokens)
+	return bytes
 }
 
 // Len implements State. While a Forward runs it is the length before it.

@@ -35,7 +35,7 @@ func check(t *testing.T, c *KVCache, length int) {
 
 func TestKVNeverPassesItsSlots(t *testing.T) {
 	const slots = 100
-	c := NewKVCache(2, 1, 2, slots, false)
+	c := NewKVCache([]int{slots, slots}, 1, 2, false)
 	for length := range 350 {
 		check(t, c, length)
 		if rows := c.Layers[0].Rows(); rows > slots {
@@ -51,7 +51,7 @@ func TestKVNeverPassesItsSlots(t *testing.T) {
 func TestKVChunks(t *testing.T) {
 	for _, slots := range []int{0, 1, 7, 64, 100} {
 		for _, step := range []int{1, 3, 64, 250} {
-			c := NewKVCache(1, 1, 2, slots, false)
+			c := NewKVCache([]int{slots}, 1, 2, false)
 			for length := 0; length < 250; length += step {
 				k := kernel.Rows{Data: make([]float32, 6*step), Stride: 6}
 				v := kernel.Rows{Data: make([]float32, 4*step), Stride: 4}
@@ -70,7 +70,7 @@ func TestKVChunks(t *testing.T) {
 // TestKVHeads checks that every head keeps its rows while the cache grows and turns.
 func TestKVHeads(t *testing.T) {
 	const heads, dim, slots, n = 3, 2, 100, 250
-	c := NewKVCache(1, heads, dim, slots, false)
+	c := NewKVCache([]int{slots}, heads, dim, false)
 	kv := &c.Layers[0]
 	for p := range n {
 		k, v := make([]float32, heads*dim), make([]float32, heads*dim)
@@ -91,7 +91,7 @@ func TestKVHeads(t *testing.T) {
 }
 
 func TestKVForkAndReset(t *testing.T) {
-	c := NewKVCache(2, 1, 2, 10, false)
+	c := NewKVCache([]int{10, 10}, 1, 2, false)
 	fill(c, 25)
 	f := c.Fork().(*KVCache)
 	fill(c, 6)
@@ -114,12 +114,12 @@ func TestKVBytes(t *testing.T) {
 		for _, dim := range []int{8, 24, 32, 80} {
 			for _, slots := range []int{0, 16, 128, 200} {
 				for _, n := range []int{1, 100, 129, 300} {
-					c := NewKVCache(2, 3, dim, slots, bf16)
+					c := NewKVCache([]int{slots, 0}, 3, dim, bf16)
 					rows := kernel.Rows{Data: make([]float32, n*3*dim), Stride: 3 * dim}
 					for i := range c.Layers {
 						c.Layers[i].Append(nil, rows, rows, n)
 					}
-					want := KVBytes(2, 3, dim, slots, bf16, max(n, firstRows))
+					want := KVBytes([]int{slots, 0}, 3, dim, bf16, max(n, firstRows))
 					if got := c.Bytes(); got != want || c.Fork().Bytes() != want {
 						t.Errorf("bf16=%v, dim %d, %d slots, %d positions: %d bytes, want %d", bf16, dim, slots, n, got, want)
 					}
@@ -127,7 +127,7 @@ func TestKVBytes(t *testing.T) {
 			}
 		}
 	}
-	if half, whole := KVBytes(2, 3, 64, 0, true, 256), KVBytes(2, 3, 64, 0, false, 256); 2*half != whole {
+	if half, whole := KVBytes([]int{0, 0}, 3, 64, true, 256), KVBytes([]int{0, 0}, 3, 64, false, 256); 2*half != whole {
 		t.Errorf("256 positions take %d bytes in bf16 and %d in float32", half, whole)
 	}
 }

@@ -347,8 +347,14 @@ type DescribeResponse struct {
 	// JSON Schema of config.json.
 	ConfigSchema string `protobuf:"bytes,8,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
 	// Tier of the numeric kernels in use: reference, avx2, ...
-	Kernels       string `protobuf:"bytes,9,opt,name=kernels,proto3" json:"kernels,omitempty"`
-	ComputeNs     int64  `protobuf:"varint,10,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	Kernels   string `protobuf:"bytes,9,opt,name=kernels,proto3" json:"kernels,omitempty"`
+	ComputeNs int64  `protobuf:"varint,10,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// Values of model_type in config.json that Load reads; none: the name alone. A folder is given to the plugin that
+	// has its model_type here.
+	ModelTypes []string `protobuf:"bytes,11,rep,name=model_types,json=modelTypes,proto3" json:"model_types,omitempty"`
+	// Keys that mark a config.json without model_type as one that Load reads, if it has all of them; none: it has to be
+	// named.
+	MarkerKeys    []string `protobuf:"bytes,12,rep,name=marker_keys,json=markerKeys,proto3" json:"marker_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -451,6 +457,20 @@ func (x *DescribeResponse) GetComputeNs() int64 {
 		return x.ComputeNs
 	}
 	return 0
+}
+
+func (x *DescribeResponse) GetModelTypes() []string {
+	if x != nil {
+		return x.ModelTypes
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetMarkerKeys() []string {
+	if x != nil {
+		return x.MarkerKeys
+	}
+	return nil
 }
 
 // Variant is a named config that Load can initialise from a seed.
@@ -3599,7 +3619,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x1f\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\v.lm.v1.KindR\x04kind\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\"\x11\n" +
-	"\x0fDescribeRequest\"\xbe\x02\n" +
+	"\x0fDescribeRequest\"\x80\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -3614,7 +3634,11 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\akernels\x18\t \x01(\tR\akernels\x12\x1d\n" +
 	"\n" +
 	"compute_ns\x18\n" +
-	" \x01(\x03R\tcomputeNs\"O\n" +
+	" \x01(\x03R\tcomputeNs\x12\x1f\n" +
+	"\vmodel_types\x18\v \x03(\tR\n" +
+	"modelTypes\x12\x1f\n" +
+	"\vmarker_keys\x18\f \x03(\tR\n" +
+	"markerKeys\"O\n" +
 	"\aVariant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +

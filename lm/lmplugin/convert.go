@@ -39,6 +39,8 @@ func describeToPB(d lm.Description) *lmpb.DescribeResponse {
 		Abilities:    mapped(d.Abilities, func(a lm.Ability) string { return string(a) }),
 		Precisions:   d.Precisions,
 		ConfigSchema: d.ConfigSchema,
+		ModelTypes:   d.ModelTypes,
+		MarkerKeys:   d.MarkerKeys,
 		Kernels:      d.Kernels,
 	}
 }
@@ -55,6 +57,8 @@ func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
 		Abilities:    mapped(d.GetAbilities(), func(a string) lm.Ability { return lm.Ability(a) }),
 		Precisions:   d.GetPrecisions(),
 		ConfigSchema: d.GetConfigSchema(),
+		ModelTypes:   d.GetModelTypes(),
+		MarkerKeys:   d.GetMarkerKeys(),
 		Kernels:      d.GetKernels(),
 	}
 }

@@ -89,6 +89,8 @@ type buffer struct {
 
 func (b buffer) Names() []string                 { return []string{b.name} }
 func (b buffer) ReleasePages(string)             {}
+func (b buffer) Absence(string) string           { return "" }
+func (b buffer) NonFinite(string) (int, int)     { return 0, 0 }
 func (b buffer) Shape(name string) ([]int, bool) { return []int{1, 1}, name == b.name }
 func (b buffer) Float32s(string) []float32       { return nil }
 func (b buffer) BF16s(string) []uint16           { return nil }

@@ -10,7 +10,7 @@ import (
 )
 
 // Model is the causal ResNet-BK: there is no position table, norm, mixer and experts stand in parallel, and the head
-// is the embedding.
+// is the embedding unless the config says otherwise.
 //
 //	h  = embedding[token]
 //	x  = LayerNorm(h);   h += FFN(x) + mixer(x)      for each of n layers
@@ -23,7 +23,7 @@ type Model struct {
 	Embedding *nn.Embedding // [V, D]
 	Blocks    []Block
 	Norm      *nn.LayerNorm
-	Head      *nn.Linear // the embedding
+	Head      *nn.Linear // the embedding, or lm_head [V, D]
 
 	json []byte // the effective config
 }
@@ -58,8 +58,8 @@ type Mixer struct {
 }
 
 // newModel declares the parameters.
-func newModel(c CausalConfig, json []byte, ps *nn.Params) *Model {
-	m := &Model{CausalConfig: c, json: json, Embedding: ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02))}
+func newModel(c CausalConfig, ps *nn.Params) *Model {
+	m := &Model{CausalConfig: c, Embedding: ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02))}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		name := fmt.Sprintf("blocks.%d.", l)
 		m.Blocks = append(m.Blocks, Block{
@@ -69,7 +69,7 @@ func newModel(c CausalConfig, json []byte, ps *nn.Params) *Model {
 		})
 	}
 	m.Norm = ps.LayerNorm("layer_norm_final", c.Dim, c.Eps)
-	m.Head = ps.TiedHead(m.Embedding)
+	m.Head = ps.Output("lm_head", m.Embedding, &m.Tied, nn.Normal(0.02))
 	return m
 }
 

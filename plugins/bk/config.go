@@ -182,10 +182,7 @@ func (c *CausalConfig) validateNumbers() error {
 }
 
 func (c *CausalConfig) validateFixed() error {
-	switch {
-	case !c.Tied:
-		return fmt.Errorf("tie_word_embeddings must be true in mode %s", c.Mode)
-	case c.LMHeadBias:
+	if c.LMHeadBias {
 		return fmt.Errorf("lm_head_bias must be false in mode %s", c.Mode)
 	}
 	return nil

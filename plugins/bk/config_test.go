@@ -63,7 +63,6 @@ func TestConfigRefuses(t *testing.T) {
 		`{"eta_min": 0.1}`:                                     "eta_init_min above eta_min",
 		`{"eta_init_max": 0.01}`:                               "eta_init_max 0.01 is below eta_init_min 0.05",
 		`{"feature_clamp": 0}`:                                 "feature_clamp is 0",
-		`{"tie_word_embeddings": false}`:                       "tie_word_embeddings must be true",
 		`{"lm_head_bias": true}`:                               "lm_head_bias must be false",
 		`{"position_embedding": "learned"}`:                    `position_embedding is "learned"`,
 		`{"d_model": "wide"}`:                                  `key "d_model" is "wide", want a whole number`,

@@ -37,6 +37,7 @@ func (Family) Describe() lm.Description {
 			variant("124m", "causal-row, 122.7 M parameters with GPT-2's vocabulary", large),
 			variant("bk-bidirectional-3m", "the published model, which sees the future, 2.7 M parameters", published),
 		},
+		ModelTypes:   []string{"resnet_bk"},
 		ConfigSchema: configSchema,
 	}
 }
@@ -84,11 +85,9 @@ func newCausal(r *config.Reader, mode string, ps *nn.Params) (engine.Network, []
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, err := r.Effective(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	return newModel(c, raw, ps), append(r.Warnings(), c.risks()...), nil
+	m := newModel(c, ps)
+	m.json, err = r.Effective(m.CausalConfig)
+	return m, append(r.Warnings(), c.risks()...), err
 }
 
 // newBidirectional makes the published model.

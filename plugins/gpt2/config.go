@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/nn"
@@ -41,14 +44,14 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	}
 	config.Read(r, &c.ModelType, "model_type")
 	config.Read(r, &c.Vocab, "vocab_size")
-	config.Read(r, &c.Positions, "n_positions", "max_position_embeddings", "n_ctx")
+	config.ReadRelics(r, &c.Positions, []string{"n_positions", "max_position_embeddings"}, "n_ctx")
 	config.Read(r, &c.Dim, "n_embd", "hidden_size")
-	config.Read(r, &c.Layers, "n_layer", "num_hidden_layers", "num_layers")
+	config.ReadRelics(r, &c.Layers, []string{"n_layer", "num_hidden_layers"}, "num_layers")
 	config.Read(r, &c.Heads, "n_head", "num_attention_heads")
 	c.Inner = 4 * c.Dim
-	config.Read(r, &c.Inner, "n_inner", "intermediate_size")
-	config.Read(r, &c.Activation, "activation_function", "hidden_act")
-	config.Read(r, &c.Eps, "layer_norm_epsilon", "layer_norm_eps")
+	config.ReadRelics(r, &c.Inner, []string{"n_inner"}, "intermediate_size")
+	config.ReadRelics(r, &c.Activation, []string{"activation_function"}, "hidden_act")
+	config.ReadRelics(r, &c.Eps, []string{"layer_norm_epsilon"}, "layer_norm_eps")
 	config.Read(r, &c.InitStd, "initializer_range")
 	config.Read(r, &c.Scale, "scale_attn_weights")
 	config.Read(r, &c.ScaleByInv, "scale_attn_by_inverse_layer_idx")
@@ -73,8 +76,15 @@ var inert = []string{
 	"task_specific_params", "torch_dtype", "transformers_version", "use_cache",
 }
 
-// activations are the values of activation_function.
-var activations = map[string]nn.Activation{"gelu_new": nn.GELUNew, "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU}
+// activations are the values of activation_function. GELU by tanh and SiLU have several names, and all names of GELU by
+// tanh mean the same formula.
+var activations = map[string]nn.Activation{
+	"gelu_new": nn.GELUNew, "gelu_fast": nn.GELUNew, "gelu_pytorch_tanh": nn.GELUNew, "gelu_python_tanh": nn.GELUNew,
+	"gelu_accurate": nn.GELUNew,
+	"gelu":          nn.GELU, "gelu_python": nn.GELU,
+	"relu": nn.ReLU,
+	"silu": nn.SiLU, "swish": nn.SiLU,
+}
 
 // Validate checks that the sizes fit together.
 func (c Config) Validate() error {
@@ -92,7 +102,7 @@ func (c Config) Validate() error {
 	case c.Dim%c.Heads != 0:
 		return fmt.Errorf("n_embd %d is no multiple of n_head %d", c.Dim, c.Heads)
 	case !known:
-		return fmt.Errorf("activation_function is %q, must be gelu_new, gelu, relu or silu", c.Activation)
+		return fmt.Errorf("activation_function is %q, must be one of %s", c.Activation, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
 	case c.Eps <= 0:
 		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
 	case c.InitStd <= 0:

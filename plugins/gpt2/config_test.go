@@ -11,6 +11,7 @@ import (
 
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -44,16 +45,17 @@ func TestConfigSpellings(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
-		`{"n_embd": 100, "n_head": 3}`:               "n_embd 100 is no multiple of n_head 3",
-		`{"n_layer": 0}`:                             "n_layer is 0",
-		`{"n_positions": -1}`:                        "n_positions is -1",
-		`{"n_ctx": 10, "n_positions": 20}`:           `"n_positions" and "n_ctx" contradict each other`,
-		`{"activation_function": "swish2"}`:          `activation_function is "swish2"`,
-		`{"layer_norm_epsilon": 0}`:                  "layer_norm_epsilon is 0",
-		`{"add_cross_attention": true}`:              "add_cross_attention",
-		`{"model_type": "mistral"}`:                  `model_type is "mistral"`,
-		`{"n_embd": "wide"}`:                         `key "n_embd" is "wide", want a whole number`,
-		`{"initializer_range": 0, "vocab_size": 10}`: "initializer_range is 0",
+		`{"n_embd": 100, "n_head": 3}`:                       "n_embd 100 is no multiple of n_head 3",
+		`{"n_layer": 0}`:                                     "n_layer is 0",
+		`{"n_positions": -1}`:                                "n_positions is -1",
+		`{"max_position_embeddings": 10, "n_positions": 20}`: `"n_positions" and "max_position_embeddings" contradict each other`,
+		`{"activation_function": "swish2"}`:                  `activation_function is "swish2"`,
+		`{"activation_function": "quick_gelu"}`:              `activation_function is "quick_gelu"`,
+		`{"layer_norm_epsilon": 0}`:                          "layer_norm_epsilon is 0",
+		`{"add_cross_attention": true}`:                      "add_cross_attention",
+		`{"model_type": "mistral"}`:                          `model_type is "mistral"`,
+		`{"n_embd": "wide"}`:                                 `key "n_embd" is "wide", want a whole number`,
+		`{"initializer_range": 0, "vocab_size": 10}`:         "initializer_range is 0",
 		`[]`: "",
 	} {
 		if _, _, err := parseConfig([]byte(data), nil); err == nil || !strings.Contains(err.Error(), message) {
@@ -66,12 +68,47 @@ func TestConfigRefuses(t *testing.T) {
 }
 
 func TestConfigWarns(t *testing.T) {
-	_, r, err := parseConfig([]byte(`{"n_head_typo": 3}`), nil)
-	if err != nil {
-		t.Fatal(err)
+	for data, word := range map[string]string{
+		`{"n_head_typo": 3}`:                "n_head_typo",
+		`{"n_positions": 72, "n_ctx": 100}`: "n_ctx 100 has no effect beside n_positions 72",
+	} {
+		_, r, err := parseConfig([]byte(data), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], word) {
+			t.Errorf("%s: warnings %q, want one about %s", data, w, word)
+		}
 	}
-	if w := r.Warnings(); len(w) != 1 || !strings.Contains(w[0], "n_head_typo") {
-		t.Errorf("warnings %q, want one about n_head_typo", w)
+}
+
+// TestRelics checks that keys which Hugging Face does not read count only where the key that it reads is not there.
+func TestRelics(t *testing.T) {
+	beside := `{"n_positions": 72, "n_ctx": 1024, "n_layer": 2, "num_layers": 3, "n_inner": 8, "intermediate_size": 9,
+		"activation_function": "relu", "hidden_act": "gelu", "layer_norm_epsilon": 1e-6, "layer_norm_eps": 1e-5}`
+	alone := `{"n_ctx": 72, "num_layers": 2, "intermediate_size": 8, "hidden_act": "relu", "layer_norm_eps": 1e-6}`
+	for data, warnings := range map[string]int{beside: 5, alone: 0} {
+		c, r, err := parseConfig([]byte(data), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []any{c.Positions, c.Layers, c.Inner, c.Activation, c.Eps}
+		if diff := cmp.Diff([]any{72, 2, 8, "relu", 1e-6}, got); diff != "" || len(r.Warnings()) != warnings {
+			t.Errorf("%s: warnings %q, want %d\n%s", data, r.Warnings(), warnings, diff)
+		}
+	}
+}
+
+// TestActivationNames checks that the names of one formula give one formula.
+func TestActivationNames(t *testing.T) {
+	for want, names := range map[string][]string{
+		"gelu_new": {"gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate"}, "gelu": {"gelu_python"}, "silu": {"swish"},
+	} {
+		for _, name := range names {
+			if _, _, err := parseConfig([]byte(`{"activation_function": "`+name+`"}`), nil); err != nil || activations[name].Name != want {
+				t.Errorf("%s is %s, %v; want %s", name, activations[name].Name, err, want)
+			}
+		}
 	}
 }
 
@@ -102,6 +139,11 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s\n%v", data, err)
 		}
 	}
+	_, r, err := parseConfig([]byte("{}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modeltest.SchemaHas(t, schema, r.Settings())
 	if s.Validate(map[string]any{"n_layer": "two"}) == nil {
 		t.Error("n_layer of a string was accepted")
 	}

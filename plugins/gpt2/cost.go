@@ -22,7 +22,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 
 // StateBytes implements engine.Network: keys and values of every position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return state.KVBytes(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions, m.format.AttentionBF16(), tokens)
+	return state.KVBytes(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16(), tokens)
 }
 
 // formats are the precisions of the weights.

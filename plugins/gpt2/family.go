@@ -31,6 +31,7 @@ func (Family) Describe() lm.Description {
 			{Name: "3m", Summary: "2,664,576 parameters: 4 layers of 192, 6 heads, 512 positions, vocabulary 4,096", Config: config3M},
 			{Name: "124m", Summary: "124,439,808 parameters: GPT-2 small, 12 layers of 768, 12 heads, 1,024 positions, vocabulary 50,257", Config: config124M},
 		},
+		ModelTypes:   []string{"gpt2"},
 		ConfigSchema: schema,
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
@@ -37,12 +38,9 @@ type Block struct {
 	Down  *nn.Linear // mlp.c_proj, stored [f, d]
 }
 
-// New declares the parameters under the names of GPT2LMHeadModel. The head is tied unless the file has one of its own.
+// New declares the parameters under the names of GPT2LMHeadModel.
 func New(c Config, ps *nn.Params) *Model {
 	ps.Ignore("transformer.h.*.attn.bias", "transformer.h.*.attn.masked_bias")
-	if !ps.New() {
-		c.Tied = !ps.Stored("lm_head.weight")
-	}
 	m := &Model{
 		Tokens:    ps.Embedding("transformer.wte", c.Vocab, c.Dim, nn.Normal(c.InitStd)),
 		Positions: ps.Embedding("transformer.wpe", c.Positions, c.Dim, nn.Normal(c.InitStd)),
@@ -57,11 +55,7 @@ func New(c Config, ps *nn.Params) *Model {
 		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("transformer.h.%d.", l), l))
 	}
 	m.Norm = ps.LayerNorm("transformer.ln_f", c.Dim, c.Eps)
-	if c.Tied {
-		m.Head = ps.TiedHead(m.Tokens)
-	} else {
-		m.Head = ps.Head("lm_head", c.Vocab, c.Dim, nn.Normal(c.InitStd))
-	}
+	m.Head = ps.Output("lm_head", m.Tokens, &m.cfg.Tied, nn.Normal(c.InitStd))
 	return m
 }
 
@@ -96,9 +90,12 @@ func (c Config) scale(layer int) float32 {
 	return float32(scale)
 }
 
+// slots is what each layer keeps of a document.
+func (c Config) slots() []int { return slices.Repeat([]int{c.Positions}, c.Layers) }
+
 // NewState implements engine.Network.
 func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.Layers, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.cfg.Positions, m.format.AttentionBF16())
+	return state.NewKVCache(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16())
 }
 
 // Forward implements engine.Network.

@@ -2,8 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -12,6 +12,7 @@ import (
 
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -156,19 +157,12 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	properties := doc.(map[string]any)["properties"].(map[string]any)
-	keys := map[string]bool{}
-	for _, f := range append(reflect.VisibleFields(reflect.TypeFor[Config]()), reflect.VisibleFields(reflect.TypeFor[Config2]())...) {
-		if key := f.Tag.Get("json"); key != "" {
-			keys[key] = true
-			if properties[key] == nil {
-				t.Errorf("the schema lacks %q", key)
-			}
-		}
+	_, r, err := parseConfig([]byte("{}"), nil)
+	_, r2, err2 := parseConfig2([]byte("{}"), nil)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
 	}
-	if len(properties) != len(keys) {
-		t.Errorf("the schema has %d keys, the configs %d", len(properties), len(keys))
-	}
+	modeltest.SchemaHas(t, schema, append(r.Settings(), r2.Settings()...))
 	configs := []string{config3M, config130M, config2_3M, config2_130M}
 	for _, name := range fixtures {
 		data, err := os.ReadFile("testdata/" + name + "/config.json")
@@ -194,7 +188,12 @@ func TestSchema(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte(config3M))
 	f.Add([]byte(smallConfig))
+	f.Add([]byte(`{"d_model": 4, "n_layer": 1, "vocab_size": 3, "ssm_cfg": {"d_state": 2, "dt_rank": "auto"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		data, err := modernise(data)
+		if err != nil {
+			return
+		}
 		c, r, err := parseConfig(data, nil)
 		if err != nil {
 			return
@@ -214,8 +213,13 @@ func FuzzConfig(f *testing.F) {
 func FuzzConfig2(f *testing.F) {
 	f.Add([]byte(config2_3M))
 	f.Add([]byte(smallConfig2))
+	f.Add([]byte(`{"d_model": 32, "n_layer": 1, "vocab_size": 3, "ssm_cfg": {"layer": "Mamba2", "headdim": 8}}`))
 	f.Add([]byte(`{"model_type": "mamba2", "time_step_limit": [0.0, {"__float__": "Infinity"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		data, err := modernise(data)
+		if err != nil {
+			return
+		}
 		c, r, err := parseConfig2(data, nil)
 		if err != nil {
 			return

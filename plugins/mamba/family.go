@@ -40,12 +40,18 @@ func (Family) Describe() lm.Description {
 			{Name: "mamba2-3m", Summary: "2,626,016 parameters: Mamba-2, 8 layers of 184, 23 heads, vocabulary 4,096", Config: config2_3M},
 			{Name: "mamba2-130m", Summary: "mamba2-130m: 24 layers of 768, 24 heads, vocabulary 50,288", Config: config2_130M},
 		},
+		ModelTypes:   []string{"mamba", "mamba2"},
+		MarkerKeys:   []string{"d_model", "n_layer", "ssm_cfg"}, // of the first published files
 		ConfigSchema: schema,
 	}
 }
 
 // New implements engine.Family.
 func (Family) New(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
+	data, err := modernise(data)
+	if err != nil {
+		return nil, nil, err
+	}
 	if modelType(data) == "mamba2" {
 		return newMamba2(data, options, ps)
 	}

@@ -33,25 +33,18 @@ type mixer interface {
 }
 
 // newModel declares the parameters outside the layers under the names of Hugging Face, or those of the first published
-// files, which had backbone.embedding. The head is tied unless the file has one of its own. block declares one layer.
+// files, which had backbone.embedding. block declares one layer.
 func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	embedding := "backbone.embeddings"
 	if old := "backbone.embedding"; ps.Stored(old + ".weight") {
 		embedding = old
-	}
-	if !ps.New() {
-		c.Tied = !ps.Stored("lm_head.weight")
 	}
 	m := &Model{Shared: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, block(fmt.Sprintf("backbone.layers.%d.", l)))
 	}
 	m.Norm = ps.RMSNorm("backbone.norm_f", c.Dim, c.Eps)
-	if c.Tied {
-		m.Head = ps.TiedHead(m.Tokens)
-	} else {
-		m.Head = ps.Head("lm_head", c.Vocab, c.Dim, nn.Normal(c.InitStd))
-	}
+	m.Head = ps.Output("lm_head", m.Tokens, &m.Tied, nn.Normal(c.InitStd))
 	return m
 }
 

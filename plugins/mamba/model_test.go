@@ -237,8 +237,8 @@ func TestOldEmbeddingName(t *testing.T) {
 	if !strings.Contains(m.Info().Config, `"tie_word_embeddings": false`) {
 		t.Errorf("a checkpoint with lm_head.weight is not untied: %s", m.Info().Config)
 	}
-	if w := m.Info().Warnings; len(w) != 1 || !strings.Contains(w[0], `"stray"`) {
-		t.Errorf("warnings %q, want one that names stray", w)
+	if w := m.Info().Warnings; len(w) != 2 || !strings.Contains(w[0], "lm_head.weight") || !strings.Contains(w[1], `"stray"`) {
+		t.Errorf("warnings %q, want one that names the head and one that names stray", w)
 	}
 }
 

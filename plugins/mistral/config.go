@@ -1,8 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/archbench/archbench/internal/config"
 )
@@ -19,12 +20,16 @@ type Config struct {
 	Inner        int        `json:"intermediate_size"`
 	MaxPositions int        `json:"max_position_embeddings"` // what it was made for; positions are computed, so no limit
 	Window       *int       `json:"sliding_window"`          // keys that a query sees, its own included; null: all
+	LayerTypes   []string   `json:"layer_types,omitempty"`   // which layers have the window; none: all
 	WindowCompat string     `json:"window_compat,omitempty"` // "hf_legacy": one key more
 	Theta        float64    `json:"rope_theta"`
+	Scaling      *scaling   `json:"rope_scaling,omitempty"` // nil: the rotations are those of rope_theta
 	Eps          float64    `json:"rms_norm_eps"`
 	Activation   string     `json:"hidden_act"`
 	InitStd      float64    `json:"initializer_range"`
 	Tied         bool       `json:"tie_word_embeddings"`
+	AttnBias     bool       `json:"attention_bias,omitempty"` // of the projections of attention
+	MLPBias      bool       `json:"mlp_bias,omitempty"`       // of those of the MLP
 	BOS          config.IDs `json:"bos_token_id"`
 	EOS          config.IDs `json:"eos_token_id"`
 	UseFlash     bool       `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
@@ -33,19 +38,44 @@ type Config struct {
 // hfLegacy is the value of window_compat that reproduces releases of transformers whose mask let W+1 keys through.
 const hfLegacy = "hf_legacy"
 
-// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
-func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
+// The values of model_type.
+const (
+	typeMistral   = "mistral"
+	typeMinistral = "ministral" // the same, by its window in some layers
+	typeLlama     = "llama"     // a Mistral without a window
+)
+
+var modelTypes = []string{typeMistral, typeMinistral, typeLlama}
+
+// The values of layer_types.
+const (
+	fullAttention    = "full_attention"
+	slidingAttention = "sliding_attention"
+)
+
+// defaults are those of Hugging Face's configs of a model type.
+func defaults(modelType string) Config {
 	window := 4096
 	c := Config{
-		ModelType: "mistral", Vocab: 32000, Dim: 4096, Layers: 32, Heads: 32, Inner: 14336, MaxPositions: 32768,
+		ModelType: modelType, Vocab: 32000, Dim: 4096, Layers: 32, Heads: 32, Inner: 14336, MaxPositions: 32768,
 		Window: &window, Theta: 1e4, Eps: 1e-6, Activation: "silu", InitStd: 0.02, BOS: config.IDs{1}, EOS: config.IDs{2},
 		UseFlash: true,
 	}
+	if modelType == typeLlama {
+		c.Inner, c.MaxPositions, c.Window = 11008, 2048, nil
+	}
+	return c
+}
+
+// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
 	r, err := config.Parse(data, options)
 	if err != nil {
-		return c, nil, err
+		return Config{}, nil, err
 	}
-	config.Read(r, &c.ModelType, "model_type")
+	modelType := typeMistral
+	config.Read(r, &modelType, "model_type")
+	c := defaults(modelType)
 	config.Read(r, &c.Vocab, "vocab_size")
 	config.Read(r, &c.Layers, "num_hidden_layers", "num_layers", "n_layer")
 	config.Read(r, &c.Dim, "hidden_size", "n_embd")
@@ -55,26 +85,28 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.Read(r, &c.Activation, "hidden_act", "activation_function")
 	config.Read(r, &c.InitStd, "initializer_range")
 	config.Read(r, &c.Tied, "tie_word_embeddings")
+	config.Read(r, &c.AttnBias, "attention_bias")
+	config.Read(r, &c.MLPBias, "mlp_bias")
 	config.Read(r, &c.UseFlash, "use_flash_attention")
 	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
 	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 	c.readHeads(r)
-	ropeErr := c.readRoPE(r)
+	c.readRotations(r)
 	restriction := c.readWindow(r)
 	r.Known(inert...)
-	for _, err := range []error{r.Err(), ropeErr, c.Validate()} {
-		if err != nil {
+	for _, check := range []func() error{r.Err, c.Validate, func() error { return c.restrict(restriction) }} {
+		if err := check(); err != nil {
 			return c, nil, err
 		}
 	}
-	return c, r, c.restrict(restriction)
+	return c, r, nil
 }
 
 // inert are keys that change nothing here: they act in training, in other norms than this model's, or in how another
 // program holds the model.
 var inert = []string{
 	"architectures", "attention_dropout", "dropout", "dtype", "gradient_checkpointing", "layer_norm_eps",
-	"output_attentions", "output_hidden_states", "pad_token_id", "torch_dtype", "transformers_version", "use_cache",
+	"output_attentions", "output_hidden_states", "pad_token_id", "pretraining_tp", "torch_dtype", "transformers_version", "use_cache",
 }
 
 // readHeads reads the heads, whose defaults depend on each other: as many key heads as query heads, each of d/H.
@@ -89,35 +121,28 @@ func (c *Config) readHeads(r *config.Reader) {
 	config.Read(r, &c.HeadDim, "head_dim")
 }
 
-// readRoPE reads the base of the rotations and refuses those that are scaled.
-func (c *Config) readRoPE(r *config.Reader) error {
-	config.Read(r, &c.Theta, "rope_theta", "rope_parameters.rope_theta")
-	kind := "default"
-	config.Read(r, &kind, "rope_parameters.rope_type")
-	var scaling map[string]any
-	config.Read(r, &scaling, "rope_scaling")
-	switch {
-	case kind != "default":
-		return fmt.Errorf("rope_parameters.rope_type is %q: only the default rotations are served", kind)
-	case len(scaling) > 0:
-		return errors.New("rope_scaling is set: only unscaled rotations are served")
-	}
-	return nil
-}
-
-// readWindow reads the window, where null is none, and the restriction that a user may put on it.
+// readWindow reads the window, where null is none, the layers that have it, and the restriction that a user may put on it.
+// A llama has no window: sliding_window is no key of its config.
 func (c *Config) readWindow(r *config.Reader) (restriction *int) {
+	config.Read(r, &restriction, "sliding_window_size")
+	config.Read(r, &c.LayerTypes, "layer_types")
+	if c.ModelType == typeLlama {
+		var window *int
+		if config.Read(r, &window, "sliding_window"); window != nil {
+			r.Warn("sliding_window %d has no effect: models of type llama have no window (sliding_window_size restricts them)", *window)
+		}
+		return restriction
+	}
 	if r.Has("sliding_window") {
 		c.Window = nil
 	}
 	config.Read(r, &c.Window, "sliding_window")
 	config.Read(r, &c.WindowCompat, "window_compat")
-	config.Read(r, &restriction, "sliding_window_size")
 	return restriction
 }
 
-// restrict narrows the window: attention over fewer keys than a model was made for is still well defined, over more
-// it is not.
+// restrict narrows the windows of all layers: attention over fewer keys than a model was made for is still well defined,
+// over more it is not.
 func (c *Config) restrict(window *int) error {
 	if window == nil {
 		return nil
@@ -129,14 +154,23 @@ func (c *Config) restrict(window *int) error {
 	if *window < 1 || *window > most {
 		return fmt.Errorf("sliding_window_size is %d, must be from 1 to %s %d", *window, key, most)
 	}
-	c.Window = window
+	c.Window, c.LayerTypes = window, nil
 	return nil
 }
 
-// keys is the number of keys that a query sees; 0: all.
-func (c Config) keys() int {
+// slots is what each layer keeps of a document.
+func (c Config) slots() []int {
+	slots := make([]int, c.Layers)
+	for l := range slots {
+		slots[l] = c.keys(l)
+	}
+	return slots
+}
+
+// keys is the number of keys that a query of a layer sees; 0: all.
+func (c Config) keys(layer int) int {
 	switch {
-	case c.Window == nil:
+	case c.Window == nil, c.LayerTypes != nil && c.LayerTypes[layer] == fullAttention:
 		return 0
 	case c.WindowCompat == hfLegacy:
 		return *c.Window + 1
@@ -155,8 +189,8 @@ func (c Config) Validate() error {
 		return err
 	}
 	switch {
-	case c.ModelType != "mistral":
-		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "mistral")
+	case !slices.Contains(modelTypes, c.ModelType):
+		return fmt.Errorf("model_type is %q, this plugin serves %s", c.ModelType, strings.Join(modelTypes, ", "))
 	case c.MaxPositions < 1:
 		return fmt.Errorf("max_position_embeddings is %d, must be at least 1", c.MaxPositions)
 	case c.Heads%c.KVHeads != 0:
@@ -169,14 +203,31 @@ func (c Config) Validate() error {
 		return fmt.Errorf("sliding_window is %d, must be at least 1, or null for none", *c.Window)
 	case c.WindowCompat != "" && c.WindowCompat != hfLegacy:
 		return fmt.Errorf("window_compat is %q, must be %q or absent", c.WindowCompat, hfLegacy)
-	case c.Theta <= 0:
-		return fmt.Errorf("rope_theta is %g, must be positive", c.Theta)
 	case c.Eps <= 0:
 		return fmt.Errorf("rms_norm_eps is %g, must be positive", c.Eps)
 	case c.Activation != "silu":
 		return fmt.Errorf("hidden_act is %q, must be silu: the MLP is a SwiGLU", c.Activation)
 	case c.InitStd <= 0:
 		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
+	}
+	if err := c.validateLayerTypes(); err != nil {
+		return err
+	}
+	return c.validateRotations()
+}
+
+// validateLayerTypes checks that every layer has a kind of attention that is served.
+func (c Config) validateLayerTypes() error {
+	if c.LayerTypes != nil && len(c.LayerTypes) != c.Layers {
+		return fmt.Errorf("layer_types has %d entries for %d layers (num_hidden_layers)", len(c.LayerTypes), c.Layers)
+	}
+	for l, kind := range c.LayerTypes {
+		switch {
+		case kind != fullAttention && kind != slidingAttention:
+			return fmt.Errorf("layer_types[%d] is %q, must be %s or %s", l, kind, fullAttention, slidingAttention)
+		case kind == slidingAttention && c.Window == nil:
+			return fmt.Errorf("layer_types[%d] is %s, but there is no sliding_window", l, kind)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,10 @@ import (
 
 func TestConformance(t *testing.T) {
 	tests := map[string]lmtest.Options{
+		"mixed layers": {Checkpoint: variantCheckpoint(t, `"sliding_window": 16, "layer_types": ["full_attention", "sliding_attention"]`)},
+		"mixed layers bf16": {
+			Checkpoint: variantCheckpoint(t, `"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]`), Precision: "bf16",
+		},
 		"window":     {Checkpoint: "testdata/mistral-window", Chunks: []int{15, 16, 17}},
 		"full int8":  {Checkpoint: "testdata/mistral-full", Precision: "int8"},
 		"full naive": {Checkpoint: "testdata/mistral-full", Options: map[string]string{"use_flash_attention": "false"}},

@@ -19,7 +19,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 
 // StateBytes implements engine.Network: keys and values of the key heads at every visible position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return state.KVBytes(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys(), m.format.AttentionBF16(), tokens)
+	return state.KVBytes(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16(), tokens)
 }
 
 // formats are the precisions of the weights.
@@ -30,30 +30,30 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	attention := analytic.Attention{
-		Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: c.keys(), Slots: c.keys(), Naive: !c.UseFlash,
-		BF16: f.block.AttentionBF16(),
+		Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Naive: !c.UseFlash, BF16: f.block.AttentionBF16(),
 	}
 	s.Component("embedding")
 	s.Embedding(n, d, f.embedding)
 	s.Component("attention")
 	s.Angles(n, c.HeadDim)
-	for range c.Layers {
+	for l := range c.Layers {
+		attention.Window, attention.Slots = c.keys(l), c.keys(l)
 		s.Component("norm")
 		s.RMSNorm(n, d)
 		s.RMSNorm(n, d)
 		s.Component("attention")
-		s.Linear(n, d, q, f.block)
-		s.Linear(n, d, kv, f.block)
-		s.Linear(n, d, kv, f.block)
+		linear(s, n, d, q, f.block, c.AttnBias)
+		linear(s, n, d, kv, f.block, c.AttnBias)
+		linear(s, n, d, kv, f.block, c.AttnBias)
 		s.Rotate(n, c.Heads, c.HeadDim)
 		s.Rotate(n, c.KVHeads, c.HeadDim)
 		s.Attention(attention, w)
-		s.Linear(n, q, d, f.block)
+		linear(s, n, q, d, f.block, c.AttnBias)
 		s.Component("mlp")
-		s.Linear(n, d, c.Inner, f.block)
-		s.Linear(n, d, c.Inner, f.block)
+		linear(s, n, d, c.Inner, f.block, c.MLPBias)
+		linear(s, n, d, c.Inner, f.block, c.MLPBias)
 		s.SwiGLU(n * c.Inner)
-		s.Linear(n, c.Inner, d, f.block)
+		linear(s, n, c.Inner, d, f.block, c.MLPBias)
 		s.Component("residual")
 		s.Residual(n * d)
 		s.Residual(n * d)
@@ -63,4 +63,12 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	s.Component("head")
 	s.Linear(w.LogitRows, d, c.Vocab, f.head)
 	return s.Items()
+}
+
+// linear adds a product and, where there is one, its bias.
+func linear(s *analytic.Sheet, rows, in, out int, f kernel.Format, bias bool) {
+	s.Linear(rows, in, out, f)
+	if bias {
+		s.Bias(rows, out)
+	}
 }

@@ -26,11 +26,12 @@ var _ engine.Family = Family{}
 func (Family) Describe() lm.Description {
 	return lm.Description{
 		Name:    "mistral",
-		Summary: "grouped-query transformer with rotary positions and a sliding window (Jiang et al. 2023)",
+		Summary: "grouped-query transformer with rotary positions and a sliding window (Jiang et al. 2023), or without one (Llama)",
 		Variants: []lm.Variant{
 			{Name: "3m", Summary: "2,655,936 parameters: 4 layers of 192, 6/2 heads, window 128, vocabulary 4,096", Config: config3M},
 			{Name: "1.2b", Summary: "1,213,302,784 parameters: 24 layers of 2,048, 32/8 heads, window 4,096, vocabulary 32,000", Config: config1200M},
 		},
+		ModelTypes:   modelTypes,
 		ConfigSchema: schema,
 	}
 }

@@ -18,17 +18,19 @@ import (
 func TestLayouts(t *testing.T) {
 	all := formulaTensors()
 	buffer := modeltest.FormulaTensor{Name: "model.layers.1.self_attn.rotary_emb.inv_freq", Shape: []int{4}}
+	tied := map[string]string{"tie_word_embeddings": "true"}
 	for name, tt := range map[string]struct {
 		tensors    []modeltest.FormulaTensor
+		options    map[string]string
 		parameters int64
 	}{
-		"untied":      {all, 17056},
-		"tied":        {all[:len(all)-1], 17056 - 48*32},
-		"with buffer": {append(formulaTensors(), buffer), 17056},
+		"untied":      {all, nil, 17056},
+		"tied":        {all[:len(all)-1], tied, 17056 - 48*32},
+		"with buffer": {append(formulaTensors(), buffer), nil, 17056},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "4", "1e-5"), tt.tensors)
-			info := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir}).Info()
+			info := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir, Options: tt.options}).Info()
 			if info.Parameters != tt.parameters || len(info.Warnings) > 0 {
 				t.Errorf("%d parameters and warnings %q, want %d and none", info.Parameters, info.Warnings, tt.parameters)
 			}
@@ -41,6 +43,7 @@ func TestBadCheckpoints(t *testing.T) {
 	square[3].Shape = []int{32, 32}
 	for message, list := range map[string][]modeltest.FormulaTensor{
 		`"model.embed_tokens.weight" of shape [48 32] is missing`:    formulaTensors()[1:],
+		`"lm_head.weight" is missing from the checkpoint: tie_word_`: formulaTensors()[:len(formulaTensors())-1],
 		`"model.layers.0.self_attn.k_proj.weight" has shape [32 32]`: square,
 	} {
 		dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "4", "1e-5"), list)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
@@ -34,56 +35,48 @@ type Block struct {
 	Down       *nn.Linear  // mlp.down_proj [d, f]
 }
 
-// New declares the parameters under the names of MistralForCausalLM. The head is tied to the embedding if the file has
-// none of its own; a new model follows the config.
+// New declares the parameters under the names of MistralForCausalLM and LlamaForCausalLM.
 func New(c Config, ps *nn.Params) *Model {
 	init := nn.Normal(c.InitStd)
 	ps.Ignore("model.layers.*.self_attn.rotary_emb.inv_freq")
-	if !ps.New() {
-		c.Tied = !ps.Stored("lm_head.weight")
-	}
 	m := &Model{
 		Tokens: ps.Embedding("model.embed_tokens", c.Vocab, c.Dim, init),
-		RoPE:   nn.NewRoPE(c.HeadDim, c.Theta),
+		RoPE:   nn.NewRoPE(c.frequencies()),
 		cfg:    c,
 		format: ps.Format(),
 	}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
-		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("model.layers.%d.", l)))
+		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("model.layers.%d.", l), c.keys(l)))
 	}
 	m.Norm = ps.RMSNorm("model.norm", c.Dim, c.Eps)
-	if c.Tied {
-		m.Head = ps.TiedHead(m.Tokens)
-	} else {
-		m.Head = ps.Head("lm_head", c.Vocab, c.Dim, init)
-	}
+	m.Head = ps.Output("lm_head", m.Tokens, &m.cfg.Tied, init)
 	return m
 }
 
-func newBlock(c Config, ps *nn.Params, name string) Block {
+func newBlock(c Config, ps *nn.Params, name string, window int) Block {
 	init := nn.Normal(c.InitStd)
 	return Block{
 		Norm1: ps.RMSNorm(name+"input_layernorm", c.Dim, c.Eps),
-		Q:     ps.Linear(name+"self_attn.q_proj", c.Heads*c.HeadDim, c.Dim, false, init),
-		K:     ps.Linear(name+"self_attn.k_proj", c.KVHeads*c.HeadDim, c.Dim, false, init),
-		V:     ps.Linear(name+"self_attn.v_proj", c.KVHeads*c.HeadDim, c.Dim, false, init),
-		O:     ps.Linear(name+"self_attn.o_proj", c.Dim, c.Heads*c.HeadDim, false, init),
+		Q:     ps.Linear(name+"self_attn.q_proj", c.Heads*c.HeadDim, c.Dim, c.AttnBias, init),
+		K:     ps.Linear(name+"self_attn.k_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
+		V:     ps.Linear(name+"self_attn.v_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
+		O:     ps.Linear(name+"self_attn.o_proj", c.Dim, c.Heads*c.HeadDim, c.AttnBias, init),
 		Attn: nn.Attention{Attention: kernel.Attention{
-			Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: c.keys(),
+			Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: window,
 			Scale: float32(1 / math.Sqrt(float64(c.HeadDim))), Naive: !c.UseFlash,
 			BF16: ps.Format().AttentionBF16(),
 		}},
 		Norm2: ps.RMSNorm(name+"post_attention_layernorm", c.Dim, c.Eps),
-		Gate:  ps.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, false, init),
-		Up:    ps.Linear(name+"mlp.up_proj", c.Inner, c.Dim, false, init),
-		Down:  ps.Linear(name+"mlp.down_proj", c.Dim, c.Inner, false, init),
+		Gate:  ps.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, c.MLPBias, init),
+		Up:    ps.Linear(name+"mlp.up_proj", c.Inner, c.Dim, c.MLPBias, init),
+		Down:  ps.Linear(name+"mlp.down_proj", c.Dim, c.Inner, c.MLPBias, init),
 	}
 }
 
-// NewState implements engine.Network: a ring of W positions in each layer (in bf16 of whole tiles of them), or a cache that
+// NewState implements engine.Network: in each layer a ring of W positions (in bf16 of whole tiles of them), or a cache that
 // grows.
 func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.Layers, m.cfg.KVHeads, m.cfg.HeadDim, m.cfg.keys(), m.format.AttentionBF16())
+	return state.NewKVCache(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16())
 }
 
 // Forward implements engine.Network.
@@ -126,12 +119,24 @@ func (m *Model) Output() *nn.Linear { return m.Head }
 
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {
-	kind := "kv cache"
-	if n := m.cfg.keys(); n > 0 {
-		kind = fmt.Sprintf("kv ring %d", n)
-	}
 	return lm.ModelInfo{
-		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, Causal: true, StateKind: kind,
+		Mode: "causal", Vocab: m.cfg.Vocab, BOS: m.cfg.BOS.First(), EOS: m.cfg.EOS, Causal: true, StateKind: m.cfg.stateKind(),
+	}
+}
+
+// stateKind says how many layers keep a window.
+func (c Config) stateKind() string {
+	slots, rings := c.slots(), 0
+	for _, n := range slots {
+		rings += min(n, 1)
+	}
+	switch most := slices.Max(slots); rings {
+	case 0:
+		return "kv cache"
+	case len(slots):
+		return fmt.Sprintf("kv ring %d", most)
+	default:
+		return fmt.Sprintf("kv cache, ring %d in %d of %d layers", most, rings, len(slots))
 	}
 }
 

@@ -82,6 +82,78 @@ func TestFormulaWeights(t *testing.T) {
 	}
 }
 
+// TestFormulaVariants checks what a Llama adds, and windows in some layers only, by losses that a float64 forward in
+// another program has given, and that pieces give the same as the whole.
+func TestFormulaVariants(t *testing.T) {
+	tests := map[string]struct {
+		change string // of the config
+		loss   float64
+	}{
+		"llama":                {`"model_type": "llama", "sliding_window": null`, 4.5526367764},
+		"full, then windowed":  {`"sliding_window": 4, "layer_types": ["full_attention", "sliding_attention"]`, 4.6211143015},
+		"windowed, then full":  {`"sliding_window": 4, "layer_types": ["sliding_attention", "full_attention"]`, 4.2767248957},
+		"windowed in all":      {`"sliding_window": 4, "layer_types": ["sliding_attention", "sliding_attention"]`, 4.2467799169},
+		"default rotations":    {`"sliding_window": null, "rope_scaling": {"type": "default"}`, 4.5526367764},
+		"rotations by 1":       {`"sliding_window": null, "rope_scaling": {"type": "linear", "factor": 1.0}`, 4.5526367764},
+		"rotations by 4":       {`"sliding_window": null, "rope_parameters": {"rope_type": "linear", "factor": 4.0}`, 4.4472429498},
+		"rotations of Llama 3": {`"sliding_window": null, "rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 128}`, 4.5579726025},
+		"biases of attention":  {`"sliding_window": null, "attention_bias": true`, 4.2451785518},
+		"biases of the MLP":    {`"sliding_window": null, "mlp_bias": true`, 4.6310404304},
+		"all biases":           {`"sliding_window": null, "attention_bias": true, "mlp_bias": true`, 4.3293212106},
+	}
+	for name, tt := range tests {
+		for _, flash := range []string{"true", "false"} {
+			t.Run(name+" use_flash_attention="+flash, func(t *testing.T) {
+				m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{
+					Checkpoint: variantCheckpoint(t, tt.change), Options: map[string]string{"use_flash_attention": flash},
+				})
+				s := modeltest.Scores(t, m, modeltest.FormulaTokens)
+				modeltest.Near(t, "loss", []float64{modeltest.Mean(s.NLL)}, []float64{tt.loss}, 1e-6)
+				modeltest.Streaming(t, m, modeltest.FormulaTokens, 1, 3, 4, 5, 6)
+				modeltest.Cost(t, m, 1, 3, 4, 5, 12)
+			})
+		}
+	}
+}
+
+// variantCheckpoint writes formula weights with a config in which some keys are changed.
+func variantCheckpoint(t *testing.T, change string) string {
+	t.Helper()
+	list := formulaTensors()
+	for _, w := range formulaTensors() {
+		if name, ok := strings.CutSuffix(w.Name, "_proj.weight"); ok && strings.Contains(change, biasOf(name)) {
+			list = append(list, modeltest.FormulaTensor{Name: name + "_proj.bias", Shape: w.Shape[:1], Scale: .125})
+		}
+	}
+	config := fmt.Sprintf(formulaConfig, "null", "1e-5")
+	config = strings.Replace(config, `"sliding_window": null`, change, 1)
+	if strings.Contains(change, "model_type") {
+		config = strings.Replace(config, `"model_type": "mistral", `, "", 1)
+	}
+	return modeltest.FormulaCheckpoint(t, config, list)
+}
+
+// biasOf is the key of the config that gives a projection its bias.
+func biasOf(projection string) string {
+	if strings.Contains(projection, "mlp") {
+		return "mlp_bias"
+	}
+	return "attention_bias"
+}
+
+// TestStateOfMixedLayers checks that a layer with a window keeps no more than it, and one without keeps all.
+func TestStateOfMixedLayers(t *testing.T) {
+	dir := variantCheckpoint(t, `"sliding_window": 4, "layer_types": ["full_attention", "sliding_attention"]`)
+	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
+	if got, want := m.Info().StateKind, "kv cache, ring 4 in 1 of 2 layers"; got != want {
+		t.Errorf("state kind %q, want %q", got, want)
+	}
+	cost, err := m.(lm.Coster).Cost(t.Context(), lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 100})
+	if want := int64(2 * 4 * 16 * (100 + 4)); err != nil || cost.StateBytes != want {
+		t.Errorf("%d bytes of state after 100 tokens, %v; want %d", cost.StateBytes, err, want)
+	}
+}
+
 func TestFormulaLogits(t *testing.T) {
 	logits := modeltest.Scores(t, loadFormula(t, "4", "1e-5", nil), modeltest.FormulaTokens).Logits
 	modeltest.Near(t, "last logits", logits[11*48:][:6],
