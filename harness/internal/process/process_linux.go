@@ -1,0 +1,45 @@
+package process
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/procfs"
+)
+
+// start returns when a process started, in clock ticks since the boot, and whether it has ended and only waits for
+// its parent to notice.
+func start(pid int) (ticks string, ended bool, err error) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		return "", false, err
+	}
+	s, err := p.Stat()
+	if err != nil {
+		return "", false, err
+	}
+	return strconv.FormatUint(s.Starttime, 10), s.State == "Z" || s.State == "X", nil
+}
+
+// namespace identifies the PID namespace of this process.
+func namespace() string {
+	name, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+func boot() string { return line("/proc/sys/kernel/random/boot_id") }
+
+func machine() string { return line("/etc/machine-id") }
+
+// line reads a file of one line, "" where there is none.
+func line(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
