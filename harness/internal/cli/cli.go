@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -26,12 +28,9 @@ const (
 	ExitFailed      = 1 // a gate or check has failed
 	ExitUsage       = 2 // the command line, or a file that it names, is wrong
 	ExitUndecided   = 3 // could not be done or decided
-	ExitCells       = 4 // done, but some cells failed
+	ExitCells       = 4 // a model, or some cells of a run, could not be measured
 	ExitInterrupted = 130
 )
-
-// defaultDB is the database of results, unless --db names another.
-const defaultDB = "results/archbench.db"
 
 // app is what commands share.
 type app struct {
@@ -48,6 +47,8 @@ type app struct {
 // Main runs the command line of this process and returns its exit code. The first Ctrl-C ends what is running in an
 // orderly way, the second at once.
 func Main(args []string, revision string) int {
+	// The runtime ends a program that is out of memory with code 2, which here means wrong usage, unless it aborts it.
+	debug.SetTraceback("crash")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -80,8 +81,23 @@ func (u usageError) Unwrap() error { return u.error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// modelError says that a model was named rightly but could not be loaded or asked.
+type modelError struct{ error }
+
+// Unwrap returns what is wrong.
+func (m modelError) Unwrap() error { return m.error }
+
+// ofModel makes an error one of the model, unless there is none.
+func ofModel(err error) error {
+	if err == nil {
+		return nil
+	}
+	return modelError{err}
+}
+
 func exitCode(ctx context.Context, err error) int {
 	var mistake usageError
+	var model modelError
 	switch {
 	case err == nil:
 		return ExitOK
@@ -89,10 +105,10 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitInterrupted
 	case errors.Is(err, errFailed):
 		return ExitFailed
-	case errors.Is(err, errCells):
-		return ExitCells
 	case errors.As(err, &mistake), errors.Is(err, store.ErrNotFound):
 		return ExitUsage
+	case errors.Is(err, errCells), errors.As(err, &model):
+		return ExitCells
 	}
 	return ExitUndecided
 }
@@ -102,8 +118,8 @@ bits, per FLOP, per byte and per second, and how sure we are.
 
 Each architecture is a plugin. Suites say what is measured; results go into a database; reports are drawn from it.
 
-Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage, 3 could not be done or decided, 4 done but some
-cells failed, 130 interrupted (archbench resume goes on).`
+Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage (the command line, or what it names), 3 could not be done
+or decided, 4 a model or some cells of a run could not be measured, 130 interrupted (archbench resume goes on).`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -166,36 +182,6 @@ func explainFlag(c *cobra.Command, err error) string {
 	return message
 }
 
-// open opens the database; reading commands want one that exists.
-func (a *app) open(ctx context.Context, mustExist bool) (*store.DB, error) {
-	if _, err := os.Stat(a.db); mustExist && errors.Is(err, os.ErrNotExist) {
-		return nil, usage("there is no database %s: archbench run makes one, --db names another", a.db)
-	}
-	db, err := store.Open(ctx, a.db)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range db.Warnings {
-		fmt.Fprintln(a.err, "warning:", w)
-	}
-	return db, nil
-}
-
-// load reads a run by a prefix of its ID; "" is the latest.
-func (a *app) load(ctx context.Context, id string) (*store.Run, error) {
-	db, err := a.open(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	if id == "" {
-		if id, err = db.Latest(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return db.LoadRun(ctx, id)
-}
-
 // warn tells a warning, if there is one, on standard error.
 func (a *app) warn(text string) {
 	if text != "" {
@@ -204,21 +190,7 @@ func (a *app) warn(text string) {
 }
 
 // command is the command line for the record.
-func (a *app) command() string {
-	words := []string{"archbench"}
-	for _, w := range a.args {
-		words = append(words, quoted(w))
-	}
-	return strings.Join(words, " ")
-}
-
-// quoted makes a word that a shell takes as it is.
-func quoted(w string) string {
-	if w == "" || strings.ContainsAny(w, " '\"$`\\|&;<>()*?#~\t\n") {
-		return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-	}
-	return w
-}
+func (a *app) command() string { return shell.Join(append([]string{"archbench"}, a.args...)...) }
 
 // first returns an argument or "".
 func first(args []string) string {

@@ -155,7 +155,7 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 		d.ok("database", path+" does not exist yet; its folder can be written")
 		return
 	}
-	db, err := store.Open(ctx, path)
+	db, err := store.OpenToRead(ctx, path)
 	if err != nil {
 		d.fail("database", err.Error(), "name another one: --db PATH")
 		return
@@ -169,7 +169,12 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 		d.fail("database", err.Error(), "name another one: --db PATH")
 		return
 	}
-	d.ok("database", fmt.Sprintf("%s, %s", db.Path(), plural(len(runs), "run")))
+	found := fmt.Sprintf("%s, %s", db.Path(), plural(len(runs), "run"))
+	if !db.Writable() {
+		d.warn("database", found+", can be read but not written", "nothing to read it; to run, name another one: --db PATH")
+		return
+	}
+	d.ok("database", found)
 }
 
 // writable reports whether a file can be made in a folder, or in the nearest one above it that exists.

@@ -151,11 +151,11 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	generator, ok := s.model.(lm.Generator)
 	stepper, canStep := s.model.(lm.Stepper)
 	if !ok || !canStep {
-		return errors.New("generate: n/a (no ability generate)")
+		return ofModel(errors.New("generate: n/a (no ability generate)"))
 	}
 	state, err := stepper.NewState(ctx)
 	if err != nil {
-		return err
+		return ofModel(err)
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	req.Inputs[0].State = state
@@ -169,5 +169,5 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 		return failed == nil
 	})
 	_, last := io.WriteString(out, writer.rest()+"\n")
-	return errors.Join(err, failed, last)
+	return errors.Join(ofModel(err), failed, last)
 }

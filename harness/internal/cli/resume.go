@@ -1,33 +1,44 @@
 package cli
 
 import (
+	"context"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/store"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
 	var f modelFlags
 	var reports string
+	var takeOver bool
 	c := &cobra.Command{
-		Use: "resume RUN", Short: "Go on with an interrupted run",
-		Long:    "Resume measures what a run still lacks. Plugins, weights and text must be those of the run; so must the host, for timings.",
-		Example: "  archbench resume r-7f3a2c\n  archbench resume r-7f3a2c --reports reports",
-		Args:    count(1, 1, "a RUN (archbench runs list)"),
+		Use: "resume [RUN]", Short: "Go on with an interrupted run",
+		Long: `Resume measures what a run still lacks (default: the only one that was interrupted). Plugins, weights and text must be
+those of the run; so must the host, for timings. A run is measured by one process at a time: resume takes over from one
+that is gone, and refuses beside one that lives.`,
+		Example: "  archbench resume\n  archbench resume r-7f3a2c --reports reports",
+		Args:    count(0, 1, "at most one RUN (archbench runs list)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			db, err := a.open(ctx, true)
+			db, err := a.change(ctx)
 			if err != nil {
 				return err
 			}
 			defer db.Close()
+			id, err := toResume(ctx, db, first(args))
+			if err != nil {
+				return err
+			}
 			line := newProgress(a.err, a.terminal)
 			defer line.clear()
-			r, err := run.Resume(ctx, db, args[0], run.Options{
+			r, err := run.Resume(ctx, db, id, run.Options{
 				Plugins: run.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,
+				TakeOver: takeOver,
 			})
 			line.clear()
-			id := args[0]
 			if r != nil {
 				id = r.ID
 			}
@@ -36,6 +47,36 @@ func (a *app) resumeCommand() *cobra.Command {
 	}
 	f.addPaths(c)
 	c.Flags().StringVar(&reports, "reports", "", "write a report into this folder when the run is done")
+	c.Flags().BoolVar(&takeOver, "take-over", false, "take the run from a process on another machine or in another container, which must have ended")
 	a.output(c, "bench")
 	return c
+}
+
+// toResume returns the run of that name, or the only interrupted one.
+func toResume(ctx context.Context, db *store.DB, name string) (string, error) {
+	if name != "" {
+		return name, nil
+	}
+	runs, err := db.Runs(ctx)
+	if err != nil {
+		return "", err
+	}
+	var stopped, busy []string
+	for _, r := range runs {
+		switch {
+		case r.Owner != "" && r.Status != store.Done && r.Status != store.RunFailed:
+			busy = append(busy, r.ID+" ("+r.Owner+")")
+		case r.Status == store.Interrupted:
+			stopped = append(stopped, r.ID)
+		}
+	}
+	switch {
+	case len(stopped) == 1:
+		return stopped[0], nil
+	case len(stopped) > 1:
+		return "", usage("several runs were interrupted: %s; name one: archbench resume RUN", strings.Join(stopped, ", "))
+	case len(busy) > 0:
+		return "", usage("no run was interrupted; still measured: %s", strings.Join(busy, ", "))
+	}
+	return "", usage("no run of the database was interrupted")
 }

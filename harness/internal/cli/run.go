@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
@@ -26,6 +29,8 @@ type runFlags struct {
 	corpus  string
 	seed    uint64
 	reports string
+
+	maxCells, maxRepeats int
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -48,6 +53,8 @@ interleaved blocks. Ctrl-C loses the sample in flight and nothing else: archbenc
 	fl.DurationVar(&f.budget, "budget", 0, "time for the whole run, for example 5m (default: that of the suite)")
 	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
 	fl.Uint64Var(&f.seed, "seed", 1, "of the order of measurement and of random inputs")
+	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "cells that a plan may have")
+	fl.IntVar(&f.maxRepeats, "max-repeats", run.MostRepeats, "repeats that a cell may have")
 	fl.StringVar(&f.reports, "reports", "", "write a report into this folder when the run is done")
 	a.output(c, "bench")
 	return c
@@ -62,11 +69,17 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	if f.budget < 0 {
 		return usage("--budget %s: a budget is at least 0", f.budget)
 	}
+	if f.maxCells < 1 || f.maxRepeats < 1 {
+		return usage("--max-cells %d --max-repeats %d: both are at least 1", f.maxCells, f.maxRepeats)
+	}
 	models, err := f.models.specs()
 	if err != nil {
 		return err
 	}
-	db, err := a.open(ctx, false)
+	if f.corpus != "" {
+		f.corpus = absolute(f.corpus) // to be found again from another folder
+	}
+	db, err := a.create(ctx)
 	if err != nil {
 		return err
 	}
@@ -77,6 +90,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	plan, err := run.Prepare(ctx, run.Options{
 		Suites: suites, Models: models, Plugins: run.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
 		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
+		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
 	})
 	if err != nil {
 		return asUsageUnlessDone(ctx, err)
@@ -89,13 +103,20 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
 }
 
-// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.
+// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted or
+// the machine lacks something.
 func asUsageUnlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return errors.Join(run.ErrInterrupted, err)
+	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
+		return err
 	}
 	return usageError{err}
 }
+
+// shortages are what the system answers when it has no more of something.
+var shortages = []error{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO}
 
 // loadSuites reads suites and applies --set and --probe.
 func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
@@ -146,7 +167,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	ctx = context.WithoutCancel(ctx) // the run may have been ended, its results are still wanted
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
-			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", id, a.dbFlag())
+			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", shell.Quote(id), a.dbFlag())
 			return errors.Join(failure, errReported)
 		}
 		return failure
@@ -173,14 +194,6 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 		return errCells
 	}
 	return nil
-}
-
-// dbFlag is what a later command must say to find the same database.
-func (a *app) dbFlag() string {
-	if a.db == defaultDB {
-		return ""
-	}
-	return " --db " + quoted(a.db)
 }
 
 // results prints the summary of a run in the format of -o.

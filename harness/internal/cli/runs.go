@@ -14,7 +14,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Use: "list", Short: "List the runs of a database, latest first", Example: "  archbench runs list --db results/quickstart.db",
 		Args: count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			db, err := a.open(c.Context(), true)
+			db, err := a.read(c.Context())
 			if err != nil {
 				return err
 			}
@@ -31,7 +31,7 @@ func (a *app) runsCommand() *cobra.Command {
 		Use: "rm RUN...", Short: "Remove runs with all their samples", Example: "  archbench runs rm r-7f3a2c",
 		Args: count(1, -1, "at least one RUN, by its whole name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			db, err := a.open(c.Context(), true)
+			db, err := a.change(c.Context())
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,7 @@ the table.`,
 		}
 		corpus, err := text.Load(c.Context(), args[1])
 		if err != nil {
-			return usageError{err}
+			return asUsageUnlessDone(c.Context(), err)
 		}
 		a.warn(corpus.Omissions())
 		t, err := a.score(c.Context(), args[0], f, corpus, length, stride)
@@ -67,13 +67,13 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	t.Notes = append(t.Notes, fmt.Sprintf("tokenizer: %s, sha256 %s", s.tokenizer.Name(), s.tokenizer.SHA256()))
 	documents, err := text.NewTokens(corpus, s.tokenizer, info.BOS, info.Vocab).Excerpt(corpus.Bytes())
 	if err != nil {
-		return t, fmt.Errorf("score: %w", err)
+		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
 	var total probe.DocumentScore
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
 		if err != nil {
-			return t, fmt.Errorf("score: %w", err)
+			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
 		addScore(&t, d.Name, score)

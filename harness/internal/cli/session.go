@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm"
 )
@@ -21,17 +22,21 @@ type session struct {
 	tokenizer tokenizer.Tokenizer
 }
 
-// start loads a model in a new plugin process.
+// start loads a model in a new plugin process. A folder that holds no checkpoint is a mistake of the command line, as it
+// is in archbench run; what the plugin makes of a checkpoint is not.
 func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session, err error) {
 	plugins := run.Installed{Paths: m.pluginPaths()}
 	path, _, err := plugins.Find(spec.Architecture)
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if err := isCheckpoint(spec.Checkpoint); err != nil {
+		return nil, asUsageUnlessDone(ctx, fmt.Errorf("model %s: %w", spec.Name, err))
+	}
 	s = &session{}
 	process, err := plugins.Start(ctx, path, threads(m.threads), 0)
 	if err != nil {
-		return nil, err
+		return nil, ofModel(err)
 	}
 	defer func() {
 		if err != nil {
@@ -41,7 +46,7 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 	s.process = process
 	if spec.Checkpoint == "" && spec.Variant == "" {
 		if spec.Variant, err = firstVariant(ctx, s.process); err != nil {
-			return nil, err
+			return nil, ofModel(err)
 		}
 	}
 	s.model, err = s.process.Load(ctx, lm.LoadRequest{
@@ -49,10 +54,22 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 		Threads: m.threads, Options: spec.Options,
 	})
 	if err != nil {
-		return nil, err
+		return nil, ofModel(err)
 	}
 	s.tokenizer, err = tokenizer.Choose(spec.Tokenizer, spec.Checkpoint, s.model.Info().Vocab)
-	return s, err
+	return s, ofModel(err)
+}
+
+// isCheckpoint reads what every checkpoint has, if a folder is named.
+func isCheckpoint(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	c, err := checkpoint.Open(dir)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 func firstVariant(ctx context.Context, p run.Process) (string, error) {
@@ -61,7 +78,7 @@ func firstVariant(ctx context.Context, p run.Process) (string, error) {
 		return "", err
 	}
 	if len(d.Variants) == 0 {
-		return "", usage("plugin %s has no variants to initialise: name a checkpoint", d.Name)
+		return "", fmt.Errorf("plugin %s has no variants to initialise: name a checkpoint", d.Name)
 	}
 	return d.Variants[0].Name, nil
 }

@@ -18,7 +18,7 @@ func (a *app) showCommand() *cobra.Command {
 	a.output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ctx := c.Context()
-		db, err := a.open(ctx, true)
+		db, err := a.read(ctx)
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,14 @@ func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 	for _, w := range db.Warnings {
 		p.Run.Facts = append(p.Run.Facts, store.Fact{Name: "database", Value: w})
 	}
+	r := newRunner(db, p)
+	for i := range p.Run.Cells {
+		r.explain(&p.Run.Cells[i]) // what did not load has failed already
+	}
 	if err := db.CreateRun(ctx, p.Run); err != nil {
 		return err
 	}
-	return newRunner(db, p).all(ctx)
+	return r.all(ctx)
 }
 
 // runner measures the pending cells of a run.
@@ -62,16 +66,26 @@ func (r *runner) all(ctx context.Context) error {
 	if err == nil {
 		err = r.blocks(ctx)
 	}
-	r.run.Status, r.run.Ended = "done", time.Now().UTC()
+	r.run.Status, r.run.Ended = outcome(r.run), time.Now().UTC()
 	if err != nil {
-		r.run.Status = "interrupted"
+		r.run.Status = store.Interrupted
 	}
 	r.run.Facts = append(r.run.Facts, host.Now().Since(before)...)
-	err = errors.Join(err, r.db.SetStatus(context.WithoutCancel(ctx), r.run))
-	if ctx.Err() != nil {
+	if lost := r.db.SetStatus(context.WithoutCancel(ctx), r.run); err == nil || ctx.Err() != nil {
+		err = cmp.Or(lost, err)
+	}
+	if err != nil && errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("%w; go on with `archbench resume %s`", ErrInterrupted, r.run.ID)
 	}
 	return err
+}
+
+// outcome is how a run stands whose cells are settled: one that could measure nothing has failed.
+func outcome(r *store.Run) string {
+	if Failed(r) > 0 && !slices.ContainsFunc(r.Cells, func(c store.Cell) bool { return c.Status == store.OK }) {
+		return store.RunFailed
+	}
+	return store.Done
 }
 
 // alone measures the cells that do not vary, each in a process of its own, in the order of the probe table: causality
@@ -131,7 +145,7 @@ func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sampl
 	for _, s := range samples {
 		if s.Metric == probe.CausalVerdict && s.Value == 0 {
 			r.entries[c.Model].model.LeaksFuture = true
-			return r.db.MarkLeak(ctx, r.run.ID, c.Model)
+			return r.db.MarkLeak(context.WithoutCancel(ctx), r.run.ID, c.Model)
 		}
 	}
 	return nil
@@ -139,9 +153,7 @@ func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sampl
 
 // record stores a cell with new samples and tells the observer.
 func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []store.Sample) error {
-	if c.Status == store.Failed && c.Failure.Reproduce == "" {
-		c.Failure.Reproduce = reproduce(r.run, r.entries[c.Model].model, c)
-	}
+	r.explain(c)
 	if err := r.db.Record(context.WithoutCancel(ctx), r.run.ID, c, samples); err != nil {
 		return err
 	}
@@ -150,6 +162,13 @@ func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []s
 	r.progress.advance(&e, c)
 	r.observe(e)
 	return nil
+}
+
+// explain gives a failure the command that makes it happen again.
+func (r *runner) explain(c *store.Cell) {
+	if c.Status == store.Failed && c.Failure.Reproduce == "" {
+		c.Failure.Reproduce = reproduce(r.db.Path(), r.run, r.entries[c.Model].model, c)
+	}
 }
 
 // warn adds warnings to a cell, each once.

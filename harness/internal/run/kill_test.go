@@ -111,7 +111,7 @@ func latest(t *testing.T, path string) *store.Run {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	id, err := db.Latest(context.Background())
+	id, _, err := db.Latest(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,8 +105,10 @@ func harness() error {
 		return err
 	}
 	o := realOptions(s, os.Getenv("ARCHBENCH_TEST_CORPUS"), "one", "two")
-	if id, err := db.Latest(ctx); err == nil {
-		_, err = Resume(ctx, db, id, o)
+	if runs, err := db.Runs(ctx); err != nil {
+		return err
+	} else if len(runs) > 0 {
+		_, err = Resume(ctx, db, runs[0].ID, o)
 		return err
 	}
 	p, err := Prepare(ctx, o)

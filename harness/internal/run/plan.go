@@ -35,6 +35,9 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if len(o.Suites) == 0 || len(o.Models) == 0 {
 		return nil, errors.New("a run needs at least one suite and one model")
 	}
+	if err := bounded(o); err != nil {
+		return nil, err
+	}
 	p := &Plan{options: o, entries: map[string]*entry{}, memory: memoryLimit()}
 	p.describe()
 	var t *texts
@@ -65,12 +68,13 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 // describe starts the run's record.
 func (p *Plan) describe() {
 	p.Run = &store.Run{
-		Started: time.Now().UTC(), Status: "running", Version: p.options.Version, Command: p.options.Command,
+		Started: time.Now().UTC(), Status: store.Running, Version: p.options.Version, Command: p.options.Command,
 		Seed: p.options.Seed, Corpus: p.options.Corpus, Host: host.Describe(),
 	}
 	for _, s := range p.options.Suites {
 		p.Run.Suites = append(p.Run.Suites, fmt.Sprintf("%s %d", s.Name, s.Version))
 	}
+	p.Run.Facts = suiteFacts(p.options.Suites)
 }
 
 // settings are the facts about how the run is made.
@@ -82,7 +86,7 @@ func (p *Plan) settings(l *loader) []store.Fact {
 	return []store.Fact{
 		{Name: "threads", Value: fmt.Sprint(l.threads)},
 		{Name: "memory limit of a plugin", Value: memory},
-		{Name: "budget", Value: budgetOf(p.options).String()},
+		{Name: budgetFact, Value: budgetOf(p.options).String()},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
@@ -157,7 +161,6 @@ func (p *Plan) cell(w wish, t *texts) store.Cell {
 	case e.failure != nil:
 		c.Status, c.Failure = store.Failed, &store.Failure{}
 		*c.Failure = *e.failure
-		c.Failure.Reproduce = reproduce(p.Run, e.model, &c)
 	case missing != "":
 		c.Status, c.Reason = store.Unavailable, missing
 	default:

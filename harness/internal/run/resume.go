@@ -16,11 +16,17 @@ import (
 var ErrChanged = errors.New("run: changed since the run started")
 
 // Resume measures what a run still lacks: the pending cells and the missing blocks. Plugins, weights, text and, for
-// timings, the host must be those of the run. Suites, Models, Seed, Threads, Budget and Corpus of the options are not
-// used.
+// timings, the host must be those of the run, and no other process may measure it. Suites, Models, Seed, Threads,
+// Budget and Corpus of the options are not used.
 func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run, error) {
 	run, err := db.LoadRun(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := db.Claim(ctx, run.ID, o.TakeOver); err != nil {
+		return nil, err
+	}
+	if run, err = db.LoadRun(ctx, run.ID); err != nil { // another process may have gone on before this one had the run
 		return nil, err
 	}
 	if pending(run) == 0 {
@@ -28,21 +34,19 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run
 	}
 	p := &Plan{Run: run, options: o, entries: map[string]*entry{}, memory: memoryLimit()}
 	if err := p.reopen(ctx); err != nil {
-		return nil, fmt.Errorf("resume run %s: %w", run.ID, err)
+		err = fmt.Errorf("resume run %s: %w", run.ID, err)
+		return nil, errors.Join(err, db.Release(context.WithoutCancel(ctx), run.ID))
 	}
-	run.Status = "running"
+	run.Status = store.Running
 	if err := db.SetStatus(ctx, run); err != nil {
 		return nil, err
 	}
 	return run, newRunner(db, p).all(ctx)
 }
 
-// finish marks a run that lacks nothing, but was stopped before it could say so.
+// finish marks a run that lacks nothing, which may have been stopped before it could say so.
 func finish(ctx context.Context, db *store.DB, run *store.Run) error {
-	if run.Status == "done" {
-		return nil
-	}
-	run.Status = "done"
+	run.Status = outcome(run)
 	if run.Ended.IsZero() {
 		run.Ended = time.Now().UTC()
 	}

@@ -33,6 +33,13 @@ type Options struct {
 	Command string        // the command line, for the record
 	Observe func(Event)   // gets the progress, between measurements; may be nil
 
+	MaxCells   int // that a plan may have; 0: MostCells
+	MaxRepeats int // that a cell may have; 0: MostRepeats
+
+	// TakeOver lets Resume take a run from a process that cannot be seen from here, because it runs on another machine
+	// or in another container.
+	TakeOver bool
+
 	least time.Duration // that a measurement may take whatever its estimate; 0: leastLimit
 }
 

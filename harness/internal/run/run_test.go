@@ -317,15 +317,6 @@ func TestLeakWithoutState(t *testing.T) {
 	}
 }
 
-// TestReproduceHasOptions: a failure of a model with options needs them to happen again.
-func TestReproduceHasOptions(t *testing.T) {
-	m := &store.Model{Name: "a", Architecture: "a", Checkpoint: "/a", Precision: "f32", Options: map[string]string{"top_k": "2", "mode": "x y"}}
-	got := reproduce(&store.Run{}, m, &store.Cell{Suite: "speed", Probe: "decode"})
-	if !strings.Contains(got, "--option 'mode=x y' --option top_k=2 ") {
-		t.Errorf("the command is %s", got)
-	}
-}
-
 // TestBudget checks what fills a budget: the guard whatever it costs, then quality, then the cheapest points. The rest
 // says why it is left out.
 func TestBudget(t *testing.T) {

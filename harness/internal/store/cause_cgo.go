@@ -25,5 +25,8 @@ func cause(err error) failure {
 	if e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT {
 		return diskFull
 	}
+	if e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || e.ExtendedCode == sqlite3.ErrConstraintUnique {
+		return twice
+	}
 	return causes[e.Code]
 }

@@ -4,22 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
+// told are errors that say themselves what to do.
+var told = []error{ErrNewer, ErrForeign, ErrNotFound, ErrMoved, ErrTaken}
+
 // explain adds to an error of the driver what the user can do about it.
-func explain(err error, path string) error {
+func (db *DB) explain(err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrNewer), errors.Is(err, ErrForeign), errors.Is(err, ErrNotFound):
+	case err == nil, slices.ContainsFunc(told, func(e error) bool { return errors.Is(err, e) }):
 		return err
 	case strings.Contains(err.Error(), "requires cgo"):
 		return fmt.Errorf("this archbench was built without cgo, which SQLite needs; build it with CGO_ENABLED=1 and a C compiler: %w", err)
+	case db.ReadOnly && (errors.Is(err, fs.ErrPermission) || cause(err) == cannotWrite):
+		return fmt.Errorf("the file cannot be read; change its permissions or name another --db: %w", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the folder is not writable; change its permissions or name another --db: %w", err)
 	}
 	switch cause(err) {
 	case diskFull:
-		return fmt.Errorf("%w: free some space on the disk of %s, then resume the run: %w", ErrDiskFull, path, err)
+		return fmt.Errorf("%w: free some space on the disk of %s, then resume the run: %w", ErrDiskFull, db.path, err)
 	case notDatabase:
 		return fmt.Errorf("%w: the file is no SQLite database; name another --db: %w", ErrForeign, err)
 	case cannotWrite:
@@ -27,7 +33,9 @@ func explain(err error, path string) error {
 	case locked:
 		return fmt.Errorf("another archbench is writing to it; wait for that run or name another --db: %w", err)
 	case damaged:
-		return fmt.Errorf("the file is damaged; restore a copy, or start anew with another --db: %w", err)
+		return fmt.Errorf("%w: restore a copy, or start anew with another --db: %w", ErrDamaged, err)
+	case twice:
+		return fmt.Errorf("this is stored already: two processes measure one run: %w", err)
 	default:
 		return err
 	}
@@ -43,4 +51,5 @@ const (
 	cannotWrite
 	locked
 	damaged
+	twice
 )

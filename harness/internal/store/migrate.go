@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 )
@@ -16,27 +17,50 @@ var migrations embed.FS
 // applicationID marks a database as archbench's in its header ("arch").
 const applicationID = 0x61726368
 
-// migrate brings the database to the schema of this program, one transaction per step. It refuses databases of
-// other programs and of newer versions of this one.
+// missingSteps returns all steps and how many of them the database has seen. It refuses databases of other programs
+// and of newer versions of this one.
+func missingSteps(ctx context.Context, db *sql.DB) (steps []string, seen int, err error) {
+	if steps, err = fs.Glob(migrations, "migrations/*.sql"); err != nil {
+		return nil, 0, err
+	}
+	if seen, err = schemaVersion(ctx, db); err != nil {
+		return nil, 0, err
+	}
+	if seen > len(steps) {
+		return nil, 0, fmt.Errorf("%w: its schema is version %d and this archbench knows up to %d; "+
+			"use the newer archbench that wrote it, or another --db", ErrNewer, seen, len(steps))
+	}
+	return steps, seen, nil
+}
+
+// migrate brings the database to the schema of this program, one transaction per step.
 func migrate(ctx context.Context, db *sql.DB) error {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+	steps, version, err := missingSteps(ctx, db)
 	if err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, db)
-	if err != nil {
-		return err
+	if version == len(steps) {
+		return nil
 	}
-	if version > len(steps) {
-		return fmt.Errorf("%w: its schema is version %d and this archbench knows up to %d; "+
-			"use the newer archbench that wrote it, or another --db", ErrNewer, version, len(steps))
-	}
-	for i := version; i < len(steps); i++ {
-		if err := step(ctx, db, steps[i], i+1); err != nil {
-			return fmt.Errorf("apply %s: %w", steps[i], err)
+	return withoutForeignKeys(ctx, db, func() error {
+		for i := version; i < len(steps); i++ {
+			if err := step(ctx, db, steps[i], i+1); err != nil {
+				return fmt.Errorf("apply %s: %w", steps[i], err)
+			}
 		}
+		return nil
+	})
+}
+
+// withoutForeignKeys runs fn while no table guards what it refers to, so that a table can be made anew under the same
+// name.
+func withoutForeignKeys(ctx context.Context, db *sql.DB, fn func() error) error {
+	if _, err := db.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
+		return err
 	}
-	return nil
+	err := fn()
+	_, on := db.ExecContext(ctx, "PRAGMA foreign_keys = ON")
+	return errors.Join(err, on)
 }
 
 // schemaVersion reads how many steps the database has seen: 0 for an empty one.
@@ -65,7 +89,14 @@ func step(ctx context.Context, db *sql.DB, name string, version int) error {
 			return err
 		}
 		header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
-		_, err := tx.ExecContext(ctx, string(text)+header)
+		if _, err := tx.ExecContext(ctx, string(text)+header); err != nil {
+			return err
+		}
+		var dangling int
+		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling)
+		if err == nil && dangling > 0 {
+			err = fmt.Errorf("%w: %d rows refer to rows that are not there", ErrDamaged, dangling)
+		}
 		return err
 	})
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/archbench/archbench/harness/internal/process"
 )
 
 // Runs returns the runs of the database, latest first, without models and cells.
@@ -16,14 +17,33 @@ func (db *DB) Runs(ctx context.Context) ([]Run, error) {
 	return runs, db.wrap(err, "list runs")
 }
 
-// Latest returns the ID of the run that started last.
-func (db *DB) Latest(ctx context.Context) (string, error) {
-	var id string
-	err := db.sql.QueryRowContext(ctx, `SELECT id FROM runs ORDER BY started DESC, id LIMIT 1`).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: the database holds no run yet; start one with `archbench run`", ErrNotFound)
+// Latest returns the ID of the latest run that has measured something, and those of later runs that have not.
+func (db *DB) Latest(ctx context.Context) (id string, empty []string, err error) {
+	id, empty, err = db.latest(ctx)
+	return id, empty, db.wrap(err, "find the latest run")
+}
+
+func (db *DB) latest(ctx context.Context) (id string, empty []string, err error) {
+	type found struct {
+		id       string
+		measured bool
 	}
-	return id, db.wrap(err, "find the latest run")
+	scan := func(row *sql.Rows) (f found, err error) { return f, row.Scan(&f.id, &f.measured) }
+	all, err := collect(ctx, db.sql, scan, `SELECT id, EXISTS (SELECT 1 FROM cells AS c WHERE run = r.id AND (status = 'ok'
+		OR status = 'pending' AND EXISTS (SELECT 1 FROM samples WHERE cell = c.key))) FROM runs AS r ORDER BY started DESC, id`)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, f := range all {
+		if f.measured {
+			return f.id, empty, nil
+		}
+		empty = append(empty, f.id)
+	}
+	if len(empty) > 0 {
+		return "", nil, fmt.Errorf("%w: no run of the database has measured anything; `archbench show %s` says why", ErrNotFound, empty[0])
+	}
+	return "", nil, fmt.Errorf("%w: the database holds no run yet; start one with `archbench run`", ErrNotFound)
 }
 
 // LoadRun returns a run with its models, cells and samples. A unique prefix of the ID will do.
@@ -43,7 +63,10 @@ func (db *DB) loadRun(ctx context.Context, id string) (*Run, error) {
 	if run.Cells, err = collect(ctx, db.sql, scanCell, cellColumns+` WHERE run = ? ORDER BY position`, run.ID); err != nil {
 		return nil, err
 	}
-	return run, db.loadSamples(ctx, run)
+	if err := db.loadSamples(ctx, run); err != nil {
+		return nil, err
+	}
+	return run, db.unchanged()
 }
 
 // runNamed finds the one run whose ID starts with prefix.
@@ -63,7 +86,7 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*Run, error) {
 // loadSamples gives each cell its samples in the order of measurement.
 func (db *DB) loadSamples(ctx context.Context, run *Run) error {
 	rows, err := db.sql.QueryContext(ctx, `SELECT c.position, s.metric, s.label, s.value, s.unit, s.block, s.position,
-		s.host, s.plugin FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.seq`, run.ID)
+		s.host, s.plugin FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
 	if err != nil {
 		return err
 	}
@@ -132,17 +155,23 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 	return all, rows.Err()
 }
 
-const runColumns = `SELECT r.id, started, ended, status, version, command, seed, suites, corpus, r.facts,
+const runColumns = `SELECT r.id, started, ended, status, version, command, seed, suites, corpus, r.facts, owner,
 	h.id, h.fingerprint, h.facts FROM runs AS r JOIN hosts AS h ON h.id = r.host`
 
 func scanRun(row *sql.Rows) (r Run, err error) {
 	var started, seed int64
 	var ended sql.NullInt64
+	var owner string
 	err = row.Scan(&r.ID, &started, &ended, &r.Status, &r.Version, &r.Command, &seed, decode(&r.Suites), &r.Corpus,
-		decode(&r.Facts), &r.Host.ID, &r.Host.Fingerprint, decode(&r.Host.Facts))
+		decode(&r.Facts), &owner, &r.Host.ID, &r.Host.Fingerprint, decode(&r.Host.Facts))
 	r.Started, r.Seed = time.Unix(0, started).UTC(), uint64(seed)
 	if ended.Valid {
 		r.Ended = time.Unix(0, ended.Int64).UTC()
+	}
+	if l, held := holder(owner); held && l.Process.State() != process.Gone {
+		r.Owner = l.Process.String()
+	} else if r.Status == Running {
+		r.Status = Interrupted // without a word: killed, or by a loss of power
 	}
 	return r, err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -20,37 +21,51 @@ var (
 	ErrForeign  = errors.New("store: not archbench's database")
 	ErrNotFound = errors.New("store: not found")
 	ErrDiskFull = errors.New("store: disk full")
+	ErrDamaged  = errors.New("store: damaged database")
+	ErrMoved    = errors.New("store: the database is no longer where it was")
+	ErrTaken    = errors.New("store: another process measures the run")
 )
 
 // DB is an open database. It has one connection, so calls wait for each other; other processes may read meanwhile.
 type DB struct {
-	path string
-	sql  *sql.DB
+	path  string
+	sql   *sql.DB
+	token string   // of this handle, in the runs that it measures
+	files []*place // that must stay where they are
+	moved error    // why the database must not be written any more
+	// ReadOnly databases refuse to be written.
+	ReadOnly bool
 	// Warnings say what is less safe or slower than usual about this database, for example a network file system.
 	Warnings []string
 }
 
-// Open opens the database at path, creates it with its folder when it does not exist, and brings its schema up to
-// date. Write-ahead logging is used where the file system supports it, so that a reader never blocks the run.
-func Open(ctx context.Context, path string) (*DB, error) {
+// Open opens the database at path for writing, creates it with its folder when it does not exist, and brings its
+// schema up to date. Write-ahead logging is used where the file system supports it, so that a reader never blocks the
+// run.
+func Open(ctx context.Context, path string) (*DB, error) { return openBy(ctx, path, (*DB).openToWrite) }
+
+func openBy(ctx context.Context, path string, how func(*DB, context.Context) error) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open results: %w", err)
 	}
-	db := &DB{path: path}
-	if err := db.open(ctx); err != nil {
+	db := &DB{path: path, token: rand.Text()}
+	if err := how(db, ctx); err != nil {
 		if db.sql != nil {
 			_ = db.sql.Close() // the first error counts
 		}
-		return nil, fmt.Errorf("open results %s: %w", path, explain(err, path))
+		return nil, fmt.Errorf("open results %s: %w", path, db.explain(err))
 	}
 	return db, nil
 }
 
-// open connects and migrates.
-func (db *DB) open(ctx context.Context) error {
+// openToWrite connects and migrates.
+func (db *DB) openToWrite(ctx context.Context) error {
 	dir := filepath.Dir(db.path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := regular(db.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	mode := "WAL"
@@ -59,21 +74,39 @@ func (db *DB) open(ctx context.Context) error {
 		db.Warnings = append(db.Warnings, reason+": write-ahead log off; keep to one writer, or name a --db on a local disk")
 	}
 	var err error
-	if db.sql, err = connect(db.path, mode); err != nil {
+	if db.sql, err = connect(db.path, writing(mode)); err != nil {
 		return err
 	}
-	return migrate(ctx, db.sql)
+	if err := migrate(ctx, db.sql); err != nil {
+		return err
+	}
+	return db.watch()
 }
 
-// connect opens one connection with the settings that SQLite leaves off for compatibility.
-func connect(path, journal string) (*sql.DB, error) {
+// regular refuses what is no file: opening a FIFO may wait for ever.
+func regular(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%w: it is no regular file; name another --db", ErrForeign)
+	}
+	return err
+}
+
+// writing are the settings for a database that is written, in a mode of its journal.
+func writing(journal string) url.Values {
 	query := url.Values{
-		"_foreign_keys": {"on"}, "_journal_mode": {journal}, "_busy_timeout": {"5000"}, "_txlock": {"immediate"},
+		"_foreign_keys": {"on"}, "_journal_mode": {journal}, "_txlock": {"immediate"},
 		"_synchronous": {"NORMAL"}, // survives kill -9 and, with a write-ahead log, power cuts lose at most the last commits
 	}
 	if journal != "WAL" {
 		query.Set("_synchronous", "FULL")
 	}
+	return query
+}
+
+// connect opens one connection.
+func connect(path string, query url.Values) (*sql.DB, error) {
+	query.Set("_busy_timeout", "5000")
 	location := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite3", location.String())
 	if err != nil {
@@ -106,7 +139,7 @@ func noSharedMemory(ctx context.Context, dir, path string) string {
 
 // tryWAL writes to a scratch database in write-ahead mode.
 func tryWAL(ctx context.Context, path string) error {
-	db, err := connect(path, "WAL")
+	db, err := connect(path, writing("WAL"))
 	if err != nil {
 		return err
 	}

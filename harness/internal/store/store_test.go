@@ -126,8 +126,36 @@ func TestFindCell(t *testing.T) {
 	if _, err := db.LoadRun(ctx, "r-"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "several") {
 		t.Errorf("ambiguous run: %v", err)
 	}
-	if latest, err := db.Latest(ctx); latest != "r-2" || err != nil {
-		t.Errorf("latest %q, %v", latest, err)
+}
+
+// TestLatest passes over runs in which nothing was measured.
+func TestLatest(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	if _, _, err := db.Latest(ctx); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds no run yet") {
+		t.Errorf("no run: %v", err)
+	}
+	add := func(id string, spoil func(*Run)) {
+		r := example(id)
+		r.Started = r.Started.Add(1 << 40 * time.Duration(len(id)))
+		spoil(r)
+		if err := db.CreateRun(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail := func(r *Run) { r.Cells[0].Status, r.Cells[0].Failure = Failed, &Failure{Class: "crash"} }
+	add("r-", fail)
+	if _, _, err := db.Latest(ctx); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "`archbench show r-` says why") {
+		t.Errorf("nothing measured: %v", err)
+	}
+	add("r-1", func(*Run) {})
+	if err := db.Record(ctx, "r-1", &example("").Cells[0], []Sample{{Metric: "m", Value: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	add("r-12", fail)
+	add("r-123", func(*Run) {})
+	id, empty, err := db.Latest(ctx)
+	if diff := cmp.Diff([]string{"r-123", "r-12"}, empty); id != "r-1" || diff != "" || err != nil {
+		t.Errorf("latest %s, %v\n%s", id, err, diff)
 	}
 }
 
@@ -205,16 +233,17 @@ func TestRefusal(t *testing.T) {
 		{"newer", write(newer), ErrNewer, "use the newer archbench"},
 		{"other program", write("CREATE TABLE t (x)"), ErrForeign, "name another --db"},
 		{"text", func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("not a database\n", 99)), 0o644) }, ErrForeign, "no SQLite database"},
-		{"folder", func(p string) error { return os.Mkdir(p, 0o755) }, nil, "not writable"},
+		{"folder", func(p string) error { return os.Mkdir(p, 0o755) }, ErrForeign, "no regular file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.db")
 			if err := c.make(path); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Open(context.Background(), path)
-			if err == nil || (c.want != nil && !errors.Is(err, c.want)) || !strings.Contains(err.Error(), c.say) {
-				t.Errorf("got %v, want %v saying %q", err, c.want, c.say)
+			for _, open := range []func(context.Context, string) (*DB, error){Open, OpenToRead} {
+				if _, err := open(context.Background(), path); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.say) {
+					t.Errorf("got %v, want %v saying %q", err, c.want, c.say)
+				}
 			}
 		})
 	}
@@ -248,14 +277,17 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch := make([]Sample, 500)
-	for i := range batch {
-		batch[i] = Sample{Metric: "prefill_seconds", Label: strings.Repeat("x", 20), Value: float64(i), Unit: "s"}
+	block := func(n int) []Sample {
+		for i := range batch {
+			batch[i] = Sample{Metric: "prefill_seconds", Label: strings.Repeat("x", 20), Value: float64(i), Unit: "s", Block: n}
+		}
+		return batch
 	}
 	limit(t, db, 40)
 	var stored int
 	var err error
 	for err = nil; err == nil; {
-		if err = db.Record(ctx, run.ID, &run.Cells[0], batch); err == nil {
+		if err = db.Record(ctx, run.ID, &run.Cells[0], block(stored)); err == nil {
 			stored += len(batch)
 		}
 	}
@@ -267,7 +299,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil || len(got.Cells[0].Samples) != stored {
 		t.Fatalf("%d samples after the failure, %v; want the %d committed", len(got.Cells[0].Samples), err, stored)
 	}
-	if err := db.Record(ctx, run.ID, &run.Cells[0], batch); err != nil {
+	if err := db.Record(ctx, run.ID, &run.Cells[0], block(stored)); err != nil {
 		t.Errorf("after space was made: %v", err)
 	}
 }

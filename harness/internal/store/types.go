@@ -56,7 +56,8 @@ type Run struct {
 	ID      string // r- and eight hexadecimal digits
 	Started time.Time
 	Ended   time.Time // zero: unfinished
-	Status  string    // running, interrupted, done
+	Status  string    // one of those below
+	Owner   string    // the process that measures it, in words; "": none
 	Version string    // of archbench
 	Command string    // that started it
 	Seed    uint64
@@ -67,6 +68,14 @@ type Run struct {
 	Models  []Model
 	Cells   []Cell
 }
+
+// The states of a run.
+const (
+	Running     = "running"
+	Interrupted = "interrupted"
+	Done        = "done"
+	RunFailed   = "failed" // some cells failed and none was measured
+)
 
 // Status of a cell.
 type Status string

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// CreateRun stores a plan before its first sample: the run, its host, models and cells, all or nothing.
+// CreateRun stores a plan before its first sample: the run, its host, models and cells, all or nothing. The run belongs
+// to this handle until [DB.SetStatus] says that it has ended.
 func (db *DB) CreateRun(ctx context.Context, run *Run) error {
-	err := within(ctx, db.sql, func(tx *sql.Tx) error {
-		if err := insertRun(ctx, tx, run); err != nil {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := insertRun(ctx, tx, run, db.mine()); err != nil {
 			return err
 		}
 		for i := range run.Models {
@@ -24,15 +25,15 @@ func (db *DB) CreateRun(ctx context.Context, run *Run) error {
 	return db.wrap(err, "store run %s", run.ID)
 }
 
-func insertRun(ctx context.Context, tx *sql.Tx, run *Run) error {
+func insertRun(ctx context.Context, tx *sql.Tx, run *Run, owner string) error {
 	h := run.Host
 	if _, err := tx.ExecContext(ctx, `INSERT INTO hosts VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 		h.ID, h.Fingerprint, list(h.Facts)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		run.ID, run.Started.UnixNano(), moment(run.Ended), run.Status, run.Version, run.Command, int64(run.Seed),
-		list(run.Suites), run.Corpus, list(run.Facts), h.ID)
+		list(run.Suites), run.Corpus, list(run.Facts), h.ID, owner)
 	return err
 }
 
@@ -66,14 +67,13 @@ func insertCells(ctx context.Context, tx *sql.Tx, run *Run) error {
 	return nil
 }
 
-// Record stores, in one transaction, the state of a cell (status, reason, failure, warnings) and samples that follow
-// those it already has. Nothing of it is stored when any of it cannot be.
+// Record stores, in one transaction, the state of a cell (status, reason, failure, warnings) and the samples of a block
+// that it lacks. Nothing of it is stored when any of it cannot be, when the block is there, or when the run belongs to
+// somebody else.
 func (db *DB) Record(ctx context.Context, run string, c *Cell, samples []Sample) error {
-	err := within(ctx, db.sql, func(tx *sql.Tx) error {
-		var key, next int64
-		err := tx.QueryRowContext(ctx, `SELECT key, (SELECT coalesce(max(seq), -1) + 1 FROM samples WHERE cell = key)
-			FROM cells WHERE run = ? AND id = ?`, run, c.ID).Scan(&key, &next)
-		if err != nil {
+	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
+		var key int64
+		if err := tx.QueryRowContext(ctx, `SELECT key FROM cells WHERE run = ? AND id = ?`, run, c.ID).Scan(&key); err != nil {
 			return err
 		}
 		f := failureOf(c)
@@ -82,12 +82,12 @@ func (db *DB) Record(ctx context.Context, run string, c *Cell, samples []Sample)
 			c.Status, c.Reason, f.Class, f.Message, f.Stderr, f.Reproduce, list(c.Warnings), key); err != nil {
 			return err
 		}
-		return insertSamples(ctx, tx, key, next, samples)
+		return insertSamples(ctx, tx, key, samples)
 	})
 	return db.wrap(err, "store cell %s %s %s", c.Probe, c.Model, c.Point)
 }
 
-func insertSamples(ctx context.Context, tx *sql.Tx, cell, next int64, samples []Sample) error {
+func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []Sample) error {
 	if len(samples) == 0 {
 		return nil
 	}
@@ -96,37 +96,51 @@ func insertSamples(ctx context.Context, tx *sql.Tx, cell, next int64, samples []
 		return err
 	}
 	defer statement.Close()
-	for i, s := range samples {
-		if _, err := statement.ExecContext(ctx, cell, next+int64(i), s.Metric, s.Label, s.Value, s.Unit, s.Block,
-			s.Position, int64(s.Host), int64(s.Plugin)); err != nil {
-			return fmt.Errorf("sample %s %s: %w", s.Metric, s.Label, err)
+	next := map[int]int{} // place in each block
+	for _, s := range samples {
+		if _, err := statement.ExecContext(ctx, cell, s.Block, next[s.Block], s.Metric, s.Label, s.Value, s.Unit, s.Position,
+			int64(s.Host), int64(s.Plugin)); err != nil {
+			return fmt.Errorf("sample %s %s of block %d: %w", s.Metric, s.Label, s.Block, err)
 		}
+		next[s.Block]++
 	}
 	return nil
 }
 
 // MarkLeak records that the causality suite caught a model of the run looking into the future.
 func (db *DB) MarkLeak(ctx context.Context, run, model string) error {
-	_, err := db.sql.ExecContext(ctx, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
+	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
+		return err
+	})
 	return db.wrap(err, "mark model %s of run %s", model, run)
 }
 
-// SetStatus records that a run goes on, was interrupted or is done, and what is known about it by then. A run that
-// goes on has no end.
+// SetStatus records how a run stands, and what is known about it by then. A run that goes on has no end; any other
+// status gives it back.
 func (db *DB) SetStatus(ctx context.Context, run *Run) error {
-	_, err := db.sql.ExecContext(ctx, `UPDATE runs SET status = ?, ended = ?, facts = ? WHERE id = ?`,
-		run.Status, moment(run.Ended), list(run.Facts), run.ID)
+	err := db.writeOwned(ctx, run.ID, func(tx *sql.Tx) error {
+		owner := ""
+		if run.Status == Running {
+			owner = db.mine()
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET status = ?, ended = ?, facts = ?, owner = ? WHERE id = ?`,
+			run.Status, moment(run.Ended), list(run.Facts), owner, run.ID)
+		return err
+	})
 	return db.wrap(err, "store status of run %s", run.ID)
 }
 
-// Remove deletes a run with everything that belongs to it and gives its pages back for reuse.
+// Remove deletes a run with everything that belongs to it and gives its pages back for reuse. A run that a living
+// process measures stays.
 func (db *DB) Remove(ctx context.Context, run string) error {
-	result, err := db.sql.ExecContext(ctx, `DELETE FROM runs WHERE id = ?`, run)
-	if err == nil {
-		if n, e := result.RowsAffected(); e == nil && n == 0 {
-			err = fmt.Errorf("%w: no run of that name; `archbench runs list` shows them", ErrNotFound)
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := db.free(ctx, tx, run, true); err != nil {
+			return err
 		}
-	}
+		_, err := tx.ExecContext(ctx, `DELETE FROM runs WHERE id = ?`, run)
+		return err
+	})
 	return db.wrap(err, "remove run %s", run)
 }
 
@@ -135,7 +149,7 @@ func (db *DB) wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf(format+" in %s: %w", append(append([]any(nil), args...), db.path, explain(err, db.path))...)
+	return fmt.Errorf(format+" in %s: %w", append(append([]any(nil), args...), db.path, db.explain(err))...)
 }
 
 // failureOf returns a cell's failure, or one with blank columns.

@@ -3,7 +3,6 @@ package suite
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,6 +10,7 @@ import (
 // expand replaces ranges by their values. A value stands once.
 func expand(values []string) ([]string, error) {
 	var out []string
+	seen := map[string]bool{}
 	for _, v := range values {
 		v = strings.TrimSpace(v)
 		if v == "" {
@@ -24,9 +24,10 @@ func expand(values []string) ([]string, error) {
 			}
 		}
 		for _, one := range all {
-			if slices.Contains(out, one) {
+			if seen[one] {
 				return nil, fmt.Errorf("value %s stands twice", one)
 			}
+			seen[one] = true
 			out = append(out, one)
 		}
 	}

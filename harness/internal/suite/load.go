@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/suites"
 )
 
@@ -33,33 +33,45 @@ func load(name, dir string, stack []string) (*Suite, error) {
 	if slices.Contains(stack, name) {
 		return nil, fmt.Errorf("suites include each other: %s", strings.Join(append(stack, name), " -> "))
 	}
-	file, dir, data, err := find(name, dir)
+	from, dir, err := find(name, dir)
 	if err != nil {
 		return nil, err
 	}
 	stack = append(slices.Clone(stack), name)
-	return parse(file, data, func(included string) (*Suite, error) { return load(included, dir, stack) })
+	return parse(from, func(included string) (*Suite, error) { return load(included, dir, stack) })
 }
 
 // find reads the file of a suite and returns the folder in which what it includes is looked for first.
-func find(name, dir string) (file, folder string, data []byte, err error) {
+func find(name, dir string) (from source, folder string, err error) {
 	if strings.HasSuffix(name, ".yaml") {
-		data, err = os.ReadFile(name)
+		from, err = read(name)
 		if err != nil {
 			err = fmt.Errorf("load suite: %w", err)
 		}
-		return name, filepath.Dir(name), data, err
+		return from, filepath.Dir(name), err
 	}
 	if dir != "" {
-		beside := filepath.Join(dir, name+".yaml")
-		if data, err = os.ReadFile(beside); !errors.Is(err, fs.ErrNotExist) {
-			return beside, dir, data, err
+		if from, err = read(filepath.Join(dir, name+".yaml")); !errors.Is(err, fs.ErrNotExist) {
+			return from, dir, err
 		}
 	}
-	data, err = suites.FS.ReadFile(name + ".yaml")
+	data, err := suites.FS.ReadFile(name + ".yaml")
 	if err != nil {
 		err = fmt.Errorf("unknown suite %q: there are %s; a suite of your own is named by its path, ending in .yaml",
 			name, strings.Join(Names(), ", "))
 	}
-	return "suites/" + name + ".yaml", dir, data, err
+	return source{name: "suites/" + name + ".yaml", data: data}, dir, err
+}
+
+// mostBytes bounds a suite's file.
+const mostBytes = 1 << 20
+
+// read reads a suite from a file.
+func read(file string) (source, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return source{}, err
+	}
+	data, err := regularfile.Read(file, mostBytes)
+	return source{file, path, data}, err
 }

@@ -37,11 +37,21 @@ func (e *Error) Error() string {
 }
 
 // Parse reads the text of a suite; file is its name in errors. It may include the suites that ship with archbench.
-func Parse(file string, data []byte) (*Suite, error) { return parse(file, data, Load) }
+func Parse(file string, data []byte) (*Suite, error) {
+	return parse(source{name: file, data: data}, Load)
+}
+
+// source is the text of a suite.
+type source struct {
+	name string // in errors
+	path string // absolute; "" of a suite that ships with archbench
+	data []byte
+}
 
 // parse reads the text of a suite.
-func parse(file string, data []byte, include func(string) (*Suite, error)) (*Suite, error) {
-	d := &decoder{include: include, suite: &Suite{Version: 1}}
+func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
+	d := &decoder{include: include, path: from.path, suite: &Suite{Version: 1}}
+	file, data := from.name, from.data
 	err := d.document(data)
 	if err == nil {
 		return d.suite, nil
@@ -58,6 +68,7 @@ func parse(file string, data []byte, include func(string) (*Suite, error)) (*Sui
 // decoder builds a suite from the nodes of a YAML file.
 type decoder struct {
 	include func(string) (*Suite, error)
+	path    string
 	suite   *Suite
 	repeats int
 	low     []string // precisions
@@ -122,6 +133,7 @@ func (d *decoder) probe(n ast.Node) error {
 				return wrong(n, "unknown probe %q: there are %s", text, strings.Join(probeNames(), ", "))
 			}
 			part = Default(d.suite.Name, p)
+			part.File = d.path
 			return nil
 		},
 		"grid":    func(n ast.Node) error { settings["grid"] = n; return nil },

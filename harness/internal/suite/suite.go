@@ -25,6 +25,7 @@ type Suite struct {
 // Part is one probe over one grid.
 type Part struct {
 	Suite      string // that the part comes from: an included suite keeps its name
+	File       string // of that suite, absolute; "" if it ships with archbench
 	Probe      *probe.Probe
 	Grid       []Axis // every axis of the probe, in the probe's order
 	Params     store.Point

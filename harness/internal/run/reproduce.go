@@ -1,0 +1,102 @@
+package run
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/shell"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
+)
+
+// kernelVariable forces the kernels of every plugin, and with them the identity of cells.
+const kernelVariable = "ARCHBENCH_KERNEL"
+
+// reproduce returns a command that measures one cell alone, into the same database, from any folder.
+func reproduce(db string, r *store.Run, m *store.Model, c *store.Cell) string {
+	words := []string{"archbench", "run", suiteNamed(r, c.Suite), "--probe", c.Probe, "--model", modelWord(m)}
+	if m.PluginPath != "" {
+		words = append(words, "--plugin", m.Architecture+"="+m.PluginPath)
+	}
+	if m.Checkpoint == "" {
+		words = append(words, "--init", strconv.FormatUint(m.Seed, 10))
+	}
+	if m.Head != "" {
+		words = append(words, "--head", m.Head)
+	}
+	for _, key := range slices.Sorted(maps.Keys(m.Options)) {
+		words = append(words, "--option", key+"="+m.Options[key])
+	}
+	if m.Tokenizer.Asked != "" {
+		words = append(words, "--tokenizer", m.Tokenizer.Asked)
+	}
+	words = append(words, "--set", "precision="+m.Precision)
+	for _, setting := range slices.Concat(c.Point, c.Params) {
+		words = append(words, "--set", setting.Name+"="+setting.Value)
+	}
+	if probe.Find(c.Probe).Timing {
+		words = append(words, "--set", "repeats="+strconv.Itoa(c.Repeats))
+	}
+	words = append(words, "--seed", strconv.FormatUint(r.Seed, 10), "--threads", strconv.Itoa(m.Threads))
+	if budget := fact(r, budgetFact); budget != "" && budget != "0s" {
+		words = append(words, "--budget", budget)
+	}
+	if r.Corpus != "" {
+		words = append(words, "--corpus", r.Corpus)
+	}
+	line := shell.Join(append(words, "--db", db)...)
+	if kernels := os.Getenv(kernelVariable); kernels != "" {
+		line = kernelVariable + "=" + shell.Quote(kernels) + " " + line
+	}
+	return line
+}
+
+// modelWord is a model as --model takes it.
+func modelWord(m *store.Model) string {
+	place := m.Checkpoint
+	if place == "" {
+		place = m.Variant
+	}
+	return fmt.Sprintf("%s=%s:%s@%s", m.Name, m.Architecture, place, m.Precision)
+}
+
+// The names of facts that a command needs.
+const (
+	budgetFact = "budget"
+	suiteFact  = "suite " // and its name: the file of a suite that does not ship with archbench
+)
+
+// suiteFacts tell where suites of the user's own come from.
+func suiteFacts(suites []*suite.Suite) (facts []store.Fact) {
+	for _, s := range suites {
+		for _, p := range s.Parts {
+			f := store.Fact{Name: suiteFact + p.Suite, Value: p.File}
+			if p.File != "" && !slices.Contains(facts, f) {
+				facts = append(facts, f)
+			}
+		}
+	}
+	return facts
+}
+
+// suiteNamed is what archbench run takes for a suite of the run.
+func suiteNamed(r *store.Run, name string) string {
+	if file := fact(r, suiteFact+name); file != "" {
+		return file
+	}
+	return name
+}
+
+// fact returns the value of the first fact of a name, "" if there is none.
+func fact(r *store.Run, name string) string {
+	for _, f := range r.Facts {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/archbench/archbench/harness/internal/process"
+)
+
+// lease says who measures a run. It stands in the run's row as JSON; a write to a run whose row has another one is
+// refused, so that nobody who has lost a run can add to it.
+type lease struct {
+	Process process.ID
+	Token   string // of the open database that holds the lease
+}
+
+// mine is the lease of this handle.
+func (db *DB) mine() string { return encode(lease{process.Self(), db.token}) }
+
+// holder reads the lease of a run.
+func holder(column string) (l lease, held bool) {
+	return l, column != "" && json.Unmarshal([]byte(column), &l) == nil
+}
+
+// Claim makes this process the one that measures a run, unless another one does. It takes over from a process that is
+// gone; from one that cannot be seen from here (on another machine or in another container) only when takeOver says
+// that it is.
+func (db *DB) Claim(ctx context.Context, run string, takeOver bool) error {
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		if err := db.free(ctx, tx, run, takeOver); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET owner = ? WHERE id = ?`, db.mine(), run)
+		return err
+	})
+	return db.wrap(err, "take run %s", run)
+}
+
+// free fails if another handle measures a run.
+func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) error {
+	var owner string
+	if err := tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner); err != nil {
+		return noRun(err)
+	}
+	l, held := holder(owner)
+	if !held || l.Token == db.token {
+		return nil
+	}
+	switch l.Process.State() {
+	case process.Alive:
+		return fmt.Errorf("%w: %s does, and lives; wait until it ends, or end it (kill %d)", ErrTaken, l.Process, l.Process.PID)
+	case process.Unknown:
+		if !takeOver {
+			return fmt.Errorf("%w: %s did last, and whether it lives cannot be seen from here; "+
+				"if it does not, say archbench resume %s --take-over", ErrTaken, l.Process, run)
+		}
+	}
+	return nil
+}
+
+// Release gives a run back that this handle has claimed.
+func (db *DB) Release(ctx context.Context, run string) error {
+	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET owner = '' WHERE id = ?`, run)
+		return err
+	})
+	return db.wrap(err, "release run %s", run)
+}
+
+// owned fails unless this handle measures the run.
+func (db *DB) owned(ctx context.Context, tx *sql.Tx, run string) error {
+	var owner string
+	if err := tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner); err != nil {
+		return noRun(err)
+	}
+	switch l, held := holder(owner); {
+	case !held:
+		return fmt.Errorf("%w: it was given back meanwhile", ErrTaken)
+	case l.Token != db.token:
+		return fmt.Errorf("%w: %s has taken it over; nothing more is stored from here", ErrTaken, l.Process)
+	}
+	return nil
+}
+
+// noRun explains that a run has no row.
+func noRun(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: no run of that name, or it was removed; `archbench runs list` shows them", ErrNotFound)
+	}
+	return err
+}
+
+// writeOwned is write for a run that this handle measures.
+func (db *DB) writeOwned(ctx context.Context, run string, fn func(*sql.Tx) error) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := db.owned(ctx, tx, run); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// write runs fn in a transaction, on the files that were opened and no others: what was stored is where the user
+// looks for it, or there is an error.
+func (db *DB) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	if db.ReadOnly {
+		return errors.New("the database was opened to be read")
+	}
+	if err := db.intact(ctx); err != nil {
+		return err
+	}
+	if err := within(ctx, db.sql, fn); err != nil {
+		return err
+	}
+	return db.intact(ctx)
+}
