@@ -19,6 +19,7 @@ var heavy = map[string][]string{
 	"github.com/spf13/cobra":         {"harness/internal/cli"},
 	"github.com/goccy/go-yaml":       {"harness/internal/suite"},
 	"github.com/hashicorp/go-plugin": {"lm/lmplugin"},
+	"github.com/dlclark/regexp2":     {"internal/tokenizer"},
 	"google.golang.org/grpc":         {"lm/lmplugin", "lm/lmpb"},
 	"google.golang.org/protobuf":     {"lm/lmplugin", "lm/lmpb"},
 	"gorgonia.org/tensor":            {"internal/nn"},

@@ -118,7 +118,11 @@ func losses(t testing.TB, m lm.Model, docs [][]int32) (list []float64) {
 func bitsPerByte(t testing.TB, m lm.Model, tok tokenizer.Tokenizer, text string) float64 {
 	t.Helper()
 	var nats float64
-	for _, v := range Windows(t, m, tok.Encode(text)) {
+	ids, err := tok.Encode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range Windows(t, m, ids) {
 		nats += v
 	}
 	return nats / (math.Ln2 * float64(len(text)))

@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +19,70 @@ type addedToken struct {
 	RStrip     bool   `json:"rstrip"`      // and after it
 	Normalized bool   `json:"normalized"`  // sought in normalised text
 	Special    bool   `json:"special"`
+}
+
+// index fills the tables of ids and takes in the added tokens. A token that the model knows has the model's id, and
+// any other the next free one, counted from the size of the vocabulary; the id that the file gives is not asked, for so
+// the library does it.
+func (p *pipeline) index(added []addedToken) error {
+	p.ids, p.pieces = maps.Clone(p.model.vocabulary()), map[int32]string{}
+	for piece, id := range p.ids {
+		if other, ok := p.pieces[id]; ok {
+			return fmt.Errorf("model: vocab: %q and %q share id %d", min(piece, other), max(piece, other), id)
+		}
+		p.pieces[id] = piece
+	}
+	next, special := int32(len(p.ids)), map[int32]bool{}
+	tokens := map[int32]addedToken{}
+	for i, t := range added {
+		if t.Content == "" {
+			return fmt.Errorf("added_tokens[%d]: has no content", i)
+		}
+		id, known := p.ids[t.Content]
+		if !known {
+			id, next = next, next+1
+		}
+		t.ID = id
+		p.ids[t.Content], tokens[id] = id, t
+		special[id] = special[id] || t.Special
+	}
+	for _, id := range slices.Sorted(maps.Keys(tokens)) {
+		if err := p.seek(tokens[id]); err != nil {
+			return err
+		}
+	}
+	p.model.exclude(special)
+	for _, id := range p.model.vocabulary() {
+		p.plain = max(p.plain, int(id)+1)
+	}
+	p.vocab = p.plain
+	for id := range tokens {
+		p.vocab = max(p.vocab, int(id)+1)
+		if !special[id] {
+			p.plain = max(p.plain, int(id)+1)
+		}
+	}
+	return nil
+}
+
+// seek makes the added token one that is found in texts. One that is sought in normalised text is decoded as
+// normalised, too.
+func (p *pipeline) seek(t addedToken) error {
+	p.pieces[t.ID] = t.Content
+	if !t.Normalized {
+		p.raw.add(t, t.Content)
+		return nil
+	}
+	n := normal{text: t.Content}
+	if p.normalize != nil {
+		var err error
+		if n, err = p.normalize(n); err != nil {
+			return fmt.Errorf("added_tokens: %q: %w", t.Content, err)
+		}
+	}
+	p.pieces[t.ID] = n.text
+	p.normal.add(t, n.text)
+	return nil
 }
 
 // addedTokens finds added tokens, by the first byte of their spelling; of those that begin with one byte the
@@ -89,7 +155,10 @@ func endsInWord(s string) bool {
 	return n > 0 && inWord(r)
 }
 
-// inWord is the \w of regular expressions.
+// inWord is the \w of regular expressions in Rust.
 func inWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Pc)
+	if r <= unicode.MaxASCII {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_'
+	}
+	return unicode.In(r, wordTables...) || unicode.Is(unicode.Join_Control, r)
 }

@@ -21,7 +21,7 @@ func BenchmarkEncode(b *testing.B) {
 				b.SetBytes(int64(len(text)))
 				for b.Loop() {
 					tok.plainWords = sync.Pool{}
-					tok.Encode(string(text))
+					encode(b, tok, string(text))
 				}
 			})
 		}

@@ -14,6 +14,9 @@ type bpe struct {
 	merges    map[[2]int32]merge
 	seams     map[seam]bool // where merges join their halves
 	unk       *symbol       // nil: unknown characters vanish
+	unkName   *string       // not nil with unk nil: unknown characters are an error
+	prefix    string        // of pieces that do not begin a word
+	suffix    string        // of pieces that end a word
 	fuseUnk   bool
 	wholeWord bool // ignore_merges: a word that is a piece needs no merging
 	special   map[int32]bool
@@ -38,9 +41,11 @@ func newSymbol(piece string, id int32) symbol {
 	return symbol{id, first, last}
 }
 
-// newBPE prepares a model. pairs are the merges in order.
-func newBPE(vocab map[string]int32, pairs [][2]string) (*bpe, error) {
-	m := &bpe{vocab: vocab, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{}}
+// newBPE prepares a model. pairs are the merges in order; prefix and suffix mark the inside and the end of words, and
+// may be empty.
+func newBPE(vocab map[string]int32, pairs [][2]string, prefix, suffix string) (*bpe, error) {
+	m := &bpe{vocab: vocab, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{},
+		prefix: prefix, suffix: suffix}
 	for piece, id := range vocab {
 		if utf8.RuneCountInString(piece) == 1 {
 			s := newSymbol(piece, id)
@@ -50,7 +55,7 @@ func newBPE(vocab map[string]int32, pairs [][2]string) (*bpe, error) {
 	for rank, pair := range pairs {
 		a, okA := vocab[pair[0]]
 		b, okB := vocab[pair[1]]
-		joined, ok := vocab[pair[0]+pair[1]]
+		joined, ok := vocab[pair[0]+pair[1][min(len(prefix), len(pair[1])):]]
 		if !okA || !okB || !ok || pair[0] == "" || pair[1] == "" {
 			return nil, fmt.Errorf("merges[%d] (%.40q, %.40q): both pieces and what they make must be in vocab", rank, pair[0], pair[1])
 		}
@@ -78,13 +83,16 @@ func (m *bpe) vocabulary() map[string]int32   { return m.vocab }
 func (m *bpe) exclude(special map[int32]bool) { m.special = special }
 
 // encode implements model.
-func (m *bpe) encode(ids []int32, word string, special bool) []int32 {
+func (m *bpe) encode(ids []int32, word string, special bool) ([]int32, error) {
 	if m.wholeWord {
 		if id, ok := m.vocab[word]; ok && (special || !m.special[id]) {
-			return append(ids, id)
+			return append(ids, id), nil
 		}
 	}
-	symbols := m.symbols(word)
+	symbols, err := m.symbols(word)
+	if err != nil {
+		return nil, err
+	}
 	var work merger
 	for len(symbols) > 0 {
 		// No merge crosses a seam that no merge has, so what lies between two such seams is a word of its own.
@@ -95,28 +103,25 @@ func (m *bpe) encode(ids []int32, word string, special bool) []int32 {
 		ids = work.run(m, ids, symbols[:n])
 		symbols = symbols[n:]
 	}
-	return ids
+	return ids, nil
 }
 
 // symbols looks up the characters of a word. One that is no piece becomes its bytes where there is a byte fallback,
 // and else the unknown piece.
-func (m *bpe) symbols(word string) []symbol {
+func (m *bpe) symbols(word string) ([]symbol, error) {
 	list := make([]symbol, 0, len(word))
 	unknown := false // an unknown piece is due; further ones may fuse with it
-	for i, r := range word {
-		n := max(1, utf8.RuneLen(r))
-		if r == utf8.RuneError {
-			_, n = utf8.DecodeRuneInString(word[i:])
-		}
-		s, ok := m.chars[r]
+	for i, n := 0, 0; i < len(word); i += n {
+		_, n = utf8.DecodeRuneInString(word[i:])
+		s, piece, ok := m.symbol(word, i, i+n)
 		switch {
-		case ok && (r != utf8.RuneError || n > 1):
+		case ok:
 			if unknown {
 				list, unknown = append(list, *m.unk), false
 			}
 			list = append(list, s)
-		case m.spellable(word[i : i+n]):
-			for _, b := range []byte(word[i : i+n]) {
+		case m.spellable(piece):
+			for _, b := range []byte(piece) {
 				list = append(list, m.bytes[b])
 			}
 		case m.unk != nil:
@@ -124,21 +129,42 @@ func (m *bpe) symbols(word string) []symbol {
 				list = append(list, *m.unk)
 			}
 			unknown = true
+		case m.unkName != nil:
+			return nil, fmt.Errorf("%q has no piece, and unk_token %q is not in vocab", piece, *m.unkName)
 		}
 	}
 	if unknown {
 		list = append(list, *m.unk)
 	}
-	return list
+	return list, nil
+}
+
+// symbol looks up the character at word[i:end], which is spelled piece at its place.
+func (m *bpe) symbol(word string, i, end int) (s symbol, piece string, ok bool) {
+	piece = word[i:end]
+	first, last := i == 0 || m.prefix == "", end < len(word) || m.suffix == ""
+	if first && last {
+		r, n := utf8.DecodeRuneInString(piece)
+		s, ok = m.chars[r]
+		return s, piece, ok && (r != utf8.RuneError || n > 1)
+	}
+	if !first {
+		piece = m.prefix + piece
+	}
+	if !last {
+		piece += m.suffix
+	}
+	id, ok := m.vocab[piece]
+	return newSymbol(piece, id), piece, ok
 }
 
 // spellable reports whether every byte has a piece.
-func (m *bpe) spellable(char string) bool {
+func (m *bpe) spellable(piece string) bool {
 	if m.bytes == nil {
 		return false
 	}
-	for i := range len(char) {
-		if m.bytes[char[i]].id < 0 {
+	for i := range len(piece) {
+		if m.bytes[piece[i]].id < 0 {
 			return false
 		}
 	}

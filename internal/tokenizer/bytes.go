@@ -19,23 +19,27 @@ func Bytes() Tokenizer { return byteTokenizer{} }
 
 type byteTokenizer struct{}
 
-// Encode implements Tokenizer.
-func (byteTokenizer) Encode(text string) []int32 {
-	ids := make([]int32, len(text))
+// Encode implements Tokenizer. It never fails.
+func (byteTokenizer) Encode(text string) ([]int32, error) {
+	return appendBytes(make([]int32, 0, len(text)), text), nil
+}
+
+// appendBytes appends the bytes of text.
+func appendBytes(ids []int32, text string) []int32 {
 	for i := range len(text) {
-		ids[i] = int32(text[i])
+		ids = append(ids, int32(text[i]))
 	}
 	return ids
 }
 
-// EncodeSpecial implements Tokenizer.
-func (b byteTokenizer) EncodeSpecial(text string) []int32 {
+// EncodeSpecial implements Tokenizer. It never fails.
+func (byteTokenizer) EncodeSpecial(text string) ([]int32, error) {
 	var ids []int32
 	for {
 		before, after, found := strings.Cut(text, EndOfText)
-		ids = append(ids, b.Encode(before)...)
+		ids = appendBytes(ids, before)
 		if !found {
-			return ids
+			return ids, nil
 		}
 		ids, text = append(ids, endOfTextID), after
 	}
@@ -44,8 +48,11 @@ func (b byteTokenizer) EncodeSpecial(text string) []int32 {
 // Wrap implements Tokenizer.
 func (byteTokenizer) Wrap(ids []int32) []int32 { return slices.Clone(ids) }
 
-// Decode implements Tokenizer.
-func (byteTokenizer) Decode(ids []int32) string {
+// Decode implements Tokenizer. It never fails.
+func (byteTokenizer) Decode(ids []int32) (string, error) { return textOfBytes(ids), nil }
+
+// textOfBytes is the text of ids.
+func textOfBytes(ids []int32) string {
 	var b strings.Builder
 	for _, id := range ids {
 		switch {
@@ -65,7 +72,7 @@ func (byteTokenizer) Vocab() int { return endOfTextID + 1 }
 func (byteTokenizer) PlainVocab() int { return endOfTextID }
 
 // Token implements Tokenizer.
-func (b byteTokenizer) Token(id int32) string { return b.Decode([]int32{id}) }
+func (byteTokenizer) Token(id int32) string { return textOfBytes([]int32{id}) }
 
 // Name implements Tokenizer.
 func (byteTokenizer) Name() string { return BytesName }

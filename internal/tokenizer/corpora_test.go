@@ -49,14 +49,14 @@ func TestCorpora(t *testing.T) {
 			if sum := sha256.Sum256(corpus); hex.EncodeToString(sum[:]) != set.Text {
 				t.Fatalf("%s is not the text of the reference evaluation", name)
 			}
-			ids := tok.EncodeSpecial(string(corpus))
+			ids := encodeSpecial(t, tok, string(corpus))
 			if len(ids) != set.Tokens || !slices.Equal(ids[:len(set.FirstIDs)], set.FirstIDs) || idsSHA256(ids) != set.IDs {
 				t.Errorf("%s %s: %d ids, want %d; %s, want %s", checkpoint, name, len(ids), set.Tokens, idsSHA256(ids), set.IDs)
 			}
-			if tok.Decode(ids) != string(corpus) {
+			if decodeIDs(t, tok, ids) != string(corpus) {
 				t.Errorf("%s %s: decoding does not give the text back", checkpoint, name)
 			}
-			if !slices.Equal(tok.Encode(string(corpus)), ids) {
+			if !slices.Equal(encode(t, tok, string(corpus)), ids) {
 				t.Errorf("%s %s: ids differ where special tokens are plain text", checkpoint, name)
 			}
 		}

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,17 @@ import (
 )
 
 // decoder rewrites the spellings of tokens on their way back to text.
-type decoder func(tokens []string) []string
+type decoder func(tokens []string) ([]string, error)
+
+// eachToken makes a step of a function on a token and its place.
+func eachToken(f func(i int, token string) string) decoder {
+	return func(tokens []string) ([]string, error) {
+		for i, token := range tokens {
+			tokens[i] = f(i, token)
+		}
+		return tokens, nil
+	}
+}
 
 // parseDecoder reads a decoder as a list of steps; nil for null.
 func parseDecoder(raw json.RawMessage) ([]decoder, error) {
@@ -36,6 +47,12 @@ func parseDecoder(raw json.RawMessage) ([]decoder, error) {
 		step, err = parseStrip(raw)
 	case "Metaspace":
 		step, err = parseMetaspaceDecoder(raw)
+	case "WordPiece":
+		step, err = parseWordPieceDecoder(raw)
+	case "BPEDecoder":
+		step, err = parseBPEDecoder(raw)
+	case "CTC":
+		step, err = parseCTC(raw)
 	case "Sequence":
 		return parseDecoders(raw)
 	default:
@@ -70,17 +87,17 @@ func parseDecoders(raw json.RawMessage) ([]decoder, error) {
 }
 
 // decodeByteLevel turns the characters of bytes back into bytes, and those into text.
-func decodeByteLevel(tokens []string) []string {
+func decodeByteLevel(tokens []string) ([]string, error) {
 	var b []byte
 	for _, token := range tokens {
 		b = unspellBytes(b, token)
 	}
-	return []string{lossy(b)}
+	return []string{lossy(b)}, nil
 }
 
 // decodeByteFallback turns runs of tokens such as <0xE2> into text; where a run is not UTF-8, each of its bytes
 // becomes U+FFFD.
-func decodeByteFallback(tokens []string) []string {
+func decodeByteFallback(tokens []string) ([]string, error) {
 	var out []string
 	var run []byte
 	flush := func() {
@@ -104,7 +121,7 @@ func decodeByteFallback(tokens []string) []string {
 	if len(run) > 0 {
 		flush()
 	}
-	return out
+	return out, nil
 }
 
 // byteToken returns the byte of a token of the form <0xE2>.
@@ -117,16 +134,73 @@ func byteToken(token string) (byte, bool) {
 }
 
 // decodeFuse makes one token of all.
-func decodeFuse(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+func decodeFuse(tokens []string) ([]string, error) { return []string{strings.Join(tokens, "")}, nil }
 
-// parseReplaceDecoder reads a step that replaces a string in every token.
+// parseReplaceDecoder reads a step that replaces a pattern in every token.
 func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
 	replace, err := parseReplace(raw)
-	return func(tokens []string) []string {
+	return func(tokens []string) (_ []string, err error) {
 		for i, token := range tokens {
-			tokens[i] = replace(token)
+			if tokens[i], _, err = replace(token); err != nil {
+				return nil, err
+			}
 		}
-		return tokens
+		return tokens, nil
+	}, err
+}
+
+// parseWordPieceDecoder reads the step that joins the pieces of words.
+func parseWordPieceDecoder(raw json.RawMessage) (decoder, error) {
+	var f struct {
+		Type    string `json:"type"`
+		Prefix  string `json:"prefix"`
+		Cleanup bool   `json:"cleanup"`
+	}
+	err := strictjson.Unmarshal(raw, &f)
+	return decodeWordPiece(f.Prefix, f.Cleanup), err
+}
+
+// parseBPEDecoder reads the step that makes a space of the suffix that ends words, and nothing of the last.
+func parseBPEDecoder(raw json.RawMessage) (decoder, error) {
+	var f struct {
+		Type   string `json:"type"`
+		Suffix string `json:"suffix"`
+	}
+	err := strictjson.Unmarshal(raw, &f)
+	return func(tokens []string) ([]string, error) {
+		for i, token := range tokens {
+			with := " "
+			if i == len(tokens)-1 {
+				with = ""
+			}
+			tokens[i] = strings.ReplaceAll(token, f.Suffix, with)
+		}
+		return tokens, nil
+	}, err
+}
+
+// parseCTC reads the step that drops repetitions and padding (Graves et al. 2006, connectionist temporal
+// classification).
+func parseCTC(raw json.RawMessage) (decoder, error) {
+	var f struct {
+		Type      string `json:"type"`
+		Pad       string `json:"pad_token"`
+		Delimiter string `json:"word_delimiter_token"`
+		Cleanup   bool   `json:"cleanup"`
+	}
+	err := strictjson.Unmarshal(raw, &f)
+	return func(tokens []string) ([]string, error) {
+		var out []string
+		for _, token := range slices.Compact(tokens) {
+			token = strings.ReplaceAll(token, f.Pad, "")
+			if f.Cleanup {
+				token = strings.ReplaceAll(cleanUp(token), f.Delimiter, " ")
+			}
+			if token != "" {
+				out = append(out, token)
+			}
+		}
+		return out, nil
 	}, err
 }
 
@@ -144,18 +218,15 @@ func parseStrip(raw json.RawMessage) (decoder, error) {
 	if utf8.RuneCountInString(f.Content) != 1 {
 		return nil, fmt.Errorf("content %q is not one character", f.Content)
 	}
-	return func(tokens []string) []string {
-		for i, token := range tokens {
-			for n := uint(0); n < f.Start && strings.HasPrefix(token, f.Content); n++ {
-				token = strings.TrimPrefix(token, f.Content)
-			}
-			for n := uint(0); n < f.Stop && strings.HasSuffix(token, f.Content); n++ {
-				token = strings.TrimSuffix(token, f.Content)
-			}
-			tokens[i] = token
+	return eachToken(func(_ int, token string) string {
+		for n := uint(0); n < f.Start && strings.HasPrefix(token, f.Content); n++ {
+			token = strings.TrimPrefix(token, f.Content)
 		}
-		return tokens
-	}, nil
+		for n := uint(0); n < f.Stop && strings.HasSuffix(token, f.Content); n++ {
+			token = strings.TrimSuffix(token, f.Content)
+		}
+		return token
+	}), nil
 }
 
 // parseMetaspaceDecoder reads the step that makes spaces of the visible character; in the first token, whose mark the
@@ -165,14 +236,11 @@ func parseMetaspaceDecoder(raw json.RawMessage) (decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(tokens []string) []string {
-		for i, token := range tokens {
-			with := " "
-			if i == 0 && f.PrependScheme != "never" {
-				with = ""
-			}
-			tokens[i] = strings.ReplaceAll(token, f.Replacement, with)
+	return eachToken(func(i int, token string) string {
+		with := " "
+		if i == 0 && f.PrependScheme != "never" {
+			with = ""
 		}
-		return tokens
-	}, nil
+		return strings.ReplaceAll(token, f.Replacement, with)
+	}), nil
 }

@@ -111,7 +111,6 @@ func TestVocabMergesRefuses(t *testing.T) {
 		`tokenizer_class "CLIPTokenizer"`:   {"tokenizer_config.json", `{"tokenizer_class":"CLIPTokenizer"}`},
 		"tokenizer_config.json: unexpected": {"tokenizer_config.json", `{`},
 		`"x" is not an id`:                  {"tokenizer_config.json", `{"added_tokens_decoder":{"x":{"content":"y"}}}`},
-		`id 1 of "c" belongs to "b"`:        {"added_tokens.json", `{"c":1}`},
 		"special_tokens_map.json: ":         {"special_tokens_map.json", `[]`},
 	} {
 		files := map[string]string{"vocab.json": tinyVocab, "merges.txt": "a b\n", change[0]: change[1]}

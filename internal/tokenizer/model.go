@@ -42,7 +42,7 @@ func modelType(raw json.RawMessage) string {
 }
 
 // parseModel reads the model. Old files of BPE models have no type.
-func parseModel(raw json.RawMessage, byteLevel bool) (model, error) {
+func parseModel(raw json.RawMessage) (model, error) {
 	var head struct {
 		Type   string          `json:"type"`
 		Merges json.RawMessage `json:"merges"`
@@ -52,9 +52,13 @@ func parseModel(raw json.RawMessage, byteLevel bool) (model, error) {
 	}
 	switch {
 	case head.Type == "BPE", head.Type == "" && head.Merges != nil:
-		return parseBPE(raw, byteLevel)
+		return parseBPE(raw)
 	case head.Type == "Unigram":
 		return parseUnigram(raw)
+	case head.Type == "WordPiece":
+		return parseWordPiece(raw)
+	case head.Type == "WordLevel":
+		return parseWordLevel(raw)
 	case head.Type == "":
 		return nil, errors.New("has no type")
 	}
@@ -69,18 +73,13 @@ func decode(raw json.RawMessage, v any) error {
 }
 
 // parseBPE reads a BPE model.
-func parseBPE(raw json.RawMessage, byteLevel bool) (model, error) {
+func parseBPE(raw json.RawMessage) (model, error) {
 	var f bpeFile
 	if err := decode(raw, &f); err != nil {
 		return nil, err
 	}
-	switch {
-	case f.Dropout != nil && *f.Dropout != 0:
+	if f.Dropout != nil && *f.Dropout != 0 {
 		return nil, fmt.Errorf("dropout %v is not supported: ids would be random", *f.Dropout)
-	case f.ContinuingSubwordPrefix != nil && *f.ContinuingSubwordPrefix != "":
-		return nil, fmt.Errorf("continuing_subword_prefix %q is not supported", *f.ContinuingSubwordPrefix)
-	case f.EndOfWordSuffix != nil && *f.EndOfWordSuffix != "":
-		return nil, fmt.Errorf("end_of_word_suffix %q is not supported", *f.EndOfWordSuffix)
 	}
 	vocab, err := parseVocab(f.Vocab)
 	if err != nil {
@@ -90,7 +89,7 @@ func parseBPE(raw json.RawMessage, byteLevel bool) (model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merges: %w", err)
 	}
-	m, err := newBPE(vocab, merges)
+	m, err := newBPE(vocab, merges, orEmpty(f.ContinuingSubwordPrefix), orEmpty(f.EndOfWordSuffix))
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +97,23 @@ func parseBPE(raw json.RawMessage, byteLevel bool) (model, error) {
 	if f.ByteFallback {
 		m.bytes = byteSymbols(vocab)
 	}
-	if f.UnkToken != nil && *f.UnkToken != "" {
-		id, ok := vocab[*f.UnkToken]
-		if ok {
-			s := newSymbol(*f.UnkToken, id)
-			m.unk = &s
-		} else if !byteLevel { // where every byte has a piece nothing is unknown
-			return nil, fmt.Errorf("unk_token %q is not in vocab", *f.UnkToken)
-		}
+	m.unkName = f.UnkToken
+	if id, ok := vocab[orEmpty(f.UnkToken)]; ok && f.UnkToken != nil {
+		s := newSymbol(*f.UnkToken, id)
+		m.unk = &s
 	}
 	return m, nil
 }
 
-// parseVocab reads the pieces of a BPE model.
+// orEmpty is the string, or "" for none.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// parseVocab reads pieces with their ids.
 func parseVocab(raw json.RawMessage) (map[string]int32, error) {
 	if raw == nil {
 		return nil, errors.New("is missing")

@@ -21,10 +21,20 @@ func TestUnigramToy(t *testing.T) {
 		"xxabcaабcd": {0, 7, 1, 0, 5},
 		"xy":         {0},
 	} {
-		if diff := cmp.Diff(want, m.encode(nil, text, true)); diff != "" {
+		if diff := cmp.Diff(want, word(t, m, text, true)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
+}
+
+// word encodes a word that can be.
+func word(t testing.TB, m model, text string, special bool) []int32 {
+	t.Helper()
+	ids, err := m.encode(nil, text, special)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
 
 func TestUnigramByteFallback(t *testing.T) {
@@ -35,11 +45,11 @@ func TestUnigramByteFallback(t *testing.T) {
 	m := newUnigram(pieces, scores, 0)
 	m.bytes = byteSymbols(m.vocab)
 	want := []int32{1, m.vocab["<0xD0>"], m.vocab["<0x96>"], 1}
-	if diff := cmp.Diff(want, m.encode(nil, "aЖa", false)); diff != "" {
+	if diff := cmp.Diff(want, word(t, m, "aЖa", false)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	m.bytes[0x96].id = -1
-	if diff := cmp.Diff([]int32{1, 0, 1}, m.encode(nil, "aЖa", false)); diff != "" {
+	if diff := cmp.Diff([]int32{1, 0, 1}, word(t, m, "aЖa", false)); diff != "" {
 		t.Errorf("with a byte missing (-want +got):\n%s", diff)
 	}
 }
@@ -56,11 +66,11 @@ func bytePieces() map[string]int32 {
 
 func TestBPEUnknown(t *testing.T) {
 	vocab := map[string]int32{"a": 1, "b": 2, "ab": 3, "<unk>": 0}
-	m, err := newBPE(vocab, [][2]string{{"a", "b"}})
+	m, err := newBPE(vocab, [][2]string{{"a", "b"}}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	encode := func(s string) []int32 { return m.encode(nil, s, false) }
+	encode := func(s string) []int32 { return word(t, m, s, false) }
 	if diff := cmp.Diff([]int32{1, 3, 2}, encode("axabyb")); diff != "" {
 		t.Errorf("no unknown piece: %s", diff)
 	}
@@ -81,19 +91,19 @@ func TestBPEUnknown(t *testing.T) {
 }
 
 func TestBPEWholeWords(t *testing.T) {
-	m, err := newBPE(map[string]int32{"a": 0, "b": 1, "c": 2, "bc": 3, "abc": 4, "<s>": 5}, [][2]string{{"b", "c"}})
+	m, err := newBPE(map[string]int32{"a": 0, "b": 1, "c": 2, "bc": 3, "abc": 4, "<s>": 5}, [][2]string{{"b", "c"}}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]int32{0, 3}, m.encode(nil, "abc", false)); diff != "" {
+	if diff := cmp.Diff([]int32{0, 3}, word(t, m, "abc", false)); diff != "" {
 		t.Error(diff)
 	}
 	m.wholeWord = true
 	m.exclude(map[int32]bool{5: true})
-	if diff := cmp.Diff([]int32{4}, m.encode(nil, "abc", false)); diff != "" {
+	if diff := cmp.Diff([]int32{4}, word(t, m, "abc", false)); diff != "" {
 		t.Error(diff)
 	}
-	if got := m.encode(nil, "<s>", false); len(got) != 0 {
+	if got := word(t, m, "<s>", false); len(got) != 0 {
 		t.Errorf("plain text became the special token: %v", got)
 	}
 }
@@ -134,7 +144,7 @@ func TestBPEAgainstDefinition(t *testing.T) {
 			seen[pair] = true
 		}
 		pairs = rapid.Permutation(pairs).Draw(r, "order")
-		m, err := newBPE(vocab, pairs)
+		m, err := newBPE(vocab, pairs, "", "")
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -143,7 +153,7 @@ func TestBPEAgainstDefinition(t *testing.T) {
 		for _, c := range text {
 			start = append(start, vocab[string(c)])
 		}
-		if diff := cmp.Diff(naive(start, m.merges), m.encode(nil, text, false)); diff != "" {
+		if diff := cmp.Diff(naive(start, m.merges), word(t, m, text, false)); diff != "" {
 			r.Fatalf("%q with %v (-want +got):\n%s", text, pairs, diff)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -11,7 +12,13 @@ import (
 )
 
 // normalizer rewrites a part of the text before it is split.
-type normalizer func(string) string
+type normalizer func(normal) (normal, error)
+
+// normal is text on its way through normalizers.
+type normal struct {
+	text  string
+	moved bool // what the text began with was taken away
+}
 
 // parseNormalizer reads a normalizer; nil for null.
 func parseNormalizer(raw json.RawMessage) (normalizer, error) {
@@ -19,23 +26,85 @@ func parseNormalizer(raw json.RawMessage) (normalizer, error) {
 	if what == "" || err != nil {
 		return nil, err
 	}
+	if rewrite, ok := bareNormalizers[what]; ok {
+		return rewrite, strictjson.Unmarshal(raw, &bareFile{})
+	}
 	switch what {
-	case "NFC":
-		return norm.NFC.String, nil
-	case "NFD":
-		return norm.NFD.String, nil
-	case "NFKC":
-		return norm.NFKC.String, nil
-	case "NFKD":
-		return norm.NFKD.String, nil
 	case "Prepend":
 		return parsePrepend(raw)
 	case "Replace":
-		return parseReplace(raw)
+		return parseReplaceNormalizer(raw)
+	case "Strip":
+		return parseStripNormalizer(raw)
+	case "BertNormalizer":
+		return parseBertNormalizer(raw)
+	case "Precompiled":
+		return parsePrecompiled(raw)
 	case "Sequence":
 		return parseNormalizers(raw)
 	}
 	return nil, unsupported(what)
+}
+
+// bareNormalizers are those without members.
+var bareNormalizers = map[string]normalizer{
+	"NFC":          rewriting(norm.NFC.String),
+	"NFD":          rewriting(norm.NFD.String),
+	"NFKC":         rewriting(norm.NFKC.String),
+	"NFKD":         rewriting(norm.NFKD.String),
+	"Lowercase":    rewriting(lowercase),
+	"StripAccents": mapping(func(r rune) rune { return dropIf(unicode.IsMark(r), r) }),
+	"Nmt":          mapping(nmt),
+	"ByteLevel":    rewriting(spellBytes),
+}
+
+// rewriting makes a normalizer of a function that leaves the start of the text where it is.
+func rewriting(f func(string) string) normalizer {
+	return func(n normal) (normal, error) { return normal{f(n.text), n.moved}, nil }
+}
+
+// drop is what a function on characters returns to take one away.
+const drop = -1
+
+// dropIf returns drop or the character.
+func dropIf(cond bool, r rune) rune {
+	if cond {
+		return drop
+	}
+	return r
+}
+
+// mapping makes a normalizer of a function on characters.
+func mapping(f func(rune) rune) normalizer {
+	return func(n normal) (normal, error) {
+		for _, first := range n.text {
+			n.moved = n.moved || f(first) == drop
+			break
+		}
+		return normal{strings.Map(f, n.text), n.moved}, nil
+	}
+}
+
+// lowercase maps each character by itself, in full: of U+0130 two are made.
+func lowercase(s string) string {
+	return strings.ReplaceAll(strings.Map(func(r rune) rune {
+		if r == 'İ' {
+			return r
+		}
+		return unicode.ToLower(r)
+	}, s), "İ", "i\u0307")
+}
+
+// nmt takes away control characters and makes spaces of others, as SentencePiece does for translation.
+func nmt(r rune) rune {
+	switch {
+	case 1 <= r && r <= 8, r == 0x0b, 0x0e <= r && r <= 0x1f, r == 0x7f, r == 0x8f, r == 0x9f:
+		return drop
+	case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, 0x200b <= r && r <= 0x200f, r == 0x2028, r == 0x2029,
+		r == 0x2581, r == 0xfeff, r == 0xfffd:
+		return ' '
+	}
+	return r
 }
 
 // parsePrepend reads a normalizer that puts a string before a text that is not empty.
@@ -47,29 +116,44 @@ func parsePrepend(raw json.RawMessage) (normalizer, error) {
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	return func(s string) string {
+	return rewriting(func(s string) string {
 		if s == "" {
 			return ""
 		}
 		return f.Prepend + s
-	}, nil
+	}), nil
 }
 
-// parseReplace reads a normalizer, or part of a decoder, that replaces a string.
-func parseReplace(raw json.RawMessage) (normalizer, error) {
+// parseStripNormalizer reads a normalizer that takes white space off the ends.
+func parseStripNormalizer(raw json.RawMessage) (normalizer, error) {
 	var f struct {
-		Type    string  `json:"type"`
-		Pattern pattern `json:"pattern"`
-		Content string  `json:"content"`
+		Type  string `json:"type"`
+		Left  bool   `json:"strip_left"`
+		Right bool   `json:"strip_right"`
 	}
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	old, err := f.Pattern.text()
-	if err != nil {
-		return nil, err
-	}
-	return func(s string) string { return strings.ReplaceAll(s, old, f.Content) }, nil
+	return func(n normal) (normal, error) {
+		before := len(n.text)
+		if f.Left {
+			n.text = strings.TrimLeftFunc(n.text, unicode.IsSpace)
+		}
+		n.moved = n.moved || len(n.text) < before
+		if f.Right {
+			n.text = strings.TrimRightFunc(n.text, unicode.IsSpace)
+		}
+		return n, nil
+	}, nil
+}
+
+// parseReplaceNormalizer reads a normalizer that replaces what a pattern matches.
+func parseReplaceNormalizer(raw json.RawMessage) (normalizer, error) {
+	replace, err := parseReplace(raw)
+	return func(n normal) (normal, error) {
+		text, moved, err := replace(n.text)
+		return normal{text, n.moved || moved}, err
+	}, err
 }
 
 // parseNormalizers reads a sequence.
@@ -91,10 +175,17 @@ func parseNormalizers(raw json.RawMessage) (normalizer, error) {
 			steps = append(steps, step)
 		}
 	}
-	return func(s string) string {
+	return inTurn(steps), nil
+}
+
+// inTurn makes one normalizer of several.
+func inTurn(steps []normalizer) normalizer {
+	return func(n normal) (_ normal, err error) {
 		for _, step := range steps {
-			s = step(s)
+			if n, err = step(n); err != nil {
+				break
+			}
 		}
-		return s
-	}, nil
+		return n, err
+	}
 }

@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +30,9 @@ type pipeline struct {
 
 // model encodes one word.
 type model interface {
-	// encode appends the word's ids to ids. With special unset, pieces that are special tokens do not take part.
-	encode(ids []int32, word string, special bool) []int32
+	// encode appends the word's ids to ids. With special unset, pieces that are special tokens do not take part. It
+	// fails where a word is unknown and there is no piece for that.
+	encode(ids []int32, word string, special bool) ([]int32, error)
 	// vocabulary returns the ids of the model's own pieces.
 	vocabulary() map[string]int32
 	// exclude names the ids of special tokens.
@@ -37,13 +40,13 @@ type model interface {
 }
 
 // Encode implements Tokenizer.
-func (p *pipeline) Encode(text string) []int32 { return p.encode(text, false) }
+func (p *pipeline) Encode(text string) ([]int32, error) { return p.encode(text, false) }
 
 // EncodeSpecial implements Tokenizer.
-func (p *pipeline) EncodeSpecial(text string) []int32 { return p.encode(text, true) }
+func (p *pipeline) EncodeSpecial(text string) ([]int32, error) { return p.encode(text, true) }
 
 // encode runs the whole way.
-func (p *pipeline) encode(text string, special bool) []int32 {
+func (p *pipeline) encode(text string, special bool) ([]int32, error) {
 	pool := &p.plainWords
 	if special {
 		pool = &p.specialWords
@@ -53,28 +56,57 @@ func (p *pipeline) encode(text string, special bool) []int32 {
 		cache = &wordCache{special: special, where: map[string]span{}}
 	}
 	defer pool.Put(cache)
-	ids := make([]int32, 0, len(text)/3)
-	word := func(w string) { ids = p.encodeWord(cache, ids, w) }
+	e := encoding{pipeline: p, cache: cache, ids: make([]int32, 0, len(text)/3)}
 	p.raw.cut(text, special, func(id int32, part string, at int) {
 		if part == "" {
-			ids = append(ids, id)
+			e.ids = append(e.ids, id)
+		} else {
+			e.part(part, at == 0)
+		}
+	})
+	if e.err != nil {
+		return nil, fmt.Errorf("encode: %w", e.err)
+	}
+	return e.ids, nil
+}
+
+// encoding is a text on its way: the ids of what was read, or why it cannot go on.
+type encoding struct {
+	*pipeline
+	cache *wordCache
+	ids   []int32
+	err   error
+}
+
+// part encodes what lies between two added tokens; first says that it begins the text.
+func (e *encoding) part(part string, first bool) {
+	if e.err != nil {
+		return
+	}
+	n := normal{text: part}
+	if e.normalize != nil {
+		if n, e.err = e.normalize(n); e.err != nil {
 			return
 		}
-		if p.normalize != nil {
-			part = p.normalize(part)
+	}
+	first = first && !n.moved
+	e.normal.cut(n.text, e.cache.special, func(id int32, part string, at int) {
+		switch {
+		case part == "":
+			e.ids = append(e.ids, id)
+		case e.split == nil:
+			e.word(part, first)
+		case e.err == nil:
+			e.err = errors.Join(e.split(part, first && at == 0, e.word), e.err)
 		}
-		p.normal.cut(part, special, func(id int32, part string, within int) {
-			switch {
-			case part == "":
-				ids = append(ids, id)
-			case p.split == nil:
-				word(part)
-			default:
-				p.split(part, at+within == 0, word)
-			}
-		})
 	})
-	return ids
+}
+
+// word appends the ids of one word.
+func (e *encoding) word(word string, _ bool) {
+	if e.err == nil {
+		e.ids, e.err = e.encodeWord(e.cache, e.ids, word)
+	}
 }
 
 // The limits of a wordCache: words to keep, and bytes of a word worth keeping.
@@ -94,16 +126,19 @@ type wordCache struct {
 type span struct{ lo, hi int }
 
 // encodeWord appends the ids of one word.
-func (p *pipeline) encodeWord(cache *wordCache, ids []int32, word string) []int32 {
+func (p *pipeline) encodeWord(cache *wordCache, ids []int32, word string) ([]int32, error) {
 	if s, ok := cache.where[word]; ok {
-		return append(ids, cache.ids[s.lo:s.hi]...)
+		return append(ids, cache.ids[s.lo:s.hi]...), nil
 	}
 	start := len(ids)
 	spelled := word
 	if p.spell != nil {
 		spelled = p.spell(word)
 	}
-	ids = p.model.encode(ids, spelled, cache.special)
+	ids, err := p.model.encode(ids, spelled, cache.special)
+	if err != nil {
+		return nil, err
+	}
 	if len(word) <= maxWordLen {
 		if len(cache.where) >= maxCached {
 			clear(cache.where)
@@ -113,7 +148,7 @@ func (p *pipeline) encodeWord(cache *wordCache, ids []int32, word string) []int3
 		cache.ids = append(cache.ids, ids[start:]...)
 		cache.where[strings.Clone(word)] = span{lo, len(cache.ids)}
 	}
-	return ids
+	return ids, nil
 }
 
 // Wrap implements Tokenizer.
@@ -133,7 +168,7 @@ func (p *pipeline) Wrap(ids []int32) []int32 {
 }
 
 // Decode implements Tokenizer.
-func (p *pipeline) Decode(ids []int32) string {
+func (p *pipeline) Decode(ids []int32) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if piece, ok := p.pieces[id]; ok {
@@ -141,12 +176,15 @@ func (p *pipeline) Decode(ids []int32) string {
 		}
 	}
 	if p.decoders == nil {
-		return strings.Join(tokens, " ")
+		return strings.Join(tokens, " "), nil
 	}
-	for _, d := range p.decoders {
-		tokens = d(tokens)
+	for _, decode := range p.decoders {
+		var err error
+		if tokens, err = decode(tokens); err != nil {
+			return "", fmt.Errorf("decode: %w", err)
+		}
 	}
-	return strings.Join(tokens, "")
+	return strings.Join(tokens, ""), nil
 }
 
 // Vocab implements Tokenizer.

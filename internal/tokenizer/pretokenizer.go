@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// preTokenizer splits a part of the text into words, none of them empty. first says that the part begins the text.
-type preTokenizer func(part string, first bool, emit func(word string))
+// preTokenizer splits a part of the text into words, none of them empty. first says that the part, or the word, begins
+// the text.
+type preTokenizer func(part string, first bool, emit func(word string, first bool)) error
 
 // parsePreTokenizer reads a pre_tokenizer; nil for null. byteLevel says that words are spelled in GPT-2's characters
 // for bytes after the split.
@@ -20,6 +20,9 @@ func parsePreTokenizer(raw json.RawMessage) (split preTokenizer, byteLevel bool,
 	what, err := kind(raw)
 	if what == "" || err != nil {
 		return nil, false, err
+	}
+	if split, ok := bareSplitters[what]; ok {
+		return split, false, strictjson.Unmarshal(raw, &bareFile{})
 	}
 	switch what {
 	case "ByteLevel":
@@ -29,6 +32,14 @@ func parsePreTokenizer(raw json.RawMessage) (split preTokenizer, byteLevel bool,
 		split, err = parseMetaspace(raw)
 	case "Digits":
 		split, err = parseDigits(raw)
+	case "Punctuation":
+		split, err = parsePunctuation(raw)
+	case "CharDelimiterSplit":
+		split, err = parseDelimiter(raw)
+	case "FixedLength":
+		split, err = parseFixedLength(raw)
+	case "Split":
+		split, err = parseSplit(raw)
 	case "Sequence":
 		return parsePreTokenizers(raw)
 	default:
@@ -48,7 +59,7 @@ func parsePreTokenizers(raw json.RawMessage) (split preTokenizer, byteLevel bool
 	}
 	for i, sub := range f.PreTokenizers {
 		if byteLevel {
-			return nil, false, fmt.Errorf("pretokenizers[%d]: nothing may follow ByteLevel", i)
+			split = then(split, spelled)
 		}
 		var step preTokenizer
 		if step, byteLevel, err = parsePreTokenizer(sub); err != nil {
@@ -59,6 +70,12 @@ func parsePreTokenizers(raw json.RawMessage) (split preTokenizer, byteLevel bool
 	return split, byteLevel, nil
 }
 
+// spelled spells words in characters for bytes where others are to split them further.
+func spelled(part string, first bool, emit func(string, bool)) error {
+	emit(spellBytes(part), first)
+	return nil
+}
+
 // then splits the words of a again by b; either may be nil.
 func then(a, b preTokenizer) preTokenizer {
 	if a == nil {
@@ -67,11 +84,14 @@ func then(a, b preTokenizer) preTokenizer {
 	if b == nil {
 		return a
 	}
-	return func(part string, first bool, emit func(string)) {
-		a(part, first, func(word string) {
-			b(word, first, emit)
-			first = false
+	return func(part string, first bool, emit func(string, bool)) error {
+		var failed error
+		err := a(part, first, func(word string, first bool) {
+			if failed == nil {
+				failed = b(word, first, emit)
+			}
 		})
+		return errors.Join(err, failed)
 	}
 }
 
@@ -90,15 +110,15 @@ func parseByteLevel(raw json.RawMessage) (preTokenizer, error) {
 		return nil, err
 	}
 	prefix, regex := orTrue(f.AddPrefixSpace), orTrue(f.UseRegex)
-	return func(part string, _ bool, emit func(string)) {
+	return func(part string, first bool, emit func(string, bool)) error {
 		if prefix && !strings.HasPrefix(part, " ") {
 			part = " " + part
 		}
 		if regex {
-			splitGPT2(part, emit)
-		} else {
-			emit(part)
+			return splitGPT2(part, first, emit)
 		}
+		emit(part, first)
+		return nil
 	}, nil
 }
 
@@ -145,7 +165,7 @@ func parseMetaspace(raw json.RawMessage) (preTokenizer, error) {
 		return nil, err
 	}
 	mark, split := f.Replacement, orTrue(f.Split)
-	return func(part string, first bool, emit func(string)) {
+	return func(part string, first bool, emit func(string, bool)) error {
 		part = strings.ReplaceAll(part, " ", mark)
 		if (f.PrependScheme == "always" || f.PrependScheme == "first" && first) && !strings.HasPrefix(part, mark) {
 			part = mark + part
@@ -155,35 +175,10 @@ func parseMetaspace(raw json.RawMessage) (preTokenizer, error) {
 			if n <= 0 {
 				break
 			}
-			emit(part[:n])
-			part = part[n:]
+			emit(part[:n], first)
+			part, first = part[n:], false
 		}
-		emit(part)
-	}, nil
-}
-
-// parseDigits reads the pre-tokeniser that parts digits from the rest, or each digit from the next.
-func parseDigits(raw json.RawMessage) (preTokenizer, error) {
-	var f struct {
-		Type             string `json:"type"`
-		IndividualDigits *bool  `json:"individual_digits"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
-	if f.IndividualDigits == nil {
-		return nil, errors.New("individual_digits is missing")
-	}
-	return func(part string, _ bool, emit func(string)) {
-		start, inDigits := 0, false
-		for i, r := range part {
-			digit := unicode.IsNumber(r)
-			if i > start && (digit != inDigits || digit && *f.IndividualDigits) {
-				emit(part[start:i])
-				start = i
-			}
-			inDigits = digit
-		}
-		emit(part[start:])
+		emit(part, first)
+		return nil
 	}, nil
 }

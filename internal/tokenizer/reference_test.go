@@ -58,6 +58,36 @@ func open(t testing.TB, dir string) Tokenizer {
 	return tok
 }
 
+// encode encodes a text that can be.
+func encode(t testing.TB, tok Tokenizer, text string) []int32 {
+	t.Helper()
+	ids, err := tok.Encode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// encodeSpecial is encode with special tokens recognised.
+func encodeSpecial(t testing.TB, tok Tokenizer, text string) []int32 {
+	t.Helper()
+	ids, err := tok.EncodeSpecial(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// decodeIDs decodes ids that can be.
+func decodeIDs(t testing.TB, tok Tokenizer, ids []int32) string {
+	t.Helper()
+	text, err := tok.Decode(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func TestReferences(t *testing.T) {
 	for _, name := range references {
 		t.Run(name, func(t *testing.T) {

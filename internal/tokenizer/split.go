@@ -49,12 +49,13 @@ func next(s string) (class, int) {
 // splitGPT2 splits text as GPT-2's regular expression does:
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-func splitGPT2(text string, emit func(word string)) {
+func splitGPT2(text string, first bool, emit func(word string, first bool)) error {
 	for text != "" {
 		n := wordLen(text)
-		emit(text[:n])
-		text = text[n:]
+		emit(text[:n], first)
+		text, first = text[n:], false
 	}
+	return nil
 }
 
 // wordLen is the length of the first word. Alternatives are tried in the order of the expression.

@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// templateItem is a part of what a post-processor makes: the ids of a special token, or those of the text.
+// templateItem is a part of what a post-processor makes: the ids of special tokens, or those of the text.
 type templateItem struct {
 	ids  []int32
 	text bool
@@ -25,13 +25,15 @@ func parsePostProcessor(raw json.RawMessage) ([]templateItem, error) {
 		return nil, strictjson.Unmarshal(raw, &byteLevelFile{})
 	case "TemplateProcessing":
 		return parseTemplate(raw)
+	case "BertProcessing", "RobertaProcessing":
+		return parseBertProcessing(raw)
 	case "Sequence":
 		return parsePostProcessors(raw)
 	}
 	return nil, unsupported(what)
 }
 
-// parsePostProcessors reads a sequence, in which one member may add something.
+// parsePostProcessors reads a sequence: each member works on what the one before made.
 func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	var f struct {
 		Type       string            `json:"type"`
@@ -43,17 +45,69 @@ func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	var template []templateItem
 	for i, sub := range f.Processors {
 		items, err := parsePostProcessor(sub)
+		if err == nil {
+			template, err = wrapped(template, items)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("processors[%d]: %w", i, err)
 		}
-		if items != nil && template != nil {
-			return nil, fmt.Errorf("processors[%d]: a second template is not supported", i)
-		}
-		if items != nil {
-			template = items
-		}
 	}
 	return template, nil
+}
+
+// maxTemplate bounds a template, which a sequence of templates with the text twice would double and double again.
+const maxTemplate = 1 << 10
+
+// wrapped puts what inner makes in the place of the text in outer; nil makes the text alone.
+func wrapped(inner, outer []templateItem) ([]templateItem, error) {
+	switch {
+	case outer == nil:
+		return inner, nil
+	case inner == nil:
+		return outer, nil
+	}
+	items := []templateItem{}
+	for _, item := range outer {
+		if item.text {
+			items = append(items, inner...)
+		} else {
+			items = append(items, item)
+		}
+		if len(items) > maxTemplate {
+			return nil, fmt.Errorf("makes more than %d parts", maxTemplate)
+		}
+	}
+	return items, nil
+}
+
+// namedID is a pair of spelling and id.
+type namedID struct{ ID int32 }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (n *namedID) UnmarshalJSON(text []byte) error {
+	var pair []json.RawMessage
+	var name string
+	if err := json.Unmarshal(text, &pair); err != nil || len(pair) != 2 {
+		return fmt.Errorf("%.60s is not a pair of token and id", text)
+	}
+	return errors.Join(json.Unmarshal(pair[0], &name), json.Unmarshal(pair[1], &n.ID))
+}
+
+// parseBertProcessing reads what puts one token before the text and one behind. The rest concerns positions.
+func parseBertProcessing(raw json.RawMessage) ([]templateItem, error) {
+	var f struct {
+		byteLevelFile
+		Sep *namedID `json:"sep"`
+		Cls *namedID `json:"cls"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	if f.Sep == nil || f.Cls == nil {
+		return nil, errors.New("sep or cls is missing")
+	}
+	items := []templateItem{{ids: []int32{f.Cls.ID}}, {text: true}, {ids: []int32{f.Sep.ID}}}
+	return items, checkIDs(items)
 }
 
 // templateFile is a TemplateProcessing component. The template for pairs of texts is not used.
@@ -83,13 +137,14 @@ func parseTemplate(raw json.RawMessage) ([]templateItem, error) {
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	var items []templateItem
-	texts := 0
+	items := []templateItem{}
 	for i, part := range f.Single {
 		switch {
 		case part.Sequence != nil && part.SpecialToken == nil:
+			if part.Sequence.ID != "A" {
+				return nil, fmt.Errorf("single[%d]: Sequence %q is none of a single text", i, part.Sequence.ID)
+			}
 			items = append(items, templateItem{text: true})
-			texts++
 		case part.SpecialToken != nil && part.Sequence == nil:
 			token, ok := f.SpecialTokens[part.SpecialToken.ID]
 			if !ok {
@@ -100,8 +155,17 @@ func parseTemplate(raw json.RawMessage) ([]templateItem, error) {
 			return nil, fmt.Errorf("single[%d]: is neither SpecialToken nor Sequence", i)
 		}
 	}
-	if texts != 1 {
-		return nil, errors.New("single: must hold the text once")
+	return items, checkIDs(items)
+}
+
+// checkIDs refuses numbers that are no ids.
+func checkIDs(items []templateItem) error {
+	for _, item := range items {
+		for _, id := range item.ids {
+			if id < 0 || id > maxID {
+				return fmt.Errorf("id %d is out of range", id)
+			}
+		}
 	}
-	return items, nil
+	return nil
 }

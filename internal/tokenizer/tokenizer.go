@@ -11,14 +11,16 @@ package tokenizer
 // Tokenizer converts between text and ids. It may be used by several goroutines.
 type Tokenizer interface {
 	// Encode returns the ids of text, taken as text throughout: the spelling of a special token gets no special id.
-	// Nothing is added around it.
-	Encode(text string) []int32
+	// Nothing is added around it. It fails where the file says what to do with the text but that cannot be done: a
+	// regular expression does not come to an end, or a word is unknown and there is no token for that.
+	Encode(text string) ([]int32, error)
 	// EncodeSpecial is Encode with special tokens in the text recognised.
-	EncodeSpecial(text string) []int32
+	EncodeSpecial(text string) ([]int32, error)
 	// Wrap returns ids with what the file's post-processor puts around a document, such as a token that begins it.
 	Wrap(ids []int32) []int32
 	// Decode returns the text of ids. Ids that mean nothing are left out, bytes that are not UTF-8 become U+FFFD.
-	Decode(ids []int32) string
+	// It fails where a regular expression does not come to an end.
+	Decode(ids []int32) (string, error)
 	// Vocab is the largest id plus one.
 	Vocab() int
 	// PlainVocab is the largest id that Encode may return, plus one: special tokens may have larger ones.

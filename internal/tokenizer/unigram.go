@@ -45,7 +45,7 @@ type node struct {
 }
 
 // encode implements model.
-func (m *unigram) encode(ids []int32, word string, special bool) []int32 {
+func (m *unigram) encode(ids []int32, word string, special bool) ([]int32, error) {
 	best := m.viterbi(word, special)
 	var parts []string
 	unknownTo := -1 // the end of a run of unknown characters, which count as one
@@ -65,7 +65,7 @@ func (m *unigram) encode(ids []int32, word string, special bool) []int32 {
 	for _, part := range slices.Backward(parts) {
 		ids = m.lookup(ids, part)
 	}
-	return ids
+	return ids, nil
 }
 
 // viterbi returns the best way to every place of word. On a tie the way found first stays, which is that with the

@@ -72,7 +72,9 @@ func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
 			if err := strictjson.Unmarshal(line, &want); err != nil {
 				return v, fmt.Errorf("%d: %w", v.Lines+1, err)
 			}
-			v.compare(t, want, keep)
+			if err := v.compare(t, want, keep); err != nil {
+				return v, fmt.Errorf("%d: %w", v.Lines, err)
+			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -84,9 +86,16 @@ func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
 }
 
 // compare adds one line.
-func (v *Verification) compare(t Tokenizer, want reference, keep int) {
+func (v *Verification) compare(t Tokenizer, want reference, keep int) error {
 	v.Lines++
-	ids, text := t.EncodeSpecial(want.Text), t.Decode(want.IDs)
+	ids, err := t.EncodeSpecial(want.Text)
+	if err != nil {
+		return err
+	}
+	text, err := t.Decode(want.IDs)
+	if err != nil {
+		return err
+	}
 	sameIDs, sameText := slices.Equal(ids, want.IDs), text == want.Decoded
 	if sameIDs {
 		v.SameIDs++
@@ -97,4 +106,5 @@ func (v *Verification) compare(t Tokenizer, want reference, keep int) {
 	if (!sameIDs || !sameText) && len(v.Differences) < keep {
 		v.Differences = append(v.Differences, Difference{v.Lines, want.Text, ids, want.IDs, text, want.Decoded})
 	}
+	return nil
 }

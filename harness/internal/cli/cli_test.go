@@ -177,17 +177,27 @@ func TestProgressKeepsQuiet(t *testing.T) {
 	}
 }
 
+// done returns what a function returned; the test ends if it failed.
+func done[T any](v T, err error) func(t rapid.TB) T {
+	return func(t rapid.TB) T {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
 func TestDecoderWaitsForWholeCharacters(t *testing.T) {
 	bytewise := tokenizer.Bytes()
 	d := decoder{tokenizer: bytewise}
 	var pieces []string
-	for _, id := range bytewise.Encode("aéb") {
-		pieces = append(pieces, d.next([]int32{id}))
+	for _, id := range done(bytewise.Encode("aéb"))(t) {
+		pieces = append(pieces, done(d.next([]int32{id}))(t))
 	}
 	if diff := cmp.Diff([]string{"a", "", "é", "b"}, pieces); diff != "" {
 		t.Error(diff)
 	}
-	if rest := d.rest(); rest != "" {
+	if rest := done(d.rest())(t); rest != "" {
 		t.Errorf("rest %q", rest)
 	}
 }
@@ -207,27 +217,27 @@ func TestDecoderContinuesAText(t *testing.T) {
 	}
 	parts := [][]int32{{0}, {1}, {2}, {3}, {4}, {5}, {6, 7}, {99}} // é takes two tokens, 99 is none
 	rapid.Check(t, func(t *rapid.T) {
-		prompt := tok.Encode(rapid.SampledFrom([]string{"", "a", "b a", " ", "a  ", "é"}).Draw(t, "prompt"))
+		prompt := done(tok.Encode(rapid.SampledFrom([]string{"", "a", "b a", " ", "a  ", "é"}).Draw(t, "prompt")))(t)
 		ids := slices.Concat(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "ids")...)
 		d := decoder{tokenizer: tok, written: prompt}
 		var got strings.Builder
 		for rest := ids; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "chunk")
-			got.WriteString(d.next(rest[:n]))
+			got.WriteString(done(d.next(rest[:n]))(t))
 			rest = rest[n:]
 		}
-		got.WriteString(d.rest())
-		want := strings.TrimPrefix(tok.Decode(slices.Concat(prompt, ids)), tok.Decode(prompt))
+		got.WriteString(done(d.rest())(t))
+		want := strings.TrimPrefix(done(tok.Decode(slices.Concat(prompt, ids)))(t), done(tok.Decode(prompt))(t))
 		if got.String() != want {
 			t.Fatalf("%q, want %q", got.String(), want)
 		}
 	})
-	d := decoder{tokenizer: tok, written: tok.Encode("a")}
-	if got := d.next([]int32{4}); got != " a" {
+	d := decoder{tokenizer: tok, written: done(tok.Encode("a"))(t)}
+	if got := done(d.next([]int32{4}))(t); got != " a" {
 		t.Errorf("the blank before a continuation: %q", got)
 	}
 	d = decoder{tokenizer: tok, written: []int32{2, 6}}
-	if got := d.next([]int32{7}) + d.rest(); got != "é" {
+	if got := done(d.next([]int32{7}))(t) + done(d.rest())(t); got != "é" {
 		t.Errorf("a character that the prompt begins: %q", got)
 	}
 }

@@ -18,31 +18,41 @@ type decoder struct {
 }
 
 // next adds tokens and returns the text that they complete.
-func (d *decoder) next(ids []int32) string {
+func (d *decoder) next(ids []int32) (string, error) {
 	d.waiting = append(d.waiting, ids...)
-	before, text := d.decode()
+	before, text, err := d.decode()
+	if err != nil {
+		return "", err
+	}
 	if last, _ := utf8.DecodeLastRuneInString(text); last == utf8.RuneError || !strings.HasPrefix(text, before) {
-		return "" // incomplete, or still changing
+		return "", nil // incomplete, or still changing
 	}
 	if text == before { // tokens without text do not take the place of the one with it
 		d.waiting = slices.Concat(d.written, d.waiting)
 	}
 	d.written, d.waiting = d.waiting, nil
-	return text[len(before):]
+	return text[len(before):], nil
 }
 
 // rest is what still waited.
-func (d *decoder) rest() string {
-	before, text := d.decode()
+func (d *decoder) rest() (string, error) {
+	before, text, err := d.decode()
+	if err != nil {
+		return "", err
+	}
 	for !strings.HasPrefix(text, before) { // the last character before was completed, or changed
 		_, n := utf8.DecodeLastRuneInString(before)
 		before = before[:len(before)-n]
 	}
 	d.written, d.waiting = append(d.written, d.waiting...), nil
-	return text[len(before):]
+	return text[len(before):], nil
 }
 
 // decode returns the text of what was written last, and that with what waits behind it.
-func (d *decoder) decode() (before, text string) {
-	return d.tokenizer.Decode(d.written), d.tokenizer.Decode(slices.Concat(d.written, d.waiting))
+func (d *decoder) decode() (before, text string, err error) {
+	if before, err = d.tokenizer.Decode(d.written); err != nil {
+		return "", "", err
+	}
+	text, err = d.tokenizer.Decode(slices.Concat(d.written, d.waiting))
+	return before, text, err
 }

@@ -109,7 +109,10 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 // request turns the flags into a request without its state.
 func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
 	info := s.model.Info()
-	prompt := s.tokenizer.EncodeSpecial(f.prompt)
+	prompt, err := s.tokenizer.EncodeSpecial(f.prompt)
+	if err != nil {
+		return lm.GenerateRequest{}, fmt.Errorf("--prompt: %w", err)
+	}
 	if info.BOS >= 0 && leading(prompt, info.BOS) == 0 {
 		prompt = slices.Insert(prompt, 0, info.BOS)
 	}
@@ -164,10 +167,14 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	var failed error
 	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
 		for _, tokens := range c.Tokens {
-			_, failed = io.WriteString(out, writer.next(tokens))
+			var piece string
+			if piece, failed = writer.next(tokens); failed == nil {
+				_, failed = io.WriteString(out, piece)
+			}
 		}
 		return failed == nil
 	})
-	_, last := io.WriteString(out, writer.rest()+"\n")
-	return errors.Join(ofModel(err), failed, last)
+	rest, undecoded := writer.rest()
+	_, last := io.WriteString(out, rest+"\n")
+	return errors.Join(ofModel(err), failed, undecoded, last)
 }

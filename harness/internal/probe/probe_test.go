@@ -18,12 +18,12 @@ import (
 // bytesTokenizer has one token a byte.
 type bytesTokenizer struct{}
 
-func (bytesTokenizer) Encode(s string) []int32 {
+func (bytesTokenizer) Encode(s string) ([]int32, error) {
 	ids := make([]int32, len(s))
 	for i := range ids {
 		ids[i] = int32(s[i])
 	}
-	return ids
+	return ids, nil
 }
 
 func (bytesTokenizer) Token(id int32) string { return string(id) }

@@ -2,6 +2,7 @@ package text
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -50,9 +51,15 @@ func (e *encoder) next() ([]int32, error) {
 	}
 	end, next := len(text), ""
 	if left > e.piece {
-		end, next = border(e.tokenizer, text)
+		end, next, err = border(e.tokenizer, text)
 	}
-	ids := e.behind(text[:end])
+	var ids []int32
+	if err == nil {
+		ids, err = e.behind(text[:end])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("document %s: %w", e.document.Name, err)
+	}
 	if err := e.check(ids); err != nil {
 		return nil, err
 	}
@@ -73,36 +80,44 @@ func (e *encoder) check(ids []int32) error {
 }
 
 // behind returns the ids of text as it goes on after the text before it.
-func (e *encoder) behind(text string) []int32 {
-	if e.before == "" {
-		return e.tokenizer.Encode(text)
+func (e *encoder) behind(text string) ([]int32, error) {
+	if e.before != "" {
+		ids, apart, err := cut(e.tokenizer, e.before, text)
+		if apart || err != nil {
+			return ids, err
+		}
 	}
-	before, both := e.tokenizer.Encode(e.before), e.tokenizer.Encode(e.before+text)
-	if !hasPrefix(both, before) {
-		return e.tokenizer.Encode(text)
-	}
-	return both[len(before):]
+	return e.tokenizer.Encode(text)
 }
 
-func hasPrefix(ids, prefix []int32) bool {
-	return len(ids) >= len(prefix) && slices.Equal(ids[:len(prefix)], prefix)
+// cut encodes two texts as one, and returns the ids of the second if they come apart from those of the first.
+func cut(t Tokenizer, before, after string) (ids []int32, apart bool, err error) {
+	first, err := t.Encode(before)
+	if err != nil {
+		return nil, false, err
+	}
+	both, err := t.Encode(before + after)
+	if err != nil || len(both) < len(first) || !slices.Equal(both[:len(first)], first) {
+		return nil, false, err
+	}
+	return both[len(first):], true, nil
 }
 
 // border finds the last place in text where a piece can end, and returns the text before it that the next piece is
 // encoded behind. If a tokenizer looks across each place that is tried, the last line ends the piece and the next stands
 // alone, as a text of its own.
-func border(t Tokenizer, text string) (end int, before string) {
+func border(t Tokenizer, text string) (end int, before string, err error) {
 	for at := range places(text) {
 		before := text[runeStart(text, max(0, at-sightBytes)):at]
 		after := text[at:runeStart(text, min(len(text), at+sightBytes))]
-		if hasPrefix(t.Encode(before+after), t.Encode(before)) {
-			return at, before
+		if _, apart, err := cut(t, before, after); apart || err != nil {
+			return at, before, err
 		}
 		if end == 0 {
 			end = at
 		}
 	}
-	return end, ""
+	return end, "", nil
 }
 
 // places yields where a text may be parted, the best first: the ends of the last lines, else the starts of the last

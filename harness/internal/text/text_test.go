@@ -170,11 +170,11 @@ func TestStart(t *testing.T) {
 // runes is a tokenizer with one token a rune.
 type runes struct{}
 
-func (runes) Encode(s string) (ids []int32) {
+func (runes) Encode(s string) (ids []int32, err error) {
 	for _, r := range s {
 		ids = append(ids, r)
 	}
-	return ids
+	return ids, nil
 }
 
 func TestTokens(t *testing.T) {

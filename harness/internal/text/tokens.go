@@ -12,7 +12,7 @@ import (
 
 // Tokenizer turns text into token ids without special tokens.
 type Tokenizer interface {
-	Encode(text string) []int32
+	Encode(text string) ([]int32, error)
 	// Token is the spelling of an id.
 	Token(id int32) string
 }

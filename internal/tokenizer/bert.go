@@ -1,0 +1,79 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// parseBertNormalizer reads the normalizer of BERT, whose steps a file chooses.
+func parseBertNormalizer(raw json.RawMessage) (normalizer, error) {
+	var f struct {
+		Type         string `json:"type"`
+		CleanText    *bool  `json:"clean_text"`
+		ChineseChars *bool  `json:"handle_chinese_chars"`
+		StripAccents *bool  `json:"strip_accents"` // null: as lowercase
+		Lowercase    *bool  `json:"lowercase"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	if f.StripAccents == nil {
+		f.StripAccents = f.Lowercase
+	}
+	var steps []normalizer
+	for _, step := range []struct {
+		on  *bool
+		run normalizer
+	}{
+		{f.CleanText, mapping(cleanText)},
+		{f.ChineseChars, rewriting(spaceChinese)},
+		{f.StripAccents, rewriting(norm.NFD.String)},
+		{f.StripAccents, mapping(func(r rune) rune { return dropIf(unicode.Is(unicode.Mn, r), r) })},
+		{f.Lowercase, rewriting(lowercase)},
+	} {
+		if orTrue(step.on) {
+			steps = append(steps, step.run)
+		}
+	}
+	return inTurn(steps), nil
+}
+
+// cleanText takes away control characters, format characters, private use and U+FFFD, and makes each white space a
+// space.
+func cleanText(r rune) rune {
+	switch {
+	case r == '\t', r == '\n', r == '\r':
+		return ' '
+	case r == unicode.ReplacementChar, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
+		return drop
+	case unicode.IsSpace(r):
+		return ' '
+	}
+	return r
+}
+
+// spaceChinese puts spaces around each Chinese character.
+func spaceChinese(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, r := range s {
+		if unicode.Is(chinese, r) {
+			b.WriteByte(' ')
+			b.WriteRune(r)
+			r = ' '
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// chinese are the blocks that BERT takes for Chinese.
+var chinese = &unicode.RangeTable{
+	R16: []unicode.Range16{{0x3400, 0x4dbf, 1}, {0x4e00, 0x9fff, 1}, {0xf900, 0xfaff, 1}},
+	R32: []unicode.Range32{{0x20000, 0x2a6df, 1}, {0x2a700, 0x2b81f, 1}, {0x2b920, 0x2ceaf, 1}, {0x2f800, 0x2fa1f, 1}},
+}

@@ -1,0 +1,226 @@
+package tokenizer
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// escape reads what a backslash begins, outside of brackets.
+func (p *regexParser) escape() (string, atomKind, error) {
+	before := p.rest
+	p.rest = p.rest[1:]
+	if p.rest == "" {
+		return "", atomKind{}, refuse(`\`, "ends the expression")
+	}
+	anchor := map[byte]string{
+		'A': `\A`, 'z': `\z`, 'Z': `(?=\x0A?\z)`,
+		'b': boundary(`(?<=W)(?!W)|(?<!W)(?=W)`), 'B': boundary(`(?<=W)(?=W)|(?<!W)(?!W)`),
+	}[p.rest[0]]
+	if anchor != "" {
+		p.rest = p.rest[1:]
+		return anchor, atomKind{}, nil
+	}
+	set, r, err := p.escaped(before)
+	if err == nil && set == nil {
+		return p.literal(r)
+	}
+	if part := before[:len(before)-len(p.rest)]; err == nil && isWord(part) {
+		set = bareWord(part)
+	}
+	return set.expression(), atomKind{repeatable: true}, err
+}
+
+// latinWord are characters that Oniguruma counts as of words, but not within brackets.
+var latinWord = chars('²', '³', '¹', '¼', '½', '¾')
+
+// isWord reports whether an escape names the characters of words.
+func isWord(part string) bool {
+	return strings.EqualFold(part, `\w`) || plainName(strings.NewReplacer("{", "", "}", "", "^", "").Replace(part)) == `\pword`
+}
+
+// bareWord is the set of such an escape outside of brackets.
+func bareWord(part string) charset {
+	set := ofTables(wordTables...).union(latinWord)
+	if (part[1] == 'W' || part[1] == 'P') != strings.Contains(part, "^") {
+		return set.not()
+	}
+	return set
+}
+
+// boundary writes an expression about the characters W of words.
+func boundary(expr string) string {
+	return "(?:" + strings.ReplaceAll(expr, "W", ofTables(wordTables...).union(latinWord).expression()) + ")"
+}
+
+// escaped reads what follows a backslash: a set, or, where that is nil, a character. before is the rest of the
+// expression from the backslash on.
+func (p *regexParser) escaped(before string) (charset, rune, error) {
+	r := p.next()
+	if set, ok := classEscapes()[unicode.ToLower(r)]; ok {
+		if unicode.IsUpper(r) {
+			set = set.not()
+		}
+		return set, 0, nil
+	}
+	if char, ok := charEscapes[r]; ok {
+		return nil, char, nil
+	}
+	switch {
+	case r == 'p' || r == 'P':
+		set, err := p.property(r == 'P')
+		return set, 0, err
+	case r == 'x' || r == 'u':
+		char, err := p.code(r)
+		return nil, char, err
+	case r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
+		return nil, 0, refuse(before[:2], notSupported)
+	}
+	return nil, r, nil
+}
+
+// classEscapes are the sets of small letters.
+var classEscapes = sync.OnceValue(func() map[rune]charset {
+	return map[rune]charset{'d': ofTables(unicode.Nd), 's': ofTables(unicode.White_Space), 'w': ofTables(wordTables...),
+		'h': properties()["xdigit"]}
+})
+
+// charEscapes are the characters that letters stand for.
+var charEscapes = map[rune]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'v': '\v', 'a': '\a', 'e': 0x1b}
+
+// property reads {name} or {^name}.
+func (p *regexParser) property(not bool) (charset, error) {
+	name, after, found := strings.Cut(strings.TrimPrefix(p.rest, "{"), "}")
+	if !found || !strings.HasPrefix(p.rest, "{") {
+		return nil, refuse(`\p`, "without {name} "+notSupported)
+	}
+	p.rest = after
+	plain, negated := strings.CutPrefix(name, "^")
+	set, ok := property(plain)
+	if !ok {
+		return nil, refuse(`\p{`+name+"}", "names no known property")
+	}
+	if not != negated {
+		set = set.not()
+	}
+	return set, nil
+}
+
+// code reads the number of a character: {h...} or hh after x, hhhh after u.
+func (p *regexParser) code(kind rune) (rune, error) {
+	digits := map[rune]int{'x': 2, 'u': 4}[kind]
+	var text string
+	if kind == 'x' && strings.HasPrefix(p.rest, "{") {
+		text, p.rest, _ = strings.Cut(p.rest[1:], "}")
+	} else {
+		n := min(digits, len(p.rest))
+		text, p.rest = p.rest[:n], p.rest[n:]
+		if kind == 'x' && text >= "8" {
+			return 0, refuse(`\x`+text, "as one byte of several "+notSupported)
+		}
+	}
+	code, err := strconv.ParseUint(text, 16, 32)
+	if err != nil || code > unicode.MaxRune || 0xd800 <= code && code < 0xe000 || len(text) < digits && kind == 'u' {
+		return 0, refuse(`\`+string(kind)+text, "is no character")
+	}
+	return rune(code), nil
+}
+
+// class reads a set in brackets.
+func (p *regexParser) class() (charset, error) {
+	if p.depth++; p.depth > maxDepth {
+		return nil, refuse("[", "nests too deep")
+	}
+	defer func() { p.depth-- }()
+	p.skip("[")
+	not := p.skip("^")
+	both, set := anyChar, charset(nil)
+	for first := true; first || !strings.HasPrefix(p.rest, "]"); first = false {
+		if p.rest == "" {
+			return nil, refuse("[", "is not closed")
+		}
+		if p.skip("&&") {
+			both, set = both.and(set), nil
+			continue
+		}
+		item, err := p.classItem()
+		if err != nil {
+			return nil, err
+		}
+		set = set.union(item)
+	}
+	p.skip("]")
+	set = both.and(set)
+	if p.fold {
+		folded, ok := set.fold()
+		if !ok {
+			return nil, refuse("[...]", "beyond ASCII where case is ignored "+notSupported)
+		}
+		set = folded
+	}
+	if not {
+		set = set.not()
+	}
+	return set, nil
+}
+
+// classItem reads a member of a set in brackets: a character, a range, or another set.
+func (p *regexParser) classItem() (charset, error) {
+	if name, after, found := strings.Cut(strings.TrimPrefix(p.rest, "[:"), ":]"); found && strings.HasPrefix(p.rest, "[:") {
+		p.rest = after
+		plain, negated := strings.CutPrefix(name, "^")
+		set, ok := posixClass(plain)
+		if !ok {
+			return nil, refuse("[:"+name+":]", notSupported)
+		}
+		if negated {
+			set = set.not()
+		}
+		return set, nil
+	}
+	if strings.HasPrefix(p.rest, "[") {
+		return p.class()
+	}
+	set, lo, err := p.classChar()
+	if err != nil || !strings.HasPrefix(p.rest, "-") || strings.HasPrefix(p.rest, "-]") {
+		return orChar(set, lo), err
+	}
+	p.skip("-")
+	other, hi, err := p.classChar()
+	switch {
+	case err != nil:
+		return nil, err
+	case set != nil, other != nil, lo > hi:
+		return nil, refuse("-", "in brackets is between no two characters in order")
+	}
+	if strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") { // after a range it stands for itself
+		p.skip("-")
+		return charset{{lo, hi}}.union(chars('-')), nil
+	}
+	return charset{{lo, hi}}, nil
+}
+
+// orChar is the set, or that of one character where it is nil.
+func orChar(set charset, r rune) charset {
+	if set != nil {
+		return set
+	}
+	return chars(r)
+}
+
+// classChar reads a character in brackets, or an escape that stands for a set.
+func (p *regexParser) classChar() (charset, rune, error) {
+	switch before := p.rest; {
+	case before == "" || before[0] == '[':
+		return nil, 0, refuse("-[", notSupported)
+	case len(before) > 1 && strings.HasPrefix(before, `\b`):
+		p.rest = before[2:]
+		return nil, '\b', nil
+	case before[0] == '\\' && len(before) > 1:
+		p.rest = before[1:]
+		return p.escaped(before)
+	}
+	return nil, p.next(), nil
+}

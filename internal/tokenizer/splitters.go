@@ -1,0 +1,166 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// bareSplitters are the pre-tokenisers without members.
+var bareSplitters = map[string]preTokenizer{
+	"Whitespace":       splitter(wordRuns, behaviours["Removed"], true),
+	"WhitespaceSplit":  splitter(each(unicode.IsSpace), behaviours["Removed"], false),
+	"BertPreTokenizer": then(splitter(each(unicode.IsSpace), behaviours["Removed"], false), splitter(each(isPunctuation), behaviours["Isolated"], false)),
+}
+
+// each finds every character of a class by itself.
+func each(is func(rune) bool) matcher {
+	return func(text string, found func(start, end int)) error {
+		for i, r := range text {
+			if is(r) {
+				_, n := utf8.DecodeRuneInString(text[i:])
+				found(i, i+n)
+			}
+		}
+		return nil
+	}
+}
+
+// wordRuns finds runs of characters that belong to words, and runs of others but white space.
+func wordRuns(text string, found func(start, end int)) error {
+	start, last := 0, space
+	for i, r := range text {
+		c := wordClass(r)
+		if c != last {
+			if last != space {
+				found(start, i)
+			}
+			start, last = i, c
+		}
+	}
+	if last != space {
+		found(start, len(text))
+	}
+	return nil
+}
+
+// wordClass is the class of a character for [wordRuns].
+func wordClass(r rune) class {
+	switch {
+	case inWord(r):
+		return letter
+	case unicode.IsSpace(r):
+		return space
+	}
+	return other
+}
+
+// isPunctuation is what counts as punctuation: beside that of Unicode, the symbols of ASCII.
+func isPunctuation(r rune) bool {
+	return unicode.IsPunct(r) || r <= unicode.MaxASCII && unicode.IsSymbol(r)
+}
+
+// parseSplit reads the pre-tokeniser that splits by a pattern.
+func parseSplit(raw json.RawMessage) (preTokenizer, error) {
+	var f struct {
+		Type      string  `json:"type"`
+		Pattern   pattern `json:"pattern"`
+		Behaviour string  `json:"behavior"`
+		Invert    bool    `json:"invert"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	find, err := f.Pattern.matcher()
+	if err != nil {
+		return nil, err
+	}
+	b, err := behaviourNamed(f.Behaviour)
+	return splitter(find, b, f.Invert), err
+}
+
+// behaviourNamed looks a behaviour up.
+func behaviourNamed(name string) (behaviour, error) {
+	b, ok := behaviours[name]
+	if !ok {
+		return b, fmt.Errorf("behavior %q is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous", name)
+	}
+	return b, nil
+}
+
+// parsePunctuation reads the pre-tokeniser that splits at punctuation.
+func parsePunctuation(raw json.RawMessage) (preTokenizer, error) {
+	f := struct {
+		Type      string `json:"type"`
+		Behaviour string `json:"behavior"`
+	}{Behaviour: "Isolated"}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	b, err := behaviourNamed(f.Behaviour)
+	return splitter(each(isPunctuation), b, false), err
+}
+
+// parseDigits reads the pre-tokeniser that parts digits from the rest, or each digit from the next.
+func parseDigits(raw json.RawMessage) (preTokenizer, error) {
+	var f struct {
+		Type             string `json:"type"`
+		IndividualDigits *bool  `json:"individual_digits"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.IndividualDigits == nil:
+		return nil, errors.New("individual_digits is missing")
+	case *f.IndividualDigits:
+		return splitter(each(unicode.IsNumber), behaviours["Isolated"], false), nil
+	}
+	return splitter(each(unicode.IsNumber), behaviours["Contiguous"], false), nil
+}
+
+// parseDelimiter reads the pre-tokeniser that splits at a character and leaves it out.
+func parseDelimiter(raw json.RawMessage) (preTokenizer, error) {
+	var f struct {
+		Type      string `json:"type"`
+		Delimiter string `json:"delimiter"`
+	}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	if utf8.RuneCountInString(f.Delimiter) != 1 {
+		return nil, fmt.Errorf("delimiter %q is not one character", f.Delimiter)
+	}
+	return splitter(literal(f.Delimiter), behaviours["Removed"], false), nil
+}
+
+// parseFixedLength reads the pre-tokeniser that splits after so many characters.
+func parseFixedLength(raw json.RawMessage) (preTokenizer, error) {
+	f := struct {
+		Type   string `json:"type"`
+		Length int    `json:"length"`
+	}{Length: 5}
+	if err := strictjson.Unmarshal(raw, &f); err != nil {
+		return nil, err
+	}
+	if f.Length < 1 {
+		return nil, fmt.Errorf("length %d is not positive", f.Length)
+	}
+	pieces := func(text string, found func(start, end int)) error {
+		start, n := 0, 0
+		for i := range text {
+			if n == f.Length {
+				found(start, i)
+				start, n = i, 0
+			}
+			n++
+		}
+		found(start, len(text))
+		return nil
+	}
+	return splitter(pieces, behaviours["Isolated"], false), nil
+}
