@@ -48,11 +48,12 @@ func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err e
 // weights are read, cannot hold.
 func (f *Folder) checkValues() (warnings []string, err error) {
 	for _, name := range f.Names() {
-		n, _ := f.NonFinite(name)
+		info, _ := f.Info(name)
+		rows, _ := info.Rows()
+		n, _ := f.NonFinite(name, 0, rows)
 		if n == 0 {
 			continue
 		}
-		info, _ := f.Info(name)
 		if over := f.where[name].Overflows(name); over > 0 {
 			return nil, fmt.Errorf("%w: tensor %q: %d beyond F32", safetensors.ErrOverflow, name, over)
 		}

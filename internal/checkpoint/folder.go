@@ -177,11 +177,11 @@ func (f *Folder) Absence(name string) string {
 	return fmt.Sprintf("%s names it in %s, which does not hold it", IndexFile, file)
 }
 
-// NonFinite counts the values of a floating-point tensor that are infinite or NaN as float32, and gives the number of the
-// first among all values.
-func (f *Folder) NonFinite(name string) (count, first int) {
+// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are infinite
+// or NaN as float32, and gives the number of the first of them among all values.
+func (f *Folder) NonFinite(name string, lo, hi int) (count, first int) {
 	if file, ok := f.where[name]; ok {
-		return file.NonFinite(name)
+		return file.NonFinite(name, lo, hi)
 	}
 	return 0, 0
 }

@@ -121,7 +121,9 @@ func list(names []string) string {
 // Shape implements Source under the model's names, as do the other methods.
 func (n *named) Shape(name string) ([]int, bool) { return n.Source.Shape(n.find(name)) }
 
-func (n *named) NonFinite(name string) (count, first int) { return n.Source.NonFinite(n.find(name)) }
+func (n *named) NonFinite(name string, lo, hi int) (count, first int) {
+	return n.Source.NonFinite(n.find(name), lo, hi)
+}
 
 func (n *named) ReadRows(name string, lo, hi int, dst []float32) error {
 	return n.Source.ReadRows(n.find(name), lo, hi, dst)

@@ -102,6 +102,7 @@ func TestNonFinite(t *testing.T) {
 		src := newMemory()
 		src.data["a.weight"][7], src.data["a.weight"][14] = float32(math.Inf(1)), float32(math.NaN())
 		ps := NewParams(src, 0, f, f)
+		ps.On(kernel.NewPool(3))
 		ps.Linear("a", 3, 5, false, nil)
 		want := `tensor "a.weight" holds non-finite values: 2 of 15, the first in row 1, column 2, from 0`
 		if err := ps.Err(); err == nil || err.Error() != want {

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -18,8 +19,9 @@ type Source interface {
 	Shape(name string) ([]int, bool)
 	// Absence says what is known of a tensor that the source does not hold, "" if nothing is.
 	Absence(name string) string
-	// NonFinite counts the values of the tensor that are infinite or NaN as float32, and gives the number of the first.
-	NonFinite(name string) (count, first int)
+	// NonFinite counts the values in rows [lo, hi) of the tensor that are infinite or NaN as float32, and gives the number
+	// of the first of them among all values.
+	NonFinite(name string, lo, hi int) (count, first int)
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.
 	ReadRows(name string, lo, hi int, dst []float32) error
 	// Float32s returns the tensor's own memory where it is stored as aligned float32, else nil. It stays valid
@@ -148,17 +150,37 @@ func (ps *Params) open(name string, shape []int) bool {
 // check checks that the source holds a tensor of finite values in the given shape.
 func (ps *Params) check(name string, shape []int) error {
 	got, ok := ps.src.Shape(name)
+	stored := ps.src.find(name)
 	switch {
 	case !ok:
 		return fmt.Errorf("tensor %q of shape %v is missing from the checkpoint: %s", name, shape, ps.src.why(name))
 	case !slices.Equal(got, shape):
-		return fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", name, got, shape)
+		return fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", stored, got, shape)
 	}
-	rows, cols := matrixShape(shape)
-	if n, first := ps.src.NonFinite(name); n > 0 {
-		return fmt.Errorf("tensor %q holds non-finite values: %d of %d, the first in row %d, column %d, from 0", name, n, rows*cols, first/cols, first%cols)
+	if n, first := ps.nonFinite(name, shape); n > 0 {
+		rows, cols := matrixShape(shape)
+		return fmt.Errorf("tensor %q holds non-finite values: %d of %d, the first in row %d, column %d, from 0", stored, n, rows*cols, first/cols, first%cols)
 	}
 	return nil
+}
+
+// nonFinite counts the values of a tensor that are not finite and finds the first, on all threads.
+func (ps *Params) nonFinite(name string, shape []int) (count, first int) {
+	var mu sync.Mutex
+	rows, _ := matrixShape(shape)
+	ps.pool.Each(rows, func(lo, hi int) {
+		n, at := ps.src.NonFinite(name, lo, hi)
+		if n == 0 {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if count == 0 || at < first {
+			first = at
+		}
+		count += n
+	})
+	return count, first
 }
 
 // reader returns a function that widens or draws one row of a tensor as it is stored. After a failure it leaves dst

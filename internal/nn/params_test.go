@@ -57,9 +57,10 @@ func (m *memory) BF16s(name string) []uint16 { return m.bf16[name] }
 
 func (m *memory) Absence(name string) string { return m.absence[name] }
 
-func (m *memory) NonFinite(name string) (count, first int) {
+func (m *memory) NonFinite(name string, lo, hi int) (count, first int) {
+	_, cols := matrixShape(m.shapes[name])
 	for i, v := range m.data[name] {
-		if v-v != 0 {
+		if v-v != 0 && i >= lo*cols && i < hi*cols {
 			if count++; count == 1 {
 				first = i
 			}

@@ -37,21 +37,24 @@ func (l lanes) any(raw []byte) bool {
 	return (a|b)&l.sign != 0
 }
 
-// NonFinite counts the values of a floating-point tensor that are infinite or NaN as float32, and gives the number of the
-// first among all values. A tensor of another type has none.
-func (f *File) NonFinite(name string) (count, first int) {
+// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are infinite
+// or NaN as float32, and gives the number of the first of them among all values. A tensor of another type has none.
+func (f *File) NonFinite(name string, lo, hi int) (count, first int) {
 	t, ok := f.Info(name)
-	if !ok || !t.DType.Float() {
+	rows, cols := t.Rows()
+	if !ok || !t.DType.Float() || lo < 0 || hi > rows || lo >= hi {
 		return 0, 0
 	}
-	raw := f.raw(t)
+	size := t.DType.bytes()
+	raw := f.raw(t)[lo*cols*size : hi*cols*size]
 	if l, ok := floatLanes[t.DType]; ok && !l.any(raw) {
 		return 0, 0
 	}
-	return t.DType.countNonFinite(raw)
+	count, first = t.DType.countNonFinite(raw)
+	return count, lo*cols + first
 }
 
-// countNonFinite is NonFinite of raw elements, value by value.
+// countNonFinite looks at raw elements value by value.
 func (d DType) countNonFinite(raw []byte) (count, first int) {
 	var block [1024]float32
 	size := d.bytes()

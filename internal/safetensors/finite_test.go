@@ -40,8 +40,16 @@ func TestNonFinite(t *testing.T) {
 			r.Fatal(err)
 		}
 		defer f.Close()
-		if count, at := f.NonFinite("w"); count != want || at != first {
+		if count, at := f.NonFinite("w", 0, len(values)); count != want || at != first {
 			r.Errorf("%s: %d values, the first at %d, want %d at %d", d, count, at, want, first)
+		}
+		if want > 0 {
+			if count, at := f.NonFinite("w", first, len(values)); count != want || at != first {
+				r.Errorf("%s from there: %d values, the first at %d, want %d at %d", d, count, at, want, first)
+			}
+			if count, _ := f.NonFinite("w", 0, first); count != 0 {
+				r.Errorf("%s before: %d values", d, count)
+			}
 		}
 	})
 }
@@ -52,14 +60,14 @@ func TestNonFiniteDoubles(t *testing.T) {
 		data = binary.LittleEndian.AppendUint64(data, math.Float64bits(v))
 	}
 	f := open(t, store(t, binary.LittleEndian.AppendUint64(data, math.MaxUint64)))
-	if n, first := f.NonFinite("d"); n != 3 || first != 2 {
+	if n, first := f.NonFinite("d", 0, 5); n != 3 || first != 2 {
 		t.Errorf("%d values, the first at %d, want 3 at 2", n, first)
 	}
 	if n := f.Overflows("d"); n != 1 {
 		t.Errorf("%d values overflow, want 1", n)
 	}
 	for _, name := range []string{"i", "none"} {
-		if n, _ := f.NonFinite(name); n+f.Overflows(name) != 0 {
+		if n, _ := f.NonFinite(name, 0, 1); n+f.Overflows(name) != 0 {
 			t.Errorf("%s: %d values", name, n)
 		}
 	}

@@ -39,7 +39,8 @@ func FuzzOpen(f *testing.F) {
 			total += info.Bytes()
 			_, _ = file.Widen(info.Name)
 			_ = file.Float32s(info.Name)
-			if n, at := file.NonFinite(info.Name); n < 0 || n > info.Elements() || n > 0 && at >= info.Elements() {
+			rows, _ := info.Rows()
+			if n, at := file.NonFinite(info.Name, 0, rows); n < 0 || n > info.Elements() || n > 0 && at >= info.Elements() {
 				t.Fatalf("%q: %d values, the first at %d, of %d", info.Name, n, at, info.Elements())
 			}
 			file.ReleasePages(info.Name)

@@ -87,13 +87,13 @@ type buffer struct {
 	value float32
 }
 
-func (b buffer) Names() []string                 { return []string{b.name} }
-func (b buffer) ReleasePages(string)             {}
-func (b buffer) Absence(string) string           { return "" }
-func (b buffer) NonFinite(string) (int, int)     { return 0, 0 }
-func (b buffer) Shape(name string) ([]int, bool) { return []int{1, 1}, name == b.name }
-func (b buffer) Float32s(string) []float32       { return nil }
-func (b buffer) BF16s(string) []uint16           { return nil }
+func (b buffer) Names() []string                               { return []string{b.name} }
+func (b buffer) ReleasePages(string)                           {}
+func (b buffer) Shape(name string) ([]int, bool)               { return []int{1, 1}, name == b.name }
+func (b buffer) Float32s(string) []float32                     { return nil }
+func (b buffer) BF16s(string) []uint16                         { return nil }
+func (b buffer) Absence(string) string                         { return "" }
+func (b buffer) NonFinite(string, int, int) (count, first int) { return 0, 0 }
 func (b buffer) ReadRows(_ string, _, _ int, dst []float32) error {
 	dst[0] = b.value
 	return nil
