@@ -11,6 +11,9 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
+// longestMessage bounds what a plugin may send at once; the contract says 1 MiB.
+const longestMessage = 16 << 20
+
 // The sizes of the pieces in which long values travel, each about a quarter or half of messageBytes.
 const (
 	messageBytes     = 1 << 20
@@ -103,7 +106,7 @@ func packFloats(values []float32) []byte {
 // appendFloats appends the floats whose little-endian bytes are packed.
 func appendFloats(values []float32, packed []byte) ([]float32, error) {
 	if len(packed)%4 != 0 {
-		return nil, lm.Errorf(lm.Internal, "", "the plugin sent %d bytes of float32", len(packed))
+		return nil, lm.Faultf(lm.Malformed, "%d bytes of float32", len(packed))
 	}
 	for i := 0; i < len(packed); i += 4 {
 		values = append(values, math.Float32frombits(binary.LittleEndian.Uint32(packed[i:])))

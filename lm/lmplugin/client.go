@@ -29,6 +29,9 @@ func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain f
 		return nil, c.failed(ctx, "describe", err)
 	}
 	c.description = describeFromPB(reply)
+	if err := c.description.Check(); err != nil {
+		return nil, c.failed(ctx, "describe", err)
+	}
 	return c, nil
 }
 
@@ -36,6 +39,9 @@ func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain f
 func (c *client) failed(ctx context.Context, op string, err error) error {
 	if own, ok := errors.AsType[*lm.Error](err); ok { // found on this side of the wire
 		return lm.Errorf(own.Kind, op, "%w", own.Err)
+	}
+	if _, ok := errors.AsType[*lm.ReplyError](err); ok { // so is this
+		return &lm.Error{Op: op, Kind: lm.Internal, Err: err}
 	}
 	if ctx.Err() == nil {
 		if death := c.explain(op, err); death != nil {
@@ -69,7 +75,11 @@ func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error
 	if err != nil {
 		return lm.Roofline{}, c.failed(ctx, "calibrate", err)
 	}
-	return rooflineFromPB(reply), nil
+	roofline := rooflineFromPB(reply)
+	if err := roofline.Check(); err != nil {
+		return lm.Roofline{}, c.failed(ctx, "calibrate", err)
+	}
+	return roofline, nil
 }
 
 // Load implements lm.Architecture.
@@ -78,11 +88,21 @@ func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 	if err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	reply, err := c.rpc.Load(ctx, wire)
+	took := time.Since(start)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
-	return &model{client: c, handle: reply.GetModel(), info: infoFromPB(reply.GetInfo())}, nil
+	info := infoFromPB(reply.GetInfo())
+	err = firstError(info.Check(), lm.CheckClock("the time to load", info.LoadTime, took))
+	if err == nil && reply.GetModel() == 0 {
+		err = lm.Faultf(lm.Malformed, "a model without a handle")
+	}
+	if err != nil {
+		return nil, c.failed(ctx, "load", err)
+	}
+	return &model{client: c, handle: reply.GetModel(), info: info}, nil
 }
 
 // model is a proxy of a model in the plugin. It implements every optional interface.
@@ -146,6 +166,7 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if err != nil {
 		return lm.CostReply{}, err
 	}
+	start := time.Now()
 	reply, err := m.client.rpc.Cost(ctx, &lmpb.CostRequest{
 		Model:  m.handle,
 		Phase:  phases[req.Phase],
@@ -153,6 +174,7 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 		Length: int64(req.Length),
 		Count:  req.Count,
 	})
+	took := time.Since(start)
 	if err != nil {
 		return lm.CostReply{}, m.client.failed(ctx, "cost", err)
 	}
@@ -166,6 +188,9 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if reply.StateBytes != nil {
 		out.StateBytes = reply.GetStateBytes()
 	}
+	if err := firstError(out.Check(), lm.CheckClock("the time of the count", out.Compute, took)); err != nil {
+		return lm.CostReply{}, m.client.failed(ctx, "cost", err)
+	}
 	return out, nil
 }
 
@@ -178,7 +203,11 @@ func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	if err != nil {
 		return lm.Memory{}, m.client.failed(ctx, "memory", err)
 	}
-	return lm.Memory{Live: mapped(reply.GetLive(), bytesFromPB), Peak: mapped(reply.GetPeak(), bytesFromPB)}, nil
+	memory := lm.Memory{Live: mapped(reply.GetLive(), bytesFromPB), Peak: mapped(reply.GetPeak(), bytesFromPB)}
+	if err := memory.Check(hostMemory()); err != nil {
+		return lm.Memory{}, m.client.failed(ctx, "memory", err)
+	}
+	return memory, nil
 }
 
 // Save implements lm.Saver.

@@ -2,6 +2,7 @@ package lmplugin
 
 import (
 	"context"
+	"math"
 	"sync"
 
 	"github.com/archbench/archbench/lm"
@@ -27,7 +28,23 @@ func (m *model) NewState(ctx context.Context) (lm.State, error) {
 	if err != nil {
 		return nil, m.client.failed(ctx, "newstate", err)
 	}
-	return &state{model: m, handle: reply.GetState(), info: reply.GetInfo()}, nil
+	return m.newState(ctx, "newstate", reply, 0)
+}
+
+// newState makes the proxy of a state that has seen so many tokens.
+func (m *model) newState(ctx context.Context, op string, reply interface {
+	GetState() uint64
+	GetInfo() *lmpb.StateInfo
+}, seen int,
+) (lm.State, error) {
+	if reply.GetState() == 0 {
+		return nil, m.client.failed(ctx, op, lm.Faultf(lm.Malformed, "a state without a handle"))
+	}
+	s := &state{model: m, handle: reply.GetState()}
+	if err := s.update(reply.GetInfo(), seen, seen); err != nil {
+		return nil, m.client.failed(ctx, op, err)
+	}
+	return s, nil
 }
 
 // Len implements lm.State.
@@ -42,10 +59,15 @@ func (s *state) current() *lmpb.StateInfo {
 	return s.info
 }
 
-func (s *state) update(info *lmpb.StateInfo) {
+// update takes over what a reply says about the state, which can have seen from least to most tokens.
+func (s *state) update(info *lmpb.StateInfo, least, most int) error {
+	if err := lm.CheckState(info.GetLength(), info.GetBytes(), least, most, hostMemory()); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.info = info
+	return nil
 }
 
 // ready fails if the state or its model is closed.
@@ -64,7 +86,9 @@ func (s *state) refresh(ctx context.Context) error {
 	if err != nil {
 		return s.model.client.failed(ctx, "getstate", err)
 	}
-	s.update(reply.GetInfo())
+	if err := s.update(reply.GetInfo(), 0, math.MaxInt); err != nil {
+		return s.model.client.failed(ctx, "getstate", err)
+	}
 	return nil
 }
 
@@ -77,7 +101,7 @@ func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	if err != nil {
 		return nil, s.model.client.failed(ctx, "forkstate", err)
 	}
-	return &state{model: s.model, handle: reply.GetState(), info: reply.GetInfo()}, nil
+	return s.model.newState(ctx, "forkstate", reply, s.Len())
 }
 
 // Reset implements lm.State.
@@ -89,7 +113,9 @@ func (s *state) Reset(ctx context.Context) error {
 	if err != nil {
 		return s.model.client.failed(ctx, "resetstate", err)
 	}
-	s.update(reply.GetInfo())
+	if err := s.update(reply.GetInfo(), 0, 0); err != nil {
+		return s.model.client.failed(ctx, "resetstate", err)
+	}
 	return nil
 }
 
@@ -127,11 +153,22 @@ func (m *model) proxies(op string, inputs []lm.StepInput) (states []*state, hand
 	return states, handles, tokens, nil
 }
 
-// updateAll takes over what the last message of a reply says about the states.
-func updateAll(states []*state, infos []*lmpb.StateInfo) {
+// lengths are how many tokens states have seen.
+func lengths(states []*state) []int {
+	return mapped(states, func(s *state) int { return s.Len() })
+}
+
+// updateAll takes over what the last message of a reply says about the states, which can have seen as many tokens as
+// seen says.
+func updateAll(states []*state, infos []*lmpb.StateInfo, seen func(i int) (least, most int)) error {
+	if len(infos) != len(states) {
+		return lm.Faultf(lm.Malformed, "the last message tells of %d states, there are %d", len(infos), len(states))
+	}
 	for i, info := range infos {
-		if i < len(states) {
-			states[i].update(info)
+		least, most := seen(i)
+		if err := states[i].update(info, least, most); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -29,8 +29,20 @@ func send[M any](stream interface {
 	return stream.CloseSend()
 }
 
+// answer is the reply to a stream on its way: how long and how many messages it may take.
+type answer struct {
+	start    time.Time
+	messages int // that may still come
+}
+
+// answering starts the clock of a call whose reply has so many values for so many inputs. Each message brings a value
+// at least, but for one an input and the last.
+func answering(values, inputs int) *answer {
+	return &answer{start: time.Now(), messages: values + inputs + 1}
+}
+
 // each hands over the messages of a reply until it ends.
-func each[M any](recv func() (*M, error), do func(*M) error) error {
+func each[M any](a *answer, recv func() (*M, error), do func(*M) error) error {
 	for {
 		m, err := recv()
 		if errors.Is(err, io.EOF) {
@@ -39,18 +51,53 @@ func each[M any](recv func() (*M, error), do func(*M) error) error {
 		if err != nil {
 			return err
 		}
+		if a.messages--; a.messages < 0 {
+			return lm.Faultf(lm.Malformed, "more messages than there are values to send")
+		}
 		if err := do(m); err != nil {
 			return err
 		}
 	}
 }
 
+// add adds the time that a message reports to a sum.
+func (a *answer) add(sum *time.Duration, ns int64) error {
+	if err := lm.CheckClock("the time of the work", time.Duration(ns), time.Since(a.start)); err != nil {
+		return err
+	}
+	*sum += time.Duration(ns)
+	return nil
+}
+
+// finished holds the sum against the whole call.
+func (a *answer) finished(sum time.Duration) error {
+	return lm.CheckClock("the time of the work", sum, time.Since(a.start))
+}
+
 // piece returns the element of a reply that a message belongs to.
 func piece[T any](parts []T, i uint32) (*T, error) {
 	if uint64(i) >= uint64(len(parts)) {
-		return nil, lm.Errorf(lm.Internal, "", "the plugin answers input %d of %d", i, len(parts))
+		return nil, lm.Faultf(lm.Malformed, "an answer for input %d of %d", i, len(parts))
 	}
 	return &parts[i], nil
+}
+
+// grow appends a piece of a reply to what came before, up to as many values as were asked for.
+func grow[T any](what string, all *[]T, piece []T, most int) error {
+	if len(*all)+len(piece) > most {
+		return lm.Faultf(lm.Malformed, "asked for %d %s, got %d at least", most, what, len(*all)+len(piece))
+	}
+	*all = append(*all, piece...)
+	return nil
+}
+
+// growLogits is grow for packed floats.
+func growLogits(all *[]float32, packed []byte, most int) (err error) {
+	if len(*all)+len(packed)/4 > most {
+		return lm.Faultf(lm.Malformed, "asked for %d logits, got %d at least", most, len(*all)+len(packed)/4)
+	}
+	*all, err = appendFloats(*all, packed)
+	return err
 }
 
 // Score implements lm.Model.
@@ -60,7 +107,7 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		return lm.ScoreReply{}, err
 	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
-	if err := m.score(ctx, header, tokens, &reply); err != nil {
+	if err := m.score(ctx, header, tokens, req, &reply); err != nil {
 		return lm.ScoreReply{}, m.client.failed(ctx, "score", err)
 	}
 	return reply, nil
@@ -90,9 +137,15 @@ func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, [][]int32, 
 	return header, tokens, nil
 }
 
-func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, tokens [][]int32, reply *lm.ScoreReply) error {
+func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, tokens [][]int32, req lm.ScoreRequest, reply *lm.ScoreReply) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	sizes, values := make([]lm.Size, len(req.Sequences)), 0
+	for i, s := range req.Sequences {
+		sizes[i] = req.Size(m.info.Vocab, s)
+		values += sizes[i].NLL + sizes[i].Logits
+	}
+	answer := answering(values, len(sizes))
 	stream, err := m.client.rpc.Score(ctx)
 	if err != nil {
 		return err
@@ -106,18 +159,17 @@ func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, tokens [][]
 	if err != nil {
 		return err
 	}
-	return each(stream.Recv, func(r *lmpb.ScoreResponse) error {
+	err = each(answer, stream.Recv, func(r *lmpb.ScoreResponse) error {
 		s, err := piece(reply.Scores, r.GetSequence())
 		if err != nil {
 			return err
 		}
-		s.NLL = append(s.NLL, r.GetNll()...)
-		s.KL = append(s.KL, r.GetKl()...)
-		s.Top1 = append(s.Top1, r.GetTop1()...)
-		reply.Compute += time.Duration(r.GetComputeNs())
-		s.Logits, err = appendFloats(s.Logits, r.GetLogits())
-		return err
+		size := sizes[r.GetSequence()]
+		return firstError(
+			grow("losses", &s.NLL, r.GetNll(), size.NLL), grow("divergences", &s.KL, r.GetKl(), size.KL), grow("agreements", &s.Top1, r.GetTop1(), size.KL),
+			growLogits(&s.Logits, r.GetLogits(), size.Logits), answer.add(&reply.Compute, r.GetComputeNs()))
 	})
+	return firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, *reply))
 }
 
 // Step implements lm.Stepper.
@@ -131,15 +183,21 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	}
 	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: wantToPB(req.Want)}
 	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(req.Inputs))}
-	if err := m.step(ctx, header, tokens, states, &reply); err != nil {
+	if err := m.step(ctx, header, tokens, states, req, &reply); err != nil {
 		return lm.StepReply{}, m.client.failed(ctx, "step", err)
 	}
 	return reply, nil
 }
 
-func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]int32, states []*state, reply *lm.StepReply) error {
+func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]int32, states []*state, req lm.StepRequest, reply *lm.StepReply) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	before, sizes, values := lengths(states), make([]lm.Size, len(states)), 0
+	for i, in := range req.Inputs {
+		sizes[i] = req.Size(m.info.Vocab, before[i], in)
+		values += sizes[i].NLL + sizes[i].Logits
+	}
+	answer := answering(values, len(sizes))
 	stream, err := m.client.rpc.Step(ctx)
 	if err != nil {
 		return err
@@ -153,20 +211,26 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 	if err != nil {
 		return err
 	}
-	return each(stream.Recv, func(r *lmpb.StepResponse) error {
-		updateAll(states, r.GetStates())
-		reply.Compute += time.Duration(r.GetComputeNs())
-		if len(r.GetNll())+len(r.GetLogits()) == 0 {
-			return nil
+	var infos []*lmpb.StateInfo
+	err = each(answer, stream.Recv, func(r *lmpb.StepResponse) error {
+		if r.GetStates() != nil {
+			infos = r.GetStates()
+		}
+		if err := answer.add(&reply.Compute, r.GetComputeNs()); err != nil || len(r.GetNll())+len(r.GetLogits()) == 0 {
+			return err
 		}
 		o, err := piece(reply.Outputs, r.GetInput())
 		if err != nil {
 			return err
 		}
-		o.NLL = append(o.NLL, r.GetNll()...)
-		o.Logits, err = appendFloats(o.Logits, r.GetLogits())
-		return err
+		size := sizes[r.GetInput()]
+		return firstError(grow("losses", &o.NLL, r.GetNll(), size.NLL), growLogits(&o.Logits, r.GetLogits(), size.Logits))
 	})
+	err = firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, before, *reply))
+	if err != nil {
+		return err
+	}
+	return updateAll(states, infos, func(i int) (least, most int) { return before[i] + len(tokens[i]), before[i] + len(tokens[i]) })
 }
 
 // errStopped ends the reply of a Generate whose caller has enough.
@@ -185,7 +249,7 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if err != nil {
 		return err
 	}
-	err = m.generate(ctx, header, tokens, states, emit)
+	err = m.generate(ctx, header, tokens, states, req, emit)
 	if errors.Is(err, errStopped) {
 		return m.refreshAll(ctx, states)
 	}
@@ -196,10 +260,12 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 }
 
 func (m *model) generate(ctx context.Context, header *lmpb.GenerateHeader, tokens [][]int32, states []*state,
-	emit func(lm.GenerateChunk) bool,
+	req lm.GenerateRequest, emit func(lm.GenerateChunk) bool,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	before, check := lengths(states), lm.NewContinuation(req, m.info.Vocab)
+	answer := answering(max(0, req.MaxNew)*len(states), len(states))
 	stream, err := m.client.rpc.Generate(ctx)
 	if err != nil {
 		return err
@@ -213,17 +279,25 @@ func (m *model) generate(ctx context.Context, header *lmpb.GenerateHeader, token
 	if err != nil {
 		return err
 	}
-	return each(stream.Recv, func(r *lmpb.GenerateResponse) error {
-		updateAll(states, r.GetStates())
+	var spent time.Duration
+	err = each(answer, stream.Recv, func(r *lmpb.GenerateResponse) error {
 		chunk, err := generatedFromPB(r, len(states))
-		if err != nil {
+		if err = firstError(err, check.Chunk(chunk, time.Since(answer.start))); err != nil {
 			return err
 		}
-		if !emit(chunk) && !chunk.Done {
-			return errStopped
+		spent += chunk.Prefill + chunk.Compute
+		if chunk.Done {
+			err = firstError(answer.finished(spent), check.End(), updateAll(states, r.GetStates(), func(i int) (least, most int) {
+				seen := before[i] + len(tokens[i])
+				return seen + max(0, check.Made(i)-1), seen + check.Made(i)
+			}))
 		}
-		return nil
+		if err == nil && !emit(chunk) && !chunk.Done {
+			err = errStopped
+		}
+		return err
 	})
+	return firstError(err, check.End())
 }
 
 // refreshAll learns where an early stop has left the states.

@@ -1,8 +1,10 @@
 package lmplugin
 
 import (
+	"fmt"
 	"time"
 
+	"github.com/archbench/archbench/internal/printable"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmpb"
 )
@@ -46,7 +48,7 @@ func describeToPB(d lm.Description) *lmpb.DescribeResponse {
 }
 
 func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
-	return lm.Description{
+	out := lm.Description{
 		Name:     d.GetName(),
 		Version:  d.GetVersion(),
 		Language: d.GetLanguage(),
@@ -61,6 +63,8 @@ func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
 		MarkerKeys:   d.GetMarkerKeys(),
 		Kernels:      d.GetKernels(),
 	}
+	printable.All(&out)
+	return out
 }
 
 func rooflineToPB(r lm.Roofline) *lmpb.CalibrateResponse {
@@ -73,12 +77,14 @@ func rooflineToPB(r lm.Roofline) *lmpb.CalibrateResponse {
 }
 
 func rooflineFromPB(r *lmpb.CalibrateResponse) lm.Roofline {
-	return lm.Roofline{
+	out := lm.Roofline{
 		Threads: int(r.GetThreads()),
 		Ceilings: mapped(r.GetCeilings(), func(c *lmpb.Ceiling) lm.Ceiling {
 			return lm.Ceiling{Name: c.GetName(), Unit: c.GetUnit(), Value: c.GetValue(), Kernels: c.GetKernels()}
 		}),
 	}
+	printable.All(&out)
+	return out
 }
 
 // loadToPB refuses what the wire cannot say: several sources at once, and more threads than it can count.
@@ -170,12 +176,13 @@ func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
 		Kernels:       m.GetKernels(),
 		Threads:       int(m.GetThreads()),
 		Initialised:   m.GetInitialised(),
-		Warnings:      m.GetWarnings(),
+		Warnings:      shortened(m.GetWarnings()),
 		LoadTime:      time.Duration(m.GetLoadNs()),
 	}
 	if m != nil && m.Bos != nil {
 		info.BOS = m.GetBos()
 	}
+	printable.All(&info)
 	return info
 }
 
@@ -184,7 +191,7 @@ func bytesToPB(c lm.ByteClass) *lmpb.ByteClass {
 }
 
 func bytesFromPB(c *lmpb.ByteClass) lm.ByteClass {
-	return lm.ByteClass{Class: c.GetClass(), Bytes: c.GetBytes()}
+	return lm.ByteClass{Class: printable.Line(c.GetClass()), Bytes: c.GetBytes()}
 }
 
 func costToPB(c lm.CostItem) *lmpb.CostItem {
@@ -192,9 +199,25 @@ func costToPB(c lm.CostItem) *lmpb.CostItem {
 }
 
 func costFromPB(c *lmpb.CostItem) lm.CostItem {
-	return lm.CostItem{Component: c.GetComponent(), FLOPs: c.GetFlops(), Bytes: c.GetBytes()}
+	return lm.CostItem{Component: printable.Line(c.GetComponent()), FLOPs: c.GetFlops(), Bytes: c.GetBytes()}
 }
 
 func stateToPB(s lm.State) *lmpb.StateInfo {
 	return &lmpb.StateInfo{Length: int64(s.Len()), Bytes: s.Bytes()}
+}
+
+// The most that is kept of what a plugin has to say.
+const (
+	mostWarnings = 100
+	longestWords = 4 << 10 // bytes
+)
+
+// shortened returns the first warnings, the long ones cut.
+func shortened(warnings []string) []string {
+	kept, rest := cut(warnings, mostWarnings)
+	out := mapped(kept, func(w string) string { return printable.Cut(w, longestWords) })
+	if len(rest) > 0 {
+		out = append(out, fmt.Sprintf("%d more warnings", len(rest)))
+	}
+	return out
 }

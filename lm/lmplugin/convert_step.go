@@ -83,5 +83,8 @@ func generatedFromPB(m *lmpb.GenerateResponse, inputs int) (lm.GenerateChunk, er
 		Compute: time.Duration(m.GetComputeNs()),
 		Prefill: time.Duration(m.GetPrefillNs()),
 	}
-	return c, addChunks(c.Tokens, m.GetChunks())
+	if err := addChunks(c.Tokens, m.GetChunks()); err != nil {
+		return c, lm.Faultf(lm.Malformed, "%v", err)
+	}
+	return c, nil
 }

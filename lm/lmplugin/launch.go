@@ -67,6 +67,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithInitialWindowSize(streamWindow),
 			grpc.WithInitialConnWindowSize(streamWindow),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(longestMessage)),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, socketDir string) (runner.Runner, error) {
 			p.process.cmd.Env = slices.Concat(p.env, cmd.Env)

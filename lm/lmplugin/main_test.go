@@ -84,24 +84,31 @@ func load(t testing.TB, arch lm.Architecture, variant string) lm.Model {
 // inMemory connects the two ends without a process.
 func inMemory(t testing.TB, arch lm.Architecture) *client {
 	t.Helper()
+	c, err := connected(t, arch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// connected is inMemory with options of the server, for plugins that break the contract.
+func connected(t testing.TB, arch lm.Architecture, options ...grpc.ServerOption) (*client, error) {
+	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := newServer(nil)
+	server := newServer(options)
 	lmpb.RegisterLanguageModelServiceServer(server, newService(arch))
 	go server.Serve(listener) // ends with Stop
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(longestMessage)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
 	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c, err := connect(t.Context(), lmpb.NewLanguageModelServiceClient(conn), func(string, error) error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return connect(t.Context(), lmpb.NewLanguageModelServiceClient(conn), func(string, error) error { return nil })
 }
 
 // sequence is a score request for n tokens of the toy's vocabulary.

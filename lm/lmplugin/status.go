@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/archbench/archbench/internal/printable"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmpb"
 )
@@ -63,9 +64,13 @@ func toStatus(op string, err error) error {
 // fromStatus restores an error that toStatus, or a plugin in another language, has made.
 func fromStatus(ctx context.Context, op string, err error) error {
 	s := status.Convert(err)
-	e := &lm.Error{Op: op, Kind: kindOfCode(s.Code()), Err: errors.New(s.Message())}
-	if detail := errorDetail(s); detail != nil {
-		e.Op, e.Err = detail.GetOp(), errors.New(detail.GetMessage())
+	e := &lm.Error{Op: op, Kind: kindOfCode(s.Code()), Err: errors.New(words(s.Message()))}
+	detail := errorDetail(s)
+	if detail == nil && strings.HasPrefix(s.Message(), "grpc: received message larger than max") { // said by this side's gRPC
+		return &lm.Error{Op: op, Err: lm.Faultf(lm.Malformed, "a message of more than %d MiB", longestMessage>>20)}
+	}
+	if detail != nil {
+		e.Op, e.Err = words(detail.GetOp()), errors.New(words(detail.GetMessage()))
 		if detail.GetKind() != lmpb.Kind_KIND_UNSPECIFIED {
 			e.Kind = lm.Kind(detail.GetKind() - 1)
 		}
@@ -75,6 +80,9 @@ func fromStatus(ctx context.Context, op string, err error) error {
 	}
 	return e
 }
+
+// words is what a plugin says, safe to show and not endless.
+func words(s string) string { return printable.Text(printable.Cut(s, longestWords)) }
 
 // cause says why a call was cut off. The plugin knows its deadline too and may reset the stream a moment before the
 // context here ends.

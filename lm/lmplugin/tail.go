@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"sync"
+
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // tailBytes is how much of a plugin's output is kept.
@@ -36,7 +38,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// String returns at most the last tailBytes, from the start of a line if older ones are gone.
+// String returns at most the last tailBytes, from the start of a line if older ones are gone, safe to show.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -47,5 +49,5 @@ func (t *tail) String() string {
 	if i := bytes.IndexByte(data, '\n'); cut && i >= 0 {
 		data = data[i+1:]
 	}
-	return string(data)
+	return printable.Text(string(data))
 }

@@ -33,3 +33,14 @@ func TestTail(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+// TestTailIsSafeToShow: what a plugin prints reaches no terminal as a command.
+func TestTailIsSafeToShow(t *testing.T) {
+	var out tail
+	if _, err := out.Write([]byte("\x1b[2J\x1b]52;c;\a fine\nmore\r\xff\n")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), "\\u001b[2J\\u001b]52;c;\\u0007 fine\nmore\\u000d\ufffd\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

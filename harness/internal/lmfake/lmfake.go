@@ -30,11 +30,15 @@ type Architecture struct {
 	BatchLeak  bool          // predictions depend on the size of the batch
 	StateLeak  bool          // the carried state forgets where chunks meet
 	NaN        bool          // losses are not numbers
-	PerToken   time.Duration // plugin time that each token is said to cost
+	Unsteady   bool          // predictions differ from call to call
+	PerToken   time.Duration // plugin time that each token is said to cost; 0: the time that it took
 	Sleep      time.Duration // real time that each call takes
 	Noise      float64       // weight of the disturbance that precisions other than f32 bring
 	Fail       error         // every call on a model fails with it
 
+	// Tell changes what the fake says before it does: a *lm.ModelInfo, *lm.ScoreReply, *lm.StepReply, *lm.GenerateChunk,
+	// *lm.CostReply or *lm.Memory.
+	Tell func(reply any)
 	// Before runs before each call of the given name, and may fail it.
 	Before func(ctx context.Context, call string) error
 }
@@ -80,7 +84,22 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	if a.NoBOS {
 		m.info.BOS = -1
 	}
+	a.tell(&m.info)
 	return m, nil
+}
+
+func (a *Architecture) tell(reply any) {
+	if a.Tell != nil {
+		a.Tell(reply)
+	}
+}
+
+// cost is what n tokens since start are said to have taken.
+func (a *Architecture) cost(n int, start time.Time) time.Duration {
+	if a.PerToken > 0 {
+		return a.PerToken * time.Duration(n)
+	}
+	return time.Since(start)
 }
 
 // before waits, and fails a call on demand.
@@ -107,6 +126,7 @@ type model struct {
 
 	mu     sync.Mutex
 	states int
+	calls  int32 // to Score
 }
 
 var (
@@ -155,15 +175,26 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	if err := m.arch.before(ctx, "score"); err != nil {
 		return lm.ScoreReply{}, err
 	}
+	start, tokens := time.Now(), 0
+	m.called()
 	var reply lm.ScoreReply
 	for _, s := range req.Sequences {
 		if s.From < 1 || s.From > len(s.Tokens) {
 			return reply, lm.Errorf(lm.Invalid, "score", "from %d of %d tokens", s.From, len(s.Tokens))
 		}
 		reply.Scores = append(reply.Scores, m.score(s, req))
-		reply.Compute += m.arch.PerToken * time.Duration(len(s.Tokens))
+		tokens += len(s.Tokens)
 	}
+	reply.Compute = m.arch.cost(tokens, start)
+	m.arch.tell(&reply)
 	return reply, nil
+}
+
+// called counts the calls to Score.
+func (m *model) called() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
 }
 
 func (m *model) score(s lm.Sequence, req lm.ScoreRequest) (out lm.Scores) {
@@ -205,6 +236,9 @@ func (m *model) spoiled(h hash, tokens []int32, p, batch int) hash {
 	}
 	if m.arch.BatchLeak {
 		h = h.add(int32(batch))
+	}
+	if m.arch.Unsteady {
+		h = h.add(m.calls)
 	}
 	return h
 }

@@ -62,6 +62,7 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	if err := m.arch.before(ctx, "step"); err != nil {
 		return lm.StepReply{}, err
 	}
+	start, tokens := time.Now(), 0
 	var reply lm.StepReply
 	for _, in := range req.Inputs {
 		s := in.State.(*state)
@@ -69,8 +70,10 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 			return reply, lm.Errorf(lm.Invalid, "step", "beyond the context limit of %d", m.arch.Limit)
 		}
 		reply.Outputs = append(reply.Outputs, m.step(s, in.Tokens, req.Want))
-		reply.Compute += m.arch.PerToken * time.Duration(len(in.Tokens))
+		tokens += len(in.Tokens)
 	}
+	reply.Compute = m.arch.cost(tokens, start)
+	m.arch.tell(&reply)
 	return reply, nil
 }
 
@@ -95,20 +98,30 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if err := m.arch.before(ctx, "generate"); err != nil {
 		return err
 	}
-	chunk := lm.GenerateChunk{Done: true, Compute: m.arch.PerToken * time.Duration(req.MaxNew-1)}
+	chunk, start, tokens := lm.GenerateChunk{Done: true}, time.Now(), 0
 	for _, in := range req.Inputs {
-		s := in.State.(*state)
-		m.step(s, in.Tokens, lm.WantNothing)
-		chunk.Prefill += m.arch.PerToken * time.Duration(len(in.Tokens))
-		var made []int32
-		for range req.MaxNew {
-			made = append(made, argmax(m.logits(s.hash)))
-			m.step(s, made[len(made)-1:], lm.WantNothing)
-		}
-		chunk.Tokens = append(chunk.Tokens, made)
+		m.step(in.State.(*state), in.Tokens, lm.WantNothing)
+		tokens += len(in.Tokens)
 	}
+	chunk.Prefill, start = m.arch.cost(tokens, start), time.Now()
+	for _, in := range req.Inputs {
+		chunk.Tokens = append(chunk.Tokens, m.continued(in.State.(*state), req.MaxNew))
+	}
+	chunk.Compute = m.arch.cost(req.MaxNew-1, start)
+	m.arch.tell(&chunk)
 	emit(chunk)
 	return nil
+}
+
+// continued makes n tokens. The state does not see the last one.
+func (m *model) continued(s *state, n int) (made []int32) {
+	for range n {
+		if len(made) > 0 {
+			m.step(s, made[len(made)-1:], lm.WantNothing)
+		}
+		made = append(made, argmax(m.logits(s.hash)))
+	}
+	return made
 }
 
 // Cost implements lm.Coster: 10 FLOPs and 4 bytes a token, in two components.
@@ -127,6 +140,7 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if req.Count {
 		reply.Counted = items
 	}
+	m.arch.tell(&reply)
 	return reply, nil
 }
 
@@ -137,8 +151,10 @@ func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return lm.Memory{
+	memory := lm.Memory{
 		Live: append(m.info.Bytes[:1:1], lm.ByteClass{Class: "state", Bytes: stateBytes * int64(m.states)}),
 		Peak: []lm.ByteClass{{Class: "activations", Bytes: 1028}},
-	}, nil
+	}
+	m.arch.tell(&memory)
+	return memory, nil
 }

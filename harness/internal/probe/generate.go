@@ -2,7 +2,7 @@ package probe
 
 import (
 	"context"
-	"fmt"
+	"math"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/store"
@@ -29,7 +29,12 @@ func ttft(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	return timing(TTFTSeconds, 1, g.host, g.prefill), nil
+	if s.Verify {
+		if err := s.verifyChoices(ctx, prompts[0], g.made[0]); err != nil {
+			return r, err
+		}
+	}
+	return s.timing(TTFTSeconds, 1, Clocks{g.host, g.prefill}), nil
 }
 
 // decodeProbe times new tokens after a context, all of them within one call.
@@ -66,13 +71,22 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = timing(DecodeSeconds, n, g.host-g.prefill, g.compute)
+	if s.Verify {
+		if err := s.verifyChoices(ctx, documents[0], g.made[0]); err != nil {
+			return r, err
+		}
+	}
+	// The call made n+1 steps of one token a document; what the plugin says about the first one counts for nothing.
+	r = s.timing(DecodeSeconds, n, Clocks{g.host * time.Duration(n) / time.Duration(n+1), g.compute})
 	s.share(ctx, &r, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))
 	return r, nil
 }
 
 // generation is a timed call of Generate.
-type generation struct{ host, prefill, compute time.Duration }
+type generation struct {
+	host, prefill, compute time.Duration
+	made                   [][]int32 // new tokens of each document
+}
 
 // generate opens a state per context and then times the continuation of its prompt by n tokens, in one call that
 // emits once.
@@ -94,20 +108,27 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 	for i, p := range prompts {
 		req.Inputs = append(req.Inputs, lm.StepInput{State: states[i], Tokens: p})
 	}
-	made := make([]int, len(prompts))
+	g.made = make([][]int32, len(prompts))
+	check := lm.NewContinuation(req, s.Info.Vocab) // of the tokens; the times were held against the call where it came in
+	var bad error
 	start := time.Now()
 	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
+		bad = check.Chunk(c, math.MaxInt64)
+		if bad != nil {
+			return false
+		}
 		g.prefill, g.compute = g.prefill+c.Prefill, g.compute+c.Compute
-		for i, t := range c.Tokens[:min(len(c.Tokens), len(made))] {
-			made[i] += len(t)
+		for i, t := range c.Tokens {
+			g.made[i] = append(g.made[i], t...)
 		}
 		return true
 	})
 	g.host = time.Since(start)
-	for i, got := range made {
-		if err == nil && got != n {
-			err = fmt.Errorf("asked for %d new tokens of document %d, got %d", n, i, got)
-		}
+	switch {
+	case err != nil:
+		return g, err
+	case bad != nil:
+		return g, bad
 	}
-	return g, err
+	return g, check.End()
 }

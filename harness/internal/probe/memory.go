@@ -71,7 +71,7 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 	}
 	defer func() { release(ctx, &err, state) }()
 	req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
-	if _, err := st.Step(ctx, req); err != nil {
+	if _, _, err := s.step(ctx, st, req); err != nil {
 		return err
 	}
 	r.add(StateBytes, "", float64(state.Bytes()))
@@ -100,6 +100,6 @@ func (s *Subject) score(ctx context.Context, tokens []int32) error {
 	if len(tokens) < 2 {
 		return &Unavailable{"a model without the ability step reads at least 2 tokens"}
 	}
-	_, err := s.Model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}})
+	_, err := score(ctx, s.Model, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}})
 	return err
 }

@@ -27,63 +27,51 @@ func prefill(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	var host, plugin time.Duration
+	var c Clocks
 	if st, e := s.stepper(); e == nil {
-		host, plugin, err = prefillStep(ctx, st, documents)
+		c, err = s.prefillStep(ctx, st, documents)
 	} else {
-		host, plugin, err = prefillScore(ctx, s.Model, documents)
+		c, err = s.prefillScore(ctx, documents)
 	}
 	if err != nil {
 		return r, err
 	}
-	r = timing(PrefillSeconds, 1, host, plugin)
+	r = s.timing(PrefillSeconds, 1, c)
 	s.share(ctx, &r, Work{lm.Prefill, batch, n, 1}, r.Samples[0].Value)
 	return r, nil
 }
 
 // prefillStep times one step of fresh states.
-func prefillStep(ctx context.Context, st lm.Stepper, documents [][]int32) (host, plugin time.Duration, err error) {
+func (s *Subject) prefillStep(ctx context.Context, st lm.Stepper, documents [][]int32) (c Clocks, err error) {
 	req := lm.StepRequest{Want: lm.WantLastLogits}
 	var states []lm.State
 	defer func() { release(ctx, &err, states...) }()
 	for _, d := range documents {
 		state, err := st.NewState(ctx)
 		if err != nil {
-			return 0, 0, err
+			return c, err
 		}
 		states = append(states, state)
 		req.Inputs = append(req.Inputs, lm.StepInput{State: state, Tokens: d})
 	}
-	start := time.Now()
-	reply, err := st.Step(ctx, req)
-	host = time.Since(start)
-	if err != nil {
-		return 0, 0, err
+	reply, c, err := s.step(ctx, st, req)
+	if err == nil && s.Verify {
+		err = s.verifyLast(ctx, documents[0], reply.Outputs[0].Logits)
 	}
-	for _, out := range reply.Outputs {
-		if err := finite("logits", out.Logits); err != nil {
-			return 0, 0, err
-		}
-	}
-	return host, reply.Compute, nil
+	return c, err
 }
 
 // prefillScore times the prediction of the last token by a model that carries no state.
-func prefillScore(ctx context.Context, m lm.Model, documents [][]int32) (host, plugin time.Duration, err error) {
+func (s *Subject) prefillScore(ctx context.Context, documents [][]int32) (Clocks, error) {
 	var req lm.ScoreRequest
 	for _, d := range documents {
 		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: d, From: len(d) - 1})
 	}
 	start := time.Now()
-	reply, err := m.Score(ctx, req)
-	host = time.Since(start)
-	if err != nil {
-		return 0, 0, err
+	reply, err := s.Model.Score(ctx, req)
+	c := Clocks{Host: time.Since(start), Plugin: reply.Compute}
+	if err == nil {
+		err = req.Check(s.Info.Vocab, reply)
 	}
-	for _, out := range reply.Scores {
-		if err := finite("nll", out.NLL); err != nil {
-			return 0, 0, err
-		}
-	}
-	return host, reply.Compute, nil
+	return c, err
 }

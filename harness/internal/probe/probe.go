@@ -115,12 +115,6 @@ type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is a
 // Error returns "n/a (reason)".
 func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }
 
-// NonFiniteError is the error of an output that is not a number.
-type NonFiniteError struct{ What string }
-
-// Error names the output.
-func (e *NonFiniteError) Error() string { return e.What + " is not finite" }
-
 // Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
 func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings store.Point) error {
 	for _, a := range p.Needs {
@@ -157,7 +151,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	for i := range r.Samples {
 		sample := &r.Samples[i]
 		if math.IsNaN(sample.Value) || math.IsInf(sample.Value, 0) {
-			return Result{}, &NonFiniteError{sample.Metric + " " + sample.Label}
+			return Result{}, lm.Faultf(lm.NonFinite, "%s %s is not finite", sample.Metric, sample.Label)
 		}
 		sample.Block = s.Block
 		if m, ok := Lookup(sample.Metric); ok {

@@ -206,24 +206,6 @@ func TestArithmeticCeiling(t *testing.T) {
 	}
 }
 
-func TestClocks(t *testing.T) {
-	for _, c := range []struct {
-		host, plugin time.Duration
-		want         string
-	}{
-		{time.Second, time.Second, ""},
-		{time.Second, 2 * time.Second, "more time than passed"},
-		{time.Second, time.Second / 4, "less than half"},
-		{time.Second, 0, "no time of its own"},
-		{time.Millisecond, time.Microsecond, ""},
-	} {
-		got := strings.Join(timing(PrefillSeconds, 1, c.host, c.plugin).Warnings, "; ")
-		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("host %v, plugin %v: warnings %q, want %q", c.host, c.plugin, got, c.want)
-		}
-	}
-}
-
 // TestBlocksReadDifferentText checks that a repeat cannot be answered from a cache.
 func TestBlocksReadDifferentText(t *testing.T) {
 	s := subject(t, &lmfake.Architecture{}, prefillProbe)
@@ -370,11 +352,11 @@ func TestWindows(t *testing.T) {
 }
 
 func TestStream(t *testing.T) {
-	a := &lmfake.Architecture{PerToken: time.Microsecond}
+	a := &lmfake.Architecture{PerToken: time.Millisecond} // more than it can take on any machine
 	s := subject(t, a, streamProbe, "len", "5000", "chunk", "300")
 	got, _ := measure(t, streamProbe, s)
 	for label, position := range map[string]float64{"1024": 1024, "2048": 2048, "4096": 4096, "5000": 5000} {
-		if x := got[StreamSeconds+" "+label]; math.Abs(x.Value-position*1e-6) > 1e-12 {
+		if x := got[StreamSeconds+" "+label]; math.Abs(x.Value-position*1e-3) > 1e-12 {
 			t.Errorf("time at %s: %+v", label, x)
 		}
 		if got[StreamStateBytes+" "+label].Value != 64 || got[StreamNLL+" "+label].Value <= 0 {
@@ -384,15 +366,13 @@ func TestStream(t *testing.T) {
 	if got[StreamChunkDiff].Value != 0 || got[StreamFinite].Value != 1 {
 		t.Errorf("honest stream: %v", got)
 	}
-	got, _ = measure(t, streamProbe, subject(t, &lmfake.Architecture{StateLeak: true}, streamProbe, "len", "2000"))
-	if got[StreamChunkDiff].Value == 0 {
-		t.Error("a state that forgets goes unnoticed")
+	for fault, fake := range map[lm.Fault]*lmfake.Architecture{lm.Contradiction: {StateLeak: true}, lm.NonFinite: {NaN: true}} {
+		_, err := streamProbe.Measure(context.Background(), subject(t, fake, streamProbe, "len", "2000"))
+		if bad, ok := errors.AsType[*lm.ReplyError](err); !ok || bad.Fault != fault {
+			t.Errorf("%v, want fault %s", err, fault)
+		}
 	}
-	got, _ = measure(t, streamProbe, subject(t, &lmfake.Architecture{NaN: true}, streamProbe, "len", "2000"))
-	if _, ok := got[StreamNLL+" 1024"]; ok || got[StreamFinite].Value != 0 {
-		t.Errorf("losses that are no numbers: %v", got)
-	}
-	s.Leaks = true
+	s.Unfit = "sees the future"
 	got, r := measure(t, streamProbe, s)
 	if _, ok := got[StreamNLL+" 1024"]; ok || !strings.Contains(strings.Join(r.Warnings, ""), "sees the future") {
 		t.Errorf("a model that sees the future has a loss: %v, %q", got, r.Warnings)
@@ -403,7 +383,7 @@ func TestUnavailable(t *testing.T) {
 	limited := &lmfake.Architecture{Limit: 512}
 	blind := &lmfake.Architecture{Abilities: []lm.Ability{}}
 	leaky := subject(t, &lmfake.Architecture{}, qualityProbe)
-	leaky.Leaks = true
+	leaky.Unfit = "sees the future"
 	for _, c := range []struct {
 		probe *Probe
 		s     *Subject
@@ -430,13 +410,13 @@ func TestUnavailable(t *testing.T) {
 
 // TestBadOutput checks that outputs that are not numbers fail the cell, and settings out of range the call.
 func TestBadOutput(t *testing.T) {
-	var bad *NonFiniteError
+	var bad *lm.ReplyError
 	_, err := qualityProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true}, qualityProbe))
-	if !errors.As(err, &bad) {
+	if !errors.As(err, &bad) || bad.Fault != lm.NonFinite {
 		t.Errorf("quality: %v", err)
 	}
 	_, err = prefillProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true, Abilities: []lm.Ability{}}, prefillProbe))
-	if !errors.As(err, &bad) {
+	if !errors.As(err, &bad) || bad.Fault != lm.NonFinite {
 		t.Errorf("prefill: %v", err)
 	}
 	for _, c := range [][2]string{{"len", "x"}, {"len", "1"}, {"len", "0128"}, {"batch", "0"}, {"batch", ""}} {

@@ -39,8 +39,8 @@ func widerStride(p store.Point) error {
 func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	context, stride := number(s.Settings, "context"), number(s.Settings, "stride")
 	switch {
-	case s.Leaks:
-		return r, &Unavailable{"sees the future"}
+	case s.Unfit != "":
+		return r, &Unavailable{s.Unfit}
 	case s.Info.Initialised:
 		r.Warnings = append(r.Warnings, "untrained: says nothing about the architecture")
 	}
@@ -52,13 +52,26 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 		return r, unavailable(err)
 	}
 	for _, d := range documents {
-		score, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
+		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
+		if err == nil && len(r.Samples) == 0 && len(document.batch) > 0 {
+			err = s.verifyDocument(ctx, &r, document)
+		}
 		if err != nil {
 			return r, unavailable(err)
 		}
-		r.addDocument(score)
+		r.addDocument(document)
 	}
 	return r, nil
+}
+
+// verifyDocument holds the losses at the start of a document against the model's logits.
+func (s *Subject) verifyDocument(ctx context.Context, r *Result, d DocumentScore) error {
+	err := verifyLosses(ctx, s.Model, d.batch, d.first)
+	if lm.KindOf(err) == lm.Unsupported && err != nil {
+		r.Warnings = append(r.Warnings, "losses not verified: the model gives no logits")
+		return nil
+	}
+	return err
 }
 
 // reference is the model to diverge from, nil where it cannot be compared with.
@@ -92,6 +105,9 @@ type DocumentScore struct {
 	Compared bool    // with another model:
 	KL       float64 // sum of KL(versus || model), nats
 	Top1     int     // positions where both rank the same token first
+
+	batch []lm.Sequence // of the first call
+	first []float64     // losses of the first of them
 }
 
 // windowsPerCall bounds the work of one call, so that a long document can be cancelled.
@@ -111,27 +127,17 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 			out.leaveOut(windows.read()-out.Tokens, windows.read())
 			return out, err
 		}
-		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: batch, Versus: versus})
-		if err == nil {
-			err = out.addAll(reply.Scores, batch)
-		}
+		reply, err := score(ctx, m, lm.ScoreRequest{Sequences: batch, Versus: versus})
 		if err != nil {
 			return out, fmt.Errorf("document %s: %w", d.Name, err)
 		}
-	}
-}
-
-// addAll sums the windows of one call.
-func (d *DocumentScore) addAll(scores []lm.Scores, batch []lm.Sequence) error {
-	if len(scores) != len(batch) {
-		return fmt.Errorf("asked for %d scores, got %d", len(batch), len(scores))
-	}
-	for i, score := range scores {
-		if err := d.add(score, len(batch[i].Tokens)-batch[i].From); err != nil {
-			return err
+		if out.batch == nil {
+			out.batch, out.first = batch, reply.Scores[0].NLL
+		}
+		for _, s := range reply.Scores {
+			out.add(s)
 		}
 	}
-	return nil
 }
 
 // leaveOut takes the share of bytes off that skipped of all tokens make, which are not scored.
@@ -141,17 +147,8 @@ func (d *DocumentScore) leaveOut(skipped, all int) {
 	}
 }
 
-// add sums one window of n scored tokens.
-func (d *DocumentScore) add(s lm.Scores, n int) error {
-	if len(s.NLL) != n || (d.Compared && (len(s.KL) != n || len(s.Top1) != n)) {
-		return fmt.Errorf("asked for %d losses, got %d with %d divergences", n, len(s.NLL), len(s.KL))
-	}
-	if err := finite("nll", s.NLL); err != nil {
-		return err
-	}
-	if err := finite("kl", s.KL); err != nil {
-		return err
-	}
+// add sums one window.
+func (d *DocumentScore) add(s lm.Scores) {
 	for _, x := range s.NLL {
 		d.Nats += x
 	}
@@ -163,6 +160,5 @@ func (d *DocumentScore) add(s lm.Scores, n int) error {
 			d.Top1++
 		}
 	}
-	d.Tokens += n
-	return nil
+	d.Tokens += len(s.NLL)
 }

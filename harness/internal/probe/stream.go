@@ -2,10 +2,9 @@ package probe
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math"
 	"strconv"
-	"time"
 
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
@@ -27,6 +26,8 @@ var streamProbe = &Probe{
 const (
 	checkLength = 1024
 	checkChunk  = 257
+	// chunkTolerance is the mean difference in nats that no rounding of any precision explains.
+	chunkTolerance = 0.1
 )
 
 func stream(ctx context.Context, s *Subject) (r Result, err error) {
@@ -41,8 +42,8 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if err := s.compareChunks(ctx, &r, st, tokens[:min(checkLength, len(tokens))]); err != nil {
 		return r, err
 	}
-	if s.Leaks {
-		r.Warnings = append(r.Warnings, "losses n/a (sees the future)")
+	if s.Unfit != "" {
+		r.Warnings = append(r.Warnings, "losses n/a ("+s.Unfit+")")
 	}
 	if err := s.readAll(ctx, &r, st, tokens); err != nil {
 		return r, err
@@ -66,71 +67,67 @@ func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens 
 	chunk := number(s.Settings, "chunk")
 	for at, next := 0, min(1024, len(tokens)); at < len(tokens); {
 		end := min(at+chunk, next)
-		if err := meter.step(ctx, st, state, tokens[at:end]); err != nil {
-			return err
+		if err := s.next(ctx, &meter, st, state, tokens[at:end]); err != nil {
+			return fmt.Errorf("tokens %d to %d: %w", at, end, err)
 		}
 		if at = end; at == next {
-			s.record(r, &meter, state, at)
+			if err := s.record(r, &meter, state, at); err != nil {
+				return fmt.Errorf("up to token %d: %w", at, err)
+			}
 			next = min(2*next, len(tokens))
 		}
 	}
-	r.add(StreamFinite, "", meter.allFinite())
+	if err := s.Boundary.Contradiction(meter.all); err != nil {
+		return err
+	}
+	r.add(StreamFinite, "", 1) // a loss that is no number would have failed the call
 	return nil
 }
 
 // meter sums what a stream has cost and lost so far.
 type meter struct {
-	host, plugin time.Duration
-	nats         float64
-	scored       int
-	spoiled      bool
+	total  Clocks
+	all    []Clocks
+	calls  []Clocks // of this stretch
+	nats   float64  // of this stretch
+	scored int
 }
 
-// step reads one chunk.
-func (m *meter) step(ctx context.Context, st lm.Stepper, state lm.State, tokens []int32) error {
-	req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantNLL}
-	start := time.Now()
-	reply, err := st.Step(ctx, req)
-	m.host += time.Since(start)
+// next reads one chunk.
+func (s *Subject) next(ctx context.Context, m *meter, st lm.Stepper, state lm.State, tokens []int32) error {
+	reply, c, err := s.step(ctx, st, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantNLL})
 	if err != nil {
 		return err
 	}
-	m.plugin += reply.Compute
-	for _, out := range reply.Outputs {
-		for _, x := range out.NLL {
-			m.nats += x
-			m.spoiled = m.spoiled || math.IsNaN(x) || math.IsInf(x, 0)
-		}
-		m.scored += len(out.NLL)
+	m.total.Host, m.total.Plugin, m.calls = m.total.Host+c.Host, m.total.Plugin+c.Plugin, append(m.calls, c)
+	for _, x := range reply.Outputs[0].NLL {
+		m.nats += x
 	}
+	m.scored += len(reply.Outputs[0].NLL)
 	return nil
 }
 
-// allFinite is 1 unless a loss was not a number.
-func (m *meter) allFinite() float64 {
-	if m.spoiled {
-		return 0
+// record takes the readings at one position and starts the next stretch.
+func (s *Subject) record(r *Result, m *meter, state lm.State, position int) error {
+	m.all = append(m.all, m.calls...)
+	if err := s.Boundary.Contradiction(m.calls); err != nil {
+		return err
 	}
-	return 1
-}
-
-// record takes the readings at one position and starts the next stretch. A stretch with losses that are no numbers
-// has no mean; [StreamFinite] tells.
-func (s *Subject) record(r *Result, m *meter, state lm.State, position int) {
 	label := strconv.Itoa(position)
-	t := timing(StreamSeconds, 1, m.host, m.plugin)
+	t := s.timing(StreamSeconds, 1, m.total)
 	t.Samples[0].Label = label
 	r.Samples = append(r.Samples, t.Samples...)
 	r.add(StreamStateBytes, label, float64(state.Bytes()))
-	if !s.Leaks && !m.spoiled && m.scored > 0 {
+	if s.Unfit == "" && m.scored > 0 {
 		r.add(StreamNLL, label, m.nats/float64(m.scored))
 	}
-	m.nats, m.scored = 0, 0
+	*m = meter{total: m.total, all: m.all}
+	return nil
 }
 
 // compareChunks scores a prefix in one piece and reads it in chunks, and adds the largest difference of their losses.
 func (s *Subject) compareChunks(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) error {
-	reply, err := s.Model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}})
+	reply, err := score(ctx, s.Model, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}})
 	if err != nil {
 		return err
 	}
@@ -138,16 +135,15 @@ func (s *Subject) compareChunks(ctx context.Context, r *Result, st lm.Stepper, t
 	if err != nil {
 		return err
 	}
-	if len(reply.Scores) != 1 || len(reply.Scores[0].NLL) != len(pieces) {
-		return errors.New("chunks change the number of losses")
-	}
 	whole := reply.Scores[0].NLL
-	worst := 0.0
+	worst, sum := 0.0, 0.0
 	for i := range whole {
-		worst = max(worst, math.Abs(whole[i]-pieces[i]))
+		d := math.Abs(whole[i] - pieces[i])
+		worst, sum = max(worst, d), sum+d
 	}
-	if !math.IsNaN(worst) {
-		r.add(StreamChunkDiff, "", worst)
+	r.add(StreamChunkDiff, "", worst)
+	if mean := sum / float64(len(whole)); s.Unfit == "" && mean > chunkTolerance {
+		return lm.Faultf(lm.Contradiction, "the losses of %d tokens differ by %.3g nats on average between reading them in chunks and scoring them", len(tokens), mean)
 	}
 	return nil
 }
@@ -161,13 +157,11 @@ func (s *Subject) prefixLosses(ctx context.Context, st lm.Stepper, tokens []int3
 	defer func() { release(ctx, &err, state) }()
 	for at := 0; at < len(tokens); at += chunk {
 		in := lm.StepInput{State: state, Tokens: tokens[at:min(at+chunk, len(tokens))]}
-		reply, err := st.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: lm.WantNLL})
+		reply, _, err := s.step(ctx, st, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: lm.WantNLL})
 		if err != nil {
 			return nil, err
 		}
-		for _, out := range reply.Outputs {
-			nll = append(nll, out.NLL...)
-		}
+		nll = append(nll, reply.Outputs[0].NLL...)
 	}
 	return nll, nil
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
-	"time"
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/store"
@@ -24,7 +22,9 @@ type Subject struct {
 	Stream      *text.Tokens // text; random ids where the probe needs none and the model can be given none
 	HeldOut     *text.Tokens
 	Roofline    lm.Roofline // empty: not measured
-	Leaks       bool        // the model was caught looking into the future
+	Boundary    Boundary    // of the calls to plugins
+	Unfit       string      // why the model's losses say nothing: it was caught looking into the future
+	Verify      bool        // hold what is timed against other answers; for warm-ups, it takes time itself
 	Seed        uint64
 	Block       int         // round of interleaved measurement
 	Settings    store.Point // axes and parameters
@@ -116,24 +116,6 @@ func (s *Subject) documents(batch, n int) ([][]int32, error) {
 	return all, nil
 }
 
-// timing makes the sample of a duration, divided by per, and says when the two clocks contradict each other. The
-// plugin's clock counts, for it leaves the boundary out; a plugin without a clock is timed by the host.
-func timing(metric string, per int, host, plugin time.Duration) Result {
-	took := plugin
-	var r Result
-	switch {
-	case plugin <= 0:
-		took = host
-		r.Warnings = append(r.Warnings, "the plugin reports no time of its own: the host's includes the boundary")
-	case plugin > host+time.Millisecond:
-		r.Warnings = append(r.Warnings, "clocks contradict: the plugin claims more time than passed")
-	case host > 2*plugin+20*time.Millisecond:
-		r.Warnings = append(r.Warnings, "clocks contradict: the plugin claims less than half of the time that passed")
-	}
-	r.Samples = []store.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: host, Plugin: plugin}}
-	return r
-}
-
 // share adds the achieved share of the ceiling that binds a piece of work, given the seconds that all of it took.
 // Without a price or ceilings there is no sample.
 func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64) {
@@ -223,14 +205,4 @@ func (s *Subject) processMemory() (host.Memory, []string) {
 		return m, []string{"process memory n/a (the system does not tell)"}
 	}
 	return m, nil
-}
-
-// finite checks that all values are numbers.
-func finite[F float32 | float64](what string, values []F) error {
-	for i, v := range values {
-		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-			return &NonFiniteError{fmt.Sprintf("%s[%d]", what, i)}
-		}
-	}
-	return nil
 }

@@ -71,10 +71,12 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err == nil {
+			r.place(c, &result, position)
+			err = r.confirm(c, result.Samples)
+		}
 		if err != nil {
 			settle(c, err, r.discard(sessions, c.Model), r.timeLimit(c))
-		} else {
-			r.place(c, &result, position)
 		}
 		if err := r.record(ctx, c, Event{Block: block + 1, Blocks: blocks}, result.Samples); err != nil {
 			return err
@@ -92,6 +94,20 @@ func (r *runner) place(c *store.Cell, result *probe.Result, position int) {
 	if measuredBlocks(c)+1 == c.Repeats {
 		c.Status = store.OK
 	}
+}
+
+// confirm holds the plugin's clock against the host's once a cell has all its samples.
+func (r *runner) confirm(c *store.Cell, last []store.Sample) error {
+	if c.Status != store.OK {
+		return nil
+	}
+	var calls []probe.Clocks
+	for _, s := range slices.Concat(c.Samples, last) {
+		if s.Host > 0 {
+			calls = append(calls, probe.Clocks{Host: s.Host, Plugin: s.Plugin})
+		}
+	}
+	return r.boundary.Contradiction(calls)
 }
 
 // discard ends the process of a model after a failure and returns what it printed last. The next cell of the model
@@ -159,11 +175,14 @@ func (r *runner) warmUp(ctx context.Context, s *session, c *store.Cell, block in
 	return err
 }
 
-// settleDown measures a cell until its values agree.
+// settleDown measures a cell until its values agree. What is timed is held against other answers of the model here,
+// where that costs no measurement anything.
 func (r *runner) settleDown(ctx context.Context, s *session, c *store.Cell, text int) error {
 	start, last := time.Now(), 0.0
 	for i := range mostWarmups {
-		result, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, text+i))
+		subject := s.subject(r, c, text+i)
+		subject.Verify = i == 0
+		result, err := probe.Find(c.Probe).Measure(ctx, subject)
 		if err != nil {
 			return err
 		}

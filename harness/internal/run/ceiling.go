@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
 )
@@ -39,27 +41,86 @@ func ceilings(facts []store.Fact) (r lm.Roofline) {
 	return r
 }
 
-// calibrate asks the echo plugin for the ceilings of the host. A host without it has no ceilings, and says why.
-func calibrate(ctx context.Context, o Options, memory int64) (lm.Roofline, []store.Fact) {
-	fail := func(err error) (lm.Roofline, []store.Fact) {
-		return lm.Roofline{}, []store.Fact{{Name: ceilingFact, Value: "n/a (" + err.Error() + ")"}}
+// boundaryFact is the name of the fact that holds what a call costs.
+const boundaryFact = "boundary of a call"
+
+// boundaryOf reads the boundary back from the facts of a run; the zero value if it is not among them.
+func boundaryOf(facts []store.Fact) (b probe.Boundary) {
+	for _, f := range facts {
+		var typical, most string
+		if n, _ := fmt.Sscanf(f.Value, "%s typical, %s", &typical, &most); f.Name != boundaryFact || n != 2 {
+			continue
+		}
+		b.Typical, _ = time.ParseDuration(typical)
+		b.Most, _ = time.ParseDuration(most)
 	}
+	return b
+}
+
+// calibrate asks the echo plugin what the run's clocks are held against: what a call costs, and for timings the
+// ceilings of the host. A host without the plugin has neither, and says why.
+func calibrate(ctx context.Context, p *Plan) []store.Fact {
+	timing, clocked := false, false
+	for i := range p.Run.Cells {
+		if c := &p.Run.Cells[i]; c.Status == store.Pending {
+			timing = timing || probe.Find(c.Probe).Timing
+			clocked = clocked || timing || c.Probe == "stream"
+		}
+	}
+	if !clocked {
+		return nil
+	}
+	echo, err := startEcho(ctx, p.options, p.memory)
+	if err != nil {
+		return []store.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
+	}
+	defer echo.Close()
+	facts := []store.Fact{boundaryOfCalls(ctx, echo)}
+	if timing {
+		facts = append(facts, ceilingsOf(ctx, echo, threadsOf(p.options.Threads))...)
+	}
+	return facts
+}
+
+func noFact(name string, err error) store.Fact {
+	return store.Fact{Name: name, Value: "n/a (" + err.Error() + ")"}
+}
+
+func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {
 	path, _, err := o.Plugins.Find("echo")
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	p, err := o.Plugins.Start(ctx, path, threadsOf(o.Threads), memory)
+	return o.Plugins.Start(ctx, path, threadsOf(o.Threads), memory)
+}
+
+// boundaryOfCalls times calls that do nothing.
+func boundaryOfCalls(ctx context.Context, echo Process) store.Fact {
+	m, err := echo.Load(ctx, lm.LoadRequest{Variant: "default"})
 	if err != nil {
-		return fail(err)
+		return noFact(boundaryFact, err)
 	}
-	defer p.Close()
-	c, ok := p.(lm.Calibrator)
+	defer m.Close()
+	b, err := probe.MeasureBoundary(func() (c probe.Clocks, err error) {
+		start := time.Now()
+		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: []int32{1, 2}, From: 1}}})
+		return probe.Clocks{Host: time.Since(start), Plugin: reply.Compute}, err
+	})
+	if err != nil {
+		return noFact(boundaryFact, err)
+	}
+	return store.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
+}
+
+// ceilingsOf asks for the ceilings of the host.
+func ceilingsOf(ctx context.Context, echo Process, threads int) []store.Fact {
+	c, ok := echo.(lm.Calibrator)
 	if !ok {
-		return fail(errors.New("the plugin echo does not calibrate"))
+		return []store.Fact{noFact(ceilingFact, errors.New("the plugin echo does not calibrate"))}
 	}
-	roof, err := c.Calibrate(ctx, threadsOf(o.Threads))
+	roof, err := c.Calibrate(ctx, threads)
 	if err != nil {
-		return fail(err)
+		return []store.Fact{noFact(ceilingFact, err)}
 	}
-	return roof, ceilingFacts(roof)
+	return ceilingFacts(roof)
 }

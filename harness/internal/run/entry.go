@@ -26,6 +26,18 @@ type entry struct {
 	speed       speed
 	unavailable string // why no cell of the model can be measured
 	failure     *store.Failure
+	unsteady    bool // equal requests got different answers
+}
+
+// unfit says why the losses of a model mean nothing, "" if they do.
+func (e *entry) unfit() string {
+	switch {
+	case e.model.LeaksFuture || !e.info.Causal:
+		return "sees the future"
+	case e.unsteady:
+		return "not deterministic: it cannot be shown that it does not see the future"
+	}
+	return ""
 }
 
 // loader makes entries. It keeps what models share: plugins' descriptions, tokenizers, hashes of weights.
@@ -174,8 +186,31 @@ func (l *loader) learn(ctx context.Context, e *entry, p Process) error {
 			return err
 		}
 	}
+	if err := e.verify(ctx, m); err != nil {
+		return err
+	}
 	if l.works != nil {
 		e.speed, err = clock(ctx, e, m, l.works)
+	}
+	return err
+}
+
+// verify holds some losses against the logits that they must follow from. A model that contradicts itself is measured
+// by nothing.
+func (e *entry) verify(ctx context.Context, m lm.Model) error {
+	text := e.trialText()
+	if len(text) < 2 {
+		return nil
+	}
+	err := probe.Verify(ctx, m, text)
+	bad, _ := errors.AsType[*lm.ReplyError](err)
+	switch {
+	case err != nil && lm.KindOf(err) == lm.Unsupported:
+		e.model.Warnings = append(e.model.Warnings, "losses not verified: the model gives no logits")
+		return nil
+	case bad != nil && bad.Fault == lm.Unsteady: // its speed can be measured; the causality probe tells of the rest
+		e.model.Warnings = append(e.model.Warnings, bad.Message)
+		return nil
 	}
 	return err
 }

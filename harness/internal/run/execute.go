@@ -17,10 +17,7 @@ import (
 // Execute stores a plan and measures it. It returns ErrInterrupted, wrapped, when the context ends first; whatever
 // was measured is in the database.
 func Execute(ctx context.Context, db *store.DB, p *Plan) error {
-	if slices.ContainsFunc(p.Run.Cells, func(c store.Cell) bool { return c.Status == store.Pending && probe.Find(c.Probe).Timing }) {
-		_, facts := calibrate(ctx, p.options, p.memory)
-		p.Run.Facts = append(p.Run.Facts, facts...)
-	}
+	p.Run.Facts = append(p.Run.Facts, calibrate(ctx, p)...)
 	for _, w := range db.Warnings {
 		p.Run.Facts = append(p.Run.Facts, store.Fact{Name: "database", Value: w})
 	}
@@ -41,6 +38,7 @@ type runner struct {
 	plugins  Plugins
 	entries  map[string]*entry
 	roofline lm.Roofline
+	boundary probe.Boundary
 	memory   int64
 	least    time.Duration // that a measurement may take
 	observe  func(Event)
@@ -50,7 +48,7 @@ type runner struct {
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, plugins: p.options.Plugins, entries: p.entries, memory: p.memory,
-		observe: p.options.Observe, roofline: ceilings(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+		observe: p.options.Observe, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}
@@ -130,7 +128,7 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell
 	}
 	if err != nil {
 		settle(c, err, s.stderr(), limit)
-		return r.record(ctx, c, Event{}, nil)
+		return errors.Join(r.record(ctx, c, Event{}, nil), r.judge(ctx, c, nil))
 	}
 	c.Status = store.OK
 	warn(c, result.Warnings)
@@ -140,8 +138,12 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell
 	return r.judge(ctx, c, result.Samples)
 }
 
-// judge marks the model of a causality cell as one that sees the future if that is what was found.
+// judge marks the model of a causality cell as one that sees the future, or whose answers vary, if that is what was
+// found.
 func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sample) error {
+	if c.Probe == "causality" && c.Status == store.Failed && c.Failure.Class == string(lm.Unsteady) {
+		r.entries[c.Model].unsteady = true
+	}
 	for _, s := range samples {
 		if s.Metric == probe.CausalVerdict && s.Value == 0 {
 			r.entries[c.Model].model.LeaksFuture = true

@@ -13,12 +13,11 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// The classes of failures that are not those of a process (lmplugin.Class).
+// The classes of failures that are neither those of a process (lmplugin.Class) nor those of a reply (lm.Fault).
 const (
-	classTimeout   = "time-out"
-	classMemory    = "out of memory"
-	classNonFinite = "non-finite"
-	classError     = "error"
+	classTimeout = "time-out"
+	classMemory  = "out of memory"
+	classError   = "error"
 )
 
 // stderrLines is how much of what a plugin printed is kept with a failure.
@@ -40,12 +39,12 @@ func settle(c *store.Cell, err error, stderr string, limit time.Duration) {
 	c.Failure = &store.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
 	f := c.Failure
 	var exit *lmplugin.ExitError
-	var bad *probe.NonFiniteError
+	var bad *lm.ReplyError
 	switch {
 	case errors.As(err, &exit):
 		f.Class, f.Stderr = string(exit.Class), lastLines(exit.Stderr)
 	case errors.As(err, &bad):
-		f.Class = classNonFinite
+		f.Class = string(bad.Fault)
 	case lm.KindOf(err) == lm.Deadline, errors.Is(err, context.DeadlineExceeded):
 		f.Class = classTimeout
 		f.Message = fmt.Sprintf("no answer within the limit of %v: %s", limit.Round(time.Second), f.Message)

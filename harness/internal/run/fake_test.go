@@ -159,10 +159,11 @@ func cells(r *store.Run, probe, model string) (all []*store.Cell) {
 	return all
 }
 
-// honest returns two fakes that behave.
+// honest returns two fakes that behave. They claim more time than they can have taken, which only the boundary refuses:
+// a machine with other work must not make liars of them.
 func honest() *fakes {
 	return &fakes{all: map[string]*lmfake.Architecture{
-		"a": {Name: "a", PerToken: time.Microsecond}, "b": {Name: "b", PerToken: 2 * time.Microsecond, Limit: 512},
+		"a": {Name: "a", PerToken: time.Millisecond}, "b": {Name: "b", PerToken: 2 * time.Millisecond, Limit: 512},
 	}}
 }
 

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // plugin is a fake that behaves unless the variant that it loads names a fault.
 func plugin() lm.Architecture {
-	a := &lmfake.Architecture{PerToken: time.Microsecond}
+	a := &lmfake.Architecture{}
 	return &faulty{a}
 }
 
@@ -78,6 +78,10 @@ func (f *faulty) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 		return nil
 	}
 	f.NaN = req.Variant == "nan"
+	if lie := lies[req.Variant]; lie != nil {
+		f.Before = nil
+		lie(f.Architecture)
+	}
 	return f.Architecture.Load(ctx, req)
 }
 

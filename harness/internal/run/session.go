@@ -47,7 +47,7 @@ func (s *session) subject(r *runner, c *store.Cell, block int) *probe.Subject {
 	e := s.entry
 	return &probe.Subject{
 		Model: s.model, Reference: s.reference, Description: e.description, Info: s.info, PID: s.process.PID(),
-		Stream: e.ids(probe.Find(c.Probe)), HeldOut: e.reading.heldOut, Roofline: r.roofline, Leaks: e.model.LeaksFuture || !e.info.Causal,
+		Stream: e.ids(probe.Find(c.Probe)), HeldOut: e.reading.heldOut, Roofline: r.roofline, Boundary: r.boundary, Unfit: e.unfit(),
 		Seed: r.run.Seed, Block: block, Settings: slices.Concat(c.Point, c.Params),
 	}
 }

@@ -34,6 +34,19 @@ func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed
 			s.prices[req] = price(ctx, coster, req)
 		}
 	}
+	tokens := e.trialText()
+	n := len(tokens)
+	read, decode, err := trial(ctx, e, m, tokens)
+	if err != nil {
+		return s, err
+	}
+	s.read = read.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
+	s.decode = decode.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: n})
+	return s, nil
+}
+
+// trialText is a short document of no meaning.
+func (e *entry) trialText() []int32 {
 	n := trialLength
 	if e.info.ContextLimit > 0 {
 		n = min(n, e.info.ContextLimit/2)
@@ -42,13 +55,7 @@ func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed
 	for i := range tokens {
 		tokens[i] = int32(i*31+1) % int32(max(e.info.Vocab, 1))
 	}
-	read, decode, err := trial(ctx, e, m, tokens)
-	if err != nil {
-		return s, err
-	}
-	s.read = read.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
-	s.decode = decode.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: n})
-	return s, nil
+	return tokens
 }
 
 // trial times a document and the median step after it. A model without state has no steps: its plugin has none, or

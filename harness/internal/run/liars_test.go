@@ -1,0 +1,179 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/lm"
+)
+
+// escape is text that a terminal would obey.
+const escape = "\x1b[2J\u202e"
+
+// lies make dishonest plugins of the fake, by the name of the variant that they load.
+var lies = map[string]func(*lmfake.Architecture){
+	"negative":  tells(func(r *lm.ScoreReply) { eachLoss(r, func(x float64) float64 { return -x }) }),
+	"zero":      tells(func(r *lm.ScoreReply) { eachLoss(r, func(float64) float64 { return 0 }) }),
+	"unrelated": tells(func(r *lm.ScoreReply) { eachLoss(r, func(x float64) float64 { return x / 2 }) }),
+	"when unwatched": tells(func(r *lm.ScoreReply) {
+		if len(r.Scores[0].Logits) == 0 {
+			eachLoss(r, func(x float64) float64 { return x / 2 })
+		}
+	}),
+	"in batches": tells(func(r *lm.ScoreReply) { // honest while the plan is made
+		if len(r.Scores) > 1 && len(r.Scores[0].Logits) == 0 {
+			eachLoss(r, func(x float64) float64 { return x / 2 })
+		}
+	}),
+	"not a number": func(a *lmfake.Architecture) { a.NaN = true },
+	"step losses":  tells(func(r *lm.StepReply) { clear(r.Outputs[0].NLL) }),
+	"empty steps":  tells(func(r *lm.StepReply) { clear(r.Outputs) }),
+	"no step work": tells(func(r *lm.StepReply) { clear(r.Outputs[0].Logits) }),
+	"no new work":  tells(func(r *lm.GenerateChunk) { clear(r.Tokens[0]) }),
+	"alien tokens": tells(func(r *lm.GenerateChunk) { r.Tokens[0][0] = 999 }),
+	"few tokens":   tells(func(r *lm.GenerateChunk) { r.Tokens[0] = r.Tokens[0][1:] }),
+	"slow clock":   func(a *lmfake.Architecture) { a.Sleep = 20 * time.Millisecond }, // sleeps before its clock starts
+	"shifted clock": func(a *lmfake.Architecture) {
+		a.Before = func(_ context.Context, call string) error {
+			if call == "generate" {
+				time.Sleep(20 * time.Millisecond)
+			}
+			return nil
+		}
+		tells(func(r *lm.GenerateChunk) { r.Prefill, r.Compute = 19*time.Millisecond, time.Microsecond })(a)
+	},
+	"fast clock": func(a *lmfake.Architecture) { a.PerToken = time.Hour },
+	"parameters": tells(func(m *lm.ModelInfo) { m.Parameters = -1 }),
+	"bytes":      tells(func(m *lm.ModelInfo) { m.Bytes[0].Bytes = 1e18 }),
+	"FLOPs":      tells(func(m *lm.CostReply) { m.Analytic[0].FLOPs = -1 }),
+	"memory":     tells(func(m *lm.Memory) { m.Peak[0].Bytes = 1e18 }),
+	"unsteady":   func(a *lmfake.Architecture) { a.Unsteady = true },
+	"escapes": func(a *lmfake.Architecture) {
+		tells(func(m *lm.ModelInfo) { m.Mode, m.StateKind, m.Warnings = escape, escape, []string{escape} })(a)
+		a.Before = func(_ context.Context, call string) error {
+			if call != "generate" {
+				return nil
+			}
+			fmt.Fprintln(stderr, "last words "+escape)
+			return lm.Errorf(lm.Internal, "", "odd %s", escape)
+		}
+	},
+}
+
+// tells changes one kind of reply.
+func tells[R any](change func(*R)) func(*lmfake.Architecture) {
+	return func(a *lmfake.Architecture) {
+		a.Tell = func(reply any) {
+			if own, ok := reply.(*R); ok {
+				change(own)
+			}
+		}
+	}
+}
+
+func eachLoss(r *lm.ScoreReply, change func(float64) float64) {
+	for _, s := range r.Scores {
+		for i := range s.NLL {
+			s.NLL[i] = change(s.NLL[i])
+		}
+	}
+}
+
+const liarsSuite = `name: liars
+repeats: 1
+probes:
+  - {probe: cost, grid: {len: 16}}
+  - {probe: memory, grid: {len: 16}}
+  - {probe: quality, grid: {context: 64, stride: 64}, with: {text_bytes: 1024}}
+  - {probe: stream, grid: {len: 1024}}
+  - {probe: prefill, grid: {len: 16}}
+  - {probe: ttft, grid: {len: 16}}
+  - {probe: decode, grid: {depth: 16}}
+`
+
+// TestLiars: each lie ends as a failed cell of its class, and the liar is ahead in nothing that it lied about.
+func TestLiars(t *testing.T) {
+	for name, want := range map[string]map[string]string{ // class by probe; "": measured
+		"default":        {"quality": "", "stream": "", "prefill": "", "ttft": "", "decode": "", "causality": "", "cost": "", "memory": ""},
+		"negative":       {"quality": "protocol", "prefill": "protocol", "decode": "protocol"},
+		"zero":           {"quality": "contradiction", "prefill": "contradiction"},
+		"unrelated":      {"quality": "contradiction", "decode": "contradiction"},
+		"when unwatched": {"quality": "contradiction"},
+		"in batches":     {"quality": "contradiction"},
+		"not a number":   {"quality": "non-finite"},
+		"step losses":    {"stream": "contradiction", "quality": ""},
+		"empty steps":    {"stream": "protocol", "prefill": "protocol"},
+		"no step work":   {"prefill": "contradiction", "quality": ""},
+		"no new work":    {"decode": "contradiction", "ttft": "contradiction", "prefill": ""},
+		"alien tokens":   {"decode": "protocol", "ttft": "protocol"},
+		"few tokens":     {"decode": "protocol", "ttft": "protocol"},
+		"slow clock":     {"prefill": "contradiction", "decode": "contradiction", "ttft": "contradiction", "quality": ""},
+		"shifted clock":  {"decode": "contradiction", "prefill": ""},
+		"fast clock":     {"prefill": "contradiction", "quality": "contradiction"},
+		"parameters":     {"cost": "protocol", "prefill": "protocol"},
+		"bytes":          {"memory": "protocol", "prefill": "protocol"},
+		"FLOPs":          {"cost": "protocol"},
+		"memory":         {"memory": "protocol"},
+		"unsteady":       {"causality": "non-deterministic", "prefill": ""},
+		"escapes":        {"decode": "error", "prefill": ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			suite, models := liarsSuite, []string{name}
+			if strings.HasSuffix(name, "clock") {
+				suite = strings.Replace(suite, "repeats: 1", "repeats: 6", 1) // of fewer calls each may have been delayed
+				models = append(models, "honest")
+			}
+			r := execute(t, openDB(t), realOptions(parseSuite(t, suite), corpusFile(t), models...))
+			for probe, class := range want {
+				c := cells(r, probe, name)[0]
+				switch {
+				case class == "" && c.Status != store.OK:
+					t.Errorf("%s: %s %s %+v", probe, c.Status, c.Reason, c.Failure)
+				case class != "" && (c.Status != store.Failed || c.Failure.Class != class):
+					t.Errorf("%s: %s %+v, want class %q", probe, c.Status, c.Failure, class)
+				}
+			}
+			if q := cells(r, "quality", name)[0]; name == "unsteady" && (q.Status != store.Unavailable || !strings.Contains(q.Reason, "not deterministic")) {
+				t.Errorf("the quality of a model without one answer: %s %s", q.Status, q.Reason)
+			}
+			for _, c := range r.Cells {
+				if c.Model == "honest" && c.Status != store.OK {
+					t.Errorf("the honest model: %s %s %+v", c.Probe, c.Status, c.Failure)
+				}
+			}
+		})
+	}
+}
+
+// TestEscapesAreWrittenOut: what a plugin says reaches no database and no report as anything but words.
+func TestEscapesAreWrittenOut(t *testing.T) {
+	db := openDB(t)
+	r := execute(t, db, realOptions(parseSuite(t, liarsSuite), corpusFile(t), "escapes"))
+	if c := cells(r, "decode", "escapes")[0]; !strings.Contains(c.Failure.Stderr, `last words \u001b[2J\u202e`) || !strings.Contains(c.Failure.Message, `odd \u001b[2J\u202e`) {
+		t.Errorf("%+v", c.Failure)
+	}
+	dir := t.TempDir()
+	if _, err := report.Build(r).Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"*.html", "*.md", "*.json", "tables/*.csv", "figures/*.svg"} {
+		files, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, file := range append(files, db.Path(), db.Path()+"-wal") {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(data), escape[:4]) || strings.Contains(string(data), "\u202e") {
+				t.Errorf("%s holds what a terminal obeys", file)
+			}
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package lm
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// abilities lists all that a plugin may declare.
+var abilities = []Ability{
+	AbilityStep, AbilityGenerate, AbilityCost, AbilityCount, AbilityMemory, AbilityVersus, AbilitySave, AbilityCalibrate, AbilityTrain,
+}
+
+// The bounds of what a plugin says about itself.
+const (
+	longestName    = 256     // bytes of a name
+	longestConfig  = 1 << 20 // bytes of a config or schema
+	mostItems      = 1 << 12 // variants, precisions, classes, components, ends
+	addressSpace   = 1 << 47 // bytes that a process can name
+	bytesPerNumber = 16      // of the widest weight
+	padding        = 64 << 20
+)
+
+// Check says what no plugin can be.
+func (d Description) Check() error {
+	for _, a := range d.Abilities {
+		if !slices.Contains(abilities, a) {
+			return Faultf(Malformed, "the plugin declares an unknown ability %.40q; known are %q", string(a), abilities)
+		}
+	}
+	errs := []error{
+		named("name", d.Name), short("version", d.Version, longestName), short("language", d.Language, longestName),
+		short("kernels", d.Kernels, longestName), short("summary", d.Summary, longestConfig), short("config schema", d.ConfigSchema, longestConfig),
+		few("variants", len(d.Variants)), few("precisions", len(d.Precisions)),
+	}
+	for _, v := range d.Variants {
+		errs = append(errs, named("name of a variant", v.Name), short("summary of variant", v.Summary, longestConfig), short("config of variant", v.Config, longestConfig))
+	}
+	for _, p := range d.Precisions {
+		errs = append(errs, named("precision", p))
+	}
+	return firstOf(errs...)
+}
+
+func named(what, s string) error {
+	if s == "" {
+		return Faultf(Malformed, "the plugin gives no %s", what)
+	}
+	return short(what, s, longestName)
+}
+
+func short(what, s string, most int) error {
+	if len(s) > most {
+		return Faultf(Malformed, "the %s that the plugin gives has %d bytes, at most %d make sense", what, len(s), most)
+	}
+	return nil
+}
+
+func few(what string, n int) error {
+	if n > mostItems {
+		return Faultf(Malformed, "the plugin lists %d %s, at most %d make sense", n, what, mostItems)
+	}
+	return nil
+}
+
+// within checks a number against its range.
+func within(what string, n, least, most int64) error {
+	if n < least || n > most {
+		return Faultf(Malformed, "%s is %d, which is not between %d and %d", what, n, least, most)
+	}
+	return nil
+}
+
+// Check says what no loaded model can be. Its weights take between a bit and 16 bytes for each parameter, beside
+// 64 MiB for tables and padding; a model that says nothing about its memory is held against the address space.
+func (m ModelInfo) Check() error {
+	errs := []error{
+		within("the vocabulary", int64(m.Vocab), 1, math.MaxInt32), within("the start token", int64(m.BOS), -1, int64(m.Vocab)-1),
+		within("the context limit", int64(m.ContextLimit), 0, math.MaxInt64), within("the number of threads", int64(m.Threads), 0, 1<<20),
+		within("the number of parameters", m.Parameters, 0, 8*addressSpace),
+		few("ends", len(m.EOS)), short("config", m.Config, longestConfig),
+	}
+	for _, id := range m.EOS {
+		errs = append(errs, within("a token that ends a document", int64(id), 0, int64(m.Vocab)-1))
+	}
+	for _, s := range []string{m.Architecture, m.Mode, m.StateKind, m.Precision, m.HeadPrecision, m.Kernels} {
+		errs = append(errs, short("name", s, longestName))
+	}
+	total, err := sumOf("the weights", m.Bytes, addressSpace)
+	errs = append(errs, err)
+	if err == nil && len(m.Bytes) > 0 && (total < m.Parameters/8 || total/bytesPerNumber > m.Parameters+padding/bytesPerNumber) {
+		errs = append(errs, Faultf(Malformed, "%d parameters in %d bytes: less than a bit or more than %d bytes each", m.Parameters, total, bytesPerNumber))
+	}
+	return firstOf(errs...)
+}
+
+// sumOf adds up memory by class, of which the host has most bytes.
+func sumOf(what string, classes []ByteClass, most int64) (total int64, err error) {
+	if err := few("classes of memory", len(classes)); err != nil {
+		return 0, err
+	}
+	for _, c := range classes {
+		if err := firstOf(short("class of memory", c.Class, longestName), within(fmt.Sprintf("%s %q in bytes", what, c.Class), c.Bytes, 0, most-total)); err != nil {
+			return 0, err
+		}
+		total += c.Bytes
+	}
+	return total, nil
+}
+
+// Check says what cannot be the memory of a process on a host with most bytes; 0: unknown.
+func (m Memory) Check(most int64) error {
+	if most <= 0 {
+		most = addressSpace
+	}
+	_, live := sumOf("the memory", m.Live, most)
+	_, peak := sumOf("the peak", m.Peak, most)
+	return firstOf(live, peak)
+}
+
+// Check says what cannot be a cost: what is negative, or too large to add up.
+func (r CostReply) Check() error {
+	errs := []error{within("the state by formula in bytes", r.StateBytes, -1, math.MaxInt64)}
+	for _, items := range [][]CostItem{r.Analytic, r.Counted, r.Reference} {
+		errs = append(errs, few("components", len(items)))
+		var flops, bytes int64
+		for _, it := range items {
+			if err := firstOf(short("component", it.Component, longestName), within("FLOPs of "+it.Component, it.FLOPs, 0, math.MaxInt64-flops),
+				within("bytes of "+it.Component, it.Bytes, 0, math.MaxInt64-bytes)); err != nil {
+				return err
+			}
+			flops, bytes = flops+it.FLOPs, bytes+it.Bytes
+		}
+	}
+	return firstOf(errs...)
+}
+
+// CheckState says what cannot be a state that has seen from least to most tokens, on a host with so much memory; 0:
+// unknown.
+func CheckState(length, bytes int64, least, most int, memory int64) error {
+	if memory <= 0 {
+		memory = addressSpace
+	}
+	return firstOf(
+		within("the length of a state in tokens", length, int64(least), int64(most)),
+		within("the size of a state in bytes", bytes, 0, memory),
+	)
+}
+
+// Check says what cannot be a ceiling.
+func (r Roofline) Check() error {
+	if err := firstOf(few("ceilings", len(r.Ceilings)), within("the number of threads", int64(r.Threads), 0, 1<<20)); err != nil {
+		return err
+	}
+	for _, c := range r.Ceilings {
+		if err := firstOf(named("name of a ceiling", c.Name), short("unit", c.Unit, longestName), short("kernels", c.Kernels, longestName)); err != nil {
+			return err
+		}
+		if !(c.Value > 0) || math.IsInf(c.Value, 0) {
+			return Faultf(NonFinite, "ceiling %s is %v %s", c.Name, c.Value, c.Unit)
+		}
+	}
+	return nil
+}
