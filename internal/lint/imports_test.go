@@ -21,7 +21,7 @@ var heavy = map[string][]string{
 	"github.com/hashicorp/go-plugin": {"lm/lmplugin"},
 	"github.com/dlclark/regexp2":     {"internal/tokenizer"},
 	"google.golang.org/grpc":         {"lm/lmplugin", "lm/lmpb"},
-	"google.golang.org/protobuf":     {"lm/lmplugin", "lm/lmpb"},
+	"google.golang.org/protobuf":     {"lm/lmplugin", "lm/lmpb", "internal/tokenizer"},
 	"gorgonia.org/tensor":            {"internal/nn"},
 }
 

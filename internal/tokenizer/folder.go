@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/internal/regularfile"
+	"github.com/archbench/archbench/internal/signature"
 )
 
 // ErrMissing says that a model folder holds no tokenizer in any form.
@@ -39,6 +39,8 @@ var forms = []form{
 		return p, err
 	}},
 	{needs: []string{"vocab.json", "merges.txt"}, takes: settingsFiles, parse: parseVocabMerges},
+	{needs: []string{"tokenizer.model"}, takes: settingsFiles, parse: parseSentencePiece},
+	{needs: []string{"vocab.txt"}, takes: settingsFiles, parse: parseVocabTxt},
 }
 
 // BytesName asks [Choose] for one token a byte.
@@ -133,20 +135,24 @@ func (f form) open(dir string) (*pipeline, error) {
 	}
 	p, err := f.parse(files)
 	if err != nil {
-		return nil, err
+		return nil, f.explain(files, err)
 	}
 	p.name, p.sha256 = strings.Join(f.needs, " + ")+" "+p.name, hashOf(files)
 	return p, nil
 }
 
-// read reads a file of a tokenizer.
-func read(path string) ([]byte, error) {
-	data, err := regularfile.Read(path, maxFile)
-	if err == nil && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/")) {
-		err = fmt.Errorf("%s is a Git LFS pointer, not the file itself: fetch it with git lfs pull", filepath.Base(path))
+// explain says what a file is that is none of a tokenizer, else what was wrong.
+func (f form) explain(files map[string][]byte, err error) error {
+	for _, name := range f.needs {
+		if is := signature.Describe(files[name], "the tokenizer"); is != "" && !strings.HasPrefix(is, "is text") {
+			return fmt.Errorf("%s %s", name, is)
+		}
 	}
-	return data, err
+	return err
 }
+
+// read reads a file of a tokenizer.
+func read(path string) ([]byte, error) { return regularfile.Read(path, maxFile) }
 
 // hashOf identifies files: the hash of a single one in hexadecimal, else that of the lines that sha256sum prints for
 // them in order of name.

@@ -53,6 +53,12 @@ func TestChoose(t *testing.T) {
 		"merges only":               {map[string]string{"merges.txt": "a b"}, "", 260, "vocab.json is missing"},
 		"pointer of Git LFS":        {map[string]string{"tokenizer.json": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"}, "", 256, "Git LFS pointer"},
 		"spoilt, vocabulary beside": {map[string]string{"tokenizer.json": "{}", "vocab.json": tinyVocab, "merges.txt": ""}, "", 3, "model: has no type"},
+		"web page":                  {map[string]string{"tokenizer.json": "<!DOCTYPE html><html>Sign in"}, "", 256, "tokenizer.json is a web page"},
+		"pointer as merges":         {map[string]string{"vocab.json": tinyVocab, "merges.txt": "version https://git-lfs.github.com/spec/v1\n"}, "", 3, "merges.txt is a Git LFS pointer"},
+		"pieces before words":       {map[string]string{"tokenizer.model": "\x0a", "vocab.txt": "[UNK]\na\n"}, "", 3, "tokenizer.model"},
+		"words":                     {map[string]string{"vocab.txt": "[UNK]\na\n"}, "", 3, "vocab.txt WordPiece"},
+		"words without unknown":     {map[string]string{"vocab.txt": "a\nb\n"}, "", 3, "the unknown token \"[UNK]\""},
+		"words, unknown null":       {map[string]string{"vocab.txt": "[UNK]\n", "tokenizer_config.json": `{"unk_token":null}`}, "", 3, "unk_token is null"},
 	} {
 		dir := folder(t, tc.files)
 		tok, err := Choose(tc.asked, dir, tc.vocab)

@@ -1,9 +1,12 @@
 package tokenizer
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // FuzzParse reads arbitrary files. What is accepted must encode and decode anything.
@@ -29,28 +32,39 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ids, err := tok.EncodeSpecial(text)
-		if err != nil {
-			return
-		}
-		plain, err := tok.Encode(text)
-		if err != nil {
-			return
-		}
-		for _, id := range tok.Wrap(append(ids, plain...)) {
-			if id < 0 {
-				t.Fatalf("negative id %d", id)
-			}
-		}
-		if _, err := tok.Decode(ids); err != nil {
-			return
-		}
-		for _, id := range ids {
-			if int(id) >= tok.Vocab() {
-				t.Fatalf("id %d is not below %d", id, tok.Vocab())
-			}
-		}
+		use(t, tok, text)
 	})
+}
+
+// use encodes and decodes a text with whatever was read.
+func use(t *testing.T, tok Tokenizer, text string) {
+	t.Helper()
+	ids, err := tok.EncodeSpecial(text)
+	if err != nil {
+		return
+	}
+	plain, err := tok.Encode(text)
+	if err != nil {
+		return
+	}
+	for _, id := range plain {
+		if int(id) >= tok.PlainVocab() {
+			t.Fatalf("id %d of plain text is not below %d", id, tok.PlainVocab())
+		}
+	}
+	for _, id := range tok.Wrap(append(ids, plain...)) {
+		if id < 0 {
+			t.Fatalf("negative id %d", id)
+		}
+	}
+	if _, err := tok.Decode(ids); err != nil {
+		return
+	}
+	for _, id := range ids {
+		if int(id) >= tok.Vocab() {
+			t.Fatalf("id %d is not below %d", id, tok.Vocab())
+		}
+	}
 }
 
 // FuzzRoundTrip encodes arbitrary bytes: what is UTF-8 comes back as it was, the rest with broken characters replaced.
@@ -71,4 +85,54 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Errorf("%q came back as %q from bytes", text, got)
 		}
 	})
+}
+
+// FuzzFolder reads arbitrary files of the forms that have several. What is accepted must encode and decode anything.
+func FuzzFolder(f *testing.F) {
+	f.Add(tinyVocab, "#version: 0.2\na b\n", `{"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,"added_tokens_decoder":{"7":{"content":"<x>","lstrip":true}}}`, `{"eos_token":"</s>"}`, `{"<y>":9}`, "ab <x> c")
+	f.Add("[UNK]\na\n##b\n[CLS]\n[SEP]\n", "", `{"do_lower_case":false,"pad_token":{"content":"[PAD]","rstrip":true}}`, `{"additional_special_tokens":["<z>"]}`, `{}`, "ab [CLS] b")
+	f.Fuzz(func(t *testing.T, vocab, merges, config, named, added, text string) {
+		files := map[string][]byte{
+			"vocab.json": []byte(vocab), "vocab.txt": []byte(vocab), "merges.txt": []byte(merges),
+			"tokenizer_config.json": []byte(config), "special_tokens_map.json": []byte(named), "added_tokens.json": []byte(added),
+		}
+		for _, parse := range []func(map[string][]byte) (*pipeline, error){parseVocabMerges, parseVocabTxt} {
+			if tok, err := parse(files); err == nil {
+				use(t, tok, text)
+			}
+		}
+	})
+}
+
+// FuzzSentencePiece reads arbitrary models.
+func FuzzSentencePiece(f *testing.F) {
+	for _, name := range folderNames(f, "spm-") {
+		data, err := readReference(filepath.Join("testdata", "folders", name, "tokenizer.model"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data[:min(len(data), 1<<13)], "a  b <s> é")
+		m, err := parseSPModel(data)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(tinySPModel(m), "the  fox <s> é")
+	}
+	f.Fuzz(func(t *testing.T, model []byte, text string) {
+		if tok, err := parseSentencePiece(map[string][]byte{"tokenizer.model": model}); err == nil {
+			use(t, tok, text)
+		}
+	})
+}
+
+// tinySPModel writes the first pieces of a model and its settings.
+func tinySPModel(m *spModel) (data []byte) {
+	for _, p := range m.pieces[:20] {
+		piece := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), p.text)
+		piece = protowire.AppendFixed32(protowire.AppendTag(piece, 2, protowire.Fixed32Type), math.Float32bits(p.score))
+		piece = protowire.AppendVarint(protowire.AppendTag(piece, 3, protowire.VarintType), p.kind)
+		data = protowire.AppendBytes(protowire.AppendTag(data, 1, protowire.BytesType), piece)
+	}
+	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), m.trainer.model)
+	return protowire.AppendBytes(protowire.AppendTag(data, 2, protowire.BytesType), trainer)
 }

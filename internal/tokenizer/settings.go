@@ -20,6 +20,10 @@ type settings struct {
 	AddPrefixSpace *bool                 `json:"add_prefix_space"`
 	AddBOS         *bool                 `json:"add_bos_token"`
 	AddEOS         *bool                 `json:"add_eos_token"`
+	Legacy         *bool                 `json:"legacy"`
+	LowerCase      *bool                 `json:"do_lower_case"`
+	StripAccents   *bool                 `json:"strip_accents"`
+	ChineseChars   *bool                 `json:"tokenize_chinese_chars"`
 	AddedTokens    map[string]addedToken `json:"added_tokens_decoder"` // by id
 
 	// Of the class:
@@ -57,6 +61,9 @@ func (n *namedTokens) list() []addedToken {
 
 // namedToken is a spelling, or an object with one.
 type namedToken addedToken
+
+// special returns the token of that spelling.
+func special(content string) *namedToken { return &namedToken{Content: content, Special: true} }
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (t *namedToken) UnmarshalJSON(data []byte) error {

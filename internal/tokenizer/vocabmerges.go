@@ -75,19 +75,18 @@ func parseMergeLines(text string) ([][2]string, error) {
 
 // byteLevelDefaults are the settings of the classes of transformers that read vocab.json and merges.txt as GPT-2 does.
 func byteLevelDefaults(class string) (settings, error) {
-	end := &namedToken{Content: EndOfText, Special: true}
 	switch class {
 	case "", "GPT2Tokenizer", "CodeGenTokenizer":
-		return settings{namedTokens: namedTokens{BOS: end, EOS: end, Unk: end}}, nil
+		return settings{namedTokens: namedTokens{BOS: special(EndOfText), EOS: special(EndOfText), Unk: special(EndOfText)}}, nil
 	case "Qwen2Tokenizer":
-		return settings{namedTokens: namedTokens{EOS: end, Unk: end, Pad: end}, normalizer: object{"type": "NFC"}, split: qwen2Split}, nil
+		return settings{
+			namedTokens: namedTokens{EOS: special(EndOfText), Unk: special(EndOfText), Pad: special(EndOfText)},
+			normalizer:  object{"type": "NFC"}, split: qwen2Split,
+		}, nil
 	case "RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer":
-		named := func(content string) *namedToken { return &namedToken{Content: content, Special: true} }
-		mask := named("<mask>")
-		mask.LStrip = true
 		return settings{framed: true, namedTokens: namedTokens{
-			BOS: named("<s>"), EOS: named("</s>"), Unk: named("<unk>"), Sep: named("</s>"), Pad: named("<pad>"),
-			CLS: named("<s>"), Mask: mask,
+			BOS: special("<s>"), EOS: special("</s>"), Unk: special("<unk>"), Sep: special("</s>"), Pad: special("<pad>"),
+			CLS: special("<s>"), Mask: special("<mask>"),
 		}}, nil
 	}
 	return settings{}, fmt.Errorf("tokenizer_class %q: how it reads vocab.json and merges.txt is not known here; save the tokenizer as tokenizer.json", class)

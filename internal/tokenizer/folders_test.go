@@ -1,0 +1,131 @@
+package tokenizer
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/archbench/archbench/internal/strictjson"
+)
+
+// unpacked copies a folder of testdata/folders, without the endings .gz.
+func unpacked(t testing.TB, name string) string {
+	t.Helper()
+	from, to := filepath.Join("testdata", "folders", name), t.TempDir()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		file := strings.TrimSuffix(e.Name(), ".gz")
+		data, err := readReference(filepath.Join(from, file))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, file), data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// folderNames are the folders of testdata/folders that begin so.
+func folderNames(t testing.TB, prefix string) (names []string) {
+	t.Helper()
+	dirs, err := filepath.Glob(filepath.Join("testdata", "folders", prefix+"*"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("%d folders: %v", len(dirs), err)
+	}
+	for _, dir := range dirs {
+		names = append(names, filepath.Base(dir))
+	}
+	return names
+}
+
+// TestFolders holds every form of tokenizer against what transformers makes of the same folder.
+func TestFolders(t *testing.T) {
+	for _, name := range folderNames(t, "") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := unpacked(t, name)
+			v, err := Verify(dir, filepath.Join(dir, "encodings.jsonl"), 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s: %d lines, ids identical in %d, text in %d", open(t, dir).Name(), v.Lines, v.SameIDs, v.SameText)
+			for _, d := range v.Differences {
+				t.Errorf("line %d %q: ids %v, want %v; decoded %q, want %q", d.Line, d.Text, d.GotIDs, d.WantIDs, d.GotText, d.WantText)
+			}
+			if v.Lines < 150 {
+				t.Errorf("%d lines were compared", v.Lines)
+			}
+		})
+	}
+}
+
+// TestSentencePiece holds models against the library that they are made for, with the text taken as text throughout.
+// The two disagree where testdata/README.md says so.
+func TestSentencePiece(t *testing.T) {
+	for _, name := range slices.DeleteFunc(folderNames(t, "spm-"), func(n string) bool { return n == "spm-bpe-unused" }) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := unpacked(t, name)
+			tok := open(t, dir)
+			file, err := os.Open(filepath.Join(dir, "sentencepiece.jsonl"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			for lines := bufio.NewScanner(file); lines.Scan(); {
+				var want struct {
+					Text string  `json:"text"`
+					IDs  []int32 `json:"ids"`
+				}
+				if err := strictjson.Unmarshal(lines.Bytes(), &want); err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(want.Text, "<0x") || want.Text == "▁" {
+					continue
+				}
+				if got := encode(t, tok, want.Text); !slices.Equal(got, want.IDs) {
+					t.Errorf("%q: ids %v, want %v", want.Text, got, want.IDs)
+				}
+			}
+		})
+	}
+}
+
+// varied returns a message with a field changed in a way that a reader has to notice.
+func TestSentencePieceRefuses(t *testing.T) {
+	piece := func(text string) string {
+		return "\x0a" + string(rune(len(text)+2)) + "\x0a" + string(rune(len(text))) + text
+	}
+	sound := piece("<unk>") + piece("a")
+	for want, model := range map[string]string{
+		"is empty":                     "",
+		"it has no pieces":             "\x12\x02\x18\x01",
+		"another form":                 "IQ== 0\nIg== 1\n",
+		"unexpected EOF":               sound[:len(sound)-1],
+		"is not UTF-8":                 sound + piece("\xff"),
+		"are both \"a\"":               sound + piece("a"),
+		"model_type 4 is neither":      sound + "\x12\x02\x18\x04",
+		"treat_whitespace_as_suffix":   sound + "\x12\x03\xc0\x01\x01",
+		"escape_whitespaces false":     sound + "\x1a\x02\x28\x00",
+		"unk_id 7 is not among":        sound + "\x12\x03\xc0\x02\x07",
+		"kind 9":                       sound + "\x0a\x05\x0a\x01b\x18\x09",
+		"the score of \"b\" is not fi": sound + "\x0a\x08\x0a\x01b\x15\x00\x00\xc0\x7f",
+		"a group":                      sound + "\x0b",
+	} {
+		_, err := Open(folder(t, map[string]string{"tokenizer.model": model}))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", model, err, want)
+		}
+	}
+	files := map[string]string{"tokenizer.model": sound, "tokenizer_config.json": `{"tokenizer_class":"XLMRobertaTokenizer"}`}
+	if _, err := Open(folder(t, files)); err == nil || !strings.Contains(err.Error(), `tokenizer_class "XLMRobertaTokenizer"`) {
+		t.Errorf("a class that moves ids: %v", err)
+	}
+}
