@@ -49,7 +49,7 @@ func (f *Folder) Card() (*Card, error) { return ReadCard(f.dir) }
 // ReadCard reads card.json of a model folder; nil without an error if there is none.
 func ReadCard(dir string) (*Card, error) {
 	path := filepath.Join(dir, CardFile)
-	text, err := regularfile.Read(path, maxJSON)
+	text, err := regularfile.Read(path, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -140,7 +140,7 @@ func (f *Folder) metadata() map[string]string {
 // copyCompanions copies the files that exist.
 func (f *Folder) copyCompanions(dir string) error {
 	for _, name := range companions {
-		data, err := regularfile.Read(filepath.Join(f.dir, name), maxJSON)
+		data, err := regularfile.Read(filepath.Join(f.dir, name), maxCompanion)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

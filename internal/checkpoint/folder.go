@@ -56,19 +56,23 @@ func Open(dir string) (*Folder, error) {
 
 // ReadConfig returns the config.json of a folder as standard JSON, see [strictjson.Standard].
 func ReadConfig(dir string) ([]byte, error) {
-	config, err := readJSON(dir, ConfigFile)
+	config, err := readJSON(dir, ConfigFile, maxSettings)
 	if isMissing(err) {
 		return nil, missing("a model folder needs " + ConfigFile + " and weights: " + instead(dir))
 	}
 	return config, err
 }
 
-// maxJSON bounds the JSON files that are read whole, in bytes: ten times the index of the largest models.
-const maxJSON = 256 << 20
+// The bounds of files that are read whole, in bytes.
+const (
+	maxSettings  = 16 << 20  // config.json and others of its kind
+	maxIndex     = 256 << 20 // a million tensors with long names
+	maxCompanion = 1 << 30   // what a conversion takes along
+)
 
 // readJSON returns a JSON file of a folder in standard form.
-func readJSON(dir, name string) ([]byte, error) {
-	data, err := regularfile.Read(filepath.Join(dir, name), maxJSON)
+func readJSON(dir, name string, limit int64) ([]byte, error) {
+	data, err := regularfile.Read(filepath.Join(dir, name), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,7 @@ func (f *Folder) openWeights() error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := readJSON(f.dir, IndexFile)
+	text, err := readJSON(f.dir, IndexFile, maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing("holds neither " + WeightsFile + " nor " + IndexFile + ": " + instead(f.dir))
 	}

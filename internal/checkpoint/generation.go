@@ -5,24 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 
 	"github.com/archbench/archbench/internal/config"
-	"github.com/archbench/archbench/internal/regularfile"
 )
 
 // GenerationFile may list more ends of a text than config.json does. What else it holds are wishes about sampling.
 const GenerationFile = "generation_config.json"
 
-// maxSettings bounds files of settings.
-const maxSettings = 1 << 20
-
 // Ends adds the ids that generation_config.json lists as ends of a text to those of config.json. Ids that a model with
 // vocab ids lacks, and a file that cannot be read, are warnings: a model can be measured without.
 func (f *Folder) Ends(ends []int32, vocab int) (all []int32, warnings []string) {
 	all = slices.Clone(ends)
-	data, err := regularfile.Read(filepath.Join(f.dir, GenerationFile), maxSettings)
+	data, err := readJSON(f.dir, GenerationFile, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
@@ -33,7 +28,7 @@ func (f *Folder) Ends(ends []int32, vocab int) (all []int32, warnings []string) 
 		err = json.Unmarshal(data, &file)
 	}
 	if err != nil {
-		return all, []string{fmt.Sprintf("%s: ends of a text that only it lists are not known: %v", GenerationFile, err)}
+		return all, []string{fmt.Sprintf("ends of a text that only %s lists are not known: %v", GenerationFile, err)}
 	}
 	for _, id := range file.EOS {
 		switch {

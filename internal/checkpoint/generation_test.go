@@ -19,8 +19,9 @@ func TestEnds(t *testing.T) {
 		`{"eos_token_id":65}`:                  {[]int32{2, 65}, ""},
 		`{"eos_token_id":[2,65,66,65]}`:        {[]int32{2, 65, 66}, ""},
 		`{"eos_token_id":[65,100,-1]}`:         {[]int32{2, 65}, "eos_token_id 100 is outside the 100 ids"},
-		`{"eos_token_id":"</s>"}`:              {[]int32{2}, "generation_config.json: "},
-		`{"eos_token_id":[1`:                   {[]int32{2}, "unexpected end"},
+		`{"eos_token_id":"</s>"}`:              {[]int32{2}, "generation_config.json lists"},
+		`{"eos_token_id":[1`:                   {[]int32{2}, "generation_config.json: line 1, column 18: unexpected end"},
+		`{"x":NaN,"eos_token_id":65}`:          {[]int32{2, 65}, ""},
 		strings.Repeat(" ", maxSettings) + "1": {[]int32{2}, "too large"},
 	} {
 		dir := t.TempDir()

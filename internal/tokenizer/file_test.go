@@ -16,13 +16,13 @@ func TestParseRefuses(t *testing.T) {
 	bpe := func(members string) string { return `{"model":{"type":"BPE",` + members + `}}` }
 	unigram := func(members string) string { return `{"model":{"type":"Unigram",` + members + `}}` }
 	for text, want := range map[string]string{
-		"":                             "EOF",
+		"":                             "is empty",
 		"[]":                           "where an object is expected",
 		"{}":                           "model: has no type",
 		"{\"a\xff\"":                   "UTF-8",
 		with(`"extra":1`) + "":         `unknown key "extra"`,
 		with(model):                    `key "model" stands twice`,
-		with(`"version":"1.0"`) + "{}": "after the end",
+		with(`"version":"1.0"`) + "{}": "after top-level value",
 		with(`"normalizer":{"type":"Precompiled","precompiled_charsmap":"x"}`):        `normalizer: precompiled_charsmap: illegal base64`,
 		with(`"normalizer":{"type":"Precompiled","precompiled_charsmap":"/wAAAA=="}`): `normalizer: precompiled_charsmap: a trie of 255 bytes in a table of 0`,
 		with(`"normalizer":{}`): "normalizer: has no type",

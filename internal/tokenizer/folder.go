@@ -14,6 +14,7 @@ import (
 
 	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/internal/signature"
+	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // ErrMissing says that a model folder holds no tokenizer in any form.
@@ -141,11 +142,19 @@ func (f form) open(dir string) (*pipeline, error) {
 	return p, nil
 }
 
-// explain says what a file is that is none of a tokenizer, else what was wrong.
+// explain says what a file is that is none of a tokenizer, or where one is no JSON, else what was wrong.
 func (f form) explain(files map[string][]byte, err error) error {
 	for _, name := range f.needs {
 		if is := signature.Describe(files[name], "the tokenizer"); is != "" && !strings.HasPrefix(is, "is text") {
 			return fmt.Errorf("%s %s", name, is)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if filepath.Ext(name) != ".json" {
+			continue
+		}
+		if _, why := strictjson.Standard(files[name]); why != nil {
+			return fmt.Errorf("%s: %w", name, why)
 		}
 	}
 	return err

@@ -109,15 +109,15 @@ func TestHashCoversAllFiles(t *testing.T) {
 // TestVocabMergesRefuses wants every error to name file and place.
 func TestVocabMergesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
-		"vocab.json: ":                      {"vocab.json", `{"a":0,"a":1}`},
-		"merges.txt:1: \"a b c\" is no":     {"merges.txt", "a b c"},
-		"merges.txt:2: \"a\" is not":        {"merges.txt", "#version: 0.2\na\n"},
-		"</w>":                              {"merges.txt", "a b</w>"},
-		"merges[0] (\"a\", \"c\")":          {"merges.txt", "a c"},
-		`tokenizer_class "CLIPTokenizer"`:   {"tokenizer_config.json", `{"tokenizer_class":"CLIPTokenizer"}`},
-		"tokenizer_config.json: unexpected": {"tokenizer_config.json", `{`},
-		`"x" is not an id`:                  {"tokenizer_config.json", `{"added_tokens_decoder":{"x":{"content":"y"}}}`},
-		"special_tokens_map.json: ":         {"special_tokens_map.json", `[]`},
+		"vocab.json: ":                    {"vocab.json", `{"a":0,"a":1}`},
+		"merges.txt:1: \"a b c\" is no":   {"merges.txt", "a b c"},
+		"merges.txt:2: \"a\" is not":      {"merges.txt", "#version: 0.2\na\n"},
+		"</w>":                            {"merges.txt", "a b</w>"},
+		"merges[0] (\"a\", \"c\")":        {"merges.txt", "a c"},
+		`tokenizer_class "CLIPTokenizer"`: {"tokenizer_config.json", `{"tokenizer_class":"CLIPTokenizer"}`},
+		"tokenizer_config.json: line 1, column 1: unexpected": {"tokenizer_config.json", `{`},
+		`"x" is not an id`:          {"tokenizer_config.json", `{"added_tokens_decoder":{"x":{"content":"y"}}}`},
+		"special_tokens_map.json: ": {"special_tokens_map.json", `[]`},
 	} {
 		files := map[string]string{"vocab.json": tinyVocab, "merges.txt": "a b\n", change[0]: change[1]}
 		if _, err := Open(folder(t, files)); err == nil || !strings.Contains(err.Error(), want) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // settingsFiles say, beside a vocabulary, which tokens are special and how a text begins. All may be missing.
@@ -126,7 +128,11 @@ func readJSON(files map[string][]byte, name string, v any) error {
 	if !ok {
 		return nil
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	text, err := strictjson.Standard(data)
+	if err == nil {
+		err = json.Unmarshal(text, v)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

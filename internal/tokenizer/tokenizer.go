@@ -9,6 +9,8 @@
 // are matters of a batch and not applied.
 package tokenizer
 
+import "github.com/archbench/archbench/internal/strictjson"
+
 // Tokenizer converts between text and ids. It may be used by several goroutines.
 type Tokenizer interface {
 	// Encode returns the ids of text, taken as text throughout: the spelling of a special token gets no special id.
@@ -41,6 +43,9 @@ type Tokenizer interface {
 func Parse(data []byte) (Tokenizer, error) {
 	p, err := parseFile(data)
 	if err != nil {
+		if why := strictjson.Explain(data); why != nil {
+			err = why
+		}
 		return nil, err
 	}
 	p.name, p.sha256 = "tokenizer.json "+p.name, hashOf(map[string][]byte{"tokenizer.json": data})

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 
+	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
@@ -49,7 +49,7 @@ func Verify(dir, encodings string, keep int) (Verification, error) {
 	if err != nil {
 		return Verification{}, err
 	}
-	file, err := os.Open(encodings)
+	file, err := regularfile.Open(encodings)
 	if err != nil {
 		return Verification{}, fmt.Errorf("verify tokenizer: %w", err)
 	}

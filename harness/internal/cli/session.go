@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -88,14 +87,14 @@ func (s *session) close() error { return errors.Join(s.model.Close(), s.process.
 
 // modelType reads the architecture from a folder's config.json.
 func modelType(dir string) (string, error) {
-	path := filepath.Join(dir, "config.json")
-	data, err := os.ReadFile(path)
+	data, err := checkpoint.ReadConfig(dir)
 	if err != nil {
-		return "", fmt.Errorf("read config: %w", err)
+		return "", fmt.Errorf("read %s: %w", dir, err)
 	}
 	var config struct {
 		ModelType string `json:"model_type"`
 	}
+	path := filepath.Join(dir, checkpoint.ConfigFile)
 	if err := json.Unmarshal(data, &config); err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
