@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/archbench/archbench/internal/regularfile"
 )
 
 // Identity returns the sha256 of all files of a plugin, in hexadecimal. For a binary it is the sha256 of the file.
@@ -33,7 +34,7 @@ func Identity(path string) (string, error) {
 }
 
 func isScript(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := regularfile.Open(path)
 	if err != nil {
 		return false, err
 	}
@@ -54,7 +55,7 @@ func isShared(dir string) bool {
 }
 
 func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := regularfile.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("identify plugin: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,16 +45,48 @@ type app struct {
 	terminal bool   // whether err is one
 }
 
-// Main runs the command line of this process and returns its exit code. The first Ctrl-C ends what is running in an
-// orderly way, the second at once.
+// Main runs the command line of this process and returns its exit code.
 func Main(args []string, revision string) int {
-	// The runtime ends a program that is out of memory with code 2, which here means wrong usage, unless it aborts it.
-	debug.SetTraceback("crash")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	crashLoudly()
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return execute(ctx, args, os.Stdin, os.Stdout, os.Stderr, revision)
+	done := make(chan int, 1)
+	go func() { done <- execute(ctx, args, os.Stdin, os.Stdout, os.Stderr, revision) }()
+	return await(ctx, done, patience)
 }
+
+// patience is how long a command may take to end in an orderly way once it was asked to.
+const patience = 10 * time.Second
+
+// await returns the exit code of a command. The first Ctrl-C ends it in an orderly way, or at once where that takes too
+// long, whatever it is waiting for; the second ends it at once.
+func await(ctx context.Context, done <-chan int, patience time.Duration) int {
+	select {
+	case code := <-done:
+		return code
+	case <-ctx.Done():
+	}
+	select {
+	case code := <-done:
+		return code
+	case <-time.After(patience):
+		return ExitInterrupted
+	}
+}
+
+// endings are the signals that end a command. A hang-up that nohup has had ignored stays ignored.
+func endings() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// crashLoudly lets a panic, or memory that the system refuses, end the process by a signal. Go would end it with code 2,
+// which here means wrong usage.
+func crashLoudly() { debug.SetTraceback("crash") }
 
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
 	a := &app{in: in, out: out, err: err, revision: revision, args: args, width: terminalWidth(out), terminal: isTerminal(err)}
@@ -105,6 +138,8 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitInterrupted
 	case errors.Is(err, errFailed):
 		return ExitFailed
+	case errors.Is(err, syscall.ENOMEM):
+		return ExitUndecided
 	case errors.As(err, &mistake), errors.Is(err, store.ErrNotFound):
 		return ExitUsage
 	case errors.Is(err, errCells), errors.As(err, &model):
@@ -119,7 +154,8 @@ bits, per FLOP, per byte and per second, and how sure we are.
 Each architecture is a plugin. Suites say what is measured; results go into a database; reports are drawn from it.
 
 Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage (the command line, or what it names), 3 could not be done
-or decided, 4 a model or some cells of a run could not be measured, 130 interrupted (archbench resume goes on).`
+or decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or a hang-up
+(archbench resume goes on). Memory that the system refuses to archbench itself ends it by a signal: 134 or 137.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{

@@ -80,11 +80,9 @@ func (f *generateFlags) check() error {
 // generate streams a continuation.
 func (a *app) generate(ctx context.Context, what string, f generateFlags) (err error) {
 	if f.prompt == "-" {
-		data, err := io.ReadAll(a.in)
-		if err != nil {
-			return fmt.Errorf("read the prompt: %w", err)
+		if f.prompt, err = readPrompt(ctx, a.in); err != nil {
+			return err
 		}
-		f.prompt = string(data)
 	}
 	spec, err := f.model.one(what)
 	if err != nil {
@@ -104,6 +102,32 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 			starts, s.tokenizer.Token(s.model.Info().BOS))
 	}
 	return s.stream(ctx, a.out, req)
+}
+
+// maxPrompt bounds a prompt in bytes: it is far beyond what any model reads.
+const maxPrompt = 64 << 20
+
+// readPrompt reads a prompt to its end, unless the context ends before: a terminal may never send any.
+func readPrompt(ctx context.Context, in io.Reader) (string, error) {
+	var data []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		data, err = io.ReadAll(io.LimitReader(in, maxPrompt+1))
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-done:
+	}
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read the prompt: %w", err)
+	case len(data) > maxPrompt:
+		return "", usage("the prompt is longer than %d MiB", maxPrompt>>20)
+	}
+	return string(data), nil
 }
 
 // request turns the flags into a request without its state.

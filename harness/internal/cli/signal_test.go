@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A command that waits for what never comes ends with the first Ctrl-C all the same.
+func TestAwait(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan int, 1)
+	done <- ExitCells
+	if code := await(ctx, done, time.Hour); code != ExitCells {
+		t.Errorf("done: code %d", code)
+	}
+	cancel()
+	if code := await(ctx, make(chan int), 0); code != ExitInterrupted {
+		t.Errorf("stuck: code %d", code)
+	}
+	done <- ExitOK
+	if code := await(ctx, done, time.Hour); code != ExitOK {
+		t.Errorf("ended in time: code %d", code)
+	}
+}
+
+// A hang-up ends a command, unless nohup has had it ignored.
+func TestHangUp(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("started with hang-ups ignored")
+	}
+	if !slices.Contains(endings(), os.Signal(syscall.SIGHUP)) {
+		t.Error("a hang-up does not end a command")
+	}
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	if slices.Contains(endings(), os.Signal(syscall.SIGHUP)) {
+		t.Error("an ignored hang-up ends a command")
+	}
+}
+
+func TestReadPrompt(t *testing.T) {
+	if got, err := readPrompt(t.Context(), strings.NewReader("text\n")); got != "text\n" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := readPrompt(t.Context(), endless{}); exitCode(t.Context(), err) != ExitUsage {
+		t.Errorf("an endless prompt: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	silent, w := io.Pipe()
+	defer w.Close()
+	if _, err := readPrompt(ctx, silent); !errors.Is(err, context.Canceled) {
+		t.Errorf("a prompt that never comes: %v", err)
+	}
+}
+
+// endless is a reader without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// What the machine refuses is no mistake of the command line.
+func TestOutOfMemory(t *testing.T) {
+	if code := exitCode(t.Context(), usageError{fmt.Errorf("map weights: %w", syscall.ENOMEM)}); code != ExitUndecided {
+		t.Errorf("code %d", code)
+	}
+}
+
+// TestRefusedMemory plays a command that asks for more memory than there is: it ends by a signal, not with the code of
+// wrong usage.
+func TestRefusedMemory(t *testing.T) {
+	const variable = "ARCHBENCH_TEST_MEMORY"
+	if os.Getenv(variable) != "" {
+		crashLoudly()
+		sink = make([]byte, 1<<46)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRefusedMemory$")
+	cmd.Env = append(os.Environ(), variable+"=1")
+	out, err := cmd.CombinedOutput()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGABRT || !strings.Contains(string(out), "out of memory") {
+		t.Errorf("%v: %.300s", err, out)
+	}
+}
+
+// sink keeps an allocation from being optimised away.
+var sink []byte
