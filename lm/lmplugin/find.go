@@ -31,7 +31,7 @@ type Candidate struct {
 func List() []Candidate {
 	var all []Candidate
 	first := map[string]string{}
-	for _, dir := range Folders() {
+	for _, dir := range searchDirs() {
 		for _, c := range candidates(dir) {
 			if earlier, ok := first[c.Name]; ok && c.Rejected == "" {
 				c.Rejected = "hidden by " + earlier
@@ -72,8 +72,8 @@ func Find(name, explicitPath string) (string, error) {
 	return "", lm.Errorf(lm.NotFound, "find plugin", "%s", message)
 }
 
-// Folders returns the folders of the search in their order, each once.
-func Folders() []string {
+// searchDirs returns the folders of the search in their order, each once.
+func searchDirs() []string {
 	dirs := filepath.SplitList(os.Getenv(PathVariable))
 	dirs = append(dirs, sharedDirs()...)
 	var unique []string

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		d.text(ctx)
 		d.database(ctx, a.db)
 		if calibrate {
-			d.calibrate(ctx, threads)
+			d.calibrate(ctx, cmp.Or(threads, host.Threads()))
 		}
 		if err := a.print(d.table); err != nil {
 			return err
@@ -98,7 +99,7 @@ func (d *diagnosis) installation() {
 	d.ok("installation", home.Dir())
 	d.ok("suites", "built in: "+strings.Join(suite.Names(), ", "))
 	d.ok("models are looked for in", strings.Join(modelFolders(), ", "))
-	d.ok("plugins are looked for in", strings.Join(lmplugin.Folders(), ", "))
+	d.ok("plugins are looked for in", strings.Join(append(home.Plugins(), "$"+lmplugin.PathVariable, "PATH"), ", "))
 }
 
 func (d *diagnosis) plugins(ctx context.Context) {

@@ -167,7 +167,7 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 	}
 	defer p.Close()
 	o := lmtest.Options{
-		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: f.threads, Options: options, Timeout: timeout,
+		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: threads(f.threads), Options: options, Timeout: timeout,
 	}
 	if fixture != "" {
 		return lmtest.CompareFixture(ctx, p, fixture, o), nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/shell"
@@ -216,7 +216,7 @@ func threads(n int) int {
 	if n > 0 {
 		return n
 	}
-	return runtime.NumCPU()
+	return host.Threads()
 }
 
 func plural(n int, thing string) string {

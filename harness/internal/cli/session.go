@@ -50,7 +50,7 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 	}
 	s.model, err = s.process.Load(ctx, lm.LoadRequest{
 		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
-		Threads: m.threads, Options: spec.Options,
+		Threads: threads(m.threads), Options: spec.Options,
 	})
 	if err != nil {
 		return nil, ofModel(err)

@@ -46,13 +46,6 @@ func cpuName() string {
 	return cmp.Or(strings.TrimSpace(cpuid.CPU.BrandName), unavailable("the processor does not name itself"))
 }
 
-func physicalCores() string {
-	if cpuid.CPU.PhysicalCores == 0 {
-		return unavailable("physical cores not told")
-	}
-	return fmt.Sprintf("%d physical", cpuid.CPU.PhysicalCores)
-}
-
 // numericFeatures are the instruction sets that the kernels may use.
 var numericFeatures = []cpuid.FeatureID{
 	cpuid.AVX, cpuid.AVX2, cpuid.FMA3, cpuid.F16C, cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ,

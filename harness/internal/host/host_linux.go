@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -24,8 +22,8 @@ func system() []store.Fact {
 		{Name: "max frequency kHz", Value: file("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")},
 		{Name: "boost", Value: boost()},
 		{Name: "transparent huge pages", Value: file("/sys/kernel/mm/transparent_hugepage/enabled")},
-		{Name: "cgroup memory limit", Value: cgroupLimit("memory.max", "memory/memory.limit_in_bytes")},
-		{Name: "cgroup cpu limit", Value: cgroupLimit("cpu.max", "cpu/cpu.cfs_quota_us")},
+		{Name: "cgroup memory limit", Value: told(here.memoryLimit())("MiB", 1<<20)},
+		{Name: "cgroup cpu limit", Value: told(here.cpuLimit())("CPU", 1)},
 	}
 }
 
@@ -37,25 +35,23 @@ func boost() string {
 	return file("/sys/devices/system/cpu/cpufreq/boost")
 }
 
-// cgroupLimit reads a limit of version 2 of the calling process's group, else that of version 1's root.
-func cgroupLimit(v2, v1 string) string {
-	const root = "/sys/fs/cgroup"
-	if group, err := os.ReadFile("/proc/self/cgroup"); err == nil {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(string(group)), "0::"); ok {
-			return bound(file(filepath.Join(root, path, v2)))
+// told words a limit in units of a size.
+func told(l limit, err error) func(unit string, size float64) string {
+	return func(unit string, size float64) string {
+		switch {
+		case err != nil:
+			return unavailable(err.Error())
+		case l.none():
+			return "none"
 		}
+		return fmt.Sprintf("%.4g %s (%s)", l.value/size, unit, l.group)
 	}
-	return bound(file(filepath.Join(root, v1)))
 }
 
-// bound says "none" where the kernel writes that nothing is limited: "max", a negative quota, or all of the address
-// space.
-func bound(limit string) string {
-	n, err := strconv.ParseInt(limit, 10, 64)
-	if strings.HasPrefix(limit, "max") || err == nil && (n < 0 || n > 1<<62) {
-		return "none"
-	}
-	return limit
+// cpuLimit is how many CPUs the process's control groups let it use; ok is false where they set no limit.
+func cpuLimit() (cpus float64, ok bool) {
+	l, err := here.cpuLimit()
+	return l.value, err == nil && !l.none()
 }
 
 // file returns the contents of a one-line file, or why there are none.
@@ -87,16 +83,15 @@ func meminfo() (procfs.Meminfo, error) {
 }
 
 // FreeMemory returns the bytes that new processes may use without swapping, and whether the machine says so. A
-// tighter limit of the process's cgroup wins.
+// tighter limit of the process's control groups wins.
 func FreeMemory() (bytes int64, ok bool) {
 	m, err := meminfo()
 	if err != nil || m.MemAvailableBytes == nil {
 		return 0, false
 	}
 	bytes = int64(*m.MemAvailableBytes)
-	var limit int64
-	if n, err := fmt.Sscan(cgroupLimit("memory.max", "memory/memory.limit_in_bytes"), &limit); n == 1 && err == nil {
-		bytes = min(bytes, limit)
+	if l, err := here.memoryLimit(); err == nil && !l.none() {
+		bytes = min(bytes, int64(l.value))
 	}
 	return bytes, true
 }

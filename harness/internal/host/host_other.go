@@ -3,7 +3,10 @@
 package host
 
 import (
+	"fmt"
 	"runtime"
+
+	"github.com/klauspost/cpuid/v2"
 
 	"github.com/archbench/archbench/harness/internal/store"
 )
@@ -16,6 +19,18 @@ func system() []store.Fact {
 		{Name: "boost", Value: reason}, {Name: "cgroup memory limit", Value: reason},
 	}
 }
+
+// physicalCores are those that the processor tells of itself, unless there cannot be so many.
+func physicalCores() string {
+	n := cpuid.CPU.PhysicalCores
+	if n == 0 || n > runtime.NumCPU() {
+		return unavailable("physical cores not told")
+	}
+	return fmt.Sprintf("%d physical", n)
+}
+
+// cpuLimit has no source on this platform.
+func cpuLimit() (cpus float64, ok bool) { return 0, false }
 
 // FreeMemory has no source on this platform.
 func FreeMemory() (bytes int64, ok bool) { return 0, false }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/host"
@@ -61,12 +60,12 @@ func newLoader(o Options, t *texts) *loader {
 	return l
 }
 
-// threadsOf resolves the number of threads: 0 is all.
+// threadsOf resolves the number of threads: 0 is all that the process may use.
 func threadsOf(n int) int {
 	if n > 0 {
 		return n
 	}
-	return runtime.NumCPU()
+	return host.Threads()
 }
 
 // memoryLimit is what a plugin may use: 80 % of what is free, 0 where the system does not tell.
