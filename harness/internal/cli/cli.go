@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -128,6 +129,9 @@ func ofModel(err error) error {
 	return modelError{err}
 }
 
+// shortages are what the system answers when it has no more of something, which is no mistake of the command line.
+var shortages = []error{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO}
+
 func exitCode(ctx context.Context, err error) int {
 	var mistake usageError
 	var model modelError
@@ -138,7 +142,7 @@ func exitCode(ctx context.Context, err error) int {
 		return ExitInterrupted
 	case errors.Is(err, errFailed):
 		return ExitFailed
-	case errors.Is(err, syscall.ENOMEM):
+	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
 		return ExitUndecided
 	case errors.As(err, &mistake), errors.Is(err, store.ErrNotFound):
 		return ExitUsage

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,20 +101,13 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
 }
 
-// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted or
-// the machine lacks something.
+// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.
 func asUsageUnlessDone(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return errors.Join(run.ErrInterrupted, err)
-	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
-		return err
 	}
 	return usageError{err}
 }
-
-// shortages are what the system answers when it has no more of something.
-var shortages = []error{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO}
 
 // loadSuites reads suites and applies --set and --probe.
 func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
