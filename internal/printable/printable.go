@@ -5,6 +5,7 @@ package printable
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"unicode"
@@ -59,15 +60,26 @@ func Cell(s string) string {
 	return s
 }
 
+// Writer returns a writer of the Text of what it gets, whole characters at a time, to w.
+func Writer(w io.Writer) io.Writer { return writer{w} }
+
+type writer struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (w writer) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.w, Text(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // All applies Text to every string that v, a pointer, leads to.
 func All(v any) { all(reflect.ValueOf(v).Elem()) }
 
 func all(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		if v.CanSet() {
-			v.SetString(Text(v.String()))
-		}
+		v.SetString(Text(v.String()))
 	case reflect.Pointer:
 		if !v.IsNil() {
 			all(v.Elem())
@@ -78,7 +90,9 @@ func all(v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			all(v.Field(i))
+			if v.Type().Field(i).IsExported() {
+				all(v.Field(i))
+			}
 		}
 	case reflect.Map:
 		allOfMap(v)

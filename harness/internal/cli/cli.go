@@ -22,6 +22,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // The exit codes.
@@ -37,6 +38,7 @@ const (
 // app is what commands share.
 type app struct {
 	out, err io.Writer
+	screen   io.Writer // what err writes to, for lines that move the cursor
 	in       io.Reader
 	revision string
 	args     []string
@@ -90,12 +92,12 @@ func endings() []os.Signal {
 func crashLoudly() { debug.SetTraceback("crash") }
 
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
-	a := &app{in: in, out: out, err: err, revision: revision, args: args, width: terminalWidth(out), terminal: isTerminal(err)}
+	a := &app{in: in, out: out, err: printable.Writer(err), screen: err, revision: revision, args: args, width: terminalWidth(out), terminal: isTerminal(err)}
 	root := a.root() //nolint:contextcheck // commands get their context from ExecuteContext
 	root.SetArgs(args)
 	failure := root.ExecuteContext(ctx)
 	if failure != nil && !errors.Is(failure, errReported) {
-		fmt.Fprintln(err, "archbench:", failure)
+		fmt.Fprintln(a.err, "archbench:", failure)
 	}
 	return exitCode(ctx, failure)
 }
@@ -242,5 +244,6 @@ func first(args []string) string {
 
 // print writes tables in the format of -o.
 func (a *app) print(tables ...report.Table) error {
+	printable.All(&tables)
 	return writeTables(a.out, a.format, a.width, tables)
 }

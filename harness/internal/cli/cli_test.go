@@ -364,3 +364,24 @@ func TestCommandIsQuoted(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// TestWordsOnTheTerminal: what a user, a file or a plugin says reaches the terminal as words.
+func TestWordsOnTheTerminal(t *testing.T) {
+	var out, err bytes.Buffer
+	if code := execute(context.Background(), []string{"show", "x\x1b[2J\u202e", "--db", "no\x1b[2Jwhere.db"}, nil, &out, &err, "test"); code != ExitUsage {
+		t.Errorf("exit code %d", code)
+	}
+	if strings.ContainsAny(err.String(), "\x1b\u202e") || !strings.Contains(err.String(), `no\u001b[2Jwhere.db`) {
+		t.Errorf("%q", err.String())
+	}
+	a := &app{out: &out, format: "table"}
+	table := report.Words("t", "T", []string{"a", "b"})
+	table.Add("k", "\x1b[31mred\x1b[m")
+	table.Notes = []string{"\x1b]0;title\a"}
+	if err := a.print(table); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(out.String(), "\x1b\a") || !strings.Contains(out.String(), `\u001b[31mred`) {
+		t.Errorf("%q", out.String())
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/internal/printable"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -101,7 +102,11 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 		fmt.Fprintf(a.err, "warning: the prompt begins with %d start tokens (%s): the model was trained with one\n",
 			starts, s.tokenizer.Token(s.model.Info().BOS))
 	}
-	return s.stream(ctx, a.out, req)
+	out := a.out
+	if isTerminal(out) { // what a model writes is data for a file or a pipe, and may be commands for a terminal
+		out = printable.Writer(out)
+	}
+	return s.stream(ctx, out, req)
 }
 
 // maxPrompt bounds a prompt in bytes: it is far beyond what any model reads.

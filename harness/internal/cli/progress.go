@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // progress is one line on a terminal, drawn between measurements only, at most twice a second, and only by what takes
@@ -32,7 +33,7 @@ func newProgress(out io.Writer, terminal bool) *progress {
 // say shows words at once.
 func (p *progress) say(words string) {
 	if p.enabled {
-		fmt.Fprintf(p.out, "\r\x1b[K%s", words)
+		fmt.Fprintf(p.out, "\r\x1b[K%s", printable.Line(words))
 		p.shown = true
 	}
 }

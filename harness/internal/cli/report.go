@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/internal/printable"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -28,7 +29,7 @@ tables instead and writes nothing; -o bench prints the timings in the Go benchma
 		}
 		if c.Flags().Changed("output") {
 			if a.format == "bench" {
-				return report.WriteBench(a.out, r)
+				return report.WriteBench(printable.Writer(a.out), r)
 			}
 			return a.print(report.Build(r).Tables()...)
 		}

@@ -32,7 +32,7 @@ that is gone, and refuses beside one that lives.`,
 			if err != nil {
 				return err
 			}
-			line := newProgress(a.err, a.terminal)
+			line := newProgress(a.screen, a.terminal)
 			defer line.clear()
 			r, err := run.Resume(ctx, db, id, run.Options{
 				Plugins: run.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,

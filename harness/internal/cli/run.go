@@ -16,6 +16,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // runFlags are those of archbench run beside the models.
@@ -82,7 +83,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		return err
 	}
 	defer db.Close()
-	line := newProgress(a.err, a.terminal)
+	line := newProgress(a.screen, a.terminal)
 	defer line.clear()
 	line.say("preparing: loading " + plural(len(models), "model") + " once")
 	plan, err := run.Prepare(ctx, run.Options{
@@ -190,7 +191,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 // results prints the summary of a run in the format of -o.
 func (a *app) results(r *store.Run) error {
 	if a.format == "bench" {
-		return report.WriteBench(a.out, r)
+		return report.WriteBench(printable.Writer(a.out), r)
 	}
 	return a.print(report.Summary(r)...)
 }

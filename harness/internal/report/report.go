@@ -16,6 +16,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // Report is everything that is said about one run.
@@ -61,8 +62,9 @@ func Build(run *store.Run) *Report {
 	r.Overview = ix.overview()
 	r.Notes = ix.notes()
 	r.Reproduce = []string{
-		run.Command, "archbench report " + run.ID, "archbench compare " + run.ID, "archbench show CELL",
+		printable.Line(run.Command), "archbench report " + run.ID, "archbench compare " + run.ID, "archbench show CELL",
 	}
+	printable.All(r) // text of plugins, files and users, in whatever form it is written
 	return r
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/archbench/archbench/internal/printable"
 )
 
 // WriteCSV writes a table for programs: one line per value where the table holds measurements, else one line per row.
@@ -28,7 +30,7 @@ func (t Table) records() [][]string {
 	var header []string
 	for _, c := range t.Columns {
 		if c.Key {
-			header = append(header, c.Name)
+			header = append(header, printable.Cell(c.Name))
 		}
 	}
 	records := [][]string{append(header, "quantity", "value", "lo", "hi", "n", "unit", "text", "notes", "cells")}
@@ -36,7 +38,7 @@ func (t Table) records() [][]string {
 		var key []string
 		for i, v := range row {
 			if t.Columns[i].Key {
-				key = append(key, v.Text)
+				key = append(key, v.cell())
 				continue
 			}
 			n := ""
@@ -44,8 +46,8 @@ func (t Table) records() [][]string {
 				n = strconv.Itoa(v.N)
 			}
 			record := append([]string{}, key...)
-			records = append(records, append(record, t.Columns[i].Name, digits(v.Number), digits(v.Lo), digits(v.Hi), n,
-				t.Columns[i].Unit, v.Text, strings.Join(v.Notes, "; "), strings.Join(v.Cells, " ")))
+			records = append(records, append(record, printable.Cell(t.Columns[i].Name), digits(v.Number), digits(v.Lo), digits(v.Hi), n,
+				t.Columns[i].Unit, v.cell(), printable.Cell(strings.Join(v.Notes, "; ")), strings.Join(v.Cells, " ")))
 		}
 	}
 	return records
@@ -55,13 +57,13 @@ func (t Table) records() [][]string {
 func (t Table) plain() [][]string {
 	header := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		header[i] = c.Name
+		header[i] = printable.Cell(c.Name)
 	}
 	records := [][]string{header}
 	for _, row := range t.Rows {
 		record := make([]string, len(row))
 		for i, v := range row {
-			record[i] = v.Text
+			record[i] = v.cell()
 			if v.Number != nil {
 				record[i] = digits(v.Number)
 			}
@@ -69,6 +71,14 @@ func (t Table) plain() [][]string {
 		records = append(records, record)
 	}
 	return records
+}
+
+// cell is a value's text in CSV. Only our own texts have a number, and may begin with its sign.
+func (v Value) cell() string {
+	if v.Number != nil {
+		return v.Text
+	}
+	return printable.Cell(v.Text)
 }
 
 // measured reports whether a table's values come from cells.
