@@ -264,6 +264,36 @@ func TestOneStartToken(t *testing.T) {
 	}
 }
 
+// TestTokensBeyondTheModel names tokens that the model lacks, in the prompt and as an end.
+func TestTokensBeyondTheModel(t *testing.T) {
+	tok, err := tokenizer.Parse([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":1,"content":"[PAD]","special":true}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := (&lmfake.Architecture{}).Load(t.Context(), lm.LoadRequest{Variant: "tiny"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := session{model: narrow{m}, tokenizer: tok}
+	for _, f := range []generateFlags{{prompt: "a[PAD]", maxNew: 1}, {prompt: "a", maxNew: 1, stop: []string{"[PAD]"}}} {
+		if _, err := s.request(f); err == nil || !strings.Contains(err.Error(), `"[PAD]"`) || !strings.Contains(err.Error(), "1 is beyond the model's 1 ids") {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+	if _, err := s.request(generateFlags{prompt: "a", maxNew: 1}); err != nil {
+		t.Errorf("a token that does not occur: %v", err)
+	}
+}
+
+// narrow is a model with one id and no start token.
+type narrow struct{ lm.Model }
+
+func (m narrow) Info() lm.ModelInfo {
+	info := m.Model.Info()
+	info.Vocab, info.BOS = 1, -1
+	return info
+}
+
 // starting is a model with the start token 0.
 type starting struct{ lm.Model }
 

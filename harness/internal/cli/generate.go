@@ -136,17 +136,11 @@ func readPrompt(ctx context.Context, in io.Reader) (string, error) {
 }
 
 // request turns the flags into a request without its state.
-func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
+func (s *session) request(f generateFlags) (req lm.GenerateRequest, err error) {
 	info := s.model.Info()
-	prompt, err := s.tokenizer.EncodeSpecial(f.prompt)
+	prompt, err := s.prompt(f.prompt)
 	if err != nil {
-		return lm.GenerateRequest{}, fmt.Errorf("--prompt: %w", err)
-	}
-	if info.BOS >= 0 && leading(prompt, info.BOS) == 0 {
-		prompt = slices.Insert(prompt, 0, info.BOS)
-	}
-	if len(prompt) == 0 {
-		return lm.GenerateRequest{}, usage("the model has no start token, so --prompt must not be empty")
+		return req, err
 	}
 	n := f.maxNew
 	if f.maxTotal > 0 {
@@ -156,17 +150,51 @@ func (s *session) request(f generateFlags) (lm.GenerateRequest, error) {
 		n = min(n, info.ContextLimit-len(prompt))
 	}
 	if n < 1 {
-		return lm.GenerateRequest{}, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), info.ContextLimit, f.maxTotal)
+		return req, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), info.ContextLimit, f.maxTotal)
 	}
-	stop := info.EOS
-	for _, word := range f.stop {
+	stop, err := s.stops(f.stop)
+	if err != nil {
+		return req, err
+	}
+	return lm.GenerateRequest{Inputs: []lm.StepInput{{Tokens: prompt}}, MaxNew: n, Sampling: f.sampling, Stop: stop, Every: 1}, nil
+}
+
+// prompt returns the ids of a text behind the model's start token, which the text may spell out itself.
+func (s *session) prompt(text string) ([]int32, error) {
+	info := s.model.Info()
+	ids, err := s.tokenizer.EncodeSpecial(text)
+	if err != nil {
+		return nil, fmt.Errorf("--prompt: %w", err)
+	}
+	for _, id := range ids {
+		if int(id) >= info.Vocab {
+			return nil, usage("--prompt holds the token %q, whose id %d is beyond the model's %d ids", s.tokenizer.Token(id), id, info.Vocab)
+		}
+	}
+	if info.BOS >= 0 && leading(ids, info.BOS) == 0 {
+		ids = slices.Insert(ids, 0, info.BOS)
+	}
+	if len(ids) == 0 {
+		return nil, usage("the model has no start token, so --prompt must not be empty")
+	}
+	return ids, nil
+}
+
+// stops are the model's own ends and those of --stop.
+func (s *session) stops(words []string) ([]int32, error) {
+	info := s.model.Info()
+	stop := slices.Clone(info.EOS)
+	for _, word := range words {
 		id, ok := s.tokenizer.ID(word)
-		if !ok {
-			return lm.GenerateRequest{}, usage("--stop %q is no token of this tokenizer", word)
+		switch {
+		case !ok:
+			return nil, usage("--stop %q is no token of this tokenizer", word)
+		case int(id) >= info.Vocab:
+			return nil, usage("--stop %q: its id %d is beyond the model's %d ids, so it never comes", word, id, info.Vocab)
 		}
 		stop = append(stop, id)
 	}
-	return lm.GenerateRequest{Inputs: []lm.StepInput{{Tokens: prompt}}, MaxNew: n, Sampling: f.sampling, Stop: stop, Every: 1}, nil
+	return stop, nil
 }
 
 // leading counts how often id stands at the beginning.

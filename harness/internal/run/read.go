@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/store"
@@ -27,7 +28,7 @@ func (l *loader) giveText(e *entry) error {
 	if err != nil && asked != "" {
 		return err
 	}
-	r := reading{random: text.RandomTokens(l.seed, info.Vocab, append(info.EOS, info.BOS)...)}
+	r := reading{random: text.RandomTokens(l.seed, info.Vocab, append(slices.Clone(info.EOS), info.BOS)...)}
 	switch {
 	case err != nil:
 		r.noText = cmp.Or(errors.Unwrap(err), err).Error() // without the folder, which is known to be the model's
@@ -55,7 +56,7 @@ func (l *loader) encoded(t tokenizer.Tokenizer, e *entry) (stream, heldOut *text
 	return l.tokens[key][0], l.tokens[key][1]
 }
 
-// random reports whether a probe gets random ids of a model in place of text.
+// readsRandom reports whether a probe gets random ids of a model in place of text.
 func (e *entry) readsRandom(p *probe.Probe) bool {
 	return p.Text == probe.StreamText && !p.Language && e.reading.random != nil
 }

@@ -2,7 +2,9 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,10 +34,21 @@ func folderWith(t *testing.T, file string) string {
 	return dir
 }
 
-// wordTokenizer knows digits and the space; wide is the id of the digit 9.
-func wordTokenizer(wide, special string) string {
-	return `{"model":{"type":"BPE","vocab":{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":` + wide + `," ":10},"merges":[]},
-		"added_tokens":[{"id":` + special + `,"content":"[PAD]","special":true}]}`
+// wordTokenizer knows digits and the space, and words that no text has up to size; nine is the id of the digit 9. The
+// next id is that of a special token.
+func wordTokenizer(nine, size int) string {
+	vocab := map[string]int{"0": 0, "1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "7": 7, "8": 8, "9": nine, " ": 10}
+	for id := 11; id < size; id++ {
+		vocab[fmt.Sprint("word", id)] = id
+	}
+	text, err := json.Marshal(map[string]any{
+		"model":        map[string]any{"type": "BPE", "vocab": vocab, "merges": []string{}},
+		"added_tokens": []any{map[string]any{"id": len(vocab), "content": "[PAD]", "special": true}},
+	})
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return string(text)
 }
 
 // TestReading gives models with every kind of tokenizer something to read: text wherever its ids are the model's.
@@ -48,9 +61,9 @@ func TestReading(t *testing.T) {
 		warning           string // of the timings
 	}{
 		{"none but bytes possible", "", "", "bytes", "", ""},
-		{"sound", wordTokenizer("9", "11"), "", "tokenizer.json BPE", "", ""},
-		{"special token beyond the model", wordTokenizer("9", "400"), "", "tokenizer.json BPE", "", ""},
-		{"ids beyond the model", wordTokenizer("400", "11"), "", "tokenizer.json BPE", `token "9", whose id 400 is beyond the model's 257`,
+		{"sound", wordTokenizer(9, 11), "", "tokenizer.json BPE", "", ""},
+		{"special token beyond the model", wordTokenizer(9, 257), "", "tokenizer.json BPE", "", ""},
+		{"ids beyond the model", wordTokenizer(400, 11), "", "tokenizer.json BPE", `token "9", whose id 400 is beyond the model's 257 ids`,
 			random + "the tokenizer (tokenizer.json BPE) has 401 tokens for plain text, the model 257"},
 		{"unsupported", `{"model":{"type":"Novel"}}`, "", "", `type "Novel" is not supported`, random},
 		{"unsupported beside another", `{"model":{"type":"Novel"}}`, "bytes", "bytes", "", ""},
@@ -86,7 +99,7 @@ func TestReading(t *testing.T) {
 // TestTokenizerIsPartOfIdentity asks for another tokenizer of the same model: cells that read text are others.
 func TestTokenizerIsPartOfIdentity(t *testing.T) {
 	o := options(t, honest(), mixed, "a")
-	o.Models[0].Checkpoint = folderWith(t, wordTokenizer("9", "11"))
+	o.Models[0].Checkpoint = folderWith(t, wordTokenizer(9, 11))
 	ids := map[string][]string{}
 	for _, asked := range []string{"", tokenizer.BytesName} {
 		o.Models[0].Tokenizer = asked
@@ -108,7 +121,7 @@ func TestTokenizerIsPartOfIdentity(t *testing.T) {
 // TestResumeRefusesAnotherTokenizer changes tokenizer.json under an interrupted run.
 func TestResumeRefusesAnotherTokenizer(t *testing.T) {
 	db, o := openDB(t), options(t, honest(), mixed, "a")
-	o.Models[0].Checkpoint = folderWith(t, wordTokenizer("9", "11"))
+	o.Models[0].Checkpoint = folderWith(t, wordTokenizer(9, 11))
 	ctx, cancel := context.WithCancel(context.Background())
 	o.Observe = func(Event) { cancel() }
 	p, err := Prepare(context.Background(), o)
@@ -118,7 +131,7 @@ func TestResumeRefusesAnotherTokenizer(t *testing.T) {
 	if err := Execute(ctx, db, p); !errors.Is(err, ErrInterrupted) {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(o.Models[0].Checkpoint, "tokenizer.json"), []byte(wordTokenizer("9", "12")), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(o.Models[0].Checkpoint, "tokenizer.json"), []byte(wordTokenizer(9, 12)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Resume(context.Background(), db, p.Run.ID, o); !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), "the tokenizer of model a") {

@@ -71,7 +71,7 @@ func (e *encoder) next() ([]int32, error) {
 func (e *encoder) check(ids []int32) error {
 	for _, id := range ids {
 		if int(id) >= e.vocab {
-			return unsuitable("document %s holds the token %q, whose id %d is beyond the model's %d: "+
+			return unsuitable("document %s holds the token %q, whose id %d is beyond the model's %d ids: "+
 				"the tokenizer is of another model (name the right one with --tokenizer), or the embedding was not resized for it",
 				e.document.Name, e.tokenizer.Token(id), id, e.vocab)
 		}

@@ -228,7 +228,7 @@ func TestTokensBeyondTheModel(t *testing.T) {
 		excerpt = err
 	}
 	for _, err := range []error{stream, again, excerpt} {
-		if _, ok := errors.AsType[*UnsuitableError](err); !ok || !strings.Contains(err.Error(), `document b holds the token "é", whose id 233 is beyond the model's 122`) {
+		if _, ok := errors.AsType[*UnsuitableError](err); !ok || !strings.Contains(err.Error(), `document b holds the token "é", whose id 233 is beyond the model's 122 ids`) {
 			t.Errorf("error %v", err)
 		}
 	}

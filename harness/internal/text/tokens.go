@@ -54,20 +54,18 @@ func NewTokens(c *Corpus, t Tokenizer, start int32, vocab int) *Tokens {
 // RandomTokens are seeded ids below vocab, endlessly, none of them in avoid: for work in which only speed and length
 // matter. They have no documents.
 func RandomTokens(seed uint64, vocab int, avoid ...int32) *Tokens {
-	var ids []int32
-	for id := range int32(vocab) {
-		if !slices.Contains(avoid, id) {
-			ids = append(ids, id)
-		}
-	}
+	avoid = slices.Compact(slices.Sorted(slices.Values(avoid)))
+	avoid = slices.DeleteFunc(avoid, func(id int32) bool { return id < 0 || int(id) >= vocab })
 	random := rand.New(rand.NewPCG(seed, uint64(vocab)))
 	return &Tokens{source: "random ids", corpus: &Corpus{}, more: func() ([]int32, error) {
-		if len(ids) == 0 {
+		if len(avoid) >= vocab {
 			return nil, io.EOF
 		}
-		some := make([]int32, 1<<12)
-		for i := range some {
-			some[i] = ids[random.IntN(len(ids))]
+		some := make([]int32, 0, 1<<12)
+		for len(some) < cap(some) {
+			if id := int32(random.IntN(vocab)); !slices.Contains(avoid, id) {
+				some = append(some, id)
+			}
 		}
 		return some, nil
 	}}
