@@ -86,32 +86,13 @@ func (k *kit) score(ctx context.Context, logits bool, documents ...[]int32) (lm.
 	return k.checkedScore(ctx, k.model, req)
 }
 
-// checkedScore refuses a reply whose shape is wrong, so that checks can index it.
+// checkedScore refuses a reply that is not what was asked for, so that checks can index it.
 func (k *kit) checkedScore(ctx context.Context, m lm.Model, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	reply, err := m.Score(ctx, req)
 	if err != nil {
 		return reply, err
 	}
-	if len(reply.Scores) != len(req.Sequences) {
-		return reply, fmt.Errorf("%d sequences were scored of %d", len(reply.Scores), len(req.Sequences))
-	}
-	for i, seq := range req.Sequences {
-		s, n := reply.Scores[i], len(seq.Tokens)-seq.From
-		if len(s.NLL) != n {
-			return reply, fmt.Errorf("sequence %d: %d losses, want %d", i, len(s.NLL), n)
-		}
-		want := 0
-		if req.Logits {
-			want = (n + 1) * k.info.Vocab
-		}
-		if len(s.Logits) != want {
-			return reply, fmt.Errorf("sequence %d: %d logits, want %d", i, len(s.Logits), want)
-		}
-		if req.Versus != nil && (len(s.KL) != n || len(s.Top1) != n) {
-			return reply, fmt.Errorf("sequence %d: %d divergences and %d agreements, want %d", i, len(s.KL), len(s.Top1), n)
-		}
-	}
-	return reply, nil
+	return reply, req.Check(k.info.Vocab, reply)
 }
 
 // row returns the logits after position p of a document that was scored from 1.
@@ -163,16 +144,6 @@ func maxDiff[T float32 | float64](a, b []T) float64 {
 		largest = max(largest, d)
 	}
 	return largest
-}
-
-// finite reports the first value that is not.
-func finite[T float32 | float64](what string, values []T) error {
-	for i, v := range values {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("%s %d is %v", what, i, v)
-		}
-	}
-	return nil
 }
 
 // argmax returns the likeliest token, the lowest of equals, and how far it is ahead of the next.

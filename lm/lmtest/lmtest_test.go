@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +142,25 @@ func TestBrokenPromises(t *testing.T) {
 	}
 }
 
+// TestUnsteadyIsNoLeak: a model without one answer is called that, not one that sees the future.
+func TestUnsteadyIsNoLeak(t *testing.T) {
+	noise := float32(0)
+	arch := toy.Architecture{Wrap: func(_ string, m *toy.Model) (lm.Model, error) {
+		return &lying{Model: m, score: then(func(_ lm.ScoreRequest, r *lm.ScoreReply) {
+			for _, s := range r.Scores {
+				for i := range s.Logits {
+					noise++
+					s.Logits[i] += 1e-3 * noise
+				}
+			}
+		})}, nil
+	}}
+	c := expectFailure(t, arch, "causality")
+	if !strings.Contains(c.Message, "not deterministic") || strings.Contains(c.Message, "future") {
+		t.Errorf("%s", c)
+	}
+}
+
 // forgetful has states that break a promise.
 type forgetful struct {
 	*toy.Model
@@ -230,8 +250,8 @@ func TestBoasts(t *testing.T) {
 	}
 }
 
-// expectFailure runs the checks up to one, which must fail.
-func expectFailure(t *testing.T, arch lm.Architecture, name string) {
+// expectFailure runs the checks up to one, which must fail, and returns it.
+func expectFailure(t *testing.T, arch lm.Architecture, name string) Check {
 	t.Helper()
 	var skip []string
 	for _, c := range table {
@@ -242,10 +262,10 @@ func expectFailure(t *testing.T, arch lm.Architecture, name string) {
 	checks := Run(t.Context(), arch, Options{Skip: skip, TempDir: t.TempDir()})
 	i := slices.IndexFunc(checks, func(c Check) bool { return c.Name == name })
 	if i < 0 || checks[i].Status != Fail {
-		t.Errorf("want a failure of %q: %v", name, checks)
-		return
+		t.Fatalf("want a failure of %q: %v", name, checks)
 	}
 	t.Log(checks[i])
+	return checks[i]
 }
 
 // undeclared hides an architecture's abilities.
