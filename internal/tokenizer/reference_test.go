@@ -105,6 +105,20 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// TestSmall has files of few lines, each as some published model has them.
+func TestSmall(t *testing.T) {
+	dirs, err := filepath.Glob("testdata/small/*")
+	if err != nil || len(dirs) < 11 {
+		t.Fatal(dirs, err)
+	}
+	for _, dir := range dirs {
+		v, err := Verify(dir, filepath.Join(dir, "encodings.jsonl"), 3)
+		if err != nil || !v.OK() {
+			t.Errorf("%s: %v, differences %+v", dir, err, v.Differences)
+		}
+	}
+}
+
 // TestVerifyFinds spoils reference lines in every way.
 func TestVerifyFinds(t *testing.T) {
 	lines := `{"text":"ab","ids":[97,98],"decoded":"ab"}

@@ -33,7 +33,8 @@ func parsePostProcessor(raw json.RawMessage) ([]templateItem, error) {
 	return nil, unsupported(what)
 }
 
-// parsePostProcessors reads a sequence: each member works on what the one before made.
+// parsePostProcessors reads a sequence, in which one member may add something: what the library makes of several is no
+// chain of them.
 func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	var f struct {
 		Type       string            `json:"type"`
@@ -45,39 +46,17 @@ func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	var template []templateItem
 	for i, sub := range f.Processors {
 		items, err := parsePostProcessor(sub)
-		if err == nil {
-			template, err = wrapped(template, items)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("processors[%d]: %w", i, err)
 		}
+		if items != nil && template != nil {
+			return nil, fmt.Errorf("processors[%d]: a second one that adds tokens is not supported", i)
+		}
+		if items != nil {
+			template = items
+		}
 	}
 	return template, nil
-}
-
-// maxTemplate bounds a template, which a sequence of templates with the text twice would double and double again.
-const maxTemplate = 1 << 10
-
-// wrapped puts what inner makes in the place of the text in outer; nil makes the text alone.
-func wrapped(inner, outer []templateItem) ([]templateItem, error) {
-	switch {
-	case outer == nil:
-		return inner, nil
-	case inner == nil:
-		return outer, nil
-	}
-	items := []templateItem{}
-	for _, item := range outer {
-		if item.text {
-			items = append(items, inner...)
-		} else {
-			items = append(items, item)
-		}
-		if len(items) > maxTemplate {
-			return nil, fmt.Errorf("makes more than %d parts", maxTemplate)
-		}
-	}
-	return items, nil
 }
 
 // namedID is a pair of spelling and id.
