@@ -129,12 +129,12 @@ type Description struct {
 	Kernels string
 }
 
-// Reads reports whether Load reads checkpoints of a model_type.
-func (d Description) Reads(modelType string) bool {
+// Types are the values of model_type that Load reads.
+func (d Description) Types() []string {
 	if len(d.ModelTypes) == 0 {
-		return modelType == d.Name
+		return []string{d.Name}
 	}
-	return slices.Contains(d.ModelTypes, modelType)
+	return d.ModelTypes
 }
 
 // Has reports whether the plugin declares the ability.

@@ -33,6 +33,9 @@ func checkDescribe(ctx context.Context, k *kit) (figure, error) {
 			errs = append(errs, fmt.Errorf("%s is empty", field.name))
 		}
 	}
+	if names := slices.Concat(d.ModelTypes, d.MarkerKeys); slices.Contains(names, "") {
+		errs = append(errs, fmt.Errorf("an empty word among model types and marker keys %q", names))
+	}
 	if !json.Valid([]byte(d.ConfigSchema)) {
 		errs = append(errs, errors.New("config schema is no JSON"))
 	}

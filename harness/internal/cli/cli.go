@@ -231,6 +231,13 @@ func (a *app) warn(text string) {
 	}
 }
 
+// warnOf tells what a model's plugin warned of while it loaded.
+func (a *app) warnOf(model string, warnings []string) {
+	for _, w := range warnings {
+		a.warn(model + ": " + w)
+	}
+}
+
 // command is the command line for the record.
 func (a *app) command() string { return shell.Join(append([]string{"archbench"}, a.args...)...) }
 

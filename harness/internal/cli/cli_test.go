@@ -353,7 +353,7 @@ func TestSpecs(t *testing.T) {
 		{"named", modelFlags{models: []string{"x=gpt2:" + models + "@int4", "gpt2:" + models}, precision: "bf16"}, []run.ModelSpec{
 			{Name: "x", Architecture: "gpt2", Checkpoint: models, Precision: "int4"}, {Architecture: "gpt2", Checkpoint: models, Precision: "bf16"}}},
 	} {
-		got, err := tc.flags.specs()
+		got, err := tc.flags.specs(t.Context(), func(string) {}, nil)
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 		}
@@ -367,7 +367,7 @@ func TestSpecs(t *testing.T) {
 		"two variants": {models: []string{"a=gpt2:124m", "bk"}, init: "1", variant: "tiny"},
 	} {
 		var mistake usageError
-		if _, err := flags.specs(); !errors.As(err, &mistake) {
+		if _, err := flags.specs(t.Context(), func(string) {}, nil); !errors.As(err, &mistake) {
 			t.Errorf("%s: %v, want a mistake of usage", name, err)
 		}
 	}
@@ -375,15 +375,15 @@ func TestSpecs(t *testing.T) {
 
 func TestOneSpec(t *testing.T) {
 	flags := modelFlags{init: "7", variant: "tiny"}
-	got, err := flags.one("gpt2@int8")
+	got, err := flags.one(t.Context(), "gpt2@int8", func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(run.ModelSpec{Architecture: "gpt2", Variant: "tiny", Seed: 7, Precision: "int8"}, got); diff != "" {
+	if diff := cmp.Diff(run.ModelSpec{Name: "gpt2", Architecture: "gpt2", Variant: "tiny", Seed: 7, Precision: "int8"}, got); diff != "" {
 		t.Error(diff)
 	}
 	var mistake usageError
-	if got, err := flags.one("gpt2:124m"); !errors.As(err, &mistake) {
+	if got, err := flags.one(t.Context(), "gpt2:124m", func(string) {}); !errors.As(err, &mistake) {
 		t.Errorf("two variants: %+v, %v, want a mistake of usage", got, err)
 	}
 }

@@ -29,7 +29,7 @@ func (a *app) generateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "generate MODEL", Short: "Continue a text, token by token",
 		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a
-checkpoint folder, or ARCH:DIR. The model's start token comes first, unless the prompt spells it out. The text ends at
+checkpoint folder (./gpt2), ARCH:DIR or ARCH:init:SEED. The model's start token comes first, unless the prompt spells it out. The text ends at
 the end tokens of config.json and generation_config.json. Sampling follows the flags alone, not the wishes of
 generation_config.json; the order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
 		Example: `  archbench generate gpt2 --prompt 'func main() {' --max-new-tokens 40
@@ -85,7 +85,7 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 			return err
 		}
 	}
-	spec, err := f.model.one(what)
+	spec, err := f.model.one(ctx, what, a.warn)
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,7 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	a.warnOf(spec.Name, s.model.Info().Warnings)
 	req, err := s.request(f)
 	if err != nil {
 		return err

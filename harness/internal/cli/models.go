@@ -2,7 +2,7 @@ package cli
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -68,13 +68,13 @@ func (m *modelFlags) add(c *cobra.Command) {
 	m.common(c)
 	f := c.Flags()
 	f.StringSliceVar(&m.plugins, "plugins", nil, "architectures to run on their shipped models (default: all installed)")
-	f.StringArrayVar(&m.models, "model", nil, "`NAME=ARCH:DIR@PRECISION`: a checkpoint to run, or with --init NAME=ARCH:VARIANT@PRECISION; repeatable")
+	f.StringArrayVar(&m.models, "model", nil, "`NAME=ARCH:DIR@PRECISION`: a checkpoint to run; without ARCH: its config.json tells; NAME=ARCH is the shipped model, NAME=ARCH:init:SEED new weights; repeatable")
 	f.StringVar(&m.checkpoint, "checkpoint", "", "checkpoint `DIR` for the one architecture of --plugins")
 }
 
-// specs turns the flags into models. Models named by --model replace the shipped ones, unless --plugins asks for
-// those too.
-func (m *modelFlags) specs() ([]run.ModelSpec, error) {
+// specs turns the flags into models, and tells note what the user may not have meant. Models named by --model replace the
+// shipped ones, unless --plugins asks for those too. precisions are those that the user asks for beside the models' own.
+func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []string) ([]run.ModelSpec, error) {
 	if err := checkThreads(m.threads); err != nil {
 		return nil, err
 	}
@@ -82,16 +82,18 @@ func (m *modelFlags) specs() ([]run.ModelSpec, error) {
 	if err != nil {
 		return nil, err
 	}
+	plugins := newCatalog(m.candidates())
+	names := namesOf(ctx, plugins, seed, note)
 	var specs []run.ModelSpec
 	for _, text := range m.models {
-		s, err := run.ParseModel(text, seed)
+		s, err := names.Parse(text)
 		if err != nil {
 			return nil, usageError{err}
 		}
 		specs = append(specs, s)
 	}
 	if len(m.models) == 0 || len(m.plugins) > 0 {
-		shipped, err := m.shipped(seed)
+		shipped, err := m.shipped(seed, note)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +104,23 @@ func (m *modelFlags) specs() ([]run.ModelSpec, error) {
 			return nil, err
 		}
 	}
-	return specs, nil
+	if err := plugins.checkPrecisions(ctx, specs, precisions); err != nil {
+		return nil, err
+	}
+	return specs, plugins.giveOptions(ctx, specs, note)
+}
+
+// namesOf is what the words for a model may stand for here.
+func namesOf(ctx context.Context, plugins *catalog, seed *uint64, note func(string)) run.Names {
+	return run.Names{
+		Seed: seed,
+		Shipped: func(architecture string) string {
+			dir, _ := shippedModel(architecture) // "" without one
+			return dir
+		},
+		Reader: func(dir string) (string, error) { return plugins.reader(ctx, dir) },
+		Note:   note,
+	}
 }
 
 // complete gives a model what the flags say of all models. Its own precision stays; its own config beside --variant
@@ -149,8 +167,9 @@ func (m *modelFlags) seed() (*uint64, error) {
 	return &n, nil
 }
 
-// shipped makes the models of --plugins: their shipped checkpoints, --checkpoint, or new weights.
-func (m *modelFlags) shipped(seed *uint64) ([]run.ModelSpec, error) {
+// shipped makes the models of --plugins: their shipped checkpoints, --checkpoint, or new weights. Beside other models, a
+// plugin for which none ships gets new weights too.
+func (m *modelFlags) shipped(seed *uint64, note func(string)) ([]run.ModelSpec, error) {
 	names, err := m.architectures()
 	if err != nil {
 		return nil, err
@@ -167,7 +186,10 @@ func (m *modelFlags) shipped(seed *uint64) ([]run.ModelSpec, error) {
 		case m.checkpoint != "":
 			s.Checkpoint, err = folder(m.checkpoint)
 		default:
-			s.Checkpoint, err = shippedModel(name)
+			if s.Checkpoint, err = shippedModel(name); err != nil && len(m.plugins)+len(m.models) > 1 {
+				s.Seed, err = 1, nil
+				note(fmt.Sprintf("no model of %s ships: its weights are new, from seed %d, and say nothing about quality", name, s.Seed))
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -303,45 +325,27 @@ func pairs(flag string, words []string) (map[string]string, error) {
 	return out, nil
 }
 
-// one returns the model of a command that works with a single one: DIR or ARCH:DIR, or --plugin with --init.
-func (m *modelFlags) one(what string) (run.ModelSpec, error) {
+// one returns the model of a command that works with a single one, in the words that [run.Names] reads.
+func (m *modelFlags) one(ctx context.Context, what string, note func(string)) (s run.ModelSpec, err error) {
 	if err := checkThreads(m.threads); err != nil {
-		return run.ModelSpec{}, err
+		return s, err
 	}
 	seed, err := m.seed()
 	if err != nil {
-		return run.ModelSpec{}, err
+		return s, err
 	}
-	var s run.ModelSpec
-	switch {
-	case seed == nil && !strings.Contains(what, ":"):
-		s, err = byFolder(what)
-	default:
-		s, err = run.ParseModel(what, seed)
+	plugins := newCatalog(m.candidates())
+	if s, err = namesOf(ctx, plugins, seed, note).Parse(what); err != nil {
+		return s, usageError{err}
 	}
-	if err != nil {
-		return s, asUsage(err)
+	s.Name = cmp.Or(s.Name, s.Architecture)
+	if err := m.complete(&s); err != nil {
+		return s, err
 	}
-	err = m.complete(&s)
-	return s, err
-}
-
-// byFolder takes a shipped model's architecture, or a folder whose config.json names its model_type.
-func byFolder(what string) (run.ModelSpec, error) {
-	if path, err := shippedModel(what); err == nil {
-		return run.ModelSpec{Name: what, Architecture: what, Checkpoint: path}, nil
+	for _, precision := range []string{s.Precision, s.Head} {
+		if err := plugins.offers(ctx, precision, []string{s.Architecture}); err != nil {
+			return s, err
+		}
 	}
-	path, err := folder(what)
-	if err != nil {
-		return run.ModelSpec{}, usage("%s is neither a folder nor a shipped model; the form is DIR, ARCH:DIR or one of %s", what, strings.Join(installed(), ", "))
-	}
-	architecture, err := modelType(path)
-	return run.ModelSpec{Name: filepath.Base(path), Architecture: architecture, Checkpoint: path}, err
-}
-
-func asUsage(err error) error {
-	if _, ok := errors.AsType[usageError](err); ok {
-		return err
-	}
-	return usageError{fmt.Errorf("model: %w", err)}
+	return s, plugins.giveOptions(ctx, []run.ModelSpec{s}, note)
 }

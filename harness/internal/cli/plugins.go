@@ -32,7 +32,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			t := report.Words("plugins", "Plugins", []string{"name", "version", "language", "abilities", "precisions", "variants", "sha256", "path"})
+			t := report.Words("plugins", "Plugins", []string{"name", "version", "language", "model types", "abilities", "precisions", "variants", "sha256", "path"})
 			if !verbose {
 				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
@@ -42,7 +42,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			return a.print(t)
 		},
 	}
-	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show abilities, precisions and variants")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show model types, abilities, precisions and variants")
 	f.addPaths(c)
 	a.output(c)
 	return c
@@ -53,11 +53,11 @@ func addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbo
 	d, sha, err := describe(ctx, p)
 	switch {
 	case err != nil && verbose:
-		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), orDash(sha), p.Path)
+		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), orDash(sha), p.Path)
 	case err != nil:
 		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", orDash(sha), err.Error())
 	case verbose:
-		t.Add(p.Name, d.Version, d.Language, join(d.Abilities), strings.Join(d.Precisions, " "), variants(d), sha, p.Path)
+		t.Add(p.Name, d.Version, d.Language, strings.Join(d.Types(), " "), join(d.Abilities), strings.Join(d.Precisions, " "), variants(d), sha, p.Path)
 	default:
 		t.Add(p.Name, d.Language, d.Summary, report.Short(sha), "ok")
 	}

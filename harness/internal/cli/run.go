@@ -71,7 +71,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	if f.maxCells < 1 || f.maxRepeats < 1 {
 		return usage("--max-cells %d --max-repeats %d: both are at least 1", f.maxCells, f.maxRepeats)
 	}
-	models, err := f.models.specs()
+	models, err := f.models.specs(ctx, a.warn, precisionsOf(f.set))
 	if err != nil {
 		return err
 	}
@@ -96,6 +96,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	}
 	line.clear()
 	a.warn(plan.LeftOut)
+	a.warnOfModels(plan.Run.Models)
 	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
 	err = run.Execute(ctx, db, plan)
 	line.clear()
@@ -135,6 +136,31 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 		}
 	}
 	return suites, nil
+}
+
+// warnOfModels tells the warnings of loading, those of one model in several precisions once.
+func (a *app) warnOfModels(models []store.Model) {
+	told := map[string]bool{}
+	for i := range models {
+		m := &models[i]
+		for _, w := range m.Warnings {
+			key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00")
+			if !told[key] {
+				a.warnOf(m.Name, []string{w})
+			}
+			told[key] = true
+		}
+	}
+}
+
+// precisionsOf lists the precisions that --set asks for.
+func precisionsOf(set []string) (list []string) {
+	for _, text := range set {
+		if key, values, _ := strings.Cut(text, "="); key == "precision" || strings.HasSuffix(key, ".precision") {
+			list = append(list, strings.Split(values, ",")...)
+		}
+	}
+	return list
 }
 
 // setAll changes a key in every suite that has it; one must.

@@ -50,7 +50,7 @@ the table.`,
 
 // score makes the table of a text's cost, by document.
 func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t report.Table, err error) {
-	spec, err := f.one(what)
+	spec, err := f.one(ctx, what, a.warn)
 	if err != nil {
 		return t, err
 	}
@@ -60,6 +60,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	info := s.model.Info()
+	a.warnOf(spec.Name, info.Warnings)
 	if info.ContextLimit > 0 && length > info.ContextLimit {
 		return t, usage("--context %d: the model reads at most %d tokens", length, info.ContextLimit)
 	}

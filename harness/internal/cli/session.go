@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"slices"
 
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/internal/checkpoint"
@@ -84,23 +81,3 @@ func firstVariant(ctx context.Context, p run.Process) (string, error) {
 
 // close ends the model and its plugin.
 func (s *session) close() error { return errors.Join(s.model.Close(), s.process.Close()) }
-
-// modelType reads the architecture from a folder's config.json.
-func modelType(dir string) (string, error) {
-	data, err := checkpoint.ReadConfig(dir)
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", dir, err)
-	}
-	var config struct {
-		ModelType string `json:"model_type"`
-	}
-	path := filepath.Join(dir, checkpoint.ConfigFile)
-	if err := json.Unmarshal(data, &config); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	known := installed()
-	if !slices.Contains(known, config.ModelType) {
-		return "", fmt.Errorf("%s has model_type %q, for which no plugin is installed; name the architecture: ARCH:%s", path, config.ModelType, dir)
-	}
-	return config.ModelType, nil
-}

@@ -163,36 +163,7 @@ func TestPrecisions(t *testing.T) {
 	}
 }
 
-func TestSpecs(t *testing.T) {
-	dir := t.TempDir()
-	seed := uint64(3)
-	for _, c := range []struct {
-		text string
-		seed *uint64
-		want ModelSpec
-		err  string
-	}{
-		{"gpt2:" + dir, nil, ModelSpec{Architecture: "gpt2", Checkpoint: dir}, ""},
-		{"mine=gpt2:" + dir + "@int8", nil, ModelSpec{Name: "mine", Architecture: "gpt2", Checkpoint: dir, Precision: "int8"}, ""},
-		{"mamba:tiny@bf16", &seed, ModelSpec{Architecture: "mamba", Variant: "tiny", Seed: 3, Precision: "bf16"}, ""},
-		{"bk", &seed, ModelSpec{Architecture: "bk", Seed: 3}, ""},
-		{"gpt2", nil, ModelSpec{}, "for seeded weights say --init"},
-		{"gpt2:/nowhere", nil, ModelSpec{}, "no folder /nowhere"},
-		{"=gpt2:" + dir, nil, ModelSpec{}, "before = is empty"},
-		{"gpt2:" + dir + "@", nil, ModelSpec{}, "after @ is empty"},
-		{":" + dir, nil, ModelSpec{}, "no architecture"},
-	} {
-		got, err := ParseModel(c.text, c.seed)
-		if c.err != "" {
-			if err == nil || !strings.Contains(err.Error(), c.err) {
-				t.Errorf("%q: %v, want %q", c.text, err, c.err)
-			}
-			continue
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
-			t.Errorf("%q: %v\n%s", c.text, err, diff)
-		}
-	}
+func TestNamesOfPrecisions(t *testing.T) {
 	for _, c := range []struct{ name, precision, at, want string }{
 		{"", "", "int8", "x@int8"}, {"", "int8", "f32", "x"}, {"mine", "int8", "f32", "mine@f32"}, {"mine", "int8", "int8", "mine"},
 	} {

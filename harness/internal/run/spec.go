@@ -2,10 +2,7 @@ package run
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,43 +22,6 @@ type ModelSpec struct {
 	Head         string // precision of the output matrix; "": the plugin's rule
 	Options      map[string]string
 	Tokenizer    string // file, folder or "bytes"; "": the checkpoint's own
-}
-
-// ParseModel reads "[name=]architecture:DIR[@precision]". With a seed, the model is initialised instead of loaded and
-// the form is "[name=]architecture[:variant][@precision]".
-func ParseModel(text string, seed *uint64) (ModelSpec, error) {
-	var s ModelSpec
-	rest := text
-	if before, after, ok := strings.Cut(text, "="); ok && !strings.ContainsAny(before, `:/\`) {
-		s.Name, rest = before, after
-		if s.Name == "" {
-			return s, fmt.Errorf("model %q: the name before = is empty", text)
-		}
-	}
-	if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.ContainsAny(rest[at:], `/\`) {
-		rest, s.Precision = rest[:at], rest[at+1:]
-		if s.Precision == "" {
-			return s, fmt.Errorf("model %q: the precision after @ is empty", text)
-		}
-	}
-	var place string
-	s.Architecture, place, _ = strings.Cut(rest, ":")
-	if s.Architecture == "" {
-		return s, fmt.Errorf("model %q: no architecture; the form is name=architecture:DIR@precision", text)
-	}
-	if seed != nil {
-		s.Variant, s.Seed = place, *seed
-		return s, nil
-	}
-	if place == "" {
-		return s, fmt.Errorf("model %q: no checkpoint folder after %s:; for seeded weights say --init SEED", text, s.Architecture)
-	}
-	if info, err := os.Stat(place); err != nil || !info.IsDir() {
-		return s, fmt.Errorf("model %q: no folder %s", text, place)
-	}
-	var err error
-	s.Checkpoint, err = filepath.Abs(place)
-	return s, err
 }
 
 // normal fills in the precision and the name.

@@ -69,6 +69,8 @@ func (a Architecture) Describe(context.Context) (lm.Description, error) {
 		Precisions:   []string{"f32"},
 		ConfigSchema: `{"type": "object", "required": ["model_type", "vocab_size", "hidden_size", "decay"]}`,
 		Kernels:      "reference",
+		ModelTypes:   []string{"toy", "plaything"},
+		MarkerKeys:   []string{"decay"},
 	}, nil
 }
 

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+// catalog knows what the plugins that are found say of themselves. It asks each at most once, and only when that decides
+// something. A plugin that does not answer is left out: loading a model of it will tell.
+type catalog struct {
+	candidates []lmplugin.Candidate
+	asked      map[string]*lm.Description // by architecture; nil: does not answer
+}
+
+func newCatalog(candidates []lmplugin.Candidate) *catalog {
+	usable := slices.DeleteFunc(candidates, func(c lmplugin.Candidate) bool { return c.Rejected != "" })
+	return &catalog{candidates: usable, asked: map[string]*lm.Description{}}
+}
+
+// names lists the architectures, in the order of the search.
+func (c *catalog) names() []string {
+	var names []string
+	for _, p := range c.candidates {
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// describe asks the plugin of an architecture what it is; nil if there is none or it does not answer.
+func (c *catalog) describe(ctx context.Context, architecture string) *lm.Description {
+	if d, ok := c.asked[architecture]; ok {
+		return d
+	}
+	c.asked[architecture] = nil
+	for _, p := range c.candidates {
+		if p.Name != architecture {
+			continue
+		}
+		if d, err := ask(ctx, p.Path); err == nil {
+			c.asked[architecture] = &d
+		}
+		break
+	}
+	return c.asked[architecture]
+}
+
+// ask starts a plugin to describe itself.
+func ask(ctx context.Context, path string) (lm.Description, error) {
+	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: path, StartTimeout: 10 * time.Second})
+	if err != nil {
+		return lm.Description{}, err
+	}
+	defer running.Close()
+	return running.Describe(ctx)
+}
+
+// reader finds the plugin that reads a checkpoint folder: that of the name of its model_type, else the one that declares
+// to read it or, for a config without model_type, its keys.
+func (c *catalog) reader(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, checkpoint.ConfigFile)
+	data, err := checkpoint.ReadConfig(dir)
+	if err != nil {
+		return "", err
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(data, &keys); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	var modelType string
+	if raw := keys["model_type"]; raw != nil && json.Unmarshal(raw, &modelType) != nil {
+		return "", fmt.Errorf("%s: model_type is %s, want a string", path, raw)
+	}
+	if slices.Contains(c.names(), modelType) {
+		return modelType, nil
+	}
+	var found []string
+	for _, name := range c.names() {
+		if d := c.describe(ctx, name); d != nil && reads(d, modelType, keys) {
+			found = append(found, name)
+		}
+	}
+	switch what := fmt.Sprintf("model_type %q", modelType); {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", fmt.Errorf("%s: several plugins read it, %s; choose one: %s:%s", path, strings.Join(found, " and "), found[0], dir)
+	case modelType == "":
+		return "", fmt.Errorf("%s has no model_type, and no plugin knows it by its keys; name the architecture: ARCH:%s", path, dir)
+	default:
+		return "", fmt.Errorf("%s has %s, which no installed plugin reads (archbench plugins list -v shows what they read); "+
+			"to try one, name it: ARCH:%s", path, what, dir)
+	}
+}
+
+// reads reports whether a plugin declares to read a config.
+func reads(d *lm.Description, modelType string, keys map[string]json.RawMessage) bool {
+	if modelType != "" {
+		return slices.Contains(d.Types(), modelType)
+	}
+	missing := slices.ContainsFunc(d.MarkerKeys, func(key string) bool { return keys[key] == nil })
+	return len(d.MarkerKeys) > 0 && !missing
+}
+
+// offers refuses a precision that none of these plugins has. One that does not answer may have it.
+func (c *catalog) offers(ctx context.Context, precision string, architectures []string) error {
+	if precision == "" || precision == "f32" { // every plugin has it
+		return nil
+	}
+	var known []string
+	for _, name := range architectures {
+		d := c.describe(ctx, name)
+		if d == nil || slices.Contains(d.Precisions, precision) {
+			return nil
+		}
+		for _, p := range d.Precisions {
+			if !slices.Contains(known, p) {
+				known = append(known, p)
+			}
+		}
+	}
+	return usage("no plugin has a precision %q; there are %s%s", precision, strings.Join(known, ", "), didYouMean(precision, known))
+}
+
+// settings are the keys of an architecture's config; nil: it does not tell.
+func (c *catalog) settings(ctx context.Context, architecture string) []string {
+	d := c.describe(ctx, architecture)
+	if d == nil {
+		return nil
+	}
+	var schema struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if json.Unmarshal([]byte(d.ConfigSchema), &schema) != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(schema.Properties))
+}
+
+// checkPrecisions refuses what no plugin calls a precision. One that only other plugins have than those of the models is
+// no mistake: it is unavailable.
+func (c *catalog) checkPrecisions(ctx context.Context, specs []run.ModelSpec, more []string) error {
+	var architectures []string
+	asked := slices.Clone(more)
+	for _, s := range specs {
+		architectures = append(architectures, s.Architecture)
+		asked = append(asked, s.Precision, s.Head)
+	}
+	slices.Sort(asked)
+	for _, precision := range slices.Compact(asked) {
+		if err := c.offers(ctx, precision, slices.Concat(architectures, c.names())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveOptions leaves each model the options that are keys of its config. One that no model has is a mistake.
+func (c *catalog) giveOptions(ctx context.Context, specs []run.ModelSpec, note func(string)) error {
+	for _, key := range slices.Sorted(maps.Keys(allOptions(specs))) {
+		var known, without []string
+		for i := range specs {
+			settings := c.settings(ctx, specs[i].Architecture)
+			if outer, _, _ := strings.Cut(key, "."); settings == nil || slices.Contains(settings, outer) {
+				continue
+			}
+			known = append(known, settings...)
+			delete(specs[i].Options, key)
+			without = append(without, cmp.Or(specs[i].Name, specs[i].Architecture))
+		}
+		switch {
+		case len(without) == len(specs):
+			slices.Sort(known)
+			known = slices.Compact(known)
+			return usage("--option %s: it is no key of a model's config; there are %s%s", key, strings.Join(known, ", "), didYouMean(key, known))
+		case len(without) > 0:
+			note(fmt.Sprintf("--option %s is no key of %s, and has no effect there", key, strings.Join(without, ", ")))
+		}
+	}
+	return nil
+}
+
+// allOptions are the options of all models, by key.
+func allOptions(specs []run.ModelSpec) map[string]string {
+	all := map[string]string{}
+	for _, s := range specs {
+		maps.Copy(all, s.Options)
+	}
+	return all
+}
