@@ -57,6 +57,12 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestSaved saves the same weights as different programs do.
+func TestSaved(t *testing.T) {
+	dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "gelu_new"), prefixed(formulaTensors()))
+	modeltest.Layouts(t, engine.New(Family{}), dir, "transformer.", modeltest.FormulaTokens)
+}
+
 func TestBadCheckpoints(t *testing.T) {
 	missing := formulaTensors()[1:]
 	square := formulaTensors()

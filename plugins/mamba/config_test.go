@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -215,6 +216,7 @@ func FuzzConfig2(f *testing.F) {
 	f.Add([]byte(smallConfig2))
 	f.Add([]byte(`{"d_model": 32, "n_layer": 1, "vocab_size": 3, "ssm_cfg": {"layer": "Mamba2", "headdim": 8}}`))
 	f.Add([]byte(`{"model_type": "mamba2", "time_step_limit": [0.0, {"__float__": "Infinity"}]}`))
+	f.Add([]byte(`{"model_type": "mamba2", "time_step_limit": [0.0, Infinity]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data, err := modernise(data)
 		if err != nil {
@@ -228,4 +230,21 @@ func FuzzConfig2(f *testing.F) {
 			t.Errorf("effective config: %v", err)
 		}
 	})
+}
+
+// TestInfinity reads the bound that is none as Python's programs write it, before and since transformers 5.
+func TestInfinity(t *testing.T) {
+	for _, spelled := range []string{`Infinity`, `{"__float__": "Infinity"}`} {
+		c, r, err := parseConfig2([]byte(`{"model_type": "mamba2", "time_step_limit": [0.5, `+spelled+`]}`), nil)
+		if err != nil || c.Limits != (limits{0.5, math.Inf(1)}) {
+			t.Errorf("%s: limits %v, %v", spelled, c.Limits, err)
+			continue
+		}
+		if text, err := r.Effective(c); err != nil || !json.Valid(text) {
+			t.Errorf("%s: effective config %s, %v", spelled, text, err)
+		}
+	}
+	if _, _, err := parseConfig2([]byte(`{"model_type": "mamba2", "time_step_limit": [0, NaN]}`), nil); err == nil {
+		t.Error("NaN was accepted as a bound")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/checkpoint"
+	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
@@ -45,6 +46,11 @@ func goldenCheckpoint(t *testing.T) (dir string) {
 		}...)
 	}
 	return modeltest.FormulaCheckpoint(t, goldenConfig, tensors)
+}
+
+// TestSaved saves the same weights as different programs do.
+func TestSaved(t *testing.T) {
+	modeltest.Layouts(t, engine.New(Family{}), goldenCheckpoint(t), "backbone.", modeltest.FormulaTokens)
 }
 
 // open loads a checkpoint in float32.

@@ -38,6 +38,13 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
+// TestSaved saves the same weights as different programs do.
+func TestSaved(t *testing.T) {
+	config := strings.Replace(fmt.Sprintf(formulaConfig, "4", "1e-5"), "{", `{"tie_word_embeddings": true,`, 1)
+	all := formulaTensors()
+	modeltest.Layouts(t, engine.New(Family{}), modeltest.FormulaCheckpoint(t, config, all[:len(all)-1]), "model.", modeltest.FormulaTokens)
+}
+
 func TestBadCheckpoints(t *testing.T) {
 	square := formulaTensors()
 	square[3].Shape = []int{32, 32}
