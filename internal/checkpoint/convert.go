@@ -21,7 +21,7 @@ var companions = []string{
 // Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see
 // [StoredAs]), rounded to nearest even, in a single file. Tensors of other types than floating point keep theirs. Config,
 // tokenizer and card go along; the card then names the source's weights. The folder appears when it is complete. The same
-// source gives the same bytes. Values beyond the range of dtype are an error that wraps [safetensors.ErrOverflow];
+// source gives the same bytes. Values beyond the range of dtype are an error that wraps a [safetensors.OverflowError];
 // values that are infinite or NaN in the source stay so, with a warning.
 func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err error) {
 	if dtype != safetensors.F32 && dtype != safetensors.BF16 && dtype != safetensors.F16 {
@@ -35,8 +35,9 @@ func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err e
 	if warnings, err = f.checkValues(); err == nil {
 		err = newFolder(dst, func(dir string) error { return f.writeAs(dtype, dir) })
 	}
-	if errors.Is(err, safetensors.ErrOverflow) && dtype == safetensors.F16 {
-		err = fmt.Errorf("%w: use BF16 or F32", err)
+	var overflow *safetensors.OverflowError
+	if errors.As(err, &overflow) {
+		err = overflow // the file that it was written to is temporary
 	}
 	if err != nil {
 		return nil, fmt.Errorf("convert checkpoint: %w", err)
@@ -55,7 +56,7 @@ func (f *Folder) checkValues() (warnings []string, err error) {
 			continue
 		}
 		if over := f.where[name].Overflows(name); over > 0 {
-			return nil, fmt.Errorf("%w: tensor %q: %d beyond F32", safetensors.ErrOverflow, name, over)
+			return nil, &safetensors.OverflowError{Tensors: []string{fmt.Sprintf("tensor %q: %d beyond F32", name, over)}}
 		}
 		warnings = append(warnings, fmt.Sprintf("tensor %q holds non-finite values, which stay so: %d of %d", name, n, info.Elements()))
 	}

@@ -120,6 +120,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"index without map", func(dir string) { put(t, dir, IndexFile, "{}") }, "has no weight_map", false},
 		{"index twice", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"b","y":"c"}}`) }, `"y" stands twice`, false},
 		{"index leaves the folder", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"../b"}}`) }, `"../b" is not the name of a file`, false},
+		{"index to a control character", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"\u001b[31m"}}`) }, `"\x1b[31m" is not the name of a file`, false},
 		{"index to no string", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":3}}`) }, `tensor "y": json`, false},
 		{"two shards", func(dir string) { shard(t, dir, "b.safetensors", counted("x.bias", 1)) }, `tensor "x.bias" is in two shards, a.safetensors and b.safetensors`, false},
 	}

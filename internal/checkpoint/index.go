@@ -8,6 +8,8 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/archbench/archbench/internal/strictjson"
 )
@@ -30,7 +32,7 @@ func parseIndex(text []byte) (index, error) {
 			if err := dec.Decode(&file); err != nil {
 				return fmt.Errorf("weight_map: tensor %q: %w", tensor, err)
 			}
-			if !filepath.IsLocal(file) || filepath.Base(file) != file {
+			if !filepath.IsLocal(file) || filepath.Base(file) != file || strings.ContainsFunc(file, unicode.IsControl) {
 				return fmt.Errorf("weight_map: tensor %q: %q is not the name of a file in this folder", tensor, file)
 			}
 			shards[tensor] = file

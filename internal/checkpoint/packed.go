@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 )
 
@@ -26,16 +27,19 @@ func refusePacked(config []byte) error {
 	return nil
 }
 
+// known is how methods are called.
+var known = regexp.MustCompile(`^[\w-]{1,40}$`)
+
 // describePacking names the method and the bits, as far as they are known.
 func describePacking(packing map[string]any) string {
-	method, ok := packing["quant_method"].(string)
-	if !ok {
+	method, _ := packing["quant_method"].(string)
+	if !known.MatchString(method) {
 		method = "method not named"
 	}
 	if bits := packedBits(packing); bits > 0 {
-		return fmt.Sprintf("%.40s, %g bit", method, bits)
+		return fmt.Sprintf("%s, %g bit", method, bits)
 	}
-	return fmt.Sprintf("%.40s", method)
+	return method
 }
 
 // packedBits looks for the size of a weight under the keys that the methods have for it, in sub-objects last.

@@ -2,9 +2,9 @@ package safetensors
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // lanes tells numbers that are not finite apart in a word of several: their exponents are all ones, and adding one at
@@ -89,8 +89,21 @@ func (f *File) Overflows(name string) int {
 	return n
 }
 
-// ErrOverflow is wrapped by the error about values that are beyond the range of the type that they are written in.
-var ErrOverflow = errors.New("values overflow")
+// OverflowError is the error about finite values that are beyond the range of the type that they are written in.
+type OverflowError struct {
+	Tensors []string // what is to be said of each
+}
+
+// Error implements error.
+func (e *OverflowError) Error() string {
+	const most = 3
+	shown := e.Tensors[:min(most, len(e.Tensors))]
+	text := "values overflow: " + strings.Join(shown, "; ")
+	if more := len(e.Tensors) - most; more > 0 {
+		text += fmt.Sprintf("; and %d tensors more", more)
+	}
+	return text
+}
 
 // overflow tells of finite values that became infinite as dtype.
 type overflow struct {

@@ -105,7 +105,7 @@ func TestWriteOverflow(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, ErrOverflow) || !strings.Contains(err.Error(), `tensor "c": `+tt.want) || !strings.Contains(err.Error(), "and 2 tensors more") {
+			if o := (*OverflowError)(nil); !errors.As(err, &o) || !strings.Contains(err.Error(), `tensor "c": `+tt.want) || !strings.Contains(err.Error(), "and 2 tensors more") {
 				t.Errorf("error %v, want %q and two tensors more", err, tt.want)
 			}
 			if left, _ := os.ReadDir(dir); len(left) != 0 {

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/archbench/archbench/internal/atomicfile"
 )
@@ -35,7 +34,7 @@ const blockElements = 1 << 16
 // Write writes a file whose bytes depend on nothing but the tensors and the metadata: larger elements come first,
 // which keeps every tensor aligned, then names in order, as the format's own library does it. The file appears under
 // its name when it is complete; a failure leaves nothing behind. Values beyond the range of their type are a failure
-// that wraps [ErrOverflow] and names the tensors; what is infinite or NaN already stays so.
+// that wraps an [OverflowError]; what is infinite or NaN already stays so.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	list := slices.Clone(tensors)
 	slices.SortStableFunc(list, func(a, b Tensor) int {
@@ -124,23 +123,19 @@ func (t Tensor) check() (int64, error) {
 
 // writeTensors writes the content of all tensors, to the last if values overflow, so that the error knows all of them.
 func writeTensors(w io.Writer, list []Tensor) error {
-	var overflows []string
+	var all OverflowError
 	for _, t := range list {
 		var o *overflow
 		err := t.writeTo(w)
 		switch {
 		case errors.As(err, &o):
-			overflows = append(overflows, fmt.Sprintf("tensor %q: %v", t.Name, o))
+			all.Tensors = append(all.Tensors, fmt.Sprintf("tensor %q: %v", t.Name, o))
 		case err != nil:
 			return fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
 	}
-	const shown = 3
-	if n := len(overflows) - shown; n > 0 {
-		overflows = append(overflows[:shown], fmt.Sprintf("and %d tensors more", n))
-	}
-	if len(overflows) > 0 {
-		return fmt.Errorf("%w: %s", ErrOverflow, strings.Join(overflows, "; "))
+	if len(all.Tensors) > 0 {
+		return &all
 	}
 	return nil
 }
