@@ -18,8 +18,8 @@ type session struct {
 	tokenizer tokenizer.Tokenizer
 }
 
-// start loads a model in a new plugin process. A folder that holds no checkpoint is a mistake of the command line, as it
-// is in archbench run; what the plugin makes of a checkpoint is not.
+// start loads a model in a new plugin process. A folder in which the harness finds no checkpoint or tokenizer is a mistake
+// of the command line; what the plugin makes of a checkpoint is not.
 func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session, err error) {
 	plugins := run.Installed{Paths: m.pluginPaths()}
 	path, _, err := plugins.Find(spec.Architecture)
@@ -52,8 +52,10 @@ func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session,
 	if err != nil {
 		return nil, ofModel(err)
 	}
-	s.tokenizer, err = tokenizer.Choose(spec.Tokenizer, spec.Checkpoint, s.model.Info().Vocab)
-	return s, ofModel(err)
+	if s.tokenizer, err = tokenizer.Choose(spec.Tokenizer, spec.Checkpoint, s.model.Info().Vocab); err != nil {
+		return nil, asUsageUnlessDone(ctx, err)
+	}
+	return s, nil
 }
 
 // isCheckpoint reads what every checkpoint has, if a folder is named.
