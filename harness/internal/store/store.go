@@ -151,5 +151,11 @@ func tryWAL(ctx context.Context, path string) error {
 // Path is where the database lies.
 func (db *DB) Path() string { return db.path }
 
-// Close writes what is pending and closes the database.
-func (db *DB) Close() error { return db.sql.Close() }
+// Close writes what is pending and closes the database. One that is no longer where it was stays open until the process
+// ends: SQLite would clean up under its name, where something else may be by now.
+func (db *DB) Close() error {
+	if db.moved != nil {
+		return nil
+	}
+	return db.sql.Close()
+}

@@ -63,6 +63,12 @@ func TestMoved(t *testing.T) {
 			if data, err := os.ReadFile(db.path); c.name == "replaced" && (err != nil || string(data) != "mine") {
 				t.Errorf("the file in its place holds %q, %v", data, err)
 			}
+			_ = os.Remove(db.path + "-wal")
+			must(t, os.WriteFile(db.path+"-wal", []byte("of another"), 0o644))
+			must(t, db.Close())
+			if data, err := os.ReadFile(db.path + "-wal"); err != nil || string(data) != "of another" {
+				t.Errorf("closing touched the log of what took its place: %q, %v", data, err)
+			}
 			left, globErr := filepath.Glob(strings.TrimSuffix(db.path, ".db") + ".rescued-*")
 			must(t, globErr)
 			if !c.saved {
