@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,26 +182,60 @@ func alive(pid int) bool {
 	return !os.IsNotExist(err) && syscall.Kill(pid, 0) == nil
 }
 
+// descendants are the faults that leave a process behind, by where that is.
+var descendants = []string{"child", "daemon", "stranger"}
+
+// onlyLinux skips what other systems give a host no means for.
+func onlyLinux(t *testing.T, descendant string) {
+	t.Helper()
+	if descendant != "child" && runtime.GOOS != "linux" {
+		t.Skip("only Linux lets a host adopt orphans")
+	}
+}
+
 func TestCloseReachesGrandchildren(t *testing.T) {
-	p := launch(t, Options{})
-	grandchild := startGrandchild(t, p)
-	p.Close()
-	sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+	for _, descendant := range descendants {
+		t.Run(descendant, func(t *testing.T) {
+			onlyLinux(t, descendant)
+			p := launch(t, Options{})
+			grandchild := startGrandchild(t, p, descendant)
+			p.Close()
+			sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+		})
+	}
 }
 
 func TestCrashReachesGrandchildren(t *testing.T) {
-	p := launch(t, Options{})
-	grandchild := startGrandchild(t, p)
-	if _, err := load(t, p, "crash").Score(t.Context(), sequence(10)); classOf(err) != Crash {
-		t.Fatal(err)
+	for _, descendant := range descendants {
+		t.Run(descendant, func(t *testing.T) {
+			onlyLinux(t, descendant)
+			p := launch(t, Options{})
+			grandchild := startGrandchild(t, p, descendant)
+			if _, err := load(t, p, "crash").Score(t.Context(), sequence(10)); classOf(err) != Crash {
+				t.Fatal(err)
+			}
+			sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+		})
 	}
-	sharedtest.Eventually(t, "death of the grandchild", func() bool { return !alive(grandchild) })
+}
+
+// The end of one plugin leaves the orphans of another alone.
+func TestOrphansOfOthers(t *testing.T) {
+	onlyLinux(t, "daemon")
+	first, second := launch(t, Options{}), launch(t, Options{})
+	orphan := startGrandchild(t, second, "orphan")
+	first.Close()
+	if !alive(orphan) {
+		t.Error("the end of one plugin ended what another has started")
+	}
+	second.Close()
+	sharedtest.Eventually(t, "death of the orphan", func() bool { return !alive(orphan) })
 }
 
 // startGrandchild has the plugin start a process.
-func startGrandchild(t *testing.T, p *Plugin) int {
+func startGrandchild(t *testing.T, p *Plugin, fault string) int {
 	t.Helper()
-	if _, err := load(t, p, "child").Score(t.Context(), sequence(10)); err != nil {
+	if _, err := load(t, p, fault).Score(t.Context(), sequence(10)); err != nil {
 		t.Fatal(err)
 	}
 	var pid int
@@ -214,13 +249,36 @@ func startGrandchild(t *testing.T, p *Plugin) int {
 	return pid
 }
 
-// playHost is a host that starts a plugin with a grandchild, says their numbers and waits to be killed.
-func playHost(path string) error {
+// TestNoFileIsInherited opens a file as a shell or a careless library does.
+func TestNoFileIsInherited(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux lists the open files of a process by name")
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	fd, err := syscall.Open(secret, syscall.O_CREAT|syscall.O_RDWR, 0o600) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	p := launch(t, Options{})
+	if _, err := load(t, p, "files").Score(t.Context(), sequence(10)); err != nil {
+		t.Fatal(err)
+	}
+	sharedtest.Eventually(t, "the list of files", func() bool { return lastWord(p.Stderr()) == "listed" })
+	for _, path := range strings.Fields(p.Stderr()) {
+		if path != "listed" && path != os.DevNull && !strings.HasPrefix(path, "/proc/") && !strings.HasPrefix(path, "/sys/") {
+			t.Errorf("the plugin has %s open", path)
+		}
+	}
+}
+
+// playHost is a host that starts a plugin with a grandchild of a kind, says their numbers and waits to be killed.
+func playHost(path, descendant string) error {
 	p, err := Launch(context.Background(), Options{Path: path})
 	if err != nil {
 		return err
 	}
-	m, err := p.Load(context.Background(), lm.LoadRequest{Variant: "child"})
+	m, err := p.Load(context.Background(), lm.LoadRequest{Variant: descendant})
 	if err != nil {
 		return err
 	}
@@ -234,9 +292,19 @@ func playHost(path string) error {
 	select {}
 }
 
+// When the host dies, its plugin and the descendants that carry the plugin's mark end.
 func TestHostDeath(t *testing.T) {
+	for _, descendant := range []string{"child", "daemon"} {
+		t.Run(descendant, func(t *testing.T) {
+			onlyLinux(t, descendant)
+			hostDeath(t, descendant)
+		})
+	}
+}
+
+func hostDeath(t *testing.T, descendant string) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "ARCHBENCH_TEST_HOST="+faulty(t))
+	cmd.Env = append(os.Environ(), "ARCHBENCH_TEST_HOST="+faulty(t), "ARCHBENCH_TEST_DESCENDANT="+descendant)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

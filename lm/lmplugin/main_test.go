@@ -22,7 +22,7 @@ import (
 // TestMain lets the test binary play the host that dies (see TestHostDeath).
 func TestMain(m *testing.M) {
 	if path := os.Getenv("ARCHBENCH_TEST_HOST"); path != "" {
-		fmt.Println(playHost(path))
+		fmt.Println(playHost(path, os.Getenv("ARCHBENCH_TEST_DESCENDANT")))
 		os.Exit(1)
 	}
 	code := m.Run()

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// process is a plugin as the operating system sees it: the leader of a process group of its own. It implements
+// process is a plugin as the operating system sees it: the leader of a session and process group of its own. It implements
 // go-plugin's runner.Runner, because go-plugin's own knows nothing of groups, of how a process ended, or of what
 // it printed before the handshake.
 type process struct {
@@ -63,7 +63,7 @@ func (p *process) Start(ctx context.Context) error {
 	}
 	p.cmd.Stdout, p.cmd.Stderr = stdoutW, stderrW
 	p.oomKills = hostOOMKills()
-	err = startUnlocked(p.cmd)
+	err = ours.start(p.cmd, socketVariable+"="+p.socketDir)
 	_, _ = stdoutW.Close(), stderrW.Close()
 	if err != nil {
 		return errors.Join(err, stdout.Close(), stderr.Close())
@@ -86,9 +86,11 @@ func (p *process) started() (killed bool) {
 	return p.killed
 }
 
-// startUnlocked starts a command from a goroutine of its own: the signal that Linux sends at the death of the
-// parent is sent at the death of the thread that forked, and the caller's may be locked to a goroutine that ends.
+// startUnlocked starts a command, to which it leaves no open file but those of the command, from a goroutine of its own:
+// the signal that Linux sends at the death of the parent is sent at the death of the thread that forked, and the
+// caller's may be locked to a goroutine that ends.
 func startUnlocked(cmd *exec.Cmd) error {
+	closeOnExec()
 	started := make(chan error)
 	go func() { started <- cmd.Start() }()
 	return <-started
@@ -114,11 +116,12 @@ func (p *process) read(stdout, stderr *os.File) {
 	<-errDone
 }
 
-// wait ends the whole group with its leader.
+// wait ends the whole group with its leader, and what has left the group.
 func (p *process) wait() {
 	reap(p.cmd)
 	p.ended = p.cmd.ProcessState
 	stopDeadman(p.deadman)
+	ours.leave(p.cmd)
 	select {
 	case <-p.drained:
 	case <-time.After(time.Second): // a grandchild that left the group may hold the pipes for ever

@@ -11,9 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groupLeader gives a process its own group and ties its life to that of the host.
+// groupLeader gives a process its own session and group, so that it can neither join a group of the host's nor open its
+// terminal, and ties its life to that of the host.
 func groupLeader() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // reap waits for a group's leader and ends the rest of the group before the leader's number can have a new owner.

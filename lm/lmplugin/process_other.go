@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// groupLeader gives a process its own group.
-func groupLeader() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// groupLeader gives a process its own session and group.
+func groupLeader() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // reap waits for a group's leader and ends the rest of the group.
 func reap(cmd *exec.Cmd) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/internal/toy"
@@ -43,7 +44,19 @@ var faults = map[string]func(context.Context, *broken, lm.ScoreRequest) (lm.Scor
 	"flood": flood,
 	"nan":   notANumber,
 	"leak":  leak,
-	"child": startChild,
+	"child": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+		return startChild(ctx, b, req, exec.Command("sleep", "600"))
+	},
+	"daemon": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+		return startChild(ctx, b, req, daemon())
+	},
+	"stranger": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+		cmd := daemon()
+		cmd.Env = []string{"PATH=/usr/bin:/bin"}
+		return startChild(ctx, b, req, cmd)
+	},
+	"orphan": startOrphan,
+	"files":  listFiles,
 }
 
 // originalStderr is the process's own; os.Stderr is a pipe while serving.
@@ -103,11 +116,43 @@ func leak(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, e
 }
 
 // startChild leaves a grandchild of the host behind.
-func startChild(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
-	cmd := exec.Command("sleep", "600")
+func startChild(ctx context.Context, b *broken, req lm.ScoreRequest, cmd *exec.Cmd) (lm.ScoreReply, error) {
 	if err := cmd.Start(); err != nil {
 		return lm.ScoreReply{}, err
 	}
 	fmt.Fprintln(originalStderr, cmd.Process.Pid)
+	return b.Model.Score(ctx, req)
+}
+
+// daemon is a command that leaves the session.
+func daemon() *exec.Cmd {
+	cmd := exec.Command("sleep", "600")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// startOrphan leaves a daemon behind whose parent has ended already.
+func startOrphan(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	cmd := exec.Command("/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $! >&2")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Stderr = originalStderr
+	if err := cmd.Run(); err != nil {
+		return lm.ScoreReply{}, err
+	}
+	return b.Model.Score(ctx, req)
+}
+
+// listFiles prints what the process has open beside what Go and the boundary open themselves.
+func listFiles(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return lm.ScoreReply{}, err
+	}
+	for _, entry := range open {
+		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && strings.HasPrefix(target, "/") {
+			fmt.Fprintln(originalStderr, target)
+		}
+	}
+	fmt.Fprintln(originalStderr, "listed")
 	return b.Model.Score(ctx, req)
 }

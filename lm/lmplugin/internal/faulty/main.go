@@ -7,6 +7,9 @@
 //	flood     endless lines on stderr    nan      NLL and logits are NaN
 //	leak      sees the next token, though declared causal
 //	child     starts a process that outlives it; its number is the last line on stderr
+//	daemon    the same in a session of its own; stranger: with an environment of its own too;
+//	          orphan: its parent has ended
+//	files     prints the paths of its open files
 //
 // What goes wrong before the first call is chosen by $ARCHBENCH_FAULT, or by the name of the executable after
 // "archbench-plugin-":
