@@ -114,7 +114,7 @@ pair("qwen2", model["vocab"])
 config("qwen2", "tokenizer_config.json", tokenizer_class="Qwen2Tokenizer")
 reference("qwen2")
 
-# vocab.txt
+# vocab.txt; the trainer's order is not the same each time
 wp = BertWordPieceTokenizer(lowercase=True)
 wp.train_from_iterator(train, vocab_size=400, show_progress=False)
 words = [w for w, _ in sorted(wp.get_vocab().items(), key=lambda x: x[1])]
@@ -125,7 +125,7 @@ for name, members in (("bert-uncased", {}), ("bert-cased", {"do_lower_case": Fal
 
 
 # tokenizer.model
-def sentencepiece(name, unused=(), **options):
+def sentencepiece(name, unused=(), members={}, **options):
     buf = io.BytesIO()
     spm.SentencePieceTrainer.train(sentence_iterator=iter(train), model_writer=buf, minloglevel=2, num_threads=1, **options)
     m = pb.ModelProto()
@@ -136,7 +136,7 @@ def sentencepiece(name, unused=(), **options):
     data = m.SerializeToString(deterministic=True)
     dir = os.path.join(out, name)
     write(os.path.join(dir, "tokenizer.model"), data)
-    config(name, "tokenizer_config.json", tokenizer_class="TokenizersBackend")
+    config(name, "tokenizer_config.json", tokenizer_class="TokenizersBackend", **members)
     t = reference(name)
     s = spm.SentencePieceProcessor(model_proto=data)
     rows = [{"text": text, "ids": s.encode(text)} for text in SAMPLE]
@@ -156,6 +156,8 @@ sentencepiece("spm-bpe", model_type="bpe", vocab_size=560, byte_fallback=True, n
 sentencepiece("spm-bpe-user", model_type="bpe", vocab_size=450, normalization_rule_name="identity", user_defined_symbols=["<|user|>", "fox", "foxglove"],
               control_symbols=["<ctrl>"], character_coverage=0.999)
 sentencepiece("spm-bpe-unused", model_type="bpe", vocab_size=300, normalization_rule_name="identity", unused=["\u2581the", "in", "er"], character_coverage=0.99)
+sentencepiece("spm-bpe-first", members={"legacy": False, "add_bos_token": True}, model_type="bpe", vocab_size=300, normalization_rule_name="identity",
+              remove_extra_whitespaces=False, control_symbols=["<ctrl>"], character_coverage=0.99)
 sentencepiece("spm-unigram", model_type="unigram", hard_vocab_limit=False, vocab_size=450, normalization_rule_name="nmt_nfkc", user_defined_symbols=["<|user|>", "fox"],
               control_symbols=["<ctrl>"], character_coverage=0.999, pad_id=3)
 sentencepiece("spm-unigram-bytes", model_type="unigram", hard_vocab_limit=False, vocab_size=700, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
