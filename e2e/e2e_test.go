@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") == "1",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("TESTDATA", filepath.Join(root, "e2e", "testdata"))
 			env.Setenv("MODELS", filepath.Join(root, "models"))
 			env.Setenv("ARCHBENCH_MODELS", filepath.Join(root, "models"))
 			env.Setenv("ARCHBENCH_PLUGINS", bin)

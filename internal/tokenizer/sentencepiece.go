@@ -69,7 +69,7 @@ func (m *spModel) defaults(class string) (settings, error) {
 	switch class {
 	case "", "PreTrainedTokenizer", "TokenizersBackend":
 		return s, nil
-	case "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer":
+	case "LlamaTokenizer", "CodeLlamaTokenizer":
 		yes := true
 		s.AddBOS = &yes
 		return s, nil
