@@ -288,6 +288,8 @@ type GenerateChunk struct {
 	Done    bool          // the last chunk
 	Compute time.Duration // spent on this chunk; the first one's excludes Prefill
 	Prefill time.Duration // spent on the prompts up to the first token, in the first chunk
+	// Steps are, of Compute, the times of the steps after the first token, one for all inputs each; nil: not measured.
+	Steps []time.Duration
 }
 
 // Phase is the kind of work that a cost belongs to.

@@ -10,6 +10,7 @@ type Continuation struct {
 	req   GenerateRequest
 	vocab int
 	made  []int // tokens per input
+	steps int
 	some  bool
 	done  bool
 }
@@ -31,6 +32,9 @@ func (c *Continuation) Chunk(chunk GenerateChunk, since time.Duration) error {
 	if c.some && chunk.Prefill != 0 {
 		return Faultf(Malformed, "a time of the prompts after the first chunk")
 	}
+	if err := c.times(chunk); err != nil {
+		return err
+	}
 	n := 0
 	for i, tokens := range chunk.Tokens {
 		if err := c.add(i, tokens); err != nil {
@@ -42,6 +46,21 @@ func (c *Continuation) Chunk(chunk GenerateChunk, since time.Duration) error {
 		return Faultf(Malformed, "a chunk without tokens that is not the last")
 	}
 	c.some, c.done = true, chunk.Done
+	return nil
+}
+
+// times checks the times of single steps: they are part of the chunk's, and of no more steps than there can be.
+func (c *Continuation) times(chunk GenerateChunk) error {
+	if c.steps += len(chunk.Steps); c.steps > max(0, c.req.MaxNew) {
+		return Faultf(Malformed, "times of %d steps, at most %d were asked for", c.steps, c.req.MaxNew)
+	}
+	left := chunk.Compute
+	for _, d := range chunk.Steps {
+		if err := CheckClock("the time of a step", d, left); err != nil {
+			return err
+		}
+		left -= d
+	}
 	return nil
 }
 

@@ -479,6 +479,31 @@ func TestMemoryAndSave(t *testing.T) {
 	}
 }
 
+// TestStepsAreTimed: every step behind the first token has a time, which is part of its chunk's.
+func TestStepsAreTimed(t *testing.T) {
+	_, m := load(t, toy{}, 1)
+	st, err := m.NewState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var counts []int
+	req := lm.GenerateRequest{Inputs: []lm.StepInput{{State: st, Tokens: text(3, 1)}}, MaxNew: 9, Every: 4}
+	err = m.Generate(t.Context(), req, func(c lm.GenerateChunk) bool {
+		counts = append(counts, len(c.Steps))
+		sum := time.Duration(0)
+		for _, d := range c.Steps {
+			sum += d
+		}
+		if sum > c.Compute {
+			t.Errorf("steps of %v in a chunk of %v", c.Steps, c.Compute)
+		}
+		return true
+	})
+	if err != nil || !slices.Equal(counts, []int{3, 4, 1}) {
+		t.Errorf("steps by chunk %v, %v", counts, err)
+	}
+}
+
 func TestDecodingAllocatesNothing(t *testing.T) {
 	_, m := load(t, toy{}, 1)
 	allocs := func(n int) float64 {

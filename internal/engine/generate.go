@@ -75,6 +75,7 @@ func (g *generation) prompt(ctx context.Context, docs []document) error {
 		return err
 	}
 	g.chunk.Tokens = make([][]int32, len(docs))
+	g.chunk.Steps = make([]time.Duration, 0, min(g.req.MaxNew, max(1, g.req.Every))) // decoding allocates nothing
 	g.next = make([]int32, len(docs))
 	for i, s := range g.sessions {
 		g.samplers = append(g.samplers, newSampler(g.req.Sampling, i, docs[i].tokens))
@@ -100,9 +101,11 @@ func (g *generation) run(ctx context.Context) error {
 		if (done || made%max(1, g.req.Every) == 0) && !g.flush(done) || done {
 			return nil
 		}
+		start := time.Now()
 		if err := g.step(ctx); err != nil {
 			return err
 		}
+		g.chunk.Steps = append(g.chunk.Steps, time.Since(start))
 	}
 }
 

@@ -2487,7 +2487,9 @@ type GenerateResponse struct {
 	// Spent on this message's tokens, without the prompts.
 	ComputeNs int64 `protobuf:"varint,4,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
 	// Spent on the prompts up to the first token, in the first message.
-	PrefillNs     int64 `protobuf:"varint,5,opt,name=prefill_ns,json=prefillNs,proto3" json:"prefill_ns,omitempty"`
+	PrefillNs int64 `protobuf:"varint,5,opt,name=prefill_ns,json=prefillNs,proto3" json:"prefill_ns,omitempty"`
+	// Of compute_ns, the time of each step after the first token, one step for all inputs. Empty: not measured.
+	StepNs        []int64 `protobuf:"varint,6,rep,packed,name=step_ns,json=stepNs,proto3" json:"step_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2555,6 +2557,13 @@ func (x *GenerateResponse) GetPrefillNs() int64 {
 		return x.PrefillNs
 	}
 	return 0
+}
+
+func (x *GenerateResponse) GetStepNs() []int64 {
+	if x != nil {
+		return x.StepNs
+	}
+	return nil
 }
 
 type CostRequest struct {
@@ -3791,7 +3800,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\amax_new\x18\x03 \x01(\x03R\x06maxNew\x12+\n" +
 	"\bsampling\x18\x04 \x01(\v2\x0f.lm.v1.SamplingR\bsampling\x12\x12\n" +
 	"\x04stop\x18\x05 \x03(\x05R\x04stop\x12\x14\n" +
-	"\x05every\x18\x06 \x01(\x03R\x05every\"\xb9\x01\n" +
+	"\x05every\x18\x06 \x01(\x03R\x05every\"\xd2\x01\n" +
 	"\x10GenerateResponse\x12)\n" +
 	"\x06chunks\x18\x01 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12(\n" +
@@ -3799,7 +3808,8 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\n" +
 	"compute_ns\x18\x04 \x01(\x03R\tcomputeNs\x12\x1d\n" +
 	"\n" +
-	"prefill_ns\x18\x05 \x01(\x03R\tprefillNs\"\x8b\x01\n" +
+	"prefill_ns\x18\x05 \x01(\x03R\tprefillNs\x12\x17\n" +
+	"\astep_ns\x18\x06 \x03(\x03R\x06stepNs\"\x8b\x01\n" +
 	"\vCostRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\x12\"\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\f.lm.v1.PhaseR\x05phase\x12\x14\n" +

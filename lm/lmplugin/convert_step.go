@@ -68,6 +68,7 @@ func generateFromPB(h *lmpb.GenerateHeader, inputs []lm.StepInput) lm.GenerateRe
 
 func generatedToPB(c lm.GenerateChunk) *lmpb.GenerateResponse {
 	m := &lmpb.GenerateResponse{Done: c.Done, ComputeNs: c.Compute.Nanoseconds(), PrefillNs: c.Prefill.Nanoseconds()}
+	m.StepNs = mapped(c.Steps, func(d time.Duration) int64 { return d.Nanoseconds() })
 	for i, tokens := range c.Tokens {
 		if len(tokens) > 0 {
 			m.Chunks = append(m.Chunks, &lmpb.TokenChunk{Input: uint32(i), Tokens: tokens})
@@ -82,6 +83,7 @@ func generatedFromPB(m *lmpb.GenerateResponse, inputs int) (lm.GenerateChunk, er
 		Done:    m.GetDone(),
 		Compute: time.Duration(m.GetComputeNs()),
 		Prefill: time.Duration(m.GetPrefillNs()),
+		Steps:   mapped(m.GetStepNs(), func(ns int64) time.Duration { return time.Duration(ns) }),
 	}
 	if err := addChunks(c.Tokens, m.GetChunks()); err != nil {
 		return c, lm.Faultf(lm.Malformed, "%v", err)

@@ -197,6 +197,9 @@ func TestLies(t *testing.T) {
 		{"empty chunks", of(func(m *lmpb.GenerateResponse) { m.Chunks = nil }), lm.Malformed, "chunk without tokens"},
 		{"tokens of nobody", of(func(m *lmpb.GenerateResponse) { m.Chunks[0].Input = 7 }), lm.Malformed, "input 7 of 2"},
 		{"prefill time", of(func(m *lmpb.GenerateResponse) { m.PrefillNs = absurd }), lm.Contradiction, "the time of the prompts"},
+		{"negative step", of(func(m *lmpb.GenerateResponse) { m.StepNs = []int64{-1} }), lm.Malformed, "time of a step is -1ns"},
+		{"long steps", of(func(m *lmpb.GenerateResponse) { m.StepNs = []int64{m.ComputeNs, 2e6} }), lm.Contradiction, "time of a step is 2ms"},
+		{"many steps", of(func(m *lmpb.GenerateResponse) { m.StepNs = make([]int64, 6) }), lm.Malformed, "times of 6 steps"},
 		{"negative chunk", of(func(m *lmpb.GenerateResponse) { m.ComputeNs = -1 }), lm.Malformed, "below 0"},
 		{"generated state", of(func(m *lmpb.GenerateResponse) {
 			for _, s := range m.States {

@@ -108,6 +108,9 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 		chunk.Tokens = append(chunk.Tokens, m.continued(in.State.(*state), req.MaxNew))
 	}
 	chunk.Compute = m.arch.cost(req.MaxNew-1, start)
+	for range req.MaxNew - 1 {
+		chunk.Steps = append(chunk.Steps, chunk.Compute/time.Duration(req.MaxNew-1))
+	}
 	m.arch.tell(&chunk)
 	emit(chunk)
 	return nil

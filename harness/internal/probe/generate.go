@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/store"
@@ -79,12 +80,33 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 	// The call made n+1 steps of one token a document; what the plugin says about the first one counts for nothing.
 	r = s.timing(DecodeSeconds, n, Clocks{g.host * time.Duration(n) / time.Duration(n+1), g.compute})
 	s.share(ctx, &r, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))
-	return r, nil
+	return r, g.addSteps(&r, n)
+}
+
+// leastShare is how much of the time of decoding its single steps must make up.
+const leastShare = 0.75
+
+// addSteps adds the times of the n single steps, from which the percentiles of the time between tokens come.
+func (g *generation) addSteps(r *Result, n int) error {
+	if len(g.steps) != n {
+		r.Warnings = append(r.Warnings, "time between tokens n/a (the plugin does not time single steps)")
+		return nil
+	}
+	sum := time.Duration(0)
+	for i, d := range g.steps {
+		r.add(StepSeconds, strconv.Itoa(i+1), d.Seconds())
+		sum += d
+	}
+	if sum.Seconds() < leastShare*g.compute.Seconds() {
+		return lm.Faultf(lm.Contradiction, "the plugin says that %d steps took %v together, and %v one by one", n, g.compute, sum)
+	}
+	return nil
 }
 
 // generation is a timed call of Generate.
 type generation struct {
 	host, prefill, compute time.Duration
+	steps                  []time.Duration
 	made                   [][]int32 // new tokens of each document
 }
 
@@ -117,7 +139,7 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 		if bad != nil {
 			return false
 		}
-		g.prefill, g.compute = g.prefill+c.Prefill, g.compute+c.Compute
+		g.prefill, g.compute, g.steps = g.prefill+c.Prefill, g.compute+c.Compute, append(g.steps, c.Steps...)
 		for i, t := range c.Tokens {
 			g.made[i] = append(g.made[i], t...)
 		}

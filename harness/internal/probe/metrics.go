@@ -33,6 +33,7 @@ const (
 	PrefillSeconds = "prefill_seconds"          // one prefill of batch × len tokens
 	TTFTSeconds    = "ttft_seconds"             // prompt of len tokens to the first new token
 	DecodeSeconds  = "decode_seconds_per_token" // per step; one step makes batch tokens
+	StepSeconds    = "decode_step_seconds"      // each step by itself; label: its number
 	RooflineShare  = "roofline_share"           // 0..1 of the ceiling that binds; label: the ceiling
 )
 
@@ -79,6 +80,7 @@ var Metrics = []Metric{
 	{PrefillSeconds, "s", -1, "prefill"},
 	{TTFTSeconds, "s", -1, "time to first token"},
 	{DecodeSeconds, "s", -1, "decode step"},
+	{StepSeconds, "s", -1, "single decode steps"},
 	{RooflineShare, "1", +1, "share of the ceiling"},
 	{StreamSeconds, "s", -1, "time since the start of the stream"},
 	{StreamStateBytes, "B", -1, "state along the stream"},

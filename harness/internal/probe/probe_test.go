@@ -157,6 +157,24 @@ func TestSpeed(t *testing.T) {
 			t.Errorf("%s: share %+v, want %g", c.probe.Name, got[RooflineShare+" fma.f32"], c.share)
 		}
 	}
+	steps := 0
+	r, err := decodeProbe.Measure(context.Background(), subject(t, a, decodeProbe))
+	for _, x := range r.Samples {
+		if x.Metric == StepSeconds && x.Value == 1e-6 {
+			steps++
+		}
+	}
+	if err != nil || steps != 64 {
+		t.Errorf("%d steps by themselves, %v", steps, err)
+	}
+	silent := &lmfake.Architecture{Tell: func(reply any) {
+		if c, ok := reply.(*lm.GenerateChunk); ok {
+			c.Steps = nil
+		}
+	}}
+	if _, r := measure(t, decodeProbe, subject(t, silent, decodeProbe)); !strings.Contains(strings.Join(r.Warnings, ""), "time between tokens n/a (") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
 	noStep := &lmfake.Architecture{Abilities: []lm.Ability{}, PerToken: time.Microsecond}
 	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Value != 512e-6 {
 		t.Errorf("prefill without state: %v", got)

@@ -30,7 +30,7 @@ var views = []view{
 	{"causality", addCausality},
 	{"cost", addCost},
 	{"memory", addMemory},
-	{"ttft", addPlain(ttft)},
+	{"ttft", addFirstToken},
 	{"prefill", addPrefill},
 	{"decode", addDecode},
 	{"stream", addStream},
@@ -98,9 +98,9 @@ func slug(s string) string {
 	}, s)
 }
 
-// addPlain makes a view of one quantity without a figure.
-func addPlain(q *Quantity) func(*index, *Section, []*store.Cell) {
-	return func(ix *index, s *Section, cells []*store.Cell) { s.Tables = append(s.Tables, ix.pivot(q, cells)) }
+func addFirstToken(ix *index, s *Section, cells []*store.Cell) {
+	s.Tables = append(s.Tables, ix.pivot(ttft, cells))
+	s.Tables = append(s.Tables, ix.tailTables("ttft", cells)...)
 }
 
 func addPrefill(ix *index, s *Section, cells []*store.Cell) {
@@ -115,6 +115,7 @@ func addPrefill(ix *index, s *Section, cells []*store.Cell) {
 
 func addDecode(ix *index, s *Section, cells []*store.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(decodeLatency, cells), ix.pivot(decodeSpeed, cells))
+	s.Tables = append(s.Tables, ix.tailTables("decode", cells)...)
 	s.Tables = append(s.Tables, ix.measuredOnly(decodeShare, cells)...)
 	s.Figures = append(s.Figures, ix.figure(decodeLatency, cells, chart.Figure{
 		Name: "decode", Title: "Decode time per step", Y: chart.Axis{Log: chart.Log10, Label: "time per step"},

@@ -2,8 +2,11 @@ package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -33,7 +36,7 @@ func ShowCell(run *store.Run, c *store.Cell) []Table {
 	for _, f := range run.Host.Facts {
 		put(f.Name, f.Value)
 	}
-	return []Table{about, summary(c), samples(c)}
+	return append([]Table{about, summary(c), samples(c)}, steps(c)...)
 }
 
 func modelFacts(run *store.Run, name string) [][]Value {
@@ -62,6 +65,7 @@ func summary(c *store.Cell) Table {
 			t.Rows = append(t.Rows, []Value{text(q.Title), q.value(c)})
 		}
 	}
+	t.Rows = append(t.Rows, tailRows(c)...)
 	return t
 }
 
@@ -70,6 +74,9 @@ func samples(c *store.Cell) Table {
 	t := Table{ID: "samples", Title: "Samples", Columns: append(keys("block", "position", "metric", "label"),
 		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"})}
 	for _, s := range c.Samples {
+		if s.Metric == probe.StepSeconds {
+			continue // they have a table of their own
+		}
 		v := s.Value
 		host, plugin := "none", "none"
 		if s.Host > 0 {
@@ -82,6 +89,26 @@ func samples(c *store.Cell) Table {
 			{Text: unit.Format(v, s.Unit), Number: &v}, text(host), text(plugin)})
 	}
 	return t
+}
+
+// steps lists the times of single steps, a block in a row, if there are any.
+func steps(c *store.Cell) []Table {
+	t := Table{ID: "steps", Title: "Single steps", Columns: append(keys("block"), Column{Name: "steps"}, Column{Name: "longest"}, Column{Name: "seconds"})}
+	blocks, longest := map[int][]string{}, map[int]float64{}
+	for _, s := range c.Samples {
+		if s.Metric == probe.StepSeconds {
+			blocks[s.Block] = append(blocks[s.Block], digits(&s.Value))
+			longest[s.Block] = max(longest[s.Block], s.Value)
+		}
+	}
+	for _, block := range slices.Sorted(maps.Keys(blocks)) {
+		t.Rows = append(t.Rows, []Value{text(fmt.Sprint(block)), text(fmt.Sprint(len(blocks[block]))),
+			text(unit.Format(longest[block], unit.Second)), text(strings.Join(blocks[block], " "))})
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return []Table{t}
 }
 
 // ShowRun is what a run is and has, in short.

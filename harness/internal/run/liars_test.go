@@ -48,14 +48,15 @@ var lies = map[string]func(*lmfake.Architecture){
 			}
 			return nil
 		}
-		tells(func(r *lm.GenerateChunk) { r.Prefill, r.Compute = 19*time.Millisecond, time.Microsecond })(a)
+		tells(func(r *lm.GenerateChunk) { r.Prefill, r.Compute, r.Steps = 19*time.Millisecond, time.Microsecond, nil })(a)
 	},
-	"fast clock": func(a *lmfake.Architecture) { a.PerToken = time.Hour },
-	"parameters": tells(func(m *lm.ModelInfo) { m.Parameters = -1 }),
-	"bytes":      tells(func(m *lm.ModelInfo) { m.Bytes[0].Bytes = 1e18 }),
-	"FLOPs":      tells(func(m *lm.CostReply) { m.Analytic[0].FLOPs = -1 }),
-	"memory":     tells(func(m *lm.Memory) { m.Peak[0].Bytes = 1e18 }),
-	"unsteady":   func(a *lmfake.Architecture) { a.Unsteady = true },
+	"short steps": tells(func(r *lm.GenerateChunk) { clear(r.Steps) }),
+	"fast clock":  func(a *lmfake.Architecture) { a.PerToken = time.Hour },
+	"parameters":  tells(func(m *lm.ModelInfo) { m.Parameters = -1 }),
+	"bytes":       tells(func(m *lm.ModelInfo) { m.Bytes[0].Bytes = 1e18 }),
+	"FLOPs":       tells(func(m *lm.CostReply) { m.Analytic[0].FLOPs = -1 }),
+	"memory":      tells(func(m *lm.Memory) { m.Peak[0].Bytes = 1e18 }),
+	"unsteady":    func(a *lmfake.Architecture) { a.Unsteady = true },
 	"escapes": func(a *lmfake.Architecture) {
 		tells(func(m *lm.ModelInfo) { m.Mode, m.StateKind, m.Warnings = escape, escape, []string{escape} })(a)
 		a.Before = func(_ context.Context, call string) error {
@@ -117,6 +118,7 @@ func TestLiars(t *testing.T) {
 		"few tokens":     {"decode": "protocol", "ttft": "protocol"},
 		"slow clock":     {"prefill": "contradiction", "decode": "contradiction", "ttft": "contradiction", "quality": ""},
 		"shifted clock":  {"decode": "contradiction", "prefill": ""},
+		"short steps":    {"decode": "contradiction", "ttft": ""},
 		"fast clock":     {"prefill": "contradiction", "quality": "contradiction"},
 		"parameters":     {"cost": "protocol", "prefill": "protocol"},
 		"bytes":          {"memory": "protocol", "prefill": "protocol"},

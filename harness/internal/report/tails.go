@@ -1,0 +1,105 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// tail is a time whose percentiles are told beside its median: what most users wait at least, and a few at most.
+type tail struct {
+	probe, metric string
+	id, title     string
+	warned        string // as in Quantity
+}
+
+var tails = []tail{
+	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "first token"},
+	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles", "time between tokens"},
+}
+
+// percentiles are those that a tail is told by.
+var percentiles = []float64{0.5, 0.9, 0.99}
+
+func percentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
+
+// samples are all values of a cell, over all blocks.
+func (t tail) samples(c *store.Cell) (values []float64) {
+	for _, s := range c.Samples {
+		if s.Metric == t.metric {
+			values = append(values, s.Value)
+		}
+	}
+	return values
+}
+
+// values are the percentiles of a cell.
+func (t tail) values(c *store.Cell) (row []Value) {
+	values := t.samples(c)
+	for _, q := range percentiles {
+		switch {
+		case c.Status != store.OK:
+			row = append(row, missing(c))
+		case len(values) == 0:
+			row = append(row, unavailable((&Quantity{warned: t.warned}).lacking(c)))
+		default:
+			row = append(row, pointwise(stat.Percentile(values, q), unit.Second, c.ID))
+		}
+	}
+	return row
+}
+
+// pointwise writes an estimate that has no interval.
+func pointwise(e stat.Estimate, name string, cells ...string) Value {
+	if !e.Valid() {
+		return unavailable(strings.Join(e.Warnings, "; "))
+	}
+	v := numbered(e, cells)
+	v.Text = unit.Format(e.Value, name)
+	return v
+}
+
+// tailTables are the percentiles of the cells of a probe, where any of them has samples enough for one.
+func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
+	for _, t := range tails {
+		if t.probe != name {
+			continue
+		}
+		names := axes(cells)
+		table := Table{ID: t.id, Title: t.title, Columns: append(keys(names...), keys("model")...),
+			Caption: "over all samples of all blocks; a percentile needs ten samples beyond it"}
+		for _, q := range percentiles {
+			table.Columns = append(table.Columns, Column{Name: percentileName(q), Unit: unit.Second, Better: -1})
+		}
+		enough := false
+		for _, c := range cells {
+			var row []Value
+			for _, axis := range names {
+				row = append(row, text(c.Point.Get(axis)))
+			}
+			table.Rows = append(table.Rows, append(append(row, text(c.Model)), t.values(c)...))
+			enough = enough || len(t.samples(c)) >= stat.Needed(percentiles[0])
+		}
+		if enough {
+			tables = append(tables, table)
+		}
+	}
+	return tables
+}
+
+// tailRows are the percentiles of one cell, for a table of what was derived from it.
+func tailRows(c *store.Cell) (rows [][]Value) {
+	for _, t := range tails {
+		if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(percentiles[0]) {
+			continue
+		}
+		for i, v := range t.values(c) {
+			rows = append(rows, []Value{text(t.title + " " + percentileName(percentiles[i])), v})
+		}
+	}
+	return rows
+}

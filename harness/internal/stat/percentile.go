@@ -1,0 +1,26 @@
+package stat
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// beyond is how many samples must lie beyond a percentile for it to be more than the largest ones' luck.
+const beyond = 10
+
+// Needed is how many samples the percentile q needs, 0.9 standing for the 90th: ten beyond it.
+func Needed(q float64) int { return int(math.Ceil(beyond/(1-q) - 1e-9)) }
+
+// Percentile is the value that the share q of all samples does not exceed. From fewer than [Needed] samples there is
+// none, and the warning says so. It has no interval: what follows each other within a process is not independent.
+func Percentile(values []float64, q float64) Estimate {
+	kept := finite(values)
+	if len(kept) < Needed(q) {
+		return nothing(fmt.Sprintf("%d samples, needs %d", len(kept), Needed(q)))
+	}
+	slices.Sort(kept)
+	e := nothing("")
+	e.Value, e.N, e.Warnings = kept[int(math.Ceil(q*float64(len(kept))))-1], len(kept), nil
+	return e
+}
