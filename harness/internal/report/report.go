@@ -97,8 +97,13 @@ func counts(cells []store.Cell) string {
 // notes are what a reader of the whole report must know first.
 func (ix *index) notes() []string {
 	notes := append(ix.futureNotes(), ix.qualityNotes(ix.cells("", "quality"))...)
-	if ix.run.Status != "done" {
-		notes = append(notes, "This run is "+ix.run.Status+": archbench resume "+ix.run.ID+" goes on with it.")
+	switch ix.run.Status {
+	case store.Running:
+		notes = append(notes, "This run goes on: what it has not measured yet is missing.")
+	case store.Interrupted:
+		notes = append(notes, "This run was interrupted: archbench resume "+ix.run.ID+" goes on with it.")
+	case store.RunFailed:
+		notes = append(notes, "This run has failed: nothing could be measured.")
 	}
 	return notes
 }

@@ -358,13 +358,15 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 	for i := range allFailed.Cells {
 		allFailed.Cells[i].Status, allFailed.Cells[i].Samples = store.Failed, nil
 	}
+	allFailed.Status = store.RunFailed
+	notes := map[string]string{store.Running: "This run goes on", store.Interrupted: "archbench resume " + partial.ID, store.RunFailed: "nothing could be measured"}
 	for name, run := range map[string]*store.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
 		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if run.Status != "done" && !strings.Contains(strings.Join(r.Notes, " "), "archbench resume "+run.ID) {
-			t.Errorf("%s: the notes %q do not say how to go on", name, r.Notes)
+		if !strings.Contains(strings.Join(r.Notes, " "), notes[run.Status]) {
+			t.Errorf("%s: the notes %q do not say %q", name, r.Notes, notes[run.Status])
 		}
 	}
 }

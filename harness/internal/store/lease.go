@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/archbench/archbench/harness/internal/process"
+	"github.com/archbench/archbench/harness/internal/shell"
 )
 
 // lease says who measures a run. It stands in the run's row as JSON; a write to a run whose row has another one is
@@ -55,7 +56,7 @@ func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) e
 	case process.Unknown:
 		if !takeOver {
 			return fmt.Errorf("%w: %s did last, and whether it lives cannot be seen from here; "+
-				"if it does not, say archbench resume %s --take-over", ErrTaken, l.Process, run)
+				"if it does not, say %s", ErrTaken, l.Process, shell.Join("archbench", "resume", run, "--take-over", "--db", db.path))
 		}
 	}
 	return nil
