@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"math"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,10 @@ func FuzzParse(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(string(data), "some text")
+	}
+	file, list := readComponents(f, *components)
+	for i, c := range list {
+		f.Add(string(c.json(f, file.Models)), file.Texts[i%len(file.Texts)])
 	}
 	f.Fuzz(func(t *testing.T, file, text string) {
 		tok, err := Parse([]byte(file))
@@ -135,4 +140,37 @@ func tinySPModel(m *spModel) (data []byte) {
 	}
 	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), m.trainer.model)
 	return protowire.AppendBytes(protowire.AppendTag(data, 2, protowire.BytesType), trainer)
+}
+
+// FuzzRegex translates arbitrary expressions. What is accepted finds places in order.
+func FuzzRegex(f *testing.F) {
+	_, list := readComponents(f, *components)
+	for _, c := range list {
+		var split struct {
+			PreTokenizers []struct {
+				Pattern pattern `json:"pattern"`
+			} `json:"pretokenizers"`
+		}
+		if json.Unmarshal(c.Sections["pre_tokenizer"], &split) == nil && len(split.PreTokenizers) > 0 {
+			if expr := split.PreTokenizers[0].Pattern.Regex; expr != nil {
+				f.Add(*expr, "Don't stop 123, x\u0301\r\n  now")
+			}
+		}
+	}
+	for expr := range regexRefusals {
+		f.Add(expr, "ab")
+	}
+	f.Fuzz(func(t *testing.T, expr, text string) {
+		find, err := newRegex(expr)
+		if err != nil {
+			return
+		}
+		done := 0
+		_ = find(text, func(start, end int) {
+			if start < done || end < start || end > len(text) {
+				t.Fatalf("%d to %d after %d in %d bytes", start, end, done, len(text))
+			}
+			done = end
+		})
+	})
 }
