@@ -87,8 +87,11 @@ func (n *named) why(name string) string {
 	case len(meant) > 0:
 		return list(meant) + ", and it is not clear which is meant"
 	}
-	if near := spelling.Nearest(name, n.Names(), 3); near != nil {
-		return list(near)
+	endsOtherwise := func(other string) bool { return !strings.HasSuffix(other, "."+own) }
+	for _, near := range [][]string{slices.DeleteFunc(n.Names(), endsOtherwise), spelling.Nearest(name, n.Names(), 3)} {
+		if len(near) > 0 {
+			return list(near)
+		}
 	}
 	return list(n.Names())
 }

@@ -72,8 +72,9 @@ func TestNamedRefuses(t *testing.T) {
 		names []string
 	}{
 		`tensor "model.q.weight" of shape [1] is missing from the checkpoint: the file has "model.q.qweight"`: {holding("model.q.qweight", "z"), []string{"model.q.weight"}},
-		`the file has "a", "b", "c" and 2 more`: {holding("a", "b", "c", "d", "e"), []string{"model.layers.0.weight"}},
-		`the file has no tensors`:               {holding(), []string{"x"}},
+		`the file has "a", "b", "c" and 2 more`:        {holding("a", "b", "c", "d", "e"), []string{"model.layers.0.weight"}},
+		`the file has "language_model.model.x.weight"`: {holding("model.y.weight", "language_model.model.x.weight"), []string{"model.x.weight"}},
+		`the file has no tensors`:                      {holding(), []string{"x"}},
 		`the file has "_orig_mod.x.weight", "module.x.weight", and it is not clear which is meant`:                                   {holding("module.x.weight", "_orig_mod.x.weight"), []string{"x.weight"}},
 		`the file has "module.y", where "_orig_mod" stands before the others`:                                                        {holding("_orig_mod.x", "module.y"), []string{"x", "y"}},
 		`tensor "model.norm.weight" of shape [1] is missing from the checkpoint: the index names it in a file that does not hold it`: {promised, []string{"model.embed.weight", "model.norm.weight"}},
@@ -104,9 +105,24 @@ func TestNonFinite(t *testing.T) {
 		ps := NewParams(src, 0, f, f)
 		ps.On(kernel.NewPool(3))
 		ps.Linear("a", 3, 5, false, nil)
-		want := `tensor "a.weight" holds non-finite values: 2 of 15, the first in row 1, column 2, from 0`
+		want := `tensor "a.weight" holds non-finite values, read as float32: 2 of 15, the first in row 1, column 2, from 0`
 		if err := ps.Err(); err == nil || err.Error() != want {
 			t.Errorf("%v: error %v, want %q", f, err, want)
 		}
 	}
+}
+
+// FuzzNamed looks up a name among others: what is found is one of them.
+func FuzzNamed(f *testing.F) {
+	f.Add("model.x.weight", "_orig_mod.model.x.weight", "x.weight")
+	f.Add("x", "module..x", "model")
+	f.Fuzz(func(t *testing.T, name, a, b string) {
+		n := newNamed(holding(a, b))
+		if got := n.find(name); got != "" && got != a && got != b {
+			t.Errorf("%q is found as %q", name, got)
+		}
+		if n.find(a) != a || a != "" && n.why(name) == "" {
+			t.Errorf("%q is not itself, or nothing is said of %q", a, name)
+		}
+	})
 }

@@ -159,7 +159,7 @@ func (ps *Params) check(name string, shape []int) error {
 	}
 	if n, first := ps.nonFinite(name, shape); n > 0 {
 		rows, cols := matrixShape(shape)
-		return fmt.Errorf("tensor %q holds non-finite values: %d of %d, the first in row %d, column %d, from 0", stored, n, rows*cols, first/cols, first%cols)
+		return fmt.Errorf("tensor %q holds non-finite values, read as float32: %d of %d, the first in row %d, column %d, from 0", stored, n, rows*cols, first/cols, first%cols)
 	}
 	return nil
 }

@@ -75,9 +75,9 @@ func End(dec *json.Decoder) error {
 func noDuplicates(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := walk(dec, data); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", place(data, dec.InputOffset()-1), err)
 	}
-	return End(dec)
+	return nil
 }
 
 // walk consumes one value of any kind.

@@ -31,7 +31,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		`{"name":"x"`:                    "unexpected end",
 		`{"name":"x"} {}`:                "line 1, column 14: invalid character '{' after top-level value",
 		`{"nam":"x"}`:                    `unknown field "nam"`,
-		`{"name":"x","name":"y"}`:        `key "name" stands twice`,
+		`{"name":"x","name":"y"}`:        `line 1, column 18: key "name" stands twice`,
 		`{"more":{"a":1,"b":2,"a":3}}`:   `key "a" stands twice`,
 		`{"more":{"l":[{"c":1,"c":1}]}}`: `key "c" stands twice`,
 		"{\n \"name\": 3}":               "line 2, column 10: json: cannot unmarshal number",
