@@ -1,6 +1,7 @@
 package lmplugin
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,12 +28,17 @@ type Candidate struct {
 
 // List returns every candidate, in the order of the search: the folders of ARCHBENCH_PLUGINS, those of the installation
 // (see package home), the folder of the running binary, those of PATH. In each folder it sees executables
-// archbench-plugin-NAME, and folders of that name that hold an executable of that name.
+// archbench-plugin-NAME, and folders of that name that hold an executable of that name. It rejects what somebody else
+// could have put there (see [Unsafe]) and what lies in the working directory by a relative entry of PATH.
 func List() []Candidate {
 	var all []Candidate
 	first := map[string]string{}
 	for _, dir := range searchDirs() {
-		for _, c := range candidates(dir) {
+		for _, c := range candidates(dir.path) {
+			c.Rejected = cmp.Or(c.Rejected, dir.rejected)
+			if reason := Unsafe(c.Path); c.Rejected == "" && reason != "" {
+				c.Rejected = "unsafe: " + reason + ", or name it with --plugin"
+			}
 			if earlier, ok := first[c.Name]; ok && c.Rejected == "" {
 				c.Rejected = "hidden by " + earlier
 			}
@@ -72,16 +78,33 @@ func Find(name, explicitPath string) (string, error) {
 	return "", lm.Errorf(lm.NotFound, "find plugin", "%s", message)
 }
 
-// searchDirs returns the folders of the search in their order, each once.
-func searchDirs() []string {
-	dirs := filepath.SplitList(os.Getenv(PathVariable))
-	dirs = append(dirs, sharedDirs()...)
-	var unique []string
-	for _, dir := range dirs {
-		abs, err := filepath.Abs(dir)
-		if dir != "" && err == nil && !slices.Contains(unique, abs) {
-			unique = append(unique, abs)
+// searchDir is a folder of the search.
+type searchDir struct{ path, rejected string }
+
+// searchDirs returns the folders of the search in their order, each once. What relative entries of PATH mean changes with
+// the working directory, so nothing in them is used; they come last.
+func searchDirs() []searchDir {
+	dirs := slices.Concat(filepath.SplitList(os.Getenv(PathVariable)), home.Plugins(), []string{home.Bin()})
+	var relative []string
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs, dir)
+		} else {
+			relative = append(relative, cmp.Or(dir, "."))
 		}
+	}
+	var unique []searchDir
+	add := func(dir, rejected string) {
+		abs, err := filepath.Abs(dir)
+		if dir != "" && err == nil && !slices.ContainsFunc(unique, func(d searchDir) bool { return d.path == abs }) {
+			unique = append(unique, searchDir{abs, rejected})
+		}
+	}
+	for _, dir := range dirs {
+		add(dir, "")
+	}
+	for _, dir := range relative {
+		add(dir, fmt.Sprintf("an empty or relative entry of PATH (%q) leads to it", dir))
 	}
 	return unique
 }

@@ -168,7 +168,8 @@ func (a *app) root() *cobra.Command {
 		Use: "archbench", Short: "Compare architectures of language models", Long: rootLong,
 		Example: "  archbench run quickstart\n  archbench report\n  archbench compare --base gpt2",
 		Args:    cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:             func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRun: func(c *cobra.Command, _ []string) { a.warnOfUnsafe(c) },
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)

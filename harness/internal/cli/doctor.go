@@ -18,6 +18,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/home"
+	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -40,7 +41,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		ctx := c.Context()
 		d.host()
 		d.installation()
-		d.plugins(ctx)
+		d.plugins(ctx, a.describe)
 		d.models()
 		d.text(ctx)
 		d.database(ctx, a.db)
@@ -102,12 +103,12 @@ func (d *diagnosis) installation() {
 	d.ok("plugins are looked for in", strings.Join(append(home.Plugins(), "$"+lmplugin.PathVariable, "PATH"), ", "))
 }
 
-func (d *diagnosis) plugins(ctx context.Context) {
+func (d *diagnosis) plugins(ctx context.Context, describe func(context.Context, lmplugin.Candidate) (lm.Description, string, error)) {
 	found := 0
 	for _, p := range lmplugin.List() {
 		what := "plugin " + p.Name
 		if p.Rejected != "" {
-			d.warn(what, p.Path+": "+p.Rejected, "remove it, or make it executable")
+			d.warn(what, p.Path+": "+p.Rejected, "nothing, if it is not meant; else see the reason")
 			continue
 		}
 		description, sha, err := describe(ctx, p)

@@ -28,7 +28,8 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	var f modelFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the plugins that are found, and why others are not used",
-		Long:    "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH, for executables archbench-plugin-NAME; --plugin adds one.",
+		Long: "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH, for executables archbench-plugin-NAME; --plugin adds one.\n" +
+			"What others may write to is not used. List starts each plugin to ask what it is, and says so before the first time.",
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -37,7 +38,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
 			for _, p := range f.candidates() {
-				addPlugin(c.Context(), &t, p, verbose)
+				a.addPlugin(c.Context(), &t, p, verbose)
 			}
 			return a.print(t)
 		},
@@ -49,11 +50,13 @@ func (a *app) pluginsListCommand() *cobra.Command {
 }
 
 // addPlugin asks a plugin what it is. One that does not answer is a row that says so.
-func addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
-	d, sha, err := describe(ctx, p)
+func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
+	d, sha, err := a.describe(ctx, p)
 	switch {
 	case err != nil && verbose:
 		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), orDash(sha), p.Path)
+	case p.Rejected != "":
+		t.Add(p.Name, "n/a (not used)", "n/a (not used)", orDash(sha), err.Error())
 	case err != nil:
 		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", orDash(sha), err.Error())
 	case verbose:
@@ -63,19 +66,16 @@ func addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbo
 	}
 }
 
-func describe(ctx context.Context, p lmplugin.Candidate) (d lm.Description, sha string, err error) {
+// describe asks a plugin what it is, and says so before it starts one for the first time.
+func (a *app) describe(ctx context.Context, p lmplugin.Candidate) (d lm.Description, sha string, err error) {
 	if p.Rejected != "" {
 		return d, "", fmt.Errorf("%s: %s", p.Path, p.Rejected)
 	}
 	if sha, err = lmplugin.Identity(p.Path); err != nil {
 		return d, "", err
 	}
-	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
-	if err != nil {
-		return d, sha, err
-	}
-	defer running.Close()
-	d, err = running.Describe(ctx)
+	a.announce(p.Path, sha)
+	d, err = ask(ctx, p.Path)
 	return d, sha, err
 }
 

@@ -1,0 +1,110 @@
+//go:build unix
+
+package lmplugin
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mode changes permissions whatever the umask.
+func mode(t *testing.T, path string, m os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnsafe(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		file    os.FileMode
+		folder  os.FileMode
+		above   os.FileMode
+		message string
+	}{
+		{"private", 0o700, 0o700, 0o700, ""},
+		{"of a group", 0o775, 0o775, 0o775, ""},
+		{"file", 0o757, 0o755, 0o755, "everybody may write to it: chmod o-w"},
+		{"folder", 0o755, 0o757, 0o755, "everybody may write to the folder"},
+		{"sticky folder", 0o755, 0o757 | os.ModeSticky, 0o755, "everybody may write to the folder"},
+		{"folder above", 0o755, 0o755, 0o757, "everybody may write to the folder"},
+		{"sticky folder above", 0o755, 0o755, 0o757 | os.ModeSticky, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			above := t.TempDir()
+			path := write(t, filepath.Join(above, "folder", Prefix+"x"), "#!", 0o755)
+			link := filepath.Join(t.TempDir(), Prefix+"x")
+			if err := os.Symlink(path, link); err != nil {
+				t.Fatal(err)
+			}
+			mode(t, path, c.file)
+			mode(t, filepath.Dir(path), c.folder)
+			mode(t, above, c.above)
+			for _, p := range []string{path, link} {
+				if got := Unsafe(p); got == "" != (c.message == "") || !strings.Contains(got, c.message) {
+					t.Errorf("%s: %q, want %q", p, got, c.message)
+				}
+			}
+		})
+	}
+}
+
+// A link is as safe as the folder in which it lies.
+func TestUnsafeLink(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), Prefix+"x"), "#!", 0o755)
+	dir := t.TempDir()
+	link := filepath.Join(dir, Prefix+"x")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	mode(t, dir, 0o777)
+	if got := Unsafe(link); !strings.Contains(got, dir) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestForeignOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	path := write(t, filepath.Join(t.TempDir(), Prefix+"x"), "#!", 0o755)
+	if err := os.Chown(path, 4711, 4711); err != nil {
+		t.Skip(err)
+	}
+	if got := Unsafe(path); !strings.Contains(got, "user with number 4711") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestUnsafeIsRejected finds nothing that others could have put where the search looks, and says why.
+func TestUnsafeIsRejected(t *testing.T) {
+	dir, work, safe := t.TempDir(), t.TempDir(), t.TempDir()
+	path := write(t, filepath.Join(dir, Prefix+"x"), "#!", 0o755)
+	here := write(t, filepath.Join(work, Prefix+"y"), "#!", 0o755)
+	other := write(t, filepath.Join(safe, Prefix+"z"), "#!", 0o755)
+	mode(t, dir, 0o777)
+	t.Chdir(work)
+	t.Setenv(PathVariable, dir)
+	for _, entries := range []string{":" + safe, ".:" + safe, safe + ":", "./:" + safe} {
+		t.Setenv("PATH", entries)
+		if _, err := Find("x", ""); err == nil || !strings.Contains(err.Error(), path+": unsafe: everybody may write") {
+			t.Errorf("in a folder of everybody: %v", err)
+		}
+		if _, err := Find("y", ""); err == nil || !strings.Contains(err.Error(), here+": an empty or relative entry of PATH") {
+			t.Errorf("PATH=%s: %v", entries, err)
+		}
+		if got, err := Find("z", ""); err != nil || got != other {
+			t.Errorf("PATH=%s: %s, %v", entries, got, err)
+		}
+	}
+	t.Setenv("PATH", ":"+work)
+	if got, err := Find("y", ""); err != nil || got != here {
+		t.Errorf("a folder that PATH names in full too: %s, %v", got, err)
+	}
+	if got, err := Find("x", path); err != nil || got != path {
+		t.Errorf("named: %s, %v", got, err)
+	}
+}
