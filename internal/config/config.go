@@ -113,7 +113,7 @@ func (r *Reader) Err() error {
 func (r *Reader) Warnings() []string {
 	list := slices.Clone(r.warnings)
 	for _, key := range slices.Sorted(maps.Keys(r.file)) {
-		if !r.asked[key] {
+		if !r.asked[key] && !strings.HasPrefix(key, "_") { // _name_or_path and the like are notes of the program that wrote the file
 			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))
 		}
 	}

@@ -105,7 +105,7 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 // inert are keys that change nothing here: they act in training, in other norms than this model's, or in how another
 // program holds the model.
 var inert = []string{
-	"architectures", "attention_dropout", "dropout", "dtype", "gradient_checkpointing", "layer_norm_eps",
+	"architectures", "attention_dropout", "dropout", "dtype", "gradient_checkpointing", "is_llama_config", "layer_norm_eps",
 	"output_attentions", "output_hidden_states", "pad_token_id", "pretraining_tp", "torch_dtype", "transformers_version", "use_cache",
 }
 

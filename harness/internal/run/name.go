@@ -57,7 +57,7 @@ type sense struct {
 // senses are all ways, from the one that takes the whole for a folder to the one that splits wherever it can.
 func senses(text string) (list []sense) {
 	starts := []sense{{place: text}}
-	if name, rest, ok := strings.Cut(text, "="); ok && isWord(name) {
+	if name, rest, ok := strings.Cut(text, "="); ok && isName(name) {
 		starts = append(starts, sense{name: name, place: rest})
 	}
 	for _, r := range starts {
@@ -81,7 +81,20 @@ func (r sense) precisions() []sense {
 	return []sense{r, with}
 }
 
-// isWord reports whether text can be a name: it is no path, and needs no cutting.
+// isName reports whether text can be the name of a model.
+func isName(text string) bool { return text != "" && !strings.ContainsAny(text, `=:/\`) }
+
+// nameOf is the name of a folder as that of a model.
+func nameOf(dir string) string {
+	return strings.Map(func(r rune) rune {
+		if isName(string(r)) {
+			return r
+		}
+		return '_'
+	}, filepath.Base(dir))
+}
+
+// isWord reports whether text can be an architecture: it is no path, and needs no cutting.
 func isWord(text string) bool {
 	return text != "" && text != "." && text != ".." && !strings.ContainsAny(text, `=@:/\`)
 }
@@ -112,7 +125,7 @@ func (n Names) loaded(r sense) (s ModelSpec, err error) {
 		return s, fmt.Errorf("model %q: %w", r.place, err)
 	}
 	if s.Name == "" {
-		s.Name = filepath.Base(s.Checkpoint)
+		s.Name = nameOf(s.Checkpoint)
 		if s.Precision != "" {
 			s.Name += "@" + s.Precision
 		}
