@@ -13,7 +13,7 @@ const EndOfText = "<|endoftext|>"
 // endOfTextID follows the 256 bytes.
 const endOfTextID = 256
 
-// Bytes returns the tokenizer of models that have none: each byte is its own id, and 256 ends a text. Decoding what
+// Bytes returns the tokenizer of models that read bytes: each is its own id, and 256 ends a text. Decoding what
 // was encoded gives the same bytes back, whatever they are.
 func Bytes() Tokenizer { return byteTokenizer{} }
 

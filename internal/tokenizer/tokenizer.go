@@ -1,9 +1,9 @@
 // Package tokenizer turns text into token ids and back, exactly as the Hugging Face tokenizers library does with the
 // same files: tokenizer.json, or the older vocab.json with merges.txt, tokenizer.model (SentencePiece) and vocab.txt, of
-// which it makes the tokenizer.json that transformers would. [Choose] decides which one a model has. It reads BPE,
-// Unigram, WordPiece and WordLevel models with the normalisers, pre-tokenisers, post-processors and decoders that go
-// with them; a file that uses anything else is refused with an error that names the field. For models without a
-// tokenizer there is [Bytes].
+// which it makes the tokenizer.json that transformers would. It reads BPE, Unigram, WordPiece and WordLevel models, with
+// the normalisers, pre-tokenisers, post-processors and decoders that go with them; a file that uses anything else is
+// refused with an error that names the field. [Choose] decides which tokenizer a model has; for models of bytes there is
+// [Bytes].
 //
 // The way of a text: added tokens are cut out; each part between them is normalised, split into words by the
 // pre-tokeniser, and each word is encoded by the model on its own. Truncation and padding, which a file may ask for,
