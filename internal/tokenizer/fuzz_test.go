@@ -116,7 +116,6 @@ func FuzzSentencePiece(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(data[:min(len(data), 1<<13)], "a  b <s> é")
 		m, err := parseSPModel(data)
 		if err != nil {
 			f.Fatal(err)
@@ -130,7 +129,7 @@ func FuzzSentencePiece(f *testing.F) {
 	})
 }
 
-// tinySPModel writes the first pieces of a model and its settings.
+// tinySPModel writes the first pieces of a model and some of its settings.
 func tinySPModel(m *spModel) (data []byte) {
 	for _, p := range m.pieces[:20] {
 		piece := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), p.text)

@@ -15,11 +15,7 @@ func (p *regexParser) escape() (string, atomKind, error) {
 	if p.rest == "" {
 		return "", atomKind{}, refuse(`\`, "ends the expression")
 	}
-	anchor := map[byte]string{
-		'A': `\A`, 'z': `\z`, 'Z': `(?=\x0A?\z)`,
-		'b': boundary(`(?<=W)(?!W)|(?<!W)(?=W)`), 'B': boundary(`(?<=W)(?=W)|(?<!W)(?!W)`),
-	}[p.rest[0]]
-	if anchor != "" {
+	if anchor := anchors()[p.rest[0]]; anchor != "" {
 		p.rest = p.rest[1:]
 		return anchor, atomKind{}, nil
 	}
@@ -32,6 +28,14 @@ func (p *regexParser) escape() (string, atomKind, error) {
 	}
 	return set.expression(), atomKind{repeatable: true}, err
 }
+
+// anchors are the escapes that match a place.
+var anchors = sync.OnceValue(func() map[byte]string {
+	return map[byte]string{
+		'A': `\A`, 'z': `\z`, 'Z': `(?=\x0A?\z)`,
+		'b': boundary(`(?<=W)(?!W)|(?<!W)(?=W)`), 'B': boundary(`(?<=W)(?=W)|(?<!W)(?!W)`),
+	}
+})
 
 // latinWord are characters that Oniguruma counts as of words, but not within brackets.
 var latinWord = chars('²', '³', '¹', '¼', '½', '¾')
