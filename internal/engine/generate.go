@@ -61,6 +61,7 @@ type generation struct {
 	next     []int32 // newest token of each input, not fed yet
 	chunk    lm.GenerateChunk
 	started  time.Time // of the chunk
+	stepped  time.Time // end of the last step: steps follow each other without a gap
 }
 
 // prompt feeds the prompts and draws the first token of each.
@@ -92,6 +93,7 @@ func (g *generation) prompt(ctx context.Context, docs []document) error {
 // run decodes until every input is finished.
 func (g *generation) run(ctx context.Context) error {
 	g.started = time.Now()
+	g.stepped = g.started
 	for made := 1; ; made++ {
 		g.active = slices.DeleteFunc(g.active, func(i int) bool { return slices.Contains(g.req.Stop, g.next[i]) })
 		for _, i := range g.active {
@@ -101,11 +103,12 @@ func (g *generation) run(ctx context.Context) error {
 		if (done || made%max(1, g.req.Every) == 0) && !g.flush(done) || done {
 			return nil
 		}
-		start := time.Now()
 		if err := g.step(ctx); err != nil {
 			return err
 		}
-		g.chunk.Steps = append(g.chunk.Steps, time.Since(start))
+		now := time.Now()
+		g.chunk.Steps = append(g.chunk.Steps, now.Sub(g.stepped))
+		g.stepped = now
 	}
 }
 
@@ -115,6 +118,7 @@ func (g *generation) flush(done bool) bool {
 	more := g.emit(g.chunk)
 	g.chunk = lm.GenerateChunk{Tokens: make([][]int32, len(g.sessions))}
 	g.started = time.Now()
+	g.stepped = g.started
 	return more
 }
 
