@@ -250,8 +250,15 @@ func first(args []string) string {
 	return args[0]
 }
 
-// print writes tables in the format of -o.
+// print writes tables in the format of -o. Where programs read them, what a reader must know goes to standard error.
 func (a *app) print(tables ...report.Table) error {
 	printable.All(&tables)
+	if slices.Contains(programs, a.format) {
+		for _, t := range tables {
+			for _, n := range t.Notes {
+				fmt.Fprintln(a.err, "note:", n)
+			}
+		}
+	}
 	return writeTables(a.out, a.format, a.width, tables)
 }

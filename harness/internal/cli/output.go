@@ -44,7 +44,11 @@ func (a *app) output(c *cobra.Command, more ...string) {
 	c.Flags().VarP(formatFlag{&a.format, append(slices.Clone(formats), more...)}, "output", "o", "output format")
 }
 
-// writeTables writes tables one after the other, in one format and with one write, so that its error tells of them all.
+// programs are the formats that are read by programs.
+var programs = []string{"csv", "json", "jsonl"}
+
+// writeTables writes tables in one format and with one write, so that its error tells of them all: one after the other
+// for people; for programs all of them in one JSON value, or the rows of the main one as CSV or JSON lines.
 func writeTables(w io.Writer, format string, width int, tables []report.Table) error {
 	var b bytes.Buffer
 	if err := render(&b, format, width, tables); err != nil {
@@ -59,17 +63,21 @@ func writeTables(w io.Writer, format string, width int, tables []report.Table) e
 }
 
 func render(b *bytes.Buffer, format string, width int, tables []report.Table) error {
-	if format == "json" {
-		if len(tables) == 1 {
-			return report.WriteJSON(b, tables[0])
-		}
-		return report.WriteJSON(b, tables)
+	main := tables[max(0, slices.IndexFunc(tables, func(t report.Table) bool { return t.Main }))]
+	switch format {
+	case "json":
+		return report.WriteJSON(b, tables...)
+	case "csv":
+		return report.WriteCSV(b, main)
+	case "jsonl":
+		return report.WriteJSONL(b, main)
 	}
-	for i, t := range tables {
-		if i > 0 && format != "jsonl" {
+	seen := slices.DeleteFunc(slices.Clone(tables), func(t report.Table) bool { return t.Columns == nil })
+	for i, t := range seen {
+		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		if err := renderTable(b, format, width, t, len(tables) > 1); err != nil {
+		if err := renderTable(b, format, width, t, len(seen) > 1); err != nil {
 			return err
 		}
 	}
@@ -77,12 +85,7 @@ func render(b *bytes.Buffer, format string, width int, tables []report.Table) er
 }
 
 func renderTable(b *bytes.Buffer, format string, width int, t report.Table, titled bool) error {
-	switch format {
-	case "csv":
-		return report.WriteCSV(b, t)
-	case "jsonl":
-		return report.WriteJSONL(b, t)
-	case "md":
+	if format == "md" {
 		if titled {
 			fmt.Fprintf(b, "### %s\n\n", t.Title)
 		}

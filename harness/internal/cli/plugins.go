@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,15 +54,15 @@ func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candida
 	d, sha, err := a.describe(ctx, p)
 	switch {
 	case err != nil && verbose:
-		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), orDash(sha), p.Path)
+		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), report.Hash(sha, "not read"), p.Path)
 	case p.Rejected != "":
-		t.Add(p.Name, "n/a (not used)", "n/a (not used)", orDash(sha), err.Error())
+		t.Add(p.Name, "n/a (not used)", "n/a (not used)", report.Hash(sha, "not read"), err.Error())
 	case err != nil:
-		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", orDash(sha), err.Error())
+		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", report.Hash(sha, "not read"), err.Error())
 	case verbose:
-		t.Add(p.Name, d.Version, d.Language, strings.Join(d.Types(), " "), join(d.Abilities), strings.Join(d.Precisions, " "), variants(d), sha, p.Path)
+		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path)
 	default:
-		t.Add(p.Name, d.Language, d.Summary, report.Short(sha), "ok")
+		t.Add(p.Name, d.Language, d.Summary, report.Hash(sha, "not read"), "ok")
 	}
 }
 
@@ -81,27 +81,20 @@ func (a *app) describe(ctx context.Context, p lmplugin.Candidate) (d lm.Descript
 
 func na(err error) string { return "n/a (" + err.Error() + ")" }
 
-func orDash(s string) string {
-	if s == "" {
-		return "n/a (not read)"
-	}
-	return report.Short(s)
-}
-
-func join(abilities []lm.Ability) string {
-	words := make([]string, len(abilities))
-	for i, a := range abilities {
+func abilities(d lm.Description) []string {
+	words := make([]string, len(d.Abilities))
+	for i, a := range d.Abilities {
 		words[i] = string(a)
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
-func variants(d lm.Description) string {
+func variants(d lm.Description) []string {
 	words := make([]string, len(d.Variants))
 	for i, v := range d.Variants {
 		words[i] = v.Name
 	}
-	return strings.Join(words, " ")
+	return words
 }
 
 func (a *app) pluginsTestCommand() *cobra.Command {
@@ -179,16 +172,14 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 func checkTable(name string, checks []lmtest.Check) report.Table {
 	t := report.Words("checks", "Checks of "+name, []string{"check", "status", "figure", "limit", "unit", "message"})
 	for _, c := range checks {
-		figure, limit, unit := "none", "none", c.Unit
+		var figure, limit any = "none", "none"
 		if c.Unit != "" {
-			figure = fmt.Sprintf("%.3g", c.Figure)
-		} else {
-			unit = "none"
+			figure = report.Figure(fmt.Sprintf("%.3g", c.Figure), c.Figure)
 		}
 		if c.Limit > 0 {
-			limit = fmt.Sprintf("%.3g", c.Limit)
+			limit = report.Figure(fmt.Sprintf("%.3g", c.Limit), c.Limit)
 		}
-		t.Add(c.Name, string(c.Status), figure, limit, unit, c.Message)
+		t.Add(c.Name, string(c.Status), figure, limit, cmp.Or(c.Unit, "none"), c.Message)
 	}
 	return t
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +29,11 @@ tables instead and writes nothing; -o bench prints the timings in the Go benchma
 			return err
 		}
 		if c.Flags().Changed("output") {
-			if a.format == "bench" {
+			switch {
+			case a.format == "bench":
 				return report.WriteBench(printable.Writer(a.out), r)
+			case slices.Contains(programs, a.format):
+				return a.print(report.Build(r).Data()...)
 			}
 			return a.print(report.Build(r).Tables()...)
 		}

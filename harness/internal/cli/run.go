@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -214,10 +215,13 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	return nil
 }
 
-// results prints the summary of a run in the format of -o.
+// results prints the summary of a run in the format of -o; programs get what they get of archbench report.
 func (a *app) results(r *store.Run) error {
 	if a.format == "bench" {
 		return report.WriteBench(printable.Writer(a.out), r)
+	}
+	if slices.Contains(programs, a.format) {
+		return a.print(report.Build(r).Data()...)
 	}
 	return a.print(report.Summary(r)...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -70,6 +71,8 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	if err != nil {
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
+	t.Frame = &report.Frame{Keys: scoreKeys}
+	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), s.tokenizer.Name(), s.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
@@ -77,10 +80,10 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
-		addScore(&t, d.Name, score)
+		addScore(&t, about, "document", d.Name, score)
 	}
 	if len(t.Rows) != 1 {
-		addScore(&t, "total", total)
+		addScore(&t, about, "total", "total", total)
 	}
 	if left := corpus.Omissions(); left != "" {
 		t.Notes = append(t.Notes, left)
@@ -94,10 +97,26 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	return t, nil
 }
 
-func addScore(t *report.Table, name string, d probe.DocumentScore) {
+// scoreKeys are the keys of a row for programs.
+var scoreKeys = []string{"model", "architecture", "precision", "checkpoint", "tokenizer", "tokenizer_sha256", "context", "stride", "causal", "initialised",
+	"scope", "document", "bits_per_byte", "nats", "bytes", "tokens", "reason"}
+
+func addScore(t *report.Table, about []any, scope, name string, d probe.DocumentScore) {
+	said := []any{scope, name, nil, nil, 0, 0, "no token was scored"}
 	if d.Bytes == 0 {
 		t.Add(name, "n/a (no token was scored)", "n/a (no token was scored)", "0", "0")
-		return
+	} else {
+		bits := d.Nats / float64(d.Bytes) / math.Ln2
+		t.Add(name, fmt.Sprintf("%.6f", bits), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))
+		said = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, nil}
 	}
-	t.Add(name, fmt.Sprintf("%.6f", d.Nats/float64(d.Bytes)/math.Ln2), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))
+	t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, said))
+}
+
+// absent is a word for programs, null for "".
+func absent(word string) any {
+	if word == "" {
+		return nil
+	}
+	return word
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ func (a *app) suitesCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.Add(name, s.Summary, strings.Join(probesOf(s), ", "))
+				t.Add(name, s.Summary, probesOf(s))
 			}
 			return a.print(t)
 		},
@@ -63,15 +62,15 @@ func suiteTable(s *suite.Suite) report.Table {
 		for _, axis := range p.Grid {
 			grid = append(grid, axis.Name+"="+strings.Join(axis.Values, ","))
 		}
-		precisions := "of the models"
+		var precisions any = "of the models"
 		if p.Precisions != nil {
-			precisions = strings.Join(p.Precisions, ", ")
+			precisions = p.Precisions
 		}
 		with := p.Params.String()
 		if with == "" {
 			with = "defaults"
 		}
-		t.Add(p.Suite, p.Probe.Name, strings.Join(grid, " "), with, fmt.Sprint(p.Repeats), precisions)
+		t.Add(p.Suite, p.Probe.Name, grid, with, p.Repeats, precisions)
 	}
 	return t
 }

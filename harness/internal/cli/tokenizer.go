@@ -41,8 +41,8 @@ func (a *app) tokenizerTestCommand() *cobra.Command {
 			return err
 		}
 		t := report.Words("tokenizer", "Tokenizer "+args[0], []string{"check", "same", "of"})
-		t.Add("ids", fmt.Sprint(v.SameIDs), fmt.Sprint(v.Lines))
-		t.Add("decoded text", fmt.Sprint(v.SameText), fmt.Sprint(v.Lines))
+		t.Add("ids", v.SameIDs, v.Lines)
+		t.Add("decoded text", v.SameText, v.Lines)
 		for _, d := range v.Differences {
 			t.Notes = append(t.Notes, fmt.Sprintf("line %d %q: ids %v, reference %v; decoded %q, reference %q",
 				d.Line, d.Text, d.GotIDs, d.WantIDs, d.GotText, d.WantText))

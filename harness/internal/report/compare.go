@@ -8,7 +8,6 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/store"
-	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // ErrIncomparable says that two runs must not be compared as they are.
@@ -17,75 +16,64 @@ var ErrIncomparable = errors.New("report: not comparable")
 // CompareOptions say what to compare.
 type CompareOptions struct {
 	Base        string   // model, or run when several are compared; "" is the first
-	Models      []string // nil: the base precision of every model, or all models that several runs share
+	Models      []string // nil: all that the user asked for, or all models that several runs share
 	Quantities  []string // names; nil: the timed ones and quality
 	AcrossHosts bool     // compare timings of different machines all the same
 }
 
 // defaultQuantities are those that a comparison shows unless asked otherwise.
-var defaultQuantities = []string{"prefill", "ttft", "decode", "state"}
+var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte"}
 
 // QuantityNames lists what a comparison may show.
 func QuantityNames() []string {
-	names := make([]string, 0, len(Quantities)+1)
-	for _, q := range Quantities {
-		names = append(names, q.Name)
+	names := make([]string, len(Quantities))
+	for i, q := range Quantities {
+		names[i] = q.Name
 	}
-	return append(names, "bits-per-byte")
+	return names
 }
 
 // Compare relates the models of one run to a base model, by block; or one model after the other across several runs,
-// to the first run. The table has the form that benchstat's users know: a base column, and beside each other column
-// its difference to the base, "~" where none is shown, with p and n. The p-values are Holm-adjusted over each row's
-// family (one quantity at one point).
+// to the first run. People get the form that benchstat's users know: a base column, and beside each other column its
+// difference to the base, "~" where none is shown, with p and n. Programs get one row per comparison. The p-values are
+// Holm-adjusted over each row of the table (one quantity at one point).
 func Compare(runs []*store.Run, o CompareOptions) (Table, error) {
 	if err := checkHosts(runs, o); err != nil {
 		return Table{}, err
 	}
-	arms, err := arms(runs, &o)
+	quantities, err := quantitiesNamed(o.Quantities)
 	if err != nil {
 		return Table{}, err
 	}
-	t := Table{ID: "compare", Title: "Comparison", Columns: keys("quantity", "at")}
-	if len(runs) > 1 {
-		t.Columns = keys("quantity", "model", "at")
+	arms, err := arms(runs, o)
+	if err != nil {
+		return Table{}, err
 	}
-	for i, a := range arms {
-		t.Columns = append(t.Columns, Column{Name: a.name})
-		if i > 0 {
-			t.Columns = append(t.Columns, Column{Name: "vs " + arms[0].name})
-		}
+	byRun := len(runs) > 1
+	var rows []compared
+	for _, q := range quantities {
+		rows = append(rows, compareRows(q, arms, byRun)...)
 	}
-	for _, name := range o.Quantities {
-		rows, err := compareRows(name, arms, len(runs) > 1)
-		if err != nil {
-			return Table{}, err
-		}
-		t.Rows = append(t.Rows, rows...)
-	}
-	dropEmpty(&t)
-	t.Notes = compareNotes(runs, t)
-	if len(runs) == 1 {
-		t.Notes = append(arms[0].ix.futureNotes(), t.Notes...)
-	}
+	arms, rows = dropUnplanned(arms, rows)
+	t := comparedTable(arms, rows, byRun)
+	t.Frame = comparisons(rows)
+	t.Notes = compareNotes(runs, arms, rows)
 	return t, nil
 }
 
-// dropEmpty removes the columns of arms for which nothing was planned.
-func dropEmpty(t *Table) {
-	for i := len(t.Columns) - 1; i > 0; i-- {
-		if strings.HasPrefix(t.Columns[i].Name, "vs ") || t.Columns[i].Key || len(t.Rows) == 0 {
-			continue
-		}
-		planned := slices.ContainsFunc(t.Rows, func(row []Value) bool { return row[i].Text != notPlanned.Text })
-		if planned || i+1 == len(t.Columns) || t.Columns[i+1].Key || !strings.HasPrefix(t.Columns[i+1].Name, "vs ") {
-			continue
-		}
-		t.Columns = slices.Delete(t.Columns, i, i+2)
-		for r := range t.Rows {
-			t.Rows[r] = slices.Delete(t.Rows[r], i, i+2)
-		}
+func quantitiesNamed(names []string) ([]*Quantity, error) {
+	if names == nil {
+		names = defaultQuantities
 	}
+	all := make([]*Quantity, len(names))
+	for i, name := range names {
+		at := slices.IndexFunc(Quantities, func(q *Quantity) bool { return q.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("unknown quantity %q; there are %s", name, strings.Join(QuantityNames(), ", "))
+		}
+		all[i] = Quantities[at]
+	}
+	return all, nil
 }
 
 // checkHosts refuses timings of different machines, unless asked for.
@@ -102,17 +90,14 @@ func checkHosts(runs []*store.Run, o CompareOptions) error {
 	return nil
 }
 
-// arm is one column of a comparison: a model of a run, or a run.
+// arm is what is held against the base: a model of a run, or a run.
 type arm struct {
 	name  string
 	ix    *index
-	model string // "" when the column is a run: rows then name the model
+	model string // "" when the arm is a run: rows then name the model
 }
 
-func arms(runs []*store.Run, o *CompareOptions) ([]arm, error) {
-	if o.Quantities == nil {
-		o.Quantities = append(slices.Clone(defaultQuantities), "bits-per-byte")
-	}
+func arms(runs []*store.Run, o CompareOptions) ([]arm, error) {
 	var all []arm
 	if len(runs) > 1 {
 		for _, r := range runs {
@@ -164,164 +149,119 @@ func baseFirst(all []arm, base, kind string) ([]arm, error) {
 	return append([]arm{b}, slices.Delete(slices.Clone(all), at, at+1)...), nil
 }
 
-func compareRows(name string, arms []arm, byRun bool) ([][]Value, error) {
-	if name == "bits-per-byte" {
-		return comparePoints(arms, "quality", "Bits per byte", byRun, qualityEntry), nil
-	}
-	at := slices.IndexFunc(Quantities, func(q *Quantity) bool { return q.Name == name })
-	if at < 0 {
-		return nil, fmt.Errorf("unknown quantity %q; there are %s", name, strings.Join(QuantityNames(), ", "))
-	}
-	q := Quantities[at]
-	return comparePoints(arms, q.Probe, q.Title, byRun, func(base, other *store.Cell, _ *index) (Value, *delta) {
-		return q.value(other), q.delta(base, other, byRun)
-	}), nil
+// compared is one quantity at one point: the base and what is held against it, an entry for each further arm.
+type compared struct {
+	q     *Quantity
+	base  side
+	pairs []*pair
 }
 
-// entry gives the value of a cell and its difference to the base's; base is nil for the base itself.
-type entry func(base, other *store.Cell, ix *index) (Value, *delta)
-
-// delta is a difference that still waits for Holm.
-type delta struct {
-	comparison *stat.Comparison
-	write      func(*stat.Comparison) Value
-}
-
-// comparePoints makes the rows of one quantity: one per point, and per model when the columns are runs.
-func comparePoints(arms []arm, probe, title string, byRun bool, of entry) [][]Value {
-	var rows [][]Value
-	base := arms[0]
+// compareRows compares the arms at every point of the base.
+func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
+	var rows []compared
 	seen := map[string]bool{}
-	for _, c := range base.ix.cells("", probe) {
+	for _, c := range arms[0].ix.cells("", q.Probe) {
 		key := c.Model + "\x00" + c.Point.String()
-		if seen[key] || !byRun && c.Model != base.model {
+		if seen[key] || !byRun && c.Model != arms[0].model {
 			continue
 		}
 		seen[key] = true
-		row := []Value{text(title)}
-		if byRun {
-			row = append(row, text(c.Model))
+		row := compared{q: q, base: arms[0].side(q, c)}
+		var family []*stat.Comparison
+		for _, a := range arms[1:] {
+			p := q.pair(row.base, a.side(q, c), !byRun)
+			row.pairs = append(row.pairs, p)
+			if p.reason == "" {
+				family = append(family, &p.result)
+			}
 		}
-		row = append(row, text(c.Point.String()))
-		rows = append(rows, append(row, compareCells(c, arms, of)...))
+		stat.Holm(family)
+		rows = append(rows, row)
 	}
 	return rows
 }
 
-// compareCells fills the columns of one row.
-func compareCells(base *store.Cell, arms []arm, of entry) []Value {
-	values := make([]Value, 0, 2*len(arms))
-	deltas := make([]*delta, len(arms))
-	var family []*stat.Comparison
-	for i, a := range arms {
-		c := a.cell(base)
-		if c == nil {
-			values = append(values, notPlanned)
-			continue
-		}
-		v, d := of(base, c, a.ix)
-		values = append(values, v)
-		if i > 0 && d != nil {
-			deltas[i] = d
-			if d.comparison != nil {
-				family = append(family, d.comparison)
-			}
-		}
-	}
-	stat.Holm(family)
-	out := values[:1:1]
-	for i := 1; i < len(arms); i++ {
-		d := unavailable("nothing to compare")
-		if deltas[i] != nil {
-			d = deltas[i].write(deltas[i].comparison)
-		}
-		out = append(out, values[i], d)
-	}
-	return out
-}
-
-// cell finds the counterpart of a base cell.
-func (a arm) cell(base *store.Cell) *store.Cell {
-	model := a.model
-	if model == "" {
-		model = base.Model
+// side finds the counterpart of a base cell in an arm.
+func (a arm) side(q *Quantity, base *store.Cell) side {
+	s := side{ix: a.ix, model: a.model, value: notPlanned}
+	if s.model == "" {
+		s.model = base.Model
 	}
 	for _, c := range a.ix.cells("", base.Probe) {
-		if c.Model == model && c.Point.String() == base.Point.String() {
-			return c
-		}
-	}
-	return nil
-}
-
-// delta compares two cells; nil where one of them has no value.
-func (q *Quantity) delta(base, other *store.Cell, byRun bool) *delta {
-	if !q.estimate(base).Valid() || !q.estimate(other).Valid() {
-		return nil
-	}
-	c := q.compare(base, other, !byRun)
-	if q.Exact {
-		return &delta{write: func(*stat.Comparison) Value { return change(c.Value, "exact") }}
-	}
-	return &delta{comparison: &c, write: deltaText}
-}
-
-// deltaText writes a difference the way benchstat does.
-func deltaText(c *stat.Comparison) Value {
-	why := fmt.Sprintf("%s n=%d", pText(c.Adjusted), c.N)
-	if !c.Decided() {
-		v := Value{Text: "~ (" + why + ")", N: c.N}
-		if c.Bounded() {
-			ratio, lo, hi := c.Value-1, c.Lo-1, c.Hi-1
-			v.Number, v.Lo, v.Hi = &ratio, &lo, &hi
-		} else {
-			v.Notes = c.Warnings
-		}
-		return v
-	}
-	v := change(c.Value, why)
-	lo, hi := c.Lo-1, c.Hi-1
-	v.Lo, v.Hi, v.N = &lo, &hi, c.N
-	return v
-}
-
-// change writes a ratio as a percentage, and as a factor where that is easier to grasp.
-func change(ratio float64, why string) Value {
-	d := ratio - 1
-	s := unit.Signed(100*d, 2) + "%"
-	if ratio >= 3 {
-		s = unit.Number(ratio) + "x"
-	}
-	return Value{Text: s + " (" + why + ")", Number: &d}
-}
-
-// qualityEntry compares bits per byte, paired over documents.
-func qualityEntry(base, other *store.Cell, ix *index) (Value, *delta) {
-	v := ix.bitsPerByte(other)
-	if v.Number == nil || len(documents(base)) == 0 {
-		return v, nil
-	}
-	e := stat.BitsPerByteDifference(documents(base), documents(other))
-	return v, &delta{write: func(*stat.Comparison) Value {
-		d := ranged(e, signed(4), base.ID, other.ID)
-		if e.Bounded() && e.Lo <= 0 && e.Hi >= 0 {
-			d.Text = "~ " + d.Text
-		}
-		return d
-	}}
-}
-
-func compareNotes(runs []*store.Run, t Table) []string {
-	notes := []string{"p: sign-flip test over paired blocks, Holm-adjusted over each row; ±: 95 % interval of the median; " +
-		"~: no difference shown, -o csv bounds what it could be."}
-	if len(runs) > 1 {
-		notes = []string{"p: Mann-Whitney U test, Holm-adjusted over each row; ~: no difference shown. Runs are not interleaved, so drift between them counts as a difference."}
-	}
-	for _, row := range t.Rows {
-		if row[0].Text == "Bits per byte" && len(runs) == 1 {
-			notes = append(notes, notControlled)
+		if c.Model == s.model && c.Point.String() == base.Point.String() {
+			s.cell, s.value = c, a.ix.value(q, c)
 			break
 		}
 	}
+	return s
+}
+
+// dropUnplanned leaves out the arms for which no row was planned.
+func dropUnplanned(arms []arm, rows []compared) ([]arm, []compared) {
+	for i := len(arms) - 1; i > 0 && len(rows) > 0; i-- {
+		if slices.ContainsFunc(rows, func(r compared) bool { return r.pairs[i-1].other.cell != nil }) {
+			continue
+		}
+		arms = slices.Delete(slices.Clone(arms), i, i+1)
+		for r := range rows {
+			rows[r].pairs = slices.Delete(rows[r].pairs, i-1, i)
+		}
+	}
+	return arms, rows
+}
+
+// comparedTable is what people see of the rows.
+func comparedTable(arms []arm, rows []compared, byRun bool) Table {
+	t := Table{ID: "compare", Title: "Comparison", Columns: keys("quantity", "at")}
+	against := "vs " + arms[0].name + ", by block"
+	if byRun {
+		t.Columns = keys("quantity", "model", "at")
+		against = "vs " + arms[0].name
+	}
+	t.Columns = append(t.Columns, Column{Name: arms[0].name})
+	for _, a := range arms[1:] {
+		t.Columns = append(t.Columns, Column{Name: a.name}, Column{Name: against})
+	}
+	for _, r := range rows {
+		row := []Value{text(r.q.Title)}
+		if byRun {
+			row = append(row, text(r.base.model))
+		}
+		row = append(row, text(r.base.cell.Point.String()), r.base.value)
+		for _, p := range r.pairs {
+			row = append(row, p.other.value, p.difference())
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// compareNotes are what a reader of a comparison must know.
+func compareNotes(runs []*store.Run, arms []arm, rows []compared) []string {
+	if len(runs) > 1 {
+		return append([]string{"p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. " +
+			"Runs are not interleaved, so drift between them counts as a difference."}, unshared(arms)...)
+	}
+	notes := append(arms[0].ix.futureNotes(), "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
+		"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
+	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
+		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.", notControlled)
+	}
 	return notes
+}
+
+// unshared names the models that a run does not share with the first, and that are therefore not compared.
+func unshared(arms []arm) []string {
+	var notes []string
+	for _, a := range arms[1:] {
+		for _, pair := range [2][2]arm{{arms[0], a}, {a, arms[0]}} {
+			for _, name := range modelNames(pair[0].ix.run) {
+				if pair[1].ix.byName[name] == nil {
+					notes = append(notes, fmt.Sprintf("%s is not compared: run %s has no model of that name.", name, pair[1].name))
+				}
+			}
+		}
+	}
+	slices.Sort(notes)
+	return slices.Compact(notes)
 }

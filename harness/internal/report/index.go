@@ -21,6 +21,7 @@ type index struct {
 	run      *store.Run
 	byName   map[string]*store.Model
 	families []family
+	byID     map[string]*store.Cell
 	style    map[string]int // by a model's name: that of its family
 }
 
@@ -33,7 +34,10 @@ type family struct {
 }
 
 func newIndex(run *store.Run) *index {
-	ix := &index{run: run, byName: map[string]*store.Model{}, style: map[string]int{}}
+	ix := &index{run: run, byName: map[string]*store.Model{}, byID: map[string]*store.Cell{}, style: map[string]int{}}
+	for i := range run.Cells {
+		ix.byID[run.Cells[i].ID] = &run.Cells[i]
+	}
 	at := map[string]int{}
 	for i := range run.Models {
 		m := &run.Models[i]

@@ -83,17 +83,18 @@ func (ix *index) pivot(q *Quantity, cells []*store.Cell) Table {
 	t := Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(keys(g.minor...), keys("model")...)}
 	mains := axis(cells, g.main)
 	for _, m := range mains {
-		t.Columns = append(t.Columns, Column{Name: columnName(g.main, m), Unit: q.Unit, Better: q.Better})
+		t.Columns = append(t.Columns, Column{Name: columnName(g.main, m), ID: q.Name, Unit: q.Unit, Better: q.Better})
 	}
 	models := ix.modelsOf(cells)
 	for _, minor := range g.minors() {
 		first := len(t.Rows)
 		for _, m := range models {
-			t.Rows = append(t.Rows, g.row(q, m.Name, minor, mains))
+			t.Rows = append(t.Rows, ix.gridRow(g, q, m.Name, minor, mains))
 		}
 		for i, main := range mains {
-			if best := ix.ahead(q, g.column(models, minor, main)); best >= 0 {
-				t.Rows[first+best][len(minor)+1+i].Best = true
+			column := g.column(models, minor, main)
+			if leader := ix.rank(q, column).leader(); leader != nil {
+				t.Rows[first+slices.Index(column, leader)][len(minor)+1+i].Best = true
 			}
 		}
 	}
@@ -111,10 +112,13 @@ func (g grid) caption(q *Quantity) string {
 	case +1:
 		parts = append(parts, "higher is better")
 	}
+	if q.Better != 0 && !q.Exact {
+		parts = append(parts, "bold is ahead of all others by the ratios within blocks")
+	}
 	return strings.Join(append(parts, g.fixed...), ", ")
 }
 
-func (g grid) row(q *Quantity, model string, minor, mains []string) []Value {
+func (ix *index) gridRow(g grid, q *Quantity, model string, minor, mains []string) []Value {
 	var row []Value
 	for _, v := range minor {
 		row = append(row, text(v))
@@ -126,7 +130,7 @@ func (g grid) row(q *Quantity, model string, minor, mains []string) []Value {
 			row = append(row, notPlanned)
 			continue
 		}
-		row = append(row, q.value(c))
+		row = append(row, ix.value(q, c))
 	}
 	return row
 }
@@ -151,74 +155,13 @@ func columnName(axis, value string) string {
 	return axis + " " + value
 }
 
-// ahead returns which of several cells is shown to be better than all the others, or -1.
-func (ix *index) ahead(q *Quantity, cells []*store.Cell) int {
-	r := rank(q, cells)
-	if r == nil || len(r.rivals) == 0 {
-		return -1
+// place says where a point of the grid is: "depth 2K, batch 1".
+func (g grid) place(minor []string, main string) string {
+	at := columnName(g.main, main)
+	for i, name := range g.minor {
+		at += ", " + columnName(name, minor[i])
 	}
-	for _, rival := range r.rivals {
-		if !rival.behind(q) {
-			return -1
-		}
-	}
-	return slices.Index(cells, r.best)
-}
-
-// ranking is the best of several cells and how the others compare with it.
-type ranking struct {
-	best   *store.Cell
-	rivals []rival // the nearest one first
-}
-
-// rival is a cell and its ratio to the best one.
-type rival struct {
-	cell       *store.Cell
-	value      float64
-	comparison *stat.Comparison
-}
-
-// behind reports whether the rival is shown to be worse. Quantities without noise need no statistics.
-func (r rival) behind(q *Quantity) bool {
-	if q.Exact {
-		return r.comparison.Value != 1
-	}
-	return r.comparison.Decided()
-}
-
-// rank finds the best cell and compares the others with it, Holm-adjusted as one family. It is nil where fewer than
-// one cell has a value or the quantity has no better side.
-func rank(q *Quantity, cells []*store.Cell) *ranking {
-	var have []rival
-	for _, c := range cells {
-		if c == nil || c.Status != store.OK {
-			continue
-		}
-		if e := q.estimate(c); e.Valid() {
-			have = append(have, rival{cell: c, value: e.Value})
-		}
-	}
-	if len(have) == 0 || q.Better == 0 {
-		return nil
-	}
-	slices.SortStableFunc(have, func(a, b rival) int {
-		switch {
-		case a.value == b.value:
-			return 0
-		case (a.value < b.value) == (q.Better < 0):
-			return -1
-		}
-		return 1
-	})
-	r := &ranking{best: have[0].cell, rivals: have[1:]}
-	var tests []*stat.Comparison
-	for i := range r.rivals {
-		c := q.compare(r.best, r.rivals[i].cell, true)
-		r.rivals[i].comparison = &c
-		tests = append(tests, &c)
-	}
-	stat.Holm(tests)
-	return r
+	return at
 }
 
 // figure draws a quantity over its main axis, one line per model; minor axes are held at their first value.

@@ -23,26 +23,14 @@ func addQuality(ix *index, s *Section, cells []*store.Cell) {
 	t := Table{
 		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
 		Columns: append(keys("model", "context", "stride"), Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
-			Column{Name: "documents"}, Column{Name: "bytes", Unit: unit.Byte}),
+			Column{Name: "documents", ID: "quality-documents"}, Column{Name: "bytes", ID: "quality-bytes", Unit: unit.Byte}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, c := range cells {
 		t.Rows = append(t.Rows, []Value{text(c.Model), text(c.Point.Get("context")), text(c.Point.Get("stride")),
-			ix.bitsPerByte(c), documentCount(c), documentBytes(c)})
+			ix.value(bitsPerByte, c), documentCount(c), documentBytes(c)})
 	}
 	s.Tables = append(s.Tables, t)
-}
-
-// bitsPerByte is the quality of a cell, n/a for a model that sees the future.
-func (ix *index) bitsPerByte(c *store.Cell) Value {
-	if reason := ix.unfit(c); reason != "" {
-		v := unavailable(reason)
-		v.Cells = idOf(c)
-		return v
-	}
-	v := measured(stat.BitsPerByte(documents(c)), unit.BitsPerByte, c.ID)
-	v.Notes = append(v.Notes, caveats(c)...)
-	return v
 }
 
 // unfit says why a cell has no place in a language-model table, "" if it has one.
@@ -111,10 +99,10 @@ func addPrecisions(ix *index, s *Section, cells []*store.Cell) {
 	t := Table{
 		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
 		Columns: append(keys("model", "precision"), Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
-			Column{Name: "weights", Unit: unit.Byte, Better: -1}, Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1},
-			Column{Name: "decode", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
-			Column{Name: "Δ bits per byte", Unit: unit.BitsPerByte, Better: -1}, Column{Name: "KL to f32", Unit: unit.Nat, Better: -1},
-			Column{Name: "same first choice as f32", Unit: unit.One, Better: +1}),
+			Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
+			Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
+			Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
+			Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, f := range ix.families {
@@ -157,7 +145,7 @@ func (ix *index) precisionRow(f family, m *store.Model, cells []*store.Cell, at 
 		na := unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
-		row = append(row, ix.bitsPerByte(quality), ix.cost(m, quality),
+		row = append(row, ix.value(bitsPerByte, quality), ix.cost(m, quality),
 			ix.divergence(m, quality, probe.DocumentKL), ix.divergence(m, quality, probe.DocumentTop1))
 	}
 	if row[6].Number == nil {
@@ -219,7 +207,8 @@ func (ix *index) cost(m *store.Model, quality *store.Cell) Value {
 	if reason != "" {
 		return unavailable(reason)
 	}
-	return ranged(stat.BitsPerByteDifference(documents(base), documents(quality)), signed(4), quality.ID, base.ID)
+	gap, _ := stat.CompareBitsPerByte(documents(base), documents(quality))
+	return ranged(gap, signed(4), quality.ID, base.ID)
 }
 
 // wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
@@ -270,7 +259,7 @@ func (ix *index) lossFigure(cells []*store.Cell) chart.Figure {
 				continue
 			}
 			if base, reason := ix.wideCell(m, c); reason == "" {
-				e := stat.BitsPerByteDifference(documents(base), documents(c))
+				e, _ := stat.CompareBitsPerByte(documents(base), documents(c))
 				documentsSeen = max(documentsSeen, e.N)
 				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
 				p.Label = m.Precision

@@ -20,8 +20,10 @@ type Quantity struct {
 	Probe  string
 	Metric string
 	Better int
-	Exact  bool   // has no noise: counted or computed
-	Main   string // axis of the grid that it is usually read along
+	Exact  bool // has no noise: counted or computed
+	// documents says that it is derived from what a model pays for documents, and compared over them.
+	documents bool
+	Main      string // axis of the grid that it is usually read along
 	// derive turns a value of the metric into this quantity; nil leaves it as it is.
 	derive func(p store.Point, v float64) float64
 	warned string // the word by which a cell's warnings name it
@@ -32,7 +34,7 @@ type Quantity struct {
 var Quantities = []*Quantity{
 	prefillSpeed, ttft, decodeLatency, decodeSpeed, prefillShare, decodeShare,
 	analyticFLOPs, flopsPerToken, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
-	weightBytes, stateBytes, stateFormula, activationBytes, processPeak,
+	weightBytes, stateBytes, stateFormula, activationBytes, processPeak, bitsPerByte,
 }
 
 var (
@@ -115,12 +117,29 @@ var (
 	}
 )
 
+var bitsPerByte = &Quantity{
+	Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Probe: "quality", Better: -1, Main: "context",
+	documents: true, absent: "no document was scored",
+}
+
+// timed reports whether the quantity is a speed or a time.
+func (q *Quantity) timed() bool { return q.Unit == unit.Second || q.Unit == unit.TokensPerSec }
+
 // batchOf is the number of documents of a point, 1 where the probe has no such axis.
 func batchOf(p store.Point) float64 { return max(number(p, "batch"), 1) }
 
-// blocks returns one value per block: parts (labels) of a quantity are summed, repeats within a block are one
-// process's and count once, by their median.
+// blocks returns one value per block.
 func (q *Quantity) blocks(c *store.Cell) map[int]float64 {
+	out := q.raw(c)
+	for block, v := range out {
+		out[block] = q.of(c.Point, v)
+	}
+	return out
+}
+
+// raw returns the metric of each block: parts (labels) of a quantity are summed, repeats within a block are one
+// process's and count once, by their median.
+func (q *Quantity) raw(c *store.Cell) map[int]float64 {
 	parts := map[int]map[string][]float64{}
 	for _, s := range c.Samples {
 		if s.Metric != q.Metric {
@@ -133,11 +152,9 @@ func (q *Quantity) blocks(c *store.Cell) map[int]float64 {
 	}
 	out := make(map[int]float64, len(parts))
 	for block, labels := range parts {
-		sum := 0.0
 		for _, label := range slices.Sorted(maps.Keys(labels)) {
-			sum += stat.Median(labels[label]).Value
+			out[block] += stat.Median(labels[label]).Value
 		}
-		out[block] = q.of(c.Point, sum)
 	}
 	return out
 }
@@ -149,17 +166,37 @@ func (q *Quantity) of(p store.Point, v float64) float64 {
 	return q.derive(p, v)
 }
 
-// estimate summarises a cell over its blocks.
+// estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
+// and a speed of the same samples are each other's inverse.
 func (q *Quantity) estimate(c *store.Cell) stat.Estimate {
-	byBlock := q.blocks(c)
-	values := make([]float64, 0, len(byBlock))
-	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
-		values = append(values, byBlock[block])
+	if q.documents {
+		return stat.BitsPerByte(documents(c))
 	}
+	byBlock := values(q.raw(c))
+	e := stat.Median(byBlock)
 	if q.Exact {
-		return stat.Exact(values)
+		e = stat.Exact(byBlock)
 	}
-	return stat.Median(values)
+	return e.Map(func(v float64) float64 { return q.of(c.Point, v) })
+}
+
+// values lists the values of blocks in their order.
+func values(byBlock map[int]float64) []float64 {
+	out := make([]float64, 0, len(byBlock))
+	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
+		out = append(out, byBlock[block])
+	}
+	return out
+}
+
+// value is the value of a cell: none of a language model for what sees the future.
+func (ix *index) value(q *Quantity, c *store.Cell) Value {
+	if q.documents && seesFuture(ix.byName[c.Model]) {
+		v := unavailable("sees the future")
+		v.Cells = idOf(c)
+		return v
+	}
+	return q.value(c)
 }
 
 // value is what a table shows of a cell.
@@ -203,16 +240,6 @@ func (q *Quantity) lacking(c *store.Cell) string {
 		return q.absent
 	}
 	return "not reported by the plugin"
-}
-
-// compare relates a cell to a base cell: by block if both come from one run, else as independent samples. The ratio
-// is always other / base of the quantity itself.
-func (q *Quantity) compare(base, other *store.Cell, sameRun bool) stat.Comparison {
-	b, o := q.blocks(base), q.blocks(other)
-	if sameRun {
-		return stat.Paired(b, o)
-	}
-	return stat.Unpaired(slices.Collect(maps.Values(b)), slices.Collect(maps.Values(o)))
 }
 
 // reading is one position of a stream.

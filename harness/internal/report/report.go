@@ -34,6 +34,8 @@ type Report struct {
 	Facts       Table
 	Cells       Table
 	Reproduce   []string
+	values      Table // of all sections, for programs
+	runs        Table // the one run
 }
 
 // RunInfo identifies the run.
@@ -59,6 +61,7 @@ func Build(run *store.Run) *Report {
 	for _, suite := range ix.suites() {
 		r.Sections = append(r.Sections, ix.section(suite))
 	}
+	r.values, r.runs = ix.values(r.Sections), Runs([]store.Run{*run})
 	r.Overview = ix.overview()
 	r.Notes = ix.notes()
 	r.Reproduce = []string{
@@ -81,10 +84,7 @@ func info(run *store.Run) RunInfo {
 
 // counts says how many cells there are of each status.
 func counts(cells []store.Cell) string {
-	n := map[store.Status]int{}
-	for _, c := range cells {
-		n[c.Status]++
-	}
+	n := tally(cells)
 	s := fmt.Sprintf("%s: %d measured", describe(len(cells), "cell"), n[store.OK])
 	for _, status := range []store.Status{store.Unavailable, store.Failed, store.Pending} {
 		if n[status] > 0 {
@@ -92,6 +92,15 @@ func counts(cells []store.Cell) string {
 		}
 	}
 	return s
+}
+
+// tally counts cells by status.
+func tally(cells []store.Cell) map[store.Status]int {
+	n := map[store.Status]int{}
+	for _, c := range cells {
+		n[c.Status]++
+	}
+	return n
 }
 
 // notes are what a reader of the whole report must know first.
@@ -124,8 +133,16 @@ func (ix *index) models() Table {
 		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
 		{Name: "weights from"}, {Name: "tokenizer"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
 	}...)}
+	t.Frame = &Frame{Keys: []string{"run", "model", "family", "architecture", "mode", "precision", "parameters", "weight_bytes", "checkpoint",
+		"weights_sha256", "initialised", "variant", "seed", "tokenizer", "tokenizer_sha256", "context_limit", "trained_to", "state", "causal",
+		"leaks_future", "threads", "kernels", "plugin", "plugin_sha256", "warnings"}}
 	for i := range ix.run.Models {
-		t.Rows = append(t.Rows, modelRow(&ix.run.Models[i]))
+		m := &ix.run.Models[i]
+		t.Rows = append(t.Rows, modelRow(m))
+		t.Frame.Rows = append(t.Frame.Rows, []any{ix.run.ID, m.Name, wordOr(m.Family), m.Architecture, wordOr(m.Mode), precisionOf(m),
+			known(m.Parameters), known(m.WeightBytes), wordOr(m.Checkpoint), wordOr(m.WeightsSHA), m.Initialised, wordOr(m.Variant), m.Seed,
+			wordOr(m.Tokenizer.Name), wordOr(m.Tokenizer.SHA256), known(m.ContextLimit), known(m.TrainedTo), wordOr(m.StateKind), m.Causal,
+			m.LeaksFuture, m.Threads, wordOr(m.Kernels), wordOr(m.PluginPath), wordOr(m.PluginSHA), m.Warnings})
 	}
 	return t
 }
@@ -212,7 +229,7 @@ func (ix *index) failures() Table {
 	return t
 }
 
-func cellRef(c *store.Cell) Value { return Value{Text: Short(c.ID), Cells: idOf(c)} }
+func cellRef(c *store.Cell) Value { return Value{Text: Short(c.ID), Data: c.ID, Cells: idOf(c)} }
 
 func orNone(s string) string {
 	if s == "" {
@@ -281,8 +298,10 @@ func (ix *index) warnings() Table {
 
 // cellList is the index of all cells.
 func (ix *index) cellList() Table {
-	t := Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed",
-		Columns: append(keys("cell", "suite", "probe", "model", "point"), Column{Name: "status"}, Column{Name: "samples", Unit: unit.One}, Column{Name: "blocks", Unit: unit.One})}
+	t := Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
+		Columns: append(keys("cell", "suite", "probe", "model", "point"), Column{Name: "status"}, Column{Name: "samples", Unit: unit.One}, Column{Name: "blocks", Unit: unit.One}),
+		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
 	for _, c := range ix.cells("", "") {
 		status := string(c.Status)
 		if reason := why(c); reason != "" && c.Status != store.Pending {
@@ -294,8 +313,18 @@ func (ix *index) cellList() Table {
 		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
 		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Suite), text(c.Probe), text(c.Model), text(c.Point.String()),
 			text(status), {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), wordOr(why(c)), len(c.Samples), blockCount(c), c.Repeats, c.Warnings}))
 	}
 	return t
+}
+
+// about are the leading values of a row about a cell: run, cell, suite, probe, model, precision and the axes.
+func (ix *index) about(c *store.Cell) []any {
+	var precision any
+	if m := ix.byName[c.Model]; m != nil {
+		precision = precisionOf(m)
+	}
+	return slices.Concat([]any{ix.run.ID, c.ID, c.Suite, c.Probe, c.Model, precision}, axisValues(c.Point))
 }
 
 func blockCount(c *store.Cell) int {

@@ -3,18 +3,18 @@ package report
 import (
 	"bytes"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/perf/benchfmt"
+	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -110,25 +110,6 @@ func TestDerivedNumbers(t *testing.T) {
 	}}
 	if e := ttft.estimate(repeats); e.N != 1 || e.Value != 3 {
 		t.Errorf("three repeats in one process count as %d blocks with value %v, want 1 and 3", e.N, e.Value)
-	}
-}
-
-func TestRemarksOnExponents(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		points []stat.Point
-		want   string
-	}{
-		{"a line", []stat.Point{{X: 128, Y: 1}, {X: 512, Y: 4.1}, {X: 2048, Y: 16}}, "a power law"},
-		{"noise", []stat.Point{{X: 128, Y: 1}, {X: 256, Y: 5}, {X: 512, Y: 3}}, unsettled},
-		{"noise without a middle", []stat.Point{{X: 128, Y: 1}, {X: 256, Y: 5}, {X: 2048, Y: 3}}, unsettled},
-		{"a clear bend", []stat.Point{{X: 1, Y: 1}, {X: 10, Y: 10}, {X: 100, Y: 100}, {X: 1000, Y: 4000}, {X: 10000, Y: 160000}},
-			"no single power law: the exponent goes from 1.00 to 1.60"},
-		{"two points", []stat.Point{{X: 128, Y: 1}, {X: 512, Y: 4}}, "two points: the exponent has no interval"},
-	} {
-		if got := remarks(stat.FitPowerLaws([][]stat.Point{c.points})); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
 	}
 }
 
@@ -234,32 +215,115 @@ func TestSpeedWithoutQualityIsInvalid(t *testing.T) {
 	}
 }
 
-func TestVerdictsNeedEvidence(t *testing.T) {
-	cell := func(model string, values ...float64) store.Cell {
-		c := store.Cell{ID: digest(model), Suite: "speed", Probe: "ttft", Model: model, Status: store.OK, Point: store.Point{{Name: "len", Value: "8"}}}
-		for block, v := range values {
-			c.Samples = append(c.Samples, store.Sample{Metric: probe.TTFTSeconds, Value: v, Block: block})
+// timed is a run of models whose times to the first token are given, one value per block.
+func timed(models map[string][]float64) *index {
+	run := &store.Run{ID: "r"}
+	for _, name := range slices.Sorted(maps.Keys(models)) {
+		run.Models = append(run.Models, store.Model{Name: name, Family: name, Causal: true, Parameters: 1, Precision: "f32"})
+		c := store.Cell{ID: digest(name), Suite: "speed", Probe: "decode", Model: name, Status: store.OK, Point: store.Point{{Name: "depth", Value: "8"}, {Name: "batch", Value: "1"}}}
+		for block, v := range models[name] {
+			c.Samples = append(c.Samples, store.Sample{Metric: probe.DecodeSeconds, Value: v, Block: block})
 		}
-		return c
+		run.Cells = append(run.Cells, c)
 	}
-	apart := []store.Cell{cell("a", 1, 1.1, 1, 1.2, 1, 1.1, 1), cell("b", 2, 2.2, 2, 2.5, 2, 2.3, 2)}
-	noisy := []store.Cell{cell("a", 1, 3, 1, 3, 1, 3, 1), cell("b", 2, 1, 2, 1, 2, 1, 3)}
-	few := []store.Cell{cell("a", 1, 1), cell("b", 2, 2)}
+	return newIndex(run)
+}
+
+// TestLeadersNeedEvidence: without a leader a row has no best, no lead and no p that claims one.
+func TestLeadersNeedEvidence(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		cells []store.Cell
-		best  int
-	}{{"apart", apart, 0}, {"noisy", noisy, -1}, {"few", few, -1}} {
-		var pointers []*store.Cell
-		for i := range tc.cells {
-			pointers = append(pointers, &tc.cells[i])
+		name, leader, sentence string
+		models                 map[string][]float64
+	}{
+		{"apart", "a", "a is ahead", map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}}},
+		{"noisy", "", "cannot tell a from b", map[string][]float64{"a": {1, 3, 1, 3, 1, 3, 1}, "b": {2, 1, 2, 1, 2, 1, 3}}},
+		{"few", "", "cannot tell a from b", map[string][]float64{"a": {1, 1}, "b": {2, 2}}},
+		{"with itself", "", "cannot tell a from b", map[string][]float64{"a": {1, 2, 1, 2, 1, 2, 1, 2}, "b": {1, 2, 1, 2, 1, 2, 1, 2}}},
+		{"medians against blocks", "b", "b is ahead", map[string][]float64{"a": {1, 2, 3, 4, 5, 6, 7}, "b": {0.9, 1.9, 2.9, 3.99, 4.9, 5.9, 6.9}}},
+		// a has the least median, but b is the faster in each of its blocks
+		{"other blocks", "b", "b is ahead", map[string][]float64{"a": {5, 6, 7, 8, 9, 9, 9}, "b": {4, 5, 6, 7, 8, 8, 8, 99, 99, 99, 99, 99, 99}}},
+		{"behind", "", "cannot tell a from b; a is ahead of c", map[string][]float64{
+			"a": {1, 1, 1, 1, 1, 1, 1, 1}, "b": {1.1, 0.9, 1.1, 0.9, 1.1, 1.1, 0.9, 1.1}, "c": {2, 2, 2, 2, 2, 2, 2, 2}}},
+	} {
+		v := timed(tc.models).verdicts()
+		if len(v.Rows) != 1 {
+			t.Fatalf("%s: %d rows", tc.name, len(v.Rows))
 		}
-		if got := (&index{}).ahead(ttft, pointers); got != tc.best {
-			t.Errorf("%s: cell %d is said to be ahead, want %d", tc.name, got, tc.best)
+		row, record := v.Rows[0], v.Frame.Rows[0]
+		get := func(key string) any { return settled(record[slices.Index(v.Frame.Keys, key)]) }
+		if row[7].Text != tc.sentence || get("text") != tc.sentence {
+			t.Errorf("%s: %q, want %q", tc.name, row[7].Text, tc.sentence)
+		}
+		if tc.leader == "" {
+			for _, i := range []int{2, 3, 4, 5} {
+				if row[i].Text != none.Text || row[i].Number != nil {
+					t.Errorf("%s: undecided, and yet %s is %q", tc.name, v.Columns[i].Name, row[i].Text)
+				}
+			}
+			if p := get("p_adjusted"); get("leader") != nil || get("ratio") != nil || get("verdict") != "undecided" || p.(float64) < 0.05 {
+				t.Errorf("%s: record %v", tc.name, record)
+			}
+			continue
+		}
+		if row[2].Text != tc.leader || get("leader") != tc.leader || get("verdict") != "ahead" || get("ratio").(float64) <= 1 || get("lo").(float64) <= 1 {
+			t.Errorf("%s: leader %q, record %v", tc.name, row[2].Text, record)
 		}
 	}
-	if s := rank(ttft, []*store.Cell{&noisy[0], &noisy[1]}).sentence(ttft); s != "cannot tell a from b" {
-		t.Errorf("noisy samples give the verdict %q", s)
+}
+
+// TestStatementsAgree draws runs of three models and holds all that is said about one point against each other: the
+// leader and its lead, the sentence, the bold entry, the comparisons with each base, their signs and p-values.
+func TestStatementsAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		models := map[string][]float64{}
+		for _, name := range []string{"a", "b", "c"} {
+			typical := rapid.SampledFrom([]float64{1, 1.02, 1.3}).Draw(t, "typical "+name)
+			models[name] = rapid.SliceOfN(rapid.Map(rapid.Float64Range(0.9, 1.1), func(v float64) float64 { return typical * v }), 4, 12).Draw(t, name)
+		}
+		ix := timed(models)
+		leader := ""
+		v := ix.verdicts()
+		if p := v.Rows[0][6].Number; v.Rows[0][2].Text != none.Text {
+			leader = v.Rows[0][2].Text
+			if *p >= 0.05 || *v.Rows[0][5].Number <= 1 || *v.Rows[0][5].Lo <= 1 || v.Rows[0][7].Text != leader+" is ahead" {
+				t.Fatalf("a leader without evidence: %v", v.Rows[0])
+			}
+		} else if *p < 0.05 {
+			t.Fatalf("p decides, the row does not: %v", v.Rows[0])
+		}
+		for _, row := range ix.pivot(decodeLatency, ix.cells("", "decode")).Rows {
+			if best := row[len(row)-1].Best; best != (row[0].Text == leader) {
+				t.Fatalf("%s: bold %v, leader %q", row[0].Text, best, leader)
+			}
+		}
+		for base := range models {
+			table, err := Compare([]*store.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRecords(t, table)
+		}
+	})
+}
+
+// checkRecords holds each comparison's numbers, word and text against each other.
+func checkRecords(t *rapid.T, table Table) {
+	for i, record := range table.Frame.Rows {
+		get := func(key string) any { return settled(record[slices.Index(table.Frame.Keys, key)]) }
+		words := table.Rows[0][4+2*i].Text
+		verdict, p, ratio := get("verdict"), get("p_adjusted").(float64), get("ratio").(float64)
+		lo, bounded := get("lo").(float64)
+		hi, _ := get("hi").(float64)
+		decided := p < 0.05 && bounded && (lo > 1 || hi < 1)
+		if decided != (verdict != "undecided") || decided == strings.HasPrefix(words, "~") {
+			t.Fatalf("p %v and [%v, %v] are called %v and %q", p, lo, hi, verdict, words)
+		}
+		if verdict == "slower" && ratio <= 1 || verdict == "faster" && ratio >= 1 {
+			t.Fatalf("a time with the ratio %v is %v", ratio, verdict)
+		}
+		if decided && strings.HasPrefix(words, "-") != (ratio < 1) {
+			t.Fatalf("the ratio %v is written as %q", ratio, words)
+		}
 	}
 }
 
@@ -362,7 +426,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 	notes := map[string]string{store.Running: "This run goes on", store.Interrupted: "archbench resume " + partial.ID, store.RunFailed: "nothing could be measured"}
 	for name, run := range map[string]*store.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
-		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r)); err != nil {
+		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r.Data()...)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !strings.Contains(strings.Join(r.Notes, " "), notes[run.Status]) {
@@ -378,7 +442,7 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "compare.md", markdownOf(t, table))
-	v := entryOf(t, table, "vs gpt2", "State of one document", "len=512")
+	v := entryOf(t, table, "vs gpt2, by block", "State of one document", "len=512")
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
@@ -404,7 +468,7 @@ func TestCompareRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	column := "vs " + first.ID
-	if v := entryOf(t, table, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-0.5) > 0.01 || v.Lo == nil {
+	if v := entryOf(t, table, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
 		t.Errorf("half as slow again is %q", v.Text)
 	}
 	if v := entryOf(t, table, column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
@@ -448,20 +512,6 @@ func TestBenchFormatIsRead(t *testing.T) {
 	}
 	if results < 300 || results != seconds {
 		t.Errorf("%d results, %d with sec/op", results, seconds)
-	}
-}
-
-func TestJSON(t *testing.T) {
-	var b bytes.Buffer
-	if err := WriteJSON(&b, Build(syntheticRun())); err != nil {
-		t.Fatal(err)
-	}
-	var back Report
-	if err := json.Unmarshal(b.Bytes(), &back); err != nil {
-		t.Fatal(err)
-	}
-	if len(back.Sections) != 6 || back.Run.ID != "r-7f3a2c" {
-		t.Errorf("JSON gives back %d sections of run %q", len(back.Sections), back.Run.ID)
 	}
 }
 

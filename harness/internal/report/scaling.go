@@ -14,47 +14,36 @@ import (
 type curves func(cells []*store.Cell) [][]stat.Point
 
 // scaling is the table of exponents: how a quantity grows with the length.
-func (ix *index) scaling(id, title string, cells []*store.Cell, of curves) Table {
+func (ix *index) scaling(of, title string, cells []*store.Cell, curve curves) Table {
 	t := Table{
-		ID: id, Title: title, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
-		Columns: append(keys("model"), Column{Name: "exponent e", Unit: unit.One}, Column{Name: "fitted over"}, Column{Name: "remarks"}),
+		ID: of + "-scaling", Title: title, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
+		Columns: append(keys("model"), Column{Name: "exponent e", ID: of + "-exponent", Unit: unit.One}, Column{Name: "fitted over", ID: of + "-exponent-range"},
+			Column{Name: "remarks", ID: of + "-exponent-verdict"}),
 	}
 	for _, m := range ix.modelsOf(cells) {
 		own := measuredCells(ofModel(cells, m.Name))
-		fit := stat.FitPowerLaws(of(own))
-		t.Rows = append(t.Rows, []Value{text(m.Name), exponent(fit, ids(own)), text(fittedOver(fit)), text(remarks(fit))})
+		fit := stat.FitPowerLaws(curve(own))
+		t.Rows = append(t.Rows, []Value{text(m.Name), exponent(fit, ids(own)), fittedOver(fit, ids(own)), lawVerdict(fit, ids(own))})
 	}
 	return t
 }
 
 func exponent(fit stat.PowerLaw, cells []string) Value {
-	if !fit.Exponent.Valid() {
-		return unavailable("fewer than two lengths")
-	}
 	return ranged(fit.Exponent, fixed2, cells...)
 }
 
-func fittedOver(fit stat.PowerLaw) string {
+func fittedOver(fit stat.PowerLaw, cells []string) Value {
 	if !fit.Exponent.Valid() {
-		return "n/a (fewer than two lengths)"
+		return none
 	}
-	return unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens"
+	return Value{Text: unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens", Cells: cells}
 }
 
-// loosest is how far the interval of an exponent may reach for a remark on the curve: a wider one does not even tell
-// constant from linear.
-const loosest = 1
-
-const unsettled = "the points do not settle an exponent"
-
-func remarks(fit stat.PowerLaw) string {
-	if e := fit.Exponent; e.Valid() && e.Bounded() && e.Hi-e.Lo > loosest {
-		return unsettled
+func lawVerdict(fit stat.PowerLaw, cells []string) Value {
+	if !fit.Exponent.Valid() {
+		return none
 	}
-	if len(fit.Exponent.Warnings) == 0 {
-		return "a power law"
-	}
-	return fit.Exponent.Warnings[0]
+	return Value{Text: fit.Verdict(), Cells: cells}
 }
 
 // law is the end of a legend entry: ": N^1.02 [1.00, 1.04]".

@@ -106,7 +106,7 @@ func addFirstToken(ix *index, s *Section, cells []*store.Cell) {
 func addPrefill(ix *index, s *Section, cells []*store.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(prefillSpeed, cells))
 	s.Tables = append(s.Tables, ix.measuredOnly(prefillShare, cells)...)
-	s.Tables = append(s.Tables, ix.scaling("prefill-scaling", "Growth of prefill time with length", cells, prefillTimes))
+	s.Tables = append(s.Tables, ix.scaling("prefill", "Growth of prefill time with length", cells, prefillTimes))
 	s.Figures = append(s.Figures, ix.figure(prefillSpeed, cells, chart.Figure{
 		Name: "prefill", Title: "Prefill speed", Y: chart.Axis{Log: chart.Log10},
 		Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
@@ -185,7 +185,7 @@ func agreement(what string, cells []*store.Cell, formula, found *Quantity) strin
 // components is where the FLOPs go, at the longest prefill of each model.
 func (ix *index) components(cells []*store.Cell) Table {
 	t := Table{
-		ID: "components", Title: "Where the FLOPs go", Columns: append(keys("model", "component"), Column{Name: "share", Unit: unit.One}, Column{Name: "FLOPs", Unit: unit.FLOP}),
+		ID: "components", Title: "Where the FLOPs go", Columns: append(keys("model", "component"), Column{Name: "share", ID: "flops-share", Unit: unit.One}, Column{Name: "FLOPs", Unit: unit.FLOP}),
 		Caption: "at the longest prefill that each model has; by formula",
 	}
 	for _, m := range ix.modelsOf(cells) {
@@ -259,7 +259,7 @@ func addMemory(ix *index, s *Section, cells []*store.Cell) {
 	s.Tables = append(s.Tables, ix.measuredOnly(stateFormula, cells)...)
 	s.Tables = append(s.Tables, ix.pivot(activationBytes, cells), ix.pivot(processPeak, cells))
 	s.Notes = append(s.Notes, agreement("State in memory", cells, stateFormula, stateBytes))
-	s.Tables = append(s.Tables, ix.scaling("state-scaling", "Growth of state with context", cells, stateSizes))
+	s.Tables = append(s.Tables, ix.scaling("state", "Growth of state with context", cells, stateSizes))
 	s.Figures = append(s.Figures,
 		ix.figure(stateBytes, cells, chart.Figure{
 			Name: "state", Title: "State against context", Y: chart.Axis{Log: chart.Log2, Label: "bytes of state"},
@@ -283,7 +283,7 @@ func (ix *index) weights(cells []*store.Cell) Table {
 		}
 	}
 	for _, class := range append(classes, "total") {
-		t.Columns = append(t.Columns, Column{Name: class, Unit: unit.Byte})
+		t.Columns = append(t.Columns, Column{Name: class, ID: weightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, weightsRow(m, classes, ofModel(cells, m.Name)))

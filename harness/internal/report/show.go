@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/store"
@@ -13,91 +14,142 @@ import (
 
 // ShowCell says everything about one cell: what it is, on what it was measured, and its raw samples.
 func ShowCell(run *store.Run, c *store.Cell) []Table {
-	about := Table{ID: "cell", Title: "Cell " + Short(c.ID), Columns: append(keys("what"), Column{Name: "value"})}
-	put := func(name, value string) {
-		if value != "" {
-			about.Rows = append(about.Rows, []Value{text(name), text(value)})
-		}
+	var f store.Failure
+	if c.Failure != nil {
+		f = *c.Failure
 	}
-	put("id", c.ID)
-	put("run", run.ID+", "+run.Status+", archbench "+run.Version)
-	put("seed", fmt.Sprint(run.Seed))
-	put("suite", c.Suite)
-	put("probe", c.Probe+" "+c.Point.String())
-	put("settings", c.Params.String())
-	put("status", strings.TrimSpace(string(c.Status)+" "+c.Reason))
-	put("warnings", strings.Join(c.Warnings, "\n"))
-	if f := c.Failure; f != nil {
-		put("failure", f.Class+": "+f.Message)
-		put("stderr", f.Stderr)
-		put("reproduce", f.Reproduce)
-	}
-	about.Rows = append(about.Rows, modelFacts(run, c.Model)...)
+	ix := newIndex(run)
+	about := about{table: Table{ID: "cell", Title: "Cell " + Short(c.ID), Columns: append(keys("what"), Column{Name: "value"}),
+		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys()), Rows: [][]any{ix.about(c)}}}}
+	about.say("id", "", c.ID)
+	about.say("run", "", run.ID+", "+run.Status+", archbench "+run.Version)
+	about.put("seed", run.Seed)
+	about.say("suite", "", c.Suite)
+	about.say("probe", "", c.Probe+" "+c.Point.String())
+	about.put("settings", c.Params.String())
+	about.say("status", "", strings.TrimSpace(string(c.Status)+" "+c.Reason))
+	about.hold("status", string(c.Status))
+	about.hold("reason", wordOr(why(c)))
+	about.put("warnings", c.Warnings)
+	about.say("failure", "", strings.TrimSuffix(f.Class+": "+f.Message, ": "))
+	about.hold("failure_class", wordOr(f.Class))
+	about.hold("failure_message", wordOr(f.Message))
+	about.put("stderr", f.Stderr)
+	about.put("reproduce", f.Reproduce)
+	about.model(ix.byName[c.Model])
 	for _, f := range run.Host.Facts {
-		put(f.Name, f.Value)
+		about.say(f.Name, "", f.Value)
 	}
-	return append([]Table{about, summary(c), samples(c)}, steps(c)...)
+	host := facts("host", "Host", run.Host.Facts)
+	host.Frame, host.Columns = pointer(host.frame()), nil
+	return slices.Concat([]Table{about.table, summary(run, c), samples(run, c)}, steps(c), []Table{host})
 }
 
-func modelFacts(run *store.Run, name string) [][]Value {
-	m := newIndex(run).byName[name]
+func pointer[T any](v T) *T { return &v }
+
+// about is a table of facts for people and, for programs, one row with a key for each.
+type about struct{ table Table }
+
+// say shows a fact to people, unless it is empty; programs get it under the key, if there is one.
+func (a *about) say(name, key, value string) {
+	if value != "" {
+		a.table.Rows = append(a.table.Rows, []Value{text(name), text(value)})
+	}
+	if key != "" {
+		a.hold(key, wordOr(value))
+	}
+}
+
+// hold gives a fact to programs only.
+func (a *about) hold(key string, value any) {
+	a.table.Frame.Keys = append(a.table.Frame.Keys, key)
+	a.table.Frame.Rows[0] = append(a.table.Frame.Rows[0], value)
+}
+
+// put gives a fact to both.
+func (a *about) put(name string, value any) {
+	words := fmt.Sprint(value)
+	if list, ok := value.([]string); ok {
+		words = strings.Join(list, "\n")
+	}
+	a.say(name, "", words)
+	if words == "" {
+		value = nil
+	}
+	a.hold(strings.ReplaceAll(name, " ", "_"), value)
+}
+
+// model tells what was measured.
+func (a *about) model(m *store.Model) {
 	if m == nil {
-		return nil
+		m = &store.Model{}
 	}
-	var rows [][]Value
-	for _, f := range [][2]string{
-		{"model", m.Name + ": " + m.Architecture + " " + m.Mode}, {"precision", precisionOf(m)}, {"weights", origin(m)},
-		{"weights sha256", orNA(m.WeightsSHA)}, {"tokenizer", tokenizerOf(m)}, {"tokenizer sha256", m.Tokenizer.SHA256}, {"plugin", m.PluginPath}, {"plugin sha256", orNA(m.PluginSHA)},
-		{"kernels", orNA(m.Kernels)}, {"threads", fmt.Sprint(m.Threads)}, {"model warnings", strings.Join(m.Warnings, "\n")},
-	} {
-		if f[1] != "" {
-			rows = append(rows, []Value{text(f[0]), text(f[1])})
-		}
-	}
-	return rows
+	a.say("model", "", strings.TrimSpace(m.Name+": "+m.Architecture+" "+m.Mode))
+	a.hold("architecture", wordOr(m.Architecture))
+	a.hold("mode", wordOr(m.Mode))
+	a.say("precision", "", precisionOf(m))
+	a.say("weights", "weights", origin(m))
+	a.say("weights sha256", "", orNA(m.WeightsSHA))
+	a.hold("weights_sha256", wordOr(m.WeightsSHA))
+	a.say("tokenizer", "", tokenizerOf(m))
+	a.hold("tokenizer", wordOr(m.Tokenizer.Name))
+	a.say("tokenizer sha256", "tokenizer_sha256", m.Tokenizer.SHA256)
+	a.put("plugin", m.PluginPath)
+	a.say("plugin sha256", "", orNA(m.PluginSHA))
+	a.hold("plugin_sha256", wordOr(m.PluginSHA))
+	a.say("kernels", "", orNA(m.Kernels))
+	a.hold("kernels", wordOr(m.Kernels))
+	a.put("threads", m.Threads)
+	a.put("model warnings", m.Warnings)
 }
 
 // summary is what a report derives from the cell.
-func summary(c *store.Cell) Table {
-	t := Table{ID: "derived", Title: "Derived", Columns: append(keys("quantity"), Column{Name: "value"})}
+func summary(run *store.Run, c *store.Cell) Table {
+	ix := newIndex(run)
+	t := Table{ID: "derived", Title: "Derived", Columns: append(keys("quantity"), Column{Name: "value"}),
+		Frame: &Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
 	for _, q := range Quantities {
-		if q.Probe == c.Probe && len(q.blocks(c)) > 0 {
-			t.Rows = append(t.Rows, []Value{text(q.Title), q.value(c)})
+		if v := ix.value(q, c); q.Probe == c.Probe && v.Number != nil {
+			t.Rows = append(t.Rows, []Value{text(q.Title), v})
+			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, direction(q.Better), v.Number, v.Lo, v.Hi, known(v.N), v.Notes})
 		}
 	}
-	t.Rows = append(t.Rows, tailRows(c)...)
+	for _, tail := range tails {
+		for i, v := range tail.derived(c) {
+			t.Rows = append(t.Rows, []Value{text(tail.title + " " + percentileName(percentiles[i])), v})
+			t.Frame.Rows = append(t.Frame.Rows, []any{tail.quantity(percentiles[i]), unit.Second, direction(-1), v.Number, nil, nil, known(v.N), v.Notes})
+		}
+	}
 	return t
 }
 
 // samples lists the raw values in the order of measurement.
-func samples(c *store.Cell) Table {
-	t := Table{ID: "samples", Title: "Samples", Columns: append(keys("block", "position", "metric", "label"),
-		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"})}
+func samples(run *store.Run, c *store.Cell) Table {
+	t := Table{ID: "samples", Title: "Samples", Main: true, Columns: append(keys("block", "position", "metric", "label"),
+		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"}),
+		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds"})}}
+	about := newIndex(run).about(c)
 	for _, s := range c.Samples {
+		host, hostSeconds := took(s.Host)
+		plugin, pluginSeconds := took(s.Plugin)
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, wordOr(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds}))
 		if s.Metric == probe.StepSeconds {
-			continue // they have a table of their own
-		}
-		v := s.Value
-		host, plugin := "none", "none"
-		if s.Host > 0 {
-			host = unit.Format(s.Host.Seconds(), unit.Second)
-		}
-		if s.Plugin > 0 {
-			plugin = unit.Format(s.Plugin.Seconds(), unit.Second)
+			continue // people get them in a table of their own
 		}
 		t.Rows = append(t.Rows, []Value{text(fmt.Sprint(s.Block)), text(fmt.Sprint(s.Position)), text(s.Metric), text(s.Label),
-			{Text: unit.Format(v, s.Unit), Number: &v}, text(host), text(plugin)})
+			text(unit.Format(s.Value, s.Unit)), text(host), text(plugin)})
 	}
 	return t
 }
 
-// steps lists the times of single steps, a block in a row, if there are any.
+// steps lists the times of single steps for people, a block in a row, if there are any; programs find them among the samples.
 func steps(c *store.Cell) []Table {
-	t := Table{ID: "steps", Title: "Single steps", Columns: append(keys("block"), Column{Name: "steps"}, Column{Name: "longest"}, Column{Name: "seconds"})}
+	t := Table{ID: "steps", Title: "Single steps", Columns: append(keys("block"), Column{Name: "steps"}, Column{Name: "longest"}, Column{Name: "seconds"}), Frame: &Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
 	for _, s := range c.Samples {
 		if s.Metric == probe.StepSeconds {
-			blocks[s.Block] = append(blocks[s.Block], digits(&s.Value))
+			blocks[s.Block] = append(blocks[s.Block], plain(s.Value))
 			longest[s.Block] = max(longest[s.Block], s.Value)
 		}
 	}
@@ -111,6 +163,14 @@ func steps(c *store.Cell) []Table {
 	return []Table{t}
 }
 
+// took is a time for people and for programs; what is no timing has none.
+func took(d time.Duration) (words string, seconds any) {
+	if d <= 0 {
+		return "none", nil
+	}
+	return unit.Format(d.Seconds(), unit.Second), d.Seconds()
+}
+
 // ShowRun is what a run is and has, in short.
 func ShowRun(run *store.Run) []Table {
 	ix := newIndex(run)
@@ -120,6 +180,7 @@ func ShowRun(run *store.Run) []Table {
 		{Name: "cells", Value: i.Counts}, {Name: "suites", Value: strings.Join(i.Suites, ", ")},
 		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
 	})
+	about.Frame = Runs([]store.Run{*run}).Frame
 	return []Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
 }
 
@@ -148,10 +209,25 @@ func Counts(run *store.Run) string { return counts(run.Cells) }
 
 // Runs lists runs.
 func Runs(runs []store.Run) Table {
-	t := Table{ID: "runs", Title: "Runs", Columns: append(keys("run"), Column{Name: "started"}, Column{Name: "took"}, Column{Name: "status"}, Column{Name: "suites"}, Column{Name: "command"})}
+	t := Table{ID: "runs", Title: "Runs",
+		Columns: append(keys("run"), Column{Name: "started"}, Column{Name: "took"}, Column{Name: "status"}, Column{Name: "measured"}, Column{Name: "suites"}, Column{Name: "command"}),
+		Frame: &Frame{Keys: []string{"run", "started", "ended", "seconds", "status", "cells", "measured", "unavailable", "failed", "pending",
+			"suites", "seed", "version", "corpus", "host", "command"}}}
 	for i := range runs {
-		r := info(&runs[i])
-		t.Rows = append(t.Rows, []Value{text(r.ID), text(r.Started), text(r.Duration), text(r.Status), text(strings.Join(r.Suites, ", ")), text(r.Command)})
+		r, n := info(&runs[i]), runs[i].Tally
+		if n == nil {
+			n = tally(runs[i].Cells)
+		}
+		all := n[store.OK] + n[store.Unavailable] + n[store.Failed] + n[store.Pending]
+		var seconds any
+		if !runs[i].Ended.IsZero() {
+			seconds = runs[i].Ended.Sub(runs[i].Started).Seconds()
+		}
+		t.Rows = append(t.Rows, []Value{text(r.ID), text(r.Started), text(r.Duration), text(r.Status),
+			text(fmt.Sprintf("%d of %d", n[store.OK], all)), text(strings.Join(r.Suites, ", ")), text(r.Command)})
+		t.Frame.Rows = append(t.Frame.Rows, []any{r.ID, runs[i].Started.UTC(), runs[i].Ended.UTC(), seconds, r.Status,
+			all, n[store.OK], n[store.Unavailable], n[store.Failed], n[store.Pending],
+			r.Suites, r.Seed, r.Version, wordOr(runs[i].Corpus), wordOr(runs[i].Host.Fingerprint), r.Command})
 	}
 	return t
 }

@@ -15,9 +15,11 @@ import (
 // addStream says what happens along a very long document: one row and one line per model, from its longest stream.
 func addStream(ix *index, s *Section, cells []*store.Cell) {
 	t := Table{ID: "stream", Title: "One long document", Caption: "read in chunks with carried state; the longest stream of each model",
-		Columns: append(keys("model"), Column{Name: "tokens", Unit: unit.Token}, Column{Name: "speed", Unit: unit.TokensPerSec, Better: +1},
-			Column{Name: "time ∝ N^e", Unit: unit.One}, Column{Name: "state at the end", Unit: unit.Byte, Better: -1}, Column{Name: "state ∝ N^e", Unit: unit.One},
-			Column{Name: "process peak", Unit: unit.Byte, Better: -1}, Column{Name: "all outputs finite"}, Column{Name: "chunks against one shot, max |Δ nat|", Unit: unit.Nat}),
+		Columns: append(keys("model"), Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
+			Column{Name: "speed", ID: "stream-speed", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "time ∝ N^e", ID: "stream-time-exponent", Unit: unit.One},
+			Column{Name: "state at the end", ID: "stream-state", Unit: unit.Byte, Better: -1}, Column{Name: "state ∝ N^e", ID: "stream-state-exponent", Unit: unit.One},
+			Column{Name: "process peak", ID: "stream-process-peak", Unit: unit.Byte, Better: -1}, Column{Name: "all outputs finite", ID: "stream-finite"},
+			Column{Name: "chunks against one shot, max |Δ nat|", ID: "stream-chunk-difference", Unit: unit.Nat}),
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, streamRow(m, ofModel(cells, m.Name)))
@@ -115,10 +117,10 @@ func (ix *index) losses(cells []*store.Cell) Table {
 	}
 	slices.Sort(positions)
 	for _, p := range positions {
-		t.Columns = append(t.Columns, Column{Name: "to " + unit.Length(p), Unit: unit.Nat, Better: -1})
+		t.Columns = append(t.Columns, Column{Name: "to " + unit.Length(p), ID: "stream-loss", At: int(p), Unit: unit.Nat, Better: -1})
 	}
 	if len(positions) == 0 {
-		t.Columns = append(t.Columns, Column{Name: "loss", Unit: unit.Nat})
+		t.Columns = append(t.Columns, Column{Name: "loss", ID: "stream-loss", Unit: unit.Nat})
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, lossRow(m, ofModel(cells, m.Name), positions))
@@ -187,8 +189,9 @@ func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure)
 func addCausality(ix *index, s *Section, cells []*store.Cell) {
 	t := Table{
 		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
-		Columns: append(keys("model"), Column{Name: "verdict"}, Column{Name: "declared"}, Column{Name: "changed suffix", Unit: unit.One, Better: -1},
-			Column{Name: "prefix alone", Unit: unit.One, Better: -1}, Column{Name: "other documents in the batch", Unit: unit.One, Better: -1}),
+		Columns: append(keys("model"), Column{Name: "verdict", ID: "causal"}, Column{Name: "declared", ID: "causal-declared"},
+			Column{Name: "changed suffix", ID: "causality-suffix", Unit: unit.One, Better: -1}, Column{Name: "prefix alone", ID: "causality-prefix", Unit: unit.One, Better: -1},
+			Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),
 	}
 	var leaking []string
 	for _, m := range ix.modelsOf(cells) {

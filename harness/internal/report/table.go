@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -8,35 +9,45 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Table is a table of a report or of a command, before it takes one of the output forms.
+// Table is a table of a report or of a command, before it takes one of the output forms: Columns and Rows are what
+// people see, the frame what programs get.
 type Table struct {
 	ID      string // stem of its file name
 	Title   string
-	Caption string   `json:",omitempty"`
-	Columns []Column // the leading Key columns say what a row is about, the others hold values
+	Caption string
+	Columns []Column // the leading Key columns say what a row is about, the others hold values; none: for programs only
 	Rows    [][]Value
-	Notes   []string `json:",omitempty"` // what a reader must know about the whole table
+	Notes   []string // what a reader must know about the whole table
+	Frame   *Frame   // where programs get other rows than people; nil: the same; one without keys: for people only
+	Main    bool     // of several tables of a command, the one that CSV and JSON lines hold; else it is the first
 }
 
 // Column is one column of a Table.
 type Column struct {
 	Name   string
-	Unit   string `json:",omitempty"` // of Value.Number
-	Key    bool   `json:",omitempty"`
-	Better int    `json:",omitempty"` // -1: lower is better, +1: higher
+	ID     string // for programs; "" is made from the name
+	Unit   string // of Value.Number
+	Key    bool
+	Better int    // -1: lower is better, +1: higher
+	Part   string // of the quantity that the column holds: a class, a component; ""
+	At     int    // position in a document that the column holds; 0
 }
 
 // Value is one entry of a table: as people read it, and as programs do.
 type Value struct {
 	Text   string   // never empty where a value was expected: "n/a (reason)" instead
-	Number *float64 `json:",omitempty"` // in the column's unit
-	Lo     *float64 `json:",omitempty"` // 95 % interval
-	Hi     *float64 `json:",omitempty"`
-	N      int      `json:",omitempty"`
-	Cells  []string `json:",omitempty"` // IDs of the cells that it comes from
-	Notes  []string `json:",omitempty"` // for example "beyond the trained context of 512"
-	Best   bool     `json:",omitempty"` // shown to be ahead of all others of its column
+	Number *float64 // in the column's unit
+	Lo     *float64 // 95 % interval
+	Hi     *float64
+	N      int
+	Data   any      // for programs, where it is neither Number nor Text
+	Cells  []string // IDs of the cells that it comes from
+	Notes  []string // for example "beyond the trained context of 512"
+	Best   bool     // shown to be ahead of all others of its column
 }
+
+// none stands where there is nothing to say.
+var none = Value{Text: "–"}
 
 // Text is a value that is only words.
 func text(s string) Value { return Value{Text: s} }
@@ -128,11 +139,31 @@ func Words(id, title string, columns []string) Table {
 	return t
 }
 
-// Add appends a row of words.
-func (t *Table) Add(words ...string) {
-	row := make([]Value, len(words))
-	for i, w := range words {
-		row[i] = text(w)
+// Add appends a row: words and whole numbers stand for themselves, lists are joined by spaces, and a [Value] says more.
+func (t *Table) Add(entries ...any) {
+	row := make([]Value, len(entries))
+	for i, e := range entries {
+		switch e := e.(type) {
+		case Value:
+			row[i] = e
+		case []string:
+			row[i] = Value{Text: strings.Join(e, " "), Data: e}
+		case string:
+			row[i] = text(e)
+		default:
+			row[i] = Value{Text: fmt.Sprint(e), Data: e}
+		}
 	}
 	t.Rows = append(t.Rows, row)
+}
+
+// Figure is a number as people read it.
+func Figure(words string, number float64) Value { return Value{Text: words, Number: &number} }
+
+// Hash shows the start of a sha256 to people and all of it to programs; "" is n/a for the reason.
+func Hash(sha256, reason string) Value {
+	if sha256 == "" {
+		return unavailable(reason)
+	}
+	return Value{Text: Short(sha256), Data: sha256}
 }

@@ -73,7 +73,7 @@ func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
 		table := Table{ID: t.id, Title: t.title, Columns: append(keys(names...), keys("model")...),
 			Caption: "over all samples of all blocks; a percentile needs ten samples beyond it"}
 		for _, q := range percentiles {
-			table.Columns = append(table.Columns, Column{Name: percentileName(q), Unit: unit.Second, Better: -1})
+			table.Columns = append(table.Columns, Column{Name: percentileName(q), ID: t.quantity(q), Unit: unit.Second, Better: -1})
 		}
 		enough := false
 		for _, c := range cells {
@@ -91,15 +91,13 @@ func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
 	return tables
 }
 
-// tailRows are the percentiles of one cell, for a table of what was derived from it.
-func tailRows(c *store.Cell) (rows [][]Value) {
-	for _, t := range tails {
-		if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(percentiles[0]) {
-			continue
-		}
-		for i, v := range t.values(c) {
-			rows = append(rows, []Value{text(t.title + " " + percentileName(percentiles[i])), v})
-		}
+// quantity names a percentile for programs: "decode-p90".
+func (t tail) quantity(q float64) string { return t.probe + "-" + percentileName(q) }
+
+// derived are the percentiles of one cell if it has samples enough for one.
+func (t tail) derived(c *store.Cell) []Value {
+	if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(percentiles[0]) {
+		return nil
 	}
-	return rows
+	return t.values(c)
 }

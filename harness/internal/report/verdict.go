@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -10,40 +10,48 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// verdicts says who is ahead where, and where the samples cannot tell: one row per question and point, over the
-// models at their base precision.
+// verdictQuantities are the questions of the first table.
+var verdictQuantities = []*Quantity{prefillSpeed, decodeLatency, stateBytes, bitsPerByte}
+
+// verdicts says who is ahead where, and where the samples cannot tell: one row per question and point, over the models
+// that the user asked for.
 func (ix *index) verdicts() Table {
 	t := Table{
 		ID: "verdicts", Title: "Who is ahead",
-		Caption: "ratios are medians of paired blocks with 95 % intervals; p of a sign-flip test, Holm-adjusted over the rivals of a row",
-		Columns: append(keys("question", "at"), Column{Name: "best"}, Column{Name: "value"}, Column{Name: "nearest rival"},
+		Caption: "the leader against the nearest rival: median of the ratios within blocks with its 95 % interval, p of the sign test, " +
+			"Holm-adjusted over the rivals of a row; bits per byte: difference over documents, by a paired bootstrap; without a leader, p is the largest",
+		Columns: append(keys("question", "at"), Column{Name: "leader"}, Column{Name: "value"}, Column{Name: "nearest rival"},
 			Column{Name: "ahead by", Unit: unit.One}, Column{Name: "p", Unit: unit.One}, Column{Name: "verdict"}),
+		Frame: &Frame{Keys: verdictKeys()},
 	}
-	for _, q := range []*Quantity{prefillSpeed, decodeLatency, stateBytes} {
-		cells := ix.ofBases(ix.cells("", q.Probe))
+	for _, q := range verdictQuantities {
+		cells := ix.contenders(q)
 		g := newGrid(cells, q.Main)
 		for _, minor := range g.minors() {
 			for _, main := range axis(cells, g.main) {
-				if row := ix.verdict(q, g, minor, main); row != nil {
-					t.Rows = append(t.Rows, row)
+				r := ix.rank(q, g.column(ix.modelsOf(cells), minor, main))
+				if r == nil || len(r.rivals) == 0 {
+					continue
 				}
+				t.Rows = append(t.Rows, r.row(g.place(minor, main)))
+				t.Frame.Rows = append(t.Frame.Rows, r.record())
 			}
 		}
 	}
-	t.Rows = append(t.Rows, ix.qualityVerdicts()...)
 	t.Notes = ix.futureNotes()
 	return t
 }
 
-// ofBases keeps the cells of the models that others are compared with, each point of a model once. What sees the
-// future is no language model and takes no part.
-func (ix *index) ofBases(cells []*store.Cell) []*store.Cell {
+// contenders are the cells of the models that are compared with each other, each point of a model once. What sees the
+// future is no language model and takes no part; losses of untrained models say nothing.
+func (ix *index) contenders(q *Quantity) []*store.Cell {
 	bases := ix.bases()
 	seen := map[string]bool{}
 	var out []*store.Cell
-	for _, c := range cells {
+	for _, c := range ix.cells("", q.Probe) {
+		m := ix.byName[c.Model]
 		key := c.Model + "\x00" + c.Point.String()
-		if seen[key] || seesFuture(ix.byName[c.Model]) || !slices.ContainsFunc(bases, func(m *store.Model) bool { return m.Name == c.Model }) {
+		if seen[key] || !slices.Contains(bases, m) || q.documents && m.Initialised {
 			continue
 		}
 		seen[key] = true
@@ -52,125 +60,171 @@ func (ix *index) ofBases(cells []*store.Cell) []*store.Cell {
 	return out
 }
 
-func (ix *index) verdict(q *Quantity, g grid, minor []string, main string) []Value {
-	r := rank(q, g.column(ix.modelsOf(g.cells), minor, main))
-	if r == nil || len(r.rivals) == 0 {
+// ranking is the leader of several cells, or who would be, and how the others compare with it.
+type ranking struct {
+	q      *Quantity
+	first  side
+	rivals []*pair // the first model against each other one, the nearest first
+}
+
+// rank finds who is ahead: the model that is better than each other one by their comparison, else the one with the best
+// value, which then has no lead. It is nil where no cell has a value or the quantity has no better side. What sees the
+// future takes no part.
+func (ix *index) rank(q *Quantity, cells []*store.Cell) *ranking {
+	var have []side
+	for _, c := range cells {
+		if c == nil || seesFuture(ix.byName[c.Model]) {
+			continue
+		}
+		if v := ix.value(q, c); v.Number != nil {
+			have = append(have, side{ix: ix, model: c.Model, cell: c, value: v})
+		}
+	}
+	if len(have) == 0 || q.Better == 0 {
 		return nil
 	}
-	at := columnName(g.main, main)
-	for i, name := range g.minor {
-		at += ", " + columnName(name, minor[i])
+	slices.SortStableFunc(have, func(a, b side) int {
+		return -q.Better * cmp.Compare(*a.value.Number, *b.value.Number)
+	})
+	for i := range have {
+		if r := q.against(have, i); !slices.ContainsFunc(r.rivals, func(p *pair) bool { return p.lead() < 1 }) {
+			return r
+		}
 	}
-	rival := r.rivals[0]
-	row := []Value{text(q.Title), text(at), text(r.best.Model), q.value(r.best), text(rival.cell.Model)}
-	ratio := advantage(q, rival)
-	ratio.Cells = []string{r.best.ID, rival.cell.ID}
-	return append(row, ratio, pValue(q, rival), text(r.sentence(q)))
+	return q.against(have, 0)
 }
 
-// advantage is by what factor the best is better than a rival, whichever side better is.
-func advantage(q *Quantity, r rival) Value {
-	e := r.comparison.Estimate
-	if q.Better > 0 {
-		e = e.Map(func(x float64) float64 { return 1 / x })
+// against compares one side with each other, Holm-adjusted as one family.
+func (q *Quantity) against(have []side, first int) *ranking {
+	r := &ranking{q: q, first: have[first]}
+	var family []*stat.Comparison
+	for i, s := range have {
+		if i == first {
+			continue
+		}
+		p := q.pair(s, have[first], true)
+		r.rivals = append(r.rivals, p)
+		family = append(family, &p.result)
 	}
-	if q.Exact {
-		return Value{Text: factor(e.Value), Number: &e.Value}
-	}
-	return ranged(e, factor)
+	stat.Holm(family)
+	slices.SortStableFunc(r.rivals, func(a, b *pair) int { return cmp.Compare(a.lead(), b.lead()) })
+	return r
 }
 
-func pValue(q *Quantity, r rival) Value {
-	if q.Exact {
-		return text("exact")
+// ahead is the comparison as "by what factor better", whichever side better is.
+func (p *pair) ahead() stat.Comparison {
+	if p.q.Better < 0 {
+		return p.result.Inverse()
 	}
-	p := r.comparison.Adjusted
-	return Value{Text: fmt.Sprintf("%s (n=%d)", pText(p), r.comparison.N), Number: &p, N: r.comparison.N}
+	return p.result
 }
 
-// pText writes a p-value the way benchstat does.
-func pText(p float64) string {
-	if p < 0.001 {
-		return "p<0.001"
+// lead is the factor by which the other side is better than the base.
+func (p *pair) lead() float64 { return p.ahead().Value }
+
+// leads reports whether the other side is shown to be better than the base.
+func (p *pair) leads() bool {
+	return p.result.Verdict() == stat.More && p.q.Better > 0 || p.result.Verdict() == stat.Less && p.q.Better < 0
+}
+
+// leader is the cell that is shown to be ahead of all others, nil if none is.
+func (r *ranking) leader() *store.Cell {
+	if r == nil || len(r.rivals) == 0 || slices.ContainsFunc(r.rivals, func(p *pair) bool { return !p.leads() }) {
+		return nil
 	}
-	return fmt.Sprintf("p=%.3f", p)
+	return r.first.cell
+}
+
+// decisive is the comparison that a row shows: that with the nearest rival, or without a leader the one that is furthest
+// from being decided.
+func (r *ranking) decisive() *pair {
+	if r.leader() != nil {
+		return r.rivals[0]
+	}
+	return slices.MaxFunc(r.rivals, func(a, b *pair) int { return cmp.Compare(a.result.Adjusted, b.result.Adjusted) })
+}
+
+// row is what people see. Without a leader there is no value, no rival and no lead to show.
+func (r *ranking) row(at string) []Value {
+	p := r.decisive()
+	row := []Value{text(r.q.Title), text(at), none, none, none, none, text("exact"), text(r.sentence())}
+	row[5].Notes = r.notes()
+	if !p.result.Exact {
+		row[6] = Value{Text: pText(p.result.Adjusted) + " (n=" + unit.Number(float64(p.result.N)) + ")", Number: &p.result.Adjusted, N: p.result.N, Cells: p.cells()}
+	}
+	if r.leader() == nil {
+		return row
+	}
+	row[2], row[3], row[4] = text(r.first.model), r.first.value, text(p.base.model)
+	lead := p.ahead()
+	switch {
+	case p.gap != nil:
+		row[5] = ranged(p.gap.Map(func(x float64) float64 { return -x }), signed(4))
+		row[5].Text += " " + r.q.Unit
+	case !lead.Valid():
+		row[5] = unavailable("it has 0")
+	case lead.Exact:
+		row[5] = Value{Text: factor(lead.Value), Number: &lead.Value}
+	default:
+		row[5] = ranged(lead.Estimate, factor)
+	}
+	row[5].Notes, row[5].Cells = r.notes(), p.cells()
+	return row
+}
+
+func (p *pair) cells() []string { return []string{p.other.cell.ID, p.base.cell.ID} }
+
+// notes are what a reader of the row must know.
+func (r *ranking) notes() []string {
+	notes := r.decisive().notes()
+	if r.leader() == nil {
+		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
+	}
+	if r.q.documents {
+		notes = append(notes, notControlled)
+	}
+	return notes
+}
+
+// verdictKeys are the keys of record.
+func verdictKeys() []string {
+	return slices.Concat([]string{"run", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{"verdict", "leader", "leader_value",
+		"rival", "ratio", "lo", "hi", "p", "p_adjusted", "n", "text", "notes", "cells"})
+}
+
+// record is the row for programs.
+func (r *ranking) record() []any {
+	p := r.decisive()
+	said := []any{"undecided", nil, nil, nil, nil, nil, nil}
+	switch lead := p.ahead(); {
+	case r.leader() != nil:
+		said = []any{"ahead", r.first.model, *r.first.value.Number, p.base.model, lead.Value, lead.Lo, lead.Hi}
+	case r.q.Exact:
+		said[0] = "equal"
+	}
+	return slices.Concat([]any{r.first.ix.run.ID, r.q.Probe, r.q.Name, r.q.Unit, direction(r.q.Better)}, axisValues(r.first.cell.Point),
+		said, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
 }
 
 // sentence puts a ranking into words.
-func (r *ranking) sentence(q *Quantity) string {
-	var behind, undecided []string
-	for _, rival := range r.rivals {
-		if rival.behind(q) {
-			behind = append(behind, rival.cell.Model)
+func (r *ranking) sentence() string {
+	var behind, level []string
+	for _, p := range r.rivals {
+		if p.leads() {
+			behind = append(behind, p.base.model)
 		} else {
-			undecided = append(undecided, rival.cell.Model)
+			level = append(level, p.base.model)
 		}
+	}
+	after := ""
+	if len(behind) > 0 {
+		after = "; " + r.first.model + " is ahead of " + strings.Join(behind, ", ")
 	}
 	switch {
-	case len(undecided) == 0:
-		return r.best.Model + " is ahead"
-	case q.Exact && len(behind) == 0:
-		return "all equal"
-	case q.Exact:
-		return r.best.Model + " and " + strings.Join(undecided, ", ") + " are equal, ahead of " + strings.Join(behind, ", ")
-	case len(behind) == 0:
-		return "cannot tell " + r.best.Model + " from " + strings.Join(undecided, ", ")
+	case len(level) == 0:
+		return r.first.model + " is ahead"
+	case r.q.Exact:
+		return r.first.model + " and " + strings.Join(level, ", ") + " are equal" + after
 	}
-	return "cannot tell " + r.best.Model + " from " + strings.Join(undecided, ", ") + "; ahead of " + strings.Join(behind, ", ")
-}
-
-// qualityVerdicts ranks trained models by bits per byte, paired over documents.
-func (ix *index) qualityVerdicts() [][]Value {
-	var rows [][]Value
-	cells := ix.ofBases(ix.cells("", "quality"))
-	for _, at := range points(cells) {
-		var have []*store.Cell
-		for _, c := range cells {
-			if c.Point.String() == at && ix.unfit(c) == "" && !ix.byName[c.Model].Initialised {
-				have = append(have, c)
-			}
-		}
-		if len(have) > 1 {
-			rows = append(rows, qualityVerdict(at, have))
-		}
-	}
-	return rows
-}
-
-func points(cells []*store.Cell) []string {
-	var out []string
-	for _, c := range cells {
-		if p := c.Point.String(); !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func qualityVerdict(at string, cells []*store.Cell) []Value {
-	slices.SortStableFunc(cells, func(a, b *store.Cell) int {
-		switch x, y := stat.BitsPerByte(documents(a)).Value, stat.BitsPerByte(documents(b)).Value; {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
-	best := cells[0]
-	var undecided []string
-	for _, c := range cells[1:] {
-		if d := stat.BitsPerByteDifference(documents(best), documents(c)); !d.Bounded() || d.Lo <= 0 {
-			undecided = append(undecided, c.Model)
-		}
-	}
-	verdict := best.Model + " is ahead"
-	if len(undecided) > 0 {
-		verdict = "cannot tell " + best.Model + " from " + strings.Join(undecided, ", ")
-	}
-	difference := ranged(stat.BitsPerByteDifference(documents(best), documents(cells[1])), signed(4), best.ID, cells[1].ID)
-	difference.Text += " bit/B"
-	difference.Notes = append(slices.Clone(difference.Notes), notControlled)
-	return []Value{text("Bits per byte"), text(at), text(best.Model), measured(stat.BitsPerByte(documents(best)), unit.BitsPerByte, best.ID),
-		text(cells[1].Model), difference, text("interval over documents"), text(verdict)}
+	return "cannot tell " + r.first.model + " from " + strings.Join(level, ", ") + after
 }

@@ -26,7 +26,7 @@ func (r *Report) Write(dir string) (string, error) {
 		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
 		func() error { return writeFile(filepath.Join(dir, "report.md"), r.Markdown) },
 		func() error {
-			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r) })
+			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r.Data()...) })
 		},
 		func() error { return writeFile(index, r.HTML) },
 	} {
@@ -55,6 +55,15 @@ func (r *Report) Tables() []Table {
 	return append(all, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
 }
 
+// Data lists what the report says for programs, the long form of all sections' values among it.
+func (r *Report) Data() []Table {
+	notes := Words("notes", "Notes", []string{"note"})
+	for _, n := range r.Notes {
+		notes.Add(n)
+	}
+	return []Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
+}
+
 func (r *Report) writeFigures(dir string) error {
 	for _, f := range r.Figures() {
 		svg, err := f.SVG()
@@ -76,7 +85,7 @@ func (r *Report) writeFigures(dir string) error {
 }
 
 func (r *Report) writeTables(dir string) error {
-	for _, t := range r.Tables() {
+	for _, t := range append(r.Tables(), r.values) {
 		if err := writeFile(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return WriteCSV(w, t) }); err != nil {
 			return err
 		}

@@ -3,53 +3,77 @@ package stat
 import (
 	"fmt"
 	"math"
-	"math/bits"
-	"math/rand/v2"
 	"slices"
+	"sort"
 
-	"golang.org/x/perf/benchmath"
+	"github.com/aclements/go-moremath/stats"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Alpha is the level below which an adjusted p-value counts as a difference.
-const Alpha = 0.05
+const Alpha = 1 - Confidence
 
-// Comparison is the ratio of one measured quantity to another, other / base, and the p-value of "they are equal".
+// Comparison is the ratio of one quantity to another, other / base, and the p-value of "they are equal".
+//
+// Interval and p-value are one statement ([invert]): P is below Alpha exactly where the interval excludes 1. So there
+// is one verdict, [Comparison.Verdict], and nothing beside it can contradict it.
 type Comparison struct {
 	Estimate         // of the ratio
 	P        float64 // of this comparison alone; see Holm
 	Adjusted float64 // within its family; equal to P until Holm has been applied
-	Paired   bool    // measured in the same blocks
+	Exact    bool    // of quantities without noise: there is no p-value, and any difference is one
 }
 
-// Decided reports whether the samples show a difference: the adjusted p-value and the interval must both say so.
-func (c Comparison) Decided() bool {
-	return c.Valid() && c.Adjusted < Alpha && c.Bounded() && (c.Lo > 1 || c.Hi < 1)
+// Verdict is what a comparison shows about the ratio.
+type Verdict int
+
+// The verdicts. Undecided is not Equal: it says that the samples cannot tell.
+const (
+	Undecided Verdict = iota
+	Less
+	Equal // of exact quantities only
+	More
+)
+
+// Verdict is the only place where a comparison is decided: by the adjusted p-value and the interval together, in the
+// direction of the ratio.
+func (c Comparison) Verdict() Verdict {
+	decided := c.Exact || c.Adjusted < Alpha && c.Bounded() && (c.Lo > 1 || c.Hi < 1)
+	switch {
+	case !c.Valid() || !decided:
+		return Undecided
+	case c.Value < 1:
+		return Less
+	case c.Value > 1:
+		return More
+	}
+	return Equal
+}
+
+// Inverse is the same comparison the other way round, base / other.
+func (c Comparison) Inverse() Comparison {
+	c.Estimate = c.Map(func(x float64) float64 { return 1 / x })
+	return c
 }
 
 // Paired compares quantities that were measured in the same blocks, keyed by block: the median ratio per block with
-// an order-statistic interval, and the p-value of a sign-flip permutation test of the mean log ratio. What disturbs a
-// whole block cancels out. Values must be positive.
+// its order-statistic interval and the p-value of the sign test. What disturbs a whole block cancels out, and what
+// disturbs a few blocks moves no rank. Values must be positive.
 func Paired(base, other map[int]float64) Comparison {
 	logs, dropped := logRatios(base, other)
-	e := Median(logs).Map(math.Exp)
+	slices.Sort(logs)
+	c := comparison(logs, len(logs), func(n int) float64 {
+		return distuv.Binomial{N: float64(len(logs)), P: 0.5}.CDF(float64(n))
+	})
 	if dropped > 0 {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
 	}
-	p := SignFlip(logs)
-	if n := len(logs); n > 0 && n < MinSamples {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("smallest p that %d blocks can give is %.2g", n, math.Pow(2, float64(1-n))))
-	}
-	return Comparison{Estimate: e, P: p, Adjusted: p, Paired: true}
+	return c
 }
 
 func logRatios(base, other map[int]float64) (logs []float64, dropped int) {
-	blocks := make([]int, 0, len(base))
-	for block := range base {
-		blocks = append(blocks, block)
-	}
-	slices.Sort(blocks)
-	for _, block := range blocks {
-		b, o := base[block], other[block] // an absent block is 0 and is dropped with the values that have no log
+	for block, b := range base {
+		o := other[block] // an absent block is 0 and is dropped with the values that have no log
 		if b > 0 && o > 0 && isFinite(b) && isFinite(o) {
 			logs = append(logs, math.Log(o/b))
 		}
@@ -57,71 +81,10 @@ func logRatios(base, other map[int]float64) (logs []float64, dropped int) {
 	return logs, max(len(base), len(other)) - len(logs)
 }
 
-// exactFlips is the largest sample for which SignFlip enumerates all 2^n assignments of signs.
-const exactFlips = 18
-
-// monteCarloFlips is the number of random assignments beyond that.
-const monteCarloFlips = 100_000
-
-// SignFlip is the two-sided p-value of a sign-flip permutation test: how often the mean of the differences is at
-// least as far from zero as it is, if each difference could as well have had the other sign. It is exact up to 18
-// differences and a seeded Monte Carlo estimate beyond. Without differences it is 1.
-func SignFlip(differences []float64) float64 {
-	d := finite(differences)
-	observed := 0.0
-	scale := 0.0
-	for _, v := range d {
-		observed += v
-		scale += math.Abs(v)
-	}
-	limit := math.Abs(observed) - 1e-12*scale // sums of the same terms in another order are ties
-	if len(d) > exactFlips {
-		return sampleFlips(d, limit)
-	}
-	return enumerateFlips(d, observed, limit)
-}
-
-// enumerateFlips walks through all assignments of signs in Gray-code order, one flip a step.
-func enumerateFlips(d []float64, sum, limit float64) float64 {
-	total := 1 << len(d)
-	signed := slices.Clone(d)
-	hits := 1 // the observed assignment
-	for i := 1; i < total; i++ {
-		flip := bits.TrailingZeros(uint(i))
-		sum -= 2 * signed[flip]
-		signed[flip] = -signed[flip]
-		if math.Abs(sum) >= limit {
-			hits++
-		}
-	}
-	return float64(hits) / float64(total)
-}
-
-func sampleFlips(d []float64, limit float64) float64 {
-	rng := rand.New(rand.NewPCG(uint64(len(d)), 0x51f1))
-	hits := 1
-	for range monteCarloFlips {
-		sum := 0.0
-		for _, v := range d {
-			if rng.Uint64()&1 == 0 {
-				v = -v
-			}
-			sum += v
-		}
-		if math.Abs(sum) >= limit {
-			hits++
-		}
-	}
-	return float64(hits) / float64(monteCarloFlips+1)
-}
-
-// Unpaired compares quantities from different runs: the Hodges-Lehmann ratio (median of all other/base), its interval
-// from the ordered ratios, and the p-value of the Mann-Whitney U test. Values must be positive.
+// Unpaired compares quantities from different runs: the Hodges-Lehmann ratio (median of all other/base) with its
+// interval and the p-value of the Mann-Whitney U test. Values must be positive.
 func Unpaired(base, other []float64) Comparison {
 	b, o := positive(base), positive(other)
-	if len(b) == 0 || len(o) == 0 {
-		return Comparison{Estimate: nothing("no positive samples to compare"), P: 1, Adjusted: 1}
-	}
 	logs := make([]float64, 0, len(b)*len(o))
 	for _, x := range b {
 		for _, y := range o {
@@ -129,27 +92,75 @@ func Unpaired(base, other []float64) Comparison {
 		}
 	}
 	slices.Sort(logs)
-	test := benchmath.AssumeNothing.Compare(sampleOf(b), sampleOf(o))
-	e := Estimate{Value: math.Exp(middle(logs)), Lo: math.Inf(-1), Hi: math.Inf(1), N: min(len(b), len(o))}
-	if k := shiftRank(len(b), len(o)); k >= 1 && e.N >= 4 {
-		e.Lo, e.Hi = math.Exp(logs[k-1]), math.Exp(logs[len(logs)-k])
-	} else {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: too few samples for a 95 %% interval", e.N))
-	}
-	return Comparison{Estimate: e, P: test.P, Adjusted: test.P}
+	return comparison(logs, min(len(b), len(o)), func(n int) float64 { return rankSum(len(b), len(o), n) })
 }
 
-// shiftRank is the rank of the ordered pairwise differences that bounds a shift at 95 % (normal approximation of the
-// Mann-Whitney distribution; 24 for 10 against 10, as in its tables).
-func shiftRank(n, m int) int {
+// exactRankSum is the largest sample for which the distribution of U is exact.
+const exactRankSum = 50
+
+// rankSum is P(U <= u) of the Mann-Whitney statistic of equal samples of n and m values.
+func rankSum(n, m, u int) float64 {
+	if max(n, m) <= exactRankSum {
+		return stats.UDist{N1: n, N2: m}.CDF(float64(u))
+	}
 	nm := float64(n) * float64(m)
-	return int(math.Floor(nm/2 - 1.959964*math.Sqrt(nm*float64(n+m+1)/12)))
+	return distuv.Normal{Mu: nm / 2, Sigma: math.Sqrt(nm * float64(n+m+1) / 12)}.CDF(float64(u) + 0.5)
+}
+
+// ExactRatio compares quantities without noise.
+func ExactRatio(base, other float64) Comparison {
+	ratio := other / base
+	switch {
+	case base == other:
+		ratio = 1
+	case !isFinite(ratio):
+		return Comparison{Estimate: nothing("the base is 0"), P: 1, Adjusted: 1}
+	}
+	return Comparison{Estimate: Estimate{Value: ratio, Lo: ratio, Hi: ratio, N: 1}, Exact: true}
+}
+
+// comparison makes the ratio of n samples from sorted log ratios: their median, with interval and p-value by cdf.
+func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
+	if len(logs) == 0 {
+		return Comparison{Estimate: nothing("no pair of positive samples to compare"), P: 1, Adjusted: 1}
+	}
+	p, lo, hi := invert(logs, cdf)
+	e := Estimate{Value: middle(logs), Lo: lo, Hi: hi, N: n}.Map(math.Exp)
+	if !e.Bounded() {
+		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: too few samples for a 95 %% interval; the smallest p that they can give is %.2g", n, min(1, 2*cdf(0))))
+	}
+	return Comparison{Estimate: e, P: p, Adjusted: p}
+}
+
+// invert is a two-sided test of "the centre is 0" and the interval of all centres that the test does not reject, from
+// sorted contrasts. cdf(n) is the probability that at most n of them lie below the true centre. Both follow from one
+// count, so that p < Alpha exactly where the interval excludes 0. An interval that the contrasts do not bound is
+// infinite.
+func invert(sorted []float64, cdf func(int) float64) (p, lo, hi float64) {
+	notAbove, _ := slices.BinarySearchFunc(sorted, 0, func(v, zero float64) int {
+		if v <= zero {
+			return -1
+		}
+		return 1
+	})
+	below, _ := slices.BinarySearch(sorted, 0)
+	p = math.Min(1, 2*cdf(min(notAbove, len(sorted)-below)))
+	rank := bound(len(sorted), cdf)
+	if rank == 0 {
+		return p, math.Inf(-1), math.Inf(1)
+	}
+	return p, sorted[rank-1], sorted[len(sorted)-rank]
+}
+
+// bound is the rank, from 1, of the contrast of n that bounds the interval from below; 0 if none does.
+func bound(n int, cdf func(int) float64) int {
+	return sort.Search((n+1)/2, func(rank int) bool { return 2*cdf(rank) >= Alpha })
 }
 
 // Holm adjusts the p-values of a family of comparisons in place (Holm 1979, step-down), so that the chance of one
-// false claim in the whole family stays below Alpha.
+// false claim in the whole family stays below Alpha. Exact comparisons take no part.
 func Holm(family []*Comparison) {
-	order := slices.Clone(family)
+	order := slices.DeleteFunc(slices.Clone(family), func(c *Comparison) bool { return c.Exact })
 	slices.SortStableFunc(order, func(a, b *Comparison) int {
 		switch {
 		case a.P < b.P:
@@ -164,10 +175,6 @@ func Holm(family []*Comparison) {
 		floor = math.Max(floor, math.Min(1, c.P*float64(len(order)-i)))
 		c.Adjusted = floor
 	}
-}
-
-func sampleOf(values []float64) *benchmath.Sample {
-	return benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 }
 
 func positive(values []float64) []float64 {

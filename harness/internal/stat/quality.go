@@ -22,22 +22,37 @@ func BitsPerByte(docs []Document) Estimate {
 	return bootstrap(docs, bitsPerByte)
 }
 
-// BitsPerByteDifference is the difference other - base in bits per byte over the documents that both scored, by a
-// paired bootstrap: a document that is hard for both models does not widen the interval.
-func BitsPerByteDifference(base, other []Document) Estimate {
+// CompareBitsPerByte compares what two models pay for the documents that both scored, by a paired bootstrap: a document
+// that is hard for both does not widen the interval. The difference other - base in bits per byte and the ratio come
+// from the same resamples, so they agree on the direction and on whether there is one.
+func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comparison) {
 	pairs, dropped := pairDocuments(base, other)
-	e := bootstrap(pairs, func(draw []pair) float64 {
-		b, o := 0.0, 0.0
-		bytes := 0.0
-		for _, p := range draw {
-			b, o, bytes = b+p.base, o+p.other, bytes+p.bytes
-		}
+	difference = bootstrap(pairs, func(draw []pair) float64 {
+		b, o, bytes := sums(draw)
 		return (o - b) / bytes / math.Ln2
 	})
-	if dropped > 0 {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("%d documents scored by only one model left out", dropped))
+	logRatio := func(draw []pair) float64 {
+		b, o, _ := sums(draw)
+		return math.Log(o / b)
 	}
-	return e
+	ratio = Comparison{Estimate: bootstrap(pairs, logRatio).Map(math.Exp), P: 1}
+	if all := resample(pairs, logRatio); all != nil {
+		ratio.P, _, _ = invert(all, ofDraws)
+	}
+	ratio.Adjusted = ratio.P
+	if dropped > 0 {
+		difference.Warnings = append(difference.Warnings, fmt.Sprintf("%d documents scored by only one model left out", dropped))
+	}
+	ratio.Warnings = difference.Warnings
+	return difference, ratio
+}
+
+// sums are the nats of both models and the bytes of a draw.
+func sums(draw []pair) (base, other, bytes float64) {
+	for _, p := range draw {
+		base, other, bytes = base+p.base, other+p.other, bytes+p.bytes
+	}
+	return base, other, bytes
 }
 
 type pair struct{ base, other, bytes float64 }
@@ -78,38 +93,42 @@ func WeightedMean(units []Weighted) Estimate {
 	})
 }
 
-// bootstrap gives the percentile interval of a statistic over resampled units. The resampling is seeded by the number
-// of units alone, so the same data always give the same interval.
+// bootstrap gives the percentile interval of a statistic over resampled units.
 func bootstrap[T any](units []T, statistic func([]T) float64) Estimate {
 	n := len(units)
 	if n == 0 {
 		return nothing("nothing to average")
 	}
 	e := Estimate{Value: statistic(units), Lo: math.Inf(-1), Hi: math.Inf(1), N: n}
-	if n < MinSamples {
+	all := resample(units, statistic)
+	if all == nil {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: an interval over documents needs at least %d", n, MinSamples))
 		return e
 	}
-	rng := rand.New(rand.NewPCG(uint64(n), 0xb007))
-	draws := make([]float64, bootstrapDraws)
-	draw := make([]T, n)
-	for i := range draws {
-		for j := range draw {
-			draw[j] = units[rng.IntN(n)]
-		}
-		draws[i] = statistic(draw)
-	}
-	slices.Sort(draws)
-	e.Lo, e.Hi = quantile(draws, (1-Confidence)/2), quantile(draws, (1+Confidence)/2)
+	rank := bound(len(all), ofDraws)
+	e.Lo, e.Hi = math.Min(e.Value, all[rank-1]), math.Max(e.Value, all[len(all)-rank])
 	return e
 }
 
-// quantile interpolates linearly between sorted values.
-func quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	i := int(at)
-	if i+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
+// ofDraws is the share of resamples that n of them stand for.
+func ofDraws(n int) float64 { return float64(n+1) / (bootstrapDraws + 1) }
+
+// resample returns the sorted values of a statistic over resampled units, nil if there are too few units. The resampling
+// is seeded by the number of units alone, so the same data always give the same interval.
+func resample[T any](units []T, statistic func([]T) float64) []float64 {
+	n := len(units)
+	if n < MinSamples {
+		return nil
 	}
-	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+	rng := rand.New(rand.NewPCG(uint64(n), 0xb007))
+	all := make([]float64, bootstrapDraws)
+	draw := make([]T, n)
+	for i := range all {
+		for j := range draw {
+			draw[j] = units[rng.IntN(n)]
+		}
+		all[i] = statistic(draw)
+	}
+	slices.Sort(all)
+	return all
 }

@@ -3,6 +3,8 @@ package stat
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -16,6 +18,34 @@ type PowerLaw struct {
 	Exponent    Estimate
 	Coefficient float64
 	From, To    float64 // range of x that was fitted
+	Lengths     int     // distinct values of x
+}
+
+// An exponent takes at least three lengths: any curve passes through two. Four are the least over which a power law
+// can be told from a curve that bends, and claimed.
+const (
+	exponentLengths = 3
+	lawLengths      = 4
+)
+
+// loosest is how far the interval of an exponent may reach for a claim about the curve: a wider one does not even tell
+// constant from linear.
+const loosest = 1
+
+// Verdict says in words whether the curve is a power law. It is the only place where this is decided.
+func (p PowerLaw) Verdict() string {
+	e := p.Exponent
+	switch {
+	case !e.Valid():
+		return "n/a (" + strings.Join(e.Warnings, "; ") + ")"
+	case !e.Bounded() || e.Hi-e.Lo > loosest:
+		return "the points do not settle an exponent"
+	case len(e.Warnings) > 0:
+		return e.Warnings[0]
+	case p.Lengths < lawLengths:
+		return fmt.Sprintf("%d lengths cannot tell a power law from a bend", p.Lengths)
+	}
+	return "a power law"
 }
 
 // bentBy is the change of the local exponent across a curve above which it is called no power law.
@@ -25,19 +55,24 @@ const bentBy = 0.25
 // that one exponent does not describe it, carries a warning. Points whose logarithm does not exist are left out.
 func FitPowerLaw(points []Point) PowerLaw {
 	xs, ys := logs(points)
-	if len(xs) < 2 || spread(xs) == 0 {
-		return PowerLaw{Exponent: nothing("an exponent needs at least two lengths"), Coefficient: math.NaN()}
+	lengths := distinct(xs)
+	if lengths < exponentLengths {
+		reason := fmt.Sprintf("an exponent needs at least %d lengths, there are %d", exponentLengths, lengths)
+		return PowerLaw{Exponent: nothing(reason), Coefficient: math.NaN(), Lengths: lengths}
 	}
 	intercept, slope := stat.LinearRegression(xs, ys, nil, false)
-	e := Estimate{Value: slope, Lo: math.Inf(-1), Hi: math.Inf(1), N: len(xs)}
-	if len(xs) < 3 {
-		e.Warnings = append(e.Warnings, "two points: the exponent has no interval")
-	} else {
-		half := slopeHalfWidth(xs, ys, intercept, slope)
-		e.Lo, e.Hi = slope-half, slope+half
+	half := slopeHalfWidth(xs, ys, intercept, slope)
+	return PowerLaw{
+		Exponent:    Estimate{Value: slope, Lo: slope - half, Hi: slope + half, N: len(xs), Warnings: bend(xs, ys)},
+		Coefficient: math.Exp(intercept), From: math.Exp(slices.Min(xs)), To: math.Exp(slices.Max(xs)), Lengths: lengths,
 	}
-	e.Warnings = append(e.Warnings, bend(xs, ys)...)
-	return PowerLaw{Exponent: e, Coefficient: math.Exp(intercept), From: math.Exp(lowest(xs)), To: math.Exp(highest(xs))}
+}
+
+// distinct counts different values.
+func distinct(xs []float64) int {
+	sorted := slices.Clone(xs)
+	slices.Sort(sorted)
+	return len(slices.Compact(sorted))
 }
 
 // FitPowerLaws fits one curve per block and summarises the exponents by their median with its distribution-free
@@ -75,7 +110,7 @@ func slopeHalfWidth(xs, ys []float64, intercept, slope float64) float64 {
 
 // bend compares the exponents of the lower and the upper half of the curve.
 func bend(xs, ys []float64) []string {
-	mid := (lowest(xs) + highest(xs)) / 2
+	mid := (slices.Min(xs) + slices.Max(xs)) / 2
 	var lx, ly, ux, uy []float64
 	for i, x := range xs {
 		if x <= mid+1e-9 {
@@ -113,20 +148,4 @@ func spread(xs []float64) float64 {
 		sum += (x - mean) * (x - mean)
 	}
 	return sum
-}
-
-func lowest(xs []float64) float64 {
-	low := math.Inf(1)
-	for _, x := range xs {
-		low = math.Min(low, x)
-	}
-	return low
-}
-
-func highest(xs []float64) float64 {
-	high := math.Inf(-1)
-	for _, x := range xs {
-		high = math.Max(high, x)
-	}
-	return high
 }

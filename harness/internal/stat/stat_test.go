@@ -68,41 +68,116 @@ func TestExact(t *testing.T) {
 	}
 }
 
-func TestSignFlip(t *testing.T) {
-	// Fisher, The Design of Experiments (1935), §21: Darwin's 15 pairs of maize; 863 of 2^15 assignments reach the
-	// sum of 314 on one side.
-	darwin := []float64{49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48}
+// TestSignTest holds the p-value of paired blocks against the binomial distribution: of 10 blocks of which one points
+// the other way it is 2 (1+10) / 2^10.
+func TestSignTest(t *testing.T) {
 	for _, tc := range []struct {
-		differences []float64
-		want        float64
+		ratios []float64
+		want   float64
 	}{
 		{nil, 1},
-		{[]float64{5}, 1},
-		{[]float64{1, 2, 3}, 0.25},
-		{[]float64{1, 1, 1, 1, 1, 1}, 2.0 / 64},
-		{[]float64{1, -1}, 1},
-		{darwin, 2 * 863.0 / 32768},
+		{[]float64{2}, 1},
+		{[]float64{2, 3, 4}, 0.25},
+		{[]float64{2, 2, 2, 2, 2, 2}, 2.0 / 64},
+		{[]float64{2, 0.5}, 1},
+		{[]float64{1, 1, 1, 1, 1, 1, 1, 1}, 1},
+		{[]float64{2, 3, 0.1, 4, 5, 6, 7, 8, 9, 10}, 2.0 * 11 / 1024},
 	} {
-		if got := SignFlip(tc.differences); math.Abs(got-tc.want) > 1e-12 {
-			t.Errorf("SignFlip(%v) = %v, want %v", tc.differences, got, tc.want)
+		base, other := map[int]float64{}, map[int]float64{}
+		for block, r := range tc.ratios {
+			base[block], other[block] = 3, 3*r
+		}
+		if got := Paired(base, other).P; math.Abs(got-tc.want) > 1e-12 {
+			t.Errorf("ratios %v give p = %v, want %v", tc.ratios, got, tc.want)
 		}
 	}
 }
 
-func TestSignFlipMonteCarloAgreesWithEnumeration(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	d := make([]float64, exactFlips)
-	for i := range d {
-		d[i] = rng.NormFloat64() + 0.4
+// comparisons draws a comparison of every kind.
+func comparisons(t *rapid.T) []Comparison {
+	value := rapid.OneOf(rapid.Float64Range(0.5, 2), rapid.SampledFrom([]float64{0, 1, 2}))
+	values := func(label string) []float64 { return rapid.SliceOfN(value, 0, 14).Draw(t, label) }
+	base, other := values("base"), values("other")
+	byBlock := func(values []float64) map[int]float64 {
+		m := map[int]float64{}
+		for i, v := range values {
+			m[i] = v
+		}
+		return m
 	}
-	sum := 0.0
-	for _, v := range d {
-		sum += v
+	documents := func(values []float64) (docs []Document) {
+		for i, v := range values {
+			docs = append(docs, Document{Name: string(rune('a' + i)), Nats: v + 0.1, Bytes: float64(i + 1)})
+		}
+		return docs
 	}
-	exact, sampled := SignFlip(d), sampleFlips(d, math.Abs(sum)-1e-9)
-	if math.Abs(exact-sampled) > 0.005 {
-		t.Errorf("exact p %.4f, sampled p %.4f", exact, sampled)
+	_, quality := CompareBitsPerByte(documents(base), documents(other))
+	all := []Comparison{Paired(byBlock(base), byBlock(other)), Unpaired(base, other), quality}
+	if len(base) > 0 && len(other) > 0 {
+		all = append(all, ExactRatio(base[0], other[0]))
 	}
+	return all
+}
+
+// TestComparisonsDoNotContradictThemselves: the interval holds the ratio; the p-value and the interval decide alike; a
+// verdict needs both and has the direction of the ratio; and the comparison the other way round says the opposite.
+func TestComparisonsDoNotContradictThemselves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := comparisons(t)
+		family := make([]*Comparison, len(all))
+		for i := range all {
+			family[i] = &all[i]
+		}
+		Holm(family)
+		for _, c := range all {
+			if !c.Valid() {
+				if c.Verdict() != Undecided {
+					t.Fatalf("nothing is decided: %+v", c)
+				}
+				continue
+			}
+			excludes := c.Lo > 1 || c.Hi < 1
+			if !(c.Lo <= c.Value && c.Value <= c.Hi) {
+				t.Fatalf("the interval does not hold the ratio: %+v", c)
+			}
+			if !c.Exact && (c.P < Alpha) != (c.Bounded() && excludes) {
+				t.Fatalf("p and interval decide differently: %+v", c)
+			}
+			decided := c.Exact && c.Value != 1 || !c.Exact && c.Adjusted < Alpha && c.Bounded() && excludes
+			want := Undecided
+			switch {
+			case c.Exact && c.Value == 1:
+				want = Equal
+			case decided && c.Value > 1:
+				want = More
+			case decided:
+				want = Less
+			}
+			if got := c.Verdict(); got != want {
+				t.Fatalf("verdict %v, want %v: %+v", got, want, c)
+			}
+			if opposite := map[Verdict]Verdict{Undecided: Undecided, Equal: Equal, Less: More, More: Less}; c.Inverse().Verdict() != opposite[want] && c.Value > 0 {
+				t.Fatalf("the other way round it is %v, not %v: %+v", c.Inverse().Verdict(), opposite[want], c)
+			}
+		}
+	})
+}
+
+// TestDifferenceAndRatioOfQualityAgree: one is beside the other in tables.
+func TestDifferenceAndRatioOfQualityAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "documents")
+		var base, other []Document
+		for i := range n {
+			name, bytes := string(rune('a'+i)), rapid.Float64Range(1, 100).Draw(t, "bytes")
+			base = append(base, Document{name, rapid.Float64Range(1, 3).Draw(t, "base") * bytes, bytes})
+			other = append(other, Document{name, rapid.Float64Range(1, 3).Draw(t, "other") * bytes, bytes})
+		}
+		d, c := CompareBitsPerByte(base, other)
+		if d.Bounded() != c.Bounded() || (d.Lo > 0) != (c.Lo > 1) || (d.Hi < 0) != (c.Hi < 1) || (d.Value > 0) != (c.Value > 1) {
+			t.Fatalf("difference %+v, ratio %+v", d, c)
+		}
+	})
 }
 
 func TestPairedCancelsDrift(t *testing.T) {
@@ -113,10 +188,10 @@ func TestPairedCancelsDrift(t *testing.T) {
 		other[block] = 1.1 * base[block]
 	}
 	c := Paired(base, other)
-	if math.Abs(c.Value-1.1) > 1e-12 || math.Abs(c.Lo-1.1) > 1e-12 || c.P != 2.0/1024 || !c.Decided() {
+	if math.Abs(c.Value-1.1) > 1e-12 || math.Abs(c.Lo-1.1) > 1e-12 || math.Abs(c.P-2.0/1024) > 1e-12 || c.Verdict() != More {
 		t.Errorf("Paired = %+v, want 1.1 with p = 2/2^10", c)
 	}
-	if u := Unpaired(values(base), values(other)); u.Decided() {
+	if u := Unpaired(values(base), values(other)); u.Verdict() != Undecided {
 		t.Errorf("the same data unpaired claims a difference: %+v", u)
 	}
 }
@@ -149,16 +224,16 @@ func TestPairedFalsePositives(t *testing.T) {
 
 func TestPairedSaysWhatItCannot(t *testing.T) {
 	c := Paired(map[int]float64{1: 1, 2: 1, 3: 0}, map[int]float64{1: 2, 2: 2, 3: 2, 4: 2})
-	if c.Bounded() || c.Decided() || c.N != 2 {
+	if c.Bounded() || c.Verdict() != Undecided || c.N != 2 {
 		t.Errorf("two pairs: %+v, want no interval and no decision", c)
 	}
 	joined := strings.Join(c.Warnings, "; ")
-	for _, want := range []string{"without a pair", "needs at least 6"} {
+	for _, want := range []string{"without a pair", "too few samples for a 95 % interval"} {
 		if !strings.Contains(joined, want) {
 			t.Errorf("warnings %q lack %q", joined, want)
 		}
 	}
-	if c := Paired(nil, nil); c.Valid() || c.Decided() || c.P != 1 {
+	if c := Paired(nil, nil); c.Valid() || c.Verdict() != Undecided || c.P != 1 {
 		t.Errorf("Paired of nothing = %+v", c)
 	}
 }
@@ -169,7 +244,7 @@ func TestUnpaired(t *testing.T) {
 	if math.Abs(c.P-2.0/252) > 1e-12 || c.Value < 9 || c.Value > 11 {
 		t.Errorf("Unpaired = %+v, want ratio about 10 and p = 2/252", c)
 	}
-	if rank := shiftRank(10, 10); rank != 24 {
+	if rank := bound(100, func(u int) float64 { return rankSum(10, 10, u) }); rank != 24 {
 		t.Errorf("rank of the 95 %% interval for 10 against 10 is %d, tables say 24", rank)
 	}
 	if c := Unpaired(nil, []float64{1}); c.Valid() || c.P != 1 {
@@ -243,8 +318,36 @@ func TestFitPowerLawFlagsBends(t *testing.T) {
 			t.Errorf("FitPowerLaw(%v) = %+v, want no exponent and a reason", points, e)
 		}
 	}
-	if e := FitPowerLaw([]Point{{1, 1}, {2, 4}}).Exponent; e.Value != 2 || e.Bounded() || len(e.Warnings) == 0 {
-		t.Errorf("two points: %+v, want 2 without an interval", e)
+}
+
+// TestVerdictOnCurves: two lengths have no exponent, however often they were measured, and three no power law.
+func TestVerdictOnCurves(t *testing.T) {
+	curve := func(lengths ...float64) (points []Point) {
+		for _, x := range lengths {
+			points = append(points, Point{x, x})
+		}
+		return points
+	}
+	for _, c := range []struct {
+		name   string
+		points []Point
+		blocks int
+		want   string
+	}{
+		{"a line", curve(128, 512, 2048, 8192), 1, "a power law"},
+		{"two lengths", curve(128, 512), 1, "n/a (an exponent needs at least 3 lengths, there are 2)"},
+		{"two lengths in ten blocks", curve(128, 512), 10, "n/a (an exponent needs at least 3 lengths, there are 2)"},
+		{"two lengths, each twice", curve(128, 512, 128, 512), 1, "n/a (an exponent needs at least 3 lengths, there are 2)"},
+		{"three lengths in ten blocks", curve(128, 512, 2048), 10, "3 lengths cannot tell a power law from a bend"},
+		{"noise", []Point{{128, 1}, {256, 5}, {512, 3}, {1024, 1}}, 1, "the points do not settle an exponent"},
+		{"nothing", nil, 1, "n/a (an exponent needs at least 3 lengths, there are 0)"},
+		{"a clear bend", []Point{{1, 1}, {10, 10}, {100, 100}, {1000, 4000}, {10000, 160000}}, 1,
+			"no single power law: the exponent goes from 1.00 to 1.60"},
+	} {
+		blocks := slices.Repeat([][]Point{c.points}, c.blocks)
+		if fit := FitPowerLaws(blocks); fit.Verdict() != c.want || fit.Exponent.Valid() == strings.HasPrefix(c.want, "n/a") {
+			t.Errorf("%s: %q, want %q", c.name, fit.Verdict(), c.want)
+		}
 	}
 }
 
@@ -262,14 +365,14 @@ func TestBitsPerByte(t *testing.T) {
 	if alone.Lo >= alone.Value || alone.Hi <= alone.Value {
 		t.Errorf("BitsPerByte = %+v", alone)
 	}
-	difference := BitsPerByteDifference(docs(0), docs(0.01))
+	difference, _ := CompareBitsPerByte(docs(0), docs(0.01))
 	if math.Abs(difference.Value-0.01) > 1e-9 || difference.Hi-difference.Lo > 1e-9 {
 		t.Errorf("a constant shift of 0.01 between hard and easy documents = %+v", difference)
 	}
-	if same := BitsPerByteDifference(docs(0), docs(0)); same.Value != 0 {
-		t.Errorf("difference to itself = %+v", same)
+	if same, ratio := CompareBitsPerByte(docs(0), docs(0)); same.Value != 0 || ratio.Verdict() != Undecided {
+		t.Errorf("difference to itself = %+v, %+v", same, ratio)
 	}
-	few := BitsPerByteDifference(docs(0)[:3], docs(0.01))
+	few, _ := CompareBitsPerByte(docs(0)[:3], docs(0.01))
 	if few.Bounded() || few.N != 3 || len(few.Warnings) != 2 {
 		t.Errorf("three common documents: %+v, want no interval and two warnings", few)
 	}

@@ -11,10 +11,38 @@ import (
 	"github.com/archbench/archbench/harness/internal/process"
 )
 
-// Runs returns the runs of the database, latest first, without models and cells.
+// Runs returns the runs of the database, latest first, without models and with no more than a tally of the cells.
 func (db *DB) Runs(ctx context.Context) ([]Run, error) {
 	runs, err := collect(ctx, db.sql, scanRun, runColumns+` ORDER BY started DESC, r.id`)
+	if err == nil {
+		err = db.countCells(ctx, runs)
+	}
 	return runs, db.wrap(err, "list runs")
+}
+
+// countCells gives runs the tally of their cells.
+func (db *DB) countCells(ctx context.Context, runs []Run) error {
+	type count struct {
+		run    string
+		status Status
+		n      int
+	}
+	scan := func(row *sql.Rows) (c count, err error) {
+		err = row.Scan(&c.run, &c.status, &c.n)
+		return c, err
+	}
+	counts, err := collect(ctx, db.sql, scan, `SELECT run, status, count(*) FROM cells GROUP BY run, status`)
+	tallies := map[string]map[Status]int{}
+	for _, c := range counts {
+		if tallies[c.run] == nil {
+			tallies[c.run] = map[Status]int{}
+		}
+		tallies[c.run][c.status] = c.n
+	}
+	for i := range runs {
+		runs[i].Tally = tallies[runs[i].ID]
+	}
+	return err
 }
 
 // Latest returns the ID of the latest run that has measured something, and those of later runs that have not.

@@ -67,6 +67,7 @@ type Run struct {
 	Host    Host
 	Models  []Model
 	Cells   []Cell
+	Tally   map[Status]int // of the cells, where a list of runs leaves the cells themselves out
 }
 
 // The states of a run.

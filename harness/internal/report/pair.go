@@ -1,0 +1,147 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// side is one of two cells that are compared.
+type side struct {
+	ix    *index
+	model string
+	cell  *store.Cell // nil: the plan has none
+	value Value
+}
+
+// pair is the comparison of two cells in one quantity. All that is said about them, in a table, a sentence or a row for
+// programs, is said from it.
+type pair struct {
+	q           *Quantity
+	base, other side
+	result      stat.Comparison // other / base; Holm-adjusted by whoever knows the family
+	gap         *stat.Estimate  // other - base, of what is compared by documents
+	test        string          // where p and interval come from
+	reason      string          // why the two cannot be compared; ""
+}
+
+// pair compares two cells: by document or without noise where the quantity is so, else by block if both come from one
+// run, else as independent samples.
+func (q *Quantity) pair(base, other side, sameRun bool) *pair {
+	p := &pair{q: q, base: base, other: other}
+	for _, s := range []side{base, other} {
+		if s.value.Number == nil {
+			p.reason = s.model + ": " + s.value.reason()
+			return p
+		}
+	}
+	switch {
+	case q.documents:
+		p.test = "bootstrap"
+		gap, ratio := stat.CompareBitsPerByte(documents(base.cell), documents(other.cell))
+		p.gap, p.result = &gap, ratio
+	case q.Exact:
+		p.test = "exact"
+		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
+	case sameRun:
+		p.test = "sign"
+		p.result = stat.Paired(q.blocks(base.cell), q.blocks(other.cell))
+	default:
+		p.test = "mann-whitney"
+		p.result = stat.Unpaired(values(q.blocks(base.cell)), values(q.blocks(other.cell)))
+	}
+	if !p.result.Valid() {
+		p.reason = firstOf(p.result.Warnings)
+	}
+	return p
+}
+
+// verdict says in a word what the comparison shows about the other model.
+func (p *pair) verdict() string {
+	more, less := "more", "less"
+	switch {
+	case p.q.Better == 0:
+	case p.q.timed():
+		more, less = "faster", "slower"
+	default:
+		more, less = "better", "worse"
+	}
+	if p.q.Better < 0 {
+		more, less = less, more
+	}
+	switch p.result.Verdict() {
+	case stat.More:
+		return more
+	case stat.Less:
+		return less
+	case stat.Equal:
+		return "equal"
+	}
+	return "undecided"
+}
+
+// difference is what people see of a comparison: the way benchstat writes it.
+func (p *pair) difference() Value {
+	if p.reason != "" {
+		return unavailable("nothing to compare")
+	}
+	c := p.result
+	v := Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
+	if c.Bounded() {
+		v.Lo, v.Hi = &c.Lo, &c.Hi
+	}
+	why := "exact"
+	if !c.Exact {
+		why = fmt.Sprintf("%s n=%d", pText(c.Adjusted), c.N)
+	}
+	switch {
+	case p.gap != nil:
+		v.Text = ranged(*p.gap, signed(4)).Text + " (" + why + ")"
+		if c.Verdict() == stat.Undecided {
+			v.Text = "~ " + v.Text
+		}
+	case c.Verdict() == stat.Undecided:
+		v.Text = "~ (" + why + ")"
+	default:
+		v.Text = change(c.Value) + " (" + why + ")"
+	}
+	return v
+}
+
+// change writes a ratio as a percentage, and as a factor where that is easier to grasp.
+func change(ratio float64) string {
+	if ratio >= 3 {
+		return unit.Number(ratio) + "x"
+	}
+	return unit.Signed(100*(ratio-1), 2) + "%"
+}
+
+// notes are what a reader of the comparison must know: above all where the ratio by block points the other way than the
+// medians that stand beside it.
+func (p *pair) notes() []string {
+	notes := slices.Clone(p.result.Warnings)
+	medians := *p.other.value.Number / *p.base.value.Number
+	if ratio := p.result.Value; p.test == "sign" && (medians-1)*(ratio-1) < 0 {
+		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",
+			factor(medians), factor(ratio)))
+	}
+	return notes
+}
+
+// pText writes a p-value the way benchstat does.
+func pText(p float64) string {
+	if p < 0.001 {
+		return "p<0.001"
+	}
+	return fmt.Sprintf("p=%.3f", p)
+}
+
+func firstOf(list []string) string {
+	if len(list) == 0 {
+		return "not comparable"
+	}
+	return list[0]
+}

@@ -1,0 +1,130 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/store"
+)
+
+// valueKeys are the keys of the rows that values makes.
+func valueKeys() []string {
+	return slices.Concat([]string{"run", "suite", "table", "model", "precision"}, axisKeys(), []string{
+		"position", "part", "quantity", "unit", "direction", "value", "lo", "hi", "n", "leader", "text", "reason", "notes", "cells"})
+}
+
+// values are all entries of the sections' tables for programs, in long form: one row per entry. What stands in several
+// tables is given once. Each table gets its own rows as its frame.
+func (ix *index) values(sections []Section) Table {
+	all := Table{ID: "values", Title: "Values", Frame: &Frame{Keys: valueKeys()}, Main: true}
+	seen := map[string]bool{}
+	for _, s := range sections {
+		for i := range s.Tables {
+			own := &Frame{Keys: valueKeys()}
+			for _, e := range ix.entries(s, s.Tables[i]) {
+				own.Rows = append(own.Rows, e.record(ix))
+				if key := e.key(); !seen[key] {
+					seen[key] = true
+					all.Frame.Rows = append(all.Frame.Rows, e.record(ix))
+				}
+			}
+			s.Tables[i].Frame = own
+		}
+	}
+	return all
+}
+
+// entry is one value of a section's table with what it belongs to.
+type entry struct {
+	suite, table string
+	model        *store.Model // nil: not known
+	point        store.Point  // of its cell; of several cells, what they have in common
+	column       Column
+	part         string
+	value        Value
+}
+
+// entries takes a table apart. A point that the plan does not have is no entry, nor is a dash.
+func (ix *index) entries(s Section, t Table) []entry {
+	var all []entry
+	for _, row := range t.Rows {
+		part := ""
+		for i, c := range t.Columns {
+			if c.Key && c.Name == "component" {
+				part = row[i].Text
+			}
+		}
+		for i, c := range t.Columns {
+			if c.Key || row[i].Text == notPlanned.Text || row[i].Text == none.Text {
+				continue
+			}
+			e := entry{suite: s.Title, table: t.ID, column: c, part: part + c.Part, value: row[i]}
+			e.model = ix.modelOf(t, row, row[i].Cells)
+			e.point = ix.common(row[i].Cells)
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// modelOf finds the model that an entry is about: by its cells, else by those of its row, else by the row's keys.
+func (ix *index) modelOf(t Table, row []Value, cells []string) *store.Model {
+	for _, v := range append([]Value{{Cells: cells}}, row...) {
+		if len(v.Cells) > 0 {
+			return ix.byName[ix.byID[v.Cells[0]].Model]
+		}
+	}
+	for i, c := range t.Columns {
+		if m := ix.byName[row[i].Text]; c.Key && m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// common is the point that cells share: the axes on which all of them have the same value.
+func (ix *index) common(cells []string) store.Point {
+	if len(cells) == 0 {
+		return nil
+	}
+	point := slices.Clone(ix.byID[cells[0]].Point)
+	return slices.DeleteFunc(point, func(at store.Coordinate) bool {
+		return slices.ContainsFunc(cells[1:], func(id string) bool { return ix.byID[id].Point.Get(at.Name) != at.Value })
+	})
+}
+
+// key tells entries apart.
+func (e entry) key() string {
+	name := ""
+	if e.model != nil {
+		name = e.model.Name
+	}
+	return strings.Join(append([]string{name, e.part, e.column.id(), e.column.Name, e.value.Text}, e.value.Cells...), "\x00")
+}
+
+// record is the entry for programs.
+func (e entry) record(ix *index) []any {
+	var name, precision, number, words, position any
+	if e.model != nil {
+		name, precision = e.model.Name, precisionOf(e.model)
+	}
+	if e.value.Number != nil {
+		number = *e.value.Number
+	} else if e.value.reason() == "" {
+		words = e.value.data()
+	}
+	if e.column.At > 0 {
+		position = e.column.At
+	}
+	return slices.Concat([]any{ix.run.ID, e.suite, e.table, name, precision}, axisValues(e.point), []any{
+		position, wordOr(e.part), e.column.id(), wordOr(e.column.Unit), direction(e.column.Better), number, e.value.Lo, e.value.Hi,
+		known(e.value.N), e.value.Best, words, wordOr(e.value.reason()), e.value.Notes, e.value.Cells})
+}
+
+// known is a number of which 0 says that it is not known; then it is null.
+func known[T int | int64](n T) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
