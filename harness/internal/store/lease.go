@@ -52,10 +52,10 @@ func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) e
 	}
 	switch l.Process.State() {
 	case process.Alive:
-		return fmt.Errorf("%w: %s does, and lives; wait until it ends, or end it (kill %d)", ErrTaken, l.Process, l.Process.PID)
+		return fmt.Errorf("%w: %s, which lives; wait until it ends, or end it (kill %d)", ErrTaken, l.Process, l.Process.PID)
 	case process.Unknown:
 		if !takeOver {
-			return fmt.Errorf("%w: %s did last, and whether it lives cannot be seen from here; "+
+			return fmt.Errorf("%w, or did: whether %s lives cannot be seen from here; "+
 				"if it does not, say %s", ErrTaken, l.Process, shell.Join("archbench", "resume", run, "--take-over", "--db", db.path))
 		}
 	}

@@ -62,7 +62,7 @@ func TestClaim(t *testing.T) {
 		{"gone", dead(t), false, "", Interrupted},
 		{"its number given again", reused, false, "", Interrupted},
 		{"of another boot", booted, false, "", Interrupted},
-		{"on another machine", elsewhere, false, "on there did last, and whether it lives cannot be seen from here; if it does not, say archbench resume r-1 --take-over --db ", Running},
+		{"on another machine", elsewhere, false, "on there lives cannot be seen from here; if it does not, say archbench resume r-1 --take-over --db ", Running},
 		{"on another machine, by force", elsewhere, true, "", Running},
 	} {
 		db, run := open(t), example("r-1")
