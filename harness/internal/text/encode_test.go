@@ -123,3 +123,36 @@ type lengths struct{}
 func (lengths) Token(int32) string { return "" }
 
 func (lengths) Encode(text string) ([]int32, error) { return []int32{int32(len(text))}, nil }
+
+// endless is a text of 5 GB that exists where it is read, and remembers the longest read and all of them.
+type endless struct{ longest, total int64 }
+
+func (e *endless) ReadAt(p []byte, at int64) (int, error) {
+	e.longest, e.total = max(e.longest, int64(len(p))), e.total+int64(len(p))
+	for i := range p {
+		p[i] = "some words\n"[(at+int64(i))%11]
+	}
+	return len(p), nil
+}
+
+func (*endless) Close() error { return nil }
+
+// TestLargerThanMemory reads no more of a huge document than is asked for, and a piece at a time.
+func TestLargerThanMemory(t *testing.T) {
+	e := &endless{}
+	huge := Document{Name: "huge", Bytes: 5e9, open: func() (source, error) { return e, nil }}
+	tokens := NewTokens(&Corpus{Documents: []Document{huge, FromString("small", "text")}}, tokenizer.Bytes(), -1, 256)
+	if _, err := tokens.Stream(10_000_000); err != nil {
+		t.Fatal(err)
+	}
+	documents, err := tokens.Excerpt(1 << 16)
+	if err != nil || documents[0].Bytes > 1<<16 || documents[1].Bytes != 4 {
+		t.Fatalf("excerpt %+v, %v", documents, err)
+	}
+	if got := len(collect(t, documents[0].Tokens)); int64(got) != documents[0].Bytes {
+		t.Errorf("excerpt of %d bytes has %d tokens", documents[0].Bytes, got)
+	}
+	if e.longest > pieceBytes || e.total > 10_000_000+2*pieceBytes {
+		t.Errorf("read %d bytes, up to %d at a time", e.total, e.longest)
+	}
+}
