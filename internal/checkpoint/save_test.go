@@ -68,6 +68,7 @@ func TestSaveFailureLeavesNothing(t *testing.T) {
 func TestConvert(t *testing.T) {
 	src := sharded(t)
 	put(t, src, TokenizerFile, `{"t":1}`)
+	put(t, src, "merges.txt", "a b")
 	put(t, src, "secret.txt", "not part of a model")
 	if err := (&Card{Name: "toy", Architecture: "none"}).Write(src); err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func TestConvert(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if diff := cmp.Diff([]string{CardFile, ConfigFile, WeightsFile, TokenizerFile}, names); diff != "" {
+	if diff := cmp.Diff([]string{CardFile, ConfigFile, "merges.txt", WeightsFile, TokenizerFile}, names); diff != "" {
 		t.Error(diff)
 	}
 }
