@@ -10,8 +10,9 @@
 // An ability that a plugin does not declare is answered with UNIMPLEMENTED.
 //
 // Streams: no message depends on the length of a context. Long requests and replies come in messages of at most
-// about 1 MiB: the first message of a request carries the header, any message may carry chunks, and the end of the
-// stream ends the request. Chunks of the same input or output belong one after the other.
+// about 1 MiB (the host refuses more than 16): the first message of a request carries the header, any message may
+// carry chunks, and the end of the stream ends the request. Chunks of the same input or output belong one after the
+// other.
 //
 // Handles: Load and NewState return handles, which are never 0 and never reused by a process.
 //
