@@ -115,25 +115,31 @@ var properties = sync.OnceValue(func() map[string]charset {
 	}
 })
 
+// namedTables are the tables of package unicode under plain names: scripts, categories by either name, and properties.
+var namedTables = sync.OnceValue(func() map[string]*unicode.RangeTable {
+	named := map[string]*unicode.RangeTable{}
+	for _, tables := range []map[string]*unicode.RangeTable{unicode.Properties, unicode.Scripts, unicode.Categories} {
+		for name, table := range tables {
+			named[plainName(name)] = table
+		}
+	}
+	for alias, category := range unicode.CategoryAliases {
+		named[plainName(alias)] = unicode.Categories[category]
+	}
+	return named
+})
+
 // property returns the set that \p{name} stands for.
 func property(name string) (charset, bool) {
 	name = plainName(name)
 	if s, ok := properties()[name]; ok {
 		return s, true
 	}
-	for alias, category := range unicode.CategoryAliases {
-		if plainName(alias) == name {
-			return ofTables(unicode.Categories[category]), true
-		}
+	table, ok := namedTables()[name]
+	if !ok {
+		return nil, false
 	}
-	for _, tables := range []map[string]*unicode.RangeTable{unicode.Categories, unicode.Scripts, unicode.Properties} {
-		for known, table := range tables {
-			if plainName(known) == name {
-				return ofTables(table), true
-			}
-		}
-	}
-	return nil, false
+	return ofTables(table), true
 }
 
 // posixClass returns the set that [:name:] stands for.
@@ -149,7 +155,7 @@ func posixClass(name string) (charset, bool) {
 
 // plainName is a name without what its spelling may vary in.
 func plainName(name string) string {
-	return strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(name))
+	return strings.Map(func(r rune) rune { return dropIf(strings.ContainsRune(" -_", r), unicode.ToLower(r)) }, name)
 }
 
 // expression writes the set for regexp2.

@@ -153,7 +153,7 @@ func quoteRune(r rune) string {
 		return string(r)
 	case r <= 0xff:
 		return fmt.Sprintf(`\x%02X`, r)
-	case r <= 0xffff:
+	case !utf8.ValidRune(r): // half of a surrogate pair, at the border of some sets
 		return fmt.Sprintf(`\u%04X`, r)
 	}
 	return string(r)
@@ -165,6 +165,9 @@ func (p *regexParser) quantifiers(atom string) (string, error) {
 		q, simple, err := p.quantifier()
 		if q == "" || err != nil {
 			return atom, err
+		}
+		if isAtomic(atom) {
+			return "", refuse(q, "of what is atomic or possessive as a whole "+notSupported)
 		}
 		if count > 0 {
 			atom = "(?:" + atom + ")"
@@ -181,6 +184,32 @@ func (p *regexParser) quantifiers(atom string) (string, error) {
 			atom = "(?>" + atom + ")"
 		}
 	}
+}
+
+// isAtomic reports whether a translated atom is one atomic group, in whatever further groups. The engines do not agree
+// on how often that repeats. A parenthesis that stands for itself is never written as such.
+func isAtomic(atom string) bool {
+	for strings.HasPrefix(atom, "(?:") && closes(atom) {
+		atom = atom[len("(?:") : len(atom)-1]
+	}
+	return strings.HasPrefix(atom, "(?>") && closes(atom)
+}
+
+// closes reports whether the group that s begins with ends where s does.
+func closes(s string) bool {
+	depth := 0
+	for i, r := range s {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth == 0 {
+			return i == len(s)-1
+		}
+	}
+	return false
 }
 
 // quantifier reads one, and says whether it is a single sign; "" if there is none. Braces that hold no numbers are
