@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -144,4 +145,55 @@ func firstOf(list []string) string {
 		return "not comparable"
 	}
 	return list[0]
+}
+
+// pValues are the p-value of a comparison alone and that within its family; null where there is no noise.
+func (p *pair) pValues() []any {
+	if p.result.Exact || p.reason != "" {
+		return []any{nil, nil}
+	}
+	return []any{p.result.P, p.result.Adjusted}
+}
+
+// comparisons are the rows of a comparison for programs, one per pair.
+func comparisons(rows []compared) *Frame {
+	f := &Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{
+		"base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
+		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
+	for _, r := range rows {
+		for _, p := range r.pairs {
+			f.Rows = append(f.Rows, p.record())
+		}
+	}
+	return f
+}
+
+// record is a comparison for programs.
+func (p *pair) record() []any {
+	about := slices.Concat([]any{p.other.ix.run.ID, p.base.ix.run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, direction(p.q.Better)},
+		axisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.data(), p.other.value.data()})
+	gap := stat.Estimate{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
+	if p.gap != nil {
+		gap = *p.gap
+	}
+	if p.reason != "" {
+		return slices.Concat(about, make([]any, 11), []any{p.reason, nil, p.base.id(), p.other.id()})
+	}
+	c := p.result
+	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), gap.Value, gap.Lo, gap.Hi, nil,
+		p.notes(), p.base.id(), p.other.id()})
+}
+
+func (s side) precision() any {
+	if m := s.ix.byName[s.model]; m != nil {
+		return precisionOf(m)
+	}
+	return nil
+}
+
+func (s side) id() any {
+	if s.cell == nil {
+		return nil
+	}
+	return s.cell.ID
 }
