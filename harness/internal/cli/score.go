@@ -74,6 +74,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	t.Frame = &report.Frame{Keys: scoreKeys}
 	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), s.tokenizer.Name(), s.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
+	changed := 0
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
 		if err != nil {
@@ -81,9 +82,18 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		}
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
 		addScore(&t, about, "document", d.Name, score)
+		if score.Changed {
+			total.Changed = true
+			changed++
+		}
 	}
 	if len(t.Rows) != 1 {
 		addScore(&t, about, "total", "total", total)
+	}
+	if changed > 0 {
+		note := probe.ChangedText(changed, len(documents))
+		a.warnOf(spec.Name, []string{note})
+		t.Notes = append(t.Notes, note)
 	}
 	if left := corpus.Omissions(); left != "" {
 		t.Notes = append(t.Notes, left)
@@ -99,16 +109,16 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 
 // scoreKeys are the keys of a row for programs.
 var scoreKeys = []string{"model", "architecture", "precision", "checkpoint", "tokenizer", "tokenizer_sha256", "context", "stride", "causal", "initialised",
-	"scope", "document", "bits_per_byte", "nats", "bytes", "tokens", "reason"}
+	"scope", "document", "bits_per_byte", "nats", "bytes", "tokens", "lossy", "reason"}
 
 func addScore(t *report.Table, about []any, scope, name string, d probe.DocumentScore) {
-	said := []any{scope, name, nil, nil, 0, 0, "no token was scored"}
+	said := []any{scope, name, nil, nil, 0, 0, d.Changed, "no token was scored"}
 	if d.Bytes == 0 {
 		t.Add(name, "n/a (no token was scored)", "n/a (no token was scored)", "0", "0")
 	} else {
 		bits := d.Nats / float64(d.Bytes) / math.Ln2
 		t.Add(name, fmt.Sprintf("%.6f", bits), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))
-		said = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, nil}
+		said = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, d.Changed, nil}
 	}
 	t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, said))
 }

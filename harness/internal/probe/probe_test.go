@@ -26,6 +26,14 @@ func (bytesTokenizer) Encode(s string) ([]int32, error) {
 	return ids, nil
 }
 
+func (bytesTokenizer) Decode(ids []int32) (string, error) {
+	text := make([]byte, len(ids))
+	for i, id := range ids {
+		text[i] = byte(id)
+	}
+	return string(text), nil
+}
+
 func (bytesTokenizer) Token(id int32) string { return string(id) }
 
 // corpus is deterministic text of two documents.

@@ -51,6 +51,7 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, unavailable(err)
 	}
+	changed := 0
 	for _, d := range documents {
 		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
 		if err == nil && len(r.Samples) == 0 && len(document.batch) > 0 {
@@ -60,8 +61,20 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 			return r, unavailable(err)
 		}
 		r.addDocument(document)
+		if document.Changed {
+			changed++
+		}
+	}
+	if changed > 0 {
+		r.Warnings = append(r.Warnings, ChangedText(changed, len(documents)))
 	}
 	return r, nil
+}
+
+// ChangedText says that a tokenizer does not give some of all documents back as they were.
+func ChangedText(some, all int) string {
+	return fmt.Sprintf("the tokenizer loses something of %d of %d documents (characters that it does not know, upper case, forms of "+
+		"Unicode): bits per byte count all bytes but do not pay for what is lost", some, all)
 }
 
 // verifyDocument holds the losses at the start of a document against the model's logits.
@@ -101,6 +114,8 @@ type DocumentScore struct {
 	Nats   float64 // sum of the negative log-likelihoods
 	Bytes  int     // UTF-8 bytes that were scored
 	Tokens int     // that were scored
+	// Changed says that the tokenizer does not give the document back as it was, see [text.Encoded].
+	Changed bool
 
 	Compared bool    // with another model:
 	KL       float64 // sum of KL(versus || model), nats
@@ -125,6 +140,7 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 		batch, err := windows.next(windowsPerCall)
 		if err != nil || len(batch) == 0 {
 			out.leaveOut(windows.read()-out.Tokens, windows.read())
+			out.Changed = d.Changed != nil && *d.Changed
 			return out, err
 		}
 		reply, err := score(ctx, m, lm.ScoreRequest{Sequences: batch, Versus: versus})

@@ -27,6 +27,7 @@ type encoder struct {
 	piece     int64 // bytes of a piece
 	at        int64 // bytes that are encoded
 	before    string
+	changed   *bool // set where ids do not decode to their text; nil: nobody wants to know
 }
 
 // all yields the pieces of the document from its start.
@@ -63,6 +64,9 @@ func (e *encoder) next() ([]int32, error) {
 	if err := e.check(ids); err != nil {
 		return nil, err
 	}
+	if e.changed != nil && !*e.changed {
+		*e.changed = !decodesTo(e.tokenizer, ids, text[:end])
+	}
 	e.at, e.before = e.at+int64(end), next
 	return ids, nil
 }
@@ -77,6 +81,12 @@ func (e *encoder) check(ids []int32) error {
 		}
 	}
 	return nil
+}
+
+// decodesTo reports whether ids give their text back. Blanks at its ends may go: a tokenizer adds and strips one there.
+func decodesTo(t Tokenizer, ids []int32, text string) bool {
+	decoded, err := t.Decode(ids)
+	return err == nil && strings.Trim(decoded, " ") == strings.Trim(text, " ")
 }
 
 // behind returns the ids of text as it goes on after the text before it.

@@ -122,6 +122,8 @@ type lengths struct{}
 
 func (lengths) Token(int32) string { return "" }
 
+func (lengths) Decode([]int32) (string, error) { return "", nil }
+
 func (lengths) Encode(text string) ([]int32, error) { return []int32{int32(len(text))}, nil }
 
 // endless is a text of 5 GB that exists where it is read, and remembers the longest read and all of them.

@@ -177,6 +177,30 @@ func (runes) Encode(s string) (ids []int32, err error) {
 	return ids, nil
 }
 
+func (runes) Decode(ids []int32) (string, error) { return string(ids), nil }
+
+// deaf is a tokenizer that drops every x.
+type deaf struct{ runes }
+
+func (d deaf) Encode(s string) ([]int32, error) {
+	return d.runes.Encode(strings.ReplaceAll(s, "x", ""))
+}
+
+// TestChanged finds the documents that a tokenizer does not give back.
+func TestChanged(t *testing.T) {
+	c := &Corpus{Source: "test", Documents: []Document{FromString("a", " ab"), FromString("b", "cxd")}}
+	e, err := NewTokens(c, deaf{}, -1, 256).Excerpt(6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range e {
+		collect(t, d.Tokens)
+		if want := d.Name == "b"; *d.Changed != want {
+			t.Errorf("document %s: changed is %v", d.Name, *d.Changed)
+		}
+	}
+}
+
 func TestTokens(t *testing.T) {
 	c := &Corpus{Source: "test", Documents: []Document{FromString("a", "ab"), FromString("b", "cd")}}
 	tokens := NewTokens(c, runes{}, 0, 256)

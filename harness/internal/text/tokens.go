@@ -13,6 +13,7 @@ import (
 // Tokenizer turns text into token ids without special tokens.
 type Tokenizer interface {
 	Encode(text string) ([]int32, error)
+	Decode(ids []int32) (string, error)
 	// Token is the spelling of an id.
 	Token(id int32) string
 }
@@ -127,6 +128,9 @@ type Encoded struct {
 	Name   string
 	Bytes  int64
 	Tokens iter.Seq2[[]int32, error]
+	// Changed is set once Tokens has given ids that do not decode to their text: the tokenizer drops characters, has no
+	// token for them or changes case or form. Bits per byte are then those of another text than the one that has Bytes.
+	Changed *bool
 }
 
 // Excerpt encodes about total bytes of the corpus, see [Corpus.Excerpt].
@@ -137,7 +141,9 @@ func (t *Tokens) Excerpt(total int64) ([]Encoded, error) {
 	}
 	all := make([]Encoded, len(excerpt.Documents))
 	for i, d := range excerpt.Documents {
-		all[i] = Encoded{d.Name, d.Bytes, t.encoder(d).all}
+		e := t.encoder(d)
+		e.changed = new(bool)
+		all[i] = Encoded{d.Name, d.Bytes, e.all, e.changed}
 	}
 	return all, nil
 }
