@@ -31,7 +31,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Args:    count(0, 0, "no argument"),
 	}
 	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with the plugin echo (some seconds)")
-	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all)")
+	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all that the process may use)")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkThreads(threads); err != nil {

@@ -44,7 +44,7 @@ func (m *modelFlags) common(c *cobra.Command) {
 	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
 	f.StringVar(&m.tokenizer, "tokenizer", "", "`FILE|DIR` of the tokenizer, or bytes for one token a byte (default: the checkpoint's own)")
 	m.addPaths(c)
-	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all)")
+	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all that the process may use)")
 }
 
 // addPaths adds --plugin.
