@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -27,12 +28,24 @@ func (b Boundary) slack() time.Duration {
 	return max(500*time.Microsecond, 3*b.Most)
 }
 
-// checkable is the shortest time that the host's clock can confirm.
-func (b Boundary) checkable() time.Duration {
-	if b == (Boundary{}) {
-		return 0
+// beyond is how much longer the host has waited than the plugin's time and the typical boundary explain.
+func (b Boundary) beyond(c Clocks) time.Duration { return c.Host - c.Plugin - b.Typical }
+
+// confirms reports whether the host's clock tells the plugin's time to a quarter at worst, and long ones to a sixteenth.
+func (b Boundary) confirms(c Clocks) bool {
+	return c.Plugin >= 4*b.slack() && b.beyond(c) <= max(b.slack(), c.Plugin/16)
+}
+
+// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it. Else
+// the host's counts less the typical boundary, so that no lie pays; less than the boundary itself the host cannot tell.
+func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
+	switch {
+	case c.Plugin <= 0:
+		return c.Host, false
+	case b.confirms(c):
+		return c.Plugin, true
 	}
-	return b.Typical + b.slack()
+	return max(c.Plugin, c.Host-b.Typical, b.Typical), false
 }
 
 // What a busy machine may do to calls: delay all of a few, or half of many.
@@ -50,8 +63,8 @@ func (b Boundary) Contradiction(calls []Clocks) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	unexplained := func(c Clocks) time.Duration { return c.Host - c.Plugin - c.Plugin/4 - b.Typical }
-	slices.SortFunc(calls, func(x, y Clocks) int { return int(unexplained(x) - unexplained(y)) })
+	unexplained := func(c Clocks) time.Duration { return b.beyond(c) - c.Plugin/4 }
+	slices.SortFunc(calls, func(x, y Clocks) int { return cmp.Compare(unexplained(x), unexplained(y)) })
 	least, median := calls[0], calls[(len(calls)-1)/2]
 	worst, slack := least, b.slack()
 	if len(calls) < fewCalls {
@@ -68,22 +81,30 @@ func (b Boundary) Contradiction(calls []Clocks) error {
 		worst.Plugin, worst.Host, b.Typical+slack)
 }
 
-// timing makes the sample of a duration, divided by per. The plugin's clock counts, for it leaves the boundary out; a
-// plugin without a clock is timed by the host, and so is what is too short for the host to confirm.
-func (s *Subject) timing(metric string, per int, c Clocks) Result {
-	took := c.Plugin
-	var r Result
+// timing makes the sample of the time that calls have taken together, divided by per, and says whose clock it is.
+func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
+	var all Clocks
+	var took time.Duration
+	for _, c := range calls {
+		t, confirmed := s.Boundary.time(c)
+		took, all.Host, all.Plugin = took+t, all.Host+c.Host, all.Plugin+c.Plugin
+		if why := s.Boundary.unconfirmed(c); !confirmed && !slices.Contains(r.Warnings, why) {
+			r.Warnings = append(r.Warnings, why)
+		}
+	}
+	r.Samples = []store.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: all.Host, Plugin: all.Plugin}}
+	return r
+}
+
+// unconfirmed says why a call is timed by the host.
+func (b Boundary) unconfirmed(c Clocks) string {
 	switch {
 	case c.Plugin <= 0:
-		took = c.Host
-		r.Warnings = append(r.Warnings, "the plugin reports no time of its own: the host's includes the boundary")
-	case c.Plugin < s.Boundary.checkable():
-		took = max(c.Plugin, c.Host-s.Boundary.Typical)
-		r.Warnings = append(r.Warnings, fmt.Sprintf("too short to confirm the plugin's time: timed by the host, less the %v of the boundary",
-			s.Boundary.Typical.Round(time.Microsecond)))
+		return "the plugin reports no time of its own: the host's includes the boundary"
+	case c.Plugin < 4*b.slack():
+		return fmt.Sprintf("too short to confirm the plugin's time: timed by the host, less the %v of the boundary", b.Typical.Round(time.Microsecond))
 	}
-	r.Samples = []store.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: c.Host, Plugin: c.Plugin}}
-	return r
+	return "the host waited longer than the plugin's time and the boundary explain: timed by the host"
 }
 
 // MeasureBoundary calls a model that does nothing.

@@ -80,15 +80,16 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 	// The call made n+1 steps of one token a document; what the plugin says about the first one counts for nothing.
 	r = s.timing(DecodeSeconds, n, Clocks{g.host * time.Duration(n) / time.Duration(n+1), g.compute})
 	s.share(ctx, &r, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))
-	g.addSteps(&r, n)
+	g.addSteps(&r, n, r.Samples[0].Value*float64(n))
 	return r, nil
 }
 
 // leastShare is how much of the time of decoding its single steps must make up.
 const leastShare = 0.75
 
-// addSteps adds the times of the n single steps, from which the percentiles of the time between tokens come.
-func (g *generation) addSteps(r *Result, n int) {
+// addSteps adds the times of the n single steps, from which the percentiles of the time between tokens come: they
+// must make up what decoding took, in seconds.
+func (g *generation) addSteps(r *Result, n int, took float64) {
 	sum := time.Duration(0)
 	for _, d := range g.steps {
 		sum += d
@@ -97,7 +98,7 @@ func (g *generation) addSteps(r *Result, n int) {
 	case len(g.steps) != n:
 		r.Warnings = append(r.Warnings, "time between tokens n/a (the plugin does not time single steps)")
 		return
-	case sum.Seconds() < leastShare*g.compute.Seconds():
+	case sum.Seconds() < leastShare*took:
 		r.Warnings = append(r.Warnings, "time between tokens n/a (the single steps do not make up the time of decoding)")
 		return
 	}

@@ -147,33 +147,32 @@ func TestSpeed(t *testing.T) {
 	for _, c := range []struct {
 		probe  *Probe
 		metric string
-		want   float64 // the fake's time
-		share  float64
+		said   time.Duration // by the fake
+		per    float64
+		least  float64 // seconds by the ceiling
 	}{
-		{prefillProbe, PrefillSeconds, 512e-6, 512 * 10 / 1e8 / 512e-6},
-		{ttftProbe, TTFTSeconds, 512e-6, 0},
-		{decodeProbe, DecodeSeconds, 1e-6, 10 / 1e8 / 1e-6},
+		{prefillProbe, PrefillSeconds, 512 * time.Microsecond, 1, 512 * 10 / 1e8},
+		{ttftProbe, TTFTSeconds, 512 * time.Microsecond, 1, 0},
+		{decodeProbe, DecodeSeconds, 64 * time.Microsecond, 64, 64 * 10 / 1e8},
 	} {
 		s := subject(t, a, c.probe)
 		s.Roofline, s.Block = roof, 3
 		got, _ := measure(t, c.probe, s)
 		x := got[c.metric]
-		if math.Abs(x.Value-c.want) > 1e-12 || x.Block != 3 || x.Host <= 0 || x.Plugin <= 0 {
-			t.Errorf("%s: %+v, want %g s", c.probe.Name, x, c.want)
+		took, _ := s.Boundary.time(Clocks{x.Host, x.Plugin})
+		if x.Value != took.Seconds()/c.per || x.Block != 3 || x.Host <= 0 || x.Plugin != c.said {
+			t.Errorf("%s: %+v, want %v in %g parts", c.probe.Name, x, took, c.per)
 		}
-		if math.Abs(got[RooflineShare+" fma.f32"].Value-c.share) > 1e-9 {
-			t.Errorf("%s: share %+v, want %g", c.probe.Name, got[RooflineShare+" fma.f32"], c.share)
-		}
-	}
-	steps := 0
-	r, err := decodeProbe.Measure(context.Background(), subject(t, a, decodeProbe))
-	for _, x := range r.Samples {
-		if x.Metric == StepSeconds && x.Value == 1e-6 {
-			steps++
+		if math.Abs(got[RooflineShare+" fma.f32"].Value-c.least/took.Seconds()) > 1e-9 {
+			t.Errorf("%s: share %+v, want %g in %v", c.probe.Name, got[RooflineShare+" fma.f32"], c.least, took)
 		}
 	}
-	if err != nil || steps != 64 {
-		t.Errorf("%d steps by themselves, %v", steps, err)
+	for took, want := range map[time.Duration]int{4 * time.Millisecond: 4, 5 * time.Millisecond: 4, 6 * time.Millisecond: 0} {
+		var r Result
+		(&generation{steps: slices.Repeat([]time.Duration{time.Millisecond}, 4)}).addSteps(&r, 4, took.Seconds())
+		if len(r.Samples) != want || len(r.Warnings) != min(1, 4-want) {
+			t.Errorf("4 steps of 1ms in %v: %d samples, warnings %q", took, len(r.Samples), r.Warnings)
+		}
 	}
 	silent := &lmfake.Architecture{Tell: func(reply any) {
 		if c, ok := reply.(*lm.GenerateChunk); ok {
@@ -184,7 +183,7 @@ func TestSpeed(t *testing.T) {
 		t.Errorf("warnings %q", r.Warnings)
 	}
 	noStep := &lmfake.Architecture{Abilities: []lm.Ability{}, PerToken: time.Microsecond}
-	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Value != 512e-6 {
+	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Plugin != 512*time.Microsecond {
 		t.Errorf("prefill without state: %v", got)
 	}
 }

@@ -86,7 +86,6 @@ func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens 
 
 // meter sums what a stream has cost and lost so far.
 type meter struct {
-	total  Clocks
 	all    []Clocks
 	calls  []Clocks // of this stretch
 	nats   float64  // of this stretch
@@ -99,7 +98,7 @@ func (s *Subject) next(ctx context.Context, m *meter, st lm.Stepper, state lm.St
 	if err != nil {
 		return err
 	}
-	m.total.Host, m.total.Plugin, m.calls = m.total.Host+c.Host, m.total.Plugin+c.Plugin, append(m.calls, c)
+	m.calls = append(m.calls, c)
 	for _, x := range reply.Outputs[0].NLL {
 		m.nats += x
 	}
@@ -114,14 +113,15 @@ func (s *Subject) record(r *Result, m *meter, state lm.State, position int) erro
 		return err
 	}
 	label := strconv.Itoa(position)
-	t := s.timing(StreamSeconds, 1, m.total)
+	t := s.timing(StreamSeconds, 1, m.all...)
 	t.Samples[0].Label = label
 	r.Samples = append(r.Samples, t.Samples...)
+	r.Warnings = append(r.Warnings, t.Warnings...)
 	r.add(StreamStateBytes, label, float64(state.Bytes()))
 	if s.Unfit == "" && m.scored > 0 {
 		r.add(StreamNLL, label, m.nats/float64(m.scored))
 	}
-	*m = meter{total: m.total, all: m.all}
+	*m = meter{all: m.all}
 	return nil
 }
 
