@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/lm"
@@ -22,11 +23,12 @@ import (
 type catalog struct {
 	candidates []lmplugin.Candidate
 	asked      map[string]*lm.Description // by architecture; nil: does not answer
+	note       func(string)
 }
 
-func newCatalog(candidates []lmplugin.Candidate) *catalog {
+func newCatalog(candidates []lmplugin.Candidate, note func(string)) *catalog {
 	usable := slices.DeleteFunc(candidates, func(c lmplugin.Candidate) bool { return c.Rejected != "" })
-	return &catalog{candidates: usable, asked: map[string]*lm.Description{}}
+	return &catalog{candidates: usable, asked: map[string]*lm.Description{}, note: note}
 }
 
 // names lists the architectures, in the order of the search.
@@ -50,7 +52,7 @@ func (c *catalog) describe(ctx context.Context, architecture string) *lm.Descrip
 		if p.Name != architecture {
 			continue
 		}
-		if d, err := ask(ctx, p.Path); err == nil {
+		if d, _, err := ask(ctx, p, c.note); err == nil {
 			c.asked[architecture] = &d
 		}
 		break
@@ -58,14 +60,25 @@ func (c *catalog) describe(ctx context.Context, architecture string) *lm.Descrip
 	return c.asked[architecture]
 }
 
-// ask starts a plugin to describe itself.
-func ask(ctx context.Context, path string) (lm.Description, error) {
-	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: path, StartTimeout: 10 * time.Second})
+// ask starts a plugin to describe itself, one that was never started before with a note that says so. What may not be used
+// is not started.
+func ask(ctx context.Context, p lmplugin.Candidate, note func(string)) (d lm.Description, sha string, err error) {
+	if p.Rejected != "" {
+		return d, "", fmt.Errorf("%s: %s", p.Path, p.Rejected)
+	}
+	if sha, err = lmplugin.Identity(p.Path); err != nil {
+		return d, "", err
+	}
+	if !askedBefore(sha) {
+		note(fmt.Sprintf("starting %s for the first time, to ask what it is (sha256 %s)", p.Path, report.Short(sha)))
+	}
+	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
 	if err != nil {
-		return lm.Description{}, err
+		return d, sha, err
 	}
 	defer running.Close()
-	return running.Describe(ctx)
+	d, err = running.Describe(ctx)
+	return d, sha, err
 }
 
 // reader finds the plugin that reads a checkpoint folder: that of the name of its model_type, else the one that declares

@@ -18,7 +18,7 @@ import (
 func shelf() *catalog {
 	c := newCatalog([]lmplugin.Candidate{
 		{Name: "mistral"}, {Name: "mamba"}, {Name: "old"}, {Name: "twin"}, {Name: "silent"}, {Name: "broken", Rejected: "not executable"},
-	})
+	}, nil)
 	c.asked = map[string]*lm.Description{
 		"mistral": {Name: "mistral", ModelTypes: []string{"mistral", "llama", "both"}, Precisions: []string{"f32", "int8"},
 			ConfigSchema: `{"properties": {"hidden_size": {}, "sliding_window": {}, "rope_parameters": {}}}`},

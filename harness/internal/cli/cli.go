@@ -131,21 +131,26 @@ func ofModel(err error) error {
 	return modelError{err}
 }
 
-// shortages are what the system answers when it has no more of something, which is no mistake of the command line.
-var shortages = []error{syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO}
+// shortages are what the system answers when it has no more of something, and losses of the database: neither is a mistake
+// of the command line, and neither is made good by going on.
+var shortages = []error{
+	syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO,
+	store.ErrMoved, store.ErrDamaged, store.ErrDiskFull, store.ErrTaken,
+}
 
+// exitCode says how it went. What was lost comes before an interruption: nobody must believe that the run can be resumed.
 func exitCode(ctx context.Context, err error) int {
 	var mistake usageError
 	var model modelError
 	switch {
 	case err == nil:
 		return ExitOK
+	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
+		return ExitUndecided
 	case errors.Is(err, run.ErrInterrupted), ctx.Err() != nil:
 		return ExitInterrupted
 	case errors.Is(err, errFailed):
 		return ExitFailed
-	case slices.ContainsFunc(shortages, func(e error) bool { return errors.Is(err, e) }):
-		return ExitUndecided
 	case errors.As(err, &mistake), errors.Is(err, store.ErrNotFound):
 		return ExitUsage
 	case errors.Is(err, errCells), errors.As(err, &model):

@@ -44,6 +44,9 @@ func TestExitCodes(t *testing.T) {
 		{context.Background(), errCells, 4},
 		{context.Background(), fmt.Errorf("run: %w", run.ErrInterrupted), 130},
 		{cancelled, errors.New("call cancelled"), 130},
+		{cancelled, fmt.Errorf("record: %w", store.ErrMoved), 3},
+		{cancelled, fmt.Errorf("record: %w", store.ErrDiskFull), 3},
+		{cancelled, fmt.Errorf("read corpus: %w", syscall.EIO), 3},
 	} {
 		if got := exitCode(tc.ctx, tc.err); got != tc.want {
 			t.Errorf("exit code of %v is %d, want %d", tc.err, got, tc.want)

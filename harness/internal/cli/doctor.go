@@ -18,7 +18,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/home"
-	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -41,7 +40,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		ctx := c.Context()
 		d.host()
 		d.installation()
-		d.plugins(ctx, a.describe)
+		d.plugins(ctx, a.warn)
 		d.models()
 		d.text(ctx)
 		d.database(ctx, a.db)
@@ -103,7 +102,7 @@ func (d *diagnosis) installation() {
 	d.ok("plugins are looked for in", strings.Join(append(home.Plugins(), "$"+lmplugin.PathVariable, "PATH"), ", "))
 }
 
-func (d *diagnosis) plugins(ctx context.Context, describe func(context.Context, lmplugin.Candidate) (lm.Description, string, error)) {
+func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 	found := 0
 	for _, p := range lmplugin.List() {
 		what := "plugin " + p.Name
@@ -111,7 +110,7 @@ func (d *diagnosis) plugins(ctx context.Context, describe func(context.Context, 
 			d.warn(what, p.Path+": "+p.Rejected, "nothing, if it is not meant; else see the reason")
 			continue
 		}
-		description, sha, err := describe(ctx, p)
+		description, sha, err := ask(ctx, p, note)
 		if err != nil {
 			d.warn(what, err.Error(), "run "+p.Path+" by hand, or rebuild it: make build")
 			continue

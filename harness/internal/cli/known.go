@@ -9,17 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/internal/regularfile"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
-
-// announce says that a plugin is about to be started to ask what it is, unless one of this identity was before.
-func (a *app) announce(path, sha string) {
-	if !askedBefore(sha) {
-		fmt.Fprintf(a.err, "starting %s for the first time, to ask what it is (sha256 %s)\n", path, report.Short(sha))
-	}
-}
 
 // maxRecord bounds the record of plugins in bytes.
 const maxRecord = 1 << 20

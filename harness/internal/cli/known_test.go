@@ -8,28 +8,55 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// A plugin is announced before it is asked for the first time, by each user once.
-func TestAnnounce(t *testing.T) {
+// A plugin is announced before it is asked for the first time, by each user once; what may not be used is not started.
+func TestAskAnnounces(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	told := func(sha string) string {
-		var out bytes.Buffer
-		(&app{err: &out}).announce("/p", sha)
-		return out.String()
+	dir := t.TempDir()
+	path, started := filepath.Join(dir, "archbench-plugin-x"), filepath.Join(dir, "started")
+	write := func(script string) {
+		if err := os.WriteFile(path, []byte("#!/bin/sh\ntouch "+started+"\n"+script), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got := told("one"); !strings.Contains(got, "starting /p for the first time") {
+	write("exit 1\n")
+	told := func(p lmplugin.Candidate) (notes string) {
+		c := newCatalog([]lmplugin.Candidate{p}, func(note string) {
+			if _, err := os.Stat(started); err == nil {
+				t.Error("announced after the start")
+			}
+			notes += note
+		})
+		if d := c.describe(t.Context(), p.Name); d != nil {
+			t.Errorf("%+v", d)
+		}
+		_, err := os.Stat(started)
+		if runs := p.Rejected == ""; runs != (err == nil) {
+			t.Errorf("%+v: started %v", p, err == nil)
+		}
+		_ = os.Remove(started)
+		return notes
+	}
+	x := lmplugin.Candidate{Name: "x", Path: path}
+	if got := told(lmplugin.Candidate{Name: "x", Path: path, Rejected: "unsafe"}); got != "" {
+		t.Errorf("a plugin that may not be used: %q", got)
+	}
+	if got := told(x); !strings.Contains(got, "starting "+path+" for the first time") {
 		t.Errorf("first: %q", got)
 	}
-	if got := told("one"); got != "" {
+	if got := told(x); got != "" {
 		t.Errorf("again: %q", got)
 	}
-	if told("two") == "" {
+	write("exit 2\n")
+	if told(x) == "" {
 		t.Error("another plugin of the same path is not announced")
 	}
 	t.Setenv("XDG_STATE_HOME", "")
 	t.Setenv("HOME", "/dev/null")
-	if told("one") == "" || told("one") == "" {
+	if told(x) == "" || told(x) == "" {
 		t.Error("without a place to note it, it is not announced each time")
 	}
 }

@@ -82,7 +82,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 	if err != nil {
 		return nil, err
 	}
-	plugins := newCatalog(m.candidates())
+	plugins := newCatalog(m.candidates(), note)
 	names := namesOf(ctx, plugins, seed, note)
 	var specs []run.ModelSpec
 	for _, text := range m.models {
@@ -334,7 +334,7 @@ func (m *modelFlags) one(ctx context.Context, what string, note func(string)) (s
 	if err != nil {
 		return s, err
 	}
-	plugins := newCatalog(m.candidates())
+	plugins := newCatalog(m.candidates(), note)
 	if s, err = namesOf(ctx, plugins, seed, note).Parse(what); err != nil {
 		return s, usageError{err}
 	}

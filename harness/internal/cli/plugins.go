@@ -51,7 +51,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 
 // addPlugin asks a plugin what it is. One that does not answer is a row that says so.
 func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
-	d, sha, err := a.describe(ctx, p)
+	d, sha, err := ask(ctx, p, a.warn)
 	switch {
 	case err != nil && verbose:
 		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), report.Hash(sha, "not read"), p.Path)
@@ -64,19 +64,6 @@ func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candida
 	default:
 		t.Add(p.Name, d.Language, d.Summary, report.Hash(sha, "not read"), "ok")
 	}
-}
-
-// describe asks a plugin what it is, and says so before it starts one for the first time.
-func (a *app) describe(ctx context.Context, p lmplugin.Candidate) (d lm.Description, sha string, err error) {
-	if p.Rejected != "" {
-		return d, "", fmt.Errorf("%s: %s", p.Path, p.Rejected)
-	}
-	if sha, err = lmplugin.Identity(p.Path); err != nil {
-		return d, "", err
-	}
-	a.announce(p.Path, sha)
-	d, err = ask(ctx, p.Path)
-	return d, sha, err
 }
 
 func na(err error) string { return "n/a (" + err.Error() + ")" }

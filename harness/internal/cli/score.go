@@ -12,6 +12,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/lm"
 )
 
 func (a *app) scoreCommand() *cobra.Command {
@@ -77,6 +78,9 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	changed := 0
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
+		if err == nil && total.Tokens == 0 {
+			err = a.verify(ctx, s.model, spec.Name, score)
+		}
 		if err != nil {
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
@@ -105,6 +109,15 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		t.Notes = append(t.Notes, "untrained: says nothing about the architecture")
 	}
 	return t, nil
+}
+
+// verify holds the first losses against the model's own logits, as a run does.
+func (a *app) verify(ctx context.Context, m lm.Model, name string, d probe.DocumentScore) error {
+	note, err := d.Verify(ctx, m)
+	if note != "" {
+		a.warnOf(name, []string{note})
+	}
+	return err
 }
 
 // scoreKeys are the keys of a row for programs.

@@ -54,8 +54,11 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	changed := 0
 	for _, d := range documents {
 		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
-		if err == nil && len(r.Samples) == 0 && len(document.batch) > 0 {
-			err = s.verifyDocument(ctx, &r, document)
+		if err == nil && len(r.Samples) == 0 {
+			var note string
+			if note, err = document.Verify(ctx, s.Model); note != "" {
+				r.Warnings = append(r.Warnings, note)
+			}
 		}
 		if err != nil {
 			return r, unavailable(err)
@@ -77,14 +80,16 @@ func ChangedText(some, all int) string {
 		"Unicode): bits per byte count all bytes but do not pay for what is lost", some, all)
 }
 
-// verifyDocument holds the losses at the start of a document against the model's logits.
-func (s *Subject) verifyDocument(ctx context.Context, r *Result, d DocumentScore) error {
-	err := verifyLosses(ctx, s.Model, d.batch, d.first)
-	if lm.KindOf(err) == lm.Unsupported && err != nil {
-		r.Warnings = append(r.Warnings, "losses not verified: the model gives no logits")
-		return nil
+// Verify holds the losses at the start of a document against the model's logits; note says that it has none.
+func (d DocumentScore) Verify(ctx context.Context, m lm.Model) (note string, err error) {
+	if len(d.batch) == 0 {
+		return "", nil
 	}
-	return err
+	err = verifyLosses(ctx, m, d.batch, d.first)
+	if err != nil && lm.KindOf(err) == lm.Unsupported {
+		return "losses not verified: the model gives no logits", nil
+	}
+	return "", err
 }
 
 // reference is the model to diverge from, nil where it cannot be compared with.

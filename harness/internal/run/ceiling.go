@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,17 +29,21 @@ func ceilingFacts(r lm.Roofline) (facts []store.Fact) {
 	return facts
 }
 
+// ceilingForm is how such a fact is worded.
+var ceilingForm = regexp.MustCompile(`^(\S+) (\S+) \((.*)\)$`)
+
 // ceilings reads the roofline back from the facts of a run, so that a resumed run measures against the same one.
 func ceilings(facts []store.Fact) (r lm.Roofline) {
 	for _, f := range facts {
 		name, ok := strings.CutPrefix(f.Name, ceilingFact+" ")
-		var c lm.Ceiling
-		if n, _ := fmt.Sscan(f.Value, &c.Value, &c.Unit); !ok || n != 2 {
+		words := ceilingForm.FindStringSubmatch(f.Value)
+		if !ok || words == nil {
 			continue
 		}
-		_, kernels, _ := strings.Cut(f.Value, "(")
-		c.Name, c.Kernels = name, strings.TrimSuffix(kernels, ")")
-		r.Ceilings = append(r.Ceilings, c)
+		value, err := strconv.ParseFloat(words[1], 64)
+		if err == nil && value > 0 && !math.IsInf(value, 0) {
+			r.Ceilings = append(r.Ceilings, lm.Ceiling{Name: name, Value: value, Unit: words[2], Kernels: words[3]})
+		}
 	}
 	return r
 }
@@ -44,17 +51,28 @@ func ceilings(facts []store.Fact) (r lm.Roofline) {
 // boundaryFact is the name of the fact that holds what a call costs.
 const boundaryFact = "boundary of a call"
 
-// boundaryOf reads the boundary back from the facts of a run; the zero value if it is not among them.
-func boundaryOf(facts []store.Fact) (b probe.Boundary) {
+// boundaryForm is how that fact is worded.
+var boundaryForm = regexp.MustCompile(`^(\S+) typical, (\S+) in nine of ten calls$`)
+
+func boundaryFactOf(b probe.Boundary) store.Fact {
+	return store.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
+}
+
+// boundaryOf reads the boundary back from the facts of a run. It is unknown where none was measured, or where the fact is
+// not in that form.
+func boundaryOf(facts []store.Fact) probe.Boundary {
 	for _, f := range facts {
-		var typical, most string
-		if n, _ := fmt.Sscanf(f.Value, "%s typical, %s", &typical, &most); f.Name != boundaryFact || n != 2 {
+		words := boundaryForm.FindStringSubmatch(f.Value)
+		if f.Name != boundaryFact || words == nil {
 			continue
 		}
-		b.Typical, _ = time.ParseDuration(typical)
-		b.Most, _ = time.ParseDuration(most)
+		typical, err := time.ParseDuration(words[1])
+		most, err2 := time.ParseDuration(words[2])
+		if err == nil && err2 == nil && 0 <= typical && typical <= most {
+			return probe.Boundary{Typical: typical, Most: most}
+		}
 	}
-	return b
+	return probe.Boundary{}
 }
 
 // calibrate asks the echo plugin what the run's clocks are held against: what a call costs, and for timings the
@@ -109,7 +127,7 @@ func boundaryOfCalls(ctx context.Context, echo Process) store.Fact {
 	if err != nil {
 		return noFact(boundaryFact, err)
 	}
-	return store.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
+	return boundaryFactOf(b)
 }
 
 // ceilingsOf asks for the ceilings of the host.

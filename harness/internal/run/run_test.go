@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/probe"
@@ -459,15 +458,5 @@ func TestResumeRefuses(t *testing.T) {
 	}
 	if _, err := Resume(context.Background(), db, "r-none", o); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no such run: %v", err)
-	}
-}
-
-func TestCeilings(t *testing.T) {
-	want := lm.Roofline{Ceilings: []lm.Ceiling{
-		{Name: "fma.f32", Unit: "FLOP/s", Value: 1.5e11, Kernels: "avx512+bf16+vnni"}, {Name: "read.16MiB", Unit: "B/s", Value: 123456789, Kernels: "plain Go"},
-	}}
-	got := ceilings(append(ceilingFacts(want), store.Fact{Name: "ceiling", Value: "n/a (no echo)"}, store.Fact{Name: "threads", Value: "2"}))
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Error(diff)
 	}
 }
