@@ -91,7 +91,7 @@ bench-peers: build ## archbench beside OpenBLAS, PyTorch and llama.cpp in one ru
 fuzz: ## every parser and every family of kernels, a few seconds each
 	@set -e; for target in FuzzOpen:./internal/safetensors FuzzStandard:./internal/strictjson \
 	  FuzzDescribe:./internal/signature FuzzNamed:./internal/nn FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
-	  FuzzParse:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
+	  FuzzParse:./internal/tokenizer FuzzRegex:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
 	  FuzzSentencePiece:./internal/tokenizer FuzzParse:./harness/internal/suite FuzzParseModel:./harness/internal/run \
 	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzConfig:./plugins/gpt2 FuzzConfig:./plugins/mamba \
 	  FuzzConfig2:./plugins/mamba FuzzAMX:./internal/kernel \

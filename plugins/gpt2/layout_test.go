@@ -68,7 +68,7 @@ func TestBadCheckpoints(t *testing.T) {
 	square := formulaTensors()
 	square[0].Shape = []int{48, 17}
 	extra := append(formulaTensors(), modeltest.FormulaTensor{Name: "h.7.ln_1.bias", Shape: []int{16}})
-	for tensor, list := range map[string][]modeltest.FormulaTensor{"wte.weight": missing, `"transformer.wte.weight" has shape [48 17]`: square} {
+	for tensor, list := range map[string][]modeltest.FormulaTensor{"wte.weight": missing, `"wte.weight" has shape [48 17]`: square} {
 		dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "gelu_new"), list)
 		_, err := engine.New(Family{}).Load(context.Background(), lm.LoadRequest{Checkpoint: dir})
 		if lm.KindOf(err) != lm.Corrupt || !strings.Contains(fmt.Sprint(err), tensor) {
