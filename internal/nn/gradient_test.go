@@ -125,6 +125,10 @@ func TestGradients(t *testing.T) {
 	rms := ps.RMSNorm("n", 12, 1e-5)
 	cases["rms norm"] = &layerCase{params: ps, inputs: []Mat{randomMat(1, normBlock+3, 12)}, forward: one(rms.Forward)}
 	ps = f32()
+	grouped := ps.RMSNorm("n", 12, 1e-5)
+	grouped.Groups = 3
+	cases["grouped rms norm"] = &layerCase{params: ps, inputs: []Mat{randomMat(1, normBlock+3, 12)}, forward: one(grouped.Forward)}
+	ps = f32()
 	layer := ps.LayerNorm("n", 12, 1e-5)
 	cases["layer norm"] = &layerCase{params: ps, inputs: []Mat{randomMat(1, normBlock+3, 12)}, forward: one(layer.Forward)}
 	ps = f32()

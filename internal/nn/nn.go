@@ -37,6 +37,11 @@ func (m Mat) Slice(lo, hi int) Mat {
 	return s
 }
 
+// parts returns a matrix that shares memory, whose rows are n equal parts of each row.
+func (m Mat) parts(n int) Mat {
+	return Mat{Rows: m.Rows * n, Cols: m.Cols / n, Data: m.Data, Grad: m.Grad}
+}
+
 // Span is one document's part of a Batch: rows Start to Start+Len.
 type Span struct {
 	Start, Len int

@@ -2,22 +2,23 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// RMSNorm is w·x/√(mean x² + eps) over each row (Zhang and Sennrich 2019).
+// RMSNorm is w·x/√(mean x² + eps) over each row, or over each of Groups equal parts of a row (Zhang and Sennrich 2019).
 type RMSNorm struct {
 	Weight *Param
 	Eps    float64
+	Groups int
 }
 
-// RMSNorm declares name.weight [dim], initially 1.
+// RMSNorm declares name.weight [dim], initially 1. It normalises whole rows.
 func (ps *Params) RMSNorm(name string, dim int, eps float64) *RMSNorm {
-	return &RMSNorm{Weight: ps.tensor(name+".weight", ClassNorm, Const(1), []int{dim}), Eps: eps}
+	return &RMSNorm{Weight: ps.tensor(name+".weight", ClassNorm, Const(1), []int{dim}), Eps: eps, Groups: 1}
 }
 
-// Forward normalises each row. It costs 4·cols + 4 FLOPs a row.
+// Forward normalises each row. It costs 4·cols + 4·groups FLOPs a row.
 func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: rmsNorm, y: y, x: x, w: n.Weight.W, eps: n.Eps})
-	p.Add(int64(x.Rows)*(4*int64(x.Cols)+4), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
+	p.byRows(rowsTask{f: rmsNorm, y: y.parts(n.Groups), x: x.parts(n.Groups), w: n.Weight.W, parts: n.Groups, eps: n.Eps})
+	p.Add(int64(x.Rows)*4*int64(x.Cols+n.Groups), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
 		n.record(p, y, x)
 	}
@@ -29,8 +30,10 @@ func rmsNorm(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
 func (n *RMSNorm) record(p *Pass, y, x Mat) {
 	dw := trainable(n.Weight, "norm")
 	p.Tape.Record(func() {
+		x, y, cols := x.parts(n.Groups), y.parts(n.Groups), x.Cols/n.Groups
 		p.sumRows(x.Rows, dw, nil, func(r int, dw, _ []float32) {
-			kernel.RMSNormGrad(x.rowGrad(r), dw, y.rowGrad(r), x.Row(r), n.Weight.W, n.Eps)
+			at := r % n.Groups * cols
+			kernel.RMSNormGrad(x.rowGrad(r), dw[at:at+cols], y.rowGrad(r), x.Row(r), n.Weight.W[at:at+cols], n.Eps)
 		})
 	})
 }

@@ -35,18 +35,21 @@ func (t *binaryTask) Do(lo, hi int) {
 	t.f(t.z[lo:hi], t.x[lo:hi], t.y[lo:hi])
 }
 
-// rowsTask is y = f(x) by rows, with parameters.
+// rowsTask is y = f(x) by rows, with parameters. With parts, rows take the equal parts of w in turn.
 type rowsTask struct {
-	f    func(y, x, w, b []float32, eps float64)
-	y, x Mat
-	w, b []float32
-	eps  float64
+	f     func(y, x, w, b []float32, eps float64)
+	y, x  Mat
+	w, b  []float32
+	parts int
+	eps   float64
 }
 
 // Do implements kernel.Task on rows.
 func (t *rowsTask) Do(lo, hi int) {
+	parts := max(1, t.parts)
+	size := len(t.w) / parts
 	for r := lo; r < hi; r++ {
-		t.f(t.y.Row(r), t.x.Row(r), t.w, t.b, t.eps)
+		t.f(t.y.Row(r), t.x.Row(r), t.w[r%parts*size:][:size], t.b, t.eps)
 	}
 }
 

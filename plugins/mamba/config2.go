@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/archbench/archbench/internal/config"
+	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // Config2 is the config.json of Mamba-2, Hugging Face's Mamba2Config.
@@ -15,6 +16,9 @@ type Config2 struct {
 	HeadDim int    `json:"head_dim"`        // P, so that H·P = E
 	Groups  int    `json:"n_groups"`        // G, of heads that share B and C
 	Limits  limits `json:"time_step_limit"` // of every step size
+
+	// NormGroups parts of the gated channels are normalised one by one. It is no key of Hugging Face, see groupNorm.
+	NormGroups int `json:"norm_groups"`
 }
 
 // limits are a lower and an upper bound. JSON has no infinity: Hugging Face writes one as an object.
@@ -77,6 +81,7 @@ func parseConfig2(data []byte, options map[string]string) (Config2, *config.Read
 	}
 	config.ReadAll(r, &c)
 	c.readIDs(r)
+	c.groupNorm(r, data)
 	r.Known(inert...)
 	r.Known("time_step_rank") // of Mamba; Mamba-2's step sizes have no projection of their own
 	if err := r.Err(); err != nil {
@@ -85,12 +90,40 @@ func parseConfig2(data []byte, options map[string]string) (Config2, *config.Read
 	return c, r, c.Validate()
 }
 
+// groupNorm sets how the gated channels are normalised where norm_groups does not say it: each group for itself, as
+// mamba_ssm has always done, but all at once in files of transformers before 5.23, which did that. Such a file may hold
+// a model that another program has trained, so a warning says it.
+func (c *Config2) groupNorm(r *config.Reader, data []byte) {
+	if r.Has("norm_groups") {
+		return
+	}
+	c.NormGroups = c.Groups
+	if version, old := oldTransformers(data); old && c.Groups > 1 {
+		c.NormGroups = 1
+		r.Warn("all %d groups of channels are normalised at once after the gate, as in transformers %s; a model that was "+
+			"trained with each group normalised, as in mamba_ssm and in transformers from 5.23 on, needs option norm_groups=%d",
+			c.Groups, version, c.Groups)
+	}
+}
+
+// oldTransformers returns the transformers_version of a config and whether it is before 5.23.
+func oldTransformers(data []byte) (version string, old bool) {
+	var c struct {
+		Version any `json:"transformers_version"`
+	}
+	_ = strictjson.Unmarshal(data, &c) // config.Parse reports what is wrong
+	var major, minor int
+	version, _ = c.Version.(string)
+	n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return version, n == 2 && (major < 5 || major == 5 && minor < 23)
+}
+
 // Validate checks that the values fit together.
 func (c *Config2) Validate() error {
 	if err := c.Shared.validate("mamba2"); err != nil {
 		return err
 	}
-	sizes := config.Sizes{{"num_heads", c.Heads}, {"head_dim", c.HeadDim}, {"n_groups", c.Groups}}
+	sizes := config.Sizes{{"num_heads", c.Heads}, {"head_dim", c.HeadDim}, {"n_groups", c.Groups}, {"norm_groups", c.NormGroups}}
 	if err := sizes.Check(); err != nil {
 		return err
 	}
@@ -99,6 +132,8 @@ func (c *Config2) Validate() error {
 		return fmt.Errorf("num_heads %d times head_dim %d is not expand %d times hidden_size %d", c.Heads, c.HeadDim, c.Expand, c.Dim)
 	case c.Heads%c.Groups != 0:
 		return fmt.Errorf("num_heads %d is no multiple of n_groups %d", c.Heads, c.Groups)
+	case c.Heads*c.HeadDim%c.NormGroups != 0:
+		return fmt.Errorf("%d channels (expand times hidden_size) are no multiple of norm_groups %d", c.Heads*c.HeadDim, c.NormGroups)
 	case !(c.Limits[0] >= 0 && c.Limits[0] <= c.Limits[1]):
 		return fmt.Errorf("time_step_limit is %v: need 0 <= min <= max", [2]float64(c.Limits))
 	}

@@ -57,12 +57,12 @@ func TestConfig2(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaultConfig2()
-	want.Vocab, want.Dim, want.States, want.Layers, want.Heads, want.HeadDim, want.Groups = 384, 64, 16, 2, 8, 16, 2
+	want.Vocab, want.Dim, want.States, want.Layers, want.Heads, want.HeadDim, want.Groups, want.NormGroups = 384, 64, 16, 2, 8, 16, 2, 1
 	c, r, err := parseConfig2(data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, c); diff != "" || len(r.Warnings()) > 0 {
+	if diff := cmp.Diff(want, c); diff != "" || len(r.Warnings()) != 1 {
 		t.Errorf("warnings %q, config (-want +got):\n%s", r.Warnings(), diff)
 	}
 	saved, err := r.Effective(c)
@@ -77,6 +77,8 @@ func TestConfig2(t *testing.T) {
 		`{"num_heads": 3}`:                  "num_heads 3 times head_dim 64 is not expand 2 times hidden_size 4096",
 		`{"n_groups": 3}`:                   "num_heads 128 is no multiple of n_groups 3",
 		`{"n_groups": 0}`:                   "n_groups is 0",
+		`{"norm_groups": 0}`:                "norm_groups is 0",
+		`{"norm_groups": 3}`:                "no multiple of norm_groups 3",
 		`{"time_step_limit": 1}`:            "want a list of two numbers",
 		`{"time_step_limit": [2, 1]}`:       "time_step_limit is [2 1]",
 		`{"time_step_limit": [0, "large"]}`: "want a list of two numbers",
@@ -246,5 +248,29 @@ func TestInfinity(t *testing.T) {
 	}
 	if _, _, err := parseConfig2([]byte(`{"model_type": "mamba2", "time_step_limit": [0, NaN]}`), nil); err == nil {
 		t.Error("NaN was accepted as a bound")
+	}
+}
+
+// TestNormGroups reads configs of several programs, which disagree on what is normalised after the gate.
+func TestNormGroups(t *testing.T) {
+	for data, want := range map[string]struct{ groups, warnings int }{
+		`{}`:                                  {groups: 8},
+		`{"n_groups": 2}`:                     {groups: 2},
+		`{"transformers_version": "5.23.0"}`:  {groups: 8},
+		`{"transformers_version": "6.0.dev"}`: {groups: 8},
+		`{"transformers_version": null}`:      {groups: 8},
+		`{"transformers_version": 4}`:         {groups: 8},
+		`{"transformers_version": "5.22.0"}`:  {groups: 1, warnings: 1},
+		`{"transformers_version": "4.44.0.dev0", "time_step_limit": [0, Infinity]}`: {groups: 1, warnings: 1},
+		`{"transformers_version": "4.44.0", "norm_groups": 8}`:                      {groups: 8},
+		`{"transformers_version": "4.44.0", "n_groups": 1}`:                         {groups: 1},
+	} {
+		c, r, err := parseConfig2([]byte(data), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", data, err)
+		}
+		if got := len(r.Warnings()); c.NormGroups != want.groups || got != want.warnings {
+			t.Errorf("%s: %d groups, %d warnings, want %+v", data, c.NormGroups, got, want)
+		}
 	}
 }

@@ -66,7 +66,7 @@ func TestModernise2(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaultConfig2()
-	want.Vocab, want.Dim, want.Layers, want.Heads, want.Groups, want.Tied = 50288, 768, 24, 24, 1, true
+	want.Vocab, want.Dim, want.Layers, want.Heads, want.Groups, want.NormGroups, want.Tied = 50288, 768, 24, 24, 1, 1, true
 	want.EOS = config.IDs{0}
 	got, r, err := parseConfig2(modern, nil)
 	if err != nil || len(r.Warnings()) > 0 {

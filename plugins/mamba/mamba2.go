@@ -14,7 +14,7 @@ import (
 //	Δ      = softplus(dt + dt_bias)
 //	h[j,p,s] ← exp(Δ[j]·A[j])·h[j,p,s] + Δ[j]·B[g,s]·x[j,p]      A = -exp(A_log), g = ⌊j/(H/G)⌋
 //	y[j,p] = Σ_s C[g,s]·h[j,p,s] + D[j]·x[j,p]
-//	x[t]  += W_out RMSNorm(y ∘ silu(z))
+//	x[t]  += W_out RMSNorm(y ∘ silu(z))                          over the channels of each group
 //
 // The paper's chunked algorithm computes the same; this is its recurrent form, for one token and for many.
 type Block2 struct {
@@ -40,7 +40,7 @@ func New2(c Config2, ps *nn.Params) *Model {
 func newBlock2(c *Config2, ps *nn.Params, name string) *Block2 {
 	mixer, channels := name+"mixer.", c.Heads*c.HeadDim
 	conv := channels + 2*c.Groups*c.States
-	return &Block2{
+	b := &Block2{
 		Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps),
 		In:   ps.Linear(mixer+"in_proj", channels+conv+c.Heads, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
 		Conv: ps.CausalConv(mixer+"conv1d", conv, c.Taps, c.ConvBias),
@@ -51,6 +51,8 @@ func newBlock2(c *Config2, ps *nn.Params, name string) *Block2 {
 		Gated: ps.RMSNorm(mixer+"norm", channels, c.Eps),
 		Out:   ps.Linear(mixer+"out_proj", c.Dim, channels, c.Bias, c.outInit(channels)),
 	}
+	b.Gated.Groups = c.NormGroups
+	return b
 }
 
 // forward implements mixer.
@@ -73,7 +75,7 @@ func (b *Block2) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Ma
 }
 
 // cost implements mixer. Beside the products of in_proj, the convolution and out_proj, the recurrence takes 5ES + 3E + 2H
-// FLOPs a token, the step sizes 4H, and the gate with its norm 9E + 4.
+// FLOPs a token, the step sizes 4H, and the gate with its norm 9E + 4G.
 func (b *Block2) cost(s *analytic.Sheet, w analytic.Work) {
 	rows, channels := w.Rows(), b.Out.In
 	s.Component("in_proj")
@@ -87,6 +89,7 @@ func (b *Block2) cost(s *analytic.Sheet, w analytic.Work) {
 	s.Component("gate")
 	s.SwiGLU(rows * channels)
 	s.RMSNorm(rows, channels)
+	s.Add(4*rows*(b.Gated.Groups-1), 0)
 	s.Component("out_proj")
 	linearCost(s, rows, b.Out)
 }

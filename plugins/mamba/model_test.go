@@ -34,6 +34,16 @@ func TestFixture(t *testing.T) {
 	}
 }
 
+// TestNormOfGroups has each group of channels normalised for itself. Transformers 5.24 gave the value in float64.
+func TestNormOfGroups(t *testing.T) {
+	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba2-tiny", Options: map[string]string{"norm_groups": "2"}})
+	tokens := make([]int32, 40)
+	for i := range tokens {
+		tokens[i] = int32(i * i * 7 % 384)
+	}
+	modeltest.Near(t, "loss", []float64{modeltest.Mean(modeltest.Scores(t, m, tokens).NLL)}, []float64{6.692728411}, 1e-6)
+}
+
 // TestConformance runs the kit that every plugin must pass.
 func TestConformance(t *testing.T) {
 	for _, name := range fixtures {
