@@ -18,6 +18,9 @@ var companions = []string{
 	"tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "README.md", "LICENSE",
 }
 
+// ErrNotEmpty says that a folder to be written has something in it already.
+var ErrNotEmpty = errors.New("is not empty")
+
 // Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see
 // [StoredAs]), rounded to nearest even, in a single file. Tensors of other types than floating point keep theirs. Config,
 // tokenizer and card go along; the card then names the source's weights. The folder appears when it is complete. The same
@@ -78,7 +81,7 @@ func (f *Folder) writeAs(dtype safetensors.DType, dir string) error {
 func newFolder(dst string, fill func(dir string) error) error {
 	entries, err := os.ReadDir(dst)
 	if len(entries) > 0 {
-		return fmt.Errorf("%s is not empty: choose a new folder", dst)
+		return fmt.Errorf("%s %w: choose a new folder", dst, ErrNotEmpty)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -148,6 +148,20 @@ func (c *catalog) offers(ctx context.Context, precision string, architectures []
 	return usage("no plugin has a precision %q; there are %s%s", precision, strings.Join(known, ", "), didYouMean(precision, known))
 }
 
+// checkVariants refuses configs that their plugins do not name. One that does not answer may have them.
+func (c *catalog) checkVariants(ctx context.Context, specs []run.ModelSpec) error {
+	for _, s := range specs {
+		if s.Variant == "" {
+			continue
+		}
+		if d := c.describe(ctx, s.Architecture); d != nil && !slices.Contains(variants(*d), s.Variant) {
+			return usage("%s has no variant %q; there are %s%s", s.Architecture, s.Variant, strings.Join(variants(*d), ", "),
+				didYouMean(s.Variant, variants(*d)))
+		}
+	}
+	return nil
+}
+
 // settings are the keys of an architecture's config; nil: it does not tell.
 func (c *catalog) settings(ctx context.Context, architecture string) []string {
 	d := c.describe(ctx, architecture)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,7 +36,13 @@ along. Values beyond the range of the type (65504 for f16) are an error that nam
 			if !slices.Contains(storedTypes, dtype) {
 				return usage("--dtype %q: it is one of %s", dtype, strings.Join(storedTypes, ", "))
 			}
+			if err := isCheckpoint(args[0]); err != nil {
+				return usageError{err}
+			}
 			warnings, err := checkpoint.Convert(args[0], args[1], safetensors.DType(strings.ToUpper(dtype)))
+			if errors.Is(err, checkpoint.ErrNotEmpty) {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
@@ -171,10 +173,9 @@ or decided, 4 a model or some cells of a run could not be measured, 130 interrup
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "archbench", Short: "Compare architectures of language models", Long: rootLong,
-		Example: "  archbench run quickstart\n  archbench report\n  archbench compare --base gpt2",
-		Args:    cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
-		RunE:             func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRun: func(c *cobra.Command, _ []string) { a.warnOfUnsafe(c) },
+		Example:       "  archbench run quickstart\n  archbench report\n  archbench compare --base gpt2",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.checkPlugins(c) },
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -191,7 +192,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// unknownCommands makes commands that only hold others complain about words that they do not know.
+// unknownCommands makes commands that only hold others show their help, and complain about words that they do not know.
 func unknownCommands(c *cobra.Command) {
 	for _, child := range c.Commands() {
 		unknownCommands(child)
@@ -199,9 +200,10 @@ func unknownCommands(c *cobra.Command) {
 	if !c.HasSubCommands() {
 		return
 	}
-	c.Args = func(c *cobra.Command, args []string) error {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return nil
+			return c.Help()
 		}
 		var names []string
 		for _, child := range c.Commands() {
@@ -215,14 +217,25 @@ func unknownCommands(c *cobra.Command) {
 func count(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || (most >= 0 && len(args) > most) {
-			return usage("%s takes %s, got %d arguments\nsee %s --help", c.CommandPath(), what, len(args), c.CommandPath())
+			return usage("%s takes %s, got %d\nsee %s --help", c.CommandPath(), what, len(args), c.CommandPath())
 		}
 		return nil
 	}
 }
 
-// explainFlag adds the flag that was probably meant.
+// wanted says what a flag takes, by the name of its type.
+var wanted = map[string]string{
+	"int": "it is a whole number", "uint64": "it is a whole number of at least 0", "float64": "it is a number",
+	"duration": "a time is a number with a unit, for example 30s, 5m or 1h",
+}
+
+// explainFlag says what a flag takes, or adds the flag that was probably meant.
 func explainFlag(c *cobra.Command, err error) string {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		return fmt.Sprintf("--%s %q: %s", flag.Name, invalid.GetValue(), cmp.Or(wanted[flag.Value.Type()], errors.Unwrap(invalid).Error()))
+	}
 	message := err.Error()
 	if _, name, ok := strings.Cut(message, "unknown flag: --"); ok {
 		return message + didYouMean(name, flagNames(c))

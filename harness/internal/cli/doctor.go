@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -99,7 +100,7 @@ func (d *diagnosis) installation() {
 	d.ok("installation", home.Dir())
 	d.ok("suites", "built in: "+strings.Join(suite.Names(), ", "))
 	d.ok("models are looked for in", strings.Join(modelFolders(), ", "))
-	d.ok("plugins are looked for in", strings.Join(append(home.Plugins(), "$"+lmplugin.PathVariable, "PATH"), ", "))
+	d.ok("plugins are looked for in", strings.Join(slices.Compact(slices.Concat([]string{"$" + lmplugin.PathVariable}, home.Plugins(), []string{home.Bin(), "PATH"})), ", "))
 }
 
 func (d *diagnosis) plugins(ctx context.Context, note func(string)) {

@@ -49,20 +49,22 @@ func stateFile(name string) string {
 	return filepath.Join(dir, ".local", "state", "archbench", name)
 }
 
-// warnOfUnsafe tells of plugins that --plugin names and somebody else could have put there. They are used: the user has
-// named them.
-func (a *app) warnOfUnsafe(c *cobra.Command) {
+// checkPlugins refuses what --plugin names and cannot be a plugin, and warns of what somebody else could have put there.
+// The latter is used: the user has named it.
+func (a *app) checkPlugins(c *cobra.Command) error {
 	named, err := c.Flags().GetStringArray("plugin")
 	if err != nil {
-		return // a command without the flag
+		return nil //nolint:nilerr // a command without the flag
 	}
-	f := modelFlags{paths: named}
-	for _, path := range f.pluginPaths() {
-		if found, err := lmplugin.Find("", path); err == nil {
-			path = found
+	for _, words := range named {
+		_, path := plugin(words)
+		path, err := lmplugin.Find("", path)
+		if err != nil {
+			return usage("--plugin %s: %w", words, err)
 		}
 		if reason := lmplugin.Unsafe(path); reason != "" {
 			a.warn("plugin " + path + " may not be what you take it for: " + reason)
 		}
 	}
+	return nil
 }

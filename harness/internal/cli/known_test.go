@@ -61,7 +61,7 @@ func TestAskAnnounces(t *testing.T) {
 	}
 }
 
-func TestWarnOfUnsafe(t *testing.T) {
+func TestCheckPluginsWarnsOfUnsafe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "archbench-plugin-x")
 	if err := os.WriteFile(path, []byte("#!"), 0o755); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,9 @@ func TestWarnOfUnsafe(t *testing.T) {
 		if err := c.ParseFlags([]string{"--plugin", "x=" + path}); err != nil {
 			t.Fatal(err)
 		}
-		(&app{err: &out}).warnOfUnsafe(c)
+		if err := (&app{err: &out}).checkPlugins(c); err != nil {
+			t.Fatal(err)
+		}
 		return out.String()
 	}
 	if got := told(); got != "" {

@@ -36,13 +36,19 @@ type modelFlags struct {
 
 // common adds the flags of commands that load one model or several.
 func (m *modelFlags) common(c *cobra.Command) {
+	m.config(c)
 	f := c.Flags()
 	f.StringVar(&m.init, "init", "", "initialise the weights from this `SEED` instead of loading a checkpoint")
+	f.StringVar(&m.head, "head", "", "precision of the output matrix (default: at least bf16)")
+	f.StringVar(&m.tokenizer, "tokenizer", "", "`FILE|DIR` of the tokenizer, or bytes for one token a byte (default: the checkpoint's own)")
+}
+
+// config adds the flags of commands that start a plugin, which say how it builds a model.
+func (m *modelFlags) config(c *cobra.Command) {
+	f := c.Flags()
 	f.StringVar(&m.variant, "variant", "", "config to initialise, of those that archbench plugins list -v shows")
 	f.StringVar(&m.precision, "precision", "", "of the weights: f32, bf16, int8, int4, nf4, ... (default f32)")
-	f.StringVar(&m.head, "head", "", "precision of the output matrix (default: at least bf16)")
 	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
-	f.StringVar(&m.tokenizer, "tokenizer", "", "`FILE|DIR` of the tokenizer, or bytes for one token a byte (default: the checkpoint's own)")
 	m.addPaths(c)
 	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all that the process may use)")
 }
@@ -92,7 +98,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 		}
 		specs = append(specs, s)
 	}
-	if len(m.models) == 0 || len(m.plugins) > 0 {
+	if len(m.models) == 0 || len(m.plugins) > 0 || m.checkpoint != "" {
 		shipped, err := m.shipped(seed, note)
 		if err != nil {
 			return nil, err
@@ -104,6 +110,9 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 			return nil, err
 		}
 	}
+	if err := plugins.checkVariants(ctx, specs); err != nil {
+		return nil, err
+	}
 	if err := plugins.checkPrecisions(ctx, specs, precisions); err != nil {
 		return nil, err
 	}
@@ -113,7 +122,8 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 // namesOf is what the words for a model may stand for here.
 func namesOf(ctx context.Context, plugins *catalog, seed *uint64, note func(string)) run.Names {
 	return run.Names{
-		Seed: seed,
+		Seed:          seed,
+		Architectures: plugins.names(),
 		Shipped: func(architecture string) string {
 			dir, _ := shippedModel(architecture) // "" without one
 			return dir
@@ -184,7 +194,7 @@ func (m *modelFlags) shipped(seed *uint64, note func(string)) ([]run.ModelSpec, 
 		case seed != nil:
 			s.Seed = *seed
 		case m.checkpoint != "":
-			s.Checkpoint, err = folder(m.checkpoint)
+			s.Checkpoint, err = folder("--checkpoint", m.checkpoint)
 		default:
 			if s.Checkpoint, err = shippedModel(name); err != nil && len(m.plugins)+len(m.models) > 1 {
 				s.Seed, err = 1, nil
@@ -247,13 +257,7 @@ func (m *modelFlags) candidates() []lmplugin.Candidate {
 	var all []lmplugin.Candidate
 	paths := m.pluginPaths()
 	for _, name := range slices.Sorted(maps.Keys(paths)) {
-		c := lmplugin.Candidate{Name: name, Path: paths[name]}
-		if path, err := lmplugin.Find(name, c.Path); err != nil {
-			c.Rejected = err.Error()
-		} else {
-			c.Path = path
-		}
-		all = append(all, c)
+		all = append(all, lmplugin.Candidate{Name: name, Path: paths[name]})
 	}
 	return append(all, lmplugin.List()...)
 }
@@ -261,18 +265,26 @@ func (m *modelFlags) candidates() []lmplugin.Candidate {
 // pluginPaths are the plugins of --plugin by architecture: NAME=PATH, or a path whose name tells the architecture.
 func (m *modelFlags) pluginPaths() map[string]string {
 	paths := map[string]string{}
-	for _, p := range m.paths {
-		name, path, ok := strings.Cut(p, "=")
-		if !ok {
-			path = p
-			if found, err := lmplugin.Find("", p); err == nil {
-				path = found // of a folder, the executable in it
-			}
-			name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), lmplugin.Prefix)
-		}
+	for _, words := range m.paths {
+		name, path := plugin(words)
 		paths[name] = path
 	}
 	return paths
+}
+
+// plugin takes the words of one --plugin apart. Of a folder, path is the executable in it.
+func plugin(words string) (name, path string) {
+	name, path, ok := strings.Cut(words, "=")
+	if !ok {
+		name, path = "", words
+	}
+	if found, err := lmplugin.Find("", path); err == nil {
+		path = found
+	}
+	if !ok {
+		name = strings.TrimPrefix(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), lmplugin.Prefix)
+	}
+	return name, path
 }
 
 // modelsVariable names the environment variable with the folder of shipped models.
@@ -300,11 +312,11 @@ func modelFolders() []string {
 	return append([]string{"models"}, home.Models()...)
 }
 
-// folder checks that a path is one.
-func folder(path string) (string, error) {
+// folder checks that the path that a flag names is one.
+func folder(flag, path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
-		return "", usage("no folder %s", path)
+		return "", usage("%s: no folder %s", flag, path)
 	}
 	return filepath.Abs(path)
 }
@@ -340,6 +352,9 @@ func (m *modelFlags) one(ctx context.Context, what string, note func(string)) (s
 	}
 	s.Name = cmp.Or(s.Name, s.Architecture)
 	if err := m.complete(&s); err != nil {
+		return s, err
+	}
+	if err := plugins.checkVariants(ctx, []run.ModelSpec{s}); err != nil {
 		return s, err
 	}
 	for _, precision := range []string{s.Precision, s.Head} {

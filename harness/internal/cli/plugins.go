@@ -99,7 +99,7 @@ if all checks pass.`,
   archbench plugins test gpt2 --fixture fixtures/gpt2-tiny -o json`,
 		Args: count(1, 1, "the NAME of a plugin (archbench plugins list)"),
 	}
-	f.common(c)
+	f.config(c)
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "test this checkpoint `DIR` instead of new weights")
 	c.Flags().StringVar(&fixture, "fixture", "", "folder with reference outputs to compare with")
 	c.Flags().DurationVar(&timeout, "timeout", 0, "for each check (default 2m)")
@@ -133,11 +133,11 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 	if err != nil {
 		return nil, usage("%w%s", err, didYouMean(name, installed()))
 	}
-	for _, dir := range []string{fixture, f.checkpoint} {
+	for flag, dir := range map[string]string{"--fixture": fixture, "--checkpoint": f.checkpoint} {
 		if dir == "" {
 			continue
 		}
-		if _, err := folder(dir); err != nil {
+		if _, err := folder(flag, dir); err != nil {
 			return nil, err
 		}
 	}

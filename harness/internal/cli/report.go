@@ -24,6 +24,12 @@ tables instead and writes nothing; -o bench prints the timings in the Go benchma
 	c.Flags().StringVar(&dir, "reports", "", "folder to write (default reports/RUN)")
 	a.output(c, "bench")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if dir != "" && c.Flags().Changed("output") {
+			return usage("-o prints tables and --reports writes a folder: say only one of them")
+		}
+		if err := checkReports(dir); err != nil {
+			return err
+		}
 		r, err := a.load(c.Context(), first(args))
 		if err != nil {
 			return err

@@ -23,6 +23,9 @@ that is gone, and refuses beside one that lives.`,
 		Args:    count(0, 1, "at most one RUN (archbench runs list)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
+			if err := checkReports(reports); err != nil {
+				return err
+			}
 			db, err := a.change(ctx)
 			if err != nil {
 				return err

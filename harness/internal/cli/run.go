@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +73,9 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	if f.maxCells < 1 || f.maxRepeats < 1 {
 		return usage("--max-cells %d --max-repeats %d: both are at least 1", f.maxCells, f.maxRepeats)
 	}
+	if err := checkReports(f.reports); err != nil {
+		return err
+	}
 	models, err := f.models.specs(ctx, a.warn, precisionsOf(f.set))
 	if err != nil {
 		return err
@@ -102,6 +106,20 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	err = run.Execute(ctx, db, plan)
 	line.clear()
 	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
+}
+
+// checkReports refuses, before anything is measured, a folder that no report can be written into.
+func checkReports(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return usage("--reports: %s is no folder", dir)
+	}
+	if err := writable(dir); err != nil {
+		return fmt.Errorf("--reports %s: %w; name a folder that you can write to", dir, err)
+	}
+	return nil
 }
 
 // asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,7 +21,7 @@ func (a *app) suitesCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				t.Add(name, s.Summary, probesOf(s))
+				t.Add(name, s.Summary, s.Probes())
 			}
 			return a.print(t)
 		},
@@ -42,16 +41,6 @@ func (a *app) suitesCommand() *cobra.Command {
 	a.output(show)
 	c.AddCommand(list, show)
 	return c
-}
-
-func probesOf(s *suite.Suite) []string {
-	var names []string
-	for _, p := range s.Parts {
-		if !slices.Contains(names, p.Probe.Name) {
-			names = append(names, p.Probe.Name)
-		}
-	}
-	return names
 }
 
 // suiteTable lists the parts of a suite.

@@ -16,14 +16,14 @@ import (
 )
 
 // ceilingFact starts the name of the facts that hold the host's measured ceilings: "ceiling fma.f32" is
-// "1.5e+11 FLOP/s (avx2)".
+// "1.757e+11 FLOP/s (avx2)".
 const ceilingFact = "ceiling"
 
 // ceilingFacts words a roofline as facts of a run.
 func ceilingFacts(r lm.Roofline) (facts []store.Fact) {
 	for _, c := range r.Ceilings {
 		facts = append(facts, store.Fact{
-			Name: ceilingFact + " " + c.Name, Value: fmt.Sprintf("%g %s (%s)", c.Value, c.Unit, c.Kernels),
+			Name: ceilingFact + " " + c.Name, Value: fmt.Sprintf("%.4g %s (%s)", c.Value, c.Unit, c.Kernels),
 		})
 	}
 	return facts

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/archbench/archbench/internal/spelling"
 )
 
 // Names knows what the words for a model may stand for.
@@ -14,6 +16,8 @@ type Names struct {
 	// Seed has every model initialised from it instead of loaded; what follows ARCH: is then a variant. nil: models are
 	// loaded.
 	Seed *uint64
+	// Architectures are those whose plugins are found, for messages.
+	Architectures []string
 	// Shipped finds the checkpoint that ships for an architecture; "" is none.
 	Shipped func(architecture string) (dir string)
 	// Reader finds the architecture whose plugin reads a checkpoint folder.
@@ -154,14 +158,33 @@ func (n Names) elsewhere(text string, r sense) (ModelSpec, error) {
 	case r.architecture != "":
 		return s, fmt.Errorf("model %q: no folder %s", text, r.place)
 	case !n.ships(r):
-		return s, fmt.Errorf("model %q: %s is neither a folder nor a shipped model; the form is DIR, ARCH:DIR, ARCH or ARCH:init:SEED, "+
-			"with NAME= before and @PRECISION after it", text, r.place)
+		return s, fmt.Errorf("model %q: %s", text, n.unknown(r.place))
 	}
 	if isFolder(r.place) {
 		n.note("%s is the shipped model; the folder of that name is ./%s", r.place, r.place)
 	}
 	s.Checkpoint = n.Shipped(r.place)
 	return s, nil
+}
+
+// unknown says why a place is no model, and what would be one.
+func (n Names) unknown(place string) string {
+	if _, err := os.Stat(place); err == nil {
+		return place + " is a file; name the folder that it is in"
+	}
+	if slices.Contains(n.Architectures, place) {
+		return fmt.Sprintf("no model ships for %s; name a checkpoint, %s:DIR, or new weights, %s:init:SEED", place, place, place)
+	}
+	shipped := slices.DeleteFunc(slices.Clone(n.Architectures), func(a string) bool { return n.Shipped(a) == "" })
+	said := place + " is neither a folder nor a shipped model"
+	if len(shipped) == 0 {
+		return said + "; none was found, archbench doctor says where it looks"
+	}
+	said += " (" + strings.Join(shipped, ", ") + ")"
+	if near := spelling.Nearest(place, shipped, 1); near != nil {
+		return said + "; did you mean " + near[0] + "?"
+	}
+	return said + "; the form is DIR, ARCH:DIR, ARCH or ARCH:init:SEED, with NAME= before and @PRECISION after it"
 }
 
 // initialised is a model of new weights.

@@ -160,11 +160,22 @@ func (s *Suite) keys() []string {
 	return slices.Compact(all)
 }
 
+// Probes names the probes of the parts, each once.
+func (s *Suite) Probes() []string {
+	var names []string
+	for _, p := range s.Parts {
+		if !slices.Contains(names, p.Probe.Name) {
+			names = append(names, p.Probe.Name)
+		}
+	}
+	return names
+}
+
 // Only keeps the parts of the named probes. It fails when the suite has none of one of them.
 func (s *Suite) Only(probes ...string) error {
 	for _, name := range probes {
 		if !slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Probe.Name == name }) {
-			return fmt.Errorf("suite %s has no probe %q", s.Name, name)
+			return fmt.Errorf("suite %s has no probe %q; it has %s", s.Name, name, strings.Join(s.Probes(), ", "))
 		}
 	}
 	s.Parts = slices.DeleteFunc(s.Parts, func(p Part) bool { return !slices.Contains(probes, p.Probe.Name) })
