@@ -12,7 +12,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/text"
-	"github.com/archbench/archbench/lm"
 )
 
 func (a *app) scoreCommand() *cobra.Command {
@@ -75,21 +74,26 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	t.Frame = &report.Frame{Keys: scoreKeys}
 	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), s.tokenizer.Name(), s.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
-	changed := 0
+	changed, audit := 0, probe.Audit{}
 	for _, d := range documents {
 		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
-		if err == nil && total.Tokens == 0 {
-			err = a.verify(ctx, s.model, spec.Name, score)
-		}
 		if err != nil {
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
+		audit.Add(score)
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
 		addScore(&t, about, "document", d.Name, score)
 		if score.Changed {
 			total.Changed = true
 			changed++
 		}
+	}
+	note, err := audit.Check(ctx, s.model)
+	if err != nil {
+		return t, ofModel(fmt.Errorf("score: %w", err))
+	}
+	if note != "" {
+		a.warnOf(spec.Name, []string{note})
 	}
 	if len(t.Rows) != 1 {
 		addScore(&t, about, "total", "total", total)
@@ -109,15 +113,6 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		t.Notes = append(t.Notes, "untrained: says nothing about the architecture")
 	}
 	return t, nil
-}
-
-// verify holds the first losses against the model's own logits, as a run does.
-func (a *app) verify(ctx context.Context, m lm.Model, name string, d probe.DocumentScore) error {
-	note, err := d.Verify(ctx, m)
-	if note != "" {
-		a.warnOf(name, []string{note})
-	}
-	return err
 }
 
 // scoreKeys are the keys of a row for programs.

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/text"
@@ -51,18 +52,13 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, unavailable(err)
 	}
-	changed := 0
+	changed, audit := 0, Audit{}
 	for _, d := range documents {
 		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
-		if err == nil && len(r.Samples) == 0 {
-			var note string
-			if note, err = document.Verify(ctx, s.Model); note != "" {
-				r.Warnings = append(r.Warnings, note)
-			}
-		}
 		if err != nil {
 			return r, unavailable(err)
 		}
+		audit.Add(document)
 		r.addDocument(document)
 		if document.Changed {
 			changed++
@@ -71,25 +67,17 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if changed > 0 {
 		r.Warnings = append(r.Warnings, ChangedText(changed, len(documents)))
 	}
-	return r, nil
+	note, err := audit.Check(ctx, s.Model)
+	if note != "" {
+		r.Warnings = append(r.Warnings, note)
+	}
+	return r, err
 }
 
 // ChangedText says that a tokenizer does not give some of all documents back as they were.
 func ChangedText(some, all int) string {
 	return fmt.Sprintf("the tokenizer loses something of %d of %d documents (characters that it does not know, upper case, forms of "+
 		"Unicode): bits per byte count all bytes but do not pay for what is lost", some, all)
-}
-
-// Verify holds the losses at the start of a document against the model's logits; note says that it has none.
-func (d DocumentScore) Verify(ctx context.Context, m lm.Model) (note string, err error) {
-	if len(d.batch) == 0 {
-		return "", nil
-	}
-	err = verifyLosses(ctx, m, d.batch, d.first)
-	if err != nil && lm.KindOf(err) == lm.Unsupported {
-		return "losses not verified: the model gives no logits", nil
-	}
-	return "", err
 }
 
 // reference is the model to diverge from, nil where it cannot be compared with.
@@ -126,8 +114,7 @@ type DocumentScore struct {
 	KL       float64 // sum of KL(versus || model), nats
 	Top1     int     // positions where both rank the same token first
 
-	batch []lm.Sequence // of the first call
-	first []float64     // losses of the first of them
+	spot spot // of any of the calls
 }
 
 // windowsPerCall bounds the work of one call, so that a long document can be cancelled.
@@ -141,7 +128,7 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 	out := DocumentScore{Name: d.Name, Bytes: int(d.Bytes), Compared: versus != nil}
 	windows := newWindows(d.Tokens, m.Info().BOS, context, stride)
 	defer windows.close()
-	for {
+	for calls := 1; ; calls++ {
 		batch, err := windows.next(windowsPerCall)
 		if err != nil || len(batch) == 0 {
 			out.leaveOut(windows.read()-out.Tokens, windows.read())
@@ -152,8 +139,8 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 		if err != nil {
 			return out, fmt.Errorf("document %s: %w", d.Name, err)
 		}
-		if out.batch == nil {
-			out.batch, out.first = batch, reply.Scores[0].NLL
+		if rand.IntN(calls) == 0 {
+			out.spot = anySpot(batch, reply.Scores, m.Info().Causal)
 		}
 		for _, s := range reply.Scores {
 			out.add(s)

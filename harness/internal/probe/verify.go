@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/archbench/archbench/lm"
@@ -27,7 +28,61 @@ func logitTolerance(info lm.ModelInfo) float64 {
 // verified is how many positions of a text are compared.
 const verified = 16
 
-// Verify asks for the losses of a text, then for the logits that they must follow from. A model without logits cannot
+// spot is a part of a text whose losses a model has told.
+type spot struct {
+	sequence lm.Sequence
+	nll      []float64
+}
+
+// anySpot picks what a model could not know to be held against its logits when it told the losses: some positions of some
+// sequence. A model that sees the future needs the text after them too.
+func anySpot(sequences []lm.Sequence, scores []lm.Scores, causal bool) spot {
+	i := rand.IntN(len(sequences))
+	s, nll := sequences[i], scores[i].NLL
+	at := rand.IntN(max(1, len(nll)-verified+1))
+	if !causal {
+		at = max(0, len(nll)-verified)
+	}
+	nll = nll[at:min(at+verified, len(nll))]
+	from := s.From + at
+	return spot{lm.Sequence{Tokens: s.Tokens[:from+len(nll)], From: from}, nll}
+}
+
+// Audit holds some losses of a text, here and there, against the model's own logits. The zero value is ready.
+type Audit struct {
+	seen  int
+	spots []spot
+}
+
+// audited is how many spots of a text are checked: a model that lies in half of the text gets away with it once in 16 times.
+const audited = 4
+
+// Add takes a document into account, each with the same probability.
+func (a *Audit) Add(d DocumentScore) {
+	if d.spot.nll == nil {
+		return
+	}
+	a.seen++
+	if len(a.spots) < audited {
+		a.spots = append(a.spots, d.spot)
+	} else if i := rand.IntN(a.seen); i < audited {
+		a.spots[i] = d.spot
+	}
+}
+
+// Check asks for the logits; note says that the model has none.
+func (a *Audit) Check(ctx context.Context, m lm.Model) (note string, err error) {
+	for _, s := range a.spots {
+		if err := s.verify(ctx, m); err != nil && lm.KindOf(err) == lm.Unsupported {
+			return "losses not verified: the model gives no logits", nil
+		} else if err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// Verify asks for the last losses of a text, then for the logits that they must follow from. A model without logits cannot
 // be verified: the error is of kind Unsupported.
 func Verify(ctx context.Context, m lm.Model, tokens []int32) error {
 	sequence := lm.Sequence{Tokens: tokens, From: max(1, len(tokens)-verified)}
@@ -35,29 +90,22 @@ func Verify(ctx context.Context, m lm.Model, tokens []int32) error {
 	if err != nil {
 		return err
 	}
-	return verifyLosses(ctx, m, []lm.Sequence{sequence}, reply.Scores[0].NLL)
+	return spot{sequence, reply.Scores[0].NLL}.verify(ctx, m)
 }
 
-// verifyLosses asks again for the sequences of a call, the last positions of the first one with logits, and holds
-// against them the losses that the first one has got.
-func verifyLosses(ctx context.Context, m lm.Model, sequences []lm.Sequence, nll []float64) error {
-	req := lm.ScoreRequest{Logits: true}
-	for _, s := range sequences {
-		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: s.Tokens, From: len(s.Tokens)})
-	}
-	first := &req.Sequences[0]
-	first.From = max(sequences[0].From, len(first.Tokens)-verified)
+// verify holds the losses against logits.
+func (s spot) verify(ctx context.Context, m lm.Model) error {
+	req := lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{s.sequence}}
 	reply, err := score(ctx, m, req)
 	if err != nil {
 		return err
 	}
 	info := m.Info()
-	reported := nll[len(nll)-len(reply.Scores[0].NLL):]
-	for i, token := range first.Tokens[first.From:] {
+	for i, token := range s.sequence.Tokens[s.sequence.From:] {
 		want := loss(reply.Scores[0].Logits[i*info.Vocab:(i+1)*info.Vocab], token)
-		if math.Abs(reported[i]-want) > lossTolerance(info)*max(1, want) {
+		if math.Abs(s.nll[i]-want) > lossTolerance(info)*max(1, want) {
 			return contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g",
-				first.From+i, reported[i], want)
+				s.sequence.From+i, s.nll[i], want)
 		}
 	}
 	return nil

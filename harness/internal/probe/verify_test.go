@@ -8,50 +8,83 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The losses of a document are held against logits, whatever the model says while it is asked for them.
-func TestDocumentIsVerified(t *testing.T) {
-	lie := func(r *lm.ScoreReply) {
-		for _, s := range r.Scores {
-			for i := range s.NLL {
-				s.NLL[i] /= 2
-			}
+// TestAudit: losses are held against logits wherever a model lies, whatever it says while it is asked for them.
+func TestAudit(t *testing.T) {
+	halve := func(nll []float64) {
+		for i := range nll {
+			nll[i] /= 2
 		}
 	}
 	for name, tc := range map[string]struct {
-		tell func(*lm.ScoreReply)
-		want lm.Fault
+		lie  func(call int, r *lm.ScoreReply)
+		lies bool
 	}{
-		"honest": {func(*lm.ScoreReply) {}, ""},
-		"liar":   {lie, lm.Contradiction},
-		"when unwatched": {func(r *lm.ScoreReply) {
-			if len(r.Scores[0].Logits) == 0 {
-				lie(r)
+		"honest": {func(int, *lm.ScoreReply) {}, false},
+		"always": {func(_ int, r *lm.ScoreReply) { halve(r.Scores[0].NLL) }, true},
+		"but for the first call": {func(call int, r *lm.ScoreReply) {
+			if call > 1 {
+				halve(r.Scores[0].NLL)
 			}
-		}, lm.Contradiction},
+		}, true},
+		"but for the first sequence": {func(_ int, r *lm.ScoreReply) {
+			for _, s := range r.Scores[1:] {
+				halve(s.NLL)
+			}
+		}, true},
+		"but for the last positions": {func(_ int, r *lm.ScoreReply) {
+			for _, s := range r.Scores {
+				halve(s.NLL[:max(0, len(s.NLL)-verified)])
+			}
+		}, true},
+		"but for the first positions": {func(_ int, r *lm.ScoreReply) {
+			for _, s := range r.Scores {
+				halve(s.NLL[min(verified, len(s.NLL)):])
+			}
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &lmfake.Architecture{Tell: func(reply any) {
-				if r, ok := reply.(*lm.ScoreReply); ok {
-					tc.tell(r)
+			caught := 0
+			for i := 0; i < 20 && caught == 0; i++ { // each audit looks here and there
+				call := 0
+				a := &lmfake.Architecture{Tell: func(reply any) {
+					if r, ok := reply.(*lm.ScoreReply); ok && len(r.Scores[0].Logits) == 0 {
+						call++
+						tc.lie(call, r)
+					}
+				}}
+				reply, _ := errors.AsType[*lm.ReplyError](auditOf(t, subject(t, a, qualityProbe)))
+				switch {
+				case reply != nil && reply.Fault == lm.Contradiction:
+					caught++
+				case reply != nil:
+					t.Fatal(reply)
 				}
-			}}
-			s := subject(t, a, qualityProbe)
-			documents, err := s.HeldOut.Excerpt(1024)
-			if err != nil {
-				t.Fatal(err)
 			}
-			d, err := ScoreDocument(t.Context(), s.Model, nil, documents[0], 32, 32)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = d.Verify(t.Context(), s.Model)
-			reply, _ := errors.AsType[*lm.ReplyError](err)
-			if (reply != nil) != (tc.want != "") || reply != nil && reply.Fault != tc.want {
-				t.Errorf("%v, want %q", err, tc.want)
+			if (caught > 0) != tc.lies {
+				t.Errorf("caught: %v", caught > 0)
 			}
 		})
 	}
-	if note, err := (DocumentScore{}).Verify(t.Context(), nil); note != "" || err != nil {
+	if note, err := new(Audit).Check(t.Context(), nil); note != "" || err != nil {
 		t.Errorf("nothing scored: %q, %v", note, err)
 	}
+}
+
+// auditOf scores the held-out text of a subject and audits it.
+func auditOf(t *testing.T, s *Subject) error {
+	t.Helper()
+	documents, err := s.HeldOut.Excerpt(4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var audit Audit
+	for _, d := range documents {
+		score, err := ScoreDocument(t.Context(), s.Model, nil, d, 64, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		audit.Add(score)
+	}
+	_, err = audit.Check(t.Context(), s.Model)
+	return err
 }
