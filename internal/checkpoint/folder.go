@@ -174,11 +174,13 @@ func (f *Folder) Shape(name string) ([]int, bool) {
 // Absence says what is known of a tensor that the folder does not hold, "" if nothing is. An index may well name
 // tensors that a model does without, such as the head that is its embedding.
 func (f *Folder) Absence(name string) string {
-	file, ok := f.index[name]
-	if _, held := f.where[name]; !ok || held {
+	if _, held := f.where[name]; held {
 		return ""
 	}
-	return fmt.Sprintf("%s names it in %s, which does not hold it", IndexFile, file)
+	if file, ok := f.index[name]; ok {
+		return fmt.Sprintf("%s names it in %s, which does not hold it", IndexFile, file)
+	}
+	return notedPacking(f.dir)
 }
 
 // NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are infinite

@@ -81,3 +81,23 @@ func TestRefusePacked(t *testing.T) {
 		}
 	}
 }
+
+func TestNotedPacking(t *testing.T) {
+	for note, want := range map[string]string{
+		`quantize_config.json {"bits": 4, "group_size": 128}`: "quantize_config.json says that the weights are packed (gptq, 4 bit): packed checkpoints are not served, save it dequantised",
+		`quant_config.json {"w_bit": 4, "version": "GEMM"}`:   "quant_config.json says that the weights are packed (awq, 4 bit)",
+		`hf_quant_config.json {"quantization": {}}`:           "(modelopt)",
+		`quant_config.json []`:                                "",
+		`other.json {"bits": 4}`:                              "",
+	} {
+		dir := t.TempDir()
+		name, text, _ := strings.Cut(note, " ")
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f := &Folder{dir: dir}
+		if got := f.Absence("q_proj.weight"); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", note, got, want)
+		}
+	}
+}

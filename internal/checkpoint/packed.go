@@ -22,19 +22,40 @@ func refusePacked(config []byte) error {
 		if json.Unmarshal(keys[key], &packing) != nil || len(packing) == 0 {
 			continue
 		}
-		return fmt.Errorf("%s has %s (%s): packed checkpoints are not served, save it dequantised", ConfigFile, key, describePacking(packing))
+		return fmt.Errorf("%s has %s (%s): %s", ConfigFile, key, describePacking(packing, "method not named"), notServed)
 	}
 	return nil
 }
 
+// packingNotes are the files beside config.json in which programs note the same, by method.
+var packingNotes = []struct{ file, method string }{
+	{"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}, {"hf_quant_config.json", "modelopt"},
+}
+
+// notedPacking says how a folder's weights are packed where a file beside config.json notes it, else nothing. Such a file
+// may have stayed behind when the weights were saved dequantised, so it only explains why a tensor is missing.
+func notedPacking(dir string) string {
+	for _, note := range packingNotes {
+		var packing map[string]any
+		text, err := readJSON(dir, note.file, maxSettings)
+		if err != nil || json.Unmarshal(text, &packing) != nil {
+			continue
+		}
+		return fmt.Sprintf("%s says that the weights are packed (%s): %s", note.file, describePacking(packing, note.method), notServed)
+	}
+	return ""
+}
+
+// notServed is the way out.
+const notServed = "packed checkpoints are not served, save it dequantised"
+
 // known is how methods are called.
 var known = regexp.MustCompile(`^[\w-]{1,40}$`)
 
-// describePacking names the method and the bits, as far as they are known.
-func describePacking(packing map[string]any) string {
-	method, _ := packing["quant_method"].(string)
-	if !known.MatchString(method) {
-		method = "method not named"
+// describePacking names the method, by default the one of the file, and the bits, as far as they are known.
+func describePacking(packing map[string]any, method string) string {
+	if named, _ := packing["quant_method"].(string); known.MatchString(named) {
+		method = named
 	}
 	if bits := packedBits(packing); bits > 0 {
 		return fmt.Sprintf("%s, %g bit", method, bits)

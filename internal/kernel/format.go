@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -50,49 +51,45 @@ var (
 	BF16Wide = Format{Kind: KindBF16, WideX: true}
 )
 
-// FormatNames lists the canonical names of all precisions, for help texts and Description.Precisions.
-var FormatNames = []string{
-	"f32", "bf16",
-	"int8", "int8-g32", "int8-g64", "int8-g128",
-	"int4", "int4-g32", "int4-g128", "int4-row",
-	"nf4",
-	"int8a8", "int8a8-g32", "int8a8-g64", "int8a8-g128",
-	"int4a8", "int4a8-g32", "int4a8-g128", "int4a8-row",
+// formats are the formats by every name, and FormatNames these names, for help texts and Description.Precisions. Some
+// formats have two: int8-row is int8, and int4-g64 is int4.
+var formats, FormatNames = nameFormats()
+
+// nameFormats names all formats but those of wide activations.
+func nameFormats() (byName map[string]Format, names []string) {
+	byName = map[string]Format{}
+	add := func(name string, f Format) { byName[name], names = f, append(names, name) }
+	add("f32", F32)
+	add("bf16", BF16)
+	add("nf4", Format{Kind: KindNF4, Group: 64})
+	for _, base := range []struct {
+		name string
+		Format
+	}{
+		{"int8", Format{Kind: KindInt8}},
+		{"int4", Format{Kind: KindInt4, Group: 64}},
+		{"int8a8", Format{Kind: KindInt8, A8: true}},
+		{"int4a8", Format{Kind: KindInt4, Group: 64, A8: true}},
+	} {
+		add(base.name, base.Format)
+		for _, group := range []int{0, 32, 64, 128} {
+			suffix := "-row"
+			if group > 0 {
+				suffix = fmt.Sprintf("-g%d", group)
+			}
+			base.Group = group
+			add(base.name+suffix, base.Format)
+		}
+	}
+	return byName, names
 }
 
-// ParseFormat reads a precision's name. The empty name is f32.
+// ParseFormat reads a precision's name, one of [FormatNames]. The empty name is f32.
 func ParseFormat(name string) (Format, error) {
-	base, suffix, hasSuffix := strings.Cut(name, "-")
-	var f Format
-	switch base {
-	case "", "f32":
-		f = F32
-	case "bf16":
-		f = BF16
-	case "int8", "int8a8":
-		f = Format{Kind: KindInt8, A8: base == "int8a8"}
-	case "int4", "int4a8":
-		f = Format{Kind: KindInt4, Group: 64, A8: base == "int4a8"}
-	case "nf4":
-		f = Format{Kind: KindNF4, Group: 64}
-	default:
+	f, known := formats[cmp.Or(name, "f32")]
+	if !known {
 		return Format{}, fmt.Errorf("unknown precision %q: use one of %s", name, strings.Join(FormatNames, ", "))
 	}
-	if !hasSuffix {
-		return f, nil
-	}
-	if f.Kind != KindInt8 && f.Kind != KindInt4 {
-		return Format{}, fmt.Errorf("precision %q: %s has no groups to choose", name, base)
-	}
-	if suffix == "row" {
-		f.Group = 0
-		return f, nil
-	}
-	group, err := strconv.Atoi(strings.TrimPrefix(suffix, "g"))
-	if err != nil || !strings.HasPrefix(suffix, "g") || (group != 32 && group != 64 && group != 128) {
-		return Format{}, fmt.Errorf("precision %q: the group is -row, -g32, -g64 or -g128", name)
-	}
-	f.Group = group
 	return f, nil
 }
 
@@ -122,7 +119,7 @@ func HeadFormat(block Format, name string) (Format, error) {
 	return BF16Wide, nil
 }
 
-// String returns the canonical name: ParseFormat(f.String()) is f, WideX aside.
+// String returns the shortest name: ParseFormat(f.String()) is f, WideX aside.
 func (f Format) String() string {
 	name := [...]string{"f32", "bf16", "int8", "int4", "nf4"}[f.Kind]
 	if f.A8 {
