@@ -130,37 +130,51 @@ func checkCancellation(ctx context.Context, k *kit) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
+	f := figure{unit: fmt.Sprintf("s until at rest, of work of %.2g s", whole.Seconds()), limit: 0.3*whole.Seconds() + 0.1}
+	// A busy machine delays some ends, but no model that ignores cancellation ever ends early: the best of several counts.
+	for attempt := 0; attempt < cancellations && (attempt == 0 || f.value > f.limit); attempt++ {
+		rest, err := k.cancelled(ctx, work, whole)
+		if err != nil {
+			return figure{}, err
+		}
+		if attempt == 0 || rest < f.value {
+			f.value = rest
+		}
+	}
+	return f, nil
+}
+
+// cancellations is how often a call is cancelled before it is said that its work goes on.
+const cancellations = 5
+
+// cancelled ends work after a tenth of its time, and returns the seconds until the model is at rest.
+func (k *kit) cancelled(ctx context.Context, work lm.ScoreRequest, whole time.Duration) (float64, error) {
 	short, cancel := context.WithTimeout(ctx, whole/10)
 	defer cancel()
 	start := time.Now()
-	if _, err = k.model.Score(short, work); err == nil {
-		return figure{}, unavailable(fmt.Sprintf("the longest text takes %v, too short to be cancelled", whole))
+	_, err := k.model.Score(short, work)
+	if err == nil {
+		return 0, unavailable(fmt.Sprintf("the longest text takes %v, too short to be cancelled", whole))
 	}
 	if err := kindError("a cancelled call", err, lm.Deadline); err != nil {
-		return figure{}, err
+		return 0, err
 	}
-	if _, err := k.score(ctx, false, k.text[:2]); err != nil { // waits if the plugin is still at work
-		return figure{}, err
-	}
-	return figure{
-		value: (time.Since(start) - whole/10).Seconds(),
-		unit:  fmt.Sprintf("s until at rest, of work of %.2g s", whole.Seconds()),
-		limit: 0.3*whole.Seconds() + 0.1,
-	}, nil
+	_, err = k.score(ctx, false, k.text[:2]) // waits if the plugin is still at work
+	return (time.Since(start) - whole/10).Seconds(), err
 }
 
 // longWork finds a request that takes a noticeable time, if there is one of at most a few million tokens.
 func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, error) {
 	const enough = 500 * time.Millisecond
 	var req lm.ScoreRequest
-	length := 1 << 12
+	longest := 1 << 12
 	if k.info.ContextLimit > 0 {
-		length = min(length, k.info.ContextLimit)
+		longest = min(longest, k.info.ContextLimit)
 	}
-	document := k.document(9, length)
 	var took time.Duration
-	for n := 1; n <= 1<<10 && took < enough; n *= 2 {
+	for n, length := 1, min(1<<8, longest); n <= 1<<10 && took < enough; {
 		req.Sequences = nil
+		document := k.document(9, length)
 		for range n {
 			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: document, From: 1})
 		}
@@ -173,6 +187,11 @@ func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, err
 			if took = min(took, time.Since(start)); took < enough {
 				break
 			}
+		}
+		if length < longest {
+			length = min(2*length, longest) // the work may grow with its square
+		} else {
+			n *= 2
 		}
 	}
 	return req, took, nil
