@@ -30,14 +30,20 @@ func (p *Plugin) startFailure(cause error) *ExitError {
 	case greeted:
 		<-p.process.done
 		exit = p.process.exit()
-		if exit.Class == Closed || exit.ExitCode == 0 {
+		switch {
+		case exit.Class == Closed && exit.ExitCode != 0: // the host has given up waiting and killed it
+			exit.Class, exit.Message = TimedOut, noHandshake
+		case exit.ExitCode == 0:
 			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is no plugin of archbench"
 		}
 	default:
-		exit.Class, exit.Message = TimedOut, "no handshake in time"
+		exit.Class, exit.Message = TimedOut, noHandshake
 	}
 	return exit
 }
+
+// noHandshake is what is said of a plugin that does not come up.
+const noHandshake = "no handshake in time"
 
 // handshakeVersion reads the protocol version of a line "1|VERSION|unix|PATH|grpc".
 func handshakeVersion(line string) (version int, ok bool) {
