@@ -28,8 +28,9 @@ func (a *app) convertCommand() *cobra.Command {
 	dtype := "bf16"
 	c := &cobra.Command{
 		Use: "convert SRC DST", Short: "Write a checkpoint with its weights in another type",
-		Long: `Convert writes a new folder: weights rounded to nearest even into one model.safetensors, config, tokenizer and card taken
-along. Values beyond the range of the type (65504 for f16) are an error that names the tensors, and nothing is written.`,
+		Long: `Convert writes a new folder: weights rounded to nearest even into one model.safetensors; config, tokenizer and card
+come along. Values beyond the range of the type (65504 for f16) are an error that names the tensors, and nothing is
+written.`,
 		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16",
 		Args:    count(2, 2, "the folders SRC and DST"),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -166,8 +166,8 @@ bits, per FLOP, per byte and per second, and how sure we are.
 
 Each architecture is a plugin. Suites say what is measured; results go into a database; reports are drawn from it.
 
-Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage (the command line, or what it names), 3 could not be done
-or decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or a hang-up
+Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage (the command line, or what it names), 3 could not be
+done or decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or a hang-up
 (archbench resume goes on). Memory that the system refuses to archbench itself ends it by a signal: 134 or 137.`
 
 func (a *app) root() *cobra.Command {
@@ -189,8 +189,12 @@ func (a *app) root() *cobra.Command {
 		a.reportCommand(), a.showCommand(), a.pluginsCommand(), a.doctorCommand(), a.generateCommand(), a.scoreCommand(),
 		a.tokenizerCommand(), a.checkpointCommand(), a.versionCommand())
 	unknownCommands(root)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(a.width, helpWidth))))
 	return root
 }
+
+// helpWidth is how wide --help is where no terminal says it.
+const helpWidth = 120
 
 // unknownCommands makes commands that only hold others show their help, and complain about words that they do not know.
 func unknownCommands(c *cobra.Command) {

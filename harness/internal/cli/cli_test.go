@@ -13,9 +13,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
@@ -65,6 +67,56 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 		}
 		if c.Short == "" || !strings.Contains(c.Example, "archbench "+strings.TrimPrefix(c.CommandPath(), "archbench ")) && !c.HasSubCommands() {
 			t.Errorf("%s: help %q, example %q", c.CommandPath(), c.Short, c.Example)
+		}
+	}
+}
+
+// A terminal of 80 columns, and a pipe, for which lines are 120 wide.
+func TestHelpFitsItsWidth(t *testing.T) {
+	for width, limit := range map[int]int{80: 80, 0: helpWidth} {
+		var out bytes.Buffer
+		a := &app{out: &out, err: &bytes.Buffer{}, width: width}
+		pending := []*cobra.Command{a.root()}
+		for len(pending) > 0 {
+			c := pending[0]
+			pending = append(pending[1:], c.Commands()...)
+			out.Reset()
+			if err := c.Help(); err != nil {
+				t.Fatal(err)
+			}
+			_, flags, _ := strings.Cut(out.String(), "Flags:")
+			flags, _, _ = strings.Cut(flags, "\nUse ")
+			for line := range strings.Lines(flags) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > limit {
+					t.Errorf("width %d, %s --help: a line of %d: %s", width, c.CommandPath(), n, line)
+				}
+			}
+			for line := range strings.Lines(out.String()) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+					t.Errorf("%s --help: a line of %d: %s", c.CommandPath(), n, line)
+				}
+			}
+		}
+	}
+}
+
+// What is copied from a table works: "--set" and "int4-row" are not broken at their hyphens.
+func TestLinesAreNotBrokenAtHyphens(t *testing.T) {
+	table := report.Words("t", "T", []string{"run", "command"})
+	table.Add("r-1", "archbench run --set len=128 --budget 5m in int4-row and int8-g128")
+	table.Notes = []string{"with --init every model is seeded"}
+	for width := 24; width < 80; width++ {
+		var out bytes.Buffer
+		if err := writeTables(&out, "table", width, []report.Table{table}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if strings.HasSuffix(strings.TrimSpace(line), "-") {
+				t.Errorf("width %d: a line ends at a hyphen: %s", width, line)
+			}
+		}
+		if strings.Contains(out.String(), firm) {
+			t.Errorf("width %d: %q", width, out.String())
 		}
 	}
 }

@@ -48,7 +48,11 @@ func (a *app) doctorCommand() *cobra.Command {
 		if calibrate {
 			d.calibrate(ctx, cmp.Or(threads, host.Threads()))
 		}
-		if err := a.print(d.table); err != nil {
+		found := d.table
+		if !slices.Contains(programs, a.format) {
+			found = d.forPeople()
+		}
+		if err := a.print(found); err != nil {
 			return err
 		}
 		if d.broken {
@@ -63,6 +67,20 @@ func (a *app) doctorCommand() *cobra.Command {
 type diagnosis struct {
 	table  report.Table
 	broken bool // something that no run can do without
+}
+
+// forPeople has what to do in footnotes, since few findings ask for anything.
+func (d *diagnosis) forPeople() report.Table {
+	t := report.Words("doctor", "Doctor", []string{"what", "state", "found"})
+	t.Columns[1].Key = true
+	for _, row := range d.table.Rows {
+		state := row[1]
+		if todo := row[3].Text; todo != "nothing" {
+			state.Notes = []string{todo}
+		}
+		t.Rows = append(t.Rows, []report.Value{row[0], state, row[2]})
+	}
+	return t
 }
 
 func (d *diagnosis) ok(what, found string) { d.table.Add(what, "ok", found, "nothing") }

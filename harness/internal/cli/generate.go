@@ -29,11 +29,11 @@ func (a *app) generateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "generate MODEL", Short: "Continue a text, token by token",
 		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a
-checkpoint folder (./gpt2), ARCH:DIR or ARCH:init:SEED. The model's start token comes first, unless the prompt spells it out. The text ends at
-the end tokens of config.json and generation_config.json. Sampling follows the flags alone, not the wishes of
-generation_config.json; the order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
+checkpoint folder (./gpt2), ARCH:DIR or ARCH:init:SEED. The model's start token comes first, unless the prompt spells it
+out. The text ends at the end tokens of config.json and generation_config.json. Sampling follows the flags alone, not
+the wishes of generation_config.json; the order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
 		Example: `  archbench generate gpt2 --prompt 'func main() {' --max-new-tokens 40
-  archbench generate checkpoints/mine --prompt 'Once' --temperature 0.7 --top-k 50 --top-p 0.9 --repetition-penalty 1.1 --seed 7
+  archbench generate checkpoints/mine --prompt 'Once' --temperature 0.7 --top-p 0.9 --seed 7
   echo 'package main' | archbench generate mamba --prompt -`,
 		Args: count(1, 1, "a MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -187,12 +187,16 @@ func draw(t report.Table, columns []int, width int) string {
 	for _, row := range t.Rows {
 		cells := make([]string, len(columns))
 		for j, i := range columns {
-			cells[j] = marked(t, row[i])
+			cells[j] = strings.ReplaceAll(marked(t, row[i]), "-", firm)
 		}
 		out.Row(cells...)
 	}
-	return out.StyleFunc(func(row, j int) lipgloss.Style { return style(t, row, columns[j]) }).String()
+	drawn := out.StyleFunc(func(row, j int) lipgloss.Style { return style(t, row, columns[j]) }).String()
+	return strings.ReplaceAll(drawn, firm, "-")
 }
+
+// firm stands for a hyphen while lines are broken: lipgloss would break "--set" and "int4-row" after it.
+const firm = "\u2011"
 
 // style is the look of one entry.
 func style(t report.Table, row, column int) lipgloss.Style {
@@ -217,5 +221,5 @@ func wrapAt(text string, width int) string {
 	if width == 0 {
 		return text
 	}
-	return lipgloss.Wrap(text, width, " ")
+	return strings.ReplaceAll(lipgloss.Wrap(strings.ReplaceAll(text, "-", firm), width, " "), firm, "-")
 }

@@ -28,8 +28,9 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	var f modelFlags
 	c := &cobra.Command{
 		Use: "list", Short: "List the plugins that are found, and why others are not used",
-		Long: "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH, for executables archbench-plugin-NAME; --plugin adds one.\n" +
-			"What others may write to is not used. List starts each plugin to ask what it is, and says so before the first time.",
+		Long: "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH,\n" +
+			"for executables archbench-plugin-NAME; --plugin adds one. What others may write to is not used. List starts each\n" +
+			"plugin to ask what it is, and says so before the first time.",
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {

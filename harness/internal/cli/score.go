@@ -22,8 +22,8 @@ func (a *app) scoreCommand() *cobra.Command {
 		Long: `Score asks a model for the likelihood of a file, or of all files of a folder, in windows of --context tokens of
 which the last --stride are scored. Hidden files of a folder are passed over; files that are not UTF-8 text are left out
 with a warning. A text may be larger than the memory. Bits per byte compare models with different tokenizers; losses per
-token do not. The tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand below
-the table.`,
+token do not. The tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand
+below the table.`,
 		Example: "  archbench score gpt2 README.md\n  archbench score checkpoints/mine corpora/code.txt --context 512 --stride 256 -o json",
 		Args:    count(2, 2, "a MODEL and a TEXT"),
 	}

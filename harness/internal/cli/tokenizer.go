@@ -23,7 +23,8 @@ func (a *app) tokenizerTestCommand() *cobra.Command {
 	var encodings string
 	c := &cobra.Command{
 		Use: "test DIR", Short: "Hold a tokenizer against reference encodings",
-		Long:    `Test encodes and decodes every line of encodings.jsonl, which holds objects {"text", "ids", "decoded"}, and counts what differs.`,
+		Long: `Test encodes and decodes every line of encodings.jsonl, which holds objects {"text", "ids", "decoded"}, and counts
+what differs.`,
 		Example: "  archbench tokenizer test fixtures/tokenizers/bytelevel\n  archbench tokenizer test checkpoints/mine --encodings mine.jsonl",
 		Args:    count(1, 1, "the DIR with the tokenizer"),
 	}
