@@ -110,6 +110,7 @@ func terminalTable(b *bytes.Buffer, width int, t report.Table, titled bool) {
 		fmt.Fprintln(b, faint.Render("none"))
 		return
 	}
+	t = report.Shown(t)
 	for i, columns := range split(t, width) {
 		if i > 0 {
 			fmt.Fprintln(b)

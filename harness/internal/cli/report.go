@@ -39,14 +39,14 @@ tables instead and writes nothing; -o bench prints the timings in the Go benchma
 			case a.format == "bench":
 				return report.WriteBench(printable.Writer(a.out), r)
 			case slices.Contains(programs, a.format):
-				return a.print(report.Build(r).Data()...)
+				return a.print(report.Build(r).In(a.dbFlag()).Data()...)
 			}
-			return a.print(report.Build(r).Tables()...)
+			return a.print(report.Build(r).In(a.dbFlag()).Tables()...)
 		}
 		if dir == "" {
 			dir = filepath.Join("reports", r.ID)
 		}
-		index, err := report.Build(r).Write(dir)
+		index, err := report.Build(r).In(a.dbFlag()).Write(dir)
 		if err != nil {
 			return err
 		}

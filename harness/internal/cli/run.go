@@ -217,7 +217,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 		return err
 	}
 	if reports != "" {
-		index, err := report.Build(r).Write(reports)
+		index, err := report.Build(r).In(a.dbFlag()).Write(reports)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (s Snapshot) Since(earlier Snapshot) []store.Fact {
 		{Name: "frequency kHz", Value: pair(earlier.freq, s.freq, "%.0f")},
 	}
 	for i, resource := range pressures {
-		facts = append(facts, store.Fact{Name: resource + " pressure", Value: share(earlier.stalled[i], s.stalled[i], elapsed)})
+		facts = append(facts, store.Fact{Name: resource + " pressure", Value: share(earlier.stalled[i], s.stalled[i], elapsed, "the time")})
 	}
 	return facts
 }
@@ -54,16 +54,16 @@ func pair(before, after gauge, format string) string {
 
 // stolen words the share of CPU time that the hypervisor gave to others.
 func stolen(before, after Snapshot) string {
-	return share(before.steal, after.steal, after.total.value-before.total.value)
+	return share(before.steal, after.steal, after.total.value-before.total.value, "the CPU time")
 }
 
-// share words the growth of a counter as a share of whole.
-func share(before, after gauge, whole float64) string {
+// share words the growth of a counter as a share of whole, which "of" names.
+func share(before, after gauge, whole float64, of string) string {
 	if !before.ok || !after.ok {
 		return unavailable("not offered by this machine")
 	}
 	if whole <= 0 {
 		return unavailable("no time passed")
 	}
-	return fmt.Sprintf("%.2f %%", 100*(after.value-before.value)/whole)
+	return fmt.Sprintf("%.2f %% of %s", 100*(after.value-before.value)/whole, of)
 }

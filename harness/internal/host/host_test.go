@@ -50,7 +50,7 @@ func TestSince(t *testing.T) {
 		got[f.Name] = f.Value
 	}
 	for name, want := range map[string]string{
-		"load": "0.50 before, 1.50 after", "steal": "25.00 %", "cpu pressure": "25.00 %",
+		"load": "0.50 before, 1.50 after", "steal": "25.00 % of the CPU time", "cpu pressure": "25.00 % of the time",
 		"io pressure": "n/a (not offered by this machine)", "frequency kHz": "n/a (not offered by this machine)",
 	} {
 		if got[name] != want {

@@ -160,7 +160,7 @@ type compared struct {
 func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
 	var rows []compared
 	seen := map[string]bool{}
-	for _, c := range arms[0].ix.cells("", q.Probe) {
+	for _, c := range inOrder(arms[0].ix.cells("", q.Probe)) {
 		key := c.Model + "\x00" + c.Point.String()
 		if seen[key] || !byRun && c.Model != arms[0].model {
 			continue
@@ -245,7 +245,12 @@ func compareNotes(runs []*store.Run, arms []arm, rows []compared) []string {
 	notes := append(arms[0].ix.futureNotes(), "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
 		"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
 	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
-		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.", notControlled)
+		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
+		models := make([]*store.Model, len(arms))
+		for i, a := range arms {
+			models[i] = a.ix.byName[a.model]
+		}
+		notes = append(notes, notAlike(models...)...)
 	}
 	return notes
 }

@@ -5,7 +5,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
+
+// wordy is from how many characters on a reason is too long for an entry of a table.
+const wordy = 32
+
+// Shown is a table as people see it: a long reason why a value is missing is a footnote, so that it widens no column. A
+// table of two columns has the room.
+func Shown(t Table) Table {
+	if len(t.Columns) <= 2 {
+		return t
+	}
+	rows := make([][]Value, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = slices.Clone(row)
+		for j, v := range row {
+			if reason := v.reason(); utf8.RuneCountInString(reason) >= wordy {
+				rows[i][j].Text, rows[i][j].Notes = "n/a", append([]string{reason}, v.Notes...)
+			}
+		}
+	}
+	t.Rows = rows
+	return t
+}
 
 // footnotes numbers the notes of a table's values in the order of their appearance.
 type footnotes struct{ list []string }

@@ -52,6 +52,7 @@ type marked struct {
 }
 
 func layOut(t Table) laidOut {
+	t = Shown(t)
 	notes := notesOf(t)
 	out := laidOut{Table: t, Footnotes: append(notes.numbered(), t.Notes...)}
 	for _, row := range t.Rows {
@@ -67,7 +68,7 @@ func layOut(t Table) laidOut {
 // class is the CSS class of an entry.
 func class(c Column, v Value) string {
 	var names []string
-	if !c.Key && c.Unit != "" && v.Number != nil {
+	if !c.Key && c.Unit != "" {
 		names = append(names, "number")
 	}
 	if v.Best {

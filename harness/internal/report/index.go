@@ -209,6 +209,20 @@ func axis(cells []*store.Cell, name string) []string {
 	return values
 }
 
+// inOrder sorts cells by their points: numbers in their order, words in that of the plan, which the cells of a point keep.
+func inOrder(cells []*store.Cell) []*store.Cell {
+	places := make(map[*store.Cell][]int, len(cells))
+	for _, name := range axes(cells) {
+		values := axis(cells, name)
+		for _, c := range cells {
+			places[c] = append(places[c], slices.Index(values, c.Point.Get(name)))
+		}
+	}
+	sorted := slices.Clone(cells)
+	slices.SortStableFunc(sorted, func(a, b *store.Cell) int { return slices.Compare(places[a], places[b]) })
+	return sorted
+}
+
 func compareNumbers(a, b string) int {
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)

@@ -73,20 +73,31 @@ func missingOr(c *store.Cell, reason string) Value {
 	return unavailable(reason)
 }
 
+// notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
+// or in several precisions.
+func notAlike(models ...*store.Model) []string {
+	var first *store.Model
+	for _, m := range models {
+		switch {
+		case m == nil || m.Initialised || seesFuture(m):
+		case first == nil:
+			first = m
+		case m.WeightsSHA == "" || m.WeightsSHA != first.WeightsSHA:
+			return []string{notControlled}
+		}
+	}
+	return nil
+}
+
 // qualityNotes are what a reader of losses must know.
 func (ix *index) qualityNotes(cells []*store.Cell) []string {
 	var notes, seeded []string
-	trained := 0
 	for _, m := range ix.modelsOf(cells) {
 		if m.Initialised {
 			seeded = append(seeded, m.Name)
-		} else if !seesFuture(m) {
-			trained++
 		}
 	}
-	if trained > 1 {
-		notes = append(notes, notControlled)
-	}
+	notes = append(notes, notAlike(ix.modelsOf(cells)...)...)
 	if len(seeded) > 0 {
 		notes = append(notes, strings.Join(seeded, ", ")+": "+untrained+".")
 	}
@@ -278,7 +289,7 @@ func (ix *index) qualityFigure(cells []*store.Cell) chart.Figure {
 		Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
 		X:       chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10},
 		Y:       chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
-		Caption: "Better is down and to the right. " + notControlled,
+		Caption: strings.Join(append([]string{"Better is down and to the right."}, notAlike(ix.modelsOf(cells)...)...), " "),
 	}
 	at := speedPoint(cells)["decode"]
 	blocks := 0

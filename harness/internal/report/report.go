@@ -71,6 +71,14 @@ func Build(run *store.Run) *Report {
 	return r
 }
 
+// In makes the commands of Reproduce name the database by a flag, "" for the default.
+func (r *Report) In(flag string) *Report {
+	for i := 1; i < len(r.Reproduce); i++ {
+		r.Reproduce[i] += flag
+	}
+	return r
+}
+
 func info(run *store.Run) RunInfo {
 	i := RunInfo{
 		ID: run.ID, Status: run.Status, Version: run.Version, Command: run.Command, Seed: run.Seed, Suites: run.Suites,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
 	"pgregory.net/rapid"
 
@@ -527,5 +528,78 @@ func TestShowCell(t *testing.T) {
 		if v := entryOf(t, about, "value", "plugin sha256"); len(v.Text) != 64 {
 			t.Fatalf("plugin sha256 %q", v.Text)
 		}
+	}
+}
+
+// TestCommandsNameTheDatabase: what a report says to run finds the run.
+func TestCommandsNameTheDatabase(t *testing.T) {
+	r := Build(syntheticRun()).In(" --db 'my results.db'")
+	for _, line := range r.Reproduce[1:] {
+		if !strings.HasSuffix(line, " --db 'my results.db'") {
+			t.Errorf("%q does not name the database", line)
+		}
+	}
+	if strings.Contains(r.Reproduce[0], "my results.db") {
+		t.Errorf("the command of the run was changed: %q", r.Reproduce[0])
+	}
+}
+
+// TestLongReasonsAreFootnotes: they widen no column, and programs get them as they are.
+func TestLongReasonsAreFootnotes(t *testing.T) {
+	long := "no tokenizer: the folder has none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, vocab.txt"
+	table := Table{Columns: append(keys("model"), Column{Name: "quality", ID: "quality", Unit: "bit/B"}, Column{Name: "speed", ID: "speed", Unit: "s"}),
+		Rows: [][]Value{{text("a"), unavailable(long), unavailable("context limit 512")}, {text("b"), unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
+	var md, csv bytes.Buffer
+	if err := errors.Join(WriteMarkdown(&md, table, nil), WriteCSV(&csv, table)); err != nil {
+		t.Fatal(err)
+	}
+	want := "| model | quality | speed |\n| --- | ---: | ---: |\n| a | n/a \\[1\\] | n/a (context limit 512) |\n| b | n/a \\[1\\] | 1 s \\[2\\] |\n" +
+		"\n\\[1\\] " + escapeMarkdown(long) + "\n\n\\[2\\] slow\n"
+	if diff := cmp.Diff(want, md.String()); diff != "" {
+		t.Error(diff)
+	}
+	if got := strings.Count(csv.String(), long); got != 2 {
+		t.Errorf("programs get the reason %d times, not for each value:\n%s", got, csv.String())
+	}
+	if out := layOut(table); out.Marked[0][1].Text != "n/a" || out.Marked[0][1].Marks != "1" || out.Footnotes[0] != "[1] "+long {
+		t.Errorf("on the page: %+v, %q", out.Marked[0][1], out.Footnotes)
+	}
+	if table.Rows[0][1].Text != "n/a ("+long+")" {
+		t.Errorf("the table itself was changed: %q", table.Rows[0][1].Text)
+	}
+}
+
+// TestOneModelIsTrainedLikeItself: a model beside itself and its precisions is a controlled comparison.
+func TestOneModelIsTrainedLikeItself(t *testing.T) {
+	model := func(sha string) *store.Model { return &store.Model{WeightsSHA: sha, Causal: true} }
+	seeded := &store.Model{Initialised: true, Causal: true}
+	for _, c := range []struct {
+		models []*store.Model
+		noted  bool
+	}{
+		{nil, false},
+		{[]*store.Model{model("x"), model("x")}, false},
+		{[]*store.Model{model("x"), seeded, model("x")}, false},
+		{[]*store.Model{model("x"), model("y")}, true},
+		{[]*store.Model{model(""), model("")}, true},
+	} {
+		if got := len(notAlike(c.models...)) > 0; got != c.noted {
+			t.Errorf("%d models noted as not trained alike: %v, want %v", len(c.models), got, c.noted)
+		}
+	}
+}
+
+// TestPointsStandInTheirOrder: numbers by size, words as planned, whichever suite came first.
+func TestPointsStandInTheirOrder(t *testing.T) {
+	cell := func(phase, length string) *store.Cell {
+		return &store.Cell{Point: store.Point{{Name: "phase", Value: phase}, {Name: "len", Value: length}}}
+	}
+	got := inOrder([]*store.Cell{cell("prefill", "512"), cell("decode", "16"), cell("prefill", "32"), cell("prefill", "1024")})
+	var words []string
+	for _, c := range got {
+		words = append(words, c.Point.String())
+	}
+	if diff := cmp.Diff([]string{"phase=prefill len=32", "phase=prefill len=512", "phase=prefill len=1024", "phase=decode len=16"}, words); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -32,6 +32,15 @@ func exponent(fit stat.PowerLaw, cells []string) Value {
 	return ranged(fit.Exponent, fixed2, cells...)
 }
 
+// exponentAlone is an exponent in a table that has no column for the verdict on it.
+func exponentAlone(fit stat.PowerLaw, cells []string) Value {
+	v := exponent(fit, cells)
+	if said := fit.Verdict(); fit.Exponent.Valid() && said != stat.PowerLawHolds {
+		v.Notes = append(v.Notes, said)
+	}
+	return v
+}
+
 func fittedOver(fit stat.PowerLaw, cells []string) Value {
 	if !fit.Exponent.Valid() {
 		return none

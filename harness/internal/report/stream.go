@@ -14,7 +14,7 @@ import (
 
 // addStream says what happens along a very long document: one row and one line per model, from its longest stream.
 func addStream(ix *index, s *Section, cells []*store.Cell) {
-	t := Table{ID: "stream", Title: "One long document", Caption: "read in chunks with carried state; the longest stream of each model",
+	t := Table{ID: "stream", Title: "One long document", Caption: "read once, in chunks with carried state; the longest stream of each model",
 		Columns: append(keys("model"), Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
 			Column{Name: "speed", ID: "stream-speed", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "time ∝ N^e", ID: "stream-time-exponent", Unit: unit.One},
 			Column{Name: "state at the end", ID: "stream-state", Unit: unit.Byte, Better: -1}, Column{Name: "state ∝ N^e", ID: "stream-state-exponent", Unit: unit.One},
@@ -65,7 +65,7 @@ func streamRow(m *store.Model, cells []*store.Cell) []Value {
 	return append(row,
 		Value{Text: unit.Length(last), Number: &last, Cells: idOf(c)},
 		speed,
-		exponent(time, idOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), exponent(state, idOf(c)),
+		exponentAlone(time, idOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), exponentAlone(state, idOf(c)),
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
 }
 

@@ -14,12 +14,14 @@ import (
 type tail struct {
 	probe, metric string
 	id, title     string
+	caption       string
 	warned        string // as in Quantity
 }
 
 var tails = []tail{
-	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "first token"},
-	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles", "time between tokens"},
+	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "over the calls of all blocks", "first token"},
+	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles",
+		"over the single steps of all blocks, where the decode time per step is the mean of those of a call", "time between tokens"},
 }
 
 // percentiles are those that a tail is told by.
@@ -71,12 +73,12 @@ func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
 		}
 		names := axes(cells)
 		table := Table{ID: t.id, Title: t.title, Columns: append(keys(names...), keys("model")...),
-			Caption: "over all samples of all blocks; a percentile needs ten samples beyond it"}
+			Caption: t.caption + "; a percentile needs ten samples beyond it"}
 		for _, q := range percentiles {
 			table.Columns = append(table.Columns, Column{Name: percentileName(q), ID: t.quantity(q), Unit: unit.Second, Better: -1})
 		}
 		enough := false
-		for _, c := range cells {
+		for _, c := range inOrder(cells) {
 			var row []Value
 			for _, axis := range names {
 				row = append(row, text(c.Point.Get(axis)))

@@ -9,6 +9,7 @@ import (
 // WriteMarkdown writes a table with its footnotes. Where link is set, numbers are linked to their cells.
 func WriteMarkdown(w io.Writer, t Table, link func(cell string) string) error {
 	var b bytes.Buffer
+	t = Shown(t)
 	notes := notesOf(t)
 	for i, c := range t.Columns {
 		b.WriteString("| " + escapeMarkdown(Heading(c)) + " ")

@@ -181,7 +181,11 @@ func (r *ranking) notes() []string {
 		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
 	}
 	if r.q.documents {
-		notes = append(notes, notControlled)
+		models := []*store.Model{r.first.ix.byName[r.first.model]}
+		for _, p := range r.rivals {
+			models = append(models, p.base.ix.byName[p.base.model])
+		}
+		notes = append(notes, notAlike(models...)...)
 	}
 	return notes
 }

@@ -10,6 +10,14 @@ import (
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
+// budgetWord is a budget as a fact.
+func budgetWord(budget time.Duration) string {
+	if budget == 0 {
+		return "none"
+	}
+	return budget.String()
+}
+
 // budgetOf is the time that the run may take: that of the options, else the sum of those of the suites; 0: no limit.
 func budgetOf(o Options) time.Duration {
 	if o.Budget > 0 {

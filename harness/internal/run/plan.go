@@ -86,7 +86,7 @@ func (p *Plan) settings(l *loader) []store.Fact {
 	return []store.Fact{
 		{Name: "threads", Value: fmt.Sprint(l.threads)},
 		{Name: "memory limit of a plugin", Value: memory},
-		{Name: budgetFact, Value: budgetOf(p.options).String()},
+		{Name: budgetFact, Value: budgetWord(budgetOf(p.options))},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }

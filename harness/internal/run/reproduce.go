@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/shell"
@@ -42,8 +43,8 @@ func reproduce(db string, r *store.Run, m *store.Model, c *store.Cell) string {
 		words = append(words, "--set", "repeats="+strconv.Itoa(c.Repeats))
 	}
 	words = append(words, "--seed", strconv.FormatUint(r.Seed, 10), "--threads", strconv.Itoa(m.Threads))
-	if budget := fact(r, budgetFact); budget != "" && budget != "0s" {
-		words = append(words, "--budget", budget)
+	if budget, _ := time.ParseDuration(fact(r, budgetFact)); budget > 0 {
+		words = append(words, "--budget", budget.String())
 	}
 	if r.Corpus != "" {
 		words = append(words, "--corpus", r.Corpus)

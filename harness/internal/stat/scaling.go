@@ -19,6 +19,9 @@ type PowerLaw struct {
 	Coefficient float64
 	From, To    float64 // range of x that was fitted
 	Lengths     int     // distinct values of x
+
+	low  float64  // exponent of the lower half of the curve
+	bend Estimate // that of the upper half less that of the lower; invalid where a half has no exponent
 }
 
 // An exponent takes at least three lengths: any curve passes through two. Four are the least over which a power law
@@ -40,19 +43,24 @@ func (p PowerLaw) Verdict() string {
 		return "n/a (" + strings.Join(e.Warnings, "; ") + ")"
 	case !e.Bounded() || e.Hi-e.Lo > loosest:
 		return "the points do not settle an exponent"
-	case len(e.Warnings) > 0:
-		return e.Warnings[0]
-	case p.Lengths < lawLengths:
+	case p.Lengths < lawLengths || !p.bend.Valid():
 		return fmt.Sprintf("%d lengths cannot tell a power law from a bend", p.Lengths)
+	case p.bend.Lo > bentBy || p.bend.Hi < -bentBy:
+		return fmt.Sprintf("no single power law: the exponent goes from %.2f to %.2f", p.low, p.low+p.bend.Value)
+	case p.bend.Lo >= -bentBy && p.bend.Hi <= bentBy:
+		return PowerLawHolds
 	}
-	return "a power law"
+	return "the blocks cannot tell a power law from a bend"
 }
+
+// PowerLawHolds is the verdict on a curve that one exponent describes.
+const PowerLawHolds = "a power law"
 
 // bentBy is the change of the local exponent across a curve above which it is called no power law.
 const bentBy = 0.25
 
-// FitPowerLaw fits one curve; the interval of the exponent is Student's t of the regression. A curve that bends, so
-// that one exponent does not describe it, carries a warning. Points whose logarithm does not exist are left out.
+// FitPowerLaw fits one curve; the interval of the exponent is Student's t of the regression. Points whose logarithm does
+// not exist are left out.
 func FitPowerLaw(points []Point) PowerLaw {
 	xs, ys := logs(points)
 	lengths := distinct(xs)
@@ -62,10 +70,12 @@ func FitPowerLaw(points []Point) PowerLaw {
 	}
 	intercept, slope := stat.LinearRegression(xs, ys, nil, false)
 	half := slopeHalfWidth(xs, ys, intercept, slope)
-	return PowerLaw{
-		Exponent:    Estimate{Value: slope, Lo: slope - half, Hi: slope + half, N: len(xs), Warnings: bend(xs, ys)},
+	p := PowerLaw{
+		Exponent:    Estimate{Value: slope, Lo: slope - half, Hi: slope + half, N: len(xs)},
 		Coefficient: math.Exp(intercept), From: math.Exp(slices.Min(xs)), To: math.Exp(slices.Max(xs)), Lengths: lengths,
 	}
+	p.low, p.bend = bend(xs, ys)
+	return p
 }
 
 // distinct counts different values.
@@ -75,25 +85,26 @@ func distinct(xs []float64) int {
 	return len(slices.Compact(sorted))
 }
 
-// FitPowerLaws fits one curve per block and summarises the exponents by their median with its distribution-free
-// interval: blocks are the independent repeats, points within a block are not. With fewer than [MinSamples] blocks it
-// falls back to one fit of all points.
+// FitPowerLaws fits one curve per block and summarises the exponents, and how far the curves bend, by their medians with
+// distribution-free intervals: blocks are the independent repeats, points within a block are not. With fewer than
+// [MinSamples] blocks it falls back to one fit of all points.
 func FitPowerLaws(blocks [][]Point) PowerLaw {
 	var all []Point
-	var exponents []float64
+	var exponents, lows, bends []float64
 	for _, points := range blocks {
 		all = append(all, points...)
-		if fit := FitPowerLaw(points); fit.Exponent.Valid() {
+		fit := FitPowerLaw(points)
+		if fit.Exponent.Valid() {
 			exponents = append(exponents, fit.Exponent.Value)
+		}
+		if fit.bend.Valid() {
+			lows, bends = append(lows, fit.low), append(bends, fit.bend.Value)
 		}
 	}
 	pooled := FitPowerLaw(all)
-	if len(exponents) < MinSamples {
-		return pooled
+	if len(exponents) >= MinSamples {
+		pooled.Exponent, pooled.low, pooled.bend = Median(exponents), Median(lows).Value, Median(bends)
 	}
-	byBlock := Median(exponents)
-	byBlock.Warnings = append(byBlock.Warnings, pooled.Exponent.Warnings...)
-	pooled.Exponent = byBlock
 	return pooled
 }
 
@@ -108,8 +119,9 @@ func slopeHalfWidth(xs, ys []float64, intercept, slope float64) float64 {
 	return t * math.Sqrt(residual/free/spread(xs))
 }
 
-// bend compares the exponents of the lower and the upper half of the curve.
-func bend(xs, ys []float64) []string {
+// bend compares the exponents of the lower and the upper half of one curve, taken as it is: only several curves tell
+// how much of it is noise.
+func bend(xs, ys []float64) (low float64, change Estimate) {
 	mid := (slices.Min(xs) + slices.Max(xs)) / 2
 	var lx, ly, ux, uy []float64
 	for i, x := range xs {
@@ -121,14 +133,11 @@ func bend(xs, ys []float64) []string {
 		}
 	}
 	if len(lx) < 2 || len(ux) < 2 || spread(lx) == 0 || spread(ux) == 0 {
-		return nil
+		return 0, nothing("too few lengths")
 	}
-	_, low := stat.LinearRegression(lx, ly, nil, false)
+	_, low = stat.LinearRegression(lx, ly, nil, false)
 	_, high := stat.LinearRegression(ux, uy, nil, false)
-	if math.Abs(high-low) <= bentBy {
-		return nil
-	}
-	return []string{fmt.Sprintf("no single power law: the exponent goes from %.2f to %.2f", low, high)}
+	return low, Exact([]float64{high - low})
 }
 
 func logs(points []Point) (xs, ys []float64) {

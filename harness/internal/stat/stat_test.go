@@ -310,12 +310,52 @@ func TestFitPowerLawFlagsBends(t *testing.T) {
 	for x := 16.0; x <= 1<<16; x *= 2 {
 		bent = append(bent, Point{x, x + x*x/1000})
 	}
-	if w := FitPowerLaw(bent).Exponent.Warnings; len(w) != 1 || !strings.Contains(w[0], "no single power law") {
-		t.Errorf("a curve from linear to quadratic warns %v", w)
+	if got := FitPowerLaw(bent).Verdict(); !strings.HasPrefix(got, "no single power law") {
+		t.Errorf("a curve from linear to quadratic is %q", got)
 	}
 	for _, points := range [][]Point{nil, {{1, 1}}, {{0, 1}, {1, 0}}, {{2, 3}, {2, 4}}} {
 		if e := FitPowerLaw(points).Exponent; e.Valid() || len(e.Warnings) == 0 {
 			t.Errorf("FitPowerLaw(%v) = %+v, want no exponent and a reason", points, e)
+		}
+	}
+}
+
+// TestBendIsDecidedByBlocks: noise bends every curve; a claim, whichever way, needs blocks that agree on it.
+func TestBendIsDecidedByBlocks(t *testing.T) {
+	blocks := func(rng *rand.Rand, noise, curvature float64) (all [][]Point) {
+		for range 10 {
+			var points []Point
+			for x := 32.0; x <= 1024; x *= 2 {
+				l := math.Log(x / 181)
+				points = append(points, Point{x, math.Exp(l + curvature*l*l + noise*rng.NormFloat64())})
+			}
+			all = append(all, points)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		name             string
+		noise, curvature float64
+		wrong            string // what must not be said
+		want             string // what is said of most curves
+	}{
+		{"a line, quiet", 0.02, 0, "no single", "a power law"},
+		{"a line, noisy", 0.4, 0, "no single", "the blocks cannot tell"},
+		{"a bend, quiet", 0.02, 0.2, "a power law", "no single power law"},
+		{"a bend, noisy", 0.4, 0.1, "a power law", "the blocks cannot tell"},
+	} {
+		rng := rand.New(rand.NewPCG(3, 4))
+		wrong, right := 0, 0
+		for range 100 {
+			switch got := FitPowerLaws(blocks(rng, c.noise, c.curvature)).Verdict(); {
+			case strings.HasPrefix(got, c.wrong):
+				wrong++
+			case strings.HasPrefix(got, c.want):
+				right++
+			}
+		}
+		if wrong > 5 || right < 50 {
+			t.Errorf("%s: %d of 100 are called %q, and %d %q", c.name, wrong, c.wrong, right, c.want)
 		}
 	}
 }
