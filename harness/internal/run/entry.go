@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
@@ -44,9 +45,10 @@ type loader struct {
 	plugins Plugins
 	threads int
 	memory  int64
-	seed    uint64       // of random ids
-	texts   *texts       // nil: no probe of the run reads text
-	works   []probe.Work // to be priced; nil: no estimates
+	seed    uint64        // of random ids
+	least   time.Duration // that a measurement may take
+	texts   *texts        // nil: no probe of the run reads text
+	works   []probe.Work  // to be priced; nil: no estimates
 
 	found   map[string][2]string // path and sha256 of plugins
 	weights map[string]string
@@ -55,7 +57,7 @@ type loader struct {
 }
 
 func newLoader(o Options, t *texts) *loader {
-	l := &loader{plugins: o.Plugins, threads: threadsOf(o.Threads), memory: memoryLimit(), seed: o.Seed, texts: t}
+	l := &loader{plugins: o.Plugins, threads: threadsOf(o.Threads), memory: memoryLimit(), seed: o.Seed, texts: t, least: cmp.Or(o.least, leastLimit)}
 	l.found, l.weights, l.tokens = map[string][2]string{}, map[string]string{}, map[string][2]*text.Tokens{}
 	return l
 }
@@ -138,10 +140,14 @@ func (l *loader) identify(m *store.Model) error {
 	return err
 }
 
-// probe starts the plugin and loads the model. Only a cancelled context is an error.
+// probe starts the plugin and loads the model, within ten times what a measurement may take at least. Only a cancelled
+// context is an error.
 func (l *loader) probe(ctx context.Context, e *entry) error {
 	var stderr string
+	limit := limitFactor * l.least
 	err := func() error {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
 		p, err := l.plugins.Start(ctx, e.model.PluginPath, l.threads, l.memory)
 		if err != nil {
 			return err
@@ -156,7 +162,7 @@ func (l *loader) probe(ctx context.Context, e *entry) error {
 		return ctx.Err()
 	case err != nil:
 		var c store.Cell
-		settle(&c, err, stderr, 0)
+		settle(&c, err, stderr, limit)
 		e.unavailable, e.failure = c.Reason, c.Failure
 	}
 	return nil

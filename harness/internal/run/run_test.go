@@ -460,3 +460,22 @@ func TestResumeRefuses(t *testing.T) {
 		t.Errorf("no such run: %v", err)
 	}
 }
+
+// TestHangInPlan: a plugin that never answers while the plan is made fails its own cells, and no others.
+func TestHangInPlan(t *testing.T) {
+	f := honest()
+	f.all["a"] = &lmfake.Architecture{Name: "a", Before: func(ctx context.Context, call string) error {
+		if call == "score" {
+			<-ctx.Done()
+		}
+		return nil
+	}}
+	o := options(t, f, mixed, "a", "b")
+	o.least = 200 * time.Millisecond
+	spec := o.Models[0]
+	spec.Precision = "f32"
+	e, err := newLoader(o, nil).entry(t.Context(), spec)
+	if err != nil || e.failure == nil || e.failure.Class != classTimeout || !strings.Contains(e.failure.Message, "no answer within the limit of 2s") {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
