@@ -124,6 +124,11 @@ func change(ratio float64) string {
 // medians that stand beside it.
 func (p *pair) notes() []string {
 	notes := slices.Clone(p.result.Warnings)
+	for _, note := range slices.Concat(p.base.value.Notes, p.other.value.Notes) {
+		if !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
 	medians := *p.other.value.Number / *p.base.value.Number
 	if ratio := p.result.Value; p.test == "sign" && (medians-1)*(ratio-1) < 0 {
 		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",
