@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,13 +36,16 @@ func (b Boundary) confirms(c Clocks) bool {
 	return c.Plugin >= 4*b.slack() && b.beyond(c) <= max(b.slack(), c.Plugin/16)
 }
 
-// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it, else
-// all that the host has waited, so that no lie pays.
+// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it. Else
+// the host's counts less the typical boundary, so that no lie pays; less than the boundary itself the host cannot tell.
 func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
-	if b.confirms(c) {
+	switch {
+	case c.Plugin <= 0:
+		return c.Host, false
+	case b.confirms(c):
 		return c.Plugin, true
 	}
-	return max(c.Host, c.Plugin), false
+	return max(c.Plugin, c.Host-b.Typical, b.Typical), false
 }
 
 // What a busy machine may do to calls: delay all of a few, or half of many.
@@ -94,14 +98,13 @@ func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
 
 // unconfirmed says why a call is timed by the host.
 func (b Boundary) unconfirmed(c Clocks) string {
-	const byHost = ": timed by the host, with the boundary"
 	switch {
 	case c.Plugin <= 0:
-		return "the plugin reports no time of its own" + byHost
+		return "the plugin reports no time of its own: the host's includes the boundary"
 	case c.Plugin < 4*b.slack():
-		return "too short to confirm the plugin's time" + byHost
+		return fmt.Sprintf("too short to confirm the plugin's time: timed by the host, less the %v of the boundary", b.Typical.Round(time.Microsecond))
 	}
-	return "the host waited longer than the plugin's time and the boundary explain" + byHost
+	return "the host waited longer than the plugin's time and the boundary explain: timed by the host"
 }
 
 // MeasureBoundary calls a model that does nothing.
