@@ -36,16 +36,19 @@ func (b Boundary) confirms(c Clocks) bool {
 	return c.Plugin >= 4*b.slack() && b.beyond(c) <= max(b.slack(), c.Plugin/16)
 }
 
-// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it. Else
-// the host's counts less the typical boundary, so that no lie pays; less than the boundary itself the host cannot tell.
+// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it, else
+// by the host's, so that no lie pays. The typical boundary is subtracted from waits that are at least four times as long;
+// of shorter ones it is too large a part, and the difference would be noise.
 func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
 	switch {
 	case c.Plugin <= 0:
 		return c.Host, false
 	case b.confirms(c):
 		return c.Plugin, true
+	case c.Host >= 4*b.Typical:
+		return max(c.Plugin, c.Host-b.Typical), false
 	}
-	return max(c.Plugin, c.Host-b.Typical, b.Typical), false
+	return max(c.Plugin, c.Host), false
 }
 
 // What a busy machine may do to calls: delay all of a few, or half of many.
@@ -98,13 +101,17 @@ func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
 
 // unconfirmed says why a call is timed by the host.
 func (b Boundary) unconfirmed(c Clocks) string {
+	why := "the host waited longer than the plugin's time and the boundary explain"
 	switch {
 	case c.Plugin <= 0:
 		return "the plugin reports no time of its own: the host's includes the boundary"
 	case c.Plugin < 4*b.slack():
-		return fmt.Sprintf("too short to confirm the plugin's time: timed by the host, less the %v of the boundary", b.Typical.Round(time.Microsecond))
+		why = "too short to confirm the plugin's time"
 	}
-	return "the host waited longer than the plugin's time and the boundary explain: timed by the host"
+	if c.Host >= 4*b.Typical {
+		return why + fmt.Sprintf(": timed by the host, less the %v of the boundary", b.Typical.Round(time.Microsecond))
+	}
+	return why + ": timed by the host, with the boundary"
 }
 
 // MeasureBoundary calls a model that does nothing.
