@@ -88,7 +88,7 @@ bench-kernels: ## every operation of every tier, with the share of the CPU's cei
 bench-peers: build ## archbench beside OpenBLAS, PyTorch and llama.cpp in one run (see bench/README.md)
 	go run ./bench/peers
 
-fuzz: ## every parser and every family of kernels, a few seconds each
+fuzz: ## every parser and every family of kernels, some thousand inputs each
 	@set -e; for target in FuzzOpen:./internal/safetensors FuzzStandard:./internal/strictjson \
 	  FuzzDescribe:./internal/signature FuzzNamed:./internal/nn FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
 	  FuzzParse:./internal/tokenizer FuzzRegex:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
@@ -97,7 +97,7 @@ fuzz: ## every parser and every family of kernels, a few seconds each
 	  FuzzConfig2:./plugins/mamba FuzzAMX:./internal/kernel \
 	  FuzzProduct:./internal/kernel FuzzMulAdd:./internal/kernel FuzzRows:./internal/kernel \
 	  FuzzScan:./internal/kernel FuzzChains:./internal/kernel; do \
-	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 5s "$${target#*:}"; done
+	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 3000x "$${target#*:}"; done
 
 clean: ## remove binaries and tarballs
 	rm -rf bin dist

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // FuzzParse reads arbitrary files. What is accepted must encode and decode anything.
 func FuzzParse(f *testing.F) {
+	impatient(f)
 	f.Add(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x0A>":3},"merges":[["a","b"]],"byte_fallback":true,"unk_token":"a","fuse_unk":true},
 		"added_tokens":[{"id":9,"content":"<s>","special":true,"lstrip":true},{"id":10,"content":"▁","normalized":true}],
 		"normalizer":{"type":"Sequence","normalizers":[{"type":"NFKC"},{"type":"Prepend","prepend":"▁"}]},
@@ -39,6 +41,13 @@ func FuzzParse(f *testing.F) {
 		}
 		use(t, tok, text)
 	})
+}
+
+// impatient bounds the time of a match while a target runs.
+func impatient(f *testing.F) {
+	patience := timeOfMatch
+	timeOfMatch = 20 * time.Millisecond
+	f.Cleanup(func() { timeOfMatch = patience })
 }
 
 // use encodes and decodes a text with whatever was read.
@@ -94,6 +103,7 @@ func FuzzRoundTrip(f *testing.F) {
 
 // FuzzFolder reads arbitrary files of the forms that have several. What is accepted must encode and decode anything.
 func FuzzFolder(f *testing.F) {
+	impatient(f)
 	f.Add(tinyVocab, "#version: 0.2\na b\n", `{"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,"added_tokens_decoder":{"7":{"content":"<x>","lstrip":true}}}`, `{"eos_token":"</s>"}`, `{"<y>":9}`, "ab <x> c")
 	f.Add("[UNK]\na\n##b\n[CLS]\n[SEP]\n", "", `{"do_lower_case":false,"pad_token":{"content":"[PAD]","rstrip":true}}`, `{"additional_special_tokens":["<z>"]}`, `{}`, "ab [CLS] b")
 	f.Fuzz(func(t *testing.T, vocab, merges, config, named, added, text string) {
@@ -111,6 +121,7 @@ func FuzzFolder(f *testing.F) {
 
 // FuzzSentencePiece reads arbitrary models.
 func FuzzSentencePiece(f *testing.F) {
+	impatient(f)
 	for _, name := range folderNames(f, "spm-") {
 		data, err := readReference(filepath.Join("testdata", "folders", name, "tokenizer.model"))
 		if err != nil {
@@ -143,6 +154,7 @@ func tinySPModel(m *spModel) (data []byte) {
 
 // FuzzRegex translates arbitrary expressions. What is accepted finds places in order.
 func FuzzRegex(f *testing.F) {
+	impatient(f)
 	_, list := readComponents(f, *components)
 	for _, c := range list {
 		var split struct {
