@@ -89,8 +89,7 @@ func endings() []os.Signal {
 	return signals
 }
 
-// crashLoudly lets a panic, or memory that the system refuses, end the process by a signal. Go would end it with code 2,
-// which here means wrong usage.
+// crashLoudly makes a panic or refused memory end the process by a signal. Go would exit with 2, our code for wrong usage.
 func crashLoudly() { debug.SetTraceback("crash") }
 
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
@@ -133,8 +132,8 @@ func ofModel(err error) error {
 	return modelError{err}
 }
 
-// shortages are what the system answers when it has no more of something, and losses of the database: neither is a mistake
-// of the command line, and neither is made good by going on.
+// shortages are errors of a machine that has run out of something, and the loss of the database. The command line was
+// right, and going on would not help.
 var shortages = []error{
 	syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO,
 	store.ErrMoved, store.ErrDamaged, store.ErrDiskFull, store.ErrTaken,

@@ -18,8 +18,8 @@ type session struct {
 	tokenizer tokenizer.Tokenizer
 }
 
-// start loads a model in a new plugin process. A folder in which the harness finds no checkpoint or tokenizer is a mistake
-// of the command line; what the plugin makes of a checkpoint is not.
+// start loads a model in a new plugin process. A folder without a checkpoint or tokenizer is a usage error; a checkpoint
+// that the plugin refuses is a failure of the model.
 func (m *modelFlags) start(ctx context.Context, spec run.ModelSpec) (s *session, err error) {
 	plugins := run.Installed{Paths: m.pluginPaths()}
 	path, _, err := plugins.Find(spec.Architecture)

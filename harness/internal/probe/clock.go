@@ -13,8 +13,8 @@ import (
 // Clocks is the time of one call by both ends: what the host has waited, and what the plugin says that it worked.
 type Clocks struct{ Host, Plugin time.Duration }
 
-// Boundary is what the boundary between host and plugin takes of a call: measured with a plugin that does nothing, so
-// that it holds for this host under its present load. The zero value is unknown.
+// Boundary is the part of a call that is spent between host and plugin. It is measured with a plugin that does nothing, on
+// this host under its present load. The zero value is unknown.
 type Boundary struct {
 	Typical time.Duration // half of all calls
 	Most    time.Duration // nine of ten
@@ -37,8 +37,8 @@ func (b Boundary) confirms(c Clocks) bool {
 }
 
 // time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it, else
-// by the host's, so that no lie pays. The typical boundary is subtracted from waits that are at least four times as long;
-// of shorter ones it is too large a part, and the difference would be noise.
+// by the host's, so that no lie pays. The typical boundary is subtracted only from waits at least four times as long:
+// for shorter ones the difference would be mostly noise.
 func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
 	switch {
 	case c.Plugin <= 0:

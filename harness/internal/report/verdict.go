@@ -13,8 +13,8 @@ import (
 // verdictQuantities are the questions of the first table.
 var verdictQuantities = []*Quantity{prefillSpeed, decodeLatency, stateBytes, bitsPerByte}
 
-// verdicts says who is ahead where, and where the samples cannot tell: one row per question and point, over the models
-// that the user asked for.
+// verdicts says who is ahead where, and where the samples cannot tell. Each question and point has one row; the models
+// are those that the user named.
 func (ix *index) verdicts() Table {
 	t := Table{
 		ID: "verdicts", Title: "Who is ahead",

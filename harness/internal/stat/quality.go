@@ -22,8 +22,8 @@ func BitsPerByte(docs []Document) Estimate {
 	return bootstrap(docs, bitsPerByte)
 }
 
-// CompareBitsPerByte compares what two models pay for the documents that both scored, by a paired bootstrap: a document
-// that is hard for both does not widen the interval. The difference other - base in bits per byte and the ratio come
+// CompareBitsPerByte compares two models on the documents that both scored, by a paired bootstrap. Documents that are hard
+// for both models do not widen the interval. The difference other - base in bits per byte and the ratio come
 // from the same resamples, so they agree on the direction and on whether there is one.
 func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comparison) {
 	pairs, dropped := pairDocuments(base, other)

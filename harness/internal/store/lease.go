@@ -27,8 +27,8 @@ func holder(column string) (l lease, held bool) {
 }
 
 // Claim makes this process the one that measures a run, unless another one does. It takes over from a process that is
-// gone; from one that cannot be seen from here (on another machine or in another container) only when takeOver says
-// that it is.
+// gone. A process on another machine or in another container cannot be seen from here, and is taken for gone only if
+// takeOver is set.
 func (db *DB) Claim(ctx context.Context, run string, takeOver bool) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := db.free(ctx, tx, run, takeOver); err != nil {

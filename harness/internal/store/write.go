@@ -67,9 +67,8 @@ func insertCells(ctx context.Context, tx *sql.Tx, run *Run) error {
 	return nil
 }
 
-// Record stores, in one transaction, the state of a cell (status, reason, failure, warnings) and the samples of a block
-// that it lacks. Nothing of it is stored when any of it cannot be, when the block is there, or when the run belongs to
-// somebody else.
+// Record stores the state of a cell (status, reason, failure, warnings) and the samples of one new block, in one
+// transaction. It stores nothing if any part fails, if the block is already there, or if another process owns the run.
 func (db *DB) Record(ctx context.Context, run string, c *Cell, samples []Sample) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
 		var key int64

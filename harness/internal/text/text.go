@@ -2,8 +2,8 @@
 // bundled models never saw, or a file or folder of the user's. The same files give the same documents, in the same
 // order and with the same sha256, on every machine.
 //
-// A corpus knows where its documents are and how long; what is needed of them is read when it is needed, in pieces, so
-// that a corpus may be larger than the memory.
+// A corpus knows where its documents are and how long. Text is read in pieces when it is needed, so a corpus may be larger
+// than memory.
 package text
 
 import (
