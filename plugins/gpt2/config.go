@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/nn"
@@ -13,23 +12,23 @@ import (
 
 // Config is config.json under Hugging Face's names.
 type Config struct {
-	ModelType   string     `json:"model_type"`
-	Vocab       int        `json:"vocab_size"`
-	Positions   int        `json:"n_positions"` // the hard limit of the context
-	Dim         int        `json:"n_embd"`
-	Layers      int        `json:"n_layer"`
-	Heads       int        `json:"n_head"`
-	Inner       int        `json:"n_inner"`
-	Activation  string     `json:"activation_function"`
-	Eps         float64    `json:"layer_norm_epsilon"`
-	InitStd     float64    `json:"initializer_range"`
-	Scale       bool       `json:"scale_attn_weights"`              // scores are divided by √dim
-	ScaleByInv  bool       `json:"scale_attn_by_inverse_layer_idx"` // and by the layer's number, from 1
-	Tied        bool       `json:"tie_word_embeddings"`
-	BOS         config.IDs `json:"bos_token_id"`
-	EOS         config.IDs `json:"eos_token_id"`
-	UseFlash    bool       `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
-	CrossAttend bool       `json:"add_cross_attention"` // must be false
+	ModelType   string            `json:"model_type"`
+	Vocab       int               `json:"vocab_size"`
+	Positions   int               `json:"n_positions"` // the hard limit of the context
+	Dim         int               `json:"n_embd"`
+	Layers      int               `json:"n_layer"`
+	Heads       int               `json:"n_head"`
+	Inner       int               `json:"n_inner"`
+	Activation  config.Activation `json:"activation_function"`
+	Eps         float64           `json:"layer_norm_epsilon"`
+	InitStd     float64           `json:"initializer_range"`
+	Scale       bool              `json:"scale_attn_weights"`              // scores are divided by √dim
+	ScaleByInv  bool              `json:"scale_attn_by_inverse_layer_idx"` // and by the layer's number, from 1
+	Tied        bool              `json:"tie_word_embeddings"`
+	BOS         config.IDs        `json:"bos_token_id"`
+	EOS         config.IDs        `json:"eos_token_id"`
+	UseFlash    bool              `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
+	CrossAttend bool              `json:"add_cross_attention"` // must be false
 }
 
 // parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
@@ -76,14 +75,9 @@ var inert = []string{
 	"task_specific_params", "torch_dtype", "transformers_version", "use_cache",
 }
 
-// activations are the values of activation_function. GELU by tanh and SiLU have several names, and all names of GELU by
-// tanh mean the same formula.
-var activations = map[string]nn.Activation{
-	"gelu_new": nn.GELUNew, "gelu_fast": nn.GELUNew, "gelu_pytorch_tanh": nn.GELUNew, "gelu_python_tanh": nn.GELUNew,
-	"gelu_accurate": nn.GELUNew,
-	"gelu":          nn.GELU, "gelu_python": nn.GELU,
-	"relu": nn.ReLU,
-	"silu": nn.SiLU, "swish": nn.SiLU,
+// activations are the values of activation_function.
+var activations = map[config.Activation]nn.Activation{
+	"gelu_new": nn.GELUNew, "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU,
 }
 
 // Validate checks that the sizes fit together.
@@ -102,7 +96,7 @@ func (c Config) Validate() error {
 	case c.Dim%c.Heads != 0:
 		return fmt.Errorf("n_embd %d is no multiple of n_head %d", c.Dim, c.Heads)
 	case !known:
-		return fmt.Errorf("activation_function is %q, must be one of %s", c.Activation, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
+		return fmt.Errorf("activation_function is %q, must be one of %s", c.Activation, slices.Sorted(maps.Keys(activations)))
 	case c.Eps <= 0:
 		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
 	case c.InitStd <= 0:

@@ -93,21 +93,20 @@ func TestRelics(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := []any{c.Positions, c.Layers, c.Inner, c.Activation, c.Eps}
-		if diff := cmp.Diff([]any{72, 2, 8, "relu", 1e-6}, got); diff != "" || len(r.Warnings()) != warnings {
+		if diff := cmp.Diff([]any{72, 2, 8, config.Activation("relu"), 1e-6}, got); diff != "" || len(r.Warnings()) != warnings {
 			t.Errorf("%s: warnings %q, want %d\n%s", data, r.Warnings(), warnings, diff)
 		}
 	}
 }
 
-// TestActivationNames checks that the names of one formula give one formula.
-func TestActivationNames(t *testing.T) {
-	for want, names := range map[string][]string{
-		"gelu_new": {"gelu_fast", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_accurate"}, "gelu": {"gelu_python"}, "silu": {"swish"},
-	} {
-		for _, name := range names {
-			if _, _, err := parseConfig([]byte(`{"activation_function": "`+name+`"}`), nil); err != nil || activations[name].Name != want {
-				t.Errorf("%s is %s, %v; want %s", name, activations[name].Name, err, want)
-			}
+// TestActivations checks that the model and its formulas know the same activations, at the same cost.
+func TestActivations(t *testing.T) {
+	if len(activationFLOPs) != len(activations) {
+		t.Errorf("%d activations have a cost, %d are served", len(activationFLOPs), len(activations))
+	}
+	for name, a := range activations {
+		if string(name) != a.Name || int64(activationFLOPs[name]) != a.FLOPs {
+			t.Errorf("%s: the formula has %d FLOPs, the operation %s counts %d", name, activationFLOPs[name], a.Name, a.FLOPs)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/archbench/archbench/internal/analytic"
+	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
@@ -29,7 +30,7 @@ func (m *Model) StateBytes(tokens int) int64 {
 type formats struct{ block, embedding, head kernel.Format }
 
 // activationFLOPs is the cost of an element: x·Φ(√2·x) is 5, the tanh form 9, x·σ(x) 4.
-var activationFLOPs = map[string]int{"gelu_new": 9, "gelu": 5, "silu": 4, "relu": 0}
+var activationFLOPs = map[config.Activation]int{"gelu_new": 9, "gelu": 5, "silu": 4, "relu": 0}
 
 // cost follows Forward and Logits by formulas alone.
 func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {

@@ -27,6 +27,14 @@ func TestCostEqualsCount(t *testing.T) {
 		})
 		modeltest.Cost(t, m, 33)
 	})
+	for _, activation := range []string{"gelu_pytorch_tanh", "gelu_python", "swish", "relu"} {
+		t.Run(activation, func(t *testing.T) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{
+				Checkpoint: "testdata/gpt2-tiny", Options: map[string]string{"activation_function": activation},
+			})
+			modeltest.Cost(t, m, 2)
+		})
+	}
 }
 
 // planted is a model that executes one product more than its formulas know.

@@ -10,20 +10,20 @@ import (
 
 // Shared are the keys of config.json that both models have, under the names of Hugging Face.
 type Shared struct {
-	ModelType string     `json:"model_type"`
-	Vocab     int        `json:"vocab_size"`
-	Dim       int        `json:"hidden_size"` // d
-	Expand    int        `json:"expand"`      // E/d
-	States    int        `json:"state_size"`  // S, of a channel
-	Taps      int        `json:"conv_kernel"` // k
-	Layers    int        `json:"num_hidden_layers"`
-	Eps       float64    `json:"layer_norm_epsilon"`
-	Act       string     `json:"hidden_act"`
-	Bias      bool       `json:"use_bias"` // of in_proj and out_proj
-	ConvBias  bool       `json:"use_conv_bias"`
-	Tied      bool       `json:"tie_word_embeddings"`
-	BOS       config.IDs `json:"bos_token_id"`
-	EOS       config.IDs `json:"eos_token_id"`
+	ModelType string            `json:"model_type"`
+	Vocab     int               `json:"vocab_size"`
+	Dim       int               `json:"hidden_size"` // d
+	Expand    int               `json:"expand"`      // E/d
+	States    int               `json:"state_size"`  // S, of a channel
+	Taps      int               `json:"conv_kernel"` // k
+	Layers    int               `json:"num_hidden_layers"`
+	Eps       float64           `json:"layer_norm_epsilon"`
+	Act       config.Activation `json:"hidden_act"`
+	Bias      bool              `json:"use_bias"` // of in_proj and out_proj
+	ConvBias  bool              `json:"use_conv_bias"`
+	Tied      bool              `json:"tie_word_embeddings"`
+	BOS       config.IDs        `json:"bos_token_id"`
+	EOS       config.IDs        `json:"eos_token_id"`
 
 	// How a new model starts.
 	InitStd   float64 `json:"initializer_range"` // of the embedding

@@ -115,6 +115,18 @@ func TestConfigTokensOutsideTheVocabulary(t *testing.T) {
 	}
 }
 
+func TestConfigActivationNames(t *testing.T) {
+	const data = `{"hidden_act": "swish"}`
+	c, _, err := parseConfig([]byte(data), nil)
+	if err != nil || c.Act != "silu" {
+		t.Errorf("Mamba: %q, %v", c.Act, err)
+	}
+	c2, _, err := parseConfig2([]byte(data), nil)
+	if err != nil || c2.Act != "silu" {
+		t.Errorf("Mamba-2: %q, %v", c2.Act, err)
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
 		`{"hidden_size": 0}`:                          "hidden_size is 0",

@@ -10,29 +10,29 @@ import (
 
 // Config is config.json under Hugging Face's names.
 type Config struct {
-	ModelType    string     `json:"model_type"`
-	Vocab        int        `json:"vocab_size"`
-	Dim          int        `json:"hidden_size"`
-	Layers       int        `json:"num_hidden_layers"`
-	Heads        int        `json:"num_attention_heads"`
-	KVHeads      int        `json:"num_key_value_heads"`
-	HeadDim      int        `json:"head_dim"`
-	Inner        int        `json:"intermediate_size"`
-	MaxPositions int        `json:"max_position_embeddings"` // what it was made for; positions are computed, so no limit
-	Window       *int       `json:"sliding_window"`          // keys that a query sees, its own included; null: all
-	LayerTypes   []string   `json:"layer_types,omitempty"`   // which layers have the window; none: all
-	WindowCompat string     `json:"window_compat,omitempty"` // "hf_legacy": one key more
-	Theta        float64    `json:"rope_theta"`
-	Scaling      *scaling   `json:"rope_scaling,omitempty"` // nil: the rotations are those of rope_theta
-	Eps          float64    `json:"rms_norm_eps"`
-	Activation   string     `json:"hidden_act"`
-	InitStd      float64    `json:"initializer_range"`
-	Tied         bool       `json:"tie_word_embeddings"`
-	AttnBias     bool       `json:"attention_bias,omitempty"` // of the projections of attention
-	MLPBias      bool       `json:"mlp_bias,omitempty"`       // of those of the MLP
-	BOS          config.IDs `json:"bos_token_id"`
-	EOS          config.IDs `json:"eos_token_id"`
-	UseFlash     bool       `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
+	ModelType    string            `json:"model_type"`
+	Vocab        int               `json:"vocab_size"`
+	Dim          int               `json:"hidden_size"`
+	Layers       int               `json:"num_hidden_layers"`
+	Heads        int               `json:"num_attention_heads"`
+	KVHeads      int               `json:"num_key_value_heads"`
+	HeadDim      int               `json:"head_dim"`
+	Inner        int               `json:"intermediate_size"`
+	MaxPositions int               `json:"max_position_embeddings"` // what it was made for; positions are computed, so no limit
+	Window       *int              `json:"sliding_window"`          // keys that a query sees, its own included; null: all
+	LayerTypes   []string          `json:"layer_types,omitempty"`   // which layers have the window; none: all
+	WindowCompat string            `json:"window_compat,omitempty"` // "hf_legacy": one key more
+	Theta        float64           `json:"rope_theta"`
+	Scaling      *scaling          `json:"rope_scaling,omitempty"` // nil: the rotations are those of rope_theta
+	Eps          float64           `json:"rms_norm_eps"`
+	Activation   config.Activation `json:"hidden_act"`
+	InitStd      float64           `json:"initializer_range"`
+	Tied         bool              `json:"tie_word_embeddings"`
+	AttnBias     bool              `json:"attention_bias,omitempty"` // of the projections of attention
+	MLPBias      bool              `json:"mlp_bias,omitempty"`       // of those of the MLP
+	BOS          config.IDs        `json:"bos_token_id"`
+	EOS          config.IDs        `json:"eos_token_id"`
+	UseFlash     bool              `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
 }
 
 // hfLegacy is the value of window_compat that reproduces releases of transformers whose mask let W+1 keys through.

@@ -142,6 +142,15 @@ func TestConfigWarns(t *testing.T) {
 	}
 }
 
+// TestActivationNames checks that both names of the activation are read as one.
+func TestActivationNames(t *testing.T) {
+	for _, data := range []string{`{"hidden_act": "swish"}`, `{"activation_function": "swish"}`, `{"hidden_act": "silu"}`, `{}`} {
+		if c, _, err := parseConfig([]byte(data), nil); err != nil || c.Activation != "silu" {
+			t.Errorf("%s: %q, %v", data, c.Activation, err)
+		}
+	}
+}
+
 // TestFrequencies compares scaled rotations with those that the published formula gives, in float64: of Llama 3.2 1B, whose
 // 64 components have a few on the ramp between fast and slow, and of interpolated positions.
 func TestFrequencies(t *testing.T) {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
@@ -67,7 +68,18 @@ func cost(ctx context.Context, s *Subject) (r Result, err error) {
 	if counts(s.Settings) && !req.Count {
 		r.Warnings = append(r.Warnings, "counted values n/a (no ability count)")
 	}
+	if formula, counted := flops(reply.Analytic), flops(reply.Counted); reply.Counted != nil && counted != formula {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("counted %d FLOPs, but %d by formula: one of them is wrong", counted, formula))
+	}
 	return r, nil
+}
+
+// flops is the sum over the components.
+func flops(items []lm.CostItem) (sum int64) {
+	for _, it := range items {
+		sum += it.FLOPs
+	}
+	return sum
 }
 
 // add appends a sample that is no timing.

@@ -124,6 +124,15 @@ func TestCost(t *testing.T) {
 	if work := costProbe.Work(subject(t, a, costProbe, "phase", "train").Settings); work != nil {
 		t.Errorf("a formula is said to cost %v", work)
 	}
+	a = &lmfake.Architecture{Tell: func(reply any) {
+		if r, ok := reply.(*lm.CostReply); ok && r.Counted != nil {
+			r.Counted = []lm.CostItem{{Component: "hash", FLOPs: 7}}
+		}
+	}}
+	_, r = measure(t, costProbe, subject(t, a, costProbe, "len", "8"))
+	if want := []string{"counted 7 FLOPs, but 80 by formula: one of them is wrong"}; !slices.Equal(r.Warnings, want) {
+		t.Errorf("warnings %q, want %q", r.Warnings, want)
+	}
 }
 
 func TestMemory(t *testing.T) {
