@@ -29,7 +29,7 @@ type Options struct {
 	Env []string
 	// MemoryLimit bounds the writable memory of the process in bytes, where the system can (Linux). 0: no limit.
 	MemoryLimit int64
-	// StartTimeout bounds the time until the handshake; 0 is 30 s.
+	// StartTimeout bounds the time until the plugin has said what it is; 0 is 30 s.
 	StartTimeout time.Duration
 	// Stderr gets a copy of what the plugin prints, if set. It must not block.
 	Stderr io.Writer
@@ -52,6 +52,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
+	limit := cmp.Or(o.StartTimeout, 30*time.Second)
 	output := &tail{also: o.Stderr}
 	p := &Plugin{path: path, env: environment(o.Env), process: newProcess(path, output, o.MemoryLimit)}
 	p.handler = plugin.NewClient(&plugin.ClientConfig{
@@ -59,7 +60,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 		VersionedPlugins: versions(nil),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
-		StartTimeout:     cmp.Or(o.StartTimeout, 30*time.Second),
+		StartTimeout:     2 * limit, // start gives up earlier
 		Logger:           hclog.NewNullLogger(),
 		SyncStdout:       output,
 		SyncStderr:       output,
@@ -75,17 +76,33 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 			return p.process, nil
 		},
 	})
-	if err := p.start(ctx); err != nil {
+	if err := p.start(ctx, limit); err != nil {
 		_ = p.Close() // the first error counts
 		return nil, err
 	}
 	return p, nil
 }
 
-// start brings the connection up.
-func (p *Plugin) start(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, p.Kill)
+// start brings the connection up within the limit.
+func (p *Plugin) start(ctx context.Context, limit time.Duration) error {
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stop := context.AfterFunc(bounded, p.Kill)
 	defer stop()
+	err := p.greet(bounded)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return lm.Errorf(lm.Deadline, "launch", "plugin %s: %w", p.path, ctx.Err())
+	case bounded.Err() != nil:
+		return &lm.Error{Op: "launch", Kind: lm.Internal, Err: p.late()}
+	}
+	return err
+}
+
+// greet shakes hands and asks the plugin what it is.
+func (p *Plugin) greet(ctx context.Context) error {
 	protocol, err := p.handler.Client()
 	if err == nil {
 		var raw any
@@ -93,9 +110,6 @@ func (p *Plugin) start(ctx context.Context) error {
 			p.client, err = connect(ctx, raw.(lmpb.LanguageModelServiceClient), p.explain)
 			return err
 		}
-	}
-	if ctx.Err() != nil {
-		return lm.Errorf(lm.Deadline, "launch", "plugin %s: %w", p.path, ctx.Err())
 	}
 	return &lm.Error{Op: "launch", Kind: lm.Internal, Err: p.startFailure(err)}
 }
@@ -164,6 +178,7 @@ func (p *Plugin) Close() error {
 	timer := time.AfterFunc(grace, p.Kill)
 	defer timer.Stop()
 	p.handler.Kill()
+	_ = os.RemoveAll(p.process.socketDir) // go-plugin leaves that of a plugin that could not be started
 	return nil
 }
 

@@ -70,7 +70,9 @@ func classOf(err error) Class {
 func TestStartFailures(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), Prefix+"empty")
 	script := filepath.Join(t.TempDir(), Prefix+"script")
-	if err := errors.Join(os.WriteFile(empty, nil, 0o644), os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o755)); err != nil {
+	binary := filepath.Join(t.TempDir(), Prefix+"binary")
+	if err := errors.Join(os.WriteFile(empty, nil, 0o644), os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o755),
+		os.WriteFile(binary, []byte("\x7fELF of another machine"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -80,10 +82,12 @@ func TestStartFailures(t *testing.T) {
 	}{
 		{fault: "noise", class: Protocol, message: `printed "loading, please wait" to stdout`},
 		{fault: "version", class: Incompatible, message: "protocol version 999"},
-		{fault: "mute", class: TimedOut},
+		{fault: "mute", class: TimedOut, message: "no handshake in time"},
+		{fault: "silent", class: TimedOut, message: "in time"},
 		{fault: "early", class: Crash, message: "exit status 4 (stderr: cannot find the weights)"},
 		{path: "/nowhere/" + Prefix + "x", class: NotStarted, message: "no such file"},
 		{path: empty, class: NotStarted, message: "chmod +x"},
+		{path: binary, class: NotStarted, message: "exec format error"},
 		{path: script, class: Protocol, message: "without a handshake"},
 	} {
 		t.Run(string(c.class), func(t *testing.T) {
@@ -91,17 +95,36 @@ func TestStartFailures(t *testing.T) {
 			if path == "" {
 				path = faulty(t)
 			}
-			if c.class == TimedOut {
+			switch c.fault {
+			case "mute":
 				timeout = 100 * time.Millisecond
+			case "silent":
+				timeout = 2 * time.Second
 			}
+			sockets := socketFolder(t)
 			_, err := Launch(t.Context(), Options{
 				Path: path, Env: []string{"ARCHBENCH_FAULT=" + c.fault}, StartTimeout: timeout,
 			})
 			if classOf(err) != c.class || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("class %q of error %v, want %q with %q", classOf(err), err, c.class, c.message)
 			}
+			if left, err := os.ReadDir(sockets); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
 		})
 	}
+}
+
+// socketFolder makes plugins of this test have their sockets in a folder of its own, whose path leaves room for them.
+func socketFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("TMPDIR", dir)
+	return dir
 }
 
 func TestLaunchIsCancelled(t *testing.T) {

@@ -29,21 +29,23 @@ func (p *Plugin) startFailure(cause error) *ExitError {
 		exit.Message = fmt.Sprintf("it printed %q to stdout before the handshake: messages belong on stderr", strings.TrimSpace(line))
 	case greeted:
 		<-p.process.done
-		exit = p.process.exit()
-		switch {
-		case exit.Class == Closed && exit.ExitCode != 0: // the host has given up waiting and killed it
-			exit.Class, exit.Message = TimedOut, noHandshake
-		case exit.ExitCode == 0:
+		if exit = p.process.exit(); exit.ExitCode == 0 {
 			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is no plugin of archbench"
 		}
 	default:
-		exit.Class, exit.Message = TimedOut, noHandshake
+		exit.Message = cause.Error()
 	}
 	return exit
 }
 
-// noHandshake is what is said of a plugin that does not come up.
-const noHandshake = "no handshake in time"
+// late says how far a plugin came that did not come up in time.
+func (p *Plugin) late() *ExitError {
+	exit := &ExitError{Plugin: p.path, Class: TimedOut, Message: "no handshake in time", ExitCode: -1, Stderr: p.process.output.String()}
+	if line, _ := p.process.greetingLine(); line != "" {
+		exit.Message = "it does not say in time what it is"
+	}
+	return exit
+}
 
 // handshakeVersion reads the protocol version of a line "1|VERSION|unix|PATH|grpc".
 func handshakeVersion(line string) (version int, ok bool) {

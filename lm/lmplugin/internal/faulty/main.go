@@ -16,10 +16,12 @@
 //
 //	noise     prints to stdout before the handshake     version   speaks a protocol version of the future
 //	mute      never greets the host                     early     ends with code 4 at once
+//	silent    never says what it is
 package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,8 +46,19 @@ func main() {
 	case "early":
 		fmt.Fprintln(os.Stderr, "cannot find the weights")
 		os.Exit(4)
+	case "silent":
+		lmplugin.Serve(silent{})
 	}
 	lmplugin.Serve(toy.Architecture{Variants: variants(), Wrap: wrap})
+}
+
+// silent does not say what it is.
+type silent struct{ toy.Architecture }
+
+// Describe implements lm.Architecture.
+func (silent) Describe(ctx context.Context) (lm.Description, error) {
+	<-make(chan struct{})
+	return lm.Description{}, ctx.Err()
 }
 
 func variants() []lm.Variant {
