@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -24,8 +25,8 @@ type Reader struct {
 	err      error
 }
 
-// Parse reads a JSON object, also as Python writes it, see [strictjson.Standard]; options, as in lm.LoadRequest, override its keys. An option's value is JSON, or a plain
-// word for a string.
+// Parse reads a JSON object, also as Python writes it, see [strictjson.Standard]; options, as in lm.LoadRequest, override
+// its keys. An option's value is JSON, or a plain word for a string.
 func Parse(data []byte, options map[string]string) (*Reader, error) {
 	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}, opened: map[string]map[string]json.RawMessage{}}
 	if err := strictjson.Unmarshal(data, &r.file); err != nil {
@@ -73,11 +74,26 @@ func (r *Reader) read(dst reflect.Value, names ...string) {
 		return
 	}
 	v := reflect.New(dst.Type())
-	if err := json.Unmarshal(raw, v.Interface()); err != nil {
+	if json.Unmarshal(raw, v.Interface()) != nil || holdsNull(raw) {
 		r.Fail(fmt.Errorf("key %q is %s, want %s", name, brief(raw), want(v.Elem().Interface())))
 		return
 	}
 	dst.Set(v.Elem())
+}
+
+// holdsNull reports whether a list or an object has null in it. encoding/json makes zero of one, and a limit that some
+// program could not write as a number is not 0.
+func holdsNull(raw json.RawMessage) bool {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	for {
+		switch tok, err := dec.Token(); {
+		case err != nil:
+			return false
+		case tok == nil:
+			return true
+		}
+	}
 }
 
 // Has reports whether a setting is present, be it null.
@@ -103,7 +119,7 @@ func (r *Reader) Err() error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.options)) {
 		if !r.asked[key] {
-			return fmt.Errorf("option %q is no key of this architecture's config", key)
+			return fmt.Errorf("option %q is no setting of this architecture", key)
 		}
 	}
 	return nil

@@ -57,8 +57,10 @@ func TestRead(t *testing.T) {
 		"NaN":            {data: `{"rope_theta": NaN}`, err: `key "rope_theta" is NaN, want a finite number`},
 		"-Infinity":      {data: `{"rope_theta": {"__float__": "-Infinity"}}`, err: `key "rope_theta" is -Infinity, want`},
 		"NaN, option":    {data: `{}`, options: map[string]string{"rope_theta": "NaN"}, err: `key "rope_theta" is NaN, want`},
+		"beyond float":   {data: `{"rope_theta": 1e400}`, err: `key "rope_theta" is 1e400, want a finite number`},
+		"unneeded big":   {data: `{"dropout": 1e400}`, want: settings{8, 1e4, "silu", true}},
 		"unneeded NaN":   {data: `{"dropout": NaN}`, want: settings{8, 1e4, "silu", true}},
-		"unknown option": {data: `{}`, options: map[string]string{"flash": "1"}, err: `option "flash" is no key`},
+		"unknown option": {data: `{}`, options: map[string]string{"flash": "1"}, err: `option "flash" is no setting`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

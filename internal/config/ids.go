@@ -18,6 +18,9 @@ func (t *IDs) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Want says what a config may hold.
+func (IDs) Want() string { return "a token id, a list of ids, or null" }
+
 // MarshalJSON writes a single id as a number and none as null.
 func (t IDs) MarshalJSON() ([]byte, error) {
 	switch len(t) {

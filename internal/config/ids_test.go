@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,16 @@ func TestReadIDs(t *testing.T) {
 		"null":    {`{"bos": null}`, -1, 0},
 		"given":   {`{"bos": 3}`, 3, 0},
 		"outside": {`{"bos": [300, 4]}`, 4, 1},
+	}
+	for _, data := range []string{`{"eos": [3, null]}`, `{"eos": [null]}`, `{"eos": "3"}`, `{"eos": [1.5]}`} {
+		r, err := Parse([]byte(data), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ReadIDs(r, new(IDs), 10, "eos")
+		if err := r.Err(); err == nil || !strings.Contains(err.Error(), "want a token id, a list of ids, or null") {
+			t.Errorf("%s: error %v", data, err)
+		}
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -74,6 +74,7 @@ func End(dec *json.Decoder) error {
 // noDuplicates walks the whole of a valid document.
 func noDuplicates(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber() // a number that nobody reads may be beyond float64
 	if err := walk(dec, data); err != nil {
 		return fmt.Errorf("%s: %w", place(data, dec.InputOffset()-1), err)
 	}

@@ -82,6 +82,7 @@ func TestConfig2(t *testing.T) {
 		`{"time_step_limit": 1}`:            "want a list of two numbers",
 		`{"time_step_limit": [2, 1]}`:       "time_step_limit is [2 1]",
 		`{"time_step_limit": [0, "large"]}`: "want a list of two numbers",
+		`{"time_step_limit": [0, null]}`:    "want a list of two numbers",
 		`{"model_type": "mamba"}`:           `model_type is "mamba"`,
 	} {
 		if _, _, err := parseConfig2([]byte(data), nil); err == nil || !strings.Contains(err.Error(), message) {

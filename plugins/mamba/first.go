@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/archbench/archbench/internal/config"
 )
 
 // The first published checkpoints have the config.json of mamba_ssm, the authors' own package: no model_type, other
@@ -40,18 +42,6 @@ var firstInert = []string{
 	"ssm_cfg", "use_fast_path", "use_mem_eff_path",
 }
 
-// firstSizes are the numbers that others follow from, with mamba_ssm's defaults.
-type firstSizes struct {
-	Dim      int `json:"d_model"`
-	Vocab    int `json:"vocab_size"`
-	Multiple int `json:"pad_vocab_size_multiple"`
-	Layer    struct {
-		Name    string `json:"layer"`
-		Expand  int    `json:"expand"`
-		HeadDim int    `json:"headdim"`
-	} `json:"ssm_cfg"`
-}
-
 // modernise returns a config of mamba_ssm under the names of Hugging Face, and any other as it is.
 func modernise(data []byte) ([]byte, error) {
 	var first keys
@@ -63,10 +53,8 @@ func modernise(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	var layer keys
-	if raw := first["ssm_cfg"]; raw != nil && json.Unmarshal(raw, &layer) != nil {
-		return nil, fmt.Errorf("ssm_cfg is %s, want an object", raw)
-	}
-	delete(first, "vocab_size") // firstDefaults has padded it
+	_ = json.Unmarshal(first["ssm_cfg"], &layer) // absent, or an object: firstDefaults has looked into it
+	delete(first, "vocab_size")                  // firstDefaults has padded it
 	if err := out.rename(layer, layerNames); err != nil {
 		return nil, fmt.Errorf("ssm_cfg: %w", err)
 	}
@@ -100,25 +88,37 @@ func (k keys) rename(from keys, names map[string]string) error {
 // firstDefaults are mamba_ssm's in Hugging Face's names, with the sizes that follow from others. Documents start and end
 // with token 0, as in the tokenizer of all these files.
 func firstDefaults(data []byte) (keys, error) {
-	s := firstSizes{Vocab: 50277, Multiple: 8}
-	s.Layer.Name, s.Layer.Expand, s.Layer.HeadDim = "Mamba1", 2, 64
-	if err := json.Unmarshal(data, &s); err != nil {
+	r, err := config.Parse(data, nil)
+	if err != nil {
 		return nil, err
 	}
-	if s.Multiple < 1 || s.Layer.HeadDim < 1 || s.Vocab > 1<<31 || s.Multiple > 1<<31 {
-		return nil, fmt.Errorf("vocab_size %d, pad_vocab_size_multiple %d or headdim %d is out of range", s.Vocab, s.Multiple, s.Layer.HeadDim)
+	vocab, multiple, layer, dim, expand, headDim := 50277, 8, "Mamba1", 0, 2, 64
+	config.Read(r, &vocab, "vocab_size")
+	config.Read(r, &multiple, "pad_vocab_size_multiple")
+	config.Read(r, &layer, "ssm_cfg.layer")
+	config.Read(r, &dim, "d_model")
+	config.Read(r, &expand, "ssm_cfg.expand")
+	config.Read(r, &headDim, "ssm_cfg.headdim")
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	sizes := config.Sizes{
+		{"vocab_size", vocab}, {"pad_vocab_size_multiple", multiple}, {"d_model", dim}, {"expand", expand}, {"headdim", headDim},
+	}
+	if err := sizes.Check(); err != nil {
+		return nil, err
 	}
 	settings := map[string]any{
-		"model_type": "mamba", "vocab_size": (s.Vocab + s.Multiple - 1) / s.Multiple * s.Multiple, "num_hidden_layers": 64,
+		"model_type": "mamba", "vocab_size": (vocab + multiple - 1) / multiple * multiple, "num_hidden_layers": 64,
 		"tie_word_embeddings": true, "bos_token_id": 0, "eos_token_id": 0,
 	}
-	switch s.Layer.Name {
+	switch layer {
 	case "Mamba1":
 	case "Mamba2":
 		settings["model_type"], settings["state_size"], settings["n_groups"], settings["head_dim"] = "mamba2", 128, 1, 64
-		settings["num_heads"] = s.Layer.Expand * s.Dim / s.Layer.HeadDim
+		settings["num_heads"] = expand * dim / headDim
 	default:
-		return nil, fmt.Errorf("ssm_cfg.layer is %q, must be Mamba1 or Mamba2", s.Layer.Name)
+		return nil, fmt.Errorf("ssm_cfg.layer is %q, must be Mamba1 or Mamba2", layer)
 	}
 	out := keys{}
 	for name, value := range settings {

@@ -85,10 +85,12 @@ func TestModerniseRefuses(t *testing.T) {
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba3"}}`:                           `ssm_cfg.layer is "Mamba3"`,
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "rmsnorm": false}}`:         "rmsnorm is false",
 		`{"d_model": 8, "ssm_cfg": {"headdims": 3}}`:                               "headdims is no argument of a layer",
-		`{"d_model": 8, "pad_vocab_size_multiple": 0}`:                             "pad_vocab_size_multiple 0",
-		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "headdim": 0}}`:             "headdim 0",
+		`{"d_model": 8, "pad_vocab_size_multiple": 0}`:                             "pad_vocab_size_multiple is 0, must be from 1",
+		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "headdim": 0}}`:             "headdim is 0, must be from 1",
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "norm_before_gate": true}}`: "norm_before_gate is true",
-		`{"d_model": 8, "ssm_cfg": []}`:                                            "ssm_cfg",
+		`{"d_model": 8, "ssm_cfg": []}`:                                            `key "ssm_cfg" is [], want an object`,
+		`{"d_model": 8, "vocab_size": "many"}`:                                     `key "vocab_size" is "many", want a whole number`,
+		`{"d_model": 8, "ssm_cfg": {"headdim": 8, "headdim": 4}}`:                  "stands twice",
 	} {
 		if _, err := modernise([]byte(data)); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: error %v, want one with %q", data, err, message)

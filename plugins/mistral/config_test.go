@@ -109,6 +109,7 @@ func TestConfigRefuses(t *testing.T) {
 		`{"rope_scaling": "linear"}`:                                `key "rope_scaling" is "linear", want an object`,
 		`{"rope_scaling": {"type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 4}}`: "need 0 < low < high",
 		`{"rope_parameters": {"full_attention": {"rope_theta": 1e4}}}`:                                   "differ between layers",
+		`{"partial_rotary_factor": 0.5}`:                                                                 "partial_rotary_factor is 0.5",
 		`{"partial_rotary_factor": 0.5, "rope_parameters": {"partial_rotary_factor": 0.5}}`:              "partial_rotary_factor is 0.5",
 		`{"layer_types": ["full_attention"]}`:                                                            "layer_types has 1 entries for 32 layers",
 		`{"num_hidden_layers": 1, "layer_types": ["chunked_attention"]}`:                                 `layer_types[0] is "chunked_attention"`,

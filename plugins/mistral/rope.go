@@ -34,7 +34,7 @@ func (c *Config) readRotations(r *config.Reader) {
 	setting(r, &s.Low, "low_freq_factor")
 	setting(r, &s.High, "high_freq_factor")
 	setting(r, &s.Original, "original_max_position_embeddings")
-	setting(r, &partial, "partial_rotary_factor")
+	config.Read(r, &partial, "partial_rotary_factor", "rope_parameters.partial_rotary_factor", "rope_scaling.partial_rotary_factor")
 	if s.Type == ropeLlama3 && s.Original == 0 {
 		s.Original = c.MaxPositions
 	}

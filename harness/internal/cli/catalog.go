@@ -212,9 +212,9 @@ func (c *catalog) giveOptions(ctx context.Context, specs []run.ModelSpec, note f
 		case len(without) == len(specs):
 			slices.Sort(known)
 			known = slices.Compact(known)
-			return usage("--option %s: it is no key of a model's config; there are %s%s", key, strings.Join(known, ", "), didYouMean(key, known))
+			return usage("--option %s: no model has a setting of that name; there are %s%s", key, strings.Join(known, ", "), didYouMean(key, known))
 		case len(without) > 0:
-			note(fmt.Sprintf("--option %s is no key of %s, and has no effect there", key, strings.Join(without, ", ")))
+			note(fmt.Sprintf("--option %s is no setting of %s, and has no effect there", key, strings.Join(without, ", ")))
 		}
 	}
 	return nil

@@ -110,9 +110,9 @@ func TestOptionsGoWhereTheyAreKeys(t *testing.T) {
 		note, err     string
 	}{
 		"hidden_size":                {true, true, "", ""},
-		"sliding_window":             {true, false, "--option sliding_window is no key of mamba, and has no effect there", ""},
-		"rope_parameters.rope_theta": {true, false, "no key of mamba", ""},
-		"hiden_size":                 {err: "--option hiden_size: it is no key of a model's config; there are hidden_size, rope_parameters, sliding_window, state_size; did you mean hidden_size?"},
+		"sliding_window":             {true, false, "--option sliding_window is no setting of mamba, and has no effect there", ""},
+		"rope_parameters.rope_theta": {true, false, "no setting of mamba", ""},
+		"hiden_size":                 {err: "--option hiden_size: no model has a setting of that name; there are hidden_size, rope_parameters, sliding_window, state_size; did you mean hidden_size?"},
 	} {
 		list, notes := specs(option), ""
 		err := shelf().giveOptions(t.Context(), list, func(text string) { notes += text })
