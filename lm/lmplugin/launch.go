@@ -52,6 +52,9 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ctx.Err() != nil {
+		return nil, lm.Errorf(lm.Deadline, "launch", "plugin %s: %w", path, ctx.Err())
+	}
 	limit := cmp.Or(o.StartTimeout, 30*time.Second)
 	output := &tail{also: o.Stderr}
 	p := &Plugin{path: path, env: environment(o.Env), process: newProcess(path, output, o.MemoryLimit)}

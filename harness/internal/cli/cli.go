@@ -97,10 +97,15 @@ func execute(ctx context.Context, args []string, in io.Reader, out, err io.Write
 	root := a.root() //nolint:contextcheck // commands get their context from ExecuteContext
 	root.SetArgs(args)
 	failure := root.ExecuteContext(ctx)
-	if failure != nil && !errors.Is(failure, errReported) {
+	code := exitCode(ctx, failure)
+	switch {
+	case failure == nil || errors.Is(failure, errReported):
+	case code == ExitInterrupted: // what failed has failed for that
+		fmt.Fprintln(a.err, "archbench: interrupted")
+	default:
 		fmt.Fprintln(a.err, "archbench:", failure)
 	}
-	return exitCode(ctx, failure)
+	return code
 }
 
 // The errors that commands give to say how it went.
@@ -269,6 +274,15 @@ func first(args []string) string {
 		return ""
 	}
 	return args[0]
+}
+
+// printFindings prints what a command has found out about plugins, unless it was interrupted: then they were not given the
+// time to answer.
+func (a *app) printFindings(ctx context.Context, t report.Table) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return a.print(t)
 }
 
 // print writes tables in the format of -o. Where programs read them, what a reader must know goes to standard error.

@@ -52,7 +52,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		if !slices.Contains(programs, a.format) {
 			found = d.forPeople()
 		}
-		if err := a.print(found); err != nil {
+		if err := a.printFindings(ctx, found); err != nil {
 			return err
 		}
 		if d.broken {

@@ -41,7 +41,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			for _, p := range f.candidates() {
 				a.addPlugin(c.Context(), &t, p, verbose)
 			}
-			return a.print(t)
+			return a.printFindings(c.Context(), t)
 		},
 	}
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show model types, abilities, precisions and variants")
@@ -110,7 +110,7 @@ if all checks pass.`,
 		if err != nil {
 			return err
 		}
-		if err := a.print(checkTable(args[0], checks)); err != nil {
+		if err := a.printFindings(c.Context(), checkTable(args[0], checks)); err != nil {
 			return err
 		}
 		if !lmtest.OK(checks) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +31,23 @@ func TestAwait(t *testing.T) {
 	done <- ExitOK
 	if code := await(ctx, done, time.Hour); code != ExitOK {
 		t.Errorf("ended in time: code %d", code)
+	}
+}
+
+// A command that asks plugins and was interrupted says so, and nothing about plugins that had no time to answer.
+func TestInterruptedFindings(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(t.TempDir(), "archbench-plugin-x")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"doctor"}, {"doctor", "--calibrate"}, {"plugins", "list", "--plugin", "x=" + path}, {"plugins", "test", "x", "--plugin", "x=" + path}} {
+		var out, errs strings.Builder
+		code := execute(ctx, args, strings.NewReader(""), &out, &errs, "")
+		if code != ExitInterrupted || out.Len() > 0 || !strings.HasSuffix(errs.String(), "archbench: interrupted\n") {
+			t.Errorf("%v: code %d, output %q, errors %q", args, code, out.String(), errs.String())
+		}
 	}
 }
 
