@@ -1,6 +1,9 @@
 package config
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // IDs are token ids. A file has one number, a list or null.
 type IDs []int32
@@ -9,6 +12,9 @@ type IDs []int32
 func (t *IDs) UnmarshalJSON(data []byte) error {
 	var one *int32
 	if json.Unmarshal(data, &one) != nil {
+		if holdsNull(data) {
+			return errors.New("null is no token id")
+		}
 		return json.Unmarshal(data, (*[]int32)(t))
 	}
 	*t = nil

@@ -20,7 +20,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s was written as %s, %v", data, again, err)
 		}
 	}
-	for _, data := range []string{`"x"`, `{}`, `[1.5]`, `3000000000`} {
+	for _, data := range []string{`"x"`, `{}`, `[1.5]`, `[3,null]`, `[null]`, `3000000000`} {
 		if err := json.Unmarshal([]byte(data), new(IDs)); err == nil {
 			t.Errorf("%s was accepted", data)
 		}
