@@ -90,7 +90,7 @@ func isMissing(err error) bool {
 
 // openWeights opens the single file, or else the shards.
 func (f *Folder) openWeights() error {
-	_, err := os.Stat(filepath.Join(f.dir, WeightsFile))
+	_, err := os.Lstat(filepath.Join(f.dir, WeightsFile))
 	if err == nil {
 		return f.openFile(WeightsFile)
 	}

@@ -12,6 +12,27 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
+// TestBrokenLinks checks that links to nothing, which remain of a cache whose blobs were removed, are not taken for absent
+// files.
+func TestBrokenLinks(t *testing.T) {
+	for _, name := range []string{ConfigFile, WeightsFile, IndexFile, "a.safetensors", CardFile} {
+		dir := sharded(t)
+		path := filepath.Join(dir, name)
+		_ = os.Remove(path)
+		if err := os.Symlink("../../blobs/abc", path); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(dir)
+		if err == nil {
+			_, err = f.Card()
+			f.Close()
+		}
+		if !errors.Is(err, regularfile.ErrBrokenLink) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestSpecialFiles puts FIFOs and devices where files are expected: none is waited for.
 func TestSpecialFiles(t *testing.T) {
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile, "a.safetensors", CardFile} {

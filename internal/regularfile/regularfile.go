@@ -14,6 +14,7 @@ import (
 var (
 	ErrNotRegular = errors.New("is not a regular file")
 	ErrTooLarge   = errors.New("is too large")
+	ErrBrokenLink = errors.New("is a link to what is not there")
 )
 
 // Open opens a regular file for reading. It never blocks: a FIFO without a writer is refused like any other special
@@ -21,7 +22,7 @@ var (
 func Open(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
-		return nil, err
+		return nil, brokenLink(path, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -68,6 +69,16 @@ func Read(path string, limit int64) ([]byte, error) {
 
 func tooLarge(path string, limit int64) error {
 	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)}
+}
+
+// brokenLink says of an absent file that it is a link to nothing, which is no [fs.ErrNotExist]: who may go on without a file
+// must not go on without one that somebody put there.
+func brokenLink(path string, err error) error {
+	target, linkErr := os.Readlink(path)
+	if !errors.Is(err, fs.ErrNotExist) || linkErr != nil {
+		return err
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w: %s (cp -L copies files in place of links)", ErrBrokenLink, target)}
 }
 
 // kind names a special file.

@@ -60,3 +60,15 @@ func TestUntoldSize(t *testing.T) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }
+
+// TestBrokenLink checks that a link to nothing is not taken for no file.
+func TestBrokenLink(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.json")
+	if err := os.Symlink("../blobs/abc", path); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Read(path, 10)
+	if !errors.Is(err, ErrBrokenLink) || errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "../blobs/abc") {
+		t.Errorf("error %v", err)
+	}
+}
