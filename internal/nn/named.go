@@ -122,7 +122,13 @@ func list(names []string) string {
 }
 
 // Shape implements Source under the model's names, as do the other methods.
-func (n *named) Shape(name string) ([]int, bool) { return n.Source.Shape(n.find(name)) }
+func (n *named) Shape(name string) ([]int, bool) {
+	stored := n.find(name)
+	if stored == "" { // a tensor may be called that, but none of a model is
+		return nil, false
+	}
+	return n.Source.Shape(stored)
+}
 
 func (n *named) NonFinite(name string, lo, hi int) (count, first int) {
 	return n.Source.NonFinite(n.find(name), lo, hi)

@@ -137,8 +137,6 @@ func (h *header) parseTensor(dec *json.Decoder, name string) error {
 	})
 	switch {
 	case err != nil:
-	case name == "":
-		err = errors.New("has no name")
 	case t.DType == "":
 		err = errors.New("has no dtype")
 	case t.DType.Bits() == 0:

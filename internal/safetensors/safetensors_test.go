@@ -68,7 +68,6 @@ func TestOpenRefuses(t *testing.T) {
 		{"name twice", container("{"+a+","+a+"}", 8), `key "a" stands twice`},
 		{"key twice", container(`{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8), `tensor "a": key "dtype" stands twice`},
 		{"unknown key", container(`{"a":{"dtyp":"F32"}}`, 0), `tensor "a": unknown key "dtyp"`},
-		{"no name", container(`{"":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8), `tensor "": has no name`},
 		{"no dtype", container(`{"a":{"shape":[2],"data_offsets":[0,8]}}`, 8), `tensor "a": has no dtype`},
 		{"unknown dtype", container(`{"a":{"dtype":"F8","shape":[2],"data_offsets":[0,8]}}`, 8), `unknown dtype "F8"`},
 		{"no shape", container(`{"a":{"dtype":"F32","data_offsets":[0,8]}}`, 8), "has no shape"},
