@@ -3,6 +3,8 @@
 package lmplugin
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -25,15 +27,16 @@ func killOwnGroup() {
 // plugin's descendants.
 const socketVariable = plugin.EnvUnixSocketDir
 
-// deadmanScript waits for the end of its input, which comes when the host dies, kills the group $1 and, where the system
-// has /proc, whatever carries the mark $3 in its environment, and removes the folder $2 of its socket.
-const deadmanScript = `read -r _
-kill -s KILL -- -"$1"
-for f in $(grep -lswF -- "$3" /proc/[0-9]*/environ); do
+// deadmanScript reads the number of a group and waits for the end of its input, which comes when the host dies. Then it kills
+// the group and, where the system has /proc, whatever carries the mark $2 in its environment, and removes the folder $1 of
+// the socket.
+const deadmanScript = `read -r leader && read -r _
+test -n "$leader" && kill -s KILL -- -"$leader"
+for f in $(grep -lswF -- "$2" /proc/[0-9]*/environ); do
 	f=${f#/proc/}
 	kill -s KILL "${f%/environ}"
 done
-rm -rf -- "$2"`
+rm -rf -- "$1"`
 
 // closeOnExec keeps every open file of this process from the programs that it starts: those that it inherited, from a
 // shell with a lock for example, and those that some library has opened without care.
@@ -49,27 +52,38 @@ func closeOnExec() {
 	}
 }
 
-// startDeadman starts a process that outlives the host and ends the plugin's group when the host has died, however
-// it died: the signal at the death of the parent reaches the plugin alone, not what the plugin has started. Without
-// a shell there is none, and the group's leader must look after itself (see exitWithParent).
-func startDeadman(leader int, socketDir string) *exec.Cmd {
-	cmd := exec.Command("/bin/sh", "-c", deadmanScript, "deadman", strconv.Itoa(leader), socketDir, socketVariable+"="+socketDir)
-	cmd.Env = []string{"PATH=/usr/bin:/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if _, err := cmd.StdinPipe(); err != nil {
-		return nil
-	}
-	if err := ours.start(cmd, ""); err != nil {
-		return nil
-	}
-	return cmd
+// deadman is a process that outlives the host.
+type deadman struct {
+	cmd   *exec.Cmd
+	input io.Writer
 }
 
-// stopDeadman ends it when there is nothing left to kill.
-func stopDeadman(cmd *exec.Cmd) {
-	if cmd != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		ours.leave(cmd)
+// startDeadman starts a process that ends a plugin when the host has died, however it died: the signal at the death of the
+// parent reaches the plugin alone, not what the plugin has started. Without a shell there is none, nil, and the group's
+// leader must look after itself (see exitWithParent).
+func startDeadman(socketDir string) *deadman {
+	cmd := exec.Command("/bin/sh", "-c", deadmanScript, "deadman", socketDir, socketVariable+"="+socketDir)
+	cmd.Env = []string{"PATH=/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	input, err := cmd.StdinPipe()
+	if err != nil || ours.start(cmd, "") != nil {
+		return nil
+	}
+	return &deadman{cmd, input}
+}
+
+// watch tells the deadman which group to end.
+func (d *deadman) watch(leader int) {
+	if d != nil {
+		_, _ = fmt.Fprintln(d.input, leader) // one that has been killed watches nothing
+	}
+}
+
+// stop ends the deadman when there is nothing left to kill.
+func (d *deadman) stop() {
+	if d != nil {
+		_ = d.cmd.Process.Kill()
+		_ = d.cmd.Wait()
+		ours.leave(d.cmd)
 	}
 }

@@ -181,7 +181,6 @@ func (p *Plugin) Close() error {
 	timer := time.AfterFunc(grace, p.Kill)
 	defer timer.Stop()
 	p.handler.Kill()
-	_ = os.RemoveAll(p.process.socketDir) // go-plugin leaves that of a plugin that could not be started
 	return nil
 }
 

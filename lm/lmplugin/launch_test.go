@@ -118,6 +118,7 @@ func TestStartFailures(t *testing.T) {
 // socketFolder makes plugins of this test have their sockets in a folder of its own, whose path leaves room for them.
 func socketFolder(t *testing.T) string {
 	t.Helper()
+	faulty(t) // is built elsewhere
 	dir, err := os.MkdirTemp("/tmp", "s")
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +172,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestKilledFromOutside(t *testing.T) {
+	sockets := socketFolder(t)
 	p := launch(t, Options{})
 	m := load(t, p, "hang")
 	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.PID(), syscall.SIGKILL) })
@@ -181,6 +183,10 @@ func TestKilledFromOutside(t *testing.T) {
 	}
 	if err := m.Close(); classOf(err) != Killed {
 		t.Errorf("close of a dead model: %v", err)
+	}
+	<-p.Done()
+	if left, err := os.ReadDir(sockets); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

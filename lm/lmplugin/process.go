@@ -20,10 +20,10 @@ import (
 // it printed before the handshake.
 type process struct {
 	cmd       *exec.Cmd
-	socketDir string
-	output    *tail // stderr, and stdout after the handshake
-	limit     int64 // bytes of memory, 0: none
-	deadman   *exec.Cmd
+	socketDir string // is the process's own: it ends with the process
+	output    *tail  // stderr, and stdout after the handshake
+	limit     int64  // bytes of memory, 0: none
+	deadman   *deadman
 	oomKills  int64 // of the host, when the process started
 
 	mu     sync.Mutex
@@ -53,6 +53,20 @@ func newProcess(path string, output *tail, limit int64) *process {
 
 // Start implements runner.Runner.
 func (p *process) Start(ctx context.Context) error {
+	p.deadman = startDeadman(p.socketDir)
+	if err := p.launch(); err != nil {
+		p.removeSocket()
+		p.deadman.stop()
+		return err
+	}
+	if p.started() {
+		return p.Kill(ctx)
+	}
+	return nil
+}
+
+// launch starts the process and what reads and waits for it.
+func (p *process) launch() error {
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
 		return err
@@ -69,14 +83,14 @@ func (p *process) Start(ctx context.Context) error {
 		return errors.Join(err, stdout.Close(), stderr.Close())
 	}
 	limitMemory(p.cmd.Process.Pid, p.limit)
-	p.deadman = startDeadman(p.cmd.Process.Pid, p.socketDir)
+	p.deadman.watch(p.cmd.Process.Pid)
 	go p.read(stdout, stderr)
 	go p.wait()
-	if p.started() {
-		return p.Kill(ctx)
-	}
 	return nil
 }
+
+// removeSocket removes the folder of the socket. go-plugin does so later, and not always.
+func (p *process) removeSocket() { _ = os.RemoveAll(p.socketDir) }
 
 // started makes the process reachable for Kill, and reports whether that has been called already.
 func (p *process) started() (killed bool) {
@@ -116,12 +130,13 @@ func (p *process) read(stdout, stderr *os.File) {
 	<-errDone
 }
 
-// wait ends the whole group with its leader, and what has left the group.
+// wait ends the whole group with its leader, and what has left the group. The deadman watches until nothing is left.
 func (p *process) wait() {
 	reap(p.cmd)
 	p.ended = p.cmd.ProcessState
-	stopDeadman(p.deadman)
 	ours.leave(p.cmd)
+	p.removeSocket()
+	p.deadman.stop()
 	select {
 	case <-p.drained:
 	case <-time.After(time.Second): // a grandchild that left the group may hold the pipes for ever
