@@ -88,9 +88,18 @@ func (s Setting) Check(value string) error {
 	}
 	if n, err := strconv.Atoi(value); err != nil || n < s.Min || strconv.Itoa(n) != value {
 		return fmt.Errorf("%s is a whole number of at least %d, not %q", s.Name, s.Min, value)
+	} else if n > mostOfAll {
+		return fmt.Errorf("%s is at most %d, not %d", s.Name, mostOfAll, n)
 	}
 	return nil
 }
+
+// Bounds of what a point may ask for. Sums of settings and products with sizes of models cannot overflow, and the tokens of
+// a cell fit into memory: half a gigabyte.
+const (
+	mostOfAll  = 1 << 30
+	mostTokens = 1 << 27
+)
 
 // Result is one measurement.
 type Result struct {
@@ -167,6 +176,9 @@ func (p *Probe) Check(settings store.Point) error {
 		if err := known.Check(settings.Get(known.Name)); err != nil {
 			return fmt.Errorf("probe %s: %w", p.Name, err)
 		}
+	}
+	if n, batch := p.context(settings), max(1, number(settings, "batch")); n > mostTokens/batch {
+		return fmt.Errorf("probe %s: batch %d with a context of %d has more than %d tokens", p.Name, batch, n, mostTokens)
 	}
 	if p.refuse == nil {
 		return nil

@@ -3,8 +3,10 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +109,29 @@ func TestTables(t *testing.T) {
 			if err := s.Check(s.Default); err != nil || s.Doc == "" {
 				t.Errorf("probe %s: default of %s: %v", p.Name, s.Name, err)
 			}
+		}
+	}
+}
+
+// TestBounds refuses points whose tokens no memory holds, or whose sums and products would overflow.
+func TestBounds(t *testing.T) {
+	most := strconv.Itoa(mostOfAll)
+	for _, tc := range []struct {
+		probe    *Probe
+		settings []string
+		want     string
+	}{
+		{prefillProbe, []string{"len", "134217728"}, ""},
+		{prefillProbe, []string{"len", "65536", "batch", "2048"}, ""},
+		{prefillProbe, []string{"len", "65536", "batch", "2049"}, "probe prefill: batch 2049 with a context of 65536 has more than 134217728 tokens"},
+		{prefillProbe, []string{"len", most, "batch", most}, "more than 134217728 tokens"},
+		{prefillProbe, []string{"len", "9223372036854775807"}, "len is at most 1073741824"},
+		{decodeProbe, []string{"depth", most, "tokens", most}, "more than 134217728 tokens"},
+		{qualityProbe, []string{"text_bytes", "1073741825"}, "text_bytes is at most 1073741824"},
+	} {
+		err := tc.probe.Check(subject(t, &lmfake.Architecture{}, tc.probe, tc.settings...).Settings)
+		if got := fmt.Sprint(err); tc.want == "" && err != nil || tc.want != "" && !strings.Contains(got, tc.want) {
+			t.Errorf("%s %v: %v, want %q", tc.probe.Name, tc.settings, err, tc.want)
 		}
 	}
 }
