@@ -37,6 +37,7 @@ func Gradients(t testing.TB, family engine.Family, dir string, options map[strin
 	}
 	loss = nn.CrossEntropy(p, net.Output().Forward(p, hidden), targets)
 	p.Tape.Backward()
+	TapeChangesNothing(t, net, docs...)
 	grads = map[string][]float32{}
 	for _, param := range ps.Trainable() {
 		grads[param.Name] = asStored(param)

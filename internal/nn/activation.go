@@ -24,9 +24,9 @@ var (
 	Softplus = Activation{"softplus", 3, kernel.Softplus, kernel.SoftplusGrad}
 )
 
-// Apply returns f(x) for every element. Without a tape the result replaces x's memory.
+// Apply returns f(x) for every element.
 func (a Activation) Apply(p *Pass, x Mat) Mat {
-	y := p.target(x)
+	y := p.New(x.Rows, x.Cols)
 	p.unary(a.f, y, x)
 	n := int64(len(x.Data))
 	p.Add(a.FLOPs*n, 8*n)
@@ -38,9 +38,9 @@ func (a Activation) Apply(p *Pass, x Mat) Mat {
 	return y
 }
 
-// SwiGLU returns silu(gate)·up (Shazeer 2020). Without a tape it replaces gate's memory. It costs 5 FLOPs an element.
+// SwiGLU returns silu(gate)·up (Shazeer 2020). It costs 5 FLOPs an element.
 func SwiGLU(p *Pass, gate, up Mat) Mat {
-	h := p.target(gate)
+	h := p.New(gate.Rows, gate.Cols)
 	p.binary(kernel.SwiGLU, h, gate, up)
 	n := int64(len(h.Data))
 	p.Add(5*n, 12*n)

@@ -9,6 +9,7 @@
 package nn
 
 import (
+	"math"
 	"slices"
 
 	"github.com/archbench/archbench/internal/kernel"
@@ -91,6 +92,16 @@ func (p *Pass) Release(m Mark) {
 	}
 }
 
+// PoisonReleased fills freed activations with NaN, so that a layer that reads them shows. Tests set it before the first
+// Pass; it costs time.
+var PoisonReleased bool
+
+func poison(x []float32) {
+	for i := range x {
+		x[i] = float32(math.NaN())
+	}
+}
+
 // Reset frees everything and forgets the tape's records.
 func (p *Pass) Reset() {
 	p.arena.release(Mark{})
@@ -133,7 +144,18 @@ func (a *arena) alloc(n int) []float32 {
 
 func (a *arena) inUse() int { return a.mark.before + a.mark.offset }
 
-func (a *arena) release(m Mark) { a.mark = m }
+func (a *arena) release(m Mark) {
+	if PoisonReleased {
+		for i := m.slab; i <= a.mark.slab && i < len(a.slabs); i++ {
+			from := 0
+			if i == m.slab {
+				from = m.offset
+			}
+			poison(a.slabs[i][from:])
+		}
+	}
+	a.mark = m
+}
 
 // Tape records what backward has to do, in the order of the forward.
 type Tape struct{ ops []func() }

@@ -31,9 +31,9 @@ type SiteEnergy struct {
 	Clamp            bool
 }
 
-// Forward returns a for projections [rows, heads]. Without a tape it replaces their memory.
+// Forward returns a for projections [rows, heads].
 func (s *SiteEnergy) Forward(p *Pass, projection Mat) Mat {
-	a, heads := p.target(projection), projection.Cols
+	a, heads := p.New(projection.Rows, projection.Cols), projection.Cols
 	centers := p.Scratch(2 * heads)
 	copy(centers, s.A0.W)
 	copy(centers[heads:], s.Energy.W)
@@ -99,9 +99,9 @@ func (s *SiteEnergy) backward(a, projection Mat) {
 // FLOPs a head and token.
 type HopGate struct{ KMax float32 }
 
-// Forward returns c for x [rows, heads]. Without a tape it replaces x's memory.
+// Forward returns c for x [rows, heads].
 func (g HopGate) Forward(p *Pass, x Mat) Mat {
-	c := p.target(x)
+	c := p.New(x.Rows, x.Cols)
 	p.byRows(rowsTask{f: hopGate, y: c, x: x, eps: float64(g.KMax)})
 	n := int64(len(c.Data))
 	p.Add(4*n, 8*n)
@@ -175,9 +175,9 @@ func (v *HeadValue) Forward(p *Pass) Mat {
 	return y
 }
 
-// ClampValues limits every element of x to [−limit, limit]. Without a tape it replaces x's memory. It costs no FLOPs.
+// ClampValues limits every element of x to [−limit, limit]. It costs no FLOPs.
 func ClampValues(p *Pass, x Mat, limit float32) Mat {
-	y := p.target(x)
+	y := p.New(x.Rows, x.Cols)
 	p.byRows(rowsTask{f: clampRow, y: y, x: x, eps: float64(limit)})
 	p.Add(0, 8*int64(len(x.Data)))
 	if p.Tape != nil {
@@ -201,13 +201,10 @@ func clampGrad(x, y Mat, limit float32) {
 	}
 }
 
-// AddScaled returns x + s·y for a scalar parameter s. Without a tape it replaces x's memory. It costs 2 FLOPs an
-// element.
+// AddScaled returns x + s·y for a scalar parameter s. It costs 2 FLOPs an element.
 func AddScaled(p *Pass, x Mat, s *Param, y Mat) Mat {
-	sum := p.target(x)
-	if p.Tape != nil {
-		copy(sum.Data, x.Data)
-	}
+	sum := p.New(x.Rows, x.Cols)
+	copy(sum.Data, x.Data)
 	p.byRows(rowsTask{f: axpyRow, y: sum, x: y, eps: float64(s.W[0])})
 	n := int64(len(x.Data))
 	p.Add(2*n, 12*n+4)

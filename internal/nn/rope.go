@@ -39,14 +39,20 @@ func (r *RoPE) Angles(p *Pass, b Batch) Angles {
 	return a
 }
 
-// Rotate turns the heads of every row of x in place. It costs 6 FLOPs a pair of components. Its backward turns x's
+// Rotate returns x with the heads of every row turned. It costs 6 FLOPs a pair of components. Its backward turns the
 // gradient back.
-func (r *RoPE) Rotate(p *Pass, x Mat, a Angles) {
-	a.turn(p, x.Data, x.Cols, false)
+func (a Angles) Rotate(p *Pass, x Mat) Mat {
+	y := p.New(x.Rows, x.Cols)
+	copy(y.Data, x.Data)
+	a.turn(p, y.Data, y.Cols, false)
 	p.Add(3*int64(len(x.Data)), 8*int64(len(x.Data)+len(a.cos.Data)))
 	if p.Tape != nil {
-		p.Tape.Record(func() { a.turn(p, x.Grad, x.Cols, true) })
+		p.Tape.Record(func() {
+			a.turn(p, y.Grad, y.Cols, true)
+			kernel.Axpy(1, y.Grad, x.Grad)
+		})
 	}
+	return y
 }
 
 // serialRotate is the number of components below which waking a thread costs more than it saves.

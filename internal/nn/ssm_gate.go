@@ -27,10 +27,10 @@ func recordColumns(p *Pass, y, x Mat, lo int) {
 	})
 }
 
-// GateSiLU returns y·silu(z), where z is the columns of x that begin at column from. Without a tape it replaces y's
-// memory. It costs 5 FLOPs an element.
+// GateSiLU returns y·silu(z), where z is the columns of x that begin at column from. It costs 5
+// FLOPs an element.
 func GateSiLU(p *Pass, y, x Mat, from int) Mat {
-	out := p.target(y)
+	out := p.New(y.Rows, y.Cols)
 	task := gateTasks.Get().(*gateTask)
 	*task = gateTask{out, y, x, from}
 	pool := p.Pool

@@ -55,9 +55,9 @@ func (s *SSD) Steps(p *Pass, x Mat, from int) Mat {
 	return delta
 }
 
-// addBias returns dt + dt_bias. Without a tape it replaces dt's memory.
+// addBias returns dt + dt_bias.
 func (s *SSD) addBias(p *Pass, dt Mat) Mat {
-	y := p.target(dt)
+	y := p.New(dt.Rows, dt.Cols)
 	for r := range y.Rows {
 		kernel.Add(y.Row(r), dt.Row(r), s.StepBias.W)
 	}

@@ -124,9 +124,11 @@ func (m *Published) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 // forward is h + MoE(x) + s·mixer(x) with x = LayerNorm(h).
 func (b *PublishedBlock) forward(p *nn.Pass, h nn.Mat, spans []nn.Span) nn.Mat {
-	mark := p.Mark()
-	p.Component("norm")
-	x := b.Norm.Forward(p, h)
+	return nn.Residual(p, h, b.Norm, func(x nn.Mat) nn.Mat { return b.both(p, x, spans) })
+}
+
+// both is MoE(x) + s·mixer(x).
+func (b *PublishedBlock) both(p *nn.Pass, x nn.Mat, spans []nn.Span) nn.Mat {
 	p.Component("v_proj")
 	v := b.V.Forward(p, x)
 	p.Component("gates")
@@ -142,10 +144,7 @@ func (b *PublishedBlock) forward(p *nn.Pass, h nn.Mat, spans []nn.Span) nn.Mat {
 	p.Component("output_proj")
 	mixed := b.Out.Forward(p, f)
 	p.Component("residual")
-	out = nn.AddScaled(p, out, b.Scale, mixed)
-	h = nn.Add(p, h, out)
-	p.Release(mark)
-	return h
+	return nn.AddScaled(p, out, b.Scale, mixed)
 }
 
 // routes chooses the experts.

@@ -153,16 +153,11 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 // forward is h + FFN(x) + mixer(x) with x = LayerNorm(h).
 func (b *Block) forward(p *nn.Pass, layer int, h nn.Mat, spans []nn.Span) nn.Mat {
-	mark := p.Mark()
-	p.Component("norm")
-	x := b.Norm.Forward(p, h)
-	out := b.FFN.forward(p, x)
-	mixed := b.Mixer.forward(p, layer, x, spans)
-	p.Component("residual")
-	out = nn.AddScaled(p, out, b.Mixer.Scale, mixed)
-	h = nn.Add(p, h, out)
-	p.Release(mark)
-	return h
+	return nn.Residual(p, h, b.Norm, func(x nn.Mat) nn.Mat {
+		out, mixed := b.FFN.forward(p, x), b.Mixer.forward(p, layer, x, spans)
+		p.Component("residual")
+		return nn.AddScaled(p, out, b.Mixer.Scale, mixed)
+	})
 }
 
 // forward returns W_o f + b_o; the block applies bk_scale.

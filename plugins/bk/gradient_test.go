@@ -8,6 +8,7 @@ import (
 
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -43,6 +44,7 @@ func checkGradients(t *testing.T, net engine.Network, ps *nn.Params, tolerance f
 		t.Fatal(err)
 	}
 	backward(t, net)
+	modeltest.TapeChangesNothing(t, net, documents...)
 	var flat []string
 	for _, w := range ps.Trainable() {
 		if !checkSlope(t, net, w, tolerance) {

@@ -113,25 +113,22 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, x), nil
 }
 
-// forward is x += proj(attention(norm x)); x += mlp(norm x).
+// forward is x + attention(norm x), then x + mlp(norm x).
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
-	mark := p.Mark()
-	p.Component("norm")
-	h := b.Norm1.Forward(p, x)
+	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, spans) })
+	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
+}
+
+func (b *Block) attention(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
 	p.Component("attention")
-	qkv, dim := b.QKV.Forward(p, h), x.Cols
-	h = b.Attn.Forward(p, layer, nn.Heads{Mat: qkv}, nn.Heads{Mat: qkv, From: dim}, nn.Heads{Mat: qkv, From: 2 * dim}, spans)
-	h = b.Proj.Forward(p, h)
-	p.Component("residual")
-	x = nn.Add(p, x, h)
-	p.Component("norm")
-	h = b.Norm2.Forward(p, x)
+	qkv, dim := b.QKV.Forward(p, x), x.Cols
+	q, k, v := nn.Heads{Mat: qkv}, nn.Heads{Mat: qkv, From: dim}, nn.Heads{Mat: qkv, From: 2 * dim}
+	return b.Proj.Forward(p, b.Attn.Forward(p, layer, q, k, v, spans))
+}
+
+func (b *Block) mlp(p *nn.Pass, x nn.Mat) nn.Mat {
 	p.Component("mlp")
-	h = b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, h)))
-	p.Component("residual")
-	x = nn.Add(p, x, h)
-	p.Release(mark)
-	return x
+	return b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, x)))
 }
 
 // positions lists the position of each token.

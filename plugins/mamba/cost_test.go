@@ -49,7 +49,7 @@ type wastefulModel struct{ *Model }
 func (m wastefulModel) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	hidden, err := m.Model.Forward(p, b)
 	p.Component("in_proj")
-	m.Blocks[0].(*Block).In.Forward(p, hidden)
+	m.Blocks[0].mixer.(*Block).In.Forward(p, hidden)
 	return hidden, err
 }
 

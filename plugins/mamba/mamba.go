@@ -24,7 +24,6 @@ import (
 
 // Block is the mixer of Mamba.
 type Block struct {
-	Norm *nn.RMSNorm       // norm
 	In   *nn.Linear        // mixer.in_proj [2E, d]: channels, gates
 	Conv *nn.CausalConv    // mixer.conv1d [E, 1, k]
 	X    *nn.Linear        // mixer.x_proj [R+2S, E]: r, B, C
@@ -42,17 +41,16 @@ func New(c Config, ps *nn.Params) *Model {
 	return m
 }
 
-// newBlock declares one layer. As in the paper's code, new linears are uniform in ±1/√in.
+// newBlock declares one mixer. As in the paper's code, new linears are uniform in ±1/√in.
 func newBlock(c *Config, ps *nn.Params, name string) *Block {
-	mixer, rank := name+"mixer.", int(c.Rank)
+	rank := int(c.Rank)
 	return &Block{
-		Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps),
-		In:   ps.Linear(mixer+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
-		Conv: ps.CausalConv(mixer+"conv1d", c.Channels, c.Taps, c.ConvBias),
-		X:    ps.Linear(mixer+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
-		Step: ps.Linear(mixer+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
-		Scan: ps.SelectiveScan(mixer, c.Channels, c.States),
-		Out:  ps.Linear(mixer+"out_proj", c.Dim, c.Channels, c.Bias, c.outInit(c.Channels)),
+		In:   ps.Linear(name+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
+		Conv: ps.CausalConv(name+"conv1d", c.Channels, c.Taps, c.ConvBias),
+		X:    ps.Linear(name+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
+		Step: ps.Linear(name+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
+		Scan: ps.SelectiveScan(name, c.Channels, c.States),
+		Out:  ps.Linear(name+"out_proj", c.Dim, c.Channels, c.Bias, c.outInit(c.Channels)),
 	}
 }
 
@@ -67,10 +65,8 @@ func (c *Config) stepWeights() nn.Init {
 
 // forward implements mixer.
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
-	p.Component("norm")
-	normed := b.Norm.Forward(p, x)
 	p.Component("in_proj")
-	vz := b.In.Forward(p, normed) // [tokens, 2E]
+	vz := b.In.Forward(p, x) // [tokens, 2E]
 	p.Component("conv")
 	u := nn.SiLU.Apply(p, b.Conv.Forward(p, layer, vz, 0, spans)) // [tokens, E]
 	p.Component("x_proj")

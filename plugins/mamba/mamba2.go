@@ -18,7 +18,6 @@ import (
 //
 // The paper's chunked algorithm computes the same; this is its recurrent form, for one token and for many.
 type Block2 struct {
-	Norm  *nn.RMSNorm    // norm
 	In    *nn.Linear     // mixer.in_proj [2E+2GS+H, d]: z, xBC, dt
 	Conv  *nn.CausalConv // mixer.conv1d [E+2GS, 1, k]
 	SSD   *nn.SSD        // mixer.A_log, mixer.D and mixer.dt_bias [H], never quantised
@@ -36,20 +35,19 @@ func New2(c Config2, ps *nn.Params) *Model {
 	return m
 }
 
-// newBlock2 declares one layer.
+// newBlock2 declares one mixer.
 func newBlock2(c *Config2, ps *nn.Params, name string) *Block2 {
-	mixer, channels := name+"mixer.", c.Heads*c.HeadDim
+	channels := c.Heads * c.HeadDim
 	conv := channels + 2*c.Groups*c.States
 	b := &Block2{
-		Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps),
-		In:   ps.Linear(mixer+"in_proj", channels+conv+c.Heads, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
-		Conv: ps.CausalConv(mixer+"conv1d", conv, c.Taps, c.ConvBias),
-		SSD: ps.SSD(mixer, nn.SSD{
+		In:   ps.Linear(name+"in_proj", channels+conv+c.Heads, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
+		Conv: ps.CausalConv(name+"conv1d", conv, c.Taps, c.ConvBias),
+		SSD: ps.SSD(name, nn.SSD{
 			Heads: c.Heads, Dim: c.HeadDim, Groups: c.Groups, States: c.States,
 			StepMin: float32(c.Limits[0]), StepMax: float32(c.Limits[1]),
 		}, c.stepBiases()),
-		Gated: ps.RMSNorm(mixer+"norm", channels, c.Eps),
-		Out:   ps.Linear(mixer+"out_proj", c.Dim, channels, c.Bias, c.outInit(channels)),
+		Gated: ps.RMSNorm(name+"norm", channels, c.Eps),
+		Out:   ps.Linear(name+"out_proj", c.Dim, channels, c.Bias, c.outInit(channels)),
 	}
 	b.Gated.Groups = c.NormGroups
 	return b
@@ -58,10 +56,8 @@ func newBlock2(c *Config2, ps *nn.Params, name string) *Block2 {
 // forward implements mixer.
 func (b *Block2) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
 	channels := b.Out.In
-	p.Component("norm")
-	normed := b.Norm.Forward(p, x)
 	p.Component("in_proj")
-	all := b.In.Forward(p, normed) // [tokens, 2E+2GS+H]
+	all := b.In.Forward(p, x) // [tokens, 2E+2GS+H]
 	p.Component("conv")
 	xbc := nn.SiLU.Apply(p, b.Conv.Forward(p, layer, all, channels, spans)) // [tokens, E+2GS]
 	p.Component("step")

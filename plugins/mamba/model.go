@@ -16,7 +16,7 @@ import (
 type Model struct {
 	Shared
 	Tokens *nn.Embedding // backbone.embeddings [V, d]
-	Blocks []mixer
+	Blocks []Layer
 	Norm   *nn.RMSNorm // backbone.norm_f
 	Head   *nn.Linear  // the embedding's table, or lm_head [V, d]
 
@@ -24,16 +24,22 @@ type Model struct {
 	json         []byte
 }
 
-// mixer is one layer, behind a norm and beside a residual.
+// Layer is a mixer behind a norm and beside a residual.
+type Layer struct {
+	Norm *nn.RMSNorm // norm
+	mixer
+}
+
+// mixer carries information from token to token.
 type mixer interface {
-	// forward returns what the layer adds to x [tokens, d].
+	// forward returns what the layer makes of the normalised x [tokens, d].
 	forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
 	// cost adds what forward costs.
 	cost(s *analytic.Sheet, w analytic.Work)
 }
 
 // newModel declares the parameters outside the layers under the names of Hugging Face, or those of the first published
-// files, which had backbone.embedding. block declares one layer.
+// files, which had backbone.embedding. block declares the mixer of a layer.
 func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	embedding := "backbone.embeddings"
 	if old := "backbone.embedding"; ps.Stored(old + ".weight") {
@@ -41,7 +47,8 @@ func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	}
 	m := &Model{Shared: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
-		m.Blocks = append(m.Blocks, block(fmt.Sprintf("backbone.layers.%d.", l)))
+		name := fmt.Sprintf("backbone.layers.%d.", l)
+		m.Blocks = append(m.Blocks, Layer{Norm: ps.RMSNorm(name+"norm", c.Dim, c.Eps), mixer: block(name + "mixer.")})
 	}
 	m.Norm = ps.RMSNorm("backbone.norm_f", c.Dim, c.Eps)
 	m.Head = ps.Output("lm_head", m.Tokens, &m.Tied, nn.Normal(c.InitStd))
@@ -56,11 +63,8 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	p.Component("embedding")
 	x := m.Tokens.Forward(p, b.Tokens)
 	for l := range m.Blocks {
-		mark := p.Mark()
-		y := m.Blocks[l].forward(p, l, x, b.Spans)
-		p.Component("residual")
-		x = nn.Add(p, x, y)
-		p.Release(mark)
+		block := &m.Blocks[l]
+		x = nn.Residual(p, x, block.Norm, func(x nn.Mat) nn.Mat { return block.forward(p, l, x, b.Spans) })
 	}
 	for _, span := range b.Spans {
 		if s, ok := span.State.(*state.Stack); ok {

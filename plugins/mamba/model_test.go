@@ -170,7 +170,7 @@ func TestInitialisation(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := net.(*Model)
-	b := m.Blocks[3].(*Block)
+	b := m.Blocks[3].mixer.(*Block)
 	for i, a := range b.Scan.ALog.W[:16] {
 		if math.Abs(math.Exp(float64(a))-float64(i+1)) > 1e-5 {
 			t.Errorf("A of state %d is -%v, want -%d", i, math.Exp(float64(a)), i+1)
@@ -205,7 +205,7 @@ func TestInitialisation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(again.(*Model).Blocks[3].(*Block).In.Weight.W, b.In.Weight.W) {
+	if !slices.Equal(again.(*Model).Blocks[3].mixer.(*Block).In.Weight.W, b.In.Weight.W) {
 		t.Error("one seed gives two sets of weights")
 	}
 }

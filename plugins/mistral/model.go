@@ -86,32 +86,27 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	p.Component("attention")
 	angles := m.RoPE.Angles(p, b)
 	for l := range m.Blocks {
-		x = m.Blocks[l].forward(p, l, x, m.RoPE, angles, b.Spans)
+		x = m.Blocks[l].forward(p, l, x, angles, b.Spans)
 	}
 	p.Component("norm")
 	return m.Norm.Forward(p, x), nil
 }
 
-// forward is x += o(attention(norm x)); x += mlp(norm x).
-func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, rope *nn.RoPE, angles nn.Angles, spans []nn.Span) nn.Mat {
-	mark := p.Mark()
-	p.Component("norm")
-	h := b.Norm1.Forward(p, x)
+// forward is x + attention(norm x), then x + mlp(norm x).
+func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, angles nn.Angles, spans []nn.Span) nn.Mat {
+	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, angles, spans) })
+	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
+}
+
+func (b *Block) attention(p *nn.Pass, layer int, x nn.Mat, angles nn.Angles, spans []nn.Span) nn.Mat {
 	p.Component("attention")
-	q, k, v := b.Q.Forward(p, h), b.K.Forward(p, h), b.V.Forward(p, h)
-	rope.Rotate(p, q, angles)
-	rope.Rotate(p, k, angles)
-	h = b.O.Forward(p, b.Attn.Forward(p, layer, nn.Heads{Mat: q}, nn.Heads{Mat: k}, nn.Heads{Mat: v}, spans))
-	p.Component("residual")
-	x = nn.Add(p, x, h)
-	p.Component("norm")
-	h = b.Norm2.Forward(p, x)
+	q, k, v := angles.Rotate(p, b.Q.Forward(p, x)), angles.Rotate(p, b.K.Forward(p, x)), b.V.Forward(p, x)
+	return b.O.Forward(p, b.Attn.Forward(p, layer, nn.Heads{Mat: q}, nn.Heads{Mat: k}, nn.Heads{Mat: v}, spans))
+}
+
+func (b *Block) mlp(p *nn.Pass, x nn.Mat) nn.Mat {
 	p.Component("mlp")
-	h = b.Down.Forward(p, nn.SwiGLU(p, b.Gate.Forward(p, h), b.Up.Forward(p, h)))
-	p.Component("residual")
-	x = nn.Add(p, x, h)
-	p.Release(mark)
-	return x
+	return b.Down.Forward(p, nn.SwiGLU(p, b.Gate.Forward(p, x), b.Up.Forward(p, x)))
 }
 
 // Output implements engine.Network.
