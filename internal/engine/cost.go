@@ -56,7 +56,7 @@ func (m *Model) count(ctx context.Context, l *lane, req lm.CostRequest) ([]lm.Co
 	p.Reset()
 	p.Count = &nn.Counter{}
 	defer func() { p.Count = nil }()
-	hidden, err := m.net.Forward(p, together(docs, tokens[:n]))
+	hidden, err := m.forward(p, together(docs, tokens[:n]))
 	if err != nil {
 		return nil, err
 	}

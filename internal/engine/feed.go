@@ -15,7 +15,7 @@ const chunkRows = 512
 // document is one sequence on its way through the model.
 type document struct {
 	tokens []int32
-	state  state.State
+	state  *state.Document
 	fed    int // tokens already fed
 }
 
@@ -40,7 +40,7 @@ func (m *Model) feed(ctx context.Context, l *lane, docs []document, visit func(d
 			return err
 		}
 		l.pass.Reset()
-		hidden, err := m.net.Forward(&l.pass, l.batch)
+		hidden, err := m.forward(&l.pass, l.batch)
 		if err != nil {
 			return err
 		}
@@ -53,6 +53,15 @@ func (m *Model) feed(ctx context.Context, l *lane, docs []document, visit func(d
 		}
 	}
 	return nil
+}
+
+// forward runs one batch through the network.
+func (m *Model) forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
+	hidden, err := m.net.Forward(p, b)
+	if err == nil {
+		b.Advance()
+	}
+	return hidden, err
 }
 
 // fill makes the next batch of at most chunkRows tokens and reports whether there is one. A model that is not causal

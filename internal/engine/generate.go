@@ -134,7 +134,7 @@ func (g *generation) step(ctx context.Context) error {
 		l.batch.Tokens = append(l.batch.Tokens, g.next[i])
 		l.batch.Spans = append(l.batch.Spans, nn.Span{Start: row, Len: 1, State: g.sessions[i].state})
 	}
-	hidden, err := m.net.Forward(&l.pass, l.batch)
+	hidden, err := m.forward(&l.pass, l.batch)
 	if err != nil {
 		return err
 	}

@@ -11,14 +11,14 @@ import (
 
 // Network is what an architecture implements: parameters and one Forward.
 type Network interface {
-	// Forward returns the final hidden state of each token, [len(b.Tokens), dim], after the last norm, and advances
-	// the states of b's spans. Errors are of kind Invalid, for example a position beyond the context limit; tokens
+	// Forward returns the final hidden state of each token, [len(b.Tokens), dim], after the last norm. Each layer
+	// advances its states of b's spans; the engine notes the number of tokens. Errors are of kind Invalid, for example a position beyond the context limit; tokens
 	// have been checked to lie in the vocabulary.
 	Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error)
 	// Output is the layer that makes logits of rows of the hidden state. Its component of the cost is "head".
 	Output() *nn.Linear
 	// NewState is that of an empty document; nil if the architecture cannot carry one (it is not causal).
-	NewState() state.State
+	NewState() *state.Document
 	// Cost gives the analytic cost by component, from formulas alone. Its components are those that Forward
 	// names with Pass.Component, and the head.
 	Cost(req lm.CostRequest) (analytic, reference []lm.CostItem, err error)

@@ -13,7 +13,7 @@ import (
 // session is one document's state as an lm.State.
 type session struct {
 	model *Model
-	state state.State
+	state *state.Document
 	// last is the final hidden state of the last token. It predicts the first token of the next step, and is the
 	// engine's, not the architecture's: Bytes leaves it out.
 	last []float32

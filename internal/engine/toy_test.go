@@ -36,32 +36,28 @@ type toyNet struct {
 	head *nn.Linear
 }
 
-type toyState struct {
-	n int
-	h [toyDim]float32
-}
+type toyState struct{ h [toyDim]float32 }
 
-func (s *toyState) Len() int          { return s.n }
 func (s *toyState) Bytes() int64      { return 4 * toyDim }
-func (s *toyState) Fork() state.State { c := *s; return &c }
+func (s *toyState) Fork() state.Layer { c := *s; return &c }
 func (s *toyState) Reset()            { *s = toyState{} }
 
-func (n *toyNet) NewState() state.State {
+func (n *toyNet) NewState() *state.Document {
 	if n.leak {
 		return nil
 	}
-	return &toyState{}
+	return state.New(1, func(int) state.Layer { return &toyState{} })
 }
 
 func (n *toyNet) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	p.Component("embedding")
 	x := n.emb.Forward(p, b.Tokens)
 	for _, span := range b.Spans {
-		s, ok := span.State.(*toyState)
-		if !ok {
+		s := state.Of[*toyState](span.State, 0)
+		if s == nil {
 			s = &toyState{}
 		}
-		if s.n+span.Len > 4000 {
+		if span.Position()+span.Len > 4000 {
 			return nn.Mat{}, lm.Errorf(lm.Invalid, "", "position beyond 4000")
 		}
 		for r := span.Start; r < span.Start+span.Len; r++ {
@@ -70,7 +66,6 @@ func (n *toyNet) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 			}
 			copy(x.Row(r), s.h[:])
 		}
-		s.n += span.Len
 		for r := span.Start; n.leak && r+1 < span.Start+span.Len; r++ {
 			for i, v := range x.Row(span.Start + span.Len - 1) {
 				x.Row(r)[i] += v

@@ -36,6 +36,7 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 		if err != nil {
 			t.Fatal(err)
 		}
+		b.Advance()
 		net.Output().Forward(p, hidden.Slice(n-1, n))
 	}
 	forward(after)

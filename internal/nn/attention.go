@@ -8,7 +8,7 @@ import (
 )
 
 // Attention is causal softmax attention with grouped queries and an optional window, see [kernel.Attention]. Spans
-// with a state, a *state.KVCache, attend to their earlier tokens too and append their keys and values to it.
+// with a state, a [state.KV] of the layer, attend to their earlier tokens too and append their keys and values to it.
 type Attention struct{ kernel.Attention }
 
 // Heads are the columns of a matrix from From on. A fused projection leaves queries, keys and values side by side.
@@ -56,20 +56,12 @@ var attentionSpans = sync.Pool{New: func() any { return new([]kernel.AttentionSp
 func appendSpans(list []kernel.AttentionSpan, layer int, spans []Span) []kernel.AttentionSpan {
 	for _, s := range spans {
 		span := kernel.AttentionSpan{Row: s.Start, Len: s.Len}
-		if kv := cacheOf(s, layer); kv != nil {
+		if kv := state.Of[*state.KV](s.State, layer); kv != nil {
 			kv.Span(&span)
 		}
 		list = append(list, span)
 	}
 	return list
-}
-
-// cacheOf returns what a span carries for a layer; nil: nothing.
-func cacheOf(s Span, layer int) *state.KV {
-	if s.State == nil {
-		return nil
-	}
-	return &s.State.(*state.KVCache).Layers[layer]
 }
 
 // appendsFirst reports whether the new keys and values of a span are appended to its state before it attends: in bf16,
@@ -82,7 +74,7 @@ func (a *Attention) appendsFirst(kv *state.KV, pos, n int) bool {
 // later or never, in scratch memory with a copy of the past that they see.
 func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
 	for i := range list {
-		s, kv := &list[i], cacheOf(spans[i], layer)
+		s, kv := &list[i], state.Of[*state.KV](spans[i].State, layer)
 		newK, newV := k.From(s.Row, 0), v.From(s.Row, 0)
 		if kv != nil && a.appendsFirst(kv, s.Pos, s.Len) {
 			kv.Append(p.Pool, newK, newV, s.Len)
@@ -103,7 +95,7 @@ func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.Att
 // remember appends the new keys and values to the states that do not have them yet.
 func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
 	for i, s := range spans {
-		kv := cacheOf(s, layer)
+		kv := state.Of[*state.KV](s.State, layer)
 		if kv == nil {
 			continue
 		}

@@ -32,18 +32,20 @@ func newDocument(window, rows int, bf16 bool) *document {
 	return d
 }
 
-func (d *document) newState() *state.KVCache {
-	return state.NewKVCache([]int{d.Window}, d.KVHeads, d.Attention.Dim, d.BF16)
+func (d *document) newState() *state.Document {
+	return state.New(1, func(int) state.Layer { return state.NewKV(d.Window, d.KVHeads, d.Attention.Dim, d.BF16) })
 }
 
 // attend returns the results of rows [lo, hi), in pieces of step rows.
-func (d *document) attend(pool *kernel.Pool, st state.State, lo, hi, step int) []float32 {
+func (d *document) attend(pool *kernel.Pool, st *state.Document, lo, hi, step int) []float32 {
 	p := &Pass{Pool: pool}
 	var out []float32
 	for ; lo < hi; lo += step {
 		n := min(step, hi-lo)
 		rows := func(m Mat) Heads { return Heads{Mat: Mat{Rows: n, Cols: m.Cols, Data: m.Data[lo*m.Cols:][:n*m.Cols]}} }
-		piece := d.Forward(p, 0, rows(d.q), rows(d.k), rows(d.v), []Span{{Len: n, State: st}})
+		b := Batch{Spans: []Span{{Len: n, State: st}}}
+		piece := d.Forward(p, 0, rows(d.q), rows(d.k), rows(d.v), b.Spans)
+		b.Advance()
 		out = append(out, piece.Data...)
 		p.Reset()
 	}

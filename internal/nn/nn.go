@@ -46,15 +46,24 @@ func (m Mat) parts(n int) Mat {
 // Span is one document's part of a Batch: rows Start to Start+Len.
 type Span struct {
 	Start, Len int
-	// State is what the document carries from earlier tokens; Forward advances it. Nil: the span is the whole
-	// document and nothing is kept.
-	State state.State
+	// State is what the document carries from earlier tokens. The layers of a Forward advance theirs, and
+	// Batch.Advance the number of tokens. Nil: the span is the whole document and nothing is kept.
+	State *state.Document
 }
 
 // Batch is the input of a Forward: the new tokens of one or several documents, one after the other.
 type Batch struct {
 	Tokens []int32
 	Spans  []Span
+}
+
+// Advance notes in the states that the batch has gone through all layers.
+func (b Batch) Advance() {
+	for _, s := range b.Spans {
+		if s.State != nil {
+			s.State.Advance(s.Len)
+		}
+	}
 }
 
 // Pass is one execution of a model: the memory of its activations and what is recorded on the way. It is reused

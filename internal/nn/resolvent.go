@@ -60,14 +60,14 @@ func (r *Resolvent) Bytes(rows, spans, hopRows int) int64 {
 	return 4*(int64(rows)*int64(perToken)+int64(1+hopRows)*int64(r.Heads)) + 2*int64(spans)*int64(stateBytes)
 }
 
-// Forward advances the documents of spans through layer layer and returns the features [rows, Width]. Heads and
+// Forward advances the documents of spans through layer layer, a [state.Resolvent], and returns the features [rows, Width]. Heads and
 // documents are independent, so results do not depend on the pool.
 func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput) Mat {
 	run := resolventRuns.Get().(*resolventRun)
 	*run = resolventRun{Resolvent: r, spans: spans, layer: layer, in: in, out: p.New(in.A.Rows, r.Width())}
 	for _, s := range spans {
 		if s.State == nil {
-			run.fresh = state.NewResolventLayer(len(spans)*r.Heads, r.Values)
+			run.fresh = state.NewResolvent(len(spans)*r.Heads, r.Values)
 			break
 		}
 	}
@@ -100,7 +100,7 @@ type resolventRun struct {
 	layer int
 	in    ResolventInput
 	out   Mat
-	fresh state.ResolventLayer // [spans·heads], for documents without a state
+	fresh *state.Resolvent // [spans·heads], for documents without a state
 	trace resolventTrace
 
 	blocks int // into which the heads of all documents are cut
@@ -172,12 +172,12 @@ func (run *resolventRun) hops(row, lo int) kernel.Rows {
 }
 
 // state returns what document span carries through this layer.
-func (run *resolventRun) state(span int) state.ResolventLayer {
-	if s, ok := run.spans[span].State.(*state.Resolvent); ok {
-		return s.Layer(run.layer)
+func (run *resolventRun) state(span int) state.Resolvent {
+	if s := state.Of[*state.Resolvent](run.spans[span].State, run.layer); s != nil {
+		return *s
 	}
 	lo, hi, v := span*run.Heads, (span+1)*run.Heads, run.Values
-	return state.ResolventLayer{G: run.fresh.G.Slice(lo, hi), Y: run.fresh.Y.Slice(lo*v, hi*v)}
+	return state.Resolvent{G: run.fresh.G.Slice(lo, hi), Y: run.fresh.Y.Slice(lo*v, hi*v)}
 }
 
 // hop returns the hops of one token.

@@ -57,7 +57,7 @@ func TestResolventPieces(t *testing.T) {
 	}
 	want := slices.Clone(core.Forward(&Pass{}, []Span{{Len: rows}}, 0, chains(0, rows)).Data)
 	for _, size := range []int{1, 7, 450} {
-		doc := state.NewResolvent(1, core.Heads, core.Values)
+		doc := state.New(1, func(int) state.Layer { return state.NewResolvent(core.Heads, core.Values) })
 		var got []float32
 		for lo := 0; lo < rows; lo += size {
 			hi := min(rows, lo+size)

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -51,7 +50,7 @@ func (s *SelectiveScan) at(i int) int {
 	return kernel.ScanIndex(s.Channels, s.States, i/s.States, i%s.States)
 }
 
-// Forward advances the documents of spans through layer layer of their [state.Stack] and returns y. u and delta are
+// Forward advances the documents of spans through layer layer, a [state.SSM], and returns y. u and delta are
 // [rows, channels]; the last 2·states columns of proj are B and C. It costs 7 FLOPs a token, channel and state
 // (Δ·A, its exponential, the product with h, Δu·B, its addition, and the multiply-add with C) and 3 a token and
 // channel (Δ·u and the multiply-add with D).
@@ -107,15 +106,10 @@ func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat,
 
 // ssmState returns what a document carries through a layer, or an empty state where it carries nothing.
 func ssmState(p *Pass, span Span, layer, tail, h int) state.SSM {
-	switch s := span.State.(type) {
-	case nil:
-		empty := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
-		clear(empty.Tail)
-		clear(empty.H)
-		return empty
-	case *state.Stack:
-		return s.Layers[layer]
-	default:
-		panic(fmt.Sprintf("nn: a state-space layer was given a state of type %T", s))
+	if s := state.Of[*state.SSM](span.State, layer); s != nil {
+		return *s
 	}
+	empty := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
+	empty.Reset()
+	return empty
 }

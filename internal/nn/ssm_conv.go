@@ -36,7 +36,7 @@ func (c *CausalConv) arrange() {
 }
 
 // Forward convolves the channels of x that begin at column from, and advances the tails that the documents of spans carry
-// through layer layer of their [state.Stack]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
+// through layer layer, a [state.SSM]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
 func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
 	if c.Weight.Grad != nil {
 		c.arrange() // the weight is being trained

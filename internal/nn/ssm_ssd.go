@@ -94,7 +94,7 @@ func (s *SSD) limit(p *Pass, delta Mat) {
 	}
 }
 
-// Forward advances the documents of spans through layer layer of their [state.Stack] and returns y [rows, heads·dim].
+// Forward advances the documents of spans through layer layer, a [state.SSM], and returns y [rows, heads·dim].
 // xbc is [rows, heads·dim + 2·groups·states]: x, B and C. It costs 5 FLOPs a token, channel and state (the product with
 // the decay, Δx·B, its addition, and the multiply-add with C), 3 a token and channel (Δ·x and the multiply-add with D)
 // and 2 a token and head (Δ·A and its exponential).

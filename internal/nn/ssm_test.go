@@ -49,8 +49,8 @@ func fill(p *Pass, r *rand.Rand, rows, cols int) Mat {
 	return m
 }
 
-func ssmState1() *state.Stack {
-	return state.NewStack(1, (ssmTaps-1)*ssmChannels, ssmChannels*ssmStates)
+func ssmState1() *state.Document {
+	return state.New(1, func(int) state.Layer { return state.NewSSM((ssmTaps-1)*ssmChannels, ssmChannels*ssmStates) })
 }
 
 // TestSSMSpans checks that documents in one batch, and pieces of a document, give what each whole document gives alone.

@@ -79,18 +79,11 @@ func (c *KV) reserve(n int) {
 	c.ring = c.ring.grown(rows)
 }
 
-// KVCache is the state of a transformer: one KV for each layer.
-type KVCache struct{ Layers []KV }
-
-// NewKVCache returns the state of an empty document. slots holds for each layer the number of positions that it keeps,
-// its window or the context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in
-// float32, or in bf16, where it is that of [kernel.KeyValuesBytes].
-func NewKVCache(slots []int, heads, dim int, bf16 bool) *KVCache {
-	c := &KVCache{Layers: make([]KV, len(slots))}
-	for i, n := range slots {
-		c.Layers[i] = KV{ring: newRing(heads, dim, bf16), slots: n}
-	}
-	return c
+// NewKV returns the state of an empty document. slots is the number of positions that it keeps, the layer's window or the
+// context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in float32, or in bf16,
+// where it is that of [kernel.KeyValuesBytes].
+func NewKV(slots, heads, dim int, bf16 bool) *KV {
+	return &KV{ring: newRing(heads, dim, bf16), slots: slots}
 }
 
 func newRing(heads, dim int, bf16 bool) ring {
@@ -100,7 +93,7 @@ func newRing(heads, dim int, bf16 bool) ring {
 	return &floatRing{heads: heads, dim: dim}
 }
 
-// KVBytes is what a KVCache of these parameters holds after a document of that many tokens that came at once.
+// KVBytes is what layers with these slots hold after a document of that many tokens that came at once.
 func KVBytes(slots []int, heads, dim int, bf16 bool, tokens int) (bytes int64) {
 	for _, n := range slots {
 		kept := tokens
@@ -116,33 +109,16 @@ func KVBytes(slots []int, heads, dim int, bf16 bool, tokens int) (bytes int64) {
 	return bytes
 }
 
-// Len implements State. While a Forward runs it is the length before it.
-func (c *KVCache) Len() int { return c.Layers[len(c.Layers)-1].length }
+// Bytes implements Layer.
+func (c *KV) Bytes() int64 { return c.ring.Bytes() }
 
-// Bytes implements State.
-func (c *KVCache) Bytes() (n int64) {
-	for i := range c.Layers {
-		n += c.Layers[i].ring.Bytes()
-	}
-	return n
+// Fork implements Layer.
+func (c *KV) Fork() Layer { return &KV{ring: c.ring.grown(0), slots: c.slots, length: c.length} }
+
+// Reset implements Layer. It keeps the memory.
+func (c *KV) Reset() {
+	c.length = 0
+	c.ring.reset()
 }
 
-// Fork implements State.
-func (c *KVCache) Fork() State {
-	f := &KVCache{Layers: make([]KV, len(c.Layers))}
-	for i, kv := range c.Layers {
-		kv.ring = kv.ring.grown(0)
-		f.Layers[i] = kv
-	}
-	return f
-}
-
-// Reset implements State. It keeps the memory.
-func (c *KVCache) Reset() {
-	for i := range c.Layers {
-		c.Layers[i].length = 0
-		c.Layers[i].ring.reset()
-	}
-}
-
-var _ State = (*KVCache)(nil)
+var _ Layer = (*KV)(nil)

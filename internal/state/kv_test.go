@@ -7,51 +7,47 @@ import (
 )
 
 // fill appends n positions whose key is the position and whose value is its negative.
-func fill(c *KVCache, n int) {
+func fill(c *KV, n int) {
 	for range n {
-		for i := range c.Layers {
-			p := float32(c.Layers[i].Len())
-			c.Layers[i].Append(nil, kernel.Rows{Data: []float32{p, p}, Stride: 2}, kernel.Rows{Data: []float32{-p, -p}, Stride: 2}, 1)
-		}
+		p := float32(c.Len())
+		c.Append(nil, kernel.Rows{Data: []float32{p, p}, Stride: 2}, kernel.Rows{Data: []float32{-p, -p}, Stride: 2}, 1)
 	}
 }
 
 // check verifies that every position still in the ring is in its row.
-func check(t *testing.T, c *KVCache, length int) {
+func check(t *testing.T, c *KV, length int) {
 	t.Helper()
 	if c.Len() != length {
 		t.Fatalf("length %d, want %d", c.Len(), length)
 	}
-	for l := range c.Layers {
-		kv := c.Layers[l].ring.(*floatRing)
-		rows := kv.Rows()
-		for p := max(0, length-rows); p < length; p++ {
-			if k, v := kv.k[p%rows*2+1], kv.v[p%rows*2]; k != float32(p) || v != -float32(p) {
-				t.Fatalf("layer %d position %d holds key %v and value %v", l, p, k, v)
-			}
+	kv := c.ring.(*floatRing)
+	rows := kv.Rows()
+	for p := max(0, length-rows); p < length; p++ {
+		if k, v := kv.k[p%rows*2+1], kv.v[p%rows*2]; k != float32(p) || v != -float32(p) {
+			t.Fatalf("position %d holds key %v and value %v", p, k, v)
 		}
 	}
 }
 
 func TestKVNeverPassesItsSlots(t *testing.T) {
 	const slots = 100
-	c := NewKVCache([]int{slots, slots}, 1, 2, false)
+	c := NewKV(slots, 1, 2, false)
 	for length := range 350 {
 		check(t, c, length)
-		if rows := c.Layers[0].Rows(); rows > slots {
+		if rows := c.Rows(); rows > slots {
 			t.Fatalf("%d rows at length %d, want at most %d", rows, length, slots)
 		}
 		fill(c, 1)
 	}
-	if got, want := c.Bytes(), int64(2*2*slots*2*4); got != want {
-		t.Errorf("a full cache holds %d bytes, want 2·layers·slots·width·4 = %d", got, want)
+	if got, want := c.Bytes(), int64(2*slots*2*4); got != want {
+		t.Errorf("a full cache holds %d bytes, want 2·slots·width·4 = %d", got, want)
 	}
 }
 
 func TestKVChunks(t *testing.T) {
 	for _, slots := range []int{0, 1, 7, 64, 100} {
 		for _, step := range []int{1, 3, 64, 250} {
-			c := NewKVCache([]int{slots}, 1, 2, false)
+			c := NewKV(slots, 1, 2, false)
 			for length := 0; length < 250; length += step {
 				k := kernel.Rows{Data: make([]float32, 6*step), Stride: 6}
 				v := kernel.Rows{Data: make([]float32, 4*step), Stride: 4}
@@ -60,7 +56,7 @@ func TestKVChunks(t *testing.T) {
 					k.Data[6*i], k.Data[6*i+1] = p, p
 					v.Data[4*i], v.Data[4*i+1] = -p, -p
 				}
-				c.Layers[0].Append(nil, k, v, step)
+				c.Append(nil, k, v, step)
 				check(t, c, length+step)
 			}
 		}
@@ -70,8 +66,7 @@ func TestKVChunks(t *testing.T) {
 // TestKVHeads checks that every head keeps its rows while the cache grows and turns.
 func TestKVHeads(t *testing.T) {
 	const heads, dim, slots, n = 3, 2, 100, 250
-	c := NewKVCache([]int{slots}, heads, dim, false)
-	kv := &c.Layers[0]
+	kv := NewKV(slots, heads, dim, false)
 	for p := range n {
 		k, v := make([]float32, heads*dim), make([]float32, heads*dim)
 		for i := range k {
@@ -91,9 +86,9 @@ func TestKVHeads(t *testing.T) {
 }
 
 func TestKVForkAndReset(t *testing.T) {
-	c := NewKVCache([]int{10, 10}, 1, 2, false)
+	c := NewKV(10, 1, 2, false)
 	fill(c, 25)
-	f := c.Fork().(*KVCache)
+	f := c.Fork().(*KV)
 	fill(c, 6)
 	check(t, f, 25)
 	check(t, c, 31)
@@ -114,13 +109,13 @@ func TestKVBytes(t *testing.T) {
 		for _, dim := range []int{8, 24, 32, 80} {
 			for _, slots := range []int{0, 16, 128, 200} {
 				for _, n := range []int{1, 100, 129, 300} {
-					c := NewKVCache([]int{slots, 0}, 3, dim, bf16)
+					d := New(2, func(l int) Layer { return NewKV([]int{slots, 0}[l], 3, dim, bf16) })
 					rows := kernel.Rows{Data: make([]float32, n*3*dim), Stride: 3 * dim}
-					for i := range c.Layers {
-						c.Layers[i].Append(nil, rows, rows, n)
+					for l := range 2 {
+						Of[*KV](d, l).Append(nil, rows, rows, n)
 					}
 					want := KVBytes([]int{slots, 0}, 3, dim, bf16, max(n, firstRows))
-					if got := c.Bytes(); got != want || c.Fork().Bytes() != want {
+					if got := d.Bytes(); got != want || d.Fork().Bytes() != want {
 						t.Errorf("bf16=%v, dim %d, %d slots, %d positions: %d bytes, want %d", bf16, dim, slots, n, got, want)
 					}
 				}

@@ -10,53 +10,19 @@ type SSM struct {
 	H    []float32 // the recurrent state, in the layout of its layer
 }
 
-// Stack is the State of a model all of whose layers are state-space layers.
-type Stack struct {
-	Layers []SSM
-	tokens int
+// NewSSM returns the state of an empty document: a convolution tail of tail floats and a recurrent state of h floats.
+func NewSSM(tail, h int) *SSM { return &SSM{Tail: make([]float32, tail), H: make([]float32, h)} }
+
+// Bytes implements Layer.
+func (s *SSM) Bytes() int64 { return int64(4 * (len(s.Tail) + len(s.H))) }
+
+// Fork implements Layer.
+func (s *SSM) Fork() Layer { return &SSM{Tail: slices.Clone(s.Tail), H: slices.Clone(s.H)} }
+
+// Reset implements Layer.
+func (s *SSM) Reset() {
+	clear(s.Tail)
+	clear(s.H)
 }
 
-// NewStack returns the state of an empty document: layers times a convolution tail of tail floats and a recurrent
-// state of h floats.
-func NewStack(layers, tail, h int) *Stack {
-	s := &Stack{Layers: make([]SSM, layers)}
-	for i := range s.Layers {
-		s.Layers[i] = SSM{Tail: make([]float32, tail), H: make([]float32, h)}
-	}
-	return s
-}
-
-// Advance notes that n more tokens went through all layers.
-func (s *Stack) Advance(n int) { s.tokens += n }
-
-// Len implements State.
-func (s *Stack) Len() int { return s.tokens }
-
-// Bytes implements State.
-func (s *Stack) Bytes() int64 {
-	var floats int
-	for _, l := range s.Layers {
-		floats += len(l.Tail) + len(l.H)
-	}
-	return int64(4 * floats)
-}
-
-// Fork implements State.
-func (s *Stack) Fork() State {
-	fork := &Stack{Layers: make([]SSM, len(s.Layers)), tokens: s.tokens}
-	for i, l := range s.Layers {
-		fork.Layers[i] = SSM{Tail: slices.Clone(l.Tail), H: slices.Clone(l.H)}
-	}
-	return fork
-}
-
-// Reset implements State.
-func (s *Stack) Reset() {
-	for _, l := range s.Layers {
-		clear(l.Tail)
-		clear(l.H)
-	}
-	s.tokens = 0
-}
-
-var _ State = (*Stack)(nil)
+var _ Layer = (*SSM)(nil)

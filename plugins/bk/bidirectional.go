@@ -159,7 +159,7 @@ func (b *PublishedBlock) routes(p *nn.Pass, x, g nn.Mat) nn.Mat {
 func (m *Published) Output() *nn.Linear { return m.Head }
 
 // NewState implements engine.Network: a model that sees the future cannot carry the past.
-func (m *Published) NewState() state.State { return nil }
+func (m *Published) NewState() *state.Document { return nil }
 
 // Info implements engine.Network.
 func (m *Published) Info() lm.ModelInfo {

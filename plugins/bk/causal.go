@@ -131,24 +131,13 @@ func (c *CausalConfig) newHop(m *Mixer, name string, ps *nn.Params) {
 
 // Forward implements engine.Network.
 func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
-	for _, s := range b.Spans {
-		if _, ok := s.State.(*state.Resolvent); !ok && s.State != nil {
-			return nn.Mat{}, lm.Errorf(lm.Invalid, "", "the state is that of another architecture")
-		}
-	}
 	p.Component("embedding")
 	h := m.Embedding.Forward(p, b.Tokens)
 	for l := range m.Blocks {
 		h = m.Blocks[l].forward(p, l, h, b.Spans)
 	}
 	p.Component("norm")
-	h = m.Norm.Forward(p, h)
-	for _, s := range b.Spans {
-		if st, ok := s.State.(*state.Resolvent); ok {
-			st.Advance(s.Len)
-		}
-	}
-	return h, nil
+	return m.Norm.Forward(p, h), nil
 }
 
 // forward is h + FFN(x) + mixer(x) with x = LayerNorm(h).
@@ -195,7 +184,9 @@ func (m *Mixer) chains(p *nn.Pass, x nn.Mat) nn.ResolventInput {
 func (m *Model) Output() *nn.Linear { return m.Head }
 
 // NewState implements engine.Network.
-func (m *Model) NewState() state.State { return state.NewResolvent(m.Layers, m.Heads, m.Values) }
+func (m *Model) NewState() *state.Document {
+	return state.New(m.Layers, func(int) state.Layer { return state.NewResolvent(m.Heads, m.Values) })
+}
 
 // Info implements engine.Network.
 func (m *Model) Info() lm.ModelInfo {

@@ -97,7 +97,7 @@ func TestLayerProbe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := sharedtest.Dir(t, "checkpoints/"+name)
 			m, probe := loadNetwork(t, dir).(*Model), readProbes(t, dir).Layers
-			p, st := &nn.Pass{}, m.NewState().(*state.Resolvent)
+			p, st := &nn.Pass{}, m.NewState()
 			spans := []nn.Span{{Len: len(probe.IDs), State: st}}
 			h := m.Embedding.Forward(p, probe.IDs)
 			for l, want := range probe.Layers {
@@ -121,7 +121,7 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 	for i, v := range mixed.Row(last) {
 		scaled.Data[i] = b.Mixer.Scale.W[0] * v
 	}
-	layer := spans[0].State.(*state.Resolvent).Layer(l)
+	layer := state.Of[*state.Resolvent](spans[0].State, l)
 	modeltest.Near(t, "g", []float64{layer.G.Re[0], layer.G.Im[0]}, want.G, 1e-4)
 	if want.Y != nil {
 		modeltest.Near(t, "y", []float64{layer.Y.Re[0], layer.Y.Im[0]}, want.Y, 1e-4)

@@ -94,8 +94,11 @@ func (c Config) scale(layer int) float32 {
 func (c Config) slots() []int { return slices.Repeat([]int{c.Positions}, c.Layers) }
 
 // NewState implements engine.Network.
-func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16())
+func (m *Model) NewState() *state.Document {
+	slots := m.cfg.slots()
+	return state.New(len(slots), func(l int) state.Layer {
+		return state.NewKV(slots[l], m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16())
+	})
 }
 
 // Forward implements engine.Network.

@@ -73,15 +73,17 @@ func open(t testing.TB, dir string) (*Model, *nn.Params) {
 }
 
 // feed gives a document to st in pieces of step tokens and returns all logits.
-func feed(t testing.TB, m *Model, tokens []int32, st state.State, step int) (logits []float32) {
+func feed(t testing.TB, m *Model, tokens []int32, st *state.Document, step int) (logits []float32) {
 	t.Helper()
 	var p nn.Pass
 	for piece := range slices.Chunk(tokens, step) {
 		p.Reset()
-		hidden, err := m.Forward(&p, nn.Batch{Tokens: piece, Spans: []nn.Span{{Len: len(piece), State: st}}})
+		b := nn.Batch{Tokens: piece, Spans: []nn.Span{{Len: len(piece), State: st}}}
+		hidden, err := m.Forward(&p, b)
 		if err != nil {
 			t.Fatal(err)
 		}
+		b.Advance()
 		logits = append(logits, m.Output().Forward(&p, hidden).Data...)
 	}
 	return logits
@@ -95,7 +97,7 @@ func TestGolden(t *testing.T) {
 	tokens := modeltest.FormulaTokens
 	for name, step := range map[string]int{"prefill": len(tokens), "decode": 1, "pieces": 5} {
 		t.Run(name, func(t *testing.T) {
-			st := m.NewState().(*state.Stack)
+			st := m.NewState()
 			z := feed(t, m, tokens, st, step)
 			var losses []float64
 			for i, next := range tokens[1:] {
@@ -112,7 +114,7 @@ func TestGolden(t *testing.T) {
 			if got := modeltest.Argmax(z, goldenVocab); !slices.Equal(got, want) {
 				t.Errorf("largest logits at %v, want %v", got, want)
 			}
-			h := st.Layers[0].H
+			h := state.Of[*state.SSM](st, 0).H
 			first := make([]float32, 4) // of the first channel
 			for i := range first {
 				first[i] = h[kernel.ScanIndex(32, 4, 0, i)]

@@ -56,7 +56,9 @@ func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 }
 
 // NewState implements engine.Network: the same number of floats, however long the document.
-func (m *Model) NewState() state.State { return state.NewStack(m.Layers, m.tail, m.states) }
+func (m *Model) NewState() *state.Document {
+	return state.New(m.Layers, func(int) state.Layer { return state.NewSSM(m.tail, m.states) })
+}
 
 // Forward implements engine.Network.
 func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
@@ -65,11 +67,6 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	for l := range m.Blocks {
 		block := &m.Blocks[l]
 		x = nn.Residual(p, x, block.Norm, func(x nn.Mat) nn.Mat { return block.forward(p, l, x, b.Spans) })
-	}
-	for _, span := range b.Spans {
-		if s, ok := span.State.(*state.Stack); ok {
-			s.Advance(span.Len)
-		}
 	}
 	p.Component("norm")
 	return m.Norm.Forward(p, x), nil

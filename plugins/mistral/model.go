@@ -75,8 +75,11 @@ func newBlock(c Config, ps *nn.Params, name string, window int) Block {
 
 // NewState implements engine.Network: in each layer a ring of W positions (in bf16 of whole tiles of them), or a cache that
 // grows.
-func (m *Model) NewState() state.State {
-	return state.NewKVCache(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16())
+func (m *Model) NewState() *state.Document {
+	slots := m.cfg.slots()
+	return state.New(len(slots), func(l int) state.Layer {
+		return state.NewKV(slots[l], m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16())
+	})
 }
 
 // Forward implements engine.Network.
