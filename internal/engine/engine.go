@@ -60,9 +60,9 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 }
 
 func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, error) {
-	format, head, err := formats(req)
+	precision, err := nn.ParsePrecision(req.Precision, req.Head)
 	if err != nil {
-		return nil, err
+		return nil, &lm.Error{Kind: lm.Invalid, Err: err}
 	}
 	if err := kernel.Available(); err != nil {
 		return nil, &lm.Error{Kind: lm.Unsupported, Err: err}
@@ -75,7 +75,7 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 	if folder != nil {
 		src = folder
 	}
-	ps := nn.NewParams(src, req.Seed, format, head)
+	ps := nn.NewParams(src, req.Seed, precision)
 	ps.StopOn(ctx.Err)
 	pool := kernel.NewPool(threads(req))
 	ps.On(pool)
@@ -87,6 +87,10 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 		err = &lm.Error{Kind: lm.Corrupt, Err: ps.Err()}
 	case err != nil:
 		err = &lm.Error{Kind: lm.Invalid, Err: fmt.Errorf("config: %w", err)}
+	default:
+		if err = ps.CheckPrecision(); err != nil {
+			err = &lm.Error{Kind: lm.Invalid, Err: err}
+		}
 	}
 	if err != nil {
 		pool.Close()
@@ -100,7 +104,7 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 		m.source = folder
 	}
 	m.main.pass.Pool, m.second.pass.Pool = m.pool, m.pool
-	m.describe(req, format, append(warnings, ps.Warnings()...))
+	m.describe(req, append(warnings, ps.Warnings()...))
 	if folder != nil {
 		ends, more := folder.Ends(m.info.EOS, m.info.Vocab)
 		m.info.EOS, m.info.Warnings = ends, append(m.info.Warnings, more...)
@@ -109,7 +113,7 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 }
 
 // describe fills in the model's info.
-func (m *Model) describe(req lm.LoadRequest, format kernel.Format, warnings []string) {
+func (m *Model) describe(req lm.LoadRequest, warnings []string) {
 	m.info = m.net.Info()
 	m.info.Architecture = m.arch.family.Describe().Name
 	m.info.Config = string(m.net.Config())
@@ -117,21 +121,11 @@ func (m *Model) describe(req lm.LoadRequest, format kernel.Format, warnings []st
 	for _, c := range m.params.Bytes() {
 		m.info.Bytes = append(m.info.Bytes, lm.ByteClass{Class: c.Class, Bytes: c.Bytes})
 	}
-	m.info.Precision, m.info.HeadPrecision = format.String(), m.params.HeadFormat().String()
+	precision := m.params.Precision()
+	m.info.Precision, m.info.HeadPrecision = precision.String(), precision.Head.String()
 	m.info.Kernels, m.info.Threads = kernel.Tier(), m.pool.Threads()
 	m.info.Initialised = req.Checkpoint == ""
 	m.info.Warnings = warnings
-}
-
-// formats reads the precisions of the blocks and of the head.
-func formats(req lm.LoadRequest) (format, head kernel.Format, err error) {
-	if format, err = kernel.ParseFormat(req.Precision); err != nil {
-		return format, head, &lm.Error{Kind: lm.Invalid, Err: err}
-	}
-	if head, err = kernel.HeadFormat(format, req.Head); err != nil {
-		return format, head, &lm.Error{Kind: lm.Invalid, Err: err}
-	}
-	return format, head, nil
 }
 
 // threads is the number asked for, by default all that the process may use.

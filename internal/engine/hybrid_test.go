@@ -62,7 +62,9 @@ func (f hybrid) New(config []byte, _ map[string]string, ps *nn.Params) (engine.N
 }
 
 func newMixer(kind, name string, ps *nn.Params) mixer {
-	linear := func(part string, out, in int) *nn.Linear { return ps.Linear(name+part, out, in, true, nn.Normal(0.3)) }
+	linear := func(part string, out, in int) *nn.Linear {
+		return ps.In("mixer").Linear(name+part, out, in, true, nn.Normal(0.3))
+	}
 	switch kind {
 	case "attention":
 		return &attention{
@@ -173,7 +175,7 @@ func TestHybrid(t *testing.T) {
 	}
 	m := modeltest.Load(t, engine.New(hybrid{}), lm.LoadRequest{Variant: "hybrid", Seed: 3})
 	modeltest.Streaming(t, m, tokens, 1, 7, 25)
-	ps := nn.NewParams(nil, 3, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, 3, nn.Precision{})
 	net, _, err := hybrid{}.New([]byte(hybrid{}.Describe().Variants[0].Config), nil, ps)
 	if err != nil {
 		t.Fatal(err)

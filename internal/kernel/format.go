@@ -100,25 +100,6 @@ func (f Format) Quantised() bool { return f.Kind >= KindInt8 }
 // formats that round activations do.
 func (f Format) AttentionBF16() bool { return f == BF16 || f.A8 }
 
-// HeadFormat reads the precision of the output matrix beside block linears of format block. The empty name keeps the
-// head in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations. int8 is int8a8 beside
-// blocks with int8 activations.
-func HeadFormat(block Format, name string) (Format, error) {
-	if name != "" {
-		f, err := ParseFormat(name)
-		if err != nil {
-			return Format{}, fmt.Errorf("head: %w", err)
-		}
-		f.A8 = f.A8 || block.A8 && f.Kind == KindInt8
-		f.WideX = f.Kind == KindBF16 && block.Kind != KindBF16
-		return f, nil
-	}
-	if block.Kind == KindF32 || block.Kind == KindBF16 {
-		return block, nil
-	}
-	return BF16Wide, nil
-}
-
 // String returns the shortest name: ParseFormat(f.String()) is f, WideX aside.
 func (f Format) String() string {
 	name := [...]string{"f32", "bf16", "int8", "int4", "nf4"}[f.Kind]

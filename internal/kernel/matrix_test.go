@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -215,27 +214,5 @@ func TestFormatNames(t *testing.T) {
 		if f, err := ParseFormat(name); err == nil {
 			t.Errorf("ParseFormat(%q) = %v, want an error", name, f)
 		}
-	}
-}
-
-func TestHeadFormat(t *testing.T) {
-	for _, c := range []struct{ block, name, want string }{
-		{"f32", "", "{Kind:0 Group:0 A8:false WideX:false}"},
-		{"bf16", "", "{Kind:1 Group:0 A8:false WideX:false}"},
-		{"int4", "", "{Kind:1 Group:0 A8:false WideX:true}"},
-		{"int4a8", "", "{Kind:1 Group:0 A8:false WideX:true}"},
-		{"int4", "int8", "{Kind:2 Group:0 A8:false WideX:false}"},
-		{"int4a8", "int8", "{Kind:2 Group:0 A8:true WideX:false}"},
-		{"int8", "f32", "{Kind:0 Group:0 A8:false WideX:false}"},
-		{"int8", "bf16", "{Kind:1 Group:0 A8:false WideX:true}"},
-	} {
-		got, err := HeadFormat(mustFormat(t, c.block), c.name)
-		type plain Format // without String
-		if s := fmt.Sprintf("%+v", plain(got)); err != nil || s != c.want {
-			t.Errorf("HeadFormat(%s, %q) = %s, %v; want %s", c.block, c.name, s, err, c.want)
-		}
-	}
-	if _, err := HeadFormat(F32, "int9"); err == nil {
-		t.Error("HeadFormat accepted int9")
 	}
 }

@@ -58,15 +58,11 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 // network returns the folder's network in a precision.
 func network(t *testing.T, family engine.Family, folder *checkpoint.Folder, precision string) engine.Network {
 	t.Helper()
-	format, err := kernel.ParseFormat(precision)
+	held, err := nn.ParsePrecision(precision, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, err := kernel.HeadFormat(format, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ps := nn.NewParams(folder, 0, format, head)
+	ps := nn.NewParams(folder, 0, held)
 	net, _, err := family.New(folder.Config(), nil, ps)
 	if err != nil || ps.Err() != nil {
 		t.Fatal(err, ps.Err())

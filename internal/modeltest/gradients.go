@@ -19,7 +19,7 @@ func Gradients(t testing.TB, family engine.Family, dir string, options map[strin
 		t.Fatal(err)
 	}
 	defer folder.Close()
-	ps := nn.NewParams(folder, 0, kernel.F32, kernel.F32)
+	ps := nn.NewParams(folder, 0, nn.Precision{})
 	net, _, err := family.New(folder.Config(), options, ps)
 	if err != nil || ps.Err() != nil {
 		t.Fatal(err, ps.Err())

@@ -19,12 +19,8 @@ type Embedding struct {
 
 // Embedding declares name.weight [vocab, dim].
 func (ps *Params) Embedding(name string, vocab, dim int, init Init) *Embedding {
-	format := wide(ps.format)
-	if ps.head == kernel.F32 {
-		format = kernel.F32 // the head may be tied to it
-	}
 	e := &Embedding{Vocab: vocab, Dim: dim, name: name + ".weight"}
-	e.Table, e.Weight = ps.matrix(e.name, ClassEmbedding, format, vocab, dim, false, init)
+	e.Table, e.Weight = ps.matrix(e.name, ClassEmbedding, ps.precision.Embedding(), vocab, dim, false, init)
 	return e
 }
 
@@ -102,7 +98,7 @@ func (ps *Params) sameRows(a, b string) bool {
 // Head declares an output matrix of its own, name.weight [vocab, dim], in the head's format.
 func (ps *Params) Head(name string, vocab, dim int, init Init) *Linear {
 	l := &Linear{In: dim, Out: vocab}
-	l.W, l.Weight = ps.matrix(name+".weight", ClassHead, ps.head, vocab, dim, false, init)
+	l.W, l.Weight = ps.matrix(name+".weight", ClassHead, ps.precision.Head, vocab, dim, false, init)
 	return l
 }
 
@@ -110,8 +106,8 @@ func (ps *Params) Head(name string, vocab, dim int, init Init) *Linear {
 // is another.
 func (ps *Params) TiedHead(e *Embedding) *Linear {
 	l := &Linear{In: e.Dim, Out: e.Vocab, W: e.Table, Weight: e.Weight}
-	if ps.head.Kind != e.Table.Format().Kind && ps.err == nil {
-		l.W, l.Weight = kernel.NewMatrix(ps.head, e.Vocab, e.Dim, e.Table.Row), nil
+	if head := ps.precision.Head; head.Kind != e.Table.Format().Kind && ps.err == nil {
+		l.W, l.Weight = kernel.NewMatrix(head, e.Vocab, e.Dim, e.Table.Row), nil
 		ps.copies = append(ps.copies, l.W)
 	}
 	return l

@@ -103,7 +103,7 @@ func TestEngineViews(t *testing.T) {
 // TestParamIsTensor checks that a parameter is a tensor over its own backing.
 func TestParamIsTensor(t *testing.T) {
 	ps := newF32Params()
-	l := ps.Linear("l", 3, 5, true, Normal(1))
+	l := ps.In("").Linear("l", 3, 5, true, Normal(1))
 	if &l.Weight.Value.Float32s()[0] != &l.Weight.W[0] {
 		t.Error("the tensor has memory of its own")
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
@@ -44,22 +43,18 @@ func TestFootprint(t *testing.T) {
 
 // printFootprint prints the packed bytes and the process's peak.
 func printFootprint(t *testing.T, name string) {
-	f, err := kernel.ParseFormat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, err := kernel.HeadFormat(f, "")
+	precision, err := ParsePrecision(name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const dim, layers, vocab, positions = 768, 12, 50257, 1024
-	ps, pass := NewParams(nil, 1, f, head), &Pass{}
+	ps, pass := NewParams(nil, 1, precision), &Pass{}
 	table := ps.Embedding("wte", vocab, dim, Normal(.02))
 	ps.Embedding("wpe", positions, dim, Normal(.02))
 	linears := []*Linear{ps.TiedHead(table)}
 	for l := range layers {
 		for i, shape := range [][2]int{{3 * dim, dim}, {dim, dim}, {4 * dim, dim}, {dim, 4 * dim}} {
-			linears = append(linears, ps.Linear(fmt.Sprintf("h.%d.%d", l, i), shape[0], shape[1], true, Normal(.02), Transposed))
+			linears = append(linears, ps.In("").Linear(fmt.Sprintf("h.%d.%d", l, i), shape[0], shape[1], true, Normal(.02), Transposed))
 		}
 	}
 	for _, l := range linears {

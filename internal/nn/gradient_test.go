@@ -87,19 +87,27 @@ func (c *layerCase) check(t *testing.T) {
 // slope differentiates the loss by one coordinate.
 func (c *layerCase) slope(x *float32) float64 {
 	const h = 1.0 / 64
+	set := func(v float32) {
+		*x = v
+		if c.params != nil {
+			c.params.Changed()
+		}
+	}
 	at := func(d float32) float64 {
 		was := *x
-		*x = was + d
+		set(was + d)
 		loss, _ := c.run(&c.plain)
 		c.plain.Reset()
-		*x = was
+		set(was)
 		return loss
 	}
 	return (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
 }
 
+func init() { PoisonReleased = true }
+
 func TestGradients(t *testing.T) {
-	f32 := func() *Params { return NewParams(nil, 5, kernel.F32, kernel.F32) }
+	f32 := func() *Params { return NewParams(nil, 5, Precision{}) }
 	x, y := randomMat(1, 5, 12), randomMat(2, 5, 12)
 	one := func(f func(p *Pass, x Mat) Mat) func(*Pass, []Mat) Mat {
 		return func(p *Pass, in []Mat) Mat { return f(p, in[0]) }
@@ -116,10 +124,10 @@ func TestGradients(t *testing.T) {
 		cases[a.Name] = &layerCase{inputs: []Mat{x}, forward: one(a.Apply)}
 	}
 	ps := f32()
-	linear := ps.Linear("l", 7, 12, true, Normal(1), BiasInit(Normal(1)))
+	linear := ps.In("").Linear("l", 7, 12, true, Normal(1), BiasInit(Normal(1)))
 	cases["linear"] = &layerCase{params: ps, inputs: []Mat{x}, forward: one(linear.Forward)}
 	ps = f32()
-	transposed := ps.Linear("l", 7, 12, false, Normal(1), Transposed)
+	transposed := ps.In("").Linear("l", 7, 12, false, Normal(1), Transposed)
 	cases["transposed linear"] = &layerCase{params: ps, inputs: []Mat{x}, forward: one(transposed.Forward)}
 	ps = f32()
 	rms := ps.RMSNorm("n", 12, 1e-5)
@@ -217,10 +225,15 @@ func TestCrossEntropy(t *testing.T) {
 
 // TestBackwardOfPackedWeights checks that taping over weights that cannot be trained is refused.
 func TestBackwardOfPackedWeights(t *testing.T) {
-	ps := NewParams(nil, 1, kernel.Format{Kind: kernel.KindInt8}, kernel.F32)
-	l := ps.Linear("l", 4, 4, false, Normal(1))
+	ps := NewParams(nil, 1, Precision{Blocks: kernel.Format{Kind: kernel.KindInt8}, Head: kernel.F32})
+	l := ps.In("").Linear("l", 4, 4, false, Normal(1))
 	if err := ps.Train(); err == nil {
 		t.Error("Train accepted int8 weights")
+	}
+	tied := NewParams(nil, 1, Precision{Blocks: kernel.F32, Head: kernel.Format{Kind: kernel.KindInt8}})
+	tied.TiedHead(tied.Embedding("e", 4, 4, Normal(1)))
+	if err := tied.Train(); err == nil {
+		t.Error("Train accepted a head in int8 that no gradient reaches")
 	}
 	defer func() {
 		if recover() == nil {

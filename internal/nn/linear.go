@@ -10,7 +10,7 @@ type Linear struct {
 	Bias    *Param // nil: none
 }
 
-// LinearOption changes how Params.Linear declares a layer.
+// LinearOption changes how Part.Linear declares a layer.
 type LinearOption func(*linearOptions)
 
 type linearOptions struct {
@@ -29,32 +29,22 @@ func Keep(o *linearOptions) { o.keep = true }
 // BiasInit initialises the bias of a new layer; the default is zero.
 func BiasInit(init Init) LinearOption { return func(o *linearOptions) { o.biasInit = init } }
 
-// Linear declares name.weight [out, in], packed in the model's format, and name.bias [out] if bias is set.
-func (ps *Params) Linear(name string, out, in int, bias bool, init Init, options ...LinearOption) *Linear {
+// Linear declares name.weight [out, in], packed in the format of the component, and name.bias [out] if bias is set.
+func (c Part) Linear(name string, out, in int, bias bool, init Init, options ...LinearOption) *Linear {
 	o := linearOptions{biasInit: Const(0)}
 	for _, set := range options {
 		set(&o)
 	}
-	format := ps.format
+	format := c.precision.Linear(c.component)
 	if o.keep {
 		format = wide(format)
 	}
 	l := &Linear{In: in, Out: out}
-	l.W, l.Weight = ps.matrix(name+".weight", ClassLinear, format, out, in, o.transposed, init)
+	l.W, l.Weight = c.matrix(name+".weight", ClassLinear, format, out, in, o.transposed, init)
 	if bias {
-		l.Bias = ps.tensor(name+".bias", ClassLinear, o.biasInit, []int{out})
+		l.Bias = c.tensor(name+".bias", ClassLinear, o.biasInit, []int{out})
 	}
 	return l
-}
-
-// wide returns the format of weights that stay in at least bf16 beside block linears of format f.
-func wide(f kernel.Format) kernel.Format {
-	switch f.Kind {
-	case kernel.KindF32, kernel.KindBF16:
-		return f
-	default:
-		return kernel.BF16Wide
-	}
 }
 
 // Forward returns x Wᵀ + b. It costs 2·in + 1 FLOPs an output, 2·in without bias; the scales of a packed weight

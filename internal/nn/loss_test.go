@@ -16,8 +16,8 @@ func TestNLLIsThatOfTheLogits(t *testing.T) {
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	for _, bias := range []bool{false, true} {
-		ps := NewParams(nil, 1, kernel.F32, kernel.F32)
-		l := ps.Linear("head", out, in, bias, Normal(1), BiasInit(Normal(1)))
+		ps := NewParams(nil, 1, Precision{})
+		l := ps.In("").Linear("head", out, in, bias, Normal(1), BiasInit(Normal(1)))
 		p := &Pass{Pool: pool}
 		x, targets := p.New(rows, in), make([]int32, rows)
 		for i := range x.Data {

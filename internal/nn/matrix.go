@@ -10,7 +10,7 @@ func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int
 	if transposed {
 		shape = []int{in, out}
 	}
-	if f == kernel.F32 && ps.format == kernel.F32 {
+	if f == kernel.F32 && ps.precision.Float() {
 		return ps.floatMatrix(name, class, shape, transposed, init)
 	}
 	m := ps.packedMatrix(name, f, out, in, transposed, ps.reader(name, shape, init))

@@ -19,8 +19,8 @@ func newMoE(ps *Params, experts, topK int, renormalise, gated bool) (*MoE, *TopK
 	for e := range experts {
 		name := string(rune('a' + e))
 		m.Experts = append(m.Experts, &Expert{
-			Up: ps.Linear(name+".0", up, dim, true, Normal(0.5), BiasInit(Normal(0.5))), Act: GELU, Gated: gated,
-			Down: ps.Linear(name+".3", dim, inner, true, Normal(0.5), BiasInit(Normal(0.5))),
+			Up: ps.In("").Linear(name+".0", up, dim, true, Normal(0.5), BiasInit(Normal(0.5))), Act: GELU, Gated: gated,
+			Down: ps.In("").Linear(name+".3", dim, inner, true, Normal(0.5), BiasInit(Normal(0.5))),
 		})
 	}
 	return m, &TopKGate{Linear: ps.Gate("gate", experts, dim, true, Normal(1), Normal(1)), TopK: topK, Renormalise: renormalise}
@@ -119,7 +119,7 @@ func TestMoEIsIndependentOfOthers(t *testing.T) {
 	for _, size := range [][2]int{{24, 40}, {256, 600}} {
 		dim, inner, ps := size[0], size[1], newF32Params()
 		expert := func(name string) *Expert {
-			return &Expert{Up: ps.Linear(name+".up", inner, dim, true, Normal(.1)), Act: GELU, Down: ps.Linear(name+".down", dim, inner, true, Normal(.1))}
+			return &Expert{Up: ps.In("").Linear(name+".up", inner, dim, true, Normal(.1)), Act: GELU, Down: ps.In("").Linear(name+".down", dim, inner, true, Normal(.1))}
 		}
 		moe := &MoE{Experts: []*Expert{expert("a"), expert("b")}}
 		x, alone, shared := randomMat(3, rows, dim), Mat{Rows: rows, Cols: 2}, Mat{Rows: rows, Cols: 2}

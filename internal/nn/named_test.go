@@ -47,7 +47,7 @@ func TestNamed(t *testing.T) {
 		"body, head outside": under(func(name string) string { return strings.Replace(name, "model.", "transformer.", 1) }),
 	} {
 		src := holding(names...)
-		ps := NewParams(src, 0, kernel.F32, kernel.F32)
+		ps := NewParams(src, 0, Precision{})
 		if ps.Ignore("model.layers.*.inv"); !ps.Stored("lm_head.weight") {
 			t.Errorf("%s: no head", what)
 		}
@@ -80,7 +80,7 @@ func TestNamedRefuses(t *testing.T) {
 		`the file has "module.y", where "_orig_mod" stands before the others`:                                                        {holding("_orig_mod.x", "module.y"), []string{"x", "y"}},
 		`tensor "model.norm.weight" of shape [1] is missing from the checkpoint: the index names it in a file that does not hold it`: {promised, []string{"model.embed.weight", "model.norm.weight"}},
 	} {
-		ps := NewParams(c.src, 0, kernel.F32, kernel.F32)
+		ps := NewParams(c.src, 0, Precision{})
 		for _, name := range c.names {
 			ps.Tensor(name, nil, 1)
 		}
@@ -92,7 +92,7 @@ func TestNamedRefuses(t *testing.T) {
 
 // TestNamedPrefersTheSameName has a model beside its compiled copy.
 func TestNamedPrefersTheSameName(t *testing.T) {
-	ps := NewParams(holding("x", "_orig_mod.x"), 0, kernel.F32, kernel.F32)
+	ps := NewParams(holding("x", "_orig_mod.x"), 0, Precision{})
 	ps.Tensor("x", nil, 1)
 	if diff := cmp.Diff([]string{`tensor "_orig_mod.x" of the checkpoint is unknown to the model and was not loaded`}, ps.Warnings()); ps.Err() != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", ps.Err(), diff)
@@ -103,9 +103,9 @@ func TestNonFinite(t *testing.T) {
 	for _, f := range []kernel.Format{kernel.F32, kernel.BF16} {
 		src := newMemory()
 		src.data["a.weight"][7], src.data["a.weight"][14] = float32(math.Inf(1)), float32(math.NaN())
-		ps := NewParams(src, 0, f, f)
+		ps := NewParams(src, 0, Precision{Blocks: f, Head: f})
 		ps.On(kernel.NewPool(3))
-		ps.Linear("a", 3, 5, false, nil)
+		ps.In("").Linear("a", 3, 5, false, nil)
 		want := `tensor "a.weight" holds non-finite values, read as float32: 2 of 15, the first in row 1, column 2, from 0`
 		if err := ps.Err(); err == nil || err.Error() != want {
 			t.Errorf("%v: error %v, want %q", f, err, want)

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archbench/archbench/internal/kernel"
 )
 
 // TestOutput checks what becomes of the output matrix in files with and without one of its own.
@@ -31,7 +30,7 @@ func TestOutput(t *testing.T) {
 			if tt.head != nil {
 				src.shapes["lm_head.weight"], src.data["lm_head.weight"] = []int{3, 2}, tt.head
 			}
-			ps := NewParams(src, 0, kernel.F32, kernel.F32)
+			ps := NewParams(src, 0, Precision{})
 			tied := tt.tied
 			head := ps.Output("lm_head", ps.Embedding("wte", 3, 2, nil), &tied, nil)
 			if tt.err != "" {

@@ -2,7 +2,9 @@ package nn
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"gorgonia.org/tensor"
@@ -60,18 +62,19 @@ const (
 // initialisation; the same declaration loads it, initialises it, counts its bytes and saves it. Errors stick: after
 // the last declaration, Err returns the first of them, which names the tensor.
 type Params struct {
-	src      *named // nil: initialise
-	seed     uint64
-	format   kernel.Format
-	head     kernel.Format
-	used     map[string]bool
-	list     []stored
-	copies   []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
-	warnings []string
-	ignored  []string     // patterns of tensors that the model does not need
-	stop     func() error // asked before every row
-	pool     *kernel.Pool // turns stored matrices
-	err      error
+	src       *named // nil: initialise
+	seed      uint64
+	precision Precision
+	parts     map[string]bool // components that have linears
+	used      map[string]bool
+	list      []stored
+	copies    []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
+	warnings  []string
+	derived   []func()     // see derive
+	ignored   []string     // patterns of tensors that the model does not need
+	stop      func() error // asked before every row
+	pool      *kernel.Pool // turns stored matrices
+	err       error
 }
 
 // stored is one declared tensor and how to read it back for saving.
@@ -86,10 +89,12 @@ type stored struct {
 	transposed bool // the file holds [in, out]
 }
 
-// NewParams returns a registry that loads from src, or initialises from seed where src is nil. format applies to
-// the block linears; head to the output matrix, see [kernel.HeadFormat].
-func NewParams(src Source, seed uint64, format, head kernel.Format) *Params {
-	ps := &Params{seed: seed, format: format, head: head, used: map[string]bool{}, stop: func() error { return nil }}
+// NewParams returns a registry that loads from src, or initialises from seed where src is nil.
+func NewParams(src Source, seed uint64, precision Precision) *Params {
+	ps := &Params{
+		seed: seed, precision: precision, parts: map[string]bool{}, used: map[string]bool{},
+		stop: func() error { return nil },
+	}
 	if src != nil {
 		ps.src = newNamed(src)
 	}
@@ -103,11 +108,20 @@ func (ps *Params) StopOn(stop func() error) { ps.stop = stop }
 // On has the declarations share their work on the pool's threads.
 func (ps *Params) On(pool *kernel.Pool) { ps.pool = pool }
 
-// Format is the precision of the block linears.
-func (ps *Params) Format() kernel.Format { return ps.format }
+// Precision is what the matrices are held in.
+func (ps *Params) Precision() Precision { return ps.precision }
 
-// HeadFormat is the precision of the output matrix.
-func (ps *Params) HeadFormat() kernel.Format { return ps.head }
+// Part declares the linears of one component, which may have a precision of its own.
+type Part struct {
+	*Params
+	component string
+}
+
+// In returns where the linears of a component are declared, under the name that [Pass.Component] gives it in Forward.
+func (ps *Params) In(component string) Part {
+	ps.parts[component] = true
+	return Part{ps, component}
+}
 
 // Stored reports whether the source holds a tensor; a new model has none.
 func (ps *Params) Stored(name string) bool {
@@ -120,6 +134,17 @@ func (ps *Params) Stored(name string) bool {
 
 // New reports whether the weights are initialised from a seed.
 func (ps *Params) New() bool { return ps.src == nil }
+
+// CheckPrecision fails where the precision names a component that has no linears.
+func (ps *Params) CheckPrecision() error {
+	for name := range ps.precision.Parts {
+		if !ps.parts[name] {
+			return fmt.Errorf("precision %s: the model has no component %q with a precision of its own: it has %s", ps.precision, name,
+				strings.Join(slices.Sorted(maps.Keys(ps.parts)), ", "))
+		}
+	}
+	return nil
+}
 
 // Err returns the first error of the declarations so far.
 func (ps *Params) Err() error { return ps.err }

@@ -105,9 +105,9 @@ func TestParamsLoad(t *testing.T) {
 	for _, mapped := range []bool{false, true} {
 		src := newMemory()
 		src.mapped = mapped
-		ps := NewParams(src, 0, kernel.F32, kernel.F32)
-		a := ps.Linear("a", 3, 5, true, nil)
-		conv := ps.Linear("conv", 3, 5, false, nil, Transposed)
+		ps := NewParams(src, 0, Precision{})
+		a := ps.In("").Linear("a", 3, 5, true, nil)
+		conv := ps.In("").Linear("conv", 3, 5, false, nil, Transposed)
 		e := ps.Embedding("e", 6, 5, nil)
 		n := ps.RMSNorm("n", 5, 1e-5)
 		if err := ps.Err(); err != nil {
@@ -159,9 +159,9 @@ func TestParamsPacked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := NewParams(src, 0, int4, kernel.Format{Kind: kernel.KindInt8})
-	a := ps.Linear("a", 3, 5, true, nil)
-	conv := ps.Linear("conv", 3, 5, false, nil, Transposed, Keep)
+	ps := NewParams(src, 0, Precision{Blocks: int4, Head: kernel.Format{Kind: kernel.KindInt8}})
+	a := ps.In("").Linear("a", 3, 5, true, nil)
+	conv := ps.In("").Linear("conv", 3, 5, false, nil, Transposed, Keep)
 	e := ps.Embedding("e", 6, 5, nil)
 	head := ps.TiedHead(e)
 	if err := ps.Err(); err != nil {
@@ -194,15 +194,15 @@ func TestParamsErrors(t *testing.T) {
 		declare func(ps *Params)
 		want    string
 	}{
-		"missing":    {func(ps *Params) { ps.Linear("b", 3, 5, false, nil) }, `"b.weight" of shape [3 5] is missing`},
-		"shape":      {func(ps *Params) { ps.Linear("a", 5, 3, false, nil) }, `"a.weight" has shape [3 5] in the checkpoint, want [5 3]`},
+		"missing":    {func(ps *Params) { ps.In("").Linear("b", 3, 5, false, nil) }, `"b.weight" of shape [3 5] is missing`},
+		"shape":      {func(ps *Params) { ps.In("").Linear("a", 5, 3, false, nil) }, `"a.weight" has shape [3 5] in the checkpoint, want [5 3]`},
 		"twice":      {func(ps *Params) { ps.RMSNorm("n", 5, 0); ps.RMSNorm("n", 5, 0) }, `"n.weight" is declared twice`},
 		"unreadable": {func(ps *Params) { ps.Tensor("broken", nil, 2) }, `"broken": unreadable`},
 		"first":      {func(ps *Params) { ps.Tensor("x", nil, 2); ps.TiedHead(ps.Embedding("e", 9, 9, nil)) }, `"x"`},
 	} {
 		src := newMemory()
 		src.shapes["broken"] = []int{2}
-		ps := NewParams(src, 0, kernel.F32, kernel.BF16)
+		ps := NewParams(src, 0, Precision{Blocks: kernel.F32, Head: kernel.BF16})
 		c.declare(ps)
 		if err := ps.Err(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
@@ -214,7 +214,7 @@ func TestParamsErrors(t *testing.T) {
 func TestParamsStop(t *testing.T) {
 	for _, f := range []kernel.Format{kernel.F32, kernel.BF16, {Kind: kernel.KindInt8}} {
 		for _, options := range [][]LinearOption{nil, {Transposed}} {
-			ps, drawn := NewParams(nil, 1, f, f), 0
+			ps, drawn := NewParams(nil, 1, Precision{Blocks: f, Head: f}), 0
 			stopped := errors.New("stopped")
 			ps.StopOn(func() error {
 				if drawn == 3 {
@@ -223,7 +223,7 @@ func TestParamsStop(t *testing.T) {
 				return nil
 			})
 			count := func(*rand.Rand, int, []float32) { drawn++ }
-			ps.Linear("a", 40, 50, true, count, append(options, BiasInit(count))...)
+			ps.In("").Linear("a", 40, 50, true, count, append(options, BiasInit(count))...)
 			ps.TiedHead(ps.Embedding("e", 6, 5, count))
 			if err := ps.Err(); !errors.Is(err, stopped) || !strings.Contains(err.Error(), `"a.weight"`) || drawn != 3 {
 				t.Errorf("%v: %d rows drawn, %v; want 3 and an error that names a.weight", f, drawn, err)
@@ -236,9 +236,9 @@ func TestParamsWarnings(t *testing.T) {
 	src := newMemory()
 	src.add("h.0.attn.bias", 1)
 	src.add("surprise", 1)
-	ps := NewParams(src, 0, kernel.F32, kernel.F32)
-	ps.Linear("a", 3, 5, true, nil)
-	ps.Linear("conv", 3, 5, false, nil, Transposed)
+	ps := NewParams(src, 0, Precision{})
+	ps.In("").Linear("a", 3, 5, true, nil)
+	ps.In("").Linear("conv", 3, 5, false, nil, Transposed)
 	ps.Embedding("e", 6, 5, nil)
 	ps.RMSNorm("n", 5, 0)
 	ps.Ignore("h.*.attn.bias")
@@ -251,11 +251,11 @@ func TestParamsWarnings(t *testing.T) {
 // the precision.
 func TestParamsSeed(t *testing.T) {
 	load := func(seed uint64, f kernel.Format, first bool) []float32 {
-		ps := NewParams(nil, seed, f, f)
+		ps := NewParams(nil, seed, Precision{Blocks: f, Head: f})
 		if first {
-			ps.Linear("other", 4, 4, true, Normal(1))
+			ps.In("").Linear("other", 4, 4, true, Normal(1))
 		}
-		return matrixValues(ps.Linear("l", 6, 8, false, Normal(.5)).W)
+		return matrixValues(ps.In("").Linear("l", 6, 8, false, Normal(.5)).W)
 	}
 	a := load(1, kernel.F32, false)
 	if !slices.Equal(a, load(1, kernel.F32, true)) {
@@ -277,9 +277,9 @@ func TestParamsSeed(t *testing.T) {
 func TestParamsTensors(t *testing.T) {
 	for _, f := range []kernel.Format{kernel.F32, kernel.BF16} {
 		src := newMemory()
-		ps := NewParams(src, 0, f, f)
-		ps.Linear("a", 3, 5, true, nil)
-		ps.Linear("conv", 3, 5, false, nil, Transposed)
+		ps := NewParams(src, 0, Precision{Blocks: f, Head: f})
+		ps.In("").Linear("a", 3, 5, true, nil)
+		ps.In("").Linear("conv", 3, 5, false, nil, Transposed)
 		ps.TiedHead(ps.Embedding("e", 6, 5, nil))
 		list, err := ps.Tensors()
 		if err != nil || len(list) != 4 {
@@ -305,7 +305,7 @@ func TestParamsTensors(t *testing.T) {
 func TestTrainMovesMappedParameters(t *testing.T) {
 	src := newMemory()
 	src.mapped = true
-	ps := NewParams(src, 0, kernel.F32, kernel.F32)
+	ps := NewParams(src, 0, Precision{})
 	e := ps.Embedding("e", 6, 5, nil)
 	head := ps.TiedHead(e)
 	if err := ps.Train(); err != nil {

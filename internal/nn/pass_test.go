@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-func newF32Params() *Params { return NewParams(nil, 5, kernel.F32, kernel.F32) }
+func newF32Params() *Params { return NewParams(nil, 5, Precision{}) }
 
 // block is a small feed-forward block with every layer of this package that an inference step uses.
 type block struct {
@@ -25,15 +25,15 @@ type block struct {
 const blockDim, blockInner, blockVocab = 96, 160, 50
 
 func newBlock(f kernel.Format) *block {
-	ps := NewParams(nil, 1, f, f)
+	ps := NewParams(nil, 1, Precision{Blocks: f, Head: f})
 	table := ps.Embedding("e", blockVocab, blockDim, Normal(1))
 	return &block{
 		table: table,
 		rms:   ps.RMSNorm("r", blockDim, 1e-5),
 		layer: ps.LayerNorm("n", blockDim, 1e-5),
-		up:    ps.Linear("up", blockInner, blockDim, true, Normal(.1)),
-		gate:  ps.Linear("gate", blockInner, blockDim, false, Normal(.1)),
-		down:  ps.Linear("down", blockDim, blockInner, true, Normal(.1)),
+		up:    ps.In("").Linear("up", blockInner, blockDim, true, Normal(.1)),
+		gate:  ps.In("").Linear("gate", blockInner, blockDim, false, Normal(.1)),
+		down:  ps.In("").Linear("down", blockDim, blockInner, true, Normal(.1)),
 		head:  ps.TiedHead(table),
 	}
 }
@@ -41,12 +41,11 @@ func newBlock(f kernel.Format) *block {
 func (b *block) forward(p *Pass, ids []int32) Mat {
 	p.Component("embedding")
 	x := b.table.Forward(p, ids)
-	p.Component("block")
-	m := p.Mark()
-	h := b.layer.Forward(p, b.rms.Forward(p, x))
-	h = SwiGLU(p, b.gate.Forward(p, h), GELUNew.Apply(p, b.up.Forward(p, h)))
-	x = Add(p, x, b.down.Forward(p, h))
-	p.Release(m)
+	x = Residual(p, x, b.rms, func(x Mat) Mat {
+		p.Component("block")
+		h := b.layer.Forward(p, x)
+		return b.down.Forward(p, SwiGLU(p, b.gate.Forward(p, h), GELUNew.Apply(p, b.up.Forward(p, h))))
+	})
 	p.Component("head")
 	return b.head.Forward(p, x)
 }
@@ -61,13 +60,15 @@ func TestCounter(t *testing.T) {
 	const d, f, v = blockDim, blockInner, blockVocab
 	want := map[string]Cost{
 		"embedding": {0, rows * (4*d + 4*d)},
+		"norm":      {rows * (4*d + 4), 4 * (2*rows*d + d)},
 		"block": {
-			FLOPs: rows * (4*d + 4 + 8*d + 5 + 2*2*d*f + f + 9*f + 5*f + 2*f*d + d + d),
-			Bytes: 4 * (2*rows*d + d + 2*rows*d + 2*d + // norms
+			FLOPs: rows * (8*d + 5 + 2*2*d*f + f + 9*f + 5*f + 2*f*d + d),
+			Bytes: 4 * (2*rows*d + 2*d + // norm
 				2*(rows*d+rows*f+d*f) + f + // up and gate
 				2*rows*f + 3*rows*f + // gelu_new and swiglu
-				rows*f + rows*d + d*f + d + 3*rows*d), // down and add
+				rows*f + rows*d + d*f + d), // down
 		},
+		"residual": {rows * d, 4 * 3 * rows * d},
 		"head": {2 * rows * d * v, 4 * (rows*d + rows*v + d*v)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

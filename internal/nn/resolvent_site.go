@@ -132,34 +132,30 @@ func hopGateGrad(x, c Mat) {
 // HeadValue is a number a head that is a function of a stored one, for example η = η_min + softplus(raw). It is
 // computed when the stored numbers change, not per token, and so is not counted.
 type HeadValue struct {
-	raw      *Param
-	f, slope func(float64) float64
-
-	seen  []float32 // the stored numbers that value belongs to
-	value Mat
+	raw   *Param
+	slope func(float64) float64
+	value Mat // [1, heads]
 }
 
-// NewHeadValue returns f(raw), with slope df/draw.
-func NewHeadValue(raw *Param, f, slope func(float64) float64) *HeadValue {
-	return &HeadValue{raw: raw, f: f, slope: slope}
+// HeadValue returns f(raw), with slope df/draw.
+func (ps *Params) HeadValue(raw *Param, f, slope func(float64) float64) *HeadValue {
+	v := &HeadValue{raw: raw, slope: slope, value: Mat{Rows: 1, Cols: len(raw.W), Data: make([]float32, len(raw.W))}}
+	ps.derive(func() {
+		for i, x := range raw.W {
+			v.value.Data[i] = float32(f(float64(x)))
+		}
+	})
+	return v
 }
 
 // ConstHeadValue returns v for every head.
 func ConstHeadValue(heads int, v float32) *HeadValue {
-	identity := func(x float64) float64 { return x }
-	one := func(float64) float64 { return 1 }
-	return &HeadValue{raw: Fixed(heads, v), f: identity, slope: one}
+	fixed := Fixed(heads, v)
+	return &HeadValue{raw: fixed, value: Mat{Rows: 1, Cols: heads, Data: fixed.W}}
 }
 
 // Forward returns the values [1, heads], which must not be written.
 func (v *HeadValue) Forward(p *Pass) Mat {
-	if !slices.Equal(v.seen, v.raw.W) {
-		v.seen = slices.Clone(v.raw.W)
-		v.value = Mat{Rows: 1, Cols: len(v.seen), Data: make([]float32, len(v.seen))}
-		for i, x := range v.seen {
-			v.value.Data[i] = float32(v.f(float64(x)))
-		}
-	}
 	if p.Tape == nil {
 		return v.value
 	}

@@ -96,7 +96,7 @@ func TestSiteGradients(t *testing.T) {
 	ps := newF32Params()
 	site := &SiteEnergy{A0: ps.Tensor("a0", Normal(1), 4), Energy: ps.Tensor("energy", Normal(1), 4), VMax: Fixed(4, 1.5)}
 	raw := ps.Tensor("raw", Normal(1), 4)
-	value := NewHeadValue(raw, math.Exp, math.Exp)
+	value := ps.HeadValue(raw, math.Exp, math.Exp)
 	scale := ps.Tensor("scale", Const(0.7))
 	cases := map[string]*layerCase{
 		"site energy": {params: ps, inputs: []Mat{randomMat(1, 6, 4)}, forward: func(p *Pass, in []Mat) Mat {
@@ -139,11 +139,13 @@ func TestClamps(t *testing.T) {
 
 // TestHeadValueFollowsItsParameter checks that a changed parameter is noticed.
 func TestHeadValueFollowsItsParameter(t *testing.T) {
-	raw := Fixed(2, 1)
-	v := NewHeadValue(raw, func(x float64) float64 { return x * x }, func(x float64) float64 { return 2 * x })
+	ps := newF32Params()
+	raw := ps.Tensor("raw", Const(1), 2)
+	v := ps.HeadValue(raw, func(x float64) float64 { return x * x }, func(x float64) float64 { return 2 * x })
 	p := &Pass{}
 	for _, x := range []float32{1, 3, 3, math.MaxInt8} {
 		raw.W[1] = x
+		ps.Changed()
 		if got := v.Forward(p).Data; got[0] != 1 || got[1] != x*x {
 			t.Errorf("values %v after the parameter became %v", got, x)
 		}

@@ -27,7 +27,7 @@ func (ps *Params) SelectiveScan(prefix string, channels, states int) *SelectiveS
 		D:    ps.Tensor(prefix+"D", Const(1), channels),
 		a:    make([]float32, channels*states),
 	}
-	s.decay()
+	ps.derive(s.decay)
 	return s
 }
 
@@ -55,9 +55,6 @@ func (s *SelectiveScan) at(i int) int {
 // (Δ·A, its exponential, the product with h, Δu·B, its addition, and the multiply-add with C) and 3 a token and
 // channel (Δ·u and the multiply-add with D).
 func (s *SelectiveScan) Forward(p *Pass, layer int, u, delta, proj Mat, spans []Span) Mat {
-	if s.ALog.Grad != nil {
-		s.decay() // A_log is being trained
-	}
 	y := p.New(u.Rows, s.Channels)
 	for _, span := range spans {
 		scan := s.piece(u, delta, proj, y, span)

@@ -21,7 +21,7 @@ func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *Causal
 	c := &CausalConv{Channels: channels, Taps: taps}
 	c.Weight = ps.Tensor(name+".weight", Uniform(1/math.Sqrt(float64(taps))), channels, 1, taps)
 	c.w = make([]float32, channels*taps)
-	c.arrange()
+	ps.derive(c.arrange)
 	if bias {
 		c.Bias = ps.Tensor(name+".bias", Const(0), channels)
 	}
@@ -38,9 +38,6 @@ func (c *CausalConv) arrange() {
 // Forward convolves the channels of x that begin at column from, and advances the tails that the documents of spans carry
 // through layer layer, a [state.SSM]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
 func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
-	if c.Weight.Grad != nil {
-		c.arrange() // the weight is being trained
-	}
 	y := p.New(x.Rows, c.Channels)
 	for _, span := range spans {
 		conv := c.piece(x, from, y, span)

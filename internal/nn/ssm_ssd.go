@@ -29,7 +29,7 @@ func (ps *Params) SSD(prefix string, sizes SSD, steps Init) *SSD {
 	s.D = ps.Tensor(prefix+"D", Const(1), s.Heads)
 	s.StepBias = ps.Tensor(prefix+"dt_bias", steps, s.Heads)
 	s.a = make([]float32, s.Heads)
-	s.decay()
+	ps.derive(s.decay)
 	return s
 }
 
@@ -99,9 +99,6 @@ func (s *SSD) limit(p *Pass, delta Mat) {
 // the decay, Δx·B, its addition, and the multiply-add with C), 3 a token and channel (Δ·x and the multiply-add with D)
 // and 2 a token and head (Δ·A and its exponential).
 func (s *SSD) Forward(p *Pass, layer int, xbc, delta Mat, spans []Span) Mat {
-	if s.ALog.Grad != nil {
-		s.decay() // A_log is being trained
-	}
 	heads, e, n := int64(s.Heads), int64(s.Heads*s.Dim), int64(s.States)
 	y := p.New(xbc.Rows, s.Heads*s.Dim)
 	for _, span := range spans {

@@ -14,6 +14,20 @@ func trainable(w *Param, layer string) []float32 {
 	return w.Grad
 }
 
+// derive computes what a layer keeps beside its parameters, now and whenever they change.
+func (ps *Params) derive(compute func()) {
+	compute()
+	ps.derived = append(ps.derived, compute)
+}
+
+// Changed computes again what the layers derive from the parameters. Whoever has changed W calls it before the next
+// Forward.
+func (ps *Params) Changed() {
+	for _, compute := range ps.derived {
+		compute()
+	}
+}
+
 // Train allocates a gradient for every parameter. It fails where weights are packed, which only inference can use.
 // Parameters over a source's memory move into memory of their own.
 func (ps *Params) Train() error {
@@ -21,6 +35,9 @@ func (ps *Params) Train() error {
 		if t.param == nil {
 			return fmt.Errorf("tensor %q is held as %s: a model trains in f32 only", t.name, t.matrix.Format())
 		}
+	}
+	for _, m := range ps.copies {
+		return fmt.Errorf("the output matrix is a copy of the embedding in %s: a model trains in f32 only", m.Format())
 	}
 	for _, p := range ps.Trainable() {
 		p.own()

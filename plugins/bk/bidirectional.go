@@ -28,7 +28,8 @@ type Published struct {
 	Norm     *nn.LayerNorm
 	Head     *nn.Linear // lm_head [V, D], with bias
 
-	json []byte // the effective config
+	precision nn.Precision
+	json      []byte // the effective config
 }
 
 // PublishedBlock is one layer.
@@ -48,7 +49,7 @@ type PublishedBlock struct {
 // newPublished declares the parameters under the names of the reference's state dict.
 func newPublished(c PublishedConfig, json []byte, ps *nn.Params) (*Published, error) {
 	m := &Published{
-		PublishedConfig: c, json: json,
+		PublishedConfig: c, precision: ps.Precision(), json: json,
 		Tokens:   ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02)),
 		Position: ps.Embedding("position_embedding", c.Positions, c.Dim, c.initPosition()),
 	}
@@ -69,12 +70,12 @@ func newPublishedBlock(c *PublishedConfig, name string, ps *nn.Params) Published
 		Site:  nn.SiteEnergy{A0: nn.Fixed(1, -2), Energy: nn.Fixed(1, 0), VMax: nn.Fixed(1, float32(c.VMax)), Clamp: true},
 		Core:  nn.FullResolvent{Z: complex(c.ZReal, c.ZImag)},
 		Clamp: float32(c.FeatureClamp),
-		Out:   ps.Linear(bk+"output_proj", c.Dim, 2, true, nn.Xavier(c.Dim, 2, 1)),
+		Out:   ps.In("output_proj").Linear(bk+"output_proj", c.Dim, 2, true, nn.Xavier(c.Dim, 2, 1)),
 		Scale: ps.Tensor(bk+"bk_scale", nn.Const(1)),
 	}
 	for e := range c.Experts {
 		expert := fmt.Sprintf("%smoe_ffn.experts.%d.", bk, e)
-		b.MoE.Experts = append(b.MoE.Experts, newExpert(ps, expert, c.Dim, 2*c.Dim, "relu", nn.Xavier(c.Dim, 2*c.Dim, 1)))
+		b.MoE.Experts = append(b.MoE.Experts, newExpert(ps.In("ffn"), expert, c.Dim, 2*c.Dim, "relu", nn.Xavier(c.Dim, 2*c.Dim, 1)))
 	}
 	if c.UseScatteringRouter {
 		b.Router = ScatteringRouter{

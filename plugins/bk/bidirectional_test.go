@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
@@ -34,7 +33,7 @@ func TestPublishedInfo(t *testing.T) {
 // TestPublishedParameters compares with the published count of the reference's own configuration.
 func TestPublishedParameters(t *testing.T) {
 	c := defaultBidirectional()
-	ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, 1, nn.Precision{})
 	if _, err := newPublished(c, nil, ps); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func TestPublishedLowRank(t *testing.T) {
 	c.Layers, c.Vocab, c.Dim, c.Positions = 1, 4, 4, 8
 	const name = "blocks.0.bk_layer.birman_schwinger_core.semiseparable.U"
 	for value, refused := range map[float32]bool{0: false, 0.5: true} {
-		err := c.buffers(nn.NewParams(buffer{name, value}, 0, kernel.F32, kernel.F32))
+		err := c.buffers(nn.NewParams(buffer{name, value}, 0, nn.Precision{}))
 		if (err != nil) != refused || refused && !strings.Contains(err.Error(), name) {
 			t.Errorf("U of %g: error %v", value, err)
 		}

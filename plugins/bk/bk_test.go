@@ -9,7 +9,6 @@ import (
 
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/engine"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -21,7 +20,7 @@ func loadNetwork(t *testing.T, dir string) engine.Network {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { folder.Close() })
-	ps := nn.NewParams(folder, 0, kernel.F32, kernel.F32)
+	ps := nn.NewParams(folder, 0, nn.Precision{})
 	net, _, err := Family{}.New(folder.Config(), nil, ps)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +34,7 @@ func loadNetwork(t *testing.T, dir string) engine.Network {
 // newNetwork makes a new model.
 func newNetwork(t *testing.T, config string, seed uint64) (engine.Network, *nn.Params) {
 	t.Helper()
-	ps := nn.NewParams(nil, seed, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, seed, nn.Precision{})
 	net, _, err := Family{}.New([]byte(config), nil, ps)
 	if err != nil {
 		t.Fatal(err)

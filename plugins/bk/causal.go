@@ -25,7 +25,8 @@ type Model struct {
 	Norm      *nn.LayerNorm
 	Head      *nn.Linear // the embedding, or lm_head [V, D]
 
-	json []byte // the effective config
+	precision nn.Precision
+	json      []byte // the effective config
 }
 
 // Block is one layer.
@@ -59,7 +60,10 @@ type Mixer struct {
 
 // newModel declares the parameters.
 func newModel(c CausalConfig, ps *nn.Params) *Model {
-	m := &Model{CausalConfig: c, Embedding: ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02))}
+	m := &Model{
+		CausalConfig: c, precision: ps.Precision(),
+		Embedding: ps.Embedding("token_embedding", c.Vocab, c.Dim, nn.Normal(0.02)),
+	}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		name := fmt.Sprintf("blocks.%d.", l)
 		m.Blocks = append(m.Blocks, Block{
@@ -89,12 +93,12 @@ func newMixer(c *CausalConfig, name string, ps *nn.Params) Mixer {
 	}
 	c.newHop(&m, name, ps)
 	if c.row() {
-		m.U = ps.Linear(name+"u_proj", c.Heads*c.Values, c.Dim, false, nn.Xavier(c.Heads*c.Values, c.Dim, 1))
+		m.U = ps.In("u_proj").Linear(name+"u_proj", c.Heads*c.Values, c.Dim, false, nn.Xavier(c.Heads*c.Values, c.Dim, 1))
 	}
 	if c.FeatureClamp != nil {
 		m.Clamp = float32(*c.FeatureClamp)
 	}
-	m.Out = ps.Linear(name+"output_proj", c.Dim, m.Core.Width(), true, c.residualInit(c.Dim, m.Core.Width()))
+	m.Out = ps.In("output_proj").Linear(name+"output_proj", c.Dim, m.Core.Width(), true, c.residualInit(c.Dim, m.Core.Width()))
 	return m
 }
 
@@ -112,7 +116,7 @@ func (c *CausalConfig) newEta(name string, ps *nn.Params) *nn.HeadValue {
 		return nn.ConstHeadValue(c.Heads, float32(c.EtaValue))
 	}
 	raw := ps.Tensor(name+"eta_raw", c.initEtaRaw(), c.Heads)
-	return nn.NewHeadValue(raw, func(x float64) float64 { return c.EtaMin + softplus(x) }, sigmoid)
+	return ps.HeadValue(raw, func(x float64) float64 { return c.EtaMin + softplus(x) }, sigmoid)
 }
 
 // newHop declares what the hops are made of.
@@ -123,7 +127,7 @@ func (c *CausalConfig) newHop(m *Mixer, name string, ps *nn.Params) {
 		m.Gate = nn.HopGate{KMax: float32(c.KMax)}
 	case "learned":
 		raw := ps.Tensor(name+"k_raw", nn.Const(float32(softplusInverse(c.KValue))), c.Heads)
-		m.Hop = nn.NewHeadValue(raw, hopOfRaw, hopSlope)
+		m.Hop = ps.HeadValue(raw, hopOfRaw, hopSlope)
 	default:
 		m.Hop = nn.ConstHeadValue(c.Heads, float32(hopOf(c.KValue)))
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -73,7 +72,7 @@ func TestConfigRefuses(t *testing.T) {
 		`{"mode": "bidirectional", "model_type": "mamba"}`:     `model_type is "mamba"`,
 		`[]`: "",
 	} {
-		ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+		ps := nn.NewParams(nil, 1, nn.Precision{})
 		if _, _, err := (Family{}).New([]byte(data), nil, ps); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: error %v, want one with %q", data, err, message)
 		}
@@ -81,7 +80,7 @@ func TestConfigRefuses(t *testing.T) {
 }
 
 func TestOptionsOverride(t *testing.T) {
-	ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, 1, nn.Precision{})
 	options := map[string]string{"mode": "causal-diag", "n_layers": "2", "g_features": "cayley"}
 	net, _, err := Family{}.New([]byte(`{"n_layers": 9, "d_model": 16, "vocab_size": 8}`), options, ps)
 	if err != nil {
@@ -110,7 +109,7 @@ func TestConfigWarns(t *testing.T) {
 		`{` + small + `, "mode": "causal-diag", "g_features": "raw", "eta_mode": "const"}`:                   "",
 		`{` + small + `}`: "",
 	} {
-		_, warnings, err := Family{}.New([]byte(data), nil, nn.NewParams(nil, 1, kernel.F32, kernel.F32))
+		_, warnings, err := Family{}.New([]byte(data), nil, nn.NewParams(nil, 1, nn.Precision{}))
 		if err != nil {
 			t.Fatalf("%s: %v", data, err)
 		}
@@ -170,7 +169,7 @@ func FuzzConfig(f *testing.F) {
 		if tooLarge(data) {
 			return
 		}
-		ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+		ps := nn.NewParams(nil, 1, nn.Precision{})
 		net, _, err := Family{}.New(data, nil, ps)
 		if err != nil {
 			return

@@ -3,11 +3,9 @@ package main
 import (
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
 )
-
-// formats are the precisions of the weights; gates and numbers a head stay in float32.
-type formats struct{ block, embedding, head kernel.Format }
 
 // StateBytes implements engine.Network: g and y of every head as complex numbers of 16 bytes, whatever the length.
 func (m *Model) StateBytes(int) int64 {
@@ -23,21 +21,20 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	f := formats{m.Blocks[0].Mixer.Out.W.Format(), m.Embedding.Table.Format(), m.Head.W.Format()}
 	counter := referenceCounter{dim: m.Dim, layers: m.Layers, experts: m.Experts, topK: m.TopK, vocab: m.Vocab}
-	return m.cost(w, f), counter.items(req), nil
+	return m.cost(w, m.precision), counter.items(req), nil
 }
 
-// cost follows Forward and Logits by formulas alone.
-func (c *CausalConfig) cost(w analytic.Work, f formats) []lm.CostItem {
+// cost follows Forward and Logits by formulas alone. Gates and numbers a head stay in float32.
+func (c *CausalConfig) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	s.Component("embedding")
-	s.Embedding(n, d, f.embedding)
+	s.Embedding(n, d, p.Embedding())
 	for range c.Layers {
 		s.Component("norm")
 		s.LayerNorm(n, d)
-		c.costFFN(s, n, f.block)
-		c.costMixer(s, w, f.block)
+		c.costFFN(s, n, p.Linear("ffn"))
+		c.costMixer(s, w, p)
 		s.Component("residual")
 		s.Scaled(n * d)
 		s.Residual(n * d)
@@ -45,11 +42,11 @@ func (c *CausalConfig) cost(w analytic.Work, f formats) []lm.CostItem {
 	s.Component("norm")
 	s.LayerNorm(n, d)
 	s.Component("head")
-	s.Linear(w.LogitRows, d, c.Vocab, f.head)
+	s.Linear(w.LogitRows, d, c.Vocab, p.Head)
 	return s.Items()
 }
 
-func (c *CausalConfig) costMixer(s *analytic.Sheet, w analytic.Work, f kernel.Format) {
+func (c *CausalConfig) costMixer(s *analytic.Sheet, w analytic.Work, p nn.Precision) {
 	n, d := w.Rows(), c.Dim
 	core := analytic.Resolvent{
 		Heads: c.Heads, Values: c.Values, BornNorm: c.BornNorm, IncludeG: c.RowIncludeG, Cayley: c.GFeatures == "cayley",
@@ -67,7 +64,7 @@ func (c *CausalConfig) costMixer(s *analytic.Sheet, w analytic.Work, f kernel.Fo
 	}
 	if c.row() {
 		s.Component("u_proj")
-		s.Linear(n, d, c.Heads*c.Values, f)
+		s.Linear(n, d, c.Heads*c.Values, p.Linear("u_proj"))
 	}
 	s.Component("recursion")
 	s.Resolvent(core, w)
@@ -75,7 +72,7 @@ func (c *CausalConfig) costMixer(s *analytic.Sheet, w analytic.Work, f kernel.Fo
 		s.Clamp(n * core.Features())
 	}
 	s.Component("output_proj")
-	s.Linear(n, core.Features(), d, f)
+	s.Linear(n, core.Features(), d, p.Linear("output_proj"))
 	s.Bias(n, d)
 }
 
@@ -116,17 +113,16 @@ func (m *Published) Cost(req lm.CostRequest) (items, reference []lm.CostItem, er
 	case w.Len > m.Positions:
 		return nil, nil, lm.Errorf(lm.Invalid, "", "%d tokens are more than the context limit n_seq=%d", w.Len, m.Positions)
 	}
-	f := formats{m.Blocks[0].Out.W.Format(), m.Tokens.Table.Format(), m.Head.W.Format()}
 	counter := referenceCounter{dim: m.Dim, layers: m.Layers, experts: m.Experts, topK: m.TopK, vocab: m.Vocab}
-	return m.cost(w, f), counter.items(req), nil
+	return m.cost(w, m.precision), counter.items(req), nil
 }
 
 // cost follows Forward and Logits by formulas alone.
-func (c *PublishedConfig) cost(w analytic.Work, f formats) []lm.CostItem {
+func (c *PublishedConfig) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	s.Component("embedding")
-	s.Embedding(n, d, f.embedding)
-	s.Embedding(n, d, f.embedding)
+	s.Embedding(n, d, p.Embedding())
+	s.Embedding(n, d, p.Embedding())
 	s.Residual(n * d)
 	for range c.Layers {
 		s.Component("norm")
@@ -141,11 +137,11 @@ func (c *PublishedConfig) cost(w analytic.Work, f formats) []lm.CostItem {
 		s.Component("router")
 		routed := c.costRouter(s, n)
 		s.Component("ffn")
-		s.MoE(analytic.Expert{Dim: d, Inner: 2 * d, Format: f.block}, c.Experts, routed)
+		s.MoE(analytic.Expert{Dim: d, Inner: 2 * d, Format: p.Linear("ffn")}, c.Experts, routed)
 		s.Component("recursion")
 		s.Clamp(2 * n)
 		s.Component("output_proj")
-		s.Linear(n, 2, d, f.block)
+		s.Linear(n, 2, d, p.Linear("output_proj"))
 		s.Bias(n, d)
 		s.Component("residual")
 		s.Scaled(n * d)
@@ -154,7 +150,7 @@ func (c *PublishedConfig) cost(w analytic.Work, f formats) []lm.CostItem {
 	s.Component("norm")
 	s.LayerNorm(n, d)
 	s.Component("head")
-	s.Linear(w.LogitRows, d, c.Vocab, f.head)
+	s.Linear(w.LogitRows, d, c.Vocab, p.Head)
 	s.Bias(w.LogitRows, c.Vocab)
 	return s.Items()
 }

@@ -20,7 +20,7 @@ func newFFN(c *CausalConfig, name string, ps *nn.Params) FFN {
 	inner := c.FFNMultiplier * c.Dim
 	for e := range c.Experts {
 		expert := fmt.Sprintf("%sexperts.%d.", name, e)
-		f.Experts = append(f.Experts, newExpert(ps, expert, c.Dim, inner, c.FFNActivation, c.residualInit(c.Dim, inner)))
+		f.Experts = append(f.Experts, newExpert(ps.In("ffn"), expert, c.Dim, inner, c.FFNActivation, c.residualInit(c.Dim, inner)))
 	}
 	if c.Experts > 1 {
 		f.Gate = newGate(ps, name, c.Experts, c.Dim, c.TopK, c.MoEGate == "topk_softmax")
@@ -29,7 +29,7 @@ func newFFN(c *CausalConfig, name string, ps *nn.Params) FFN {
 }
 
 // newExpert declares layers 0 and 3 of an expert; 1 and 2 are its activation and dropout.
-func newExpert(ps *nn.Params, name string, dim, inner int, activation string, residual nn.Init) *nn.Expert {
+func newExpert(ps nn.Part, name string, dim, inner int, activation string, residual nn.Init) *nn.Expert {
 	e := &nn.Expert{Act: nn.ReLU, Gated: activation == "swiglu"}
 	if activation == "gelu" {
 		e.Act = nn.GELU

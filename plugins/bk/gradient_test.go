@@ -22,7 +22,7 @@ func TestGradients(t *testing.T) {
 			if !strings.Contains(config, "swiglu") {
 				options["ffn_activation"] = "gelu"
 			}
-			ps := nn.NewParams(nil, 11, kernel.F32, kernel.F32)
+			ps := nn.NewParams(nil, 11, nn.Precision{})
 			net, _, err := Family{}.New([]byte(config), options, ps)
 			if err != nil {
 				t.Fatal(err)
@@ -47,7 +47,7 @@ func checkGradients(t *testing.T, net engine.Network, ps *nn.Params, tolerance f
 	modeltest.TapeChangesNothing(t, net, documents...)
 	var flat []string
 	for _, w := range ps.Trainable() {
-		if !checkSlope(t, net, w, tolerance) {
+		if !checkSlope(t, net, ps, w, tolerance) {
 			flat = append(flat, w.Name)
 		}
 	}
@@ -86,7 +86,7 @@ func backward(t *testing.T, net engine.Network) {
 }
 
 // checkSlope moves one parameter along its gradient and back. It reports whether the slope stands out of the noise.
-func checkSlope(t *testing.T, net engine.Network, w *nn.Param, tolerance float64) bool {
+func checkSlope(t *testing.T, net engine.Network, ps *nn.Params, w *nn.Param, tolerance float64) bool {
 	t.Helper()
 	var squares, top, size float64
 	for i, g := range w.Grad {
@@ -100,8 +100,10 @@ func checkSlope(t *testing.T, net engine.Network, w *nn.Param, tolerance float64
 		for i, g := range w.Grad {
 			w.W[i] += float32(s * float64(g))
 		}
+		ps.Changed()
 		loss := forward(t, net, &nn.Pass{})
 		copy(w.W, was)
+		ps.Changed()
 		return loss
 	}
 	slope := (8*(at(step)-at(-step)) - (at(2*step) - at(-2*step))) / (12 * step)

@@ -10,7 +10,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/archbench/archbench/internal/config"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 )
@@ -160,7 +159,7 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("effective config: %v", err)
 		}
 		if c.Layers <= 2 && c.Inner <= 64 && c.Dim <= 64 && c.Vocab <= 64 && c.Positions <= 64 {
-			ps := nn.NewParams(nil, 1, kernel.F32, kernel.F32)
+			ps := nn.NewParams(nil, 1, nn.Precision{})
 			if New(c, ps); ps.Err() != nil {
 				t.Errorf("declaring: %v", ps.Err())
 			}

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/config"
-	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
@@ -17,47 +17,43 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	if last := w.Past + w.Len; last > m.cfg.Positions {
 		return nil, nil, lm.Errorf(lm.Invalid, "", "%d tokens are more than the context limit n_positions=%d", last, m.cfg.Positions)
 	}
-	f := formats{block: m.format, embedding: m.Tokens.Table.Format(), head: m.Head.W.Format()}
-	return m.cfg.cost(w, f), nil, nil
+	return m.cfg.cost(w, m.precision), nil, nil
 }
 
 // StateBytes implements engine.Network: keys and values of every position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return state.KVBytes(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16(), tokens)
+	return state.KVBytes(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16(), tokens)
 }
-
-// formats are the precisions of the weights.
-type formats struct{ block, embedding, head kernel.Format }
 
 // activationFLOPs is the cost of an element: x·Φ(√2·x) is 5, the tanh form 9, x·σ(x) 4.
 var activationFLOPs = map[config.Activation]int{"gelu_new": 9, "gelu": 5, "silu": 4, "relu": 0}
 
 // cost follows Forward and Logits by formulas alone.
-func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
+func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	attention := analytic.Attention{
 		Heads: c.Heads, KVHeads: c.Heads, Dim: d / c.Heads, Slots: c.Positions, Naive: !c.UseFlash,
-		BF16: f.block.AttentionBF16(),
+		BF16: p.Blocks.AttentionBF16(),
 	}
 	s.Component("embedding")
-	s.Embedding(n, d, f.embedding)
-	s.Embedding(n, d, f.embedding)
+	s.Embedding(n, d, p.Embedding())
+	s.Embedding(n, d, p.Embedding())
 	s.Residual(n * d)
 	for range c.Layers {
 		s.Component("norm")
 		s.LayerNorm(n, d)
 		s.LayerNorm(n, d)
 		s.Component("attention")
-		s.Linear(n, d, 3*d, f.block)
+		s.Linear(n, d, 3*d, p.Linear("attention"))
 		s.Bias(n, 3*d)
 		s.Attention(attention, w)
-		s.Linear(n, d, d, f.block)
+		s.Linear(n, d, d, p.Linear("attention"))
 		s.Bias(n, d)
 		s.Component("mlp")
-		s.Linear(n, d, c.Inner, f.block)
+		s.Linear(n, d, c.Inner, p.Linear("mlp"))
 		s.Bias(n, c.Inner)
 		s.Activation(n*c.Inner, activationFLOPs[c.Activation])
-		s.Linear(n, c.Inner, d, f.block)
+		s.Linear(n, c.Inner, d, p.Linear("mlp"))
 		s.Bias(n, d)
 		s.Component("residual")
 		s.Residual(n * d)
@@ -66,6 +62,6 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	s.Component("norm")
 	s.LayerNorm(n, d)
 	s.Component("head")
-	s.Linear(w.LogitRows, d, c.Vocab, f.head)
+	s.Linear(w.LogitRows, d, c.Vocab, p.Head)
 	return s.Items()
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/engine"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
@@ -102,7 +101,7 @@ func TestCostWorkedValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			var flops float64
-			for _, item := range tt.c.cost(w, formats{kernel.F32, kernel.F32, kernel.F32}) {
+			for _, item := range tt.c.cost(w, nn.Precision{}) {
 				flops += float64(item.FLOPs) / 1e9
 			}
 			t.Logf("%.4f GFLOP, products alone %.4f", flops, tt.want)

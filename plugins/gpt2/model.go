@@ -20,10 +20,10 @@ type Model struct {
 	Norm      *nn.LayerNorm // ln_f
 	Head      *nn.Linear    // wte, or lm_head [V, d]
 
-	cfg    Config
-	format kernel.Format // of the blocks' linears
-	json   []byte        // the effective config
-	order  []int32       // 0, 1, ..., P-1
+	cfg       Config
+	precision nn.Precision
+	json      []byte  // the effective config
+	order     []int32 // 0, 1, ..., P-1
 }
 
 // Block is one layer: attention and MLP, each behind a norm and beside a residual.
@@ -45,7 +45,7 @@ func New(c Config, ps *nn.Params) *Model {
 		Tokens:    ps.Embedding("transformer.wte", c.Vocab, c.Dim, nn.Normal(c.InitStd)),
 		Positions: ps.Embedding("transformer.wpe", c.Positions, c.Dim, nn.Normal(c.InitStd)),
 		cfg:       c,
-		format:    ps.Format(),
+		precision: ps.Precision(),
 		order:     make([]int32, c.Positions),
 	}
 	for i := range m.order {
@@ -63,18 +63,19 @@ func New(c Config, ps *nn.Params) *Model {
 // its variance does not grow with depth.
 func newBlock(c Config, ps *nn.Params, name string, layer int) Block {
 	init, residual := nn.Normal(c.InitStd), nn.Normal(c.InitStd/math.Sqrt(2*float64(c.Layers)))
+	attention, mlp := ps.In("attention"), ps.In("mlp")
 	return Block{
 		Norm1: ps.LayerNorm(name+"ln_1", c.Dim, c.Eps),
-		QKV:   ps.Linear(name+"attn.c_attn", 3*c.Dim, c.Dim, true, init, nn.Transposed),
+		QKV:   attention.Linear(name+"attn.c_attn", 3*c.Dim, c.Dim, true, init, nn.Transposed),
 		Attn: nn.Attention{Attention: kernel.Attention{
 			Heads: c.Heads, KVHeads: c.Heads, Dim: c.Dim / c.Heads, Scale: c.scale(layer), Naive: !c.UseFlash,
-			BF16: ps.Format().AttentionBF16(),
+			BF16: ps.Precision().Blocks.AttentionBF16(),
 		}},
-		Proj:  ps.Linear(name+"attn.c_proj", c.Dim, c.Dim, true, residual, nn.Transposed),
+		Proj:  attention.Linear(name+"attn.c_proj", c.Dim, c.Dim, true, residual, nn.Transposed),
 		Norm2: ps.LayerNorm(name+"ln_2", c.Dim, c.Eps),
-		Up:    ps.Linear(name+"mlp.c_fc", c.Inner, c.Dim, true, init, nn.Transposed),
+		Up:    mlp.Linear(name+"mlp.c_fc", c.Inner, c.Dim, true, init, nn.Transposed),
 		Act:   activations[c.Activation],
-		Down:  ps.Linear(name+"mlp.c_proj", c.Dim, c.Inner, true, residual, nn.Transposed),
+		Down:  mlp.Linear(name+"mlp.c_proj", c.Dim, c.Inner, true, residual, nn.Transposed),
 	}
 }
 
@@ -97,7 +98,7 @@ func (c Config) slots() []int { return slices.Repeat([]int{c.Positions}, c.Layer
 func (m *Model) NewState() *state.Document {
 	slots := m.cfg.slots()
 	return state.New(len(slots), func(l int) state.Layer {
-		return state.NewKV(slots[l], m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.format.AttentionBF16())
+		return state.NewKV(slots[l], m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16())
 	})
 }
 

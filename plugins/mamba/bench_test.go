@@ -25,7 +25,7 @@ func benchmarkForward(b *testing.B, variant string, rows int) {
 			config = v.Config
 		}
 	}
-	net, _, err := Family{}.New([]byte(config), nil, nn.NewParams(nil, 1, kernel.F32, kernel.F32))
+	net, _, err := Family{}.New([]byte(config), nil, nn.NewParams(nil, 1, nn.Precision{}))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func open(t testing.TB, dir string) (*Model, *nn.Params) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { folder.Close() })
-	ps := nn.NewParams(folder, 0, kernel.F32, kernel.F32)
+	ps := nn.NewParams(folder, 0, nn.Precision{})
 	net, warnings, err := Family{}.New(folder.Config(), nil, ps)
 	if err != nil || ps.Err() != nil {
 		t.Fatal(err, ps.Err())

@@ -45,12 +45,12 @@ func New(c Config, ps *nn.Params) *Model {
 func newBlock(c *Config, ps *nn.Params, name string) *Block {
 	rank := int(c.Rank)
 	return &Block{
-		In:   ps.Linear(name+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
+		In:   ps.In("in_proj").Linear(name+"in_proj", 2*c.Channels, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
 		Conv: ps.CausalConv(name+"conv1d", c.Channels, c.Taps, c.ConvBias),
-		X:    ps.Linear(name+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
-		Step: ps.Linear(name+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
+		X:    ps.In("x_proj").Linear(name+"x_proj", rank+2*c.States, c.Channels, false, nn.Uniform(fanIn(c.Channels))),
+		Step: ps.In("dt_proj").Linear(name+"dt_proj", c.Channels, rank, true, c.stepWeights(), nn.Keep, nn.BiasInit(c.stepBiases())),
 		Scan: ps.SelectiveScan(name, c.Channels, c.States),
-		Out:  ps.Linear(name+"out_proj", c.Dim, c.Channels, c.Bias, c.outInit(c.Channels)),
+		Out:  ps.In("out_proj").Linear(name+"out_proj", c.Dim, c.Channels, c.Bias, c.outInit(c.Channels)),
 	}
 }
 

@@ -40,14 +40,14 @@ func newBlock2(c *Config2, ps *nn.Params, name string) *Block2 {
 	channels := c.Heads * c.HeadDim
 	conv := channels + 2*c.Groups*c.States
 	b := &Block2{
-		In:   ps.Linear(name+"in_proj", channels+conv+c.Heads, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
+		In:   ps.In("in_proj").Linear(name+"in_proj", channels+conv+c.Heads, c.Dim, c.Bias, nn.Uniform(fanIn(c.Dim))),
 		Conv: ps.CausalConv(name+"conv1d", conv, c.Taps, c.ConvBias),
 		SSD: ps.SSD(name, nn.SSD{
 			Heads: c.Heads, Dim: c.HeadDim, Groups: c.Groups, States: c.States,
 			StepMin: float32(c.Limits[0]), StepMax: float32(c.Limits[1]),
 		}, c.stepBiases()),
 		Gated: ps.RMSNorm(name+"norm", channels, c.Eps),
-		Out:   ps.Linear(name+"out_proj", c.Dim, channels, c.Bias, c.outInit(channels)),
+		Out:   ps.In("out_proj").Linear(name+"out_proj", c.Dim, channels, c.Bias, c.outInit(channels)),
 	}
 	b.Gated.Groups = c.NormGroups
 	return b

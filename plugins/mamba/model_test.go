@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
@@ -164,7 +163,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 
 // TestInitialisation checks what the paper prescribes for a new model.
 func TestInitialisation(t *testing.T) {
-	ps := nn.NewParams(nil, 7, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, 7, nn.Precision{})
 	net, _, err := Family{}.New([]byte(config3M), map[string]string{"rescale_prenorm_residual": "true"}, ps)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +200,7 @@ func TestInitialisation(t *testing.T) {
 			t.Errorf("%s reaches %v, want just below %v", name, top, w.bound)
 		}
 	}
-	again, _, err := Family{}.New([]byte(config3M), nil, nn.NewParams(nil, 7, kernel.F32, kernel.F32))
+	again, _, err := Family{}.New([]byte(config3M), nil, nn.NewParams(nil, 7, nn.Precision{}))
 	if err != nil {
 		t.Fatal(err)
 	}

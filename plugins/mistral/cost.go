@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
@@ -13,27 +14,23 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	if err != nil {
 		return nil, nil, err
 	}
-	f := formats{block: m.format, embedding: m.Tokens.Table.Format(), head: m.Head.W.Format()}
-	return m.cfg.cost(w, f), nil, nil
+	return m.cfg.cost(w, m.precision), nil, nil
 }
 
 // StateBytes implements engine.Network: keys and values of the key heads at every visible position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return state.KVBytes(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16(), tokens)
+	return state.KVBytes(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.precision.Blocks.AttentionBF16(), tokens)
 }
 
-// formats are the precisions of the weights.
-type formats struct{ block, embedding, head kernel.Format }
-
 // cost follows Forward and Logits by formulas alone.
-func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
+func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	attention := analytic.Attention{
-		Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Naive: !c.UseFlash, BF16: f.block.AttentionBF16(),
+		Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Naive: !c.UseFlash, BF16: p.Blocks.AttentionBF16(),
 	}
 	s.Component("embedding")
-	s.Embedding(n, d, f.embedding)
+	s.Embedding(n, d, p.Embedding())
 	s.Component("attention")
 	s.Angles(n, c.HeadDim)
 	for l := range c.Layers {
@@ -42,18 +39,18 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 		s.RMSNorm(n, d)
 		s.RMSNorm(n, d)
 		s.Component("attention")
-		linear(s, n, d, q, f.block, c.AttnBias)
-		linear(s, n, d, kv, f.block, c.AttnBias)
-		linear(s, n, d, kv, f.block, c.AttnBias)
+		linear(s, n, d, q, p.Linear("attention"), c.AttnBias)
+		linear(s, n, d, kv, p.Linear("attention"), c.AttnBias)
+		linear(s, n, d, kv, p.Linear("attention"), c.AttnBias)
 		s.Rotate(n, c.Heads, c.HeadDim)
 		s.Rotate(n, c.KVHeads, c.HeadDim)
 		s.Attention(attention, w)
-		linear(s, n, q, d, f.block, c.AttnBias)
+		linear(s, n, q, d, p.Linear("attention"), c.AttnBias)
 		s.Component("mlp")
-		linear(s, n, d, c.Inner, f.block, c.MLPBias)
-		linear(s, n, d, c.Inner, f.block, c.MLPBias)
+		linear(s, n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
+		linear(s, n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
 		s.SwiGLU(n * c.Inner)
-		linear(s, n, c.Inner, d, f.block, c.MLPBias)
+		linear(s, n, c.Inner, d, p.Linear("mlp"), c.MLPBias)
 		s.Component("residual")
 		s.Residual(n * d)
 		s.Residual(n * d)
@@ -61,7 +58,7 @@ func (c Config) cost(w analytic.Work, f formats) []lm.CostItem {
 	s.Component("norm")
 	s.RMSNorm(n, d)
 	s.Component("head")
-	s.Linear(w.LogitRows, d, c.Vocab, f.head)
+	s.Linear(w.LogitRows, d, c.Vocab, p.Head)
 	return s.Items()
 }
 

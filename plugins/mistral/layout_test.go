@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
@@ -73,7 +72,7 @@ func TestInitialisation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := nn.NewParams(nil, 7, kernel.F32, kernel.F32)
+	ps := nn.NewParams(nil, 7, nn.Precision{})
 	if New(c, ps); ps.Err() != nil {
 		t.Fatal(ps.Err())
 	}

@@ -20,9 +20,9 @@ type Model struct {
 	Norm   *nn.RMSNorm // model.norm
 	Head   *nn.Linear  // lm_head [V, d], or the embedding
 
-	cfg    Config
-	format kernel.Format // of the blocks' linears
-	json   []byte        // the effective config
+	cfg       Config
+	precision nn.Precision
+	json      []byte // the effective config
 }
 
 // Block is one layer: attention and MLP, each behind a norm and beside a residual.
@@ -40,10 +40,10 @@ func New(c Config, ps *nn.Params) *Model {
 	init := nn.Normal(c.InitStd)
 	ps.Ignore("model.layers.*.self_attn.rotary_emb.inv_freq")
 	m := &Model{
-		Tokens: ps.Embedding("model.embed_tokens", c.Vocab, c.Dim, init),
-		RoPE:   nn.NewRoPE(c.frequencies()),
-		cfg:    c,
-		format: ps.Format(),
+		Tokens:    ps.Embedding("model.embed_tokens", c.Vocab, c.Dim, init),
+		RoPE:      nn.NewRoPE(c.frequencies()),
+		cfg:       c,
+		precision: ps.Precision(),
 	}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		m.Blocks = append(m.Blocks, newBlock(c, ps, fmt.Sprintf("model.layers.%d.", l), c.keys(l)))
@@ -54,22 +54,22 @@ func New(c Config, ps *nn.Params) *Model {
 }
 
 func newBlock(c Config, ps *nn.Params, name string, window int) Block {
-	init := nn.Normal(c.InitStd)
+	init, attention, mlp := nn.Normal(c.InitStd), ps.In("attention"), ps.In("mlp")
 	return Block{
 		Norm1: ps.RMSNorm(name+"input_layernorm", c.Dim, c.Eps),
-		Q:     ps.Linear(name+"self_attn.q_proj", c.Heads*c.HeadDim, c.Dim, c.AttnBias, init),
-		K:     ps.Linear(name+"self_attn.k_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
-		V:     ps.Linear(name+"self_attn.v_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
-		O:     ps.Linear(name+"self_attn.o_proj", c.Dim, c.Heads*c.HeadDim, c.AttnBias, init),
+		Q:     attention.Linear(name+"self_attn.q_proj", c.Heads*c.HeadDim, c.Dim, c.AttnBias, init),
+		K:     attention.Linear(name+"self_attn.k_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
+		V:     attention.Linear(name+"self_attn.v_proj", c.KVHeads*c.HeadDim, c.Dim, c.AttnBias, init),
+		O:     attention.Linear(name+"self_attn.o_proj", c.Dim, c.Heads*c.HeadDim, c.AttnBias, init),
 		Attn: nn.Attention{Attention: kernel.Attention{
 			Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim, Window: window,
 			Scale: float32(1 / math.Sqrt(float64(c.HeadDim))), Naive: !c.UseFlash,
-			BF16: ps.Format().AttentionBF16(),
+			BF16: ps.Precision().Blocks.AttentionBF16(),
 		}},
 		Norm2: ps.RMSNorm(name+"post_attention_layernorm", c.Dim, c.Eps),
-		Gate:  ps.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, c.MLPBias, init),
-		Up:    ps.Linear(name+"mlp.up_proj", c.Inner, c.Dim, c.MLPBias, init),
-		Down:  ps.Linear(name+"mlp.down_proj", c.Dim, c.Inner, c.MLPBias, init),
+		Gate:  mlp.Linear(name+"mlp.gate_proj", c.Inner, c.Dim, c.MLPBias, init),
+		Up:    mlp.Linear(name+"mlp.up_proj", c.Inner, c.Dim, c.MLPBias, init),
+		Down:  mlp.Linear(name+"mlp.down_proj", c.Dim, c.Inner, c.MLPBias, init),
 	}
 }
 
@@ -78,7 +78,7 @@ func newBlock(c Config, ps *nn.Params, name string, window int) Block {
 func (m *Model) NewState() *state.Document {
 	slots := m.cfg.slots()
 	return state.New(len(slots), func(l int) state.Layer {
-		return state.NewKV(slots[l], m.cfg.KVHeads, m.cfg.HeadDim, m.format.AttentionBF16())
+		return state.NewKV(slots[l], m.cfg.KVHeads, m.cfg.HeadDim, m.precision.Blocks.AttentionBF16())
 	})
 }
 

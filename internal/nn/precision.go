@@ -1,0 +1,113 @@
+package nn
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
+
+// Precision is the format in which a model holds each of its matrices. Embeddings, norms, convolutions and other small
+// tensors stay in at least bf16.
+type Precision struct {
+	Blocks kernel.Format            // of the blocks' linears
+	Head   kernel.Format            // of the output matrix
+	Parts  map[string]kernel.Format // of the linears of components that have a format of their own
+}
+
+// ParsePrecision reads the name of a precision, that of a format followed by those of components, as in
+// "int8+ffn=int4+output_proj=bf16". Components are those of the model's cost. head names the format of the output matrix;
+// the empty name keeps it in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations.
+func ParsePrecision(name, head string) (p Precision, err error) {
+	base, parts, some := strings.Cut(name, "+")
+	if p.Blocks, err = kernel.ParseFormat(base); err != nil {
+		return p, err
+	}
+	if p.Head, err = p.parseHead(head); err != nil {
+		return p, fmt.Errorf("head: %w", err)
+	}
+	if !some {
+		return p, nil
+	}
+	p.Parts = map[string]kernel.Format{}
+	for _, part := range strings.Split(parts, "+") {
+		component, format, ok := strings.Cut(part, "=")
+		_, twice := p.Parts[component]
+		switch {
+		case !ok || component == "" || format == "":
+			return p, fmt.Errorf("precision %q: %q is not COMPONENT=PRECISION, as in int8+ffn=int4", name, part)
+		case twice:
+			return p, fmt.Errorf("precision %q names component %s twice", name, component)
+		}
+		if p.Parts[component], err = p.beside(format); err != nil {
+			return p, fmt.Errorf("precision %q: %w", name, err)
+		}
+	}
+	return p, nil
+}
+
+func (p Precision) parseHead(name string) (kernel.Format, error) {
+	if name == "" {
+		return wide(p.Blocks), nil
+	}
+	return p.beside(name)
+}
+
+// beside reads the format of a part beside the blocks' linears. int8 is int8a8 beside blocks with int8 activations; bf16
+// keeps float32 activations where the blocks do.
+func (p Precision) beside(name string) (kernel.Format, error) {
+	f, err := kernel.ParseFormat(name)
+	if err != nil {
+		return f, err
+	}
+	f.A8 = f.A8 || p.Blocks.A8 && f.Kind == kernel.KindInt8
+	f.WideX = f.Kind == kernel.KindBF16 && p.Blocks.Kind != kernel.KindBF16
+	return f, nil
+}
+
+// Linear is the format of a component's linears.
+func (p Precision) Linear(component string) kernel.Format {
+	if f, ok := p.Parts[component]; ok {
+		return f
+	}
+	return p.Blocks
+}
+
+// Embedding is the format of the table of vectors, to which the head may be tied.
+func (p Precision) Embedding() kernel.Format {
+	if p.Head == kernel.F32 {
+		return kernel.F32
+	}
+	return wide(p.Blocks)
+}
+
+// Float reports whether the blocks' linears are all float32.
+func (p Precision) Float() bool {
+	for _, f := range p.Parts {
+		if f != kernel.F32 {
+			return false
+		}
+	}
+	return p.Blocks == kernel.F32
+}
+
+// String returns the shortest name of all but the head.
+func (p Precision) String() string {
+	name := p.Blocks.String()
+	for _, component := range slices.Sorted(maps.Keys(p.Parts)) {
+		name += "+" + component + "=" + p.Parts[component].String()
+	}
+	return name
+}
+
+// wide returns the format of weights that stay in at least bf16 beside block linears of format f.
+func wide(f kernel.Format) kernel.Format {
+	switch f.Kind {
+	case kernel.KindF32, kernel.KindBF16:
+		return f
+	default:
+		return kernel.BF16Wide
+	}
+}
