@@ -18,7 +18,7 @@ type Precision struct {
 }
 
 // ParsePrecision reads the name of a precision, that of a format followed by those of components, as in
-// "int8+ffn=int4+output_proj=bf16". Components are those of the model's cost. head names the format of the output matrix;
+// "int8+ffn.int4+output_proj.bf16". Components are those of the model's cost. head names the format of the output matrix;
 // the empty name keeps it in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations.
 func ParsePrecision(name, head string) (p Precision, err error) {
 	base, parts, some := strings.Cut(name, "+")
@@ -33,11 +33,11 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 	}
 	p.Parts = map[string]kernel.Format{}
 	for _, part := range strings.Split(parts, "+") {
-		component, format, ok := strings.Cut(part, "=")
+		component, format, ok := strings.Cut(part, ".")
 		_, twice := p.Parts[component]
 		switch {
 		case !ok || component == "" || format == "":
-			return p, fmt.Errorf("precision %q: %q is not COMPONENT=PRECISION, as in int8+ffn=int4", name, part)
+			return p, fmt.Errorf("precision %q: %q is not COMPONENT.PRECISION, as in int8+ffn.int4", name, part)
 		case twice:
 			return p, fmt.Errorf("precision %q names component %s twice", name, component)
 		}
@@ -97,7 +97,7 @@ func (p Precision) Float() bool {
 func (p Precision) String() string {
 	name := p.Blocks.String()
 	for _, component := range slices.Sorted(maps.Keys(p.Parts)) {
-		name += "+" + component + "=" + p.Parts[component].String()
+		name += "+" + component + "." + p.Parts[component].String()
 	}
 	return name
 }

@@ -33,7 +33,7 @@ func TestHeadPrecision(t *testing.T) {
 }
 
 func TestPrecisionOfComponents(t *testing.T) {
-	p, err := ParsePrecision("int8a8+output_proj=bf16+ffn=int4", "")
+	p, err := ParsePrecision("int8a8+output_proj.bf16+ffn.int4", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestPrecisionOfComponents(t *testing.T) {
 			t.Errorf("%s is held as %s, want %s", component, got, want)
 		}
 	}
-	if got, want := p.String(), "int8a8+ffn=int4+output_proj=bf16"; got != want {
+	if got, want := p.String(), "int8a8+ffn.int4+output_proj.bf16"; got != want {
 		t.Errorf("the precision calls itself %s, want %s", got, want)
 	}
 	if p.Float() {
@@ -57,11 +57,11 @@ func TestWrongPrecisions(t *testing.T) {
 	for _, c := range []struct{ name, head, want string }{
 		{"int9", "", `unknown precision "int9"`},
 		{"f32", "int9", `head: unknown precision "int9"`},
-		{"int8+ffn", "", `"ffn" is not COMPONENT=PRECISION`},
-		{"int8+", "", `"" is not COMPONENT=PRECISION`},
-		{"int8+ffn=", "", `"ffn=" is not COMPONENT=PRECISION`},
-		{"int8+ffn=int3", "", `unknown precision "int3"`},
-		{"int8+ffn=int4+ffn=f32", "", `names component ffn twice`},
+		{"int8+ffn", "", `"ffn" is not COMPONENT.PRECISION`},
+		{"int8+", "", `"" is not COMPONENT.PRECISION`},
+		{"int8+ffn.", "", `"ffn." is not COMPONENT.PRECISION`},
+		{"int8+ffn.int3", "", `unknown precision "int3"`},
+		{"int8+ffn.int4+ffn.f32", "", `names component ffn twice`},
 	} {
 		if _, err := ParsePrecision(c.name, c.head); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("precision %q, head %q: error %v, want one with %q", c.name, c.head, err, c.want)
@@ -71,7 +71,7 @@ func TestWrongPrecisions(t *testing.T) {
 
 // TestComponents checks that linears are held as their component says, and that a component that there is not is named.
 func TestComponents(t *testing.T) {
-	p, err := ParsePrecision("f32+mlp=int8", "")
+	p, err := ParsePrecision("f32+mlp.int8", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 func TestCostEqualsCount(t *testing.T) {
 	for name, config := range configs {
-		for _, precision := range []string{"f32", "int4-g32"} {
+		for _, precision := range []string{"f32", "int4-g32", "int8+ffn.int4+output_proj.bf16"} {
 			t.Run(name+"/"+precision, func(t *testing.T) {
 				m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 3, Precision: precision})
 				if strings.Contains(config, "num_experts") {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCostEqualsCount(t *testing.T) {
-	for _, precision := range []string{"f32", "bf16", "int8", "int4-g32"} {
+	for _, precision := range []string{"f32", "bf16", "int8", "int4-g32", "f32+mlp.int8"} {
 		t.Run(precision, func(t *testing.T) {
 			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/gpt2-tiny", Precision: precision})
 			modeltest.Cost(t, m, 1, 2, 33)

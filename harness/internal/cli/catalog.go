@@ -128,15 +128,34 @@ func reads(d *lm.Description, modelType string, keys map[string]json.RawMessage)
 	return len(d.MarkerKeys) > 0 && !missing
 }
 
-// offers refuses a precision that none of these plugins has. One that does not answer may have it.
+// offers refuses a precision that none of these plugins has. One that does not answer may have it. A precision that names
+// others for components, as in int8+ffn.int4, is made of them; only the model knows its components.
 func (c *catalog) offers(ctx context.Context, precision string, architectures []string) error {
-	if precision == "" || precision == "f32" { // every plugin has it
+	base, parts, some := strings.Cut(precision, "+")
+	names := []string{base}
+	for part := range strings.SplitSeq(parts, "+") {
+		if _, format, ok := strings.Cut(part, "."); ok {
+			names = append(names, format)
+		} else if some {
+			return usage("precision %q: %q is not COMPONENT.PRECISION, as in int8+ffn.int4", precision, part)
+		}
+	}
+	for _, format := range names {
+		if err := c.offersFormat(ctx, format, architectures); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *catalog) offersFormat(ctx context.Context, format string, architectures []string) error {
+	if format == "" || format == "f32" { // every plugin has it
 		return nil
 	}
 	var known []string
 	for _, name := range architectures {
 		d := c.describe(ctx, name)
-		if d == nil || slices.Contains(d.Precisions, precision) {
+		if d == nil || slices.Contains(d.Precisions, format) {
 			return nil
 		}
 		for _, p := range d.Precisions {
@@ -145,7 +164,7 @@ func (c *catalog) offers(ctx context.Context, precision string, architectures []
 			}
 		}
 	}
-	return usage("no plugin has a precision %q; there are %s%s", precision, strings.Join(known, ", "), didYouMean(precision, known))
+	return usage("no plugin has a precision %q; there are %s%s", format, strings.Join(known, ", "), didYouMean(format, known))
 }
 
 // checkVariants refuses configs that their plugins do not name. One that does not answer may have them.

@@ -64,6 +64,7 @@ func TestPrecisionsAreKnown(t *testing.T) {
 		err   string
 	}{
 		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int8"}}, []string{"f32"}, ""},
+		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int8+mlp.int4"}}, []string{"int8+mlp.f32"}, ""},
 		{[]run.ModelSpec{{Architecture: "mamba", Precision: "int8"}}, nil, ""},  // another plugin has it: unavailable
 		{[]run.ModelSpec{{Architecture: "silent", Precision: "int9"}}, nil, ""}, // cannot be told
 		{[]run.ModelSpec{{Architecture: "mistral", Head: "int8"}}, nil, ""},
@@ -78,6 +79,7 @@ func TestPrecisionsAreKnown(t *testing.T) {
 		more  []string
 	}{
 		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int9"}}, nil},
+		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int8+mlp.int9"}}, nil},
 		{[]run.ModelSpec{{Architecture: "mistral", Head: "int9"}}, nil},
 		{mistral, []string{"f32", "int9"}},
 	} {
