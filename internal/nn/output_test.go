@@ -3,7 +3,6 @@ package nn
 import (
 	"strings"
 	"testing"
-
 )
 
 // TestOutput checks what becomes of the output matrix in files with and without one of its own.

@@ -69,7 +69,7 @@ func TestCounter(t *testing.T) {
 				rows*f + rows*d + d*f + d), // down
 		},
 		"residual": {rows * d, 4 * 3 * rows * d},
-		"head": {2 * rows * d * v, 4 * (rows*d + rows*v + d*v)},
+		"head":     {2 * rows * d * v, 4 * (rows*d + rows*v + d*v)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("counted (-rule +got):\n%s", diff)
