@@ -76,11 +76,10 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	var total probe.DocumentScore
 	changed, audit := 0, probe.Audit{}
 	for _, d := range documents {
-		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride)
+		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride, &audit)
 		if err != nil {
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
-		audit.Add(score)
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
 		addScore(&t, about, "document", d.Name, score)
 		if score.Changed {
@@ -88,7 +87,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 			changed++
 		}
 	}
-	note, err := audit.Check(ctx, s.model)
+	note, err := audit.Check(ctx, s.model, nil)
 	if err != nil {
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}

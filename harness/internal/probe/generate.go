@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -72,8 +73,8 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	if s.Verify {
-		if err := s.verifyChoices(ctx, documents[0], g.made[0]); err != nil {
+	if i := rand.IntN(batch); s.Verify {
+		if err := s.verifyChoices(ctx, documents[i], g.made[i]); err != nil {
 			return r, err
 		}
 	}

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/store"
@@ -55,8 +56,8 @@ func (s *Subject) prefillStep(ctx context.Context, st lm.Stepper, documents [][]
 		req.Inputs = append(req.Inputs, lm.StepInput{State: state, Tokens: d})
 	}
 	reply, c, err := s.step(ctx, st, req)
-	if err == nil && s.Verify {
-		err = s.verifyLast(ctx, documents[0], reply.Outputs[0].Logits)
+	if i := rand.IntN(len(documents)); err == nil && s.Verify {
+		err = s.verifyLast(ctx, documents[i], reply.Outputs[i].Logits)
 	}
 	return c, err
 }
@@ -72,6 +73,9 @@ func (s *Subject) prefillScore(ctx context.Context, documents [][]int32) (Clocks
 	c := Clocks{Host: time.Since(start), Plugin: reply.Compute}
 	if err == nil {
 		err = req.Check(s.Info.Vocab, reply)
+	}
+	if i := rand.IntN(len(documents)); err == nil && s.Verify {
+		err = s.verifyLoss(ctx, req.Sequences[i], reply.Scores[i])
 	}
 	return c, err
 }

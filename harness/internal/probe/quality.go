@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/text"
@@ -54,11 +53,10 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	}
 	changed, audit := 0, Audit{}
 	for _, d := range documents {
-		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride)
+		document, err := ScoreDocument(ctx, s.Model, s.reference(), d, context, stride, &audit)
 		if err != nil {
 			return r, unavailable(err)
 		}
-		audit.Add(document)
 		r.addDocument(document)
 		if document.Changed {
 			changed++
@@ -67,7 +65,7 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if changed > 0 {
 		r.Warnings = append(r.Warnings, ChangedText(changed, len(documents)))
 	}
-	note, err := audit.Check(ctx, s.Model)
+	note, err := audit.Check(ctx, s.Model, s.reference())
 	if note != "" {
 		r.Warnings = append(r.Warnings, note)
 	}
@@ -113,8 +111,6 @@ type DocumentScore struct {
 	Compared bool    // with another model:
 	KL       float64 // sum of KL(versus || model), nats
 	Top1     int     // positions where both rank the same token first
-
-	spot spot // of any of the calls
 }
 
 // windowsPerCall bounds the work of one call, so that a long document can be cancelled.
@@ -123,12 +119,12 @@ const windowsPerCall = 8
 // ScoreDocument scores every token of a document once, in windows: each holds the model's start token and at most
 // context tokens of the document, of which the last stride are scored, in the first window all. A model without a
 // start token cannot be asked for the first token of the document; its bytes are then left out as the same share of
-// the document as it is of the tokens. With versus, divergences from that model of the same process are added.
-func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, context, stride int) (DocumentScore, error) {
+// the document as it is of the tokens. With versus, divergences from that model of the same process are added. The audit gets to see all that the model tells.
+func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, context, stride int, audit *Audit) (DocumentScore, error) {
 	out := DocumentScore{Name: d.Name, Bytes: int(d.Bytes), Compared: versus != nil}
 	windows := newWindows(d.Tokens, m.Info().BOS, context, stride)
 	defer windows.close()
-	for calls := 1; ; calls++ {
+	for {
 		batch, err := windows.next(windowsPerCall)
 		if err != nil || len(batch) == 0 {
 			out.leaveOut(windows.read()-out.Tokens, windows.read())
@@ -139,9 +135,7 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 		if err != nil {
 			return out, fmt.Errorf("document %s: %w", d.Name, err)
 		}
-		if rand.IntN(calls) == 0 {
-			out.spot = anySpot(batch, reply.Scores, m.Info().Causal)
-		}
+		audit.add(batch, reply.Scores, m.Info().Causal)
 		for _, s := range reply.Scores {
 			out.add(s)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/archbench/archbench/harness/internal/store"
@@ -45,7 +46,8 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Unfit != "" {
 		r.Warnings = append(r.Warnings, "losses n/a ("+s.Unfit+")")
 	}
-	if err := s.readAll(ctx, &r, st, tokens); err != nil {
+	told, err := s.readAll(ctx, &r, st, tokens)
+	if err != nil {
 		return r, err
 	}
 	m, warnings := s.processMemory()
@@ -53,34 +55,79 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if len(warnings) == 0 {
 		r.add(StreamPeakBytes, "", float64(m.Peak))
 	}
-	return r, nil
+	if s.Unfit == "" {
+		err = s.verifyStream(ctx, &r, st, tokens, told)
+	}
+	return r, err
 }
 
 // readAll streams tokens through one state and takes readings at geometric positions.
-func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) (err error) {
+// It returns some losses from beyond the part that was compared already, of any stretch.
+func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) (told toldLosses, err error) {
 	state, err := st.NewState(ctx)
 	if err != nil {
-		return err
+		return told, err
 	}
 	defer func() { release(ctx, &err, state) }()
 	var meter meter
+	stretches := 0
 	chunk := number(s.Settings, "chunk")
 	for at, next := 0, min(1024, len(tokens)); at < len(tokens); {
 		end := min(at+chunk, next)
 		if err := s.next(ctx, &meter, st, state, tokens[at:end]); err != nil {
-			return fmt.Errorf("tokens %d to %d: %w", at, end, err)
+			return told, fmt.Errorf("tokens %d to %d: %w", at, end, err)
 		}
 		if at = end; at == next {
+			if stretches++; stretches > 1 && rand.IntN(stretches-1) == 0 {
+				told = meter.told
+			}
 			if err := s.record(r, &meter, state, at); err != nil {
-				return fmt.Errorf("up to token %d: %w", at, err)
+				return told, fmt.Errorf("up to token %d: %w", at, err)
 			}
 			next = min(2*next, len(tokens))
 		}
 	}
 	if err := s.Boundary.Contradiction(meter.all); err != nil {
-		return err
+		return told, err
 	}
 	r.add(StreamFinite, "", 1) // a loss that is no number would have failed the call
+	return told, nil
+}
+
+// toldLosses are losses that a model has told along a document, of the tokens from a position on.
+type toldLosses struct {
+	from int
+	nll  []float64
+}
+
+// verifyStream holds losses that a model has told against its logits at the same place, when it has read the document again
+// and knows all but the last of the tokens in question.
+func (s *Subject) verifyStream(ctx context.Context, r *Result, st lm.Stepper, tokens []int32, told toldLosses) (err error) {
+	if len(told.nll) == 0 {
+		return nil
+	}
+	states, err := s.open(ctx, st, [][]int32{tokens[:told.from-1]})
+	if err != nil {
+		return err
+	}
+	defer func() { release(ctx, &err, states...) }()
+	in := lm.StepInput{State: states[0], Tokens: tokens[told.from-1 : told.from-1+len(told.nll)]}
+	reply, _, err := s.step(ctx, st, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: lm.WantAllLogits})
+	if lm.KindOf(err) == lm.Unsupported {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("losses not verified beyond %d tokens: the model gives no logits", checkLength))
+		return nil
+	} else if err != nil {
+		return err
+	}
+	sum, said, found := 0.0, 0.0, 0.0
+	for i, row := range rows(reply.Outputs[0].Logits, s.Info.Vocab) {
+		want := loss(row, tokens[told.from+i])
+		sum, said, found = sum+math.Abs(told.nll[i]-want), said+told.nll[i], found+want
+	}
+	if n := float64(len(told.nll)); sum/n > chunkTolerance {
+		return lm.Faultf(lm.Contradiction, "the losses of %.0f tokens from %d on are said to be %.4g nats on average; by the logits after reading the document again they are %.4g",
+			n, told.from, said/n, found/n)
+	}
 	return nil
 }
 
@@ -90,6 +137,7 @@ type meter struct {
 	calls  []Clocks // of this stretch
 	nats   float64  // of this stretch
 	scored int
+	told   toldLosses // anywhere in this stretch
 }
 
 // next reads one chunk.
@@ -99,10 +147,15 @@ func (s *Subject) next(ctx context.Context, m *meter, st lm.Stepper, state lm.St
 		return err
 	}
 	m.calls = append(m.calls, c)
-	for _, x := range reply.Outputs[0].NLL {
+	nll := reply.Outputs[0].NLL
+	for _, x := range nll {
 		m.nats += x
 	}
-	m.scored += len(reply.Outputs[0].NLL)
+	m.scored += len(nll)
+	if len(nll) > 0 && rand.IntN(len(m.calls)) == 0 {
+		at := rand.IntN(max(1, len(nll)-verified+1))
+		m.told = toldLosses{state.Len() - len(nll) + at, nll[at:min(at+verified, len(nll))]}
+	}
 	return nil
 }
 

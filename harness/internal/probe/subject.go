@@ -24,7 +24,7 @@ type Subject struct {
 	Roofline    lm.Roofline // empty: not measured
 	Boundary    Boundary    // of the calls to plugins
 	Unfit       string      // why the model's losses say nothing: it was caught looking into the future
-	Verify      bool        // hold what is timed against other answers; for warm-ups, it takes time itself
+	Verify      bool        // hold the answers that were timed against others, after the clock has stopped
 	Seed        uint64
 	Block       int         // round of interleaved measurement
 	Settings    store.Point // axes and parameters

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -28,52 +29,62 @@ func logitTolerance(info lm.ModelInfo) float64 {
 // verified is how many positions of a text are compared.
 const verified = 16
 
-// spot is a part of a text whose losses a model has told.
+// spot is a part of a text and what a model has told about it.
 type spot struct {
-	sequence lm.Sequence
-	nll      []float64
+	shown   lm.Sequence // what the logits are asked for
+	targets []int32     // the tokens that the told losses are of
+	told    lm.Scores
 }
 
-// anySpot picks what a model could not know to be held against its logits when it told the losses: some positions of some
-// sequence. A model that sees the future needs the text after them too.
-func anySpot(sequences []lm.Sequence, scores []lm.Scores, causal bool) spot {
-	i := rand.IntN(len(sequences))
-	s, nll := sequences[i], scores[i].NLL
-	at := rand.IntN(max(1, len(nll)-verified+1))
+// anySpot picks some positions of a sequence that a model could not know to be held against its logits when it told the
+// losses. The last target is not shown again, so that no logits can be bent towards it; only a model that sees the future
+// needs the text after them too.
+func anySpot(s lm.Sequence, told lm.Scores, causal bool) spot {
+	at := rand.IntN(max(1, len(told.NLL)-verified+1))
 	if !causal {
-		at = max(0, len(nll)-verified)
+		at = max(0, len(told.NLL)-verified)
 	}
-	nll = nll[at:min(at+verified, len(nll))]
-	from := s.From + at
-	return spot{lm.Sequence{Tokens: s.Tokens[:from+len(nll)], From: from}, nll}
+	end := min(at+verified, len(told.NLL))
+	shown := s.Tokens[:s.From+end]
+	if causal {
+		shown = s.Tokens[:s.From+end-1]
+	}
+	out := spot{shown: lm.Sequence{Tokens: shown, From: s.From + at}, targets: s.Tokens[s.From+at : s.From+end], told: lm.Scores{NLL: told.NLL[at:end]}}
+	if len(told.KL) > 0 {
+		out.told.KL, out.told.Top1 = told.KL[at:end], told.Top1[at:end]
+	}
+	return out
 }
 
-// Audit holds some losses of a text, here and there, against the model's own logits. The zero value is ready.
+// Audit holds what a model tells about a text, here and there, against its own logits. The zero value is ready.
 type Audit struct {
 	seen  int
 	spots []spot
 }
 
-// audited is how many spots of a text are checked: a model that lies in half of the text gets away with it once in 16 times.
-const audited = 4
+// audited is how many spots of a text are checked: a model that lies in a quarter of the text gets away with it once in ten
+// times.
+const audited = 8
 
-// Add takes a document into account, each with the same probability.
-func (a *Audit) Add(d DocumentScore) {
-	if d.spot.nll == nil {
-		return
-	}
-	a.seen++
-	if len(a.spots) < audited {
-		a.spots = append(a.spots, d.spot)
-	} else if i := rand.IntN(a.seen); i < audited {
-		a.spots[i] = d.spot
+// add takes scored sequences into account, each with the same probability.
+func (a *Audit) add(sequences []lm.Sequence, scores []lm.Scores, causal bool) {
+	for i, s := range sequences {
+		if len(scores[i].NLL) == 0 {
+			continue
+		}
+		a.seen++
+		if len(a.spots) < audited {
+			a.spots = append(a.spots, anySpot(s, scores[i], causal))
+		} else if at := rand.IntN(a.seen); at < audited {
+			a.spots[at] = anySpot(s, scores[i], causal)
+		}
 	}
 }
 
-// Check asks for the logits; note says that the model has none.
-func (a *Audit) Check(ctx context.Context, m lm.Model) (note string, err error) {
+// Check asks for the logits, also those of the model that divergences were told from; note says that there are none.
+func (a *Audit) Check(ctx context.Context, m, versus lm.Model) (note string, err error) {
 	for _, s := range a.spots {
-		if err := s.verify(ctx, m); err != nil && lm.KindOf(err) == lm.Unsupported {
+		if err := s.verify(ctx, m, versus); err != nil && lm.KindOf(err) == lm.Unsupported {
 			return "losses not verified: the model gives no logits", nil
 		} else if err != nil {
 			return "", err
@@ -90,25 +101,98 @@ func Verify(ctx context.Context, m lm.Model, tokens []int32) error {
 	if err != nil {
 		return err
 	}
-	return spot{sequence, reply.Scores[0].NLL}.verify(ctx, m)
+	return spot{sequence, tokens[sequence.From:], reply.Scores[0]}.verify(ctx, m, nil)
 }
 
-// verify holds the losses against logits.
-func (s spot) verify(ctx context.Context, m lm.Model) error {
-	req := lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{s.sequence}}
+// verify holds the losses, and the divergences from versus, against logits.
+func (s spot) verify(ctx context.Context, m, versus lm.Model) error {
+	req := lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{s.shown}}
 	reply, err := score(ctx, m, req)
 	if err != nil {
 		return err
 	}
 	info := m.Info()
-	for i, token := range s.sequence.Tokens[s.sequence.From:] {
-		want := loss(reply.Scores[0].Logits[i*info.Vocab:(i+1)*info.Vocab], token)
-		if math.Abs(s.nll[i]-want) > lossTolerance(info)*max(1, want) {
+	logits := rows(reply.Scores[0].Logits, info.Vocab)
+	for i, token := range s.targets {
+		want := loss(logits[i], token)
+		if math.Abs(s.told.NLL[i]-want) > lossTolerance(info)*max(1, want) {
 			return contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g",
-				s.sequence.From+i, s.nll[i], want)
+				s.shown.From+i, s.told.NLL[i], want)
 		}
 	}
+	if versus == nil || len(s.told.KL) == 0 {
+		return nil
+	}
+	base, err := score(ctx, versus, req)
+	if err != nil {
+		return err
+	}
+	if why := s.divergences(rows(base.Scores[0].Logits, info.Vocab), logits, lossTolerance(info)); why != "" {
+		return contradiction(ctx, m, req, reply, "%s", why)
+	}
 	return nil
+}
+
+// divergences says what is wrong with those that were told, given the logits of both models; "" if nothing is.
+func (s spot) divergences(base, own [][]float32, tolerance float64) string {
+	told, want := 0.0, 0.0
+	for i := range s.targets {
+		told, want = told+s.told.KL[i], want+divergence(base[i], own[i])
+		if same, clear := sameFirst(base[i], own[i], tolerance); clear && same != s.told.Top1[i] {
+			return fmt.Sprintf("that it ranks the token first that the f32 model does is said to be %v at token %d, by the logits of both it is %v",
+				s.told.Top1[i], s.shown.From+i, same)
+		}
+	}
+	n := float64(len(s.targets))
+	if told, want = told/n, want/n; math.Abs(told-want) > divergenceTolerance(want, tolerance) {
+		return fmt.Sprintf("the divergence from f32 of %d tokens from %d on is said to be %.3g nats on average, by the logits of both it is %.3g",
+			len(s.targets), s.shown.From, told, want)
+	}
+	return ""
+}
+
+// divergenceTolerance is what a divergence moves by where logits move by a share of the tolerance: with its square root.
+func divergenceTolerance(kl, tolerance float64) float64 {
+	e := tolerance / 10
+	return e*e + e*math.Sqrt(2*kl)
+}
+
+// divergence is KL(base || own) of two sets of logits, in nats.
+func divergence(base, own []float32) float64 {
+	zp, zq, sum := normaliser(base), normaliser(own), 0.0
+	for v := range base {
+		logP, logQ := float64(base[v])-zp, float64(own[v])-zq
+		sum += math.Exp(logP) * (logP - logQ)
+	}
+	return sum
+}
+
+// sameFirst reports whether both rank the same token first, and whether that is clear: beyond the tolerance.
+func sameFirst(base, own []float32, tolerance float64) (same, clear bool) {
+	b, o := firstChoice(base), firstChoice(own)
+	if b != o {
+		return false, min(base[b]-base[o], own[o]-own[b]) > float32(tolerance)
+	}
+	return true, min(lead(base, b), lead(own, o)) > float32(tolerance)
+}
+
+// firstChoice is the index of the largest logit.
+func firstChoice(logits []float32) int { return slices.Index(logits, slices.Max(logits)) }
+
+// lead is how far a logit is above all others.
+func lead(logits []float32, first int) float32 {
+	second := float32(math.Inf(-1))
+	for v, x := range logits {
+		if v != first {
+			second = max(second, x)
+		}
+	}
+	return logits[first] - second
+}
+
+// rows cuts logits into those of each position.
+func rows(logits []float32, vocab int) [][]float32 {
+	return slices.Collect(slices.Chunk(logits, vocab))
 }
 
 // contradiction is the error of an answer that another one contradicts, unless that one is another at each request.
@@ -125,13 +209,15 @@ func contradiction(ctx context.Context, m lm.Model, req lm.ScoreRequest, reply l
 }
 
 // loss is -log softmax(logits)[token].
-func loss(logits []float32, token int32) float64 {
-	largest := float64(slices.Max(logits))
-	sum := 0.0
+func loss(logits []float32, token int32) float64 { return normaliser(logits) - float64(logits[token]) }
+
+// normaliser is the logarithm of the sum of the exponentials.
+func normaliser(logits []float32) float64 {
+	largest, sum := float64(slices.Max(logits)), 0.0
 	for _, x := range logits {
 		sum += math.Exp(float64(x) - largest)
 	}
-	return largest + math.Log(sum) - float64(logits[token])
+	return largest + math.Log(sum)
 }
 
 // predictions asks for the logits that scoring a text gives, from the token before position from on. ok is false for a
@@ -161,22 +247,36 @@ func (s *Subject) verifyLast(ctx context.Context, document []int32, logits []flo
 	return nil
 }
 
-// verifyChoices checks that new tokens are the likeliest ones by the logits of scoring.
+// verifyLoss holds what scoring a document has told against its logits.
+func (s *Subject) verifyLoss(ctx context.Context, document lm.Sequence, told lm.Scores) error {
+	if s.Unfit != "" {
+		return nil
+	}
+	err := anySpot(document, told, s.Info.Causal).verify(ctx, s.Model, nil)
+	if lm.KindOf(err) == lm.Unsupported {
+		return nil
+	}
+	return err
+}
+
+// verifyChoices checks that some of the new tokens, anywhere, are the likeliest ones by the logits of scoring.
 func (s *Subject) verifyChoices(ctx context.Context, document, made []int32) error {
-	made = made[:min(4, len(made))]
-	req, reply, ok, err := s.predictions(ctx, slices.Concat(document, made[:len(made)-1]), len(document))
+	const some = 4
+	at := rand.IntN(max(1, len(made)-some+1))
+	chosen := made[at:min(at+some, len(made))]
+	text := slices.Concat(document, made[:at+len(chosen)-1])
+	req, reply, ok, err := s.predictions(ctx, text, len(document)+at)
 	if !ok {
 		return err
 	}
-	for i, token := range made {
-		row := reply.Scores[0].Logits[i*s.Info.Vocab : (i+1)*s.Info.Vocab]
+	for i, row := range rows(reply.Scores[0].Logits, s.Info.Vocab) {
 		best, scale := slices.Max(row), 1.0
 		for _, x := range row {
 			scale = max(scale, math.Abs(float64(x)))
 		}
-		if float64(best-row[token]) > logitTolerance(s.Info)*scale {
+		if float64(best-row[chosen[i]]) > logitTolerance(s.Info)*scale {
 			return contradiction(ctx, s.Model, req, reply, "new token %d after %d others is %d with a logit of %.4g; by scoring, the likeliest has %.4g",
-				i, len(document), token, row[token], best)
+				at+i, len(document), chosen[i], row[chosen[i]], best)
 		}
 	}
 	return nil

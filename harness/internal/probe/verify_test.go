@@ -20,6 +20,18 @@ func TestAudit(t *testing.T) {
 		lies bool
 	}{
 		"honest": {func(int, *lm.ScoreReply) {}, false},
+		"no divergence": {func(_ int, r *lm.ScoreReply) {
+			for _, s := range r.Scores {
+				clear(s.KL)
+			}
+		}, true},
+		"always the same choice": {func(_ int, r *lm.ScoreReply) {
+			for _, s := range r.Scores {
+				for i := range s.Top1 {
+					s.Top1[i] = true
+				}
+			}
+		}, true},
 		"always": {func(_ int, r *lm.ScoreReply) { halve(r.Scores[0].NLL) }, true},
 		"but for the first call": {func(call int, r *lm.ScoreReply) {
 			if call > 1 {
@@ -49,13 +61,13 @@ func TestAudit(t *testing.T) {
 			}
 			for i := 0; i < audits && caught == 0; i++ {
 				call := 0
-				a := &lmfake.Architecture{Tell: func(reply any) {
+				a := &lmfake.Architecture{Noise: 0.3, Tell: func(reply any) {
 					if r, ok := reply.(*lm.ScoreReply); ok && len(r.Scores[0].Logits) == 0 {
 						call++
 						tc.lie(call, r)
 					}
 				}}
-				reply, _ := errors.AsType[*lm.ReplyError](auditOf(t, subject(t, a, qualityProbe)))
+				reply, _ := errors.AsType[*lm.ReplyError](auditOf(t, asInt8(t, a, subject(t, a, qualityProbe))))
 				switch {
 				case reply != nil && reply.Fault == lm.Contradiction:
 					caught++
@@ -68,9 +80,30 @@ func TestAudit(t *testing.T) {
 			}
 		})
 	}
-	if note, err := new(Audit).Check(t.Context(), nil); note != "" || err != nil {
+	if note, err := new(Audit).Check(t.Context(), nil, nil); note != "" || err != nil {
 		t.Errorf("nothing scored: %q, %v", note, err)
 	}
+}
+
+// TestBentLogits: who looks at the token that is to be predicted bends losses and logits alike, and is caught where the
+// token is not shown.
+func TestBentLogits(t *testing.T) {
+	s := subject(t, &lmfake.Architecture{Leak: true}, qualityProbe)
+	reply, _ := errors.AsType[*lm.ReplyError](auditOf(t, s))
+	if reply == nil || reply.Fault != lm.Contradiction {
+		t.Errorf("got %v", reply)
+	}
+}
+
+// asInt8 gives a subject the model of a low precision beside the one of f32.
+func asInt8(t *testing.T, a *lmfake.Architecture, s *Subject) *Subject {
+	t.Helper()
+	m, err := a.Load(t.Context(), lm.LoadRequest{Precision: "int8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Reference, s.Model, s.Info = s.Model, m, m.Info()
+	return s
 }
 
 // auditOf scores the held-out text of a subject and audits it.
@@ -82,12 +115,10 @@ func auditOf(t *testing.T, s *Subject) error {
 	}
 	var audit Audit
 	for _, d := range documents {
-		score, err := ScoreDocument(t.Context(), s.Model, nil, d, 64, 64)
-		if err != nil {
+		if _, err := ScoreDocument(t.Context(), s.Model, s.Reference, d, 64, 64, &audit); err != nil {
 			t.Fatal(err)
 		}
-		audit.Add(score)
 	}
-	_, err = audit.Check(t.Context(), s.Model)
+	_, err = audit.Check(t.Context(), s.Model, s.Reference)
 	return err
 }

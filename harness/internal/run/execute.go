@@ -43,12 +43,13 @@ type runner struct {
 	least    time.Duration // that a measurement may take
 	observe  func(Event)
 	progress progress
+	verified map[*store.Cell]bool // whose timed answers have been held against others
 }
 
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, plugins: p.options.Plugins, entries: p.entries, memory: p.memory,
-		observe: p.options.Observe, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+		observe: p.options.Observe, verified: map[*store.Cell]bool{}, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}

@@ -35,6 +35,13 @@ var lies = map[string]func(*lmfake.Architecture){
 			eachLoss(r, func(x float64) float64 { return x / 2 })
 		}
 	}),
+	"far losses": tells(func(r *lm.StepReply) {
+		if nll := r.Outputs[0].NLL; len(nll) > 1023 { // chunks of the stream, not those that are compared with scoring
+			clear(nll)
+		}
+	}),
+	"tired steps":  tells(after(1, func(r *lm.StepReply) { clear(r.Outputs[0].Logits) })),
+	"tired maker":  tells(after(1, func(r *lm.GenerateChunk) { clear(r.Tokens[0]) })),
 	"not a number": func(a *lmfake.Architecture) { a.NaN = true },
 	"step losses":  tells(func(r *lm.StepReply) { clear(r.Outputs[0].NLL) }),
 	"empty steps":  tells(func(r *lm.StepReply) { clear(r.Outputs) }),
@@ -82,6 +89,16 @@ func tells[R any](change func(*R)) func(*lmfake.Architecture) {
 	}
 }
 
+// after lets the first replies of a kind be, as one does who works only while it is watched.
+func after[R any](first int, change func(*R)) func(*R) {
+	n := 0
+	return func(r *R) {
+		if n++; n > first {
+			change(r)
+		}
+	}
+}
+
 func eachLoss(r *lm.ScoreReply, change func(float64) float64) {
 	for _, s := range r.Scores {
 		for i := range s.NLL {
@@ -96,7 +113,7 @@ probes:
   - {probe: cost, grid: {len: 16}}
   - {probe: memory, grid: {len: 16}}
   - {probe: quality, grid: {context: 64, stride: 64}, with: {text_bytes: 1024}}
-  - {probe: stream, grid: {len: 1024}}
+  - {probe: stream, grid: {len: 4096}}
   - {probe: prefill, grid: {len: 16}}
   - {probe: ttft, grid: {len: 16}}
   - {probe: decode, grid: {depth: 16}}
@@ -111,6 +128,9 @@ func TestLiars(t *testing.T) {
 		"unrelated":      {"quality": "contradiction", "decode": "contradiction"},
 		"when unwatched": {"quality": "contradiction"},
 		"in batches":     {"quality": "contradiction"},
+		"far losses":     {"stream": "contradiction", "quality": ""},
+		"tired steps":    {"prefill": "contradiction", "quality": "", "decode": ""},
+		"tired maker":    {"decode": "contradiction", "ttft": "contradiction", "quality": ""},
 		"not a number":   {"quality": "non-finite"},
 		"step losses":    {"stream": "contradiction", "quality": ""},
 		"empty steps":    {"stream": "protocol", "prefill": "protocol"},
