@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -83,14 +82,20 @@ func (a *Audit) add(sequences []lm.Sequence, scores []lm.Scores, causal bool) {
 
 // Check asks for the logits, also those of the model that divergences were told from; note says that there are none.
 func (a *Audit) Check(ctx context.Context, m, versus lm.Model) (note string, err error) {
+	var d drift
 	for _, s := range a.spots {
-		if err := s.verify(ctx, m, versus); err != nil && lm.KindOf(err) == lm.Unsupported {
+		req, reply, err := s.verify(ctx, m)
+		if err == nil && versus != nil && len(s.told.KL) > 0 {
+			err = d.add(ctx, s, versus, req, reply, m.Info().Vocab)
+		}
+		switch {
+		case lm.KindOf(err) == lm.Unsupported:
 			return "losses not verified: the model gives no logits", nil
-		} else if err != nil {
+		case err != nil:
 			return "", err
 		}
 	}
-	return "", nil
+	return "", d.err()
 }
 
 // Verify asks for the last losses of a text, then for the logits that they must follow from. A model without logits cannot
@@ -101,60 +106,67 @@ func Verify(ctx context.Context, m lm.Model, tokens []int32) error {
 	if err != nil {
 		return err
 	}
-	return spot{sequence, tokens[sequence.From:], reply.Scores[0]}.verify(ctx, m, nil)
+	_, _, err = spot{sequence, tokens[sequence.From:], reply.Scores[0]}.verify(ctx, m)
+	return err
 }
 
-// verify holds the losses, and the divergences from versus, against logits.
-func (s spot) verify(ctx context.Context, m, versus lm.Model) error {
-	req := lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{s.shown}}
-	reply, err := score(ctx, m, req)
+// verify holds the losses against logits, and returns how those were asked for.
+func (s spot) verify(ctx context.Context, m lm.Model) (req lm.ScoreRequest, reply lm.ScoreReply, err error) {
+	req = lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{s.shown}}
+	reply, err = score(ctx, m, req)
 	if err != nil {
-		return err
+		return req, reply, err
 	}
-	info := m.Info()
-	logits := rows(reply.Scores[0].Logits, info.Vocab)
+	logits := rows(reply.Scores[0].Logits, m.Info().Vocab)
 	for i, token := range s.targets {
 		want := loss(logits[i], token)
-		if math.Abs(s.told.NLL[i]-want) > lossTolerance(info)*max(1, want) {
-			return contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g",
+		if math.Abs(s.told.NLL[i]-want) > lossTolerance(m.Info())*max(1, want) {
+			return req, reply, contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g",
 				s.shown.From+i, s.told.NLL[i], want)
 		}
 	}
-	if versus == nil || len(s.told.KL) == 0 {
-		return nil
-	}
+	return req, reply, nil
+}
+
+// drift sums the divergences from f32 that a model tells, and those by the logits of both.
+type drift struct {
+	told, found float64
+	tokens      int
+}
+
+// How far told divergences may be from those by logits: as if logits moved by so many nats from call to call, which moves
+// a divergence with its root, and a first choice where the lead of either model is no larger.
+const (
+	movedOnAverage = 0.005
+	movedOnce      = 0.1
+)
+
+// add compares a spot with the logits of the model that it diverges from. First choices must agree at each token, the
+// divergences on average.
+func (d *drift) add(ctx context.Context, s spot, versus lm.Model, req lm.ScoreRequest, own lm.ScoreReply, vocab int) error {
 	base, err := score(ctx, versus, req)
 	if err != nil {
 		return err
 	}
-	if why := s.divergences(rows(base.Scores[0].Logits, info.Vocab), logits, lossTolerance(info)); why != "" {
-		return contradiction(ctx, m, req, reply, "%s", why)
+	ours, theirs := rows(own.Scores[0].Logits, vocab), rows(base.Scores[0].Logits, vocab)
+	for i := range s.targets {
+		d.told, d.found, d.tokens = d.told+s.told.KL[i], d.found+divergence(theirs[i], ours[i]), d.tokens+1
+		if same, clear := sameFirst(theirs[i], ours[i]); clear && same != s.told.Top1[i] {
+			return lm.Faultf(lm.Contradiction, "token %d: that it ranks the same token first as f32 is said to be %v; by the logits of both it is %v",
+				s.shown.From+i, s.told.Top1[i], same)
+		}
 	}
 	return nil
 }
 
-// divergences says what is wrong with those that were told, given the logits of both models; "" if nothing is.
-func (s spot) divergences(base, own [][]float32, tolerance float64) string {
-	told, want := 0.0, 0.0
-	for i := range s.targets {
-		told, want = told+s.told.KL[i], want+divergence(base[i], own[i])
-		if same, clear := sameFirst(base[i], own[i], tolerance); clear && same != s.told.Top1[i] {
-			return fmt.Sprintf("that it ranks the token first that the f32 model does is said to be %v at token %d, by the logits of both it is %v",
-				s.told.Top1[i], s.shown.From+i, same)
-		}
+// err says that divergences contradict the logits.
+func (d *drift) err() error {
+	n := float64(max(1, d.tokens))
+	told, found := d.told/n, d.found/n
+	if math.Abs(told-found) <= movedOnAverage*(movedOnAverage+math.Sqrt(2*found)) {
+		return nil
 	}
-	n := float64(len(s.targets))
-	if told, want = told/n, want/n; math.Abs(told-want) > divergenceTolerance(want, tolerance) {
-		return fmt.Sprintf("the divergence from f32 of %d tokens from %d on is said to be %.3g nats on average, by the logits of both it is %.3g",
-			len(s.targets), s.shown.From, told, want)
-	}
-	return ""
-}
-
-// divergenceTolerance is what a divergence moves by where logits move by a share of the tolerance: with its square root.
-func divergenceTolerance(kl, tolerance float64) float64 {
-	e := tolerance / 10
-	return e*e + e*math.Sqrt(2*kl)
+	return lm.Faultf(lm.Contradiction, "the divergence from f32 of %d tokens is said to be %.4g nats on average; by the logits of both models it is %.4g", d.tokens, told, found)
 }
 
 // divergence is KL(base || own) of two sets of logits, in nats.
@@ -167,13 +179,13 @@ func divergence(base, own []float32) float64 {
 	return sum
 }
 
-// sameFirst reports whether both rank the same token first, and whether that is clear: beyond the tolerance.
-func sameFirst(base, own []float32, tolerance float64) (same, clear bool) {
+// sameFirst reports whether both rank the same token first, and whether that is clear.
+func sameFirst(base, own []float32) (same, clear bool) {
 	b, o := firstChoice(base), firstChoice(own)
 	if b != o {
-		return false, min(base[b]-base[o], own[o]-own[b]) > float32(tolerance)
+		return false, min(base[b]-base[o], own[o]-own[b]) > movedOnce
 	}
-	return true, min(lead(base, b), lead(own, o)) > float32(tolerance)
+	return true, min(lead(base, b), lead(own, o)) > movedOnce
 }
 
 // firstChoice is the index of the largest logit.
@@ -252,7 +264,7 @@ func (s *Subject) verifyLoss(ctx context.Context, document lm.Sequence, told lm.
 	if s.Unfit != "" {
 		return nil
 	}
-	err := anySpot(document, told, s.Info.Causal).verify(ctx, s.Model, nil)
+	_, _, err := anySpot(document, told, s.Info.Causal).verify(ctx, s.Model)
 	if lm.KindOf(err) == lm.Unsupported {
 		return nil
 	}

@@ -57,11 +57,11 @@ func TestAudit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			caught, audits := 0, 20
 			if tc.lies {
-				audits = 1000 // each looks here and there, so one may miss; that all do is out of the question
+				audits = 300 // each looks here and there, so one may miss; that all do is out of the question
 			}
 			for i := 0; i < audits && caught == 0; i++ {
 				call := 0
-				a := &lmfake.Architecture{Noise: 0.3, Tell: func(reply any) {
+				a := &lmfake.Architecture{Noise: 3, Tell: func(reply any) {
 					if r, ok := reply.(*lm.ScoreReply); ok && len(r.Scores[0].Logits) == 0 {
 						call++
 						tc.lie(call, r)
