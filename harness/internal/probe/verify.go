@@ -121,8 +121,12 @@ func (s spot) verify(ctx context.Context, m lm.Model) (req lm.ScoreRequest, repl
 	for i, token := range s.targets {
 		want := loss(logits[i], token)
 		if math.Abs(s.told.NLL[i]-want) > lossTolerance(m.Info())*max(1, want) {
-			return req, reply, contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g",
-				s.shown.From+i, s.told.NLL[i], want)
+			hidden := ""
+			if s.shown.From+i == len(s.shown.Tokens) {
+				hidden = ", asked for without showing the token (archbench run causality tells whether the model sees the future)"
+			}
+			return req, reply, contradiction(ctx, m, req, reply, "the loss of token %d is said to be %.6g, by the model's own logits it is %.6g%s",
+				s.shown.From+i, s.told.NLL[i], want, hidden)
 		}
 	}
 	return req, reply, nil
