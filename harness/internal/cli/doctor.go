@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
@@ -144,7 +145,7 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 
 func (d *diagnosis) models() {
 	for _, name := range installed() {
-		if name == echo {
+		if name == probe.BoundaryPlugin {
 			continue
 		}
 		if path, err := shippedModel(name); err == nil {
@@ -218,7 +219,7 @@ func writable(dir string) error {
 
 // calibrate measures the ceilings over the contract.
 func (d *diagnosis) calibrate(ctx context.Context, threads int) {
-	path, err := lmplugin.Find(echo, "")
+	path, err := lmplugin.Find(probe.BoundaryPlugin, "")
 	if err != nil {
 		d.warn("ceilings", err.Error(), "make build")
 		return
@@ -231,7 +232,7 @@ func (d *diagnosis) calibrate(ctx context.Context, threads int) {
 	defer p.Close()
 	roof, err := p.Calibrate(ctx, threads)
 	if err != nil {
-		d.warn("ceilings", err.Error(), "archbench plugins test "+echo)
+		d.warn("ceilings", err.Error(), "archbench plugins test "+probe.BoundaryPlugin)
 		return
 	}
 	for _, c := range roof.Ceilings {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/internal/home"
 	"github.com/archbench/archbench/internal/tokenizer"
@@ -209,9 +210,6 @@ func (m *modelFlags) shipped(seed *uint64, note func(string)) ([]run.ModelSpec, 
 	return specs, nil
 }
 
-// echo serves no model: it measures the boundary and the host.
-const echo = "echo"
-
 // architectures are those of --plugins, else all that are installed and have a shipped model.
 func (m *modelFlags) architectures() ([]string, error) {
 	found := installed()
@@ -230,7 +228,7 @@ func (m *modelFlags) architectures() ([]string, error) {
 	}
 	var names []string
 	for _, name := range found {
-		if _, err := shippedModel(name); name != echo && (err == nil || m.init != "") {
+		if _, err := shippedModel(name); name != probe.BoundaryPlugin && (err == nil || m.init != "") {
 			names = append(names, name)
 		}
 	}

@@ -38,6 +38,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			if !verbose {
 				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
+			t.Frame = &report.Frame{Keys: pluginKeys}
 			for _, p := range f.candidates() {
 				a.addPlugin(c.Context(), &t, p, verbose)
 			}
@@ -50,9 +51,20 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	return c
 }
 
+// pluginKeys are the keys of a row for programs.
+var pluginKeys = []string{"name", "status", "version", "language", "summary", "model_types", "abilities", "precisions", "variants", "sha256", "path", "reason"}
+
 // addPlugin asks a plugin what it is. One that does not answer is a row that says so.
 func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
 	d, sha, err := ask(ctx, p, a.warn)
+	record := []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), absent(sha), p.Path, nil}
+	if err != nil {
+		record = []any{p.Name, "does not answer", nil, nil, nil, nil, nil, nil, nil, absent(sha), p.Path, err.Error()}
+	}
+	if p.Rejected != "" {
+		record[1] = "not used"
+	}
+	t.Frame.Rows = append(t.Frame.Rows, record)
 	switch {
 	case err != nil && verbose:
 		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), report.Hash(sha, "not read"), p.Path)

@@ -39,7 +39,6 @@ below the table.`,
 		if err != nil {
 			return asUsageUnlessDone(c.Context(), err)
 		}
-		a.warn(corpus.Omissions())
 		t, err := a.score(c.Context(), args[0], f, corpus, length, stride)
 		if err != nil {
 			return err
@@ -92,15 +91,13 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
 	if note != "" {
-		a.warnOf(spec.Name, []string{note})
+		t.Notes = append(t.Notes, note)
 	}
 	if len(t.Rows) != 1 {
 		addScore(&t, about, "total", "total", total)
 	}
 	if changed > 0 {
-		note := probe.ChangedText(changed, len(documents))
-		a.warnOf(spec.Name, []string{note})
-		t.Notes = append(t.Notes, note)
+		t.Notes = append(t.Notes, probe.ChangedText(changed, len(documents)))
 	}
 	if left := corpus.Omissions(); left != "" {
 		t.Notes = append(t.Notes, left)

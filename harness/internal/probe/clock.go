@@ -13,6 +13,9 @@ import (
 // Clocks is the time of one call by both ends: what the host has waited, and what the plugin says that it worked.
 type Clocks struct{ Host, Plugin time.Duration }
 
+// BoundaryPlugin serves no model: it measures the boundary and the host.
+const BoundaryPlugin = "echo"
+
 // Boundary is the part of a call that is spent between host and plugin. It is measured with a plugin that does nothing, on
 // this host under its present load. The zero value is unknown.
 type Boundary struct {

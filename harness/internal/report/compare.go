@@ -213,10 +213,12 @@ func dropUnplanned(arms []arm, rows []compared) ([]arm, []compared) {
 // comparedTable is what people see of the rows.
 func comparedTable(arms []arm, rows []compared, byRun bool) Table {
 	t := Table{ID: "compare", Title: "Comparison", Columns: keys("quantity", "at")}
-	against := "vs " + arms[0].name + ", by block"
+	against := "vs " + arms[0].name
+	if tested(rows, "sign") {
+		against += ", by block"
+	}
 	if byRun {
 		t.Columns = keys("quantity", "model", "at")
-		against = "vs " + arms[0].name
 	}
 	t.Columns = append(t.Columns, Column{Name: arms[0].name})
 	for _, a := range arms[1:] {
@@ -237,15 +239,25 @@ func comparedTable(arms []arm, rows []compared, byRun bool) Table {
 }
 
 // compareNotes are what a reader of a comparison must know.
-func compareNotes(runs []*store.Run, arms []arm, rows []compared) []string {
-	if len(runs) > 1 {
-		return append([]string{"p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. " +
-			"Runs are not interleaved, so drift between them counts as a difference."}, unshared(arms)...)
+func compareNotes(runs []*store.Run, arms []arm, rows []compared) (notes []string) {
+	if len(runs) == 1 {
+		notes = arms[0].ix.absentees()
 	}
-	notes := append(arms[0].ix.futureNotes(), "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
-		"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
-	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
+	if tested(rows, "sign") {
+		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
+			"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
+	}
+	if tested(rows, "mann-whitney") {
+		notes = append(notes, "p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. "+
+			"Runs are not interleaved, so drift between them counts as a difference.")
+	}
+	if tested(rows, "bootstrap") {
 		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
+	}
+	if len(runs) > 1 {
+		return append(notes, unshared(arms)...)
+	}
+	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
 		models := make([]*store.Model, len(arms))
 		for i, a := range arms {
 			models[i] = a.ix.byName[a.model]
@@ -253,6 +265,13 @@ func compareNotes(runs []*store.Run, arms []arm, rows []compared) []string {
 		notes = append(notes, notAlike(models...)...)
 	}
 	return notes
+}
+
+// tested reports whether a comparison of the rows comes from a test.
+func tested(rows []compared, test string) bool {
+	return slices.ContainsFunc(rows, func(r compared) bool {
+		return slices.ContainsFunc(r.pairs, func(p *pair) bool { return p.reason == "" && p.test == test })
+	})
 }
 
 // unshared names the models that a run does not share with the first, and that are therefore not compared.

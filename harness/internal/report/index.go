@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -120,18 +121,29 @@ func seesFuture(m *store.Model) bool {
 	return m != nil && (m.LeaksFuture || !m.Causal && m.Parameters > 0)
 }
 
-// futureNotes names the models that see the future.
-func (ix *index) futureNotes() []string {
-	var names []string
-	for i := range ix.run.Models {
-		if m := &ix.run.Models[i]; seesFuture(m) {
-			names = append(names, m.Name)
+// competes reports whether something takes part in rankings: what is no language model is ahead of none, and what serves
+// no model measures the boundary.
+func competes(m *store.Model) bool { return !seesFuture(m) && !servesNone(m) }
+
+func servesNone(m *store.Model) bool { return m != nil && m.Architecture == probe.BoundaryPlugin }
+
+// absentees names what takes no part in rankings, and says why.
+func (ix *index) absentees() (notes []string) {
+	for _, kind := range []struct {
+		is  func(*store.Model) bool
+		say string
+	}{{seesFuture, "sees the future, kept out of language-model tables."}, {servesNone, "no model but the boundary between harness and plugin, kept out of rankings."}} {
+		var names []string
+		for i := range ix.run.Models {
+			if m := &ix.run.Models[i]; kind.is(m) {
+				names = append(names, m.Name)
+			}
+		}
+		if len(names) > 0 {
+			notes = append(notes, strings.Join(names, ", ")+": "+kind.say)
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	return []string{strings.Join(names, ", ") + ": sees the future, kept out of language-model tables."}
+	return notes
 }
 
 // manyPrecisions reports whether cells hold several precisions of the same weights.

@@ -8,6 +8,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,7 +114,7 @@ func tally(cells []store.Cell) map[store.Status]int {
 
 // notes are what a reader of the whole report must know first.
 func (ix *index) notes() []string {
-	notes := append(ix.futureNotes(), ix.qualityNotes(ix.cells("", "quality"))...)
+	notes := append(ix.absentees(), ix.qualityNotes(ix.cells("", "quality"))...)
 	switch ix.run.Status {
 	case store.Running:
 		notes = append(notes, "This run goes on: what it has not measured yet is missing.")
@@ -214,9 +215,25 @@ func orNA(s string) string {
 func facts(id, title string, list []store.Fact) Table {
 	t := Table{ID: id, Title: title, Columns: append(keys("fact"), Column{Name: "value"})}
 	for _, f := range list {
-		t.Rows = append(t.Rows, []Value{text(f.Name), text(f.Value)})
+		t.Rows = append(t.Rows, []Value{text(f.Name), said(f)})
 	}
 	return t
+}
+
+// quantityForm is a fact that is a number in a unit, with more words behind it: "1.757e+11 FLOP/s (avx2)".
+var quantityForm = regexp.MustCompile(`^(-?[0-9.]+e[+-][0-9]+) ([A-Za-z]+/s)( .*)?$`)
+
+// said is a fact in words: people read a large number with the prefix of its unit, programs read it as it was stored.
+func said(f store.Fact) Value {
+	words := quantityForm.FindStringSubmatch(f.Value)
+	if words == nil {
+		return text(f.Value)
+	}
+	number, err := strconv.ParseFloat(words[1], 64)
+	if err != nil {
+		return text(f.Value)
+	}
+	return Value{Text: unit.Format(number, words[2]) + words[3], Data: f.Value}
 }
 
 // failures lists what broke, and how to make it break again.

@@ -194,6 +194,53 @@ func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
 	}
 }
 
+// TestTheBoundaryWinsNothing: what serves no model is fast, and ahead of none.
+func TestTheBoundaryWinsNothing(t *testing.T) {
+	ix := timed(map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}, "e": {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}})
+	ix.byName["e"].Architecture = probe.BoundaryPlugin
+	v := ix.verdicts()
+	if row := v.Rows[0]; row[2].Text != "a" || row[4].Text != "b" {
+		t.Errorf("the verdict is %v", row)
+	}
+	if notes := strings.Join(v.Notes, " "); !strings.Contains(notes, "e: no model but the boundary") {
+		t.Errorf("notes %q", notes)
+	}
+	for _, row := range ix.pivot(decodeLatency, ix.cells("", "decode")).Rows {
+		if best := row[len(row)-1].Best; best != (row[0].Text == "a") {
+			t.Errorf("%s: bold %v", row[0].Text, best)
+		}
+	}
+}
+
+// TestNotesOfTestsThatWereMade: a comparison explains no test that none of its rows has.
+func TestNotesOfTestsThatWereMade(t *testing.T) {
+	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
+		table, err := Compare([]*store.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := string(markdownOf(t, table))
+		for _, words := range []string{"sign test", "by block", "paired bootstrap", "Mann-Whitney"} {
+			if strings.Contains(said, words) != slices.Contains(want, words) {
+				t.Errorf("%s: %q is said: %v", quantity, words, !slices.Contains(want, words))
+			}
+		}
+	}
+}
+
+// TestCeilingsAreReadByPeople: a fact with a large number has a prefix for people and all of its digits for programs.
+func TestCeilingsAreReadByPeople(t *testing.T) {
+	table := facts("facts", "Facts", []store.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
+	for i, want := range []string{"175.7 GFLOP/s (avx2)", "Some 1e+11"} {
+		if got := table.Rows[i][1].Text; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := table.frame().Rows[0][1]; got != "1.757e+11 FLOP/s (avx2)" {
+		t.Errorf("for programs %v", got)
+	}
+}
+
 // TestSummaryWithoutVerdict: a run of causality alone says what it found.
 func TestSummaryWithoutVerdict(t *testing.T) {
 	run := syntheticRun()

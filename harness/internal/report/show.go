@@ -196,7 +196,7 @@ func Summary(run *store.Run) []Table {
 		}
 	}
 	if len(tables) > 0 && len(tables[0].Notes) == 0 {
-		tables[0].Notes = ix.futureNotes()
+		tables[0].Notes = ix.absentees()
 	}
 	if t := ix.failures(); len(t.Rows) > 0 {
 		tables = append(tables, t)

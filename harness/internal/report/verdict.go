@@ -38,12 +38,12 @@ func (ix *index) verdicts() Table {
 			}
 		}
 	}
-	t.Notes = ix.futureNotes()
+	t.Notes = ix.absentees()
 	return t
 }
 
-// contenders are the cells of the models that are compared with each other, each point of a model once. What sees the
-// future is no language model and takes no part; losses of untrained models say nothing.
+// contenders are the cells of the models that are compared with each other, each point of a model once.
+// Losses of untrained models say nothing.
 func (ix *index) contenders(q *Quantity) []*store.Cell {
 	bases := ix.bases()
 	seen := map[string]bool{}
@@ -68,12 +68,11 @@ type ranking struct {
 }
 
 // rank finds who is ahead: the model that is better than each other one by their comparison, else the one with the best
-// value, which then has no lead. It is nil where no cell has a value or the quantity has no better side. What sees the
-// future takes no part.
+// value, which then has no lead. It is nil where no cell has a value or the quantity has no better side.
 func (ix *index) rank(q *Quantity, cells []*store.Cell) *ranking {
 	var have []side
 	for _, c := range cells {
-		if c == nil || seesFuture(ix.byName[c.Model]) {
+		if c == nil || !competes(ix.byName[c.Model]) {
 			continue
 		}
 		if v := ix.value(q, c); v.Number != nil {

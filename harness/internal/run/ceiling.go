@@ -105,7 +105,7 @@ func noFact(name string, err error) store.Fact {
 }
 
 func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {
-	path, _, err := o.Plugins.Find("echo")
+	path, _, err := o.Plugins.Find(probe.BoundaryPlugin)
 	if err != nil {
 		return nil, err
 	}
