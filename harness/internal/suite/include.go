@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,10 +18,11 @@ func (d *decoder) included(n ast.Node) error {
 			if err != nil {
 				return err
 			}
-			if s, err = d.include(text); err != nil {
+			s, err = d.include(text)
+			if _, inside := errors.AsType[*Error](err); err != nil && !inside {
 				return wrong(n, "%s", err)
 			}
-			return nil
+			return err
 		},
 		"set":  func(n ast.Node) error { changes = n; return nil },
 		"drop": func(n ast.Node) error { drop = n; return nil },

@@ -14,7 +14,14 @@ import (
 
 // Load reads a suite: a path that ends in .yaml, or the name of one that ships with archbench. Suites that it
 // includes are looked for beside it first, then among those that ship.
-func Load(name string) (*Suite, error) { return load(name, "", nil) }
+func Load(name string) (*Suite, error) { return new(loader).load(name, "", nil) }
+
+// loader reads a suite and those that it includes.
+type loader struct{ read int }
+
+// mostSuites bounds how many suites one suite includes, directly and through others: a few files that each include the next
+// one twice would make millions.
+const mostSuites = 1000
 
 // Names lists the suites that ship with archbench.
 func Names() []string {
@@ -29,7 +36,10 @@ func Names() []string {
 }
 
 // load reads a suite that those of the stack include; dir is the folder of the last of them.
-func load(name, dir string, stack []string) (*Suite, error) {
+func (l *loader) load(name, dir string, stack []string) (*Suite, error) {
+	if l.read++; l.read > mostSuites {
+		return nil, fmt.Errorf("more than %d suites are included, through each other", mostSuites)
+	}
 	if slices.Contains(stack, name) {
 		return nil, fmt.Errorf("suites include each other: %s", strings.Join(append(stack, name), " -> "))
 	}
@@ -38,7 +48,7 @@ func load(name, dir string, stack []string) (*Suite, error) {
 		return nil, err
 	}
 	stack = append(slices.Clone(stack), name)
-	return parse(from, func(included string) (*Suite, error) { return load(included, dir, stack) })
+	return parse(from, func(included string) (*Suite, error) { return l.load(included, dir, stack) })
 }
 
 // find reads the file of a suite and returns the folder in which what it includes is looked for first.

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,6 +57,9 @@ func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
 	if err == nil {
 		return d.suite, nil
 	}
+	if included, ok := errors.AsType[*Error](err); ok {
+		return nil, included
+	}
 	var at yaml.Error
 	if !errors.As(err, &at) || at.GetToken() == nil {
 		return nil, &Error{File: file, Message: err.Error()}
@@ -85,6 +89,10 @@ func wrongAt(t *token.Token, format string, args ...any) error {
 
 // document reads the whole file.
 func (d *decoder) document(data []byte) error {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if brackets(data) > mostBrackets {
+		return fmt.Errorf("more than %d brackets are open at once", mostBrackets)
+	}
 	f, err := parser.ParseBytes(data, 0)
 	switch {
 	case err != nil:
@@ -115,6 +123,24 @@ func (d *decoder) document(data []byte) error {
 		return err
 	}
 	return each(probes, d.probe)
+}
+
+// mostBrackets is far more than a suite needs. The parser's time grows with the square of the depth.
+const mostBrackets = 100
+
+// brackets is how many brackets are open at once, also in texts and comments.
+func brackets(data []byte) (most int) {
+	open := 0
+	for _, c := range data {
+		switch c {
+		case '[', '{':
+			open++
+			most = max(most, open)
+		case ']', '}':
+			open = max(0, open-1)
+		}
+	}
+	return most
 }
 
 // probe reads one entry of probes.

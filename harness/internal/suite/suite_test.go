@@ -2,6 +2,7 @@ package suite
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,7 @@ var mistakes = []struct {
 	{"- a\n", "expected keys with values, found a list", false},
 	{"", "one YAML document", true},
 	{"name: [x\n", "s.yaml:1:", true},
+	{"name: x\nprobes: " + strings.Repeat("[", 101), "more than 100 brackets", true},
 	{"name: &a x\nprobes:\n  - probe: prefill\n", "an anchor or alias", true},
 }
 
@@ -129,6 +131,31 @@ func TestInclude(t *testing.T) {
 	loop := write("loop.yaml", "name: loop\ninclude:\n  - suite: a\n")
 	if _, err := Load(loop); err == nil || !strings.Contains(err.Error(), "include each other") {
 		t.Errorf("loop: %v", err)
+	}
+}
+
+// TestIncludeBomb reads suites of which each includes the next one twice, 2³⁰ in all.
+func TestIncludeBomb(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 30 {
+		text := fmt.Sprintf("name: s%d\ninclude:\n  - suite: s%d\n  - suite: s%d\n", i, i+1, i+1)
+		if i == 29 {
+			text = "name: s29\nprobes:\n  - probe: prefill\n"
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("s%d.yaml", i)), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(filepath.Join(dir, "s0.yaml"))
+	if err == nil || !strings.Contains(err.Error(), "more than 1000 suites are included") || strings.Count(err.Error(), ".yaml:") != 1 {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestByteOrderMark reads a suite as some editors save it.
+func TestByteOrderMark(t *testing.T) {
+	if s, err := Parse("s.yaml", []byte("\ufeff"+good)); err != nil || s.Name != "mine" {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
