@@ -21,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
@@ -178,7 +179,7 @@ func (w *fullOnce) Write(b []byte) (int, error) {
 // TestLostOutputIsAnError refuses each write of every format in turn: an output with a hole must not look like success.
 func TestLostOutputIsAnError(t *testing.T) {
 	outputs := map[string]func(io.Writer) error{
-		"bench": func(w io.Writer) error { return report.WriteBench(w, &store.Run{ID: "r"}) },
+		"bench": func(w io.Writer) error { return report.WriteBench(w, &record.Run{ID: "r"}) },
 	}
 	for _, format := range formats {
 		outputs[format] = func(w io.Writer) error {
@@ -206,7 +207,7 @@ func TestProgressKeepsQuiet(t *testing.T) {
 	drawn := 0
 	for range 100 { // 10 events a second for 10 seconds
 		before := out.Len()
-		p.event(run.Event{Done: 1, Total: 4, Block: 2, Blocks: 5, Left: time.Minute, Cell: &store.Cell{Probe: "prefill", Model: "gpt2"}})
+		p.event(run.Event{Done: 1, Total: 4, Block: 2, Blocks: 5, Left: time.Minute, Cell: &record.Cell{Probe: "prefill", Model: "gpt2"}})
 		if out.Len() > before {
 			drawn++
 			if clock.Sub(p.started) < progressDelay {

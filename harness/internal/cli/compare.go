@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
-	"github.com/archbench/archbench/harness/internal/store"
 )
 
 func (a *app) compareCommand() *cobra.Command {
@@ -29,7 +29,7 @@ several runs, each later run to the first. "~" says that no difference is shown.
 			if len(args) == 0 {
 				args = []string{""}
 			}
-			var runs []*store.Run
+			var runs []*record.Run
 			for _, id := range args {
 				r, err := a.load(c.Context(), id)
 				if err != nil {

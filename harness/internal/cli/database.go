@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 )
@@ -73,7 +74,7 @@ func databases(dirs ...string) (all []string) {
 }
 
 // load reads a run by a prefix of its ID; "" is the latest that has measured something.
-func (a *app) load(ctx context.Context, id string) (*store.Run, error) {
+func (a *app) load(ctx context.Context, id string) (*record.Run, error) {
 	db, err := a.read(ctx)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
 )
@@ -67,9 +68,9 @@ func toResume(ctx context.Context, db *store.DB, name string) (string, error) {
 	var stopped, busy []string
 	for _, r := range runs {
 		switch {
-		case r.Owner != "" && r.Status != store.Done && r.Status != store.RunFailed:
+		case r.Owner != "" && r.Status != record.Done && r.Status != record.RunFailed:
 			busy = append(busy, r.ID+" ("+r.Owner+")")
-		case r.Status == store.Interrupted:
+		case r.Status == record.Interrupted:
 			stopped = append(stopped, r.ID)
 		}
 	}

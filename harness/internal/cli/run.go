@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/shell"
@@ -158,7 +159,7 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 }
 
 // warnOfModels tells the warnings of loading, those of one model in several precisions once.
-func (a *app) warnOfModels(models []store.Model) {
+func (a *app) warnOfModels(models []record.Model) {
 	told := map[string]bool{}
 	for i := range models {
 		m := &models[i]
@@ -234,7 +235,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 }
 
 // results prints the summary of a run in the format of -o; programs get what they get of archbench report.
-func (a *app) results(r *store.Run) error {
+func (a *app) results(r *record.Run) error {
 	if a.format == "bench" {
 		return report.WriteBench(printable.Writer(a.out), r)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // Snapshot is the state of the machine's counters at one moment. Two of them tell what disturbed the time between.
@@ -28,16 +28,16 @@ type gauge struct {
 var pressures = [3]string{"cpu", "memory", "io"}
 
 // Since words what happened between an earlier snapshot and this one.
-func (s Snapshot) Since(earlier Snapshot) []store.Fact {
+func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 	elapsed := s.at.Sub(earlier.at).Seconds()
-	facts := []store.Fact{
+	facts := []record.Fact{
 		{Name: "load", Value: pair(earlier.load, s.load, "%.2f")},
 		{Name: "steal", Value: stolen(earlier, s)},
 		{Name: "free memory MiB", Value: pair(earlier.free.scale(1.0/(1<<20)), s.free.scale(1.0/(1<<20)), "%.0f")},
 		{Name: "frequency kHz", Value: pair(earlier.freq, s.freq, "%.0f")},
 	}
 	for i, resource := range pressures {
-		facts = append(facts, store.Fact{Name: resource + " pressure", Value: share(earlier.stalled[i], s.stalled[i], elapsed, "the time")})
+		facts = append(facts, record.Fact{Name: resource + " pressure", Value: share(earlier.stalled[i], s.stalled[i], elapsed, "the time")})
 	}
 	return facts
 }

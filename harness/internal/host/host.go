@@ -15,13 +15,13 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // Describe reads the machine's facts. Those that decide how fast it is make the fingerprint: timings may be compared
 // within one fingerprint. The ID covers all of them.
-func Describe() store.Host {
-	class := []store.Fact{
+func Describe() record.Host {
+	class := []record.Fact{
 		{Name: "platform", Value: runtime.GOOS + "/" + runtime.GOARCH},
 		{Name: "cpu", Value: cpuName()},
 		{Name: "cores", Value: fmt.Sprintf("%d logical, %s", runtime.NumCPU(), physicalCores())},
@@ -30,11 +30,11 @@ func Describe() store.Host {
 		{Name: "virtualisation", Value: virtualisation()},
 	}
 	facts := slices.Concat(class, system())
-	return store.Host{ID: digest(facts), Fingerprint: digest(class), Facts: facts}
+	return record.Host{ID: digest(facts), Fingerprint: digest(class), Facts: facts}
 }
 
 // digest hashes facts in their order.
-func digest(facts []store.Fact) string {
+func digest(facts []record.Fact) string {
 	h := sha256.New()
 	for _, f := range facts {
 		fmt.Fprintf(h, "%s=%s\n", f.Name, f.Value)

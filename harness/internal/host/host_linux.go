@@ -10,12 +10,12 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // system reads the facts that Linux keeps in /proc and /sys.
-func system() []store.Fact {
-	return []store.Fact{
+func system() []record.Fact {
+	return []record.Fact{
 		{Name: "kernel", Value: file("/proc/sys/kernel/osrelease")},
 		{Name: "memory", Value: totalMemory()},
 		{Name: "governor", Value: file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},

@@ -8,13 +8,13 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // system has no source on this platform.
-func system() []store.Fact {
+func system() []record.Fact {
 	reason := unavailable("no source on " + runtime.GOOS)
-	return []store.Fact{
+	return []record.Fact{
 		{Name: "kernel", Value: reason}, {Name: "memory", Value: reason}, {Name: "governor", Value: reason},
 		{Name: "boost", Value: reason}, {Name: "cgroup memory limit", Value: reason},
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // TestDescribe checks that no fact is blank and that two readings of one machine agree.
@@ -28,10 +28,10 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestDigestDependsOnEveryFact(t *testing.T) {
-	facts := []store.Fact{{Name: "cpu", Value: "x"}, {Name: "cores", Value: "2"}}
+	facts := []record.Fact{{Name: "cpu", Value: "x"}, {Name: "cores", Value: "2"}}
 	want := digest(facts)
 	for i := range facts {
-		changed := append([]store.Fact(nil), facts...)
+		changed := append([]record.Fact(nil), facts...)
 		changed[i].Value += "!"
 		if digest(changed) == want {
 			t.Errorf("digest ignores %s", facts[i].Name)

@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -17,8 +17,8 @@ var causalityProbe = &Probe{
 	Text:    StreamText,
 	Axes:    []Setting{{Name: "len", Default: "128", Min: leastLength, Doc: "tokens of each document"}},
 	Params:  []Setting{{Name: "trials", Default: "4", Min: 1, Doc: "random places where documents are changed or cut"}},
-	context: func(store.Point) int { return leastLength }, // a shorter context limit shortens the documents
-	work: func(p store.Point) []Work {
+	context: func(record.Point) int { return leastLength }, // a shorter context limit shortens the documents
+	work: func(p record.Point) []Work {
 		return []Work{{lm.Scoring, 1, number(p, "len"), 9 * number(p, "trials")}}
 	},
 	measure: causality,

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -98,7 +98,7 @@ func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
 			r.Warnings = append(r.Warnings, why)
 		}
 	}
-	r.Samples = []store.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: all.Host, Plugin: all.Plugin}}
+	r.Samples = []record.Sample{{Metric: metric, Value: took.Seconds() / float64(per), Host: all.Host, Plugin: all.Plugin}}
 	return r
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -19,13 +19,13 @@ var costProbe = &Probe{
 	},
 	Params: []Setting{{Name: "count", Default: "yes", Words: []string{"yes", "no"}, Doc: "execute the work and count"}},
 	Needs:  []lm.Ability{lm.AbilityCost},
-	context: func(p store.Point) int {
+	context: func(p record.Point) int {
 		if p.Get("phase") == string(lm.Decode) {
 			return number(p, "len") + 1
 		}
 		return number(p, "len")
 	},
-	work: func(p store.Point) []Work {
+	work: func(p record.Point) []Work {
 		if !counts(p) {
 			return nil
 		}
@@ -39,7 +39,9 @@ var costProbe = &Probe{
 }
 
 // counts reports whether a point asks for an execution. Training is known by formula only.
-func counts(p store.Point) bool { return p.Get("count") == "yes" && p.Get("phase") != string(lm.Train) }
+func counts(p record.Point) bool {
+	return p.Get("count") == "yes" && p.Get("phase") != string(lm.Train)
+}
 
 func cost(ctx context.Context, s *Subject) (r Result, err error) {
 	coster, ok := s.Model.(lm.Coster)
@@ -84,5 +86,5 @@ func flops(items []lm.CostItem) (sum int64) {
 
 // add appends a sample that is no timing.
 func (r *Result) add(metric, label string, value float64) {
-	r.Samples = append(r.Samples, store.Sample{Metric: metric, Label: label, Value: value})
+	r.Samples = append(r.Samples, record.Sample{Metric: metric, Label: label, Value: value})
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -18,7 +18,7 @@ var ttftProbe = &Probe{
 	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
 	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
 	context: lengthOf("len"),
-	work:    func(p store.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
+	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
 	measure: ttft,
 }
 
@@ -49,8 +49,8 @@ var decodeProbe = &Probe{
 	},
 	Params:  []Setting{{Name: "tokens", Default: "64", Min: 64, Doc: "timed steps, all in one call"}},
 	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
-	context: func(p store.Point) int { return number(p, "depth") + number(p, "tokens") + 1 },
-	work: func(p store.Point) []Work {
+	context: func(p record.Point) int { return number(p, "depth") + number(p, "tokens") + 1 },
+	work: func(p record.Point) []Work {
 		batch, depth := number(p, "batch"), number(p, "depth")
 		return []Work{{lm.Prefill, batch, depth, 1}, {lm.Decode, batch, depth, number(p, "tokens")}}
 	},

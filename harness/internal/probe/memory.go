@@ -3,7 +3,7 @@ package probe
 import (
 	"context"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -13,7 +13,7 @@ var memoryProbe = &Probe{
 	Text:    StreamText,
 	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
 	context: lengthOf("len"),
-	work:    func(p store.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
+	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
 	measure: memory,
 }
 

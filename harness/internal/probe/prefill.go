@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -18,7 +18,7 @@ var prefillProbe = &Probe{
 		{Name: "batch", Default: "1", Min: 1, Doc: "documents at once"},
 	},
 	context: lengthOf("len"),
-	work:    func(p store.Point) []Work { return []Work{{lm.Prefill, number(p, "batch"), number(p, "len"), 1}} },
+	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, number(p, "batch"), number(p, "len"), 1}} },
 	measure: prefill,
 }
 

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -50,11 +50,11 @@ type Probe struct {
 	Needs  []lm.Ability
 
 	// refuse says what is wrong with settings that are each allowed; nil: nothing ever is.
-	refuse func(store.Point) error
+	refuse func(record.Point) error
 	// context is the longest context that a point makes, in tokens.
-	context func(store.Point) int
+	context func(record.Point) int
 	// work is what a point costs, in units that a model can put a price on.
-	work func(store.Point) []Work
+	work func(record.Point) []Work
 	// measure takes one measurement.
 	measure func(context.Context, *Subject) (Result, error)
 }
@@ -103,7 +103,7 @@ const (
 
 // Result is one measurement.
 type Result struct {
-	Samples  []store.Sample
+	Samples  []record.Sample
 	Warnings []string
 }
 
@@ -116,7 +116,7 @@ type Work struct {
 }
 
 // Work returns what a point costs.
-func (p *Probe) Work(settings store.Point) []Work { return p.work(settings) }
+func (p *Probe) Work(settings record.Point) []Work { return p.work(settings) }
 
 // Unavailable says why something cannot be measured.
 type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is an answer more than an error
@@ -125,7 +125,7 @@ type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is a
 func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }
 
 // Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
-func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings store.Point) error {
+func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings record.Point) error {
 	for _, a := range p.Needs {
 		if !d.Has(a) {
 			return &Unavailable{"no ability " + string(a)}
@@ -138,7 +138,7 @@ func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings store.Po
 }
 
 // Warnings are what a reader of a cell must know before anything is measured.
-func (p *Probe) Warnings(trainedTo int, settings store.Point) []string {
+func (p *Probe) Warnings(trainedTo int, settings record.Point) []string {
 	if p.Language && trainedTo > 0 && p.context(settings) > trainedTo {
 		return []string{fmt.Sprintf("beyond the trained context of %d", trainedTo)}
 	}
@@ -171,7 +171,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 }
 
 // Check says what is wrong with a point and its parameters.
-func (p *Probe) Check(settings store.Point) error {
+func (p *Probe) Check(settings record.Point) error {
 	for _, known := range slices.Concat(p.Axes, p.Params) {
 		if err := known.Check(settings.Get(known.Name)); err != nil {
 			return fmt.Errorf("probe %s: %w", p.Name, err)
@@ -190,7 +190,7 @@ func (p *Probe) Check(settings store.Point) error {
 }
 
 // number is a setting that check has found to be a whole number.
-func number(settings store.Point, name string) int {
+func number(settings record.Point, name string) int {
 	n, err := strconv.Atoi(settings.Get(name))
 	if err != nil {
 		return 0
@@ -199,6 +199,6 @@ func number(settings store.Point, name string) int {
 }
 
 // lengthOf returns a context function for probes whose longest context is one axis.
-func lengthOf(axis string) func(store.Point) int {
-	return func(p store.Point) int { return number(p, axis) }
+func lengthOf(axis string) func(record.Point) int {
+	return func(p record.Point) int { return number(p, axis) }
 }

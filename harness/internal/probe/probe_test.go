@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
@@ -70,19 +70,19 @@ func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string)
 				value = settings[i+1]
 			}
 		}
-		s.Settings = append(s.Settings, store.Coordinate{Name: known.Name, Value: value})
+		s.Settings = append(s.Settings, record.Coordinate{Name: known.Name, Value: value})
 	}
 	return s
 }
 
 // measure runs a probe and indexes its samples by metric and label.
-func measure(t *testing.T, p *Probe, s *Subject) (map[string]store.Sample, Result) {
+func measure(t *testing.T, p *Probe, s *Subject) (map[string]record.Sample, Result) {
 	t.Helper()
 	r, err := p.Measure(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]store.Sample{}
+	all := map[string]record.Sample{}
 	for _, x := range r.Samples {
 		m, ok := Lookup(x.Metric)
 		if !ok || x.Unit != m.Unit {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
@@ -21,7 +21,7 @@ var qualityProbe = &Probe{
 	Params:  []Setting{{Name: "text_bytes", Default: "65536", Min: 1024, Doc: "bytes of text, shared among the documents"}},
 	refuse:  widerStride,
 	context: lengthOf("context"),
-	work: func(p store.Point) []Work {
+	work: func(p record.Point) []Work {
 		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes a token
 		return []Work{{lm.Scoring, 1, number(p, "context"), windows}}
 	},
@@ -29,7 +29,7 @@ var qualityProbe = &Probe{
 }
 
 // widerStride refuses strides that would leave tokens unscored.
-func widerStride(p store.Point) error {
+func widerStride(p record.Point) error {
 	if number(p, "stride") > number(p, "context") {
 		return fmt.Errorf("stride %s is above context %s: tokens would stay unscored", p.Get("stride"), p.Get("context"))
 	}

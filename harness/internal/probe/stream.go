@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -19,7 +19,7 @@ var streamProbe = &Probe{
 	Params:  []Setting{{Name: "chunk", Default: "2048", Min: 1, Doc: "tokens of each call"}},
 	Needs:   []lm.Ability{lm.AbilityStep},
 	context: lengthOf("len"),
-	work:    func(p store.Point) []Work { return []Work{{lm.Scoring, 1, number(p, "len"), 1}} },
+	work:    func(p record.Point) []Work { return []Work{{lm.Scoring, 1, number(p, "len"), 1}} },
 	measure: stream,
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/host"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
@@ -26,8 +26,8 @@ type Subject struct {
 	Unfit       string      // why the model's losses say nothing: it was caught looking into the future
 	Verify      bool        // hold the answers that were timed against others, after the clock has stopped
 	Seed        uint64
-	Block       int         // round of interleaved measurement
-	Settings    store.Point // axes and parameters
+	Block       int          // round of interleaved measurement
+	Settings    record.Point // axes and parameters
 }
 
 // streamChunk is how many tokens travel in one call: enough to amortise it, few enough to bound a message.

@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, so that benchstat
 // reads them: BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
-func WriteBench(w io.Writer, run *store.Run) error {
+func WriteBench(w io.Writer, run *record.Run) error {
 	for _, f := range run.Host.Facts {
 		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Value)); err != nil {
 			return err
@@ -32,7 +32,7 @@ var benchNames = map[string]string{
 	probe.PrefillSeconds: "Prefill", probe.TTFTSeconds: "FirstToken", probe.DecodeSeconds: "Decode",
 }
 
-func benchCell(w io.Writer, run *store.Run, c *store.Cell) error {
+func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 	threads := 1
 	for i := range run.Models {
 		if run.Models[i].Name == c.Model {

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 )
 
 // ErrIncomparable says that two runs must not be compared as they are.
@@ -37,7 +37,7 @@ func QuantityNames() []string {
 // to the first run. People get the form that benchstat's users know: a base column, and beside each other column its
 // difference to the base, "~" where none is shown, with p and n. Programs get one row per comparison. The p-values are
 // Holm-adjusted over each row of the table (one quantity at one point).
-func Compare(runs []*store.Run, o CompareOptions) (Table, error) {
+func Compare(runs []*record.Run, o CompareOptions) (Table, error) {
 	if err := checkHosts(runs, o); err != nil {
 		return Table{}, err
 	}
@@ -77,7 +77,7 @@ func quantitiesNamed(names []string) ([]*Quantity, error) {
 }
 
 // checkHosts refuses timings of different machines, unless asked for.
-func checkHosts(runs []*store.Run, o CompareOptions) error {
+func checkHosts(runs []*record.Run, o CompareOptions) error {
 	if len(runs) == 0 {
 		return errors.New("compare: no run")
 	}
@@ -97,7 +97,7 @@ type arm struct {
 	model string // "" when the arm is a run: rows then name the model
 }
 
-func arms(runs []*store.Run, o CompareOptions) ([]arm, error) {
+func arms(runs []*record.Run, o CompareOptions) ([]arm, error) {
 	var all []arm
 	if len(runs) > 1 {
 		for _, r := range runs {
@@ -124,7 +124,7 @@ func arms(runs []*store.Run, o CompareOptions) ([]arm, error) {
 	return baseFirst(all, o.Base, "model")
 }
 
-func modelNames(r *store.Run) []string {
+func modelNames(r *record.Run) []string {
 	names := make([]string, len(r.Models))
 	for i, m := range r.Models {
 		names[i] = m.Name
@@ -182,7 +182,7 @@ func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
 }
 
 // side finds the counterpart of a base cell in an arm.
-func (a arm) side(q *Quantity, base *store.Cell) side {
+func (a arm) side(q *Quantity, base *record.Cell) side {
 	s := side{ix: a.ix, model: a.model, value: notPlanned}
 	if s.model == "" {
 		s.model = base.Model
@@ -239,7 +239,7 @@ func comparedTable(arms []arm, rows []compared, byRun bool) Table {
 }
 
 // compareNotes are what a reader of a comparison must know.
-func compareNotes(runs []*store.Run, arms []arm, rows []compared) (notes []string) {
+func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []string) {
 	if len(runs) == 1 {
 		notes = arms[0].ix.absentees()
 	}
@@ -258,7 +258,7 @@ func compareNotes(runs []*store.Run, arms []arm, rows []compared) (notes []strin
 		return append(notes, unshared(arms)...)
 	}
 	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
-		models := make([]*store.Model, len(arms))
+		models := make([]*record.Model, len(arms))
 		for i, a := range arms {
 			models[i] = a.ix.byName[a.model]
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/internal/printable"
 )
 
@@ -117,7 +117,7 @@ func axisKeys() []string {
 }
 
 // axisValues is a point as the values of axisKeys.
-func axisValues(p store.Point) []any {
+func axisValues(p record.Point) []any {
 	var all []any
 	for _, name := range axisKeys() {
 		value := p.Get(name)

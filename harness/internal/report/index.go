@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // shortID is how many characters of a cell's ID are shown; `archbench show` takes any unique prefix.
@@ -19,10 +19,10 @@ func Short(id string) string { return id[:min(len(id), shortID)] }
 
 // index answers questions about a run in the order in which a report asks them.
 type index struct {
-	run      *store.Run
-	byName   map[string]*store.Model
+	run      *record.Run
+	byName   map[string]*record.Model
 	families []family
-	byID     map[string]*store.Cell
+	byID     map[string]*record.Cell
 	style    map[string]int // by a model's name: that of its family
 }
 
@@ -30,12 +30,12 @@ type index struct {
 // others are compared with.
 type family struct {
 	Name   string
-	Base   *store.Model
-	Models []*store.Model // the base first
+	Base   *record.Model
+	Models []*record.Model // the base first
 }
 
-func newIndex(run *store.Run) *index {
-	ix := &index{run: run, byName: map[string]*store.Model{}, byID: map[string]*store.Cell{}, style: map[string]int{}}
+func newIndex(run *record.Run) *index {
+	ix := &index{run: run, byName: map[string]*record.Model{}, byID: map[string]*record.Cell{}, style: map[string]int{}}
 	for i := range run.Cells {
 		ix.byID[run.Cells[i].ID] = &run.Cells[i]
 	}
@@ -60,7 +60,7 @@ func newIndex(run *store.Run) *index {
 }
 
 // weightsOf is what the precisions of a model share. Runs of before know families by it.
-func weightsOf(m *store.Model) string {
+func weightsOf(m *record.Model) string {
 	options := make([]string, 0, len(m.Options))
 	for k, v := range m.Options {
 		options = append(options, k+"="+v)
@@ -72,12 +72,12 @@ func weightsOf(m *store.Model) string {
 // settle chooses the base (the model of the family's name, else f32, else the first) and a name without a precision.
 func (f *family) settle() {
 	f.Base = f.Models[0]
-	for _, isBase := range []func(*store.Model) bool{isWide, func(m *store.Model) bool { return m.Name == m.Family }} {
+	for _, isBase := range []func(*record.Model) bool{isWide, func(m *record.Model) bool { return m.Name == m.Family }} {
 		if i := slices.IndexFunc(f.Models, isBase); i >= 0 {
 			f.Base = f.Models[i]
 		}
 	}
-	slices.SortStableFunc(f.Models, func(a, b *store.Model) int {
+	slices.SortStableFunc(f.Models, func(a, b *record.Model) int {
 		switch f.Base {
 		case a:
 			return -1
@@ -93,11 +93,11 @@ func (f *family) settle() {
 }
 
 // isWide reports whether a model has all its weights in f32.
-func isWide(m *store.Model) bool { return m.Precision == "f32" && (m.Head == "" || m.Head == "f32") }
+func isWide(m *record.Model) bool { return m.Precision == "f32" && (m.Head == "" || m.Head == "f32") }
 
 // wide is the f32 model of the same weights, that of the model's own family if it has one; nil if the run has none.
-func (ix *index) wide(m *store.Model) *store.Model {
-	var found *store.Model
+func (ix *index) wide(m *record.Model) *record.Model {
+	var found *record.Model
 	for i := range ix.run.Models {
 		o := &ix.run.Models[i]
 		if isWide(o) && weightsOf(o) == weightsOf(m) && (found == nil || o.Family == m.Family) {
@@ -108,8 +108,8 @@ func (ix *index) wide(m *store.Model) *store.Model {
 }
 
 // bases are the models that are compared with each other: one per family.
-func (ix *index) bases() []*store.Model {
-	out := make([]*store.Model, len(ix.families))
+func (ix *index) bases() []*record.Model {
+	out := make([]*record.Model, len(ix.families))
 	for i, f := range ix.families {
 		out[i] = f.Base
 	}
@@ -117,20 +117,20 @@ func (ix *index) bases() []*store.Model {
 }
 
 // seesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
-func seesFuture(m *store.Model) bool {
+func seesFuture(m *record.Model) bool {
 	return m != nil && (m.LeaksFuture || !m.Causal && m.Parameters > 0)
 }
 
 // competes reports whether something takes part in rankings: what is no language model is ahead of none, and what serves
 // no model measures the boundary.
-func competes(m *store.Model) bool { return !seesFuture(m) && !servesNone(m) }
+func competes(m *record.Model) bool { return !seesFuture(m) && !servesNone(m) }
 
-func servesNone(m *store.Model) bool { return m != nil && m.Architecture == probe.BoundaryPlugin }
+func servesNone(m *record.Model) bool { return m != nil && m.Architecture == probe.BoundaryPlugin }
 
 // absentees names what takes no part in rankings, and says why.
 func (ix *index) absentees() (notes []string) {
 	for _, kind := range []struct {
-		is  func(*store.Model) bool
+		is  func(*record.Model) bool
 		say string
 	}{{seesFuture, "sees the future, kept out of language-model tables."}, {servesNone, "no model but the boundary between harness and plugin, kept out of rankings."}} {
 		var names []string
@@ -147,7 +147,7 @@ func (ix *index) absentees() (notes []string) {
 }
 
 // manyPrecisions reports whether cells hold several precisions of the same weights.
-func (ix *index) manyPrecisions(cells []*store.Cell) bool {
+func (ix *index) manyPrecisions(cells []*record.Cell) bool {
 	first := map[string]string{}
 	for _, c := range cells {
 		m := ix.byName[c.Model]
@@ -175,8 +175,8 @@ func (ix *index) suites() []string {
 }
 
 // cells returns those of a suite and a probe; "" matches all.
-func (ix *index) cells(suite, probe string) []*store.Cell {
-	var out []*store.Cell
+func (ix *index) cells(suite, probe string) []*record.Cell {
+	var out []*record.Cell
 	for i := range ix.run.Cells {
 		c := &ix.run.Cells[i]
 		if (suite == "" || c.Suite == suite) && (probe == "" || c.Probe == probe) {
@@ -187,8 +187,8 @@ func (ix *index) cells(suite, probe string) []*store.Cell {
 }
 
 // ofModel keeps the cells of one model.
-func ofModel(cells []*store.Cell, name string) []*store.Cell {
-	var out []*store.Cell
+func ofModel(cells []*record.Cell, name string) []*record.Cell {
+	var out []*record.Cell
 	for _, c := range cells {
 		if c.Model == name {
 			out = append(out, c)
@@ -198,11 +198,11 @@ func ofModel(cells []*store.Cell, name string) []*store.Cell {
 }
 
 // modelsOf returns the models that have cells, in the order of the run.
-func (ix *index) modelsOf(cells []*store.Cell) []*store.Model {
-	var out []*store.Model
+func (ix *index) modelsOf(cells []*record.Cell) []*record.Model {
+	var out []*record.Model
 	for i := range ix.run.Models {
 		m := &ix.run.Models[i]
-		if slices.ContainsFunc(cells, func(c *store.Cell) bool { return c.Model == m.Name }) {
+		if slices.ContainsFunc(cells, func(c *record.Cell) bool { return c.Model == m.Name }) {
 			out = append(out, m)
 		}
 	}
@@ -210,7 +210,7 @@ func (ix *index) modelsOf(cells []*store.Cell) []*store.Model {
 }
 
 // axis returns the distinct values of one axis among cells, numbers in their order.
-func axis(cells []*store.Cell, name string) []string {
+func axis(cells []*record.Cell, name string) []string {
 	var values []string
 	for _, c := range cells {
 		if v := c.Point.Get(name); v != "" && !slices.Contains(values, v) {
@@ -222,8 +222,8 @@ func axis(cells []*store.Cell, name string) []string {
 }
 
 // inOrder sorts cells by their points: numbers in their order, words in that of the plan, which the cells of a point keep.
-func inOrder(cells []*store.Cell) []*store.Cell {
-	places := make(map[*store.Cell][]int, len(cells))
+func inOrder(cells []*record.Cell) []*record.Cell {
+	places := make(map[*record.Cell][]int, len(cells))
 	for _, name := range axes(cells) {
 		values := axis(cells, name)
 		for _, c := range cells {
@@ -231,7 +231,7 @@ func inOrder(cells []*store.Cell) []*store.Cell {
 		}
 	}
 	sorted := slices.Clone(cells)
-	slices.SortStableFunc(sorted, func(a, b *store.Cell) int { return slices.Compare(places[a], places[b]) })
+	slices.SortStableFunc(sorted, func(a, b *record.Cell) int { return slices.Compare(places[a], places[b]) })
 	return sorted
 }
 
@@ -245,7 +245,7 @@ func compareNumbers(a, b string) int {
 }
 
 // number is an axis of a point as a number, 0 if it is none.
-func number(p store.Point, name string) float64 {
+func number(p record.Point, name string) float64 {
 	v, err := strconv.ParseFloat(p.Get(name), 64)
 	if err != nil {
 		return 0
@@ -254,13 +254,13 @@ func number(p store.Point, name string) float64 {
 }
 
 // why says in a few words why a cell has no value, "" if it has one.
-func why(c *store.Cell) string {
+func why(c *record.Cell) string {
 	switch c.Status {
-	case store.OK:
+	case record.OK:
 		return ""
-	case store.Unavailable:
+	case record.Unavailable:
 		return c.Reason
-	case store.Failed:
+	case record.Failed:
 		if c.Failure == nil {
 			return "failed"
 		}
@@ -270,7 +270,7 @@ func why(c *store.Cell) string {
 }
 
 // missing is the value of a cell that has none.
-func missing(c *store.Cell) Value {
+func missing(c *record.Cell) Value {
 	v := unavailable(why(c))
 	v.Cells = []string{c.ID}
 	return v
@@ -285,4 +285,4 @@ func describe(n int, thing string) string {
 }
 
 // idOf is the list of one cell's ID.
-func idOf(c *store.Cell) []string { return []string{c.ID} }
+func idOf(c *record.Cell) []string { return []string{c.ID} }

@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -14,7 +14,7 @@ import (
 type side struct {
 	ix    *index
 	model string
-	cell  *store.Cell // nil: the plan has none
+	cell  *record.Cell // nil: the plan has none
 	value Value
 }
 

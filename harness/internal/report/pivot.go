@@ -5,21 +5,21 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // grid arranges the cells of one probe: one row per model and point of the minor axes, one column per value of the
 // main axis.
 type grid struct {
-	cells []*store.Cell
+	cells []*record.Cell
 	main  string
 	minor []string // axes with more than one value
 	fixed []string // "batch=1": axes with one value
 }
 
-func newGrid(cells []*store.Cell, main string) grid {
+func newGrid(cells []*record.Cell, main string) grid {
 	g := grid{cells: cells, main: main}
 	for _, name := range axes(cells) {
 		values := axis(cells, name)
@@ -35,7 +35,7 @@ func newGrid(cells []*store.Cell, main string) grid {
 }
 
 // axes lists the names of all axes in their order.
-func axes(cells []*store.Cell) []string {
+func axes(cells []*record.Cell) []string {
 	var names []string
 	for _, c := range cells {
 		for _, coordinate := range c.Point {
@@ -59,7 +59,7 @@ func (g grid) minors() [][]string {
 	return out
 }
 
-func (g grid) minorOf(c *store.Cell) []string {
+func (g grid) minorOf(c *record.Cell) []string {
 	values := make([]string, len(g.minor))
 	for i, name := range g.minor {
 		values[i] = c.Point.Get(name)
@@ -68,7 +68,7 @@ func (g grid) minorOf(c *store.Cell) []string {
 }
 
 // at returns the cell of a model at a point, or nil.
-func (g grid) at(model string, minor []string, main string) *store.Cell {
+func (g grid) at(model string, minor []string, main string) *record.Cell {
 	for _, c := range g.cells {
 		if c.Model == model && c.Point.Get(g.main) == main && slices.Equal(g.minorOf(c), minor) {
 			return c
@@ -78,7 +78,7 @@ func (g grid) at(model string, minor []string, main string) *store.Cell {
 }
 
 // pivot is the table of one quantity over the main axis.
-func (ix *index) pivot(q *Quantity, cells []*store.Cell) Table {
+func (ix *index) pivot(q *Quantity, cells []*record.Cell) Table {
 	g := newGrid(cells, q.Main)
 	t := Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(keys(g.minor...), keys("model")...)}
 	mains := axis(cells, g.main)
@@ -136,8 +136,8 @@ func (ix *index) gridRow(g grid, q *Quantity, model string, minor, mains []strin
 }
 
 // column returns the cells of all models at one point; nil where a model has none.
-func (g grid) column(models []*store.Model, minor []string, main string) []*store.Cell {
-	out := make([]*store.Cell, len(models))
+func (g grid) column(models []*record.Model, minor []string, main string) []*record.Cell {
+	out := make([]*record.Cell, len(models))
 	for i, m := range models {
 		out[i] = g.at(m.Name, minor, main)
 	}
@@ -148,7 +148,7 @@ func (g grid) column(models []*store.Model, minor []string, main string) []*stor
 func columnName(axis, value string) string {
 	switch axis {
 	case "len", "depth", "context":
-		return axis + " " + unit.Length(number(store.Point{{Name: axis, Value: value}}, axis))
+		return axis + " " + unit.Length(number(record.Point{{Name: axis, Value: value}}, axis))
 	case "":
 		return "value"
 	}
@@ -165,7 +165,7 @@ func (g grid) place(minor []string, main string) string {
 }
 
 // figure draws a quantity over its main axis, one line per model; minor axes are held at their first value.
-func (ix *index) figure(q *Quantity, cells []*store.Cell, f chart.Figure) chart.Figure {
+func (ix *index) figure(q *Quantity, cells []*record.Cell, f chart.Figure) chart.Figure {
 	g := newGrid(cells, q.Main)
 	f.X = chart.Axis{Label: axisLabel(q.Main), Unit: unit.Token, Log: chart.Log2}
 	if f.Y.Label == "" {
@@ -181,7 +181,7 @@ func (ix *index) figure(q *Quantity, cells []*store.Cell, f chart.Figure) chart.
 		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
 		for _, main := range axis(cells, g.main) {
 			c := g.at(m.Name, minors[0], main)
-			if c == nil || c.Status != store.OK {
+			if c == nil || c.Status != record.OK {
 				continue
 			}
 			e := q.estimate(c)
@@ -242,7 +242,7 @@ func yLabel(q *Quantity) string {
 }
 
 // emptiness is what a figure of these cells says when none of them has a value.
-func emptiness(cells []*store.Cell) string {
+func emptiness(cells []*record.Cell) string {
 	for _, c := range cells {
 		if reason := why(c); reason != "" {
 			return reason

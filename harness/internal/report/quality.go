@@ -7,8 +7,8 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -19,7 +19,7 @@ const (
 )
 
 // addQuality is the table of language-model quality at the models' own precision.
-func addQuality(ix *index, s *Section, cells []*store.Cell) {
+func addQuality(ix *index, s *Section, cells []*record.Cell) {
 	t := Table{
 		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
 		Columns: append(keys("model", "context", "stride"), Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
@@ -34,7 +34,7 @@ func addQuality(ix *index, s *Section, cells []*store.Cell) {
 }
 
 // unfit says why a cell has no place in a language-model table, "" if it has one.
-func (ix *index) unfit(c *store.Cell) string {
+func (ix *index) unfit(c *record.Cell) string {
 	if m := ix.byName[c.Model]; seesFuture(m) {
 		return "sees the future"
 	}
@@ -47,7 +47,7 @@ func (ix *index) unfit(c *store.Cell) string {
 	return ""
 }
 
-func documentCount(c *store.Cell) Value {
+func documentCount(c *record.Cell) Value {
 	n := float64(len(documents(c)))
 	if n == 0 {
 		return missingOr(c, "no document was scored")
@@ -55,7 +55,7 @@ func documentCount(c *store.Cell) Value {
 	return Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
 }
 
-func documentBytes(c *store.Cell) Value {
+func documentBytes(c *record.Cell) Value {
 	sum := 0.0
 	for _, d := range documents(c) {
 		sum += d.Bytes
@@ -66,7 +66,7 @@ func documentBytes(c *store.Cell) Value {
 	return exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
 }
 
-func missingOr(c *store.Cell, reason string) Value {
+func missingOr(c *record.Cell, reason string) Value {
 	if why(c) != "" {
 		return missing(c)
 	}
@@ -75,8 +75,8 @@ func missingOr(c *store.Cell, reason string) Value {
 
 // notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
 // or in several precisions.
-func notAlike(models ...*store.Model) []string {
-	var first *store.Model
+func notAlike(models ...*record.Model) []string {
+	var first *record.Model
 	for _, m := range models {
 		switch {
 		case m == nil || m.Initialised || seesFuture(m):
@@ -90,7 +90,7 @@ func notAlike(models ...*store.Model) []string {
 }
 
 // qualityNotes are what a reader of losses must know.
-func (ix *index) qualityNotes(cells []*store.Cell) []string {
+func (ix *index) qualityNotes(cells []*record.Cell) []string {
 	var notes, seeded []string
 	for _, m := range ix.modelsOf(cells) {
 		if m.Initialised {
@@ -105,7 +105,7 @@ func (ix *index) qualityNotes(cells []*store.Cell) []string {
 }
 
 // addPrecisions is the table of what each precision costs and gives.
-func addPrecisions(ix *index, s *Section, cells []*store.Cell) {
+func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	at := speedPoint(cells)
 	t := Table{
 		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
@@ -128,10 +128,10 @@ func addPrecisions(ix *index, s *Section, cells []*store.Cell) {
 }
 
 // speedPoint is where the speeds of a precision table are taken: the first measured point of each timed probe.
-func speedPoint(cells []*store.Cell) map[string]string {
+func speedPoint(cells []*record.Cell) map[string]string {
 	at := map[string]string{}
 	for _, c := range cells {
-		if _, ok := at[c.Probe]; !ok && c.Status == store.OK {
+		if _, ok := at[c.Probe]; !ok && c.Status == record.OK {
 			at[c.Probe] = c.Point.String()
 		}
 	}
@@ -148,7 +148,7 @@ func precisionCaption(at map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-func (ix *index) precisionRow(f family, m *store.Model, cells []*store.Cell, at map[string]string) []Value {
+func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []Value {
 	quality := ix.qualityCell(cells, m.Name)
 	row := []Value{text(f.Name), text(m.Precision), bitsPerWeight(m), modelBytes(m),
 		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
@@ -170,7 +170,7 @@ func (ix *index) precisionRow(f family, m *store.Model, cells []*store.Cell, at 
 }
 
 // bitsPerWeight is the size of the whole model over its parameters.
-func bitsPerWeight(m *store.Model) Value {
+func bitsPerWeight(m *record.Model) Value {
 	if m.Parameters == 0 || m.WeightBytes == 0 {
 		return unavailable("the plugin does not report its size")
 	}
@@ -178,14 +178,14 @@ func bitsPerWeight(m *store.Model) Value {
 	return Value{Text: unit.Number(bits), Number: &bits}
 }
 
-func modelBytes(m *store.Model) Value {
+func modelBytes(m *record.Model) Value {
 	if m.WeightBytes == 0 {
 		return unavailable("the plugin does not report its size")
 	}
 	return exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
 }
 
-func speedAt(q *Quantity, cells []*store.Cell, at map[string]string) Value {
+func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) Value {
 	for _, c := range cells {
 		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
 			return q.value(c)
@@ -195,8 +195,8 @@ func speedAt(q *Quantity, cells []*store.Cell, at map[string]string) Value {
 }
 
 // qualityCell is the quality cell of a model among cells, else anywhere in the run.
-func (ix *index) qualityCell(cells []*store.Cell, model string) *store.Cell {
-	for _, set := range [][]*store.Cell{cells, ix.cells("", "quality")} {
+func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
+	for _, set := range [][]*record.Cell{cells, ix.cells("", "quality")} {
 		for _, c := range set {
 			if c.Probe == "quality" && c.Model == model {
 				return c
@@ -207,7 +207,7 @@ func (ix *index) qualityCell(cells []*store.Cell, model string) *store.Cell {
 }
 
 // cost is the difference in bits per byte to the same weights in f32.
-func (ix *index) cost(m *store.Model, quality *store.Cell) Value {
+func (ix *index) cost(m *record.Model, quality *record.Cell) Value {
 	if m == ix.wide(m) {
 		return text("base")
 	}
@@ -223,7 +223,7 @@ func (ix *index) cost(m *store.Model, quality *store.Cell) Value {
 }
 
 // wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
-func (ix *index) wideCell(m *store.Model, quality *store.Cell) (base *store.Cell, reason string) {
+func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.Cell, reason string) {
 	wide := ix.wide(m)
 	if wide == nil {
 		return nil, "the same weights were not scored in f32"
@@ -236,7 +236,7 @@ func (ix *index) wideCell(m *store.Model, quality *store.Cell) (base *store.Cell
 	return nil, "the base " + wide.Name + " has no quality"
 }
 
-func (ix *index) divergence(m *store.Model, quality *store.Cell, metric string) Value {
+func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) Value {
 	if reason := ix.unfit(quality); reason != "" {
 		return unavailable(reason)
 	}
@@ -254,7 +254,7 @@ func (ix *index) divergence(m *store.Model, quality *store.Cell, metric string) 
 }
 
 // lossFigure shows the loss of each precision against its bits per weight.
-func (ix *index) lossFigure(cells []*store.Cell) chart.Figure {
+func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 	f := chart.Figure{
 		Name: "loss", Title: "Loss that each precision costs", Empty: "no precision was scored beside its f32 base",
 		X: chart.Axis{Label: "bits per weight, whole model", Unit: unit.BitsPerWeight}, Y: chart.Axis{Label: "Δ bits per byte", Unit: unit.BitsPerByte},
@@ -284,7 +284,7 @@ func (ix *index) lossFigure(cells []*store.Cell) chart.Figure {
 }
 
 // qualityFigure shows quality against decode speed.
-func (ix *index) qualityFigure(cells []*store.Cell) chart.Figure {
+func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 	f := chart.Figure{
 		Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
 		X:       chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10},
@@ -312,9 +312,9 @@ func (ix *index) qualityFigure(cells []*store.Cell) chart.Figure {
 }
 
 // decodeAt is a model's decode speed at a point, not valid if it was not measured.
-func decodeAt(cells []*store.Cell, m *store.Model, at string) stat.Estimate {
+func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
 	for _, c := range ofModel(cells, m.Name) {
-		if c.Probe == "decode" && c.Status == store.OK && c.Point.String() == at {
+		if c.Probe == "decode" && c.Status == record.OK && c.Point.String() == at {
 			return decodeSpeed.estimate(c)
 		}
 	}
@@ -322,7 +322,7 @@ func decodeAt(cells []*store.Cell, m *store.Model, at string) stat.Estimate {
 }
 
 // trainedQuality is a model's bits per byte, not valid if none were measured or its weights are random.
-func (ix *index) trainedQuality(cells []*store.Cell, m *store.Model) stat.Estimate {
+func (ix *index) trainedQuality(cells []*record.Cell, m *record.Model) stat.Estimate {
 	quality := ix.qualityCell(cells, m.Name)
 	if quality == nil || ix.unfit(quality) != "" || m.Initialised {
 		return stat.Estimate{}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -25,7 +25,7 @@ type Quantity struct {
 	documents bool
 	Main      string // axis of the grid that it is usually read along
 	// derive turns a value of the metric into this quantity; nil leaves it as it is.
-	derive func(p store.Point, v float64) float64
+	derive func(p record.Point, v float64) float64
 	warned string // the word by which a cell's warnings name it
 	absent string // why a cell usually lacks it
 }
@@ -41,7 +41,7 @@ var (
 	prefillSpeed = &Quantity{
 		Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Probe: "prefill", Metric: probe.PrefillSeconds,
 		Better: +1, Main: "len",
-		derive: func(p store.Point, seconds float64) float64 { return batchOf(p) * number(p, "len") / seconds },
+		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * number(p, "len") / seconds },
 	}
 	ttft = &Quantity{
 		Name: "ttft", Title: "Time to first token", Unit: unit.Second, Probe: "ttft", Metric: probe.TTFTSeconds,
@@ -54,7 +54,7 @@ var (
 	decodeSpeed = &Quantity{
 		Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Probe: "decode", Metric: probe.DecodeSeconds,
 		Better: +1, Main: "depth",
-		derive: func(p store.Point, seconds float64) float64 { return batchOf(p) / seconds },
+		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) / seconds },
 	}
 	prefillShare = &Quantity{
 		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
@@ -71,7 +71,7 @@ var (
 	flopsPerToken = &Quantity{
 		Name: "flops-per-token", Title: "FLOPs per token, by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
 		Better: -1, Exact: true, Main: "len",
-		derive: func(p store.Point, flops float64) float64 {
+		derive: func(p record.Point, flops float64) float64 {
 			tokens := batchOf(p)
 			if p.Get("phase") != "decode" {
 				tokens *= number(p, "len")
@@ -126,10 +126,10 @@ var bitsPerByte = &Quantity{
 func (q *Quantity) timed() bool { return q.Unit == unit.Second || q.Unit == unit.TokensPerSec }
 
 // batchOf is the number of documents of a point, 1 where the probe has no such axis.
-func batchOf(p store.Point) float64 { return max(number(p, "batch"), 1) }
+func batchOf(p record.Point) float64 { return max(number(p, "batch"), 1) }
 
 // blocks returns one value per block.
-func (q *Quantity) blocks(c *store.Cell) map[int]float64 {
+func (q *Quantity) blocks(c *record.Cell) map[int]float64 {
 	out := q.raw(c)
 	for block, v := range out {
 		out[block] = q.of(c.Point, v)
@@ -139,7 +139,7 @@ func (q *Quantity) blocks(c *store.Cell) map[int]float64 {
 
 // raw returns the metric of each block: parts (labels) of a quantity are summed, repeats within a block are one
 // process's and count once, by their median.
-func (q *Quantity) raw(c *store.Cell) map[int]float64 {
+func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	parts := map[int]map[string][]float64{}
 	for _, s := range c.Samples {
 		if s.Metric != q.Metric {
@@ -159,7 +159,7 @@ func (q *Quantity) raw(c *store.Cell) map[int]float64 {
 	return out
 }
 
-func (q *Quantity) of(p store.Point, v float64) float64 {
+func (q *Quantity) of(p record.Point, v float64) float64 {
 	if q.derive == nil {
 		return v
 	}
@@ -168,7 +168,7 @@ func (q *Quantity) of(p store.Point, v float64) float64 {
 
 // estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
 // and a speed of the same samples are each other's inverse.
-func (q *Quantity) estimate(c *store.Cell) stat.Estimate {
+func (q *Quantity) estimate(c *record.Cell) stat.Estimate {
 	if q.documents {
 		return stat.BitsPerByte(documents(c))
 	}
@@ -190,7 +190,7 @@ func values(byBlock map[int]float64) []float64 {
 }
 
 // value is the value of a cell: none of a language model for what sees the future.
-func (ix *index) value(q *Quantity, c *store.Cell) Value {
+func (ix *index) value(q *Quantity, c *record.Cell) Value {
 	if q.documents && seesFuture(ix.byName[c.Model]) {
 		v := unavailable("sees the future")
 		v.Cells = idOf(c)
@@ -200,8 +200,8 @@ func (ix *index) value(q *Quantity, c *store.Cell) Value {
 }
 
 // value is what a table shows of a cell.
-func (q *Quantity) value(c *store.Cell) Value {
-	if c.Status != store.OK {
+func (q *Quantity) value(c *record.Cell) Value {
+	if c.Status != record.OK {
 		return missing(c)
 	}
 	e := q.estimate(c)
@@ -224,12 +224,12 @@ func (q *Quantity) value(c *store.Cell) Value {
 }
 
 // caveats are the warnings of a cell that concern what it has; what it lacks is told where it is missing.
-func caveats(c *store.Cell) []string {
+func caveats(c *record.Cell) []string {
 	return slices.DeleteFunc(slices.Clone(c.Warnings), func(w string) bool { return strings.Contains(w, " n/a (") })
 }
 
 // lacking says why a measured cell has no sample of a metric: a warning of the form "state n/a (no ability step)".
-func (q *Quantity) lacking(c *store.Cell) string {
+func (q *Quantity) lacking(c *record.Cell) string {
 	for _, w := range c.Warnings {
 		subject, rest, ok := strings.Cut(w, " n/a (")
 		if ok && strings.Contains(subject, q.warned) {
@@ -249,7 +249,7 @@ type reading struct {
 }
 
 // readings returns a metric of a stream by position.
-func readings(c *store.Cell, metric string) []reading {
+func readings(c *record.Cell, metric string) []reading {
 	var out []reading
 	for _, s := range c.Samples {
 		if s.Metric != metric {
@@ -263,7 +263,7 @@ func readings(c *store.Cell, metric string) []reading {
 }
 
 // documents returns what a quality cell says about each text.
-func documents(c *store.Cell) []stat.Document {
+func documents(c *record.Cell) []stat.Document {
 	var names []string
 	nats, bytes := map[string]float64{}, map[string]float64{}
 	for _, s := range c.Samples {
@@ -285,7 +285,7 @@ func documents(c *store.Cell) []stat.Document {
 }
 
 // perToken averages a per-document mean over tokens, with an interval over documents.
-func perToken(c *store.Cell, metric string) stat.Estimate {
+func perToken(c *record.Cell, metric string) stat.Estimate {
 	tokens, value := map[string]float64{}, map[string]float64{}
 	var names []string
 	for _, s := range c.Samples {
@@ -305,7 +305,7 @@ func perToken(c *store.Cell, metric string) stat.Estimate {
 }
 
 // only returns the single value of a metric.
-func only(c *store.Cell, metric string) (float64, bool) {
+func only(c *record.Cell, metric string) (float64, bool) {
 	for _, s := range c.Samples {
 		if s.Metric == metric {
 			return s.Value, true

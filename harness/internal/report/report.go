@@ -1,5 +1,5 @@
 // Package report turns a run into what people read: one self-contained page, its figures, and the same tables as
-// Markdown, CSV and JSON. A [Report] is made of a [store.Run] alone and has the same bytes whenever it is made.
+// Markdown, CSV and JSON. A [Report] is made of a [record.Run] alone and has the same bytes whenever it is made.
 //
 // Three rules hold everywhere. A number names the cells that it comes from, so that `archbench show CELL` leads from
 // any figure back to raw samples. What was not measured is "n/a (reason)". What the samples cannot decide is called
@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/chart"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/printable"
 )
@@ -50,7 +50,7 @@ type RunInfo struct {
 }
 
 // Build makes the report of a run.
-func Build(run *store.Run) *Report {
+func Build(run *record.Run) *Report {
 	ix := newIndex(run)
 	r := &Report{
 		Run: info(run), Models: ix.models(), Verdicts: ix.verdicts(),
@@ -62,7 +62,7 @@ func Build(run *store.Run) *Report {
 	for _, suite := range ix.suites() {
 		r.Sections = append(r.Sections, ix.section(suite))
 	}
-	r.values, r.runs = ix.values(r.Sections), Runs([]store.Run{*run})
+	r.values, r.runs = ix.values(r.Sections), Runs([]record.Run{*run})
 	r.Overview = ix.overview()
 	r.Notes = ix.notes()
 	r.Reproduce = []string{
@@ -80,7 +80,7 @@ func (r *Report) In(flag string) *Report {
 	return r
 }
 
-func info(run *store.Run) RunInfo {
+func info(run *record.Run) RunInfo {
 	i := RunInfo{
 		ID: run.ID, Status: run.Status, Version: run.Version, Command: run.Command, Seed: run.Seed, Suites: run.Suites,
 		Started: run.Started.UTC().Format("2006-01-02 15:04 MST"), Duration: "not finished", Counts: counts(run.Cells),
@@ -92,10 +92,10 @@ func info(run *store.Run) RunInfo {
 }
 
 // counts says how many cells there are of each status.
-func counts(cells []store.Cell) string {
+func counts(cells []record.Cell) string {
 	n := tally(cells)
-	s := fmt.Sprintf("%s: %d measured", describe(len(cells), "cell"), n[store.OK])
-	for _, status := range []store.Status{store.Unavailable, store.Failed, store.Pending} {
+	s := fmt.Sprintf("%s: %d measured", describe(len(cells), "cell"), n[record.OK])
+	for _, status := range []record.Status{record.Unavailable, record.Failed, record.Pending} {
 		if n[status] > 0 {
 			s += fmt.Sprintf(", %d %s", n[status], status)
 		}
@@ -104,8 +104,8 @@ func counts(cells []store.Cell) string {
 }
 
 // tally counts cells by status.
-func tally(cells []store.Cell) map[store.Status]int {
-	n := map[store.Status]int{}
+func tally(cells []record.Cell) map[record.Status]int {
+	n := map[record.Status]int{}
 	for _, c := range cells {
 		n[c.Status]++
 	}
@@ -116,11 +116,11 @@ func tally(cells []store.Cell) map[store.Status]int {
 func (ix *index) notes() []string {
 	notes := append(ix.absentees(), ix.qualityNotes(ix.cells("", "quality"))...)
 	switch ix.run.Status {
-	case store.Running:
+	case record.Running:
 		notes = append(notes, "This run goes on: what it has not measured yet is missing.")
-	case store.Interrupted:
+	case record.Interrupted:
 		notes = append(notes, "This run was interrupted: archbench resume "+ix.run.ID+" goes on with it.")
-	case store.RunFailed:
+	case record.RunFailed:
 		notes = append(notes, "This run has failed: nothing could be measured.")
 	}
 	return notes
@@ -156,7 +156,7 @@ func (ix *index) models() Table {
 	return t
 }
 
-func modelRow(m *store.Model) []Value {
+func modelRow(m *record.Model) []Value {
 	parameters := unavailable("not reported")
 	if n := float64(m.Parameters); n > 0 {
 		parameters = Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
@@ -170,7 +170,7 @@ func modelRow(m *store.Model) []Value {
 	}
 }
 
-func precisionOf(m *store.Model) string {
+func precisionOf(m *record.Model) string {
 	if m.Head == "" || m.Head == m.Precision {
 		return m.Precision
 	}
@@ -178,7 +178,7 @@ func precisionOf(m *store.Model) string {
 }
 
 // origin says where the weights come from.
-func origin(m *store.Model) string {
+func origin(m *record.Model) string {
 	if m.Initialised || m.Checkpoint == "" {
 		return strings.TrimSpace(fmt.Sprintf("seed %d, untrained %s", m.Seed, m.Variant))
 	}
@@ -190,7 +190,7 @@ func origin(m *store.Model) string {
 }
 
 // tokenizerOf says what made tokens of the texts that a model read.
-func tokenizerOf(m *store.Model) string {
+func tokenizerOf(m *record.Model) string {
 	if m.Tokenizer.Name == "" {
 		return "n/a (none was stored)"
 	}
@@ -212,7 +212,7 @@ func orNA(s string) string {
 	return s
 }
 
-func facts(id, title string, list []store.Fact) Table {
+func facts(id, title string, list []record.Fact) Table {
 	t := Table{ID: id, Title: title, Columns: append(keys("fact"), Column{Name: "value"})}
 	for _, f := range list {
 		t.Rows = append(t.Rows, []Value{text(f.Name), said(f)})
@@ -224,7 +224,7 @@ func facts(id, title string, list []store.Fact) Table {
 var quantityForm = regexp.MustCompile(`^(-?[0-9.]+e[+-][0-9]+) ([A-Za-z]+/s)( .*)?$`)
 
 // said is a fact in words: people read a large number with the prefix of its unit, programs read it as it was stored.
-func said(f store.Fact) Value {
+func said(f record.Fact) Value {
 	words := quantityForm.FindStringSubmatch(f.Value)
 	if words == nil {
 		return text(f.Value)
@@ -241,12 +241,12 @@ func (ix *index) failures() Table {
 	t := Table{ID: "failures", Title: "Failures", Columns: append(keys("cell", "model", "probe", "point"),
 		Column{Name: "class"}, Column{Name: "message"}, Column{Name: "last words on stderr"}, Column{Name: "reproduce"})}
 	for _, c := range ix.cells("", "") {
-		if c.Status != store.Failed {
+		if c.Status != record.Failed {
 			continue
 		}
 		f := c.Failure
 		if f == nil {
-			f = &store.Failure{Class: "unknown", Message: "no details were stored"}
+			f = &record.Failure{Class: "unknown", Message: "no details were stored"}
 		}
 		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Model), text(c.Probe), text(c.Point.String()),
 			text(f.Class), text(f.Message), text(orNone(lastLines(f.Stderr, 5))), text(orNA(f.Reproduce))})
@@ -254,7 +254,7 @@ func (ix *index) failures() Table {
 	return t
 }
 
-func cellRef(c *store.Cell) Value { return Value{Text: Short(c.ID), Data: c.ID, Cells: idOf(c)} }
+func cellRef(c *record.Cell) Value { return Value{Text: Short(c.ID), Data: c.ID, Cells: idOf(c)} }
 
 func orNone(s string) string {
 	if s == "" {
@@ -275,9 +275,9 @@ func (ix *index) unavailable() Table {
 		Column{Name: "points"}, Column{Name: "reason"})}
 	type group struct{ model, suite, probe, reason string }
 	var order []group
-	points := map[group][]*store.Cell{}
+	points := map[group][]*record.Cell{}
 	for _, c := range ix.cells("", "") {
-		if c.Status == store.OK || c.Status == store.Failed {
+		if c.Status == record.OK || c.Status == record.Failed {
 			continue
 		}
 		g := group{c.Model, c.Suite, c.Probe, why(c)}
@@ -301,7 +301,7 @@ func (ix *index) unavailable() Table {
 func (ix *index) warnings() Table {
 	t := Table{ID: "warnings", Title: "Caveats", Columns: append(keys("caveat"), Column{Name: "models"}, Column{Name: "cells", Unit: unit.One})}
 	var order []string
-	cells := map[string][]*store.Cell{}
+	cells := map[string][]*record.Cell{}
 	for _, c := range ix.cells("", "") {
 		for _, w := range c.Warnings {
 			if cells[w] == nil {
@@ -329,9 +329,9 @@ func (ix *index) cellList() Table {
 			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
 	for _, c := range ix.cells("", "") {
 		status := string(c.Status)
-		if reason := why(c); reason != "" && c.Status != store.Pending {
+		if reason := why(c); reason != "" && c.Status != record.Pending {
 			status = reason
-			if c.Status == store.Unavailable {
+			if c.Status == record.Unavailable {
 				status = unavailable(reason).Text
 			}
 		}
@@ -344,7 +344,7 @@ func (ix *index) cellList() Table {
 }
 
 // about are the leading values of a row about a cell: run, cell, suite, probe, model, precision and the axes.
-func (ix *index) about(c *store.Cell) []any {
+func (ix *index) about(c *record.Cell) []any {
 	var precision any
 	if m := ix.byName[c.Model]; m != nil {
 		precision = precisionOf(m)
@@ -352,7 +352,7 @@ func (ix *index) about(c *store.Cell) []any {
 	return slices.Concat([]any{ix.run.ID, c.ID, c.Suite, c.Probe, c.Model, precision}, axisValues(c.Point))
 }
 
-func blockCount(c *store.Cell) int {
+func blockCount(c *record.Cell) int {
 	var seen []int
 	for _, s := range c.Samples {
 		if !slices.Contains(seen, s.Block) {

@@ -16,7 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 func TestNothingIsBlank(t *testing.T) {
@@ -93,20 +93,20 @@ func entryOf(t *testing.T, table Table, column string, keys ...string) Value {
 }
 
 func TestDerivedNumbers(t *testing.T) {
-	c := &store.Cell{Status: store.OK, Point: store.Point{{Name: "len", Value: "512"}, {Name: "batch", Value: "4"}}}
+	c := &record.Cell{Status: record.OK, Point: record.Point{{Name: "len", Value: "512"}, {Name: "batch", Value: "4"}}}
 	for block := range 6 {
 		c.Samples = append(c.Samples,
-			store.Sample{Metric: probe.PrefillSeconds, Value: 0.5, Block: block},
-			store.Sample{Metric: probe.DecodeSeconds, Value: 0.01, Block: block},
-			store.Sample{Metric: probe.AnalyticFLOPs, Label: "mlp", Value: 30, Block: block},
-			store.Sample{Metric: probe.AnalyticFLOPs, Label: "head", Value: 12, Block: block})
+			record.Sample{Metric: probe.PrefillSeconds, Value: 0.5, Block: block},
+			record.Sample{Metric: probe.DecodeSeconds, Value: 0.01, Block: block},
+			record.Sample{Metric: probe.AnalyticFLOPs, Label: "mlp", Value: 30, Block: block},
+			record.Sample{Metric: probe.AnalyticFLOPs, Label: "head", Value: 12, Block: block})
 	}
 	for q, want := range map[*Quantity]float64{prefillSpeed: 4 * 512 / 0.5, decodeSpeed: 4 / 0.01, decodeLatency: 0.01, analyticFLOPs: 42} {
 		if e := q.estimate(c); e.Value != want || e.N != 6 {
 			t.Errorf("%s = %+v, want %v from 6 blocks", q.Name, e, want)
 		}
 	}
-	repeats := &store.Cell{Status: store.OK, Samples: []store.Sample{
+	repeats := &record.Cell{Status: record.OK, Samples: []record.Sample{
 		{Metric: probe.TTFTSeconds, Value: 1, Block: 0}, {Metric: probe.TTFTSeconds, Value: 3, Block: 0}, {Metric: probe.TTFTSeconds, Value: 9, Block: 0},
 	}}
 	if e := ttft.estimate(repeats); e.N != 1 || e.Value != 3 {
@@ -173,8 +173,8 @@ func TestLanguageTables(t *testing.T) {
 
 // TestNoVerdictForWhatSeesTheFuture gives a bidirectional model the best samples: caught or declared, it wins nothing.
 func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
-	for name, spoil := range map[string]func(*store.Model){
-		"caught": func(m *store.Model) { m.LeaksFuture = true }, "declared": func(m *store.Model) { m.Causal = false },
+	for name, spoil := range map[string]func(*record.Model){
+		"caught": func(m *record.Model) { m.LeaksFuture = true }, "declared": func(m *record.Model) { m.Causal = false },
 	} {
 		run := syntheticRun()
 		for i := range run.Models {
@@ -215,7 +215,7 @@ func TestTheBoundaryWinsNothing(t *testing.T) {
 // TestNotesOfTestsThatWereMade: a comparison explains no test that none of its rows has.
 func TestNotesOfTestsThatWereMade(t *testing.T) {
 	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
-		table, err := Compare([]*store.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
+		table, err := Compare([]*record.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestNotesOfTestsThatWereMade(t *testing.T) {
 
 // TestCeilingsAreReadByPeople: a fact with a large number has a prefix for people and all of its digits for programs.
 func TestCeilingsAreReadByPeople(t *testing.T) {
-	table := facts("facts", "Facts", []store.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
+	table := facts("facts", "Facts", []record.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
 	for i, want := range []string{"175.7 GFLOP/s (avx2)", "Some 1e+11"} {
 		if got := table.Rows[i][1].Text; got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -244,7 +244,7 @@ func TestCeilingsAreReadByPeople(t *testing.T) {
 // TestSummaryWithoutVerdict: a run of causality alone says what it found.
 func TestSummaryWithoutVerdict(t *testing.T) {
 	run := syntheticRun()
-	run.Cells = slices.DeleteFunc(run.Cells, func(c store.Cell) bool { return c.Probe != "causality" })
+	run.Cells = slices.DeleteFunc(run.Cells, func(c record.Cell) bool { return c.Probe != "causality" })
 	if tables := Summary(run); len(tables) != 1 || tables[0].ID != "causality-causality" {
 		t.Errorf("the summary is %+v", tables)
 	}
@@ -254,7 +254,7 @@ func TestSpeedWithoutQualityIsInvalid(t *testing.T) {
 	run := syntheticRun()
 	for i := range run.Cells {
 		if c := &run.Cells[i]; c.Probe == "quality" && c.Model == "bk@int4" {
-			c.Status, c.Samples, c.Failure = store.Failed, nil, &store.Failure{Class: "crash"}
+			c.Status, c.Samples, c.Failure = record.Failed, nil, &record.Failure{Class: "crash"}
 		}
 	}
 	v := entryOf(t, find(t, Build(run).Tables(), "quantization-precisions"), "decode", "bk", "int4")
@@ -265,12 +265,12 @@ func TestSpeedWithoutQualityIsInvalid(t *testing.T) {
 
 // timed is a run of models whose times to the first token are given, one value per block.
 func timed(models map[string][]float64) *index {
-	run := &store.Run{ID: "r"}
+	run := &record.Run{ID: "r"}
 	for _, name := range slices.Sorted(maps.Keys(models)) {
-		run.Models = append(run.Models, store.Model{Name: name, Family: name, Causal: true, Parameters: 1, Precision: "f32"})
-		c := store.Cell{ID: digest(name), Suite: "speed", Probe: "decode", Model: name, Status: store.OK, Point: store.Point{{Name: "depth", Value: "8"}, {Name: "batch", Value: "1"}}}
+		run.Models = append(run.Models, record.Model{Name: name, Family: name, Causal: true, Parameters: 1, Precision: "f32"})
+		c := record.Cell{ID: digest(name), Suite: "speed", Probe: "decode", Model: name, Status: record.OK, Point: record.Point{{Name: "depth", Value: "8"}, {Name: "batch", Value: "1"}}}
 		for block, v := range models[name] {
-			c.Samples = append(c.Samples, store.Sample{Metric: probe.DecodeSeconds, Value: v, Block: block})
+			c.Samples = append(c.Samples, record.Sample{Metric: probe.DecodeSeconds, Value: v, Block: block})
 		}
 		run.Cells = append(run.Cells, c)
 	}
@@ -345,7 +345,7 @@ func TestStatementsAgree(t *testing.T) {
 			}
 		}
 		for base := range models {
-			table, err := Compare([]*store.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
+			table, err := Compare([]*record.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -463,16 +463,16 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 	partial.Status = "interrupted"
 	for i := range partial.Cells {
 		if i%2 == 0 {
-			partial.Cells[i].Status, partial.Cells[i].Samples = store.Pending, nil
+			partial.Cells[i].Status, partial.Cells[i].Samples = record.Pending, nil
 		}
 	}
 	allFailed := syntheticRun()
 	for i := range allFailed.Cells {
-		allFailed.Cells[i].Status, allFailed.Cells[i].Samples = store.Failed, nil
+		allFailed.Cells[i].Status, allFailed.Cells[i].Samples = record.Failed, nil
 	}
-	allFailed.Status = store.RunFailed
-	notes := map[string]string{store.Running: "This run goes on", store.Interrupted: "archbench resume " + partial.ID, store.RunFailed: "nothing could be measured"}
-	for name, run := range map[string]*store.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
+	allFailed.Status = record.RunFailed
+	notes := map[string]string{record.Running: "This run goes on", record.Interrupted: "archbench resume " + partial.ID, record.RunFailed: "nothing could be measured"}
+	for name, run := range map[string]*record.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
 		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r.Data()...)); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -485,7 +485,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	run := syntheticRun()
-	table, err := Compare([]*store.Run{run}, CompareOptions{Base: "gpt2"})
+	table, err := Compare([]*record.Run{run}, CompareOptions{Base: "gpt2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +495,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
 	for _, o := range []CompareOptions{{Base: "nobody"}, {Models: []string{"nobody"}}, {Quantities: []string{"nothing"}}} {
-		if _, err := Compare([]*store.Run{run}, o); err == nil {
+		if _, err := Compare([]*record.Run{run}, o); err == nil {
 			t.Errorf("Compare(%+v) finds nothing wrong", o)
 		}
 	}
@@ -511,7 +511,7 @@ func TestCompareRuns(t *testing.T) {
 			}
 		}
 	}
-	table, err := Compare([]*store.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
+	table, err := Compare([]*record.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -523,10 +523,10 @@ func TestCompareRuns(t *testing.T) {
 		t.Errorf("no difference is %q", v.Text)
 	}
 	second.Host.Fingerprint = "another machine"
-	if _, err := Compare([]*store.Run{first, second}, CompareOptions{}); !errors.Is(err, ErrIncomparable) {
+	if _, err := Compare([]*record.Run{first, second}, CompareOptions{}); !errors.Is(err, ErrIncomparable) {
 		t.Errorf("runs of different machines are compared: %v", err)
 	}
-	if _, err := Compare([]*store.Run{first, second}, CompareOptions{AcrossHosts: true}); err != nil {
+	if _, err := Compare([]*record.Run{first, second}, CompareOptions{AcrossHosts: true}); err != nil {
 		t.Error(err)
 	}
 }
@@ -618,17 +618,17 @@ func TestLongReasonsAreFootnotes(t *testing.T) {
 
 // TestOneModelIsTrainedLikeItself: a model beside itself and its precisions is a controlled comparison.
 func TestOneModelIsTrainedLikeItself(t *testing.T) {
-	model := func(sha string) *store.Model { return &store.Model{WeightsSHA: sha, Causal: true} }
-	seeded := &store.Model{Initialised: true, Causal: true}
+	model := func(sha string) *record.Model { return &record.Model{WeightsSHA: sha, Causal: true} }
+	seeded := &record.Model{Initialised: true, Causal: true}
 	for _, c := range []struct {
-		models []*store.Model
+		models []*record.Model
 		noted  bool
 	}{
 		{nil, false},
-		{[]*store.Model{model("x"), model("x")}, false},
-		{[]*store.Model{model("x"), seeded, model("x")}, false},
-		{[]*store.Model{model("x"), model("y")}, true},
-		{[]*store.Model{model(""), model("")}, true},
+		{[]*record.Model{model("x"), model("x")}, false},
+		{[]*record.Model{model("x"), seeded, model("x")}, false},
+		{[]*record.Model{model("x"), model("y")}, true},
+		{[]*record.Model{model(""), model("")}, true},
 	} {
 		if got := len(notAlike(c.models...)) > 0; got != c.noted {
 			t.Errorf("%d models noted as not trained alike: %v, want %v", len(c.models), got, c.noted)
@@ -638,10 +638,10 @@ func TestOneModelIsTrainedLikeItself(t *testing.T) {
 
 // TestPointsStandInTheirOrder: numbers by size, words as planned, whichever suite came first.
 func TestPointsStandInTheirOrder(t *testing.T) {
-	cell := func(phase, length string) *store.Cell {
-		return &store.Cell{Point: store.Point{{Name: "phase", Value: phase}, {Name: "len", Value: length}}}
+	cell := func(phase, length string) *record.Cell {
+		return &record.Cell{Point: record.Point{{Name: "phase", Value: phase}, {Name: "len", Value: length}}}
 	}
-	got := inOrder([]*store.Cell{cell("prefill", "512"), cell("decode", "16"), cell("prefill", "32"), cell("prefill", "1024")})
+	got := inOrder([]*record.Cell{cell("prefill", "512"), cell("decode", "16"), cell("prefill", "32"), cell("prefill", "1024")})
 	var words []string
 	for _, c := range got {
 		words = append(words, c.Point.String())

@@ -5,16 +5,16 @@ import (
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // curves turns the cells of one model into one scaling curve per block.
-type curves func(cells []*store.Cell) [][]stat.Point
+type curves func(cells []*record.Cell) [][]stat.Point
 
 // scaling is the table of exponents: how a quantity grows with the length.
-func (ix *index) scaling(of, title string, cells []*store.Cell, curve curves) Table {
+func (ix *index) scaling(of, title string, cells []*record.Cell, curve curves) Table {
 	t := Table{
 		ID: of + "-scaling", Title: title, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
 		Columns: append(keys("model"), Column{Name: "exponent e", ID: of + "-exponent", Unit: unit.One}, Column{Name: "fitted over", ID: of + "-exponent-range"},
@@ -63,11 +63,11 @@ func law(fit stat.PowerLaw) string {
 	return ": N^" + ranged(fit.Exponent, fixed2).Text
 }
 
-func measuredCells(cells []*store.Cell) []*store.Cell {
-	return slices.DeleteFunc(slices.Clone(cells), func(c *store.Cell) bool { return c.Status != store.OK })
+func measuredCells(cells []*record.Cell) []*record.Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c *record.Cell) bool { return c.Status != record.OK })
 }
 
-func ids(cells []*store.Cell) []string {
+func ids(cells []*record.Cell) []string {
 	out := make([]string, len(cells))
 	for i, c := range cells {
 		out[i] = c.ID
@@ -76,7 +76,7 @@ func ids(cells []*store.Cell) []string {
 }
 
 // prefillTimes are the seconds of a prefill of one document by length, one curve per block.
-func prefillTimes(cells []*store.Cell) [][]stat.Point {
+func prefillTimes(cells []*record.Cell) [][]stat.Point {
 	seconds := &Quantity{Metric: probe.PrefillSeconds}
 	if batches := axis(cells, "batch"); len(batches) > 0 {
 		cells = with(cells, "batch", batches[0])
@@ -85,9 +85,9 @@ func prefillTimes(cells []*store.Cell) [][]stat.Point {
 }
 
 // stateSizes are the bytes of state by length.
-func stateSizes(cells []*store.Cell) [][]stat.Point { return byBlock(cells, stateBytes) }
+func stateSizes(cells []*record.Cell) [][]stat.Point { return byBlock(cells, stateBytes) }
 
-func byBlock(cells []*store.Cell, q *Quantity) [][]stat.Point {
+func byBlock(cells []*record.Cell, q *Quantity) [][]stat.Point {
 	blocks := map[int][]stat.Point{}
 	for _, c := range cells {
 		for block, v := range q.blocks(c) {
@@ -103,7 +103,7 @@ func byBlock(cells []*store.Cell, q *Quantity) [][]stat.Point {
 
 // along returns a curve of a stream's metric.
 func along(metric string) curves {
-	return func(cells []*store.Cell) [][]stat.Point {
+	return func(cells []*record.Cell) [][]stat.Point {
 		c := longest(cells)
 		if c == nil {
 			return nil

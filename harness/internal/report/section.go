@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -23,7 +23,7 @@ type Section struct {
 // view adds what one probe measured to a section. There is one per probe; a new probe adds a line here.
 type view struct {
 	probe string
-	add   func(ix *index, s *Section, cells []*store.Cell)
+	add   func(ix *index, s *Section, cells []*record.Cell)
 }
 
 var views = []view{
@@ -64,19 +64,19 @@ func (ix *index) section(suite string) Section {
 
 // relevant returns the cells of a suite, and those that it shares: a cell belongs to the first suite that asked for
 // it, so the models of this suite may have points of its probes elsewhere.
-func (ix *index) relevant(suite string) []*store.Cell {
+func (ix *index) relevant(suite string) []*record.Cell {
 	own := ix.cells(suite, "")
 	out := slices.Clone(own)
 	for _, c := range ix.cells("", "") {
-		if c.Suite != suite && slices.ContainsFunc(own, func(o *store.Cell) bool { return o.Probe == c.Probe && o.Model == c.Model }) {
+		if c.Suite != suite && slices.ContainsFunc(own, func(o *record.Cell) bool { return o.Probe == c.Probe && o.Model == c.Model }) {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func ofProbe(cells []*store.Cell, probe string) []*store.Cell {
-	var out []*store.Cell
+func ofProbe(cells []*record.Cell, probe string) []*record.Cell {
+	var out []*record.Cell
 	for _, c := range cells {
 		if c.Probe == probe {
 			out = append(out, c)
@@ -98,12 +98,12 @@ func slug(s string) string {
 	}, s)
 }
 
-func addFirstToken(ix *index, s *Section, cells []*store.Cell) {
+func addFirstToken(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(ttft, cells))
 	s.Tables = append(s.Tables, ix.tailTables("ttft", cells)...)
 }
 
-func addPrefill(ix *index, s *Section, cells []*store.Cell) {
+func addPrefill(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(prefillSpeed, cells))
 	s.Tables = append(s.Tables, ix.measuredOnly(prefillShare, cells)...)
 	s.Tables = append(s.Tables, ix.scaling("prefill", "Growth of prefill time with length", cells, prefillTimes))
@@ -113,7 +113,7 @@ func addPrefill(ix *index, s *Section, cells []*store.Cell) {
 	}))
 }
 
-func addDecode(ix *index, s *Section, cells []*store.Cell) {
+func addDecode(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(decodeLatency, cells), ix.pivot(decodeSpeed, cells))
 	s.Tables = append(s.Tables, ix.tailTables("decode", cells)...)
 	s.Tables = append(s.Tables, ix.measuredOnly(decodeShare, cells)...)
@@ -124,7 +124,7 @@ func addDecode(ix *index, s *Section, cells []*store.Cell) {
 }
 
 // measuredOnly is the table of a quantity if any cell has it, else nothing.
-func (ix *index) measuredOnly(q *Quantity, cells []*store.Cell) []Table {
+func (ix *index) measuredOnly(q *Quantity, cells []*record.Cell) []Table {
 	for _, c := range cells {
 		if len(q.blocks(c)) > 0 {
 			return []Table{ix.pivot(q, cells)}
@@ -133,7 +133,7 @@ func (ix *index) measuredOnly(q *Quantity, cells []*store.Cell) []Table {
 	return nil
 }
 
-func addCost(ix *index, s *Section, cells []*store.Cell) {
+func addCost(ix *index, s *Section, cells []*record.Cell) {
 	for _, phase := range axis(cells, "phase") {
 		own := with(cells, "phase", phase)
 		for _, q := range []*Quantity{analyticFLOPs, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes} {
@@ -161,7 +161,7 @@ func flopsCaption(phase string) string {
 }
 
 // agreement says whether what was counted or measured equals the formula wherever both exist.
-func agreement(what string, cells []*store.Cell, formula, found *Quantity) string {
+func agreement(what string, cells []*record.Cell, formula, found *Quantity) string {
 	both, differ := 0, []string{}
 	for _, c := range cells {
 		a, b := formula.estimate(c), found.estimate(c)
@@ -183,7 +183,7 @@ func agreement(what string, cells []*store.Cell, formula, found *Quantity) strin
 }
 
 // components is where the FLOPs go, at the longest prefill of each model.
-func (ix *index) components(cells []*store.Cell) Table {
+func (ix *index) components(cells []*record.Cell) Table {
 	t := Table{
 		ID: "components", Title: "Where the FLOPs go", Columns: append(keys("model", "component"), Column{Name: "share", ID: "flops-share", Unit: unit.One}, Column{Name: "FLOPs", Unit: unit.FLOP}),
 		Caption: "at the longest prefill that each model has; by formula",
@@ -212,7 +212,7 @@ type part struct {
 }
 
 // componentsOf returns the parts of a cost cell by formula, the largest first.
-func componentsOf(c *store.Cell) (parts []part, total float64) {
+func componentsOf(c *record.Cell) (parts []part, total float64) {
 	for _, s := range c.Samples {
 		if s.Metric == analyticFLOPs.Metric && s.Value > 0 {
 			parts = append(parts, part{s.Label, s.Value})
@@ -232,10 +232,10 @@ func componentsOf(c *store.Cell) (parts []part, total float64) {
 }
 
 // longest returns the measured cell with the greatest length.
-func longest(cells []*store.Cell) *store.Cell {
-	var best *store.Cell
+func longest(cells []*record.Cell) *record.Cell {
+	var best *record.Cell
 	for _, c := range cells {
-		if c.Status == store.OK && (best == nil || number(c.Point, "len") > number(best.Point, "len")) {
+		if c.Status == record.OK && (best == nil || number(c.Point, "len") > number(best.Point, "len")) {
 			best = c
 		}
 	}
@@ -243,8 +243,8 @@ func longest(cells []*store.Cell) *store.Cell {
 }
 
 // with keeps the cells at one value of an axis.
-func with(cells []*store.Cell, name, value string) []*store.Cell {
-	var out []*store.Cell
+func with(cells []*record.Cell, name, value string) []*record.Cell {
+	var out []*record.Cell
 	for _, c := range cells {
 		if c.Point.Get(name) == value {
 			out = append(out, c)
@@ -253,7 +253,7 @@ func with(cells []*store.Cell, name, value string) []*store.Cell {
 	return out
 }
 
-func addMemory(ix *index, s *Section, cells []*store.Cell) {
+func addMemory(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.weights(cells))
 	s.Tables = append(s.Tables, ix.pivot(stateBytes, cells))
 	s.Tables = append(s.Tables, ix.measuredOnly(stateFormula, cells)...)
@@ -272,7 +272,7 @@ func addMemory(ix *index, s *Section, cells []*store.Cell) {
 }
 
 // weights is the table of weight bytes by class.
-func (ix *index) weights(cells []*store.Cell) Table {
+func (ix *index) weights(cells []*record.Cell) Table {
 	t := Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: keys("model")}
 	var classes []string
 	for _, c := range cells {
@@ -291,10 +291,10 @@ func (ix *index) weights(cells []*store.Cell) Table {
 	return t
 }
 
-func weightsRow(m *store.Model, classes []string, cells []*store.Cell) []Value {
+func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []Value {
 	row := []Value{text(m.Name)}
 	for _, c := range cells {
-		if c.Status != store.OK {
+		if c.Status != record.OK {
 			continue
 		}
 		for _, class := range classes {
@@ -308,7 +308,7 @@ func weightsRow(m *store.Model, classes []string, cells []*store.Cell) []Value {
 	return row
 }
 
-func classBytes(c *store.Cell, class string) Value {
+func classBytes(c *record.Cell, class string) Value {
 	for _, s := range c.Samples {
 		if s.Metric == weightBytes.Metric && s.Label == class {
 			return exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)

@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // ShowCell says everything about one cell: what it is, on what it was measured, and its raw samples.
-func ShowCell(run *store.Run, c *store.Cell) []Table {
-	var f store.Failure
+func ShowCell(run *record.Run, c *record.Cell) []Table {
+	var f record.Failure
 	if c.Failure != nil {
 		f = *c.Failure
 	}
@@ -80,9 +80,9 @@ func (a *about) put(name string, value any) {
 }
 
 // model tells what was measured.
-func (a *about) model(m *store.Model) {
+func (a *about) model(m *record.Model) {
 	if m == nil {
-		m = &store.Model{}
+		m = &record.Model{}
 	}
 	a.say("model", "", strings.TrimSpace(m.Name+": "+m.Architecture+" "+m.Mode))
 	a.hold("architecture", wordOr(m.Architecture))
@@ -104,7 +104,7 @@ func (a *about) model(m *store.Model) {
 }
 
 // summary is what a report derives from the cell.
-func summary(run *store.Run, c *store.Cell) Table {
+func summary(run *record.Run, c *record.Cell) Table {
 	ix := newIndex(run)
 	t := Table{ID: "derived", Title: "Derived", Columns: append(keys("quantity"), Column{Name: "value"}),
 		Frame: &Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
@@ -124,7 +124,7 @@ func summary(run *store.Run, c *store.Cell) Table {
 }
 
 // samples lists the raw values in the order of measurement.
-func samples(run *store.Run, c *store.Cell) Table {
+func samples(run *record.Run, c *record.Cell) Table {
 	t := Table{ID: "samples", Title: "Samples", Main: true, Columns: append(keys("block", "position", "metric", "label"),
 		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"}),
 		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
@@ -144,7 +144,7 @@ func samples(run *store.Run, c *store.Cell) Table {
 }
 
 // steps lists the times of single steps for people, a block in a row, if there are any; programs find them among the samples.
-func steps(c *store.Cell) []Table {
+func steps(c *record.Cell) []Table {
 	t := Table{ID: "steps", Title: "Single steps", Columns: append(keys("block"), Column{Name: "steps"}, Column{Name: "longest"}, Column{Name: "seconds"}), Frame: &Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
 	for _, s := range c.Samples {
@@ -172,21 +172,21 @@ func took(d time.Duration) (words string, seconds any) {
 }
 
 // ShowRun is what a run is and has, in short.
-func ShowRun(run *store.Run) []Table {
+func ShowRun(run *record.Run) []Table {
 	ix := newIndex(run)
 	i := info(run)
-	about := facts("run", "Run "+run.ID, []store.Fact{
+	about := facts("run", "Run "+run.ID, []record.Fact{
 		{Name: "started", Value: i.Started}, {Name: "took", Value: i.Duration}, {Name: "status", Value: i.Status},
 		{Name: "cells", Value: i.Counts}, {Name: "suites", Value: strings.Join(i.Suites, ", ")},
 		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
 	})
-	about.Frame = Runs([]store.Run{*run}).Frame
+	about.Frame = Runs([]record.Run{*run}).Frame
 	return []Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
 }
 
 // Summary is what a run prints at its end: who is ahead where, or the tables of its suites where that is not their
 // question, and what failed.
-func Summary(run *store.Run) []Table {
+func Summary(run *record.Run) []Table {
 	ix := newIndex(run)
 	tables := []Table{ix.verdicts()}
 	if len(tables[0].Rows) == 0 {
@@ -205,10 +205,10 @@ func Summary(run *store.Run) []Table {
 }
 
 // Counts says how many cells of a run were measured, and how many were not.
-func Counts(run *store.Run) string { return counts(run.Cells) }
+func Counts(run *record.Run) string { return counts(run.Cells) }
 
 // Runs lists runs.
-func Runs(runs []store.Run) Table {
+func Runs(runs []record.Run) Table {
 	t := Table{ID: "runs", Title: "Runs",
 		Columns: append(keys("run"), Column{Name: "started"}, Column{Name: "took"}, Column{Name: "status"}, Column{Name: "measured"}, Column{Name: "suites"}, Column{Name: "command"}),
 		Frame: &Frame{Keys: []string{"run", "started", "ended", "seconds", "status", "cells", "measured", "unavailable", "failed", "pending",
@@ -218,15 +218,15 @@ func Runs(runs []store.Run) Table {
 		if n == nil {
 			n = tally(runs[i].Cells)
 		}
-		all := n[store.OK] + n[store.Unavailable] + n[store.Failed] + n[store.Pending]
+		all := n[record.OK] + n[record.Unavailable] + n[record.Failed] + n[record.Pending]
 		var seconds any
 		if !runs[i].Ended.IsZero() {
 			seconds = runs[i].Ended.Sub(runs[i].Started).Seconds()
 		}
 		t.Rows = append(t.Rows, []Value{text(r.ID), text(r.Started), text(r.Duration), text(r.Status),
-			text(fmt.Sprintf("%d of %d", n[store.OK], all)), text(strings.Join(r.Suites, ", ")), text(r.Command)})
+			text(fmt.Sprintf("%d of %d", n[record.OK], all)), text(strings.Join(r.Suites, ", ")), text(r.Command)})
 		t.Frame.Rows = append(t.Frame.Rows, []any{r.ID, runs[i].Started.UTC(), runs[i].Ended.UTC(), seconds, r.Status,
-			all, n[store.OK], n[store.Unavailable], n[store.Failed], n[store.Pending],
+			all, n[record.OK], n[record.Unavailable], n[record.Failed], n[record.Pending],
 			r.Suites, r.Seed, r.Version, wordOr(runs[i].Corpus), wordOr(runs[i].Host.Fingerprint), r.Command})
 	}
 	return t

@@ -7,13 +7,13 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // addStream says what happens along a very long document: one row and one line per model, from its longest stream.
-func addStream(ix *index, s *Section, cells []*store.Cell) {
+func addStream(ix *index, s *Section, cells []*record.Cell) {
 	t := Table{ID: "stream", Title: "One long document", Caption: "read once, in chunks with carried state; the longest stream of each model",
 		Columns: append(keys("model"), Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
 			Column{Name: "speed", ID: "stream-speed", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "time ∝ N^e", ID: "stream-time-exponent", Unit: unit.One},
@@ -43,7 +43,7 @@ func addStream(ix *index, s *Section, cells []*store.Cell) {
 		}))
 }
 
-func streamRow(m *store.Model, cells []*store.Cell) []Value {
+func streamRow(m *record.Model, cells []*record.Cell) []Value {
 	row := []Value{text(m.Name)}
 	c := longest(cells)
 	if c == nil {
@@ -56,7 +56,7 @@ func streamRow(m *store.Model, cells []*store.Cell) []Value {
 	for _, r := range readings(c, probe.StreamSeconds) {
 		last, seconds = r.Position, r.Value
 	}
-	one := []*store.Cell{c}
+	one := []*record.Cell{c}
 	time, state := firstFit(one, probe.StreamSeconds), firstFit(one, probe.StreamStateBytes)
 	speed := unavailable("no time was reported")
 	if seconds > 0 {
@@ -69,11 +69,11 @@ func streamRow(m *store.Model, cells []*store.Cell) []Value {
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
 }
 
-func firstFit(cells []*store.Cell, metric string) stat.PowerLaw {
+func firstFit(cells []*record.Cell, metric string) stat.PowerLaw {
 	return stat.FitPowerLaws(along(metric)(cells))
 }
 
-func lastReading(c *store.Cell, metric, name string) Value {
+func lastReading(c *record.Cell, metric, name string) Value {
 	all := readings(c, metric)
 	if len(all) == 0 {
 		return unavailable("not reported by the plugin")
@@ -82,7 +82,7 @@ func lastReading(c *store.Cell, metric, name string) Value {
 }
 
 // single shows a metric that a cell has once.
-func single(c *store.Cell, metric, name string) Value {
+func single(c *record.Cell, metric, name string) Value {
 	v, ok := only(c, metric)
 	if !ok {
 		return unavailable("not measured here")
@@ -90,7 +90,7 @@ func single(c *store.Cell, metric, name string) Value {
 	return exact(stat.Exact([]float64{v}), name, c.ID)
 }
 
-func finiteness(c *store.Cell) Value {
+func finiteness(c *record.Cell) Value {
 	v, ok := only(c, probe.StreamFinite)
 	switch {
 	case !ok:
@@ -102,7 +102,7 @@ func finiteness(c *store.Cell) Value {
 }
 
 // losses is the table of loss by position; positions beyond the trained context carry a note.
-func (ix *index) losses(cells []*store.Cell) Table {
+func (ix *index) losses(cells []*record.Cell) Table {
 	t := Table{
 		ID: "stream-loss", Title: "Loss by position", Caption: "mean nats per token between the position before and this one",
 		Columns: keys("model"), Notes: []string{"Nats per token compare models of one tokenizer only."},
@@ -128,7 +128,7 @@ func (ix *index) losses(cells []*store.Cell) Table {
 	return t
 }
 
-func lossRow(m *store.Model, cells []*store.Cell, positions []float64) []Value {
+func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value {
 	row := []Value{text(m.Name)}
 	c := longest(cells)
 	reason := ""
@@ -164,7 +164,7 @@ func lossRow(m *store.Model, cells []*store.Cell, positions []float64) []Value {
 }
 
 // alongStream draws a metric of streams against the position.
-func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure) chart.Figure {
+func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure) chart.Figure {
 	f.X = chart.Axis{Label: "tokens read", Unit: unit.Token, Log: chart.Log2}
 	f.Empty = emptiness(cells)
 	for _, m := range ix.modelsOf(cells) {
@@ -174,7 +174,7 @@ func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure)
 		}
 		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
 		if metric != probe.StreamNLL {
-			s.Name += law(firstFit([]*store.Cell{c}, metric))
+			s.Name += law(firstFit([]*record.Cell{c}, metric))
 		}
 		for _, r := range readings(c, metric) {
 			beyond := metric == probe.StreamNLL && m.TrainedTo > 0 && r.Position > float64(m.TrainedTo)
@@ -186,7 +186,7 @@ func (ix *index) alongStream(cells []*store.Cell, metric string, f chart.Figure)
 }
 
 // addCausality shows what the guard found, whatever the models declare.
-func addCausality(ix *index, s *Section, cells []*store.Cell) {
+func addCausality(ix *index, s *Section, cells []*record.Cell) {
 	t := Table{
 		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
 		Columns: append(keys("model"), Column{Name: "verdict", ID: "causal"}, Column{Name: "declared", ID: "causal-declared"},
@@ -206,7 +206,7 @@ func addCausality(ix *index, s *Section, cells []*store.Cell) {
 	s.Tables = append(s.Tables, t)
 }
 
-func causalityRow(m *store.Model, cells []*store.Cell) []Value {
+func causalityRow(m *record.Model, cells []*record.Cell) []Value {
 	declared := "bidirectional"
 	if m.Causal {
 		declared = "causal"

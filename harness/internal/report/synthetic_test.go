@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // architecture is how a synthetic model behaves: its costs follow the shape of the real one.
@@ -34,29 +34,29 @@ var zoo = []architecture{
 
 // synthetic makes a run of four models, one leaking model, all six suites and every status, from a seed.
 type synthetic struct {
-	run *store.Run
+	run *record.Run
 	rng *rand.Rand
 }
 
 const syntheticBlocks = 10
 
-func syntheticRun() *store.Run {
-	s := synthetic{rng: rand.New(rand.NewPCG(20, 26)), run: &store.Run{
+func syntheticRun() *record.Run {
+	s := synthetic{rng: rand.New(rand.NewPCG(20, 26)), run: &record.Run{
 		ID: "r-7f3a2c", Status: "done", Version: "v0.1.0", Command: "archbench run quickstart --seed 1", Seed: 1,
 		Started: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), Ended: time.Date(2026, 11, 22, 3, 4, 41, 0, time.UTC),
 		Suites: []string{"quickstart 1"},
-		Facts: []store.Fact{
+		Facts: []record.Fact{
 			{Name: "speed text", Value: "Go source tree go1.26.8, sha256 3fa1c2…"}, {Name: "held-out text", Value: "17 packages, 65536 bytes, sha256 f6ee34…"},
 			{Name: "GOMAXPROCS of plugins", Value: "2"},
 		},
-		Host: store.Host{ID: "h", Fingerprint: "f", Facts: []store.Fact{
+		Host: record.Host{ID: "h", Fingerprint: "f", Facts: []record.Fact{
 			{Name: "platform", Value: "linux/amd64"}, {Name: "cpu", Value: "Example CPU @ 2.0 GHz"}, {Name: "frequency", Value: "n/a (no cpufreq)"},
 		}},
 	}}
 	for _, a := range zoo {
 		s.models(a)
 	}
-	s.run.Models = append(s.run.Models, store.Model{
+	s.run.Models = append(s.run.Models, record.Model{
 		Name: "bk-original", Architecture: "bk", Mode: "bidirectional", Checkpoint: "models/bk-original", Precision: "f32", Threads: 2,
 		Parameters: 2_600_000, WeightBytes: 10_400_000, LeaksFuture: true, Kernels: "avx512", StateKind: "none", PluginSHA: digest("bk"),
 	})
@@ -83,44 +83,44 @@ func (s *synthetic) models(a architecture) {
 		if p.name != "f32" {
 			name += "@" + p.name
 		}
-		s.run.Models = append(s.run.Models, store.Model{
+		s.run.Models = append(s.run.Models, record.Model{
 			Name: name, Architecture: a.name, Mode: "", Checkpoint: "models/" + a.name + "-3m", Precision: p.name, Threads: 2,
-			Tokenizer: store.Tokenizer{Name: "tokenizer.json BPE", SHA256: digest("tokenizer")}, WeightsSHA: digest(a.name + "weights"), PluginSHA: digest(a.name), Kernels: "avx512", Parameters: 2_600_000,
+			Tokenizer: record.Tokenizer{Name: "tokenizer.json BPE", SHA256: digest("tokenizer")}, WeightsSHA: digest(a.name + "weights"), PluginSHA: digest(a.name), Kernels: "avx512", Parameters: 2_600_000,
 			WeightBytes: int64(2_600_000 * p.bits / 8), ContextLimit: a.limit, TrainedTo: a.trained, Causal: true, StateKind: a.kind,
 		})
 	}
 }
 
 // cell adds a measured cell, or the n/a cell of a point beyond the model's limit.
-func (s *synthetic) cell(suite, kind, model string, a architecture, context int, point ...string) *store.Cell {
-	c := store.Cell{Suite: suite, Probe: kind, Model: model, Status: store.OK, Repeats: 1}
+func (s *synthetic) cell(suite, kind, model string, a architecture, context int, point ...string) *record.Cell {
+	c := record.Cell{Suite: suite, Probe: kind, Model: model, Status: record.OK, Repeats: 1}
 	for i := 0; i < len(point); i += 2 {
-		c.Point = append(c.Point, store.Coordinate{Name: point[i], Value: point[i+1]})
+		c.Point = append(c.Point, record.Coordinate{Name: point[i], Value: point[i+1]})
 	}
 	c.ID = digest(suite + kind + model + c.Point.String())
 	if a.limit > 0 && context > a.limit {
-		c.Status, c.Reason = store.Unavailable, fmt.Sprintf("context limit %d", a.limit)
+		c.Status, c.Reason = record.Unavailable, fmt.Sprintf("context limit %d", a.limit)
 	}
 	s.run.Cells = append(s.run.Cells, c)
 	return &s.run.Cells[len(s.run.Cells)-1]
 }
 
-func add(c *store.Cell, metric, label string, value float64) {
-	if c.Status == store.OK {
-		c.Samples = append(c.Samples, store.Sample{Metric: metric, Label: label, Value: value})
+func add(c *record.Cell, metric, label string, value float64) {
+	if c.Status == record.OK {
+		c.Samples = append(c.Samples, record.Sample{Metric: metric, Label: label, Value: value})
 	}
 }
 
 // timed adds one noisy sample per block.
-func (s *synthetic) timed(c *store.Cell, metric string, seconds float64) {
-	if c.Status != store.OK {
+func (s *synthetic) timed(c *record.Cell, metric string, seconds float64) {
+	if c.Status != record.OK {
 		return
 	}
 	c.Repeats = syntheticBlocks
 	for block := range syntheticBlocks {
 		v := seconds * (1 + 0.01*s.rng.ExpFloat64() + 0.003*float64(block%3))
 		took := time.Duration(v * float64(time.Second))
-		c.Samples = append(c.Samples, store.Sample{Metric: metric, Value: v, Unit: "s", Block: block, Plugin: took, Host: took + 90*time.Microsecond})
+		c.Samples = append(c.Samples, record.Sample{Metric: metric, Value: v, Unit: "s", Block: block, Plugin: took, Host: took + 90*time.Microsecond})
 	}
 }
 
@@ -202,7 +202,7 @@ func (s *synthetic) memory(a architecture, n int) {
 func (s *synthetic) stream(a architecture) {
 	const n = 65536
 	c := s.cell("long-context", "stream", a.name, a, n, "len", strconv.Itoa(n))
-	if c.Status == store.OK {
+	if c.Status == record.OK {
 		c.Warnings = []string{"beyond the trained context of 512"}
 	}
 	for at := 1024; at <= n; at *= 2 {
@@ -242,8 +242,8 @@ func (s *synthetic) quantization(a architecture) {
 		s.timed(s.cell("quantization", "prefill", name, a, 512, "len", "512", "batch", "1"), probe.PrefillSeconds, a.prefill(512)/(1+0.1*float64(i)))
 		speed := s.cell("quantization", "decode", name, a, 193, "depth", "128", "batch", "1")
 		if a.name == "mistral" && p.name == "int4" {
-			speed.Status = store.Failed
-			speed.Failure = &store.Failure{
+			speed.Status = record.Failed
+			speed.Failure = &record.Failure{
 				Class: "time-out", Message: "no answer within 60 s", Stderr: "goroutine 1 [running]:\nmain.main()\n",
 				Reproduce: "archbench run quantization --model 'mistral=mistral:models/mistral-3m@int4' --set depth=128",
 			}
@@ -262,5 +262,5 @@ func (s *synthetic) leaking() {
 	add(c, probe.BatchDiff, "", 1e-7)
 	add(c, probe.CausalVerdict, "", 0)
 	q := s.cell("quantization", "quality", a.name, a, 256, "context", "256", "stride", "256")
-	q.Status, q.Reason = store.Unavailable, "sees the future"
+	q.Status, q.Reason = record.Unavailable, "sees the future"
 }

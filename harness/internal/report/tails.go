@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -30,7 +30,7 @@ var percentiles = []float64{0.5, 0.9, 0.99}
 func percentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
 
 // samples are all values of a cell, over all blocks.
-func (t tail) samples(c *store.Cell) (values []float64) {
+func (t tail) samples(c *record.Cell) (values []float64) {
 	for _, s := range c.Samples {
 		if s.Metric == t.metric {
 			values = append(values, s.Value)
@@ -40,11 +40,11 @@ func (t tail) samples(c *store.Cell) (values []float64) {
 }
 
 // values are the percentiles of a cell.
-func (t tail) values(c *store.Cell) (row []Value) {
+func (t tail) values(c *record.Cell) (row []Value) {
 	values := t.samples(c)
 	for _, q := range percentiles {
 		switch {
-		case c.Status != store.OK:
+		case c.Status != record.OK:
 			row = append(row, missing(c))
 		case len(values) == 0:
 			row = append(row, unavailable((&Quantity{warned: t.warned}).lacking(c)))
@@ -66,7 +66,7 @@ func pointwise(e stat.Estimate, name string, cells ...string) Value {
 }
 
 // tailTables are the percentiles of the cells of a probe, where any of them has samples enough for one.
-func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
+func (ix *index) tailTables(name string, cells []*record.Cell) (tables []Table) {
 	for _, t := range tails {
 		if t.probe != name {
 			continue
@@ -97,7 +97,7 @@ func (ix *index) tailTables(name string, cells []*store.Cell) (tables []Table) {
 func (t tail) quantity(q float64) string { return t.probe + "-" + percentileName(q) }
 
 // derived are the percentiles of one cell if it has samples enough for one.
-func (t tail) derived(c *store.Cell) []Value {
+func (t tail) derived(c *record.Cell) []Value {
 	if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(percentiles[0]) {
 		return nil
 	}

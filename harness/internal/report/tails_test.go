@@ -6,15 +6,15 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // stepping is a cell of decoding with n single steps of 1 to n milliseconds, in blocks of 64.
-func stepping(n int) store.Cell {
-	c := store.Cell{ID: strings.Repeat("a", 64), Probe: "decode", Model: "m", Suite: "speed", Status: store.OK, Point: store.Point{{Name: "depth", Value: "128"}}}
+func stepping(n int) record.Cell {
+	c := record.Cell{ID: strings.Repeat("a", 64), Probe: "decode", Model: "m", Suite: "speed", Status: record.OK, Point: record.Point{{Name: "depth", Value: "128"}}}
 	for i := range n {
 		value := float64(i*7%n+1) / 1000
-		c.Samples = append(c.Samples, store.Sample{Metric: probe.StepSeconds, Label: fmt.Sprint(i%64 + 1), Value: value, Unit: "s", Block: i / 64})
+		c.Samples = append(c.Samples, record.Sample{Metric: probe.StepSeconds, Label: fmt.Sprint(i%64 + 1), Value: value, Unit: "s", Block: i / 64})
 	}
 	return c
 }
@@ -23,8 +23,8 @@ func stepping(n int) store.Cell {
 func TestPercentiles(t *testing.T) {
 	enough, few, silent := stepping(640), stepping(19), stepping(0)
 	silent.Warnings = []string{"time between tokens n/a (the plugin does not time single steps)"}
-	ix := newIndex(&store.Run{Models: []store.Model{{Name: "m"}}})
-	tables := ix.tailTables("decode", []*store.Cell{&enough, &silent})
+	ix := newIndex(&record.Run{Models: []record.Model{{Name: "m"}}})
+	tables := ix.tailTables("decode", []*record.Cell{&enough, &silent})
 	if len(tables) != 1 {
 		t.Fatalf("%d tables", len(tables))
 	}
@@ -38,10 +38,10 @@ func TestPercentiles(t *testing.T) {
 	if got := tables[0].Rows[1][2].Text; got != "n/a (the plugin does not time single steps)" {
 		t.Errorf("%q", got)
 	}
-	if got := ix.tailTables("decode", []*store.Cell{&few}); len(got) != 0 {
+	if got := ix.tailTables("decode", []*record.Cell{&few}); len(got) != 0 {
 		t.Errorf("a table of nothing: %+v", got)
 	}
-	shown := ShowCell(&store.Run{}, &enough)
+	shown := ShowCell(&record.Run{}, &enough)
 	derived, steps := shown[1], shown[3]
 	if len(derived.Rows) != 3 || len(steps.Rows) != 10 || steps.Rows[0][1].Text != "64" || len(shown[2].Rows) != 0 {
 		t.Errorf("%d derived rows, %d blocks of steps, %d samples", len(derived.Rows), len(steps.Rows), len(shown[2].Rows))

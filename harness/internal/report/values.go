@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // valueKeys are the keys of the rows that values makes.
@@ -37,8 +37,8 @@ func (ix *index) values(sections []Section) Table {
 // entry is one value of a section's table with what it belongs to.
 type entry struct {
 	suite, table string
-	model        *store.Model // nil: not known
-	point        store.Point  // of its cell; of several cells, what they have in common
+	model        *record.Model // nil: not known
+	point        record.Point  // of its cell; of several cells, what they have in common
 	column       Column
 	part         string
 	value        Value
@@ -68,7 +68,7 @@ func (ix *index) entries(s Section, t Table) []entry {
 }
 
 // modelOf finds the model that an entry is about: by its cells, else by those of its row, else by the row's keys.
-func (ix *index) modelOf(t Table, row []Value, cells []string) *store.Model {
+func (ix *index) modelOf(t Table, row []Value, cells []string) *record.Model {
 	for _, v := range append([]Value{{Cells: cells}}, row...) {
 		if len(v.Cells) > 0 {
 			return ix.byName[ix.byID[v.Cells[0]].Model]
@@ -83,12 +83,12 @@ func (ix *index) modelOf(t Table, row []Value, cells []string) *store.Model {
 }
 
 // common is the point that cells share: the axes on which all of them have the same value.
-func (ix *index) common(cells []string) store.Point {
+func (ix *index) common(cells []string) record.Point {
 	if len(cells) == 0 {
 		return nil
 	}
 	point := slices.Clone(ix.byID[cells[0]].Point)
-	return slices.DeleteFunc(point, func(at store.Coordinate) bool {
+	return slices.DeleteFunc(point, func(at record.Coordinate) bool {
 		return slices.ContainsFunc(cells[1:], func(id string) bool { return ix.byID[id].Point.Get(at.Name) != at.Value })
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -44,10 +44,10 @@ func (ix *index) verdicts() Table {
 
 // contenders are the cells of the models that are compared with each other, each point of a model once.
 // Losses of untrained models say nothing.
-func (ix *index) contenders(q *Quantity) []*store.Cell {
+func (ix *index) contenders(q *Quantity) []*record.Cell {
 	bases := ix.bases()
 	seen := map[string]bool{}
-	var out []*store.Cell
+	var out []*record.Cell
 	for _, c := range ix.cells("", q.Probe) {
 		m := ix.byName[c.Model]
 		key := c.Model + "\x00" + c.Point.String()
@@ -69,7 +69,7 @@ type ranking struct {
 
 // rank finds who is ahead: the model that is better than each other one by their comparison, else the one with the best
 // value, which then has no lead. It is nil where no cell has a value or the quantity has no better side.
-func (ix *index) rank(q *Quantity, cells []*store.Cell) *ranking {
+func (ix *index) rank(q *Quantity, cells []*record.Cell) *ranking {
 	var have []side
 	for _, c := range cells {
 		if c == nil || !competes(ix.byName[c.Model]) {
@@ -127,7 +127,7 @@ func (p *pair) leads() bool {
 }
 
 // leader is the cell that is shown to be ahead of all others, nil if none is.
-func (r *ranking) leader() *store.Cell {
+func (r *ranking) leader() *record.Cell {
 	if r == nil || len(r.rivals) == 0 || slices.ContainsFunc(r.rivals, func(p *pair) bool { return !p.leads() }) {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (r *ranking) notes() []string {
 		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
 	}
 	if r.q.documents {
-		models := []*store.Model{r.first.ix.byName[r.first.model]}
+		models := []*record.Model{r.first.ix.byName[r.first.model]}
 		for _, p := range r.rivals {
 			models = append(models, p.base.ix.byName[p.base.model])
 		}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // blocks measures the timing cells: each block is one round over all points in random order, at each point over all
@@ -30,10 +30,10 @@ func (r *runner) blocks(ctx context.Context) error {
 
 // order returns the timing cells of a block in their order of measurement, whatever their state: it depends on the
 // seed and the plan alone, so a resumed block keeps its places.
-func order(run *store.Run, block int) []*store.Cell {
+func order(run *record.Run, block int) []*record.Cell {
 	random := rand.New(rand.NewPCG(run.Seed, uint64(block)))
 	var groups []string
-	cells := map[string][]*store.Cell{}
+	cells := map[string][]*record.Cell{}
 	for i := range run.Cells {
 		c := &run.Cells[i]
 		if !probe.Find(c.Probe).Timing || c.Repeats <= block {
@@ -46,7 +46,7 @@ func order(run *store.Run, block int) []*store.Cell {
 		cells[name] = append(cells[name], c)
 	}
 	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
-	var all []*store.Cell
+	var all []*record.Cell
 	for _, name := range groups {
 		g := cells[name]
 		random.Shuffle(len(g), func(i, j int) { g[i], g[j] = g[j], g[i] })
@@ -64,7 +64,7 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 		}
 	}()
 	for position, c := range order(r.run, block) {
-		if c.Status != store.Pending || slices.ContainsFunc(c.Samples, func(s store.Sample) bool { return s.Block == block }) {
+		if c.Status != record.Pending || slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block }) {
 			continue
 		}
 		result, err := r.measureTimed(ctx, sessions, c, block)
@@ -86,19 +86,19 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 }
 
 // place gives samples their position and settles the cell with its last block.
-func (r *runner) place(c *store.Cell, result *probe.Result, position int) {
+func (r *runner) place(c *record.Cell, result *probe.Result, position int) {
 	for i := range result.Samples {
 		result.Samples[i].Position = position
 	}
 	warn(c, result.Warnings)
 	if measuredBlocks(c)+1 == c.Repeats {
-		c.Status = store.OK
+		c.Status = record.OK
 	}
 }
 
 // confirm holds the plugin's clock against the host's once a cell has all its samples.
-func (r *runner) confirm(c *store.Cell, last []store.Sample) error {
-	if c.Status != store.OK {
+func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
+	if c.Status != record.OK {
 		return nil
 	}
 	var calls []probe.Clocks
@@ -123,7 +123,7 @@ func (r *runner) discard(sessions map[string]*session, model string) string {
 }
 
 // measureTimed warms the model's process up and takes one measurement.
-func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session, c *store.Cell, block int) (probe.Result, error) {
+func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session, c *record.Cell, block int) (probe.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(c))
 	defer cancel()
 	s := sessions[c.Model]
@@ -145,7 +145,7 @@ func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session,
 
 // draws decides by lot in which one of a cell's blocks the answers that were timed are held against others, once they have
 // come: a plugin that works only while it warms up cannot know which.
-func (r *runner) draws(c *store.Cell) bool {
+func (r *runner) draws(c *record.Cell) bool {
 	if r.verified[c] || rand.IntN(max(1, c.Repeats-measuredBlocks(c))) > 0 {
 		return false
 	}
@@ -168,7 +168,7 @@ const (
 const warmupBlock = 1 << 16
 
 // warmUp brings a process into the state in which it is measured.
-func (r *runner) warmUp(ctx context.Context, s *session, c *store.Cell, block int) error {
+func (r *runner) warmUp(ctx context.Context, s *session, c *record.Cell, block int) error {
 	text := warmupBlock + block*(mostWarmups+1)
 	first := r.cheapest(c)
 	if !s.warm[c.Probe] {
@@ -189,7 +189,7 @@ func (r *runner) warmUp(ctx context.Context, s *session, c *store.Cell, block in
 
 // settleDown measures a cell until its values agree. What is timed is held against other answers of the model here,
 // where that costs no measurement anything.
-func (r *runner) settleDown(ctx context.Context, s *session, c *store.Cell, text int) error {
+func (r *runner) settleDown(ctx context.Context, s *session, c *record.Cell, text int) error {
 	start, last := time.Now(), 0.0
 	for i := range mostWarmups {
 		subject := s.subject(r, c, text+i)
@@ -208,11 +208,11 @@ func (r *runner) settleDown(ctx context.Context, s *session, c *store.Cell, text
 }
 
 // cheapest is the cell of the same model and probe with the least estimate.
-func (r *runner) cheapest(c *store.Cell) *store.Cell {
+func (r *runner) cheapest(c *record.Cell) *record.Cell {
 	best := c
 	for i := range r.run.Cells {
 		o := &r.run.Cells[i]
-		if o.Model == c.Model && o.Probe == c.Probe && (o.Status == store.Pending || o.Status == store.OK) && o.Estimate < best.Estimate {
+		if o.Model == c.Model && o.Probe == c.Probe && (o.Status == record.Pending || o.Status == record.OK) && o.Estimate < best.Estimate {
 			best = o
 		}
 	}

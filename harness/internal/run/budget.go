@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // budgetWord is a budget as a fact.
@@ -34,8 +34,8 @@ func budgetOf(o Options) time.Duration {
 }
 
 // price is the estimated time that all measurements of a cell take, with the warm-up of its own.
-func (p *Plan) price(c *store.Cell) time.Duration {
-	if c.Status != store.Pending {
+func (p *Plan) price(c *record.Cell) time.Duration {
+	if c.Status != record.Pending {
 		return 0
 	}
 	if !probe.Find(c.Probe).Timing {
@@ -59,7 +59,7 @@ func (p *Plan) total(in map[string]bool) time.Duration {
 			continue
 		}
 		sum += p.price(c)
-		if c.Status == store.Pending && probe.Find(c.Probe).Timing {
+		if c.Status == record.Pending && probe.Find(c.Probe).Timing {
 			blocks[c.Model] = max(blocks[c.Model], c.Repeats)
 		}
 	}
@@ -118,13 +118,13 @@ func (p *Plan) ranked() (all []ranked) {
 }
 
 // group names the cells that are compared with each other.
-func group(c *store.Cell) string { return c.Probe + " " + c.Point.String() + " " + c.Params.String() }
+func group(c *record.Cell) string { return c.Probe + " " + c.Point.String() + " " + c.Params.String() }
 
 // leaveOut settles the pending cells of a group.
 func (p *Plan) leaveOut(name, reason string) {
 	for i := range p.Run.Cells {
-		if c := &p.Run.Cells[i]; c.Status == store.Pending && group(c) == name {
-			c.Status, c.Reason, c.Warnings = store.Unavailable, reason, nil
+		if c := &p.Run.Cells[i]; c.Status == record.Pending && group(c) == name {
+			c.Status, c.Reason, c.Warnings = record.Unavailable, reason, nil
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -20,9 +20,9 @@ import (
 const ceilingFact = "ceiling"
 
 // ceilingFacts words a roofline as facts of a run.
-func ceilingFacts(r lm.Roofline) (facts []store.Fact) {
+func ceilingFacts(r lm.Roofline) (facts []record.Fact) {
 	for _, c := range r.Ceilings {
-		facts = append(facts, store.Fact{
+		facts = append(facts, record.Fact{
 			Name: ceilingFact + " " + c.Name, Value: fmt.Sprintf("%.4g %s (%s)", c.Value, c.Unit, c.Kernels),
 		})
 	}
@@ -33,7 +33,7 @@ func ceilingFacts(r lm.Roofline) (facts []store.Fact) {
 var ceilingForm = regexp.MustCompile(`^(\S+) (\S+) \((.*)\)$`)
 
 // ceilings reads the roofline back from the facts of a run, so that a resumed run measures against the same one.
-func ceilings(facts []store.Fact) (r lm.Roofline) {
+func ceilings(facts []record.Fact) (r lm.Roofline) {
 	for _, f := range facts {
 		name, ok := strings.CutPrefix(f.Name, ceilingFact+" ")
 		words := ceilingForm.FindStringSubmatch(f.Value)
@@ -54,13 +54,13 @@ const boundaryFact = "boundary of a call"
 // boundaryForm is how that fact is worded.
 var boundaryForm = regexp.MustCompile(`^(\S+) typical, (\S+) in nine of ten calls$`)
 
-func boundaryFactOf(b probe.Boundary) store.Fact {
-	return store.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
+func boundaryFactOf(b probe.Boundary) record.Fact {
+	return record.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
 }
 
 // boundaryOf reads the boundary back from the facts of a run. It is unknown where none was measured, or where the fact is
 // not in that form.
-func boundaryOf(facts []store.Fact) probe.Boundary {
+func boundaryOf(facts []record.Fact) probe.Boundary {
 	for _, f := range facts {
 		words := boundaryForm.FindStringSubmatch(f.Value)
 		if f.Name != boundaryFact || words == nil {
@@ -77,10 +77,10 @@ func boundaryOf(facts []store.Fact) probe.Boundary {
 
 // calibrate asks the echo plugin what the run's clocks are held against: what a call costs, and for timings the
 // ceilings of the host. A host without the plugin has neither, and says why.
-func calibrate(ctx context.Context, p *Plan) []store.Fact {
+func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	timing, clocked := false, false
 	for i := range p.Run.Cells {
-		if c := &p.Run.Cells[i]; c.Status == store.Pending {
+		if c := &p.Run.Cells[i]; c.Status == record.Pending {
 			timing = timing || probe.Find(c.Probe).Timing
 			clocked = clocked || timing || c.Probe == "stream"
 		}
@@ -90,18 +90,18 @@ func calibrate(ctx context.Context, p *Plan) []store.Fact {
 	}
 	echo, err := startEcho(ctx, p.options, p.memory)
 	if err != nil {
-		return []store.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
+		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
 	}
 	defer echo.Close()
-	facts := []store.Fact{boundaryOfCalls(ctx, echo)}
+	facts := []record.Fact{boundaryOfCalls(ctx, echo)}
 	if timing {
 		facts = append(facts, ceilingsOf(ctx, echo, threadsOf(p.options.Threads))...)
 	}
 	return facts
 }
 
-func noFact(name string, err error) store.Fact {
-	return store.Fact{Name: name, Value: "n/a (" + err.Error() + ")"}
+func noFact(name string, err error) record.Fact {
+	return record.Fact{Name: name, Value: "n/a (" + err.Error() + ")"}
 }
 
 func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {
@@ -113,7 +113,7 @@ func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {
 }
 
 // boundaryOfCalls times calls that do nothing.
-func boundaryOfCalls(ctx context.Context, echo Process) store.Fact {
+func boundaryOfCalls(ctx context.Context, echo Process) record.Fact {
 	m, err := echo.Load(ctx, lm.LoadRequest{Variant: "default"})
 	if err != nil {
 		return noFact(boundaryFact, err)
@@ -131,14 +131,14 @@ func boundaryOfCalls(ctx context.Context, echo Process) store.Fact {
 }
 
 // ceilingsOf asks for the ceilings of the host.
-func ceilingsOf(ctx context.Context, echo Process, threads int) []store.Fact {
+func ceilingsOf(ctx context.Context, echo Process, threads int) []record.Fact {
 	c, ok := echo.(lm.Calibrator)
 	if !ok {
-		return []store.Fact{noFact(ceilingFact, errors.New("the plugin echo does not calibrate"))}
+		return []record.Fact{noFact(ceilingFact, errors.New("the plugin echo does not calibrate"))}
 	}
 	roof, err := c.Calibrate(ctx, threads)
 	if err != nil {
-		return []store.Fact{noFact(ceilingFact, err)}
+		return []record.Fact{noFact(ceilingFact, err)}
 	}
 	return ceilingFacts(roof)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/lm"
@@ -18,14 +18,14 @@ import (
 
 // entry is one model of a run: what is stored about it, and what is needed to start and measure it.
 type entry struct {
-	model       *store.Model
+	model       *record.Model
 	load        lm.LoadRequest
 	description lm.Description
 	info        lm.ModelInfo
 	reading     reading
 	speed       speed
 	unavailable string // why no cell of the model can be measured
-	failure     *store.Failure
+	failure     *record.Failure
 	unsteady    bool // equal requests got different answers
 }
 
@@ -82,10 +82,10 @@ func memoryLimit() int64 {
 // entry loads a model once to learn what it is. What goes wrong with the model is kept in the entry, for its cells
 // to tell; an error means that the spec itself is wrong.
 func (l *loader) entry(ctx context.Context, spec ModelSpec) (*entry, error) {
-	m := &store.Model{
+	m := &record.Model{
 		Name: spec.Name, Family: cmp.Or(spec.Family, spec.Name), Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
 		Precision: spec.Precision, Head: spec.Head, Threads: l.threads, Options: spec.Options, Initialised: spec.Checkpoint == "",
-		Tokenizer: store.Tokenizer{Asked: spec.Tokenizer},
+		Tokenizer: record.Tokenizer{Asked: spec.Tokenizer},
 	}
 	e := &entry{model: m, load: lm.LoadRequest{
 		Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed, Precision: spec.Precision, Head: spec.Head,
@@ -101,7 +101,7 @@ func (l *loader) entry(ctx context.Context, spec ModelSpec) (*entry, error) {
 }
 
 // find looks for the plugin of a model, once per architecture.
-func (l *loader) find(m *store.Model) error {
+func (l *loader) find(m *record.Model) error {
 	at, ok := l.found[m.Architecture]
 	if !ok {
 		path, sha, err := l.plugins.Find(m.Architecture)
@@ -116,7 +116,7 @@ func (l *loader) find(m *store.Model) error {
 }
 
 // identify reads what the checkpoint's files tell: the hash of the weights and the card.
-func (l *loader) identify(m *store.Model) error {
+func (l *loader) identify(m *record.Model) error {
 	if m.Checkpoint == "" {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (l *loader) probe(ctx context.Context, e *entry) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		var c store.Cell
+		var c record.Cell
 		settle(&c, err, stderr, limit)
 		e.unavailable, e.failure = c.Reason, c.Failure
 	}

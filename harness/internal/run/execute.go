@@ -10,6 +10,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
 )
@@ -19,7 +20,7 @@ import (
 func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 	p.Run.Facts = append(p.Run.Facts, calibrate(ctx, p)...)
 	for _, w := range db.Warnings {
-		p.Run.Facts = append(p.Run.Facts, store.Fact{Name: "database", Value: w})
+		p.Run.Facts = append(p.Run.Facts, record.Fact{Name: "database", Value: w})
 	}
 	r := newRunner(db, p)
 	for i := range p.Run.Cells {
@@ -34,7 +35,7 @@ func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 // runner measures the pending cells of a run.
 type runner struct {
 	db       *store.DB
-	run      *store.Run
+	run      *record.Run
 	plugins  Plugins
 	entries  map[string]*entry
 	roofline lm.Roofline
@@ -43,13 +44,13 @@ type runner struct {
 	least    time.Duration // that a measurement may take
 	observe  func(Event)
 	progress progress
-	verified map[*store.Cell]bool // whose timed answers have been held against others
+	verified map[*record.Cell]bool // whose timed answers have been held against others
 }
 
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, plugins: p.options.Plugins, entries: p.entries, memory: p.memory,
-		observe: p.options.Observe, verified: map[*store.Cell]bool{}, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+		observe: p.options.Observe, verified: map[*record.Cell]bool{}, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}
@@ -67,7 +68,7 @@ func (r *runner) all(ctx context.Context) error {
 	}
 	r.run.Status, r.run.Ended = outcome(r.run), time.Now().UTC()
 	if err != nil {
-		r.run.Status = store.Interrupted
+		r.run.Status = record.Interrupted
 	}
 	r.run.Facts = append(r.run.Facts, host.Now().Since(before)...)
 	if lost := r.db.SetStatus(context.WithoutCancel(ctx), r.run); err == nil || ctx.Err() != nil {
@@ -80,11 +81,11 @@ func (r *runner) all(ctx context.Context) error {
 }
 
 // outcome is how a run stands whose cells are settled: one that could measure nothing has failed.
-func outcome(r *store.Run) string {
-	if Failed(r) > 0 && !slices.ContainsFunc(r.Cells, func(c store.Cell) bool { return c.Status == store.OK }) {
-		return store.RunFailed
+func outcome(r *record.Run) string {
+	if Failed(r) > 0 && !slices.ContainsFunc(r.Cells, func(c record.Cell) bool { return c.Status == record.OK }) {
+		return record.RunFailed
 	}
-	return store.Done
+	return record.Done
 }
 
 // alone measures the cells that do not vary, each in a process of its own, in the order of the probe table: causality
@@ -101,7 +102,7 @@ func (r *runner) alone(ctx context.Context) error {
 		}
 		for i := range r.run.Cells {
 			c := &r.run.Cells[i]
-			if c.Probe != p.Name || c.Status != store.Pending {
+			if c.Probe != p.Name || c.Status != record.Pending {
 				continue
 			}
 			if err := r.measureAlone(ctx, p, c); err != nil {
@@ -114,7 +115,7 @@ func (r *runner) alone(ctx context.Context) error {
 
 // measureAlone measures one cell that does not vary and records it. An error ends the run; that of a plugin does
 // not.
-func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell) error {
+func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cell) error {
 	limit := r.timeLimit(c)
 	cellCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -131,7 +132,7 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell
 		settle(c, err, s.stderr(), limit)
 		return errors.Join(r.record(ctx, c, Event{}, nil), r.judge(ctx, c, nil))
 	}
-	c.Status = store.OK
+	c.Status = record.OK
 	warn(c, result.Warnings)
 	if err := r.record(ctx, c, Event{}, result.Samples); err != nil {
 		return err
@@ -141,8 +142,8 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *store.Cell
 
 // judge marks the model of a causality cell as one that sees the future, or whose answers vary, if that is what was
 // found.
-func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sample) error {
-	if c.Probe == "causality" && c.Status == store.Failed && c.Failure.Class == string(lm.Unsteady) {
+func (r *runner) judge(ctx context.Context, c *record.Cell, samples []record.Sample) error {
+	if c.Probe == "causality" && c.Status == record.Failed && c.Failure.Class == string(lm.Unsteady) {
 		r.entries[c.Model].unsteady = true
 	}
 	for _, s := range samples {
@@ -155,7 +156,7 @@ func (r *runner) judge(ctx context.Context, c *store.Cell, samples []store.Sampl
 }
 
 // record stores a cell with new samples and tells the observer.
-func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []store.Sample) error {
+func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []record.Sample) error {
 	r.explain(c)
 	if err := r.db.Record(context.WithoutCancel(ctx), r.run.ID, c, samples); err != nil {
 		return err
@@ -168,14 +169,14 @@ func (r *runner) record(ctx context.Context, c *store.Cell, e Event, samples []s
 }
 
 // explain gives a failure the command that makes it happen again.
-func (r *runner) explain(c *store.Cell) {
-	if c.Status == store.Failed && c.Failure.Reproduce == "" {
+func (r *runner) explain(c *record.Cell) {
+	if c.Status == record.Failed && c.Failure.Reproduce == "" {
 		c.Failure.Reproduce = reproduce(r.db.Path(), r.run, r.entries[c.Model].model, c)
 	}
 }
 
 // warn adds warnings to a cell, each once.
-func warn(c *store.Cell, warnings []string) {
+func warn(c *record.Cell, warnings []string) {
 	for _, w := range warnings {
 		if !slices.Contains(c.Warnings, w) {
 			c.Warnings = append(c.Warnings, w)
@@ -189,7 +190,7 @@ const (
 	limitFactor = 10
 )
 
-func (r *runner) timeLimit(c *store.Cell) time.Duration { return max(r.least, limitFactor*c.Estimate) }
+func (r *runner) timeLimit(c *record.Cell) time.Duration { return max(r.least, limitFactor*c.Estimate) }
 
 // progress counts measurements.
 type progress struct {
@@ -200,7 +201,7 @@ type progress struct {
 // start counts what is to be done: one measurement per cell that does not vary, one per block of the others.
 func (p *progress) start(r *runner) {
 	for i := range r.run.Cells {
-		if c := &r.run.Cells[i]; c.Status == store.Pending {
+		if c := &r.run.Cells[i]; c.Status == record.Pending {
 			n := c.Repeats - measuredBlocks(c)
 			p.total += n
 			p.left += time.Duration(n) * c.Estimate
@@ -209,9 +210,9 @@ func (p *progress) start(r *runner) {
 }
 
 // advance counts one measurement. A cell that has ended early will not be measured again.
-func (p *progress) advance(e *Event, c *store.Cell) {
+func (p *progress) advance(e *Event, c *record.Cell) {
 	n := 1
-	if c.Status == store.Failed || c.Status == store.Unavailable {
+	if c.Status == record.Failed || c.Status == record.Unavailable {
 		n = c.Repeats - measuredBlocks(c)
 	}
 	p.done += n
@@ -220,7 +221,7 @@ func (p *progress) advance(e *Event, c *store.Cell) {
 }
 
 // measuredBlocks is how many blocks of a cell have samples.
-func measuredBlocks(c *store.Cell) int {
+func measuredBlocks(c *record.Cell) int {
 	seen := map[int]bool{}
 	for _, s := range c.Samples {
 		seen[s.Block] = true

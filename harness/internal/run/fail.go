@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
@@ -25,18 +25,18 @@ const stderrLines = 20
 
 // settle turns the error of a measurement into the state of its cell: what the plugin cannot do is n/a, anything
 // else a failure with its class.
-func settle(c *store.Cell, err error, stderr string, limit time.Duration) {
+func settle(c *record.Cell, err error, stderr string, limit time.Duration) {
 	var missing *probe.Unavailable
 	switch {
 	case errors.As(err, &missing):
-		c.Status, c.Reason = store.Unavailable, missing.Reason
+		c.Status, c.Reason = record.Unavailable, missing.Reason
 		return
 	case lm.KindOf(err) == lm.Unsupported:
-		c.Status, c.Reason = store.Unavailable, err.Error()
+		c.Status, c.Reason = record.Unavailable, err.Error()
 		return
 	}
-	c.Status = store.Failed
-	c.Failure = &store.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
+	c.Status = record.Failed
+	c.Failure = &record.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
 	f := c.Failure
 	var exit *lmplugin.ExitError
 	var bad *lm.ReplyError

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/lm"
@@ -128,7 +129,7 @@ func openDB(t testing.TB) *store.DB {
 }
 
 // execute prepares and executes, and loads what was stored.
-func execute(t *testing.T, db *store.DB, o Options) *store.Run {
+func execute(t *testing.T, db *store.DB, o Options) *record.Run {
 	t.Helper()
 	p, err := Prepare(context.Background(), o)
 	if err != nil {
@@ -140,7 +141,7 @@ func execute(t *testing.T, db *store.DB, o Options) *store.Run {
 	return load(t, db, p.Run.ID)
 }
 
-func load(t *testing.T, db *store.DB, id string) *store.Run {
+func load(t *testing.T, db *store.DB, id string) *record.Run {
 	t.Helper()
 	r, err := db.LoadRun(context.Background(), id)
 	if err != nil {
@@ -150,7 +151,7 @@ func load(t *testing.T, db *store.DB, id string) *store.Run {
 }
 
 // cells returns the cells of a probe and model.
-func cells(r *store.Run, probe, model string) (all []*store.Cell) {
+func cells(r *record.Run, probe, model string) (all []*record.Cell) {
 	for i := range r.Cells {
 		if c := &r.Cells[i]; c.Probe == probe && c.Model == model {
 			all = append(all, c)

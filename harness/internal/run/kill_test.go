@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/internal/sharedtest"
 )
@@ -104,7 +105,7 @@ func awaitNoPlugins(t *testing.T) {
 	sharedtest.Eventually(t, "no plugin outlives its harness", func() bool { return len(plugins(t)) == 0 })
 }
 
-func latest(t *testing.T, path string) *store.Run {
+func latest(t *testing.T, path string) *record.Run {
 	t.Helper()
 	db, err := store.Open(context.Background(), path)
 	if err != nil {
@@ -147,7 +148,7 @@ func TestRealFaults(t *testing.T) {
 		if cell.Failure != nil {
 			class, stderr = cell.Failure.Class, cell.Failure.Stderr
 		}
-		if class != c.class || !strings.Contains(stderr, c.stderr) || (class == "") != (cell.Status == store.OK) {
+		if class != c.class || !strings.Contains(stderr, c.stderr) || (class == "") != (cell.Status == record.OK) {
 			t.Errorf("%s %s: %s %+v, want class %q", c.model, c.probe, cell.Status, cell.Failure, c.class)
 		}
 	}

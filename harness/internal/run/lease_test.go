@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -63,7 +64,7 @@ func TestResumeBesideRun(t *testing.T) {
 	beside.Observe = once(func() {
 		tries++
 		runs, err := other.Runs(context.Background())
-		if err != nil || len(runs) != 1 || runs[0].Status != store.Running || runs[0].Owner == "" {
+		if err != nil || len(runs) != 1 || runs[0].Status != record.Running || runs[0].Owner == "" {
 			t.Errorf("seen from outside: %+v, %v", runs, err)
 			return
 		}
@@ -111,7 +112,7 @@ func TestLostLease(t *testing.T) {
 	if err := Execute(context.Background(), db, p); !errors.Is(err, store.ErrTaken) || !strings.Contains(err.Error(), "taken it over") {
 		t.Errorf("the run went on: %v", err)
 	}
-	if r := load(t, db, id); r.Status != store.Running || r.Owner == "" {
+	if r := load(t, db, id); r.Status != record.Running || r.Owner == "" {
 		t.Errorf("the run of the new owner is %s, of %q", r.Status, r.Owner)
 	}
 }
@@ -159,7 +160,7 @@ func TestNothingMeasured(t *testing.T) {
 	}
 	db := openDB(t)
 	r := execute(t, db, options(t, f, mixed, "a"))
-	if r.Status != store.RunFailed || Failed(r) != len(r.Cells) {
+	if r.Status != record.RunFailed || Failed(r) != len(r.Cells) {
 		t.Errorf("a run without any measurement is %s, %d of %d cells failed", r.Status, Failed(r), len(r.Cells))
 	}
 	for i := range r.Cells {
@@ -167,10 +168,10 @@ func TestNothingMeasured(t *testing.T) {
 			t.Errorf("%s: %+v", r.Cells[i].Probe, f)
 		}
 	}
-	if again, err := Resume(context.Background(), db, r.ID, Options{}); err != nil || again.Status != store.RunFailed {
+	if again, err := Resume(context.Background(), db, r.ID, Options{}); err != nil || again.Status != record.RunFailed {
 		t.Errorf("resumed it is %s, %v", again.Status, err)
 	}
-	if r := execute(t, db, options(t, f, mixed, "a", "b")); r.Status != store.Done {
+	if r := execute(t, db, options(t, f, mixed, "a", "b")); r.Status != record.Done {
 		t.Errorf("a run with a model that was measured is %s", r.Status)
 	}
 }

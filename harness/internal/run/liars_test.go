@@ -12,8 +12,8 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -159,20 +159,20 @@ func TestLiars(t *testing.T) {
 			for kind, class := range want {
 				c := cells(r, kind, name)[0]
 				switch {
-				case class == "" && c.Status != store.OK:
+				case class == "" && c.Status != record.OK:
 					t.Errorf("%s: %s %s %+v", kind, c.Status, c.Reason, c.Failure)
-				case class != "" && (c.Status != store.Failed || c.Failure.Class != class):
+				case class != "" && (c.Status != record.Failed || c.Failure.Class != class):
 					t.Errorf("%s: %s %+v, want class %q", kind, c.Status, c.Failure, class)
 				}
 			}
-			if q := cells(r, "quality", name)[0]; name == "unsteady" && (q.Status != store.Unavailable || !strings.Contains(q.Reason, "not deterministic")) {
+			if q := cells(r, "quality", name)[0]; name == "unsteady" && (q.Status != record.Unavailable || !strings.Contains(q.Reason, "not deterministic")) {
 				t.Errorf("the quality of a model without one answer: %s %s", q.Status, q.Reason)
 			}
-			if d := cells(r, "decode", name)[0]; name == "short steps" && slices.ContainsFunc(d.Samples, func(s store.Sample) bool { return s.Metric == probe.StepSeconds }) {
+			if d := cells(r, "decode", name)[0]; name == "short steps" && slices.ContainsFunc(d.Samples, func(s record.Sample) bool { return s.Metric == probe.StepSeconds }) {
 				t.Error("steps that do not make up the time of decoding have been kept")
 			}
 			for _, c := range r.Cells {
-				if c.Model == "honest" && c.Status != store.OK {
+				if c.Model == "honest" && c.Status != record.OK {
 					t.Errorf("the honest model: %s %s %+v", c.Probe, c.Status, c.Failure)
 				}
 			}

@@ -14,13 +14,13 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
 // Plan is a run before its first sample: all cells are fixed, with an estimate of their time.
 type Plan struct {
-	Run      *store.Run
+	Run      *record.Run
 	Estimate time.Duration // for all cells that will be measured
 	LeftOut  string        // what of the corpus is no text, in a line; "" for nothing
 
@@ -67,8 +67,8 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 
 // describe starts the run's record.
 func (p *Plan) describe() {
-	p.Run = &store.Run{
-		Started: time.Now().UTC(), Status: store.Running, Version: p.options.Version, Command: p.options.Command,
+	p.Run = &record.Run{
+		Started: time.Now().UTC(), Status: record.Running, Version: p.options.Version, Command: p.options.Command,
 		Seed: p.options.Seed, Corpus: p.options.Corpus, Host: host.Describe(),
 	}
 	for _, s := range p.options.Suites {
@@ -78,12 +78,12 @@ func (p *Plan) describe() {
 }
 
 // settings are the facts about how the run is made.
-func (p *Plan) settings(l *loader) []store.Fact {
+func (p *Plan) settings(l *loader) []record.Fact {
 	memory := "n/a (the system does not tell what is free)"
 	if p.memory > 0 {
 		memory = fmt.Sprintf("%d MiB", p.memory>>20)
 	}
-	return []store.Fact{
+	return []record.Fact{
 		{Name: "threads", Value: fmt.Sprint(l.threads)},
 		{Name: "memory limit of a plugin", Value: memory},
 		{Name: budgetFact, Value: budgetWord(budgetOf(p.options))},
@@ -150,19 +150,19 @@ func (p *Plan) addCells(wanted []wish, t *texts) {
 }
 
 // cell makes one cell and settles it at once if it cannot be measured.
-func (p *Plan) cell(w wish, t *texts) store.Cell {
+func (p *Plan) cell(w wish, t *texts) record.Cell {
 	e := p.entries[w.spec.Name]
-	c := store.Cell{
+	c := record.Cell{
 		Suite: w.part.Suite, Probe: w.part.Probe.Name, Model: w.spec.Name, Point: w.point, Params: w.part.Params,
-		Repeats: w.part.Repeats, Status: store.Pending,
+		Repeats: w.part.Repeats, Status: record.Pending,
 	}
 	c.ID = p.identity(w, e, t)
 	switch missing := e.missing(w.part.Probe, w.settings()); {
 	case e.failure != nil:
-		c.Status, c.Failure = store.Failed, &store.Failure{}
+		c.Status, c.Failure = record.Failed, &record.Failure{}
 		*c.Failure = *e.failure
 	case missing != "":
-		c.Status, c.Reason = store.Unavailable, missing
+		c.Status, c.Reason = record.Unavailable, missing
 	default:
 		c.Estimate = e.speed.estimate(w.part.Probe.Work(w.settings()))
 		c.Warnings = w.part.Probe.Warnings(e.model.TrainedTo, w.settings())
@@ -184,7 +184,7 @@ func (p *Plan) identity(w wish, e *entry, t *texts) string {
 		Options                                                          map[string]string
 		Probe                                                            string
 		Version                                                          int
-		Point, Params                                                    store.Point
+		Point, Params                                                    record.Point
 		Text, Tokenizer, Host                                            string
 		RunSeed                                                          uint64
 	}{

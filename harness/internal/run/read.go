@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/internal/tokenizer"
 )
@@ -70,7 +70,7 @@ func (e *entry) ids(p *probe.Probe) *text.Tokens {
 }
 
 // missing says why a model cannot be measured by a probe, "" if it can.
-func (e *entry) missing(p *probe.Probe, settings store.Point) string {
+func (e *entry) missing(p *probe.Probe, settings record.Point) string {
 	if e.unavailable != "" || e.failure != nil {
 		return e.unavailable
 	}

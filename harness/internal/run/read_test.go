@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/internal/safetensors"
 	"github.com/archbench/archbench/internal/tokenizer"
 )
@@ -80,11 +80,11 @@ func TestReading(t *testing.T) {
 				warned := strings.Contains(strings.Join(c.Warnings, "\n"), random)
 				switch c.Probe {
 				case "cost", "prefill", "decode", "memory", "causality":
-					if c.Status != store.OK || (c.Probe != "cost") != warned && tc.warning != "" || warned && tc.warning == "" {
+					if c.Status != record.OK || (c.Probe != "cost") != warned && tc.warning != "" || warned && tc.warning == "" {
 						t.Errorf("%s: %s, warnings %q", c.Probe, c.Status, c.Warnings)
 					}
 				default:
-					if (c.Status == store.OK) != (tc.quality == "") || !strings.Contains(c.Reason, tc.quality) || warned {
+					if (c.Status == record.OK) != (tc.quality == "") || !strings.Contains(c.Reason, tc.quality) || warned {
 						t.Errorf("%s: %s %s, warnings %q", c.Probe, c.Status, c.Reason, c.Warnings)
 					}
 				}

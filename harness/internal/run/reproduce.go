@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/shell"
-	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
@@ -18,7 +18,7 @@ import (
 const kernelVariable = "ARCHBENCH_KERNEL"
 
 // reproduce returns a command that measures one cell alone, into the same database, from any folder.
-func reproduce(db string, r *store.Run, m *store.Model, c *store.Cell) string {
+func reproduce(db string, r *record.Run, m *record.Model, c *record.Cell) string {
 	words := []string{"archbench", "run", suiteNamed(r, c.Suite), "--probe", c.Probe, "--model", modelWord(m)}
 	if m.PluginPath != "" {
 		words = append(words, "--plugin", m.Architecture+"="+m.PluginPath)
@@ -57,7 +57,7 @@ func reproduce(db string, r *store.Run, m *store.Model, c *store.Cell) string {
 }
 
 // modelWord is a model as --model takes it.
-func modelWord(m *store.Model) string {
+func modelWord(m *record.Model) string {
 	place := m.Checkpoint
 	if place == "" {
 		place = m.Variant
@@ -72,10 +72,10 @@ const (
 )
 
 // suiteFacts tell where suites of the user's own come from.
-func suiteFacts(suites []*suite.Suite) (facts []store.Fact) {
+func suiteFacts(suites []*suite.Suite) (facts []record.Fact) {
 	for _, s := range suites {
 		for _, p := range s.Parts {
-			f := store.Fact{Name: suiteFact + p.Suite, Value: p.File}
+			f := record.Fact{Name: suiteFact + p.Suite, Value: p.File}
 			if p.File != "" && !slices.Contains(facts, f) {
 				facts = append(facts, f)
 			}
@@ -85,7 +85,7 @@ func suiteFacts(suites []*suite.Suite) (facts []store.Fact) {
 }
 
 // suiteNamed is what archbench run takes for a suite of the run.
-func suiteNamed(r *store.Run, name string) string {
+func suiteNamed(r *record.Run, name string) string {
 	if file := fact(r, suiteFact+name); file != "" {
 		return file
 	}
@@ -93,7 +93,7 @@ func suiteNamed(r *store.Run, name string) string {
 }
 
 // fact returns the value of the first fact of a name, "" if there is none.
-func fact(r *store.Run, name string) string {
+func fact(r *record.Run, name string) string {
 	for _, f := range r.Facts {
 		if f.Name == name {
 			return f.Value

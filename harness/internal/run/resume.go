@@ -8,6 +8,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -18,7 +19,7 @@ var ErrChanged = errors.New("run: changed since the run started")
 // Resume measures what a run still lacks: the pending cells and the missing blocks. Plugins, weights, text and, for
 // timings, the host must be those of the run, and no other process may measure it. Suites, Models, Seed, Threads,
 // Budget and Corpus of the options are not used.
-func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run, error) {
+func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Run, error) {
 	run, err := db.LoadRun(ctx, id)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run
 		err = fmt.Errorf("resume run %s: %w", run.ID, err)
 		return nil, errors.Join(err, db.Release(context.WithoutCancel(ctx), run.ID))
 	}
-	run.Status = store.Running
+	run.Status = record.Running
 	if err := db.SetStatus(ctx, run); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*store.Run
 }
 
 // finish marks a run that lacks nothing, which may have been stopped before it could say so.
-func finish(ctx context.Context, db *store.DB, run *store.Run) error {
+func finish(ctx context.Context, db *store.DB, run *record.Run) error {
 	run.Status = outcome(run)
 	if run.Ended.IsZero() {
 		run.Ended = time.Now().UTC()
@@ -54,10 +55,10 @@ func finish(ctx context.Context, db *store.DB, run *store.Run) error {
 }
 
 // pending counts the cells of a run that are not settled.
-func pending(r *store.Run) int {
+func pending(r *record.Run) int {
 	n := 0
 	for i := range r.Cells {
-		if r.Cells[i].Status == store.Pending {
+		if r.Cells[i].Status == record.Pending {
 			n++
 		}
 	}
@@ -77,7 +78,7 @@ func (p *Plan) reopen(ctx context.Context) error {
 		switch {
 		case kind == nil:
 			return fmt.Errorf("%w: this archbench has no probe %q", ErrChanged, c.Probe)
-		case c.Status == store.Pending:
+		case c.Status == record.Pending:
 			wanted[c.Model] = true
 			timing = timing || kind.Timing
 			reads = reads || kind.Text != probe.NoText
@@ -99,7 +100,7 @@ func (p *Plan) reopen(ctx context.Context) error {
 }
 
 // sameFacts checks that the texts are those of the run.
-func sameFacts(old, now []store.Fact) error {
+func sameFacts(old, now []record.Fact) error {
 	for _, n := range now {
 		for _, f := range old {
 			if f.Name == n.Name && f.Value != n.Value {

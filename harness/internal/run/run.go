@@ -12,7 +12,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/lm"
 )
@@ -63,20 +63,20 @@ type Process interface {
 
 // Event is a piece of progress. It is sent between measurements, never during one.
 type Event struct {
-	Cell    *store.Cell   // measured just now, with its state
+	Cell    *record.Cell  // measured just now, with its state
 	Block   int           // of interleaved measurement, from 1; 0: before them
 	Blocks  int           // that the run has
 	Done    int           // measurements so far, in this process
 	Total   int           // measurements to do in this process
 	Left    time.Duration // estimate for what is left
-	Samples []store.Sample
+	Samples []record.Sample
 }
 
 // Failed counts the cells of a run that failed.
-func Failed(r *store.Run) int {
+func Failed(r *record.Run) int {
 	n := 0
 	for i := range r.Cells {
-		if r.Cells[i].Status == store.Failed {
+		if r.Cells[i].Status == record.Failed {
 			n++
 		}
 	}

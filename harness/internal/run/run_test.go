@@ -13,6 +13,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
@@ -35,12 +36,12 @@ func TestRun(t *testing.T) {
 	for i := range r.Cells {
 		c := &r.Cells[i]
 		if c.Probe == "stream" && c.Model == "b" {
-			if c.Status != store.Unavailable || c.Reason != "context limit 512" {
+			if c.Status != record.Unavailable || c.Reason != "context limit 512" {
 				t.Errorf("beyond the limit: %+v", c)
 			}
 			continue
 		}
-		if c.Status != store.OK || measuredBlocks(c) != c.Repeats || len(c.ID) != 64 {
+		if c.Status != record.OK || measuredBlocks(c) != c.Repeats || len(c.ID) != 64 {
 			t.Errorf("%s %s %s: %s, %d of %d blocks", c.Probe, c.Model, c.Point, c.Status, measuredBlocks(c), c.Repeats)
 		}
 	}
@@ -54,7 +55,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%d processes are left", f.live)
 	}
 	for _, name := range []string{"text for quality", "threads", "plugin environment", "ceiling", "steal"} {
-		if !slices.ContainsFunc(r.Facts, func(x store.Fact) bool { return x.Name == name && x.Value != "" }) {
+		if !slices.ContainsFunc(r.Facts, func(x record.Fact) bool { return x.Name == name && x.Value != "" }) {
 			t.Errorf("no fact %q in %v", name, r.Facts)
 		}
 	}
@@ -140,7 +141,7 @@ func TestPrecisions(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "a@int8", "a@nf4"}, names); diff != "" {
 		t.Error(diff)
 	}
-	metrics := func(c *store.Cell) (all []string) {
+	metrics := func(c *record.Cell) (all []string) {
 		for _, s := range c.Samples {
 			if !slices.Contains(all, s.Metric) {
 				all = append(all, s.Metric)
@@ -154,7 +155,7 @@ func TestPrecisions(t *testing.T) {
 	if got := metrics(cells(r, "quality", "a@int8")[0]); !slices.Contains(got, probe.DocumentKL) {
 		t.Errorf("int8 is not compared with f32: %v", got)
 	}
-	if c := cells(r, "quality", "a@nf4")[0]; c.Status != store.Unavailable || !strings.Contains(c.Reason, "precision nf4") {
+	if c := cells(r, "quality", "a@nf4")[0]; c.Status != record.Unavailable || !strings.Contains(c.Reason, "precision nf4") {
 		t.Errorf("a precision that is not offered: %+v", c)
 	}
 	if n := len(cells(r, "causality", "a@int8")); n != 1 {
@@ -229,14 +230,14 @@ func TestFailures(t *testing.T) {
 			}
 			r := execute(t, openDB(t), o)
 			bad := cells(r, c.probe, "a")[0]
-			if bad.Status != store.Failed || bad.Failure == nil || bad.Failure.Class != c.class {
+			if bad.Status != record.Failed || bad.Failure == nil || bad.Failure.Class != c.class {
 				t.Fatalf("got %+v, %+v; want class %q", bad, bad.Failure, c.class)
 			}
 			if !strings.Contains(bad.Failure.Stderr, c.text) || !strings.Contains(bad.Failure.Reproduce, "--probe "+c.probe+" --model a=a:") {
 				t.Errorf("failure %+v", bad.Failure)
 			}
 			for _, good := range cells(r, c.probe, "b") {
-				if good.Status != store.OK {
+				if good.Status != record.OK {
 					t.Errorf("the other model: %s %s", good.Status, good.Point)
 				}
 			}
@@ -255,7 +256,7 @@ func TestLeak(t *testing.T) {
 	if !r.Models[0].LeaksFuture || !r.Models[0].Causal || r.Models[1].LeaksFuture {
 		t.Errorf("models %+v", r.Models)
 	}
-	if c := cells(r, "quality", "a")[0]; c.Status != store.Unavailable || c.Reason != "sees the future" {
+	if c := cells(r, "quality", "a")[0]; c.Status != record.Unavailable || c.Reason != "sees the future" {
 		t.Errorf("quality of a model that sees the future: %+v", c)
 	}
 	for _, s := range cells(r, "stream", "a")[0].Samples {
@@ -263,7 +264,7 @@ func TestLeak(t *testing.T) {
 			t.Errorf("it has a loss: %+v", s)
 		}
 	}
-	if c := cells(r, "quality", "b")[0]; c.Status != store.OK {
+	if c := cells(r, "quality", "b")[0]; c.Status != record.OK {
 		t.Errorf("the other model: %+v", c)
 	}
 }
@@ -279,10 +280,10 @@ func TestLeakWithoutState(t *testing.T) {
 		return nil
 	}
 	r := execute(t, openDB(t), options(t, f, mixed, "a"))
-	if c := cells(r, "causality", "a")[0]; c.Status != store.OK || !r.Models[0].LeaksFuture {
+	if c := cells(r, "causality", "a")[0]; c.Status != record.OK || !r.Models[0].LeaksFuture {
 		t.Errorf("it was not caught: %+v", c)
 	}
-	if c := cells(r, "stream", "a")[0]; c.Status != store.Unavailable || !strings.Contains(c.Reason, "whole document") {
+	if c := cells(r, "stream", "a")[0]; c.Status != record.Unavailable || !strings.Contains(c.Reason, "whole document") {
 		t.Errorf("it has no state to stream with: %+v", c)
 	}
 }
@@ -306,13 +307,13 @@ func TestBudget(t *testing.T) {
 	p.options.Budget = time.Minute
 	p.keepBudget()
 	for i, want := range []string{"", "", "left out for the budget of 1m0s: about 30s for all models", "", ""} {
-		if c := p.Run.Cells[i]; c.Reason != want || (c.Status == store.Pending) != (want == "") {
+		if c := p.Run.Cells[i]; c.Reason != want || (c.Status == record.Pending) != (want == "") {
 			t.Errorf("%s %s: %s %q, want %q", c.Probe, c.Point, c.Status, c.Reason, want)
 		}
 	}
 	p.options.Budget = time.Second
 	p.keepBudget()
-	if p.Run.Cells[0].Status != store.Pending || p.total(nil) != 20*time.Second+10*time.Millisecond {
+	if p.Run.Cells[0].Status != record.Pending || p.total(nil) != 20*time.Second+10*time.Millisecond {
 		t.Errorf("a budget below the guard's price leaves %v", p.total(nil))
 	}
 }
@@ -340,7 +341,7 @@ func TestWarmUp(t *testing.T) {
 	small.Estimate, large.Estimate = time.Millisecond, time.Hour
 	for _, c := range []struct {
 		name string
-		cell *store.Cell
+		cell *record.Cell
 		want int
 	}{
 		{"a new process settles down with the cheapest cell", large, 2},
@@ -431,7 +432,7 @@ func TestResume(t *testing.T) {
 }
 
 // counts gives each cell its state and the number of its samples.
-func counts(r *store.Run) map[string]int {
+func counts(r *record.Run) map[string]int {
 	all := map[string]int{}
 	for _, c := range r.Cells {
 		all[c.ID+" "+c.Probe+" "+c.Model+" "+c.Point.String()+" "+string(c.Status)] = len(c.Samples)

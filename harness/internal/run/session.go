@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -43,7 +43,7 @@ func (r *runner) open(ctx context.Context, e *entry, versus bool) (*session, err
 }
 
 // subject is what a probe gets to measure a cell in a block.
-func (s *session) subject(r *runner, c *store.Cell, block int) *probe.Subject {
+func (s *session) subject(r *runner, c *record.Cell, block int) *probe.Subject {
 	e := s.entry
 	return &probe.Subject{
 		Model: s.model, Reference: s.reference, Description: e.description, Info: s.info, PID: s.process.PID(),

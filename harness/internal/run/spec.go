@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // ModelSpec names a model under test: an architecture with a checkpoint, or with a variant and a seed.
@@ -61,7 +61,7 @@ func (s ModelSpec) identity() string {
 }
 
 // specOf returns the spec of a stored model.
-func specOf(m *store.Model) ModelSpec {
+func specOf(m *record.Model) ModelSpec {
 	return ModelSpec{
 		Name: m.Name, Family: m.Family, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
 		Precision: m.Precision, Head: m.Head, Options: m.Options, Tokenizer: m.Tokenizer.Asked,

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
 )
 
@@ -45,16 +45,16 @@ func loadTexts(ctx context.Context, corpus string) (*texts, error) {
 }
 
 // facts describe the corpora.
-func (t *texts) facts() []store.Fact {
+func (t *texts) facts() []record.Fact {
 	describe := func(c *text.Corpus, sha string) string {
 		return fmt.Sprintf("%s: %d documents, %d bytes, sha256 %s", c.Source, len(c.Documents), c.Bytes(), sha)
 	}
-	facts := []store.Fact{
+	facts := []record.Fact{
 		{Name: "text for speed and length", Value: describe(t.stream, t.streamSHA)},
 		{Name: "text for quality", Value: describe(t.heldOut, t.heldOutSHA)},
 	}
 	if left := t.heldOut.Omissions(); left != "" {
-		facts = append(facts, store.Fact{Name: "text left out", Value: left})
+		facts = append(facts, record.Fact{Name: "text left out", Value: left})
 	}
 	return facts
 }

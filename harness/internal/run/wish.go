@@ -5,19 +5,19 @@ import (
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
 // wish is a cell that a suite asks for, before it is known whether it can be measured.
 type wish struct {
 	part  suite.Part
-	point store.Point
+	point record.Point
 	spec  ModelSpec
 }
 
 // settings is the point with the parameters.
-func (w wish) settings() store.Point { return slices.Concat(w.point, w.part.Params) }
+func (w wish) settings() record.Point { return slices.Concat(w.point, w.part.Params) }
 
 // expand crosses suites, points, models and precisions. Models whose language-model cells are asked for get a
 // causality cell too, whatever they declare.

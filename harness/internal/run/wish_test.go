@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
@@ -19,7 +19,7 @@ func TestOneModelUnderTwoNames(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range r.Cells {
 		c := &r.Cells[i]
-		if c.Status != store.OK || measuredBlocks(c) != c.Repeats || seen[c.ID] {
+		if c.Status != record.OK || measuredBlocks(c) != c.Repeats || seen[c.ID] {
 			t.Errorf("%s %s %s: %s, %d of %d blocks, cell %.8s", c.Probe, c.Model, c.Point, c.Status, measuredBlocks(c), c.Repeats, c.ID)
 		}
 		seen[c.ID] = true

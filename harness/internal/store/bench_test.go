@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"testing"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // BenchmarkRecord stores samples in batches of the size of a block.
@@ -12,11 +14,11 @@ func BenchmarkRecord(b *testing.B) {
 		b.Fatal(err)
 	}
 	const size = 1000
-	batch := make([]Sample, size)
+	batch := make([]record.Sample, size)
 	rows := 0
 	for b.Loop() {
 		for i := range batch {
-			batch[i] = Sample{Metric: "prefill_seconds", Value: float64(i), Unit: "s", Block: rows + i}
+			batch[i] = record.Sample{Metric: "prefill_seconds", Value: float64(i), Unit: "s", Block: rows + i}
 		}
 		if err := db.Record(ctx, run.ID, &run.Cells[0], batch); err != nil {
 			b.Fatal(err)

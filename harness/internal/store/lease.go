@@ -19,7 +19,15 @@ type lease struct {
 }
 
 // mine is the lease of this handle.
-func (db *DB) mine() string { return encode(lease{process.Self(), db.token}) }
+func (db *DB) mine() string { return lease{process.Self(), db.token}.column() }
+
+func (l lease) column() string {
+	b, err := json.Marshal(l)
+	if err != nil {
+		panic(fmt.Sprintf("store: encode a lease: %v", err)) // strings and numbers
+	}
+	return string(b)
+}
 
 // holder reads the lease of a run.
 func holder(column string) (l lease, held bool) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/harness/internal/process"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // again opens the database of another handle once more, as another process would.
@@ -28,7 +29,7 @@ func again(t *testing.T, db *DB) *DB {
 // leaseTo writes a lease of some process into a run's row.
 func leaseTo(t *testing.T, db *DB, run string, p process.ID) {
 	t.Helper()
-	if _, err := db.sql.Exec(`UPDATE runs SET owner = ? WHERE id = ?`, encode(lease{p, "another"}), run); err != nil {
+	if _, err := db.sql.Exec(`UPDATE runs SET owner = ? WHERE id = ?`, lease{p, "another"}.column(), run); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,13 +58,13 @@ func TestClaim(t *testing.T) {
 		want     string // "" is a claim
 		status   string // as others see the run before
 	}{
-		{"alive", self, false, "lives; wait until it ends, or end it (kill ", Running},
-		{"alive, by force", self, true, "lives; wait", Running},
-		{"gone", dead(t), false, "", Interrupted},
-		{"its number given again", reused, false, "", Interrupted},
-		{"of another boot", booted, false, "", Interrupted},
-		{"on another machine", elsewhere, false, "on there lives cannot be seen from here; if it does not, say archbench resume r-1 --take-over --db ", Running},
-		{"on another machine, by force", elsewhere, true, "", Running},
+		{"alive", self, false, "lives; wait until it ends, or end it (kill ", record.Running},
+		{"alive, by force", self, true, "lives; wait", record.Running},
+		{"gone", dead(t), false, "", record.Interrupted},
+		{"its number given again", reused, false, "", record.Interrupted},
+		{"of another boot", booted, false, "", record.Interrupted},
+		{"on another machine", elsewhere, false, "on there lives cannot be seen from here; if it does not, say archbench resume r-1 --take-over --db ", record.Running},
+		{"on another machine, by force", elsewhere, true, "", record.Running},
 	} {
 		db, run := open(t), example("r-1")
 		if err := db.CreateRun(ctx, run); err != nil {
@@ -71,7 +72,7 @@ func TestClaim(t *testing.T) {
 		}
 		leaseTo(t, db, run.ID, c.owner)
 		seen, err := db.LoadRun(ctx, run.ID)
-		if err != nil || seen.Status != c.status || (seen.Owner != "") != (c.status == Running) {
+		if err != nil || seen.Status != c.status || (seen.Owner != "") != (c.status == record.Running) {
 			t.Errorf("%s: seen as %s of %q, %v; want %s", c.name, seen.Status, seen.Owner, err, c.status)
 		}
 		err = again(t, db).Claim(ctx, run.ID, c.takeOver)
@@ -115,7 +116,7 @@ func TestLostRun(t *testing.T) {
 	}
 	writes := func() []error {
 		return []error{
-			db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1}}), db.MarkLeak(ctx, run.ID, "a"),
+			db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1}}), db.MarkLeak(ctx, run.ID, "a"),
 			db.SetStatus(ctx, run), db.Release(ctx, run.ID),
 		}
 	}
@@ -154,7 +155,7 @@ func TestRelease(t *testing.T) {
 	if err := other.Claim(ctx, run.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	run.Status = Interrupted
+	run.Status = record.Interrupted
 	if err := other.SetStatus(ctx, run); err != nil {
 		t.Fatal(err)
 	}
@@ -170,16 +171,16 @@ func TestBlockOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &run.Cells[0]
-	block := []Sample{{Metric: "m", Value: 1, Block: 2}, {Metric: "m", Value: 2, Block: 2}}
+	block := []record.Sample{{Metric: "m", Value: 1, Block: 2}, {Metric: "m", Value: 2, Block: 2}}
 	if err := db.Record(ctx, run.ID, c, block); err != nil {
 		t.Fatal(err)
 	}
-	c.Status = OK
-	if err := db.Record(ctx, run.ID, c, append([]Sample{{Metric: "m", Value: 3, Block: 1}}, block...)); err == nil || !strings.Contains(err.Error(), "stored already") {
+	c.Status = record.OK
+	if err := db.Record(ctx, run.ID, c, append([]record.Sample{{Metric: "m", Value: 3, Block: 1}}, block...)); err == nil || !strings.Contains(err.Error(), "stored already") {
 		t.Errorf("a block was stored twice: %v", err)
 	}
 	got, err := db.LoadRun(ctx, run.ID)
-	if err != nil || len(got.Cells[0].Samples) != 2 || got.Cells[0].Status != Pending {
+	if err != nil || len(got.Cells[0].Samples) != 2 || got.Cells[0].Status != record.Pending {
 		t.Errorf("got %+v, %v", got.Cells[0], err)
 	}
 }

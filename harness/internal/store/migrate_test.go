@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // firstSchema makes a database as the first archbench did.
@@ -71,12 +73,12 @@ func TestMigrate(t *testing.T) {
 		if diff := cmp.Diff([]float64{1, 0.1, 2, 0.2, 1, 2, 3}, values); diff != "" {
 			t.Error(diff)
 		}
-		want := []Fact{{"threads", "2"}, {"samples stored twice", "4 left out: two processes measured this run at the same time"}}
+		want := []record.Fact{{Name: "threads", Value: "2"}, {Name: "samples stored twice", Value: "4 left out: two processes measured this run at the same time"}}
 		if diff := cmp.Diff(want, run.Facts); diff != "" {
 			t.Error(diff)
 		}
 		runs, err := db.Runs(ctx)
-		if err != nil || len(runs) != 3 || runs[0].Status != Interrupted || runs[1].Status != RunFailed || runs[2].Status != Done {
+		if err != nil || len(runs) != 3 || runs[0].Status != record.Interrupted || runs[1].Status != record.RunFailed || runs[2].Status != record.Done {
 			t.Errorf("runs %+v, %v", runs, err)
 		}
 		if err := db.Close(); err != nil {

@@ -3,17 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/archbench/archbench/harness/internal/process"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // Runs returns the runs of the database, latest first, without models and with no more than a tally of the cells.
-func (db *DB) Runs(ctx context.Context) ([]Run, error) {
-	runs, err := collect(ctx, db.sql, scanRun, runColumns+` ORDER BY started DESC, r.id`)
+func (db *DB) Runs(ctx context.Context) ([]record.Run, error) {
+	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` ORDER BY started DESC, r.id`)
 	if err == nil {
 		err = db.countCells(ctx, runs)
 	}
@@ -21,10 +20,10 @@ func (db *DB) Runs(ctx context.Context) ([]Run, error) {
 }
 
 // countCells gives runs the tally of their cells.
-func (db *DB) countCells(ctx context.Context, runs []Run) error {
+func (db *DB) countCells(ctx context.Context, runs []record.Run) error {
 	type count struct {
 		run    string
-		status Status
+		status record.Status
 		n      int
 	}
 	scan := func(row *sql.Rows) (c count, err error) {
@@ -32,10 +31,10 @@ func (db *DB) countCells(ctx context.Context, runs []Run) error {
 		return c, err
 	}
 	counts, err := collect(ctx, db.sql, scan, `SELECT run, status, count(*) FROM cells GROUP BY run, status`)
-	tallies := map[string]map[Status]int{}
+	tallies := map[string]map[record.Status]int{}
 	for _, c := range counts {
 		if tallies[c.run] == nil {
-			tallies[c.run] = map[Status]int{}
+			tallies[c.run] = map[record.Status]int{}
 		}
 		tallies[c.run][c.status] = c.n
 	}
@@ -75,20 +74,20 @@ func (db *DB) latest(ctx context.Context) (id string, empty []string, err error)
 }
 
 // LoadRun returns a run with its models, cells and samples. A unique prefix of the ID will do.
-func (db *DB) LoadRun(ctx context.Context, id string) (*Run, error) {
+func (db *DB) LoadRun(ctx context.Context, id string) (*record.Run, error) {
 	run, err := db.loadRun(ctx, id)
 	return run, db.wrap(err, "load run %s", id)
 }
 
-func (db *DB) loadRun(ctx context.Context, id string) (*Run, error) {
+func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 	run, err := db.runNamed(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if run.Models, err = collect(ctx, db.sql, scanModel, modelColumns+` ORDER BY position`, run.ID); err != nil {
+	if run.Models, err = collect(ctx, db.sql, scanModel, selectModels+` ORDER BY position`, run.ID); err != nil {
 		return nil, err
 	}
-	if run.Cells, err = collect(ctx, db.sql, scanCell, cellColumns+` WHERE run = ? ORDER BY position`, run.ID); err != nil {
+	if run.Cells, err = collect(ctx, db.sql, scanCell, selectCells+` WHERE run = ? ORDER BY position`, run.ID); err != nil {
 		return nil, err
 	}
 	if err := db.loadSamples(ctx, run); err != nil {
@@ -98,8 +97,8 @@ func (db *DB) loadRun(ctx context.Context, id string) (*Run, error) {
 }
 
 // runNamed finds the one run whose ID starts with prefix.
-func (db *DB) runNamed(ctx context.Context, prefix string) (*Run, error) {
-	runs, err := collect(ctx, db.sql, scanRun, runColumns+` WHERE r.id = ?1 OR substr(r.id, 1, length(?1)) = ?1 LIMIT 2`, prefix)
+func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) {
+	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` WHERE r.id = ?1 OR substr(r.id, 1, length(?1)) = ?1 LIMIT 2`, prefix)
 	switch {
 	case err != nil:
 		return nil, err
@@ -112,17 +111,17 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*Run, error) {
 }
 
 // loadSamples gives each cell its samples in the order of measurement.
-func (db *DB) loadSamples(ctx context.Context, run *Run) error {
-	rows, err := db.sql.QueryContext(ctx, `SELECT c.position, s.metric, s.label, s.value, s.unit, s.block, s.position,
-		s.host, s.plugin FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
+func (db *DB) loadSamples(ctx context.Context, run *record.Run) error {
+	rows, err := db.sql.QueryContext(ctx, `SELECT c.position, `+names(sampleColumns(new(record.Sample)))+`
+		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var cell int
-		var s Sample
-		if err := rows.Scan(&cell, &s.Metric, &s.Label, &s.Value, &s.Unit, &s.Block, &s.Position, &s.Host, &s.Plugin); err != nil {
+		var s record.Sample
+		if err := rows.Scan(append([]any{&cell}, values(sampleColumns(&s))...)...); err != nil {
 			return err
 		}
 		run.Cells[cell].Samples = append(run.Cells[cell].Samples, s)
@@ -132,12 +131,12 @@ func (db *DB) loadSamples(ctx context.Context, run *Run) error {
 
 // Cell returns the cell whose ID starts with prefix, with its samples, and the run that it belongs to. When several
 // runs hold the cell, the latest one's is returned.
-func (db *DB) Cell(ctx context.Context, prefix string) (*Run, *Cell, error) {
+func (db *DB) Cell(ctx context.Context, prefix string) (*record.Run, *record.Cell, error) {
 	run, cell, err := db.findCell(ctx, prefix)
 	return run, cell, db.wrap(err, "find cell %s", prefix)
 }
 
-func (db *DB) findCell(ctx context.Context, prefix string) (*Run, *Cell, error) {
+func (db *DB) findCell(ctx context.Context, prefix string) (*record.Run, *record.Cell, error) {
 	type place struct{ run, id string }
 	scan := func(row *sql.Rows) (p place, err error) { return p, row.Scan(&p.run, &p.id) }
 	places, err := collect(ctx, db.sql, scan, `SELECT run, c.id FROM cells AS c JOIN runs AS r ON r.id = c.run
@@ -183,69 +182,34 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 	return all, rows.Err()
 }
 
-const runColumns = `SELECT r.id, started, ended, status, version, command, seed, suites, corpus, r.facts, owner,
-	h.id, h.fingerprint, h.facts FROM runs AS r JOIN hosts AS h ON h.id = r.host`
+// The queries of what scanRun, scanModel and scanCell read.
+var (
+	selectRuns   = `SELECT ` + names(append(runColumns(new(record.Run), nil), hostColumns(new(record.Host))...)) + ` FROM runs AS r JOIN hosts AS h ON h.id = r.host`
+	selectModels = `SELECT ` + names(modelColumns(new(record.Model))) + ` FROM models WHERE run = ?`
+	selectCells  = `SELECT ` + names(append(planColumns(new(record.Cell)), resultColumns(new(record.Cell), new(record.Failure))...)) + ` FROM cells`
+)
 
-func scanRun(row *sql.Rows) (r Run, err error) {
-	var started, seed int64
-	var ended sql.NullInt64
+func scanRun(row *sql.Rows) (r record.Run, err error) {
 	var owner string
-	err = row.Scan(&r.ID, &started, &ended, &r.Status, &r.Version, &r.Command, &seed, decode(&r.Suites), &r.Corpus,
-		decode(&r.Facts), &owner, &r.Host.ID, &r.Host.Fingerprint, decode(&r.Host.Facts))
-	r.Started, r.Seed = time.Unix(0, started).UTC(), uint64(seed)
-	if ended.Valid {
-		r.Ended = time.Unix(0, ended.Int64).UTC()
-	}
+	err = row.Scan(values(append(runColumns(&r, &owner), hostColumns(&r.Host)...))...)
 	if l, held := holder(owner); held && l.Process.State() != process.Gone {
 		r.Owner = l.Process.String()
-	} else if r.Status == Running {
-		r.Status = Interrupted // without a word: killed, or by a loss of power
+	} else if r.Status == record.Running {
+		r.Status = record.Interrupted // without a word: killed, or by a loss of power
 	}
 	return r, err
 }
 
-const modelColumns = `SELECT name, architecture, mode, checkpoint, variant, seed, precision, head, threads, options,
-	config, weights_sha, plugin_sha, plugin_path, kernels, parameters, weight_bytes, context_limit, trained_to, causal,
-	leaks_future, initialised, state_kind, warnings, family, tokenizer_asked, tokenizer_name, tokenizer_sha
-	FROM models WHERE run = ?`
-
-func scanModel(row *sql.Rows) (m Model, err error) {
-	var seed int64
-	err = row.Scan(&m.Name, &m.Architecture, &m.Mode, &m.Checkpoint, &m.Variant, &seed, &m.Precision, &m.Head,
-		&m.Threads, decode(&m.Options), &m.Config, &m.WeightsSHA, &m.PluginSHA, &m.PluginPath, &m.Kernels, &m.Parameters,
-		&m.WeightBytes, &m.ContextLimit, &m.TrainedTo, &m.Causal, &m.LeaksFuture, &m.Initialised, &m.StateKind,
-		decode(&m.Warnings), &m.Family, &m.Tokenizer.Asked, &m.Tokenizer.Name, &m.Tokenizer.SHA256)
-	m.Seed = uint64(seed)
+func scanModel(row *sql.Rows) (m record.Model, err error) {
+	err = row.Scan(values(modelColumns(&m))...)
 	return m, err
 }
 
-const cellColumns = `SELECT id, suite, probe, model, point, params, repeats, estimate, status, reason, failure_class,
-	failure_message, failure_stderr, failure_reproduce, warnings FROM cells`
-
-func scanCell(row *sql.Rows) (c Cell, err error) {
-	var f Failure
-	err = row.Scan(&c.ID, &c.Suite, &c.Probe, &c.Model, decode(&c.Point), decode(&c.Params), &c.Repeats, &c.Estimate,
-		&c.Status, &c.Reason, &f.Class, &f.Message, &f.Stderr, &f.Reproduce, decode(&c.Warnings))
+func scanCell(row *sql.Rows) (c record.Cell, err error) {
+	var f record.Failure
+	err = row.Scan(values(append(planColumns(&c), resultColumns(&c, &f)...))...)
 	if f.Class != "" {
 		c.Failure = &f
 	}
 	return c, err
-}
-
-// column is the destination of a JSON column.
-type column struct{ into any }
-
-// decode returns a destination that unmarshals a JSON column; empty lists and objects leave it nil.
-func decode(into any) *column { return &column{into} }
-
-// Scan implements [sql.Scanner].
-func (c *column) Scan(value any) error {
-	text, ok := value.(string)
-	if !ok {
-		return fmt.Errorf("expected JSON text, found %T", value)
-	}
-	if text == "[]" || text == "{}" {
-		return nil
-	}
-	return json.Unmarshal([]byte(text), c.into)
 }

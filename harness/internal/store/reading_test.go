@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // readVariable makes this binary read the run r-1 of a database instead of testing.
@@ -98,7 +100,7 @@ func (s stranger) read(t *testing.T, path string) (string, error) {
 func TestReadWithoutWriting(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	must(t, db.CreateRun(ctx, run))
-	must(t, db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1}}))
+	must(t, db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1}}))
 	unfinished := files(t, db.path, "", "-wal", "-shm")
 	closed, err := Open(ctx, db.path)
 	must(t, err)
@@ -176,7 +178,7 @@ func TestReadBesideWriter(t *testing.T) {
 	defer db.Close()
 	must(t, db.CreateRun(ctx, run))
 	for block := range 3 {
-		must(t, db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1, Block: block}}))
+		must(t, db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1, Block: block}}))
 		if got, err := s.read(t, path); got != fmt.Sprint(block+1, " samples") {
 			t.Errorf("after block %d: %q, %v", block, got, err)
 		}

@@ -15,26 +15,28 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // example returns a small run with every column set to something.
-func example(id string) *Run {
-	return &Run{
+func example(id string) *record.Run {
+	return &record.Run{
 		ID: id, Started: time.Unix(1700000000, 5).UTC(), Status: "running", Version: "v1", Command: "archbench run speed",
-		Seed: 1 << 63, Suites: []string{"speed 1"}, Corpus: "/text", Facts: []Fact{{"text", "sha256 ab"}},
-		Host: Host{ID: "host", Fingerprint: "class", Facts: []Fact{{"cpu", "x"}, {"governor", "n/a (no cpufreq)"}}},
-		Models: []Model{{
+		Seed: 1 << 63, Suites: []string{"speed 1"}, Corpus: "/text", Facts: []record.Fact{{Name: "text", Value: "sha256 ab"}},
+		Host: record.Host{ID: "host", Fingerprint: "class", Facts: []record.Fact{{Name: "cpu", Value: "x"}, {Name: "governor", Value: "n/a (no cpufreq)"}}},
+		Models: []record.Model{{
 			Name: "a", Family: "b", Architecture: "bk", Mode: "causal-row", Checkpoint: "/models/bk", Seed: 1<<64 - 1, Precision: "int8",
 			Head: "bf16", Threads: 2, Options: map[string]string{"k": "v"}, Config: "{}", WeightsSHA: "w", PluginSHA: "p",
-			Tokenizer:  Tokenizer{"bytes", "bytes", "t"},
+			Tokenizer:  record.Tokenizer{Asked: "bytes", Name: "bytes", SHA256: "t"},
 			PluginPath: "/bin/p", Kernels: "reference", Parameters: 10, WeightBytes: 20, ContextLimit: 512, TrainedTo: 256,
 			Causal: true, StateKind: "constant", Warnings: []string{"unknown tensor x"},
 		}, {Name: "b", Variant: "tiny", Initialised: true}},
-		Cells: []Cell{
-			{ID: "aa11", Suite: "speed", Probe: "prefill", Model: "a", Point: Point{{"len", "128"}, {"batch", "1"}},
-				Params: Point{{"tokens", "64"}}, Repeats: 10, Estimate: time.Second, Status: Pending},
-			{ID: "ab22", Suite: "speed", Probe: "prefill", Model: "b", Point: Point{{"len", "128"}}, Repeats: 10,
-				Status: Unavailable, Reason: "context limit 64"},
+		Cells: []record.Cell{
+			{ID: "aa11", Suite: "speed", Probe: "prefill", Model: "a", Point: record.Point{{Name: "len", Value: "128"}, {Name: "batch", Value: "1"}},
+				Params: record.Point{{Name: "tokens", Value: "64"}}, Repeats: 10, Estimate: time.Second, Status: record.Pending},
+			{ID: "ab22", Suite: "speed", Probe: "prefill", Model: "b", Point: record.Point{{Name: "len", Value: "128"}}, Repeats: 10,
+				Status: record.Unavailable, Reason: "context limit 64"},
 		},
 	}
 }
@@ -57,15 +59,15 @@ func TestRoundTrip(t *testing.T) {
 	}
 	c := &want.Cells[0]
 	for block := range 3 {
-		s := []Sample{{Metric: "prefill_seconds", Value: 0.1 * float64(block), Unit: "s", Block: block, Position: 4,
+		s := []record.Sample{{Metric: "prefill_seconds", Value: 0.1 * float64(block), Unit: "s", Block: block, Position: 4,
 			Host: time.Millisecond, Plugin: time.Microsecond}, {Metric: "roofline_share", Label: "fma", Value: 0.5, Block: block}}
 		if err := db.Record(ctx, want.ID, c, s); err != nil {
 			t.Fatal(err)
 		}
 		c.Samples = append(c.Samples, s...)
 	}
-	c.Status, c.Warnings = Failed, []string{"beyond the trained context of 256"}
-	c.Failure = &Failure{Class: "crash", Message: "signal: killed", Stderr: "panic\n", Reproduce: "archbench run"}
+	c.Status, c.Warnings = record.Failed, []string{"beyond the trained context of 256"}
+	c.Failure = &record.Failure{Class: "crash", Message: "signal: killed", Stderr: "panic\n", Reproduce: "archbench run"}
 	if err := db.Record(ctx, want.ID, c, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +111,7 @@ func TestFindCell(t *testing.T) {
 	ctx, db := context.Background(), open(t)
 	first, second := example("r-1"), example("r-2")
 	second.Started = second.Started.Add(time.Hour)
-	for _, r := range []*Run{first, second} {
+	for _, r := range []*record.Run{first, second} {
 		if err := db.CreateRun(ctx, r); err != nil {
 			t.Fatal(err)
 		}
@@ -134,7 +136,7 @@ func TestLatest(t *testing.T) {
 	if _, _, err := db.Latest(ctx); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds no run yet") {
 		t.Errorf("no run: %v", err)
 	}
-	add := func(id string, spoil func(*Run)) {
+	add := func(id string, spoil func(*record.Run)) {
 		r := example(id)
 		r.Started = r.Started.Add(1 << 40 * time.Duration(len(id)))
 		spoil(r)
@@ -142,17 +144,19 @@ func TestLatest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fail := func(r *Run) { r.Cells[0].Status, r.Cells[0].Failure = Failed, &Failure{Class: "crash"} }
+	fail := func(r *record.Run) {
+		r.Cells[0].Status, r.Cells[0].Failure = record.Failed, &record.Failure{Class: "crash"}
+	}
 	add("r-", fail)
 	if _, _, err := db.Latest(ctx); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "`archbench show r-` says why") {
 		t.Errorf("nothing measured: %v", err)
 	}
-	add("r-1", func(*Run) {})
-	if err := db.Record(ctx, "r-1", &example("").Cells[0], []Sample{{Metric: "m", Value: 1}}); err != nil {
+	add("r-1", func(*record.Run) {})
+	if err := db.Record(ctx, "r-1", &example("").Cells[0], []record.Sample{{Metric: "m", Value: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	add("r-12", fail)
-	add("r-123", func(*Run) {})
+	add("r-123", func(*record.Run) {})
 	id, empty, err := db.Latest(ctx)
 	if diff := cmp.Diff([]string{"r-123", "r-12"}, empty); id != "r-1" || diff != "" || err != nil {
 		t.Errorf("latest %s, %v\n%s", id, err, diff)
@@ -164,7 +168,7 @@ func TestRemove(t *testing.T) {
 	if err := db.CreateRun(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1}}); err != nil {
+	if err := db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Remove(ctx, "r-1"); err != nil {
@@ -276,10 +280,10 @@ func TestDiskFull(t *testing.T) {
 	if err := db.CreateRun(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	batch := make([]Sample, 500)
-	block := func(n int) []Sample {
+	batch := make([]record.Sample, 500)
+	block := func(n int) []record.Sample {
 		for i := range batch {
-			batch[i] = Sample{Metric: "prefill_seconds", Label: strings.Repeat("x", 20), Value: float64(i), Unit: "s", Block: n}
+			batch[i] = record.Sample{Metric: "prefill_seconds", Label: strings.Repeat("x", 20), Value: float64(i), Unit: "s", Block: n}
 		}
 		return batch
 	}
@@ -314,12 +318,12 @@ func limit(t *testing.T, db *DB, pages int) {
 
 func TestConstraints(t *testing.T) {
 	ctx, db := context.Background(), open(t)
-	for name, spoil := range map[string]func(*Run){
-		"unknown model":       func(r *Run) { r.Cells[0].Model = "nobody" },
-		"n/a without reason":  func(r *Run) { r.Cells[1].Reason = "" },
-		"failed without row":  func(r *Run) { r.Cells[0].Status = Failed },
-		"unknown status":      func(r *Run) { r.Cells[0].Status = "well" },
-		"two cells of one ID": func(r *Run) { r.Cells[1].ID = r.Cells[0].ID },
+	for name, spoil := range map[string]func(*record.Run){
+		"unknown model":       func(r *record.Run) { r.Cells[0].Model = "nobody" },
+		"n/a without reason":  func(r *record.Run) { r.Cells[1].Reason = "" },
+		"failed without row":  func(r *record.Run) { r.Cells[0].Status = record.Failed },
+		"unknown status":      func(r *record.Run) { r.Cells[0].Status = "well" },
+		"two cells of one ID": func(r *record.Run) { r.Cells[1].ID = r.Cells[0].ID },
 	} {
 		run := example("r-1")
 		spoil(run)

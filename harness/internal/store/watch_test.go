@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // TestMoved takes the files of a database away under a run in every way. The next write must fail, and what was stored
@@ -51,9 +53,9 @@ func TestMoved(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, db, run := context.Background(), open(t), example("r-1")
 			must(t, db.CreateRun(ctx, run))
-			must(t, db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1}}))
+			must(t, db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1}}))
 			c.spoil(t, db, db.path)
-			err := db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 2, Block: 1}})
+			err := db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 2, Block: 1}})
 			if !errors.Is(err, ErrMoved) || !strings.Contains(err.Error(), c.want+" while it was in use") {
 				t.Fatalf("got %v, want that it %s", err, c.want)
 			}
@@ -94,7 +96,7 @@ func checkSaved(t *testing.T, path string) {
 	defer db.Close()
 	run, err := db.LoadRun(ctx, "r-1")
 	must(t, err)
-	if diff := cmp.Diff([]Sample{{Metric: "m", Value: 1}}, run.Cells[0].Samples); diff != "" {
+	if diff := cmp.Diff([]record.Sample{{Metric: "m", Value: 1}}, run.Cells[0].Samples); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -114,7 +116,7 @@ func TestStays(t *testing.T) {
 		reader, err := OpenToRead(ctx, db.path)
 		must(t, err)
 		must(t, reader.Close())
-		must(t, db.Record(ctx, run.ID, &run.Cells[0], []Sample{{Metric: "m", Value: 1, Block: block}}))
+		must(t, db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1, Block: block}}))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // Suite is a list of probes with their grids.
@@ -28,7 +28,7 @@ type Part struct {
 	File       string // of that suite, absolute; "" if it ships with archbench
 	Probe      *probe.Probe
 	Grid       []Axis // every axis of the probe, in the probe's order
-	Params     store.Point
+	Params     record.Point
 	Repeats    int      // blocks of a timing probe; 1 for others
 	Precisions []string // in which every model runs that the user gave none; nil: f32
 	Asked      bool     // the user chose the precisions, not the suite
@@ -44,13 +44,13 @@ type Axis struct {
 const DefaultRepeats = 10
 
 // Points returns all combinations of the axes, the last axis fastest.
-func (p Part) Points() []store.Point {
-	points := []store.Point{nil}
+func (p Part) Points() []record.Point {
+	points := []record.Point{nil}
 	for _, axis := range p.Grid {
-		var next []store.Point
+		var next []record.Point
 		for _, point := range points {
 			for _, v := range axis.Values {
-				next = append(next, append(slices.Clone(point), store.Coordinate{Name: axis.Name, Value: v}))
+				next = append(next, append(slices.Clone(point), record.Coordinate{Name: axis.Name, Value: v}))
 			}
 		}
 		points = next
@@ -192,7 +192,7 @@ func Default(suite string, p *probe.Probe) Part {
 		part.Grid = append(part.Grid, Axis{s.Name, []string{s.Default}})
 	}
 	for _, s := range p.Params {
-		part.Params = append(part.Params, store.Coordinate{Name: s.Name, Value: s.Default})
+		part.Params = append(part.Params, record.Coordinate{Name: s.Name, Value: s.Default})
 	}
 	return part
 }

@@ -1,6 +1,5 @@
-// Package store keeps runs in SQLite: what was planned, every raw sample, every failure. It is the only importer of
-// the driver. The types of this file are what the rest of the harness sees.
-package store
+// Package record holds what a run is made of: its plan, the models and the host, every raw sample and every failure.
+package record
 
 import "time"
 
