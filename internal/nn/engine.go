@@ -8,24 +8,24 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// engine makes tensor.MatMul run on our kernels wherever the left operand is one of our parameters. It works on the
-// caller's thread.
-type engine struct{ tensor.StdEng }
+// Dense returns the parameter as a tensor over W, for what treats it as a whole. Params.Train may move W, and a tensor from
+// before then has the old memory.
+func (p *Param) Dense() *tensor.Dense { return Dense(p.W, p.Shape...) }
 
-// dense wraps w as a gorgonia tensor with our engine.
-func dense(w []float32, shape []int) *tensor.Dense {
+// Dense returns w, by rows, as a tensor whose products run on our kernels.
+func Dense(w []float32, shape ...int) *tensor.Dense {
 	if len(shape) == 0 {
 		shape = []int{1}
 	}
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(w), tensor.WithEngine(engine{}))
 }
 
-// MatMul computes c = a·b for matrices of float32, each stored by rows or, as T leaves it, by columns. Gorgonia's own
+// engine makes tensor.MatMul run on our kernels wherever the left operand is a [Dense]. It works on the caller's thread.
+type engine struct{ tensor.StdEng }
+
+// MatMul computes c = a·b for matrices of float32. One operand may be stored by columns, as T leaves it. Gorgonia's own
 // engine silently misreads a view of some columns; this one refuses it.
-func (e engine) MatMul(a, b, c tensor.Tensor) error {
-	if a.Dtype() != tensor.Float32 || b.Dtype() != tensor.Float32 || c.Dtype() != tensor.Float32 {
-		return e.StdEng.MatMul(a, b, c)
-	}
+func (engine) MatMul(a, b, c tensor.Tensor) error {
 	x, err := operandOf(a)
 	if err != nil {
 		return fmt.Errorf("left operand of MatMul: %w", err)
@@ -38,8 +38,7 @@ func (e engine) MatMul(a, b, c tensor.Tensor) error {
 	if err != nil || z.byColumns {
 		return fmt.Errorf("result of MatMul: shape %v with strides %v is not stored by rows", c.Shape(), c.Strides())
 	}
-	x.mul(y, z.data)
-	return nil
+	return x.mul(y, z.data)
 }
 
 // operand is a dense matrix of float32.
@@ -52,8 +51,8 @@ type operand struct {
 // operandOf sees a tensor as a dense matrix.
 func operandOf(t tensor.Tensor) (operand, error) {
 	d, ok := t.(*tensor.Dense)
-	if !ok || len(t.Shape()) != 2 || len(t.Strides()) != 2 {
-		return operand{}, fmt.Errorf("a %T of shape %v is not a dense matrix", t, t.Shape())
+	if !ok || t.Dtype() != tensor.Float32 || len(t.Shape()) != 2 || len(t.Strides()) != 2 {
+		return operand{}, fmt.Errorf("a %T of %v and shape %v is not a dense matrix of float32", t, t.Dtype(), t.Shape())
 	}
 	o := operand{data: d.Float32s(), rows: t.Shape()[0], cols: t.Shape()[1]}
 	across, along := t.Strides()[0], t.Strides()[1]
@@ -68,12 +67,13 @@ func operandOf(t tensor.Tensor) (operand, error) {
 }
 
 // mul writes x·y, by rows, to z.
-func (x operand) mul(y operand, z []float32) {
+func (x operand) mul(y operand, z []float32) error {
 	m, n, k := x.rows, y.cols, x.cols
+	if x.byColumns && y.byColumns {
+		return fmt.Errorf("MatMul of two matrices stored by columns, %dx%d and %dx%d: call Materialize on one first", m, k, k, n)
+	}
 	clear(z)
 	switch {
-	case y.byColumns && x.byColumns:
-		kernel.MulT(nil, z, x.byRows(), y.data, m, k, n)
 	case y.byColumns:
 		kernel.MulT(nil, z, x.data, y.data, m, k, n)
 	case x.byColumns:
@@ -81,15 +81,5 @@ func (x operand) mul(y operand, z []float32) {
 	default:
 		kernel.MulNN(nil, z, x.data, y.data, m, n, k)
 	}
-}
-
-// byRows returns a copy stored by rows.
-func (x operand) byRows() []float32 {
-	data := make([]float32, len(x.data))
-	for i := range x.rows {
-		for j := range x.cols {
-			data[i*x.cols+j] = x.data[j*x.rows+i]
-		}
-	}
-	return data
+	return nil
 }

@@ -39,7 +39,6 @@ func (ps *Params) floatMatrix(name string, class string, shape []int, transposed
 	if ps.src != nil {
 		ps.src.ReleasePages(name)
 	}
-	p.Value = dense(p.W, p.Shape)
 	m := p.asMatrix()
 	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: m.Bytes(), param: p, matrix: m, transposed: true})
 	return m, p

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"gorgonia.org/tensor"
-
 	"github.com/archbench/archbench/internal/kernel"
 )
 
@@ -41,8 +39,7 @@ type Param struct {
 	Shape []int // in memory; a Transposed one is stored the other way round
 	// Transposed says that the file holds the matrix as [in, out], and this is [out, in].
 	Transposed bool
-	Value      *tensor.Dense
-	W          []float32 // the backing of Value
+	W          []float32 // by rows
 	Grad       []float32 // allocated by Params.Train
 
 	mapped bool              // W belongs to the source
@@ -256,7 +253,6 @@ func (ps *Params) tensor(name string, class string, init Init, shape []int) *Par
 	if ps.src != nil && !p.mapped {
 		ps.src.ReleasePages(name)
 	}
-	p.Value = dense(p.W, shape)
 	ps.list = append(ps.list, stored{name: name, shape: shape, class: class, bytes: int64(4 * len(p.W)), param: p})
 	return p
 }

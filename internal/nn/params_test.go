@@ -312,6 +312,9 @@ func TestTrainMovesMappedParameters(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Weight.W[0] = 42
+	if got := e.Weight.Dense().Float32s()[0]; got != 42 {
+		t.Errorf("the tensor still sees %g", got)
+	}
 	if src.data["e.weight"][0] == 42 {
 		t.Error("the source's memory was written")
 	}

@@ -63,7 +63,6 @@ func (p *Param) own() {
 		return
 	}
 	p.W, p.mapped = append([]float32(nil), p.W...), false
-	p.Value = dense(p.W, p.Shape)
 	if p.moved != nil {
 		p.moved(p.W)
 	}
