@@ -176,5 +176,8 @@ func (c jsonColumn[T]) Scan(value any) error {
 	if text == "[]" || text == "{}" {
 		return nil
 	}
-	return json.Unmarshal([]byte(text), c.of)
+	if err := json.Unmarshal([]byte(text), c.of); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return nil
 }

@@ -16,6 +16,8 @@ func (db *DB) explain(err error) error {
 	switch {
 	case err == nil, slices.ContainsFunc(told, func(e error) bool { return errors.Is(err, e) }):
 		return err
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%w; restore a copy, or start anew with another --db", err)
 	case strings.Contains(err.Error(), "requires cgo"):
 		return fmt.Errorf("this archbench was built without cgo, which SQLite needs; build it with CGO_ENABLED=1 and a C compiler: %w", err)
 	case db.ReadOnly && (errors.Is(err, fs.ErrPermission) || cause(err) == cannotWrite):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/process"
@@ -87,13 +88,44 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 	if run.Models, err = collect(ctx, db.sql, scanModel, selectModels+` ORDER BY position`, run.ID); err != nil {
 		return nil, err
 	}
-	if run.Cells, err = collect(ctx, db.sql, scanCell, selectCells+` WHERE run = ? ORDER BY position`, run.ID); err != nil {
+	cells, err := collect(ctx, db.sql, scanCell, selectCells+` WHERE run = ? ORDER BY position`, run.ID)
+	if err != nil {
 		return nil, err
 	}
-	if err := db.loadSamples(ctx, run); err != nil {
+	places := map[int64]int{}
+	for i, c := range cells {
+		places[c.key] = i
+		run.Cells = append(run.Cells, c.Cell)
+	}
+	if err := whole(run); err != nil {
+		return nil, err
+	}
+	if err := db.loadSamples(ctx, run, places); err != nil {
 		return nil, err
 	}
 	return run, db.unchanged()
+}
+
+// whole fails for a run that lacks models, of which each has one at least and all that its cells name, or whose cells lie
+// nowhere.
+func whole(r *record.Run) error {
+	known := map[string]bool{}
+	for i := range r.Models {
+		known[r.Models[i].Name] = true
+	}
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		if !known[c.Model] {
+			return fmt.Errorf("%w: cell %.10s is of a model %q, which run %s lacks", ErrDamaged, c.ID, c.Model, r.ID)
+		}
+		if slices.ContainsFunc(slices.Concat(c.Point, c.Params), func(x record.Coordinate) bool { return x.Name == "" }) {
+			return fmt.Errorf("%w: cell %.10s of run %s has a coordinate without a name", ErrDamaged, c.ID, r.ID)
+		}
+	}
+	if len(r.Models) == 0 {
+		return fmt.Errorf("%w: run %s has no models", ErrDamaged, r.ID)
+	}
+	return nil
 }
 
 // runNamed finds the one run whose ID starts with prefix.
@@ -110,21 +142,25 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) 
 	return &runs[0], nil
 }
 
-// loadSamples gives each cell its samples in the order of measurement.
-func (db *DB) loadSamples(ctx context.Context, run *record.Run) error {
-	rows, err := db.sql.QueryContext(ctx, `SELECT c.position, `+names(sampleColumns(new(record.Sample)))+`
+// loadSamples gives each cell its samples in the order of measurement. The places are those of the cells' keys.
+func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64]int) error {
+	rows, err := db.sql.QueryContext(ctx, `SELECT c.key, `+names(sampleColumns(new(record.Sample)))+`
 		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var cell int
+		var key int64
 		var s record.Sample
-		if err := rows.Scan(append([]any{&cell}, values(sampleColumns(&s))...)...); err != nil {
+		if err := rows.Scan(append([]any{&key}, values(sampleColumns(&s))...)...); err != nil {
 			return err
 		}
-		run.Cells[cell].Samples = append(run.Cells[cell].Samples, s)
+		place, known := places[key]
+		if !known {
+			return fmt.Errorf("%w: run %s was removed while it was read", ErrNotFound, run.ID)
+		}
+		run.Cells[place].Samples = append(run.Cells[place].Samples, s)
 	}
 	return rows.Err()
 }
@@ -186,7 +222,7 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 var (
 	selectRuns   = `SELECT ` + names(append(runColumns(new(record.Run), nil), hostColumns(new(record.Host))...)) + ` FROM runs AS r JOIN hosts AS h ON h.id = r.host`
 	selectModels = `SELECT ` + names(modelColumns(new(record.Model))) + ` FROM models WHERE run = ?`
-	selectCells  = `SELECT ` + names(append(planColumns(new(record.Cell)), resultColumns(new(record.Cell), new(record.Failure))...)) + ` FROM cells`
+	selectCells  = `SELECT key, ` + names(append(planColumns(new(record.Cell)), resultColumns(new(record.Cell), new(record.Failure))...)) + ` FROM cells`
 )
 
 func scanRun(row *sql.Rows) (r record.Run, err error) {
@@ -205,9 +241,15 @@ func scanModel(row *sql.Rows) (m record.Model, err error) {
 	return m, err
 }
 
-func scanCell(row *sql.Rows) (c record.Cell, err error) {
+// keyed is a cell with its key in the database.
+type keyed struct {
+	key int64
+	record.Cell
+}
+
+func scanCell(row *sql.Rows) (c keyed, err error) {
 	var f record.Failure
-	err = row.Scan(values(append(planColumns(&c), resultColumns(&c, &f)...))...)
+	err = row.Scan(append([]any{&c.key}, values(append(planColumns(&c.Cell), resultColumns(&c.Cell, &f)...))...)...)
 	if f.Class != "" {
 		c.Failure = &f
 	}

@@ -77,10 +77,23 @@ func (db *DB) openToWrite(ctx context.Context) error {
 	if db.sql, err = connect(db.path, writing(mode)); err != nil {
 		return err
 	}
+	if err := sound(ctx, db.sql); err != nil {
+		return err
+	}
 	if err := migrate(ctx, db.sql); err != nil {
 		return err
 	}
 	return db.watch()
+}
+
+// sound fails for a damaged database: what is written to it may spoil what is still readable, and be lost itself.
+func sound(ctx context.Context, db *sql.DB) error {
+	var found string
+	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found)
+	if err == nil && found != "ok" {
+		err = fmt.Errorf("%w: %s", ErrDamaged, strings.Join(strings.Fields(found), " "))
+	}
+	return err
 }
 
 // regular refuses what is no file: opening a FIFO may wait for ever.

@@ -253,6 +253,53 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// TestDamagedRows spoils rows, which SQLite cannot notice: a run is read as it was stored, or not at all.
+func TestDamagedRows(t *testing.T) {
+	for _, c := range []struct {
+		name, spoil string
+		want        error
+	}{
+		{"a list that is none", "UPDATE cells SET point = '{'", ErrDamaged},
+		{"a point without a name", "UPDATE cells SET point = '[null]'", ErrDamaged},
+		{"a list of something else", "UPDATE models SET warnings = '[1]'", ErrDamaged},
+		{"a model of no run", "UPDATE models SET run = 'x'", ErrDamaged},
+		{"a model without its name", "UPDATE models SET name = 'x' WHERE position = 0", ErrDamaged},
+		{"no models", "DELETE FROM models; DELETE FROM cells", ErrDamaged},
+		{"places far away", "UPDATE cells SET position = position + 1000000", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, db, run := context.Background(), open(t), example("r-1")
+			must(t, db.CreateRun(ctx, run))
+			must(t, db.Record(ctx, run.ID, &run.Cells[0], []record.Sample{{Metric: "m", Value: 1}}))
+			_, err := db.sql.Exec("PRAGMA foreign_keys = OFF; " + c.spoil)
+			must(t, err)
+			got, err := db.LoadRun(ctx, "r-1")
+			if !errors.Is(err, c.want) || err != nil && !strings.Contains(err.Error(), "restore a copy") {
+				t.Fatalf("got %v, want %v", err, c.want)
+			}
+			if err == nil && len(got.Cells[0].Samples) != 1 {
+				t.Errorf("samples %+v", got.Cells[0].Samples)
+			}
+		})
+	}
+}
+
+// A page that is damaged is found before anything is measured, wherever it lies.
+func TestDamagedPage(t *testing.T) {
+	ctx, db, run := context.Background(), open(t), example("r-1")
+	must(t, db.CreateRun(ctx, run))
+	var page int64
+	must(t, db.sql.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'samples'").Scan(&page))
+	must(t, db.Close())
+	f, err := os.OpenFile(db.path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt([]byte("damage"), (page-1)*4096)
+	must(t, errors.Join(err, f.Close()))
+	if _, err := Open(ctx, db.path); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "restore a copy") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestUnwritableFolder(t *testing.T) {
 	dir := t.TempDir()
 	blocked := filepath.Join(dir, "file")
