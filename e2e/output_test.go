@@ -85,6 +85,7 @@ func testDocumented(t *testing.T, b bench) {
 		"compare": {"compare"}, "report": {"report"}, "report: verdicts": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plugins list": {"plugins", "list"},
 		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"},
+		"tokenizer test": {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
 	} {
 		want := documented[section]
 		if len(want) == 0 {

@@ -43,7 +43,17 @@ func parseSentencePiece(files map[string][]byte) (*pipeline, error) {
 		return nil, fmt.Errorf("tokenizer.model: %w", err)
 	}
 	p.surround(&s)
+	if strings.HasPrefix(s.Class, "LlamaTokenizer") && !m.likeLlama() {
+		p.name += " as sentencepiece reads it (LlamaTokenizer of transformers 5 does not)"
+	}
 	return p, nil
+}
+
+// likeLlama reports whether a model has the type and settings of Llama's, which LlamaTokenizer of transformers 5 takes for
+// granted.
+func (m *spModel) likeLlama() bool {
+	n := &m.normalize
+	return m.trainer.model == spBPE && m.trainer.byteFallback && n.dummyPrefix && !n.removeExtra && len(n.charsmap) == 0
 }
 
 // check refuses models that do not do what is read here.

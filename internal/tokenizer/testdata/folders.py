@@ -125,7 +125,7 @@ for name, members in (("bert-uncased", {}), ("bert-cased", {"do_lower_case": Fal
 
 
 # tokenizer.model
-def sentencepiece(name, unused=(), members={}, **options):
+def sentencepiece(name, unused=(), members={}, cls="TokenizersBackend", **options):
     buf = io.BytesIO()
     spm.SentencePieceTrainer.train(sentence_iterator=iter(train), model_writer=buf, minloglevel=2, num_threads=1, **options)
     m = pb.ModelProto()
@@ -136,7 +136,7 @@ def sentencepiece(name, unused=(), members={}, **options):
     data = m.SerializeToString(deterministic=True)
     dir = os.path.join(out, name)
     write(os.path.join(dir, "tokenizer.model"), data)
-    config(name, "tokenizer_config.json", tokenizer_class="TokenizersBackend", **members)
+    config(name, "tokenizer_config.json", tokenizer_class=cls, **members)
     t = reference(name)
     s = spm.SentencePieceProcessor(model_proto=data)
     rows = [{"text": text, "ids": s.encode(text)} for text in SAMPLE]
@@ -146,6 +146,8 @@ def sentencepiece(name, unused=(), members={}, **options):
     for r in rows:
         if r["ids"] != t.encode(r["text"], add_special_tokens=False):
             print("   ", repr(r["text"])[:60])
+    if cls == "LlamaTokenizer":  # which reads none of the settings of the model
+        os.remove(os.path.join(dir, "encodings.jsonl.gz"))
     with open(os.path.join(dir, "tokenizer.model"), "rb") as f:
         write(os.path.join(dir, "tokenizer.model"), f.read(), True)
     os.remove(os.path.join(dir, "tokenizer.model"))
@@ -162,3 +164,13 @@ sentencepiece("spm-unigram", model_type="unigram", hard_vocab_limit=False, vocab
               control_symbols=["<ctrl>"], character_coverage=0.999, pad_id=3)
 sentencepiece("spm-unigram-bytes", model_type="unigram", hard_vocab_limit=False, vocab_size=700, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
               remove_extra_whitespaces=False, character_coverage=0.99)
+
+
+# Settings of the normaliser, with rules of its own: those of nmt_nfkc_cf are a large table.
+with open("/tmp/rules.tsv", "w") as f:
+    for old, new in [("\u3000", " "), ("\u00a0", " "), ("\t", " "), ("\n", " "), ("\r", " "), ("\u200b", ""), ("\ufeff", ""), ("\ufb01", "fi"), ("e\u0301", "\u00e9"), ("\u2460", "1")] + [
+            (chr(c), chr(c + 32)) for c in [*range(65, 91), *range(0x410, 0x430)]]:
+        f.write(" ".join("%X" % ord(c) for c in old) + "\t" + " ".join("%X" % ord(c) for c in new) + "\n")
+sentencepiece("spm-bpe-rules", model_type="bpe", vocab_size=320, normalization_rule_tsv="/tmp/rules.tsv", add_dummy_prefix=False, character_coverage=0.99)
+sentencepiece("spm-unigram-llama", cls="LlamaTokenizer", model_type="unigram", hard_vocab_limit=False, vocab_size=300, normalization_rule_tsv="/tmp/rules.tsv",
+              add_dummy_prefix=False, character_coverage=0.99)
