@@ -40,7 +40,7 @@ that is gone, and refuses beside one that lives.`,
 			defer line.clear()
 			r, err := run.Resume(ctx, db, id, run.Options{
 				Plugins: run.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,
-				TakeOver: takeOver,
+				TakeOver: takeOver, Reopened: func(p *run.Plan) { line.clear(); a.warnOfPlan(p) },
 			})
 			line.clear()
 			if r != nil {

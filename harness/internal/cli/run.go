@@ -101,8 +101,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		return asUsageUnlessDone(ctx, err)
 	}
 	line.clear()
-	a.warn(plan.LeftOut)
-	a.warnOfModels(plan.Run.Models)
+	a.warnOfPlan(plan)
 	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
 	err = run.Execute(ctx, db, plan)
 	line.clear()
@@ -158,11 +157,12 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 	return suites, nil
 }
 
-// warnOfModels tells the warnings of loading, those of one model in several precisions once.
-func (a *app) warnOfModels(models []record.Model) {
+// warnOfPlan tells what was warned of while texts and models were loaded, of one model in several precisions once.
+func (a *app) warnOfPlan(p *run.Plan) {
+	a.warn(p.LeftOut)
 	told := map[string]bool{}
-	for i := range models {
-		m := &models[i]
+	for i := range p.Run.Models {
+		m := &p.Run.Models[i]
 		for _, w := range m.Warnings {
 			key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00")
 			if !told[key] {

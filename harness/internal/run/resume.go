@@ -38,6 +38,9 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Ru
 		err = fmt.Errorf("resume run %s: %w", run.ID, err)
 		return nil, errors.Join(err, db.Release(context.WithoutCancel(ctx), run.ID))
 	}
+	if o.Reopened != nil {
+		o.Reopened(p)
+	}
 	run.Status = record.Running
 	if err := db.SetStatus(ctx, run); err != nil {
 		return nil, err
@@ -95,6 +98,7 @@ func (p *Plan) reopen(ctx context.Context) error {
 		if err := sameFacts(p.Run.Facts, t.facts()); err != nil {
 			return err
 		}
+		p.LeftOut = t.heldOut.Omissions()
 	}
 	return p.reload(ctx, o, t, wanted)
 }

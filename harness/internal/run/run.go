@@ -40,6 +40,9 @@ type Options struct {
 	// or in another container.
 	TakeOver bool
 
+	// Reopened gets what Resume goes on with, before it measures; may be nil.
+	Reopened func(*Plan)
+
 	least time.Duration // that a measurement may take whatever its estimate; 0: leastLimit
 }
 
