@@ -66,6 +66,42 @@ func TestUnsafeLink(t *testing.T) {
 	}
 }
 
+// TestUnsafeLinks goes through links from one folder of the user to another by way of a folder of everybody, where somebody
+// else could lead them elsewhere.
+func TestUnsafeLinks(t *testing.T) {
+	path := write(t, filepath.Join(t.TempDir(), Prefix+"x"), "#!", 0o755)
+	shared := t.TempDir()
+	mode(t, shared, 0o777)
+	link := func(target, name string) string {
+		t.Helper()
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	file := link(link(path, filepath.Join(shared, "file")), filepath.Join(t.TempDir(), Prefix+"x"))
+	folder := link(link(filepath.Dir(path), filepath.Join(shared, "folder")), filepath.Join(t.TempDir(), "folder"))
+	for _, p := range []string{file, filepath.Join(folder, Prefix+"x")} {
+		if got := Unsafe(p); !strings.Contains(got, "everybody may write to the folder "+shared) {
+			t.Errorf("%s: %q", p, got)
+		}
+	}
+	if got := Unsafe(link(path, filepath.Join(t.TempDir(), Prefix+"x"))); got != "" {
+		t.Errorf("a link between folders of the user: %q", got)
+	}
+}
+
+// TestUnsafeRelative looks above the working folder too.
+func TestUnsafeRelative(t *testing.T) {
+	above := t.TempDir()
+	write(t, filepath.Join(above, "work", "bin", Prefix+"x"), "#!", 0o755)
+	mode(t, above, 0o777)
+	t.Chdir(filepath.Join(above, "work"))
+	if got := Unsafe(filepath.Join("bin", Prefix+"x")); !strings.Contains(got, "everybody may write to the folder "+above) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestForeignOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")

@@ -20,16 +20,48 @@ const othersMayWrite = 0o002
 // to its folder or, unless the sticky bit protects what lies in it, to a folder above; or the file or its folder belongs
 // to a user whom nobody has to trust. "" means that nobody could. Links are followed, and count with where they lie.
 func Unsafe(path string) string {
-	paths := []string{path}
-	if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
-		paths = append(paths, target)
-	}
-	for _, p := range paths {
+	for _, p := range stations(path) {
 		for _, check := range []func(string) string{writableFile, writableFolders, foreign} {
 			if reason := check(p); reason != "" {
 				return reason
 			}
 		}
+	}
+	return ""
+}
+
+// mostLinks is how many links the system follows.
+const mostLinks = 40
+
+// stations are the absolute paths by which a file is reached: its own, and what each link on the way makes of it.
+func stations(path string) []string {
+	var all []string
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	for next := path; next != "" && len(all) < mostLinks; next = followed(next) {
+		all = append(all, next)
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil && !slices.Contains(all, target) {
+		all = append(all, target)
+	}
+	return all
+}
+
+// followed puts what the first link of a path leads to in its place; "" if there is none.
+func followed(path string) string {
+	for end := 1; end <= len(path); end++ {
+		if end < len(path) && path[end] != filepath.Separator {
+			continue
+		}
+		target, err := os.Readlink(path[:end])
+		if err != nil {
+			continue
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path[:end]), target)
+		}
+		return filepath.Join(target, path[end:])
 	}
 	return ""
 }
@@ -83,8 +115,9 @@ func trusted() []uint32 {
 	return all
 }
 
+// owner is the user to whom a file or a link belongs.
 func owner(path string) (uid uint32, ok bool) {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	if err != nil {
 		return 0, false
 	}

@@ -116,7 +116,11 @@ func (d *diagnosis) host() {
 
 // installation says where models and plugins are looked for.
 func (d *diagnosis) installation() {
-	d.ok("installation", home.Dir())
+	if info, err := os.Stat(home.Dir()); err == nil && info.IsDir() {
+		d.ok("installation", home.Dir())
+	} else {
+		d.warn("installation", home.Dir()+" is no folder", "let "+home.Variable+" name a clone or an unpacked tarball, or unset it")
+	}
 	d.ok("suites", "built in: "+strings.Join(suite.Names(), ", "))
 	d.ok("models are looked for in", strings.Join(modelFolders(), ", "))
 	d.ok("plugins are looked for in", strings.Join(slices.Compact(slices.Concat([]string{"$" + lmplugin.PathVariable}, home.Plugins(), []string{home.Bin(), "PATH"})), ", "))
