@@ -135,7 +135,7 @@ func TestDidYouMean(t *testing.T) {
 
 func wideTable() report.Table {
 	t := report.Words("t", "Speeds", []string{"model", "len 128", "len 512", "len 2048"})
-	t.Add("gpt2", "61.24 ktoken/s ±1.2 %", "50.57 ktoken/s ±1.3 %", "n/a (context limit 512)")
+	t.Add("gpt2", "61.24 ktoken/s ±1.2 %", "50.57 ktoken/s ±1.3 %", report.Unavailable("context limit 512"))
 	t.Add("mamba", "37.88 ktoken/s ±1.2 %", "38.19 ktoken/s ±0.9 %", "38.13 ktoken/s ±1.6 %")
 	t.Notes = []string{"a note that is long enough to need more than one line of a narrow terminal"}
 	return t

@@ -86,7 +86,9 @@ func (d *diagnosis) forPeople() report.Table {
 
 func (d *diagnosis) ok(what, found string) { d.table.Add(what, "ok", found, "nothing") }
 
-func (d *diagnosis) warn(what, found, todo string) { d.table.Add(what, "warning", found, todo) }
+func (d *diagnosis) warn(what string, found any, todo string) {
+	d.table.Add(what, "warning", found, todo)
+}
 
 func (d *diagnosis) fail(what, found, todo string) {
 	d.table.Add(what, "FAIL", found, todo)
@@ -102,7 +104,7 @@ var missing = map[string]string{
 
 func (d *diagnosis) host() {
 	for _, f := range host.Describe().Facts {
-		if !strings.HasPrefix(f.Value, "n/a") {
+		if f.Reason == "" {
 			d.ok(f.Name, f.Value)
 			continue
 		}
@@ -110,7 +112,7 @@ func (d *diagnosis) host() {
 		if !ok {
 			todo = "nothing; reports say n/a"
 		}
-		d.warn(f.Name, f.Value, todo)
+		d.warn(f.Name, report.Unavailable(f.Reason), todo)
 	}
 }
 

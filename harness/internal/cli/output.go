@@ -211,7 +211,7 @@ func style(t report.Table, row, column int) lipgloss.Style {
 	switch v := t.Rows[row][column]; {
 	case v.Best:
 		return s.Bold(true)
-	case strings.HasPrefix(v.Text, "n/a"):
+	case v.Reason != "":
 		return s.Faint(true)
 	}
 	return s

@@ -67,19 +67,20 @@ func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candida
 	t.Frame.Rows = append(t.Frame.Rows, record)
 	switch {
 	case err != nil && verbose:
-		t.Add(p.Name, na(err), na(err), na(err), na(err), na(err), na(err), report.Hash(sha, "not read"), p.Path)
+		na := report.Unavailable(err.Error())
+		t.Add(p.Name, na, na, na, na, na, na, report.Hash(sha, "not read"), p.Path)
 	case p.Rejected != "":
-		t.Add(p.Name, "n/a (not used)", "n/a (not used)", report.Hash(sha, "not read"), err.Error())
+		na := report.Unavailable("not used")
+		t.Add(p.Name, na, na, report.Hash(sha, "not read"), err.Error())
 	case err != nil:
-		t.Add(p.Name, "n/a (does not answer)", "n/a (does not answer)", report.Hash(sha, "not read"), err.Error())
+		na := report.Unavailable("does not answer")
+		t.Add(p.Name, na, na, report.Hash(sha, "not read"), err.Error())
 	case verbose:
 		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path)
 	default:
 		t.Add(p.Name, d.Language, d.Summary, report.Hash(sha, "not read"), "ok")
 	}
 }
-
-func na(err error) string { return "n/a (" + err.Error() + ")" }
 
 func abilities(d lm.Description) []string {
 	words := make([]string, len(d.Abilities))

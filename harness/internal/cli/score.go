@@ -118,7 +118,8 @@ var scoreKeys = []string{"model", "architecture", "precision", "checkpoint", "to
 func addScore(t *report.Table, about []any, scope, name string, d probe.DocumentScore) {
 	said := []any{scope, name, nil, nil, 0, 0, d.Changed, "no token was scored"}
 	if d.Bytes == 0 {
-		t.Add(name, "n/a (no token was scored)", "n/a (no token was scored)", "0", "0")
+		na := report.Unavailable("no token was scored")
+		t.Add(name, na, na, "0", "0")
 	} else {
 		bits := d.Nats / float64(d.Bytes) / math.Ln2
 		t.Add(name, fmt.Sprintf("%.6f", bits), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))

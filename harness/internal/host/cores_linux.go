@@ -5,13 +5,15 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/archbench/archbench/harness/internal/record"
 )
 
 // physicalCores words how many cores the CPUs that the process may run on belong to.
 func physicalCores() string {
 	var mask unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &mask); err != nil {
-		return unavailable("physical cores not told: " + err.Error())
+		return record.NA("physical cores not told: " + err.Error())
 	}
 	var cpus []int
 	for i := 0; len(cpus) < mask.Count(); i++ {
@@ -21,7 +23,7 @@ func physicalCores() string {
 	}
 	n, err := here.cores(cpus)
 	if err != nil {
-		return unavailable("physical cores not told: " + err.Error())
+		return record.NA("physical cores not told: " + err.Error())
 	}
 	return fmt.Sprintf("%d physical", n)
 }

@@ -27,17 +27,19 @@ type gauge struct {
 // pressures are the resources of the kernel's pressure stall information, in the order of Snapshot.stalled.
 var pressures = [3]string{"cpu", "memory", "io"}
 
+const notOffered = "not offered by this machine"
+
 // Since words what happened between an earlier snapshot and this one.
 func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 	elapsed := s.at.Sub(earlier.at).Seconds()
 	facts := []record.Fact{
-		{Name: "load", Value: pair(earlier.load, s.load, "%.2f")},
-		{Name: "steal", Value: stolen(earlier, s)},
-		{Name: "free memory MiB", Value: pair(earlier.free.scale(1.0/(1<<20)), s.free.scale(1.0/(1<<20)), "%.0f")},
-		{Name: "frequency kHz", Value: pair(earlier.freq, s.freq, "%.0f")},
+		pair("load", earlier.load, s.load, "%.2f"),
+		share("steal", earlier.steal, s.steal, s.total.value-earlier.total.value, "the CPU time"), // given to others by the hypervisor
+		pair("free memory MiB", earlier.free.scale(1.0/(1<<20)), s.free.scale(1.0/(1<<20)), "%.0f"),
+		pair("frequency kHz", earlier.freq, s.freq, "%.0f"),
 	}
 	for i, resource := range pressures {
-		facts = append(facts, record.Fact{Name: resource + " pressure", Value: share(earlier.stalled[i], s.stalled[i], elapsed, "the time")})
+		facts = append(facts, share(resource+" pressure", earlier.stalled[i], s.stalled[i], elapsed, "the time"))
 	}
 	return facts
 }
@@ -45,25 +47,20 @@ func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 func (g gauge) scale(by float64) gauge { return gauge{g.value * by, g.ok} }
 
 // pair words a quantity before and after.
-func pair(before, after gauge, format string) string {
+func pair(name string, before, after gauge, format string) record.Fact {
 	if !before.ok || !after.ok {
-		return unavailable("not offered by this machine")
+		return record.Fact{Name: name, Reason: notOffered}
 	}
-	return fmt.Sprintf(format+" before, "+format+" after", before.value, after.value)
-}
-
-// stolen words the share of CPU time that the hypervisor gave to others.
-func stolen(before, after Snapshot) string {
-	return share(before.steal, after.steal, after.total.value-before.total.value, "the CPU time")
+	return record.Fact{Name: name, Value: fmt.Sprintf(format+" before, "+format+" after", before.value, after.value)}
 }
 
 // share words the growth of a counter as a share of whole, which "of" names.
-func share(before, after gauge, whole float64, of string) string {
-	if !before.ok || !after.ok {
-		return unavailable("not offered by this machine")
+func share(name string, before, after gauge, whole float64, of string) record.Fact {
+	switch {
+	case !before.ok || !after.ok:
+		return record.Fact{Name: name, Reason: notOffered}
+	case whole <= 0:
+		return record.Fact{Name: name, Reason: "no time passed"}
 	}
-	if whole <= 0 {
-		return unavailable("no time passed")
-	}
-	return fmt.Sprintf("%.2f %% of %s", 100*(after.value-before.value)/whole, of)
+	return record.Fact{Name: name, Value: fmt.Sprintf("%.2f %% of %s", 100*(after.value-before.value)/whole, of)}
 }

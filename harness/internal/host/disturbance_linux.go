@@ -13,7 +13,7 @@ func Now() Snapshot {
 	if free, ok := FreeMemory(); ok {
 		s.free = gauge{float64(free), true}
 	}
-	if khz, err := strconv.ParseFloat(file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"), 64); err == nil {
+	if khz, err := strconv.ParseFloat(file("", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").Value, 64); err == nil {
 		s.freq = gauge{khz, true}
 	}
 	p, err := procfs.NewDefaultFS()

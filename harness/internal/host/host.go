@@ -1,10 +1,8 @@
 // Package host describes the machine that a run happens on and what disturbed it meanwhile. Everything is read from
-// files and registers, nothing is set. What a machine does not tell is a fact too: its value starts with "n/a" and
-// gives the reason.
+// files and registers, nothing is set. What a machine does not tell is a fact too, with the reason.
 package host
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -23,9 +21,9 @@ import (
 func Describe() record.Host {
 	class := []record.Fact{
 		{Name: "platform", Value: runtime.GOOS + "/" + runtime.GOARCH},
-		{Name: "cpu", Value: cpuName()},
+		known("cpu", strings.TrimSpace(cpuid.CPU.BrandName), "the processor does not name itself"),
 		{Name: "cores", Value: fmt.Sprintf("%d logical, %s", runtime.NumCPU(), physicalCores())},
-		{Name: "cpu features", Value: features()},
+		known("cpu features", features(), "no vector feature reported"),
 		{Name: "caches", Value: caches()},
 		{Name: "virtualisation", Value: virtualisation()},
 	}
@@ -37,13 +35,17 @@ func Describe() record.Host {
 func digest(facts []record.Fact) string {
 	h := sha256.New()
 	for _, f := range facts {
-		fmt.Fprintf(h, "%s=%s\n", f.Name, f.Value)
+		fmt.Fprintf(h, "%s=%s\n", f.Name, f.Words())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func cpuName() string {
-	return cmp.Or(strings.TrimSpace(cpuid.CPU.BrandName), unavailable("the processor does not name itself"))
+// known is a fact that a machine may not tell, for a reason that holds where the value is blank.
+func known(name, value, reason string) record.Fact {
+	if value != "" {
+		return record.Fact{Name: name, Value: value}
+	}
+	return record.Fact{Name: name, Reason: reason}
 }
 
 // numericFeatures are the instruction sets that the kernels may use.
@@ -59,9 +61,6 @@ func features() string {
 		if cpuid.CPU.Supports(id) {
 			names = append(names, id.String())
 		}
-	}
-	if len(names) == 0 {
-		return unavailable("no vector feature reported")
 	}
 	return strings.Join(names, " ")
 }
@@ -88,6 +87,3 @@ func virtualisation() string {
 		return "none seen"
 	}
 }
-
-// unavailable words a fact that the machine does not tell.
-func unavailable(reason string) string { return "n/a (" + reason + ")" }

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,35 +15,35 @@ import (
 // system reads the facts that Linux keeps in /proc and /sys.
 func system() []record.Fact {
 	return []record.Fact{
-		{Name: "kernel", Value: file("/proc/sys/kernel/osrelease")},
-		{Name: "memory", Value: totalMemory()},
-		{Name: "governor", Value: file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")},
-		{Name: "max frequency kHz", Value: file("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")},
-		{Name: "boost", Value: boost()},
-		{Name: "transparent huge pages", Value: file("/sys/kernel/mm/transparent_hugepage/enabled")},
-		{Name: "cgroup memory limit", Value: told(here.memoryLimit())("MiB", 1<<20)},
-		{Name: "cgroup cpu limit", Value: told(here.cpuLimit())("CPU", 1)},
+		file("kernel", "/proc/sys/kernel/osrelease"),
+		known("memory", totalMemory(), "/proc/meminfo not readable"),
+		file("governor", "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+		file("max frequency kHz", "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"),
+		boost(),
+		file("transparent huge pages", "/sys/kernel/mm/transparent_hugepage/enabled"),
+		told(here.memoryLimit())("cgroup memory limit", "MiB", 1<<20),
+		told(here.cpuLimit())("cgroup cpu limit", "CPU", 1),
 	}
 }
 
 // boost reads the two places where drivers say whether the clock may exceed its nominal frequency.
-func boost() string {
+func boost() record.Fact {
 	if v, err := os.ReadFile("/sys/devices/system/cpu/intel_pstate/no_turbo"); err == nil {
-		return "intel_pstate no_turbo=" + strings.TrimSpace(string(v))
+		return record.Fact{Name: "boost", Value: "intel_pstate no_turbo=" + strings.TrimSpace(string(v))}
 	}
-	return file("/sys/devices/system/cpu/cpufreq/boost")
+	return file("boost", "/sys/devices/system/cpu/cpufreq/boost")
 }
 
 // told words a limit in units of a size.
-func told(l limit, err error) func(unit string, size float64) string {
-	return func(unit string, size float64) string {
+func told(l limit, err error) func(name, unit string, size float64) record.Fact {
+	return func(name, unit string, size float64) record.Fact {
 		switch {
 		case err != nil:
-			return unavailable(err.Error())
+			return record.Fact{Name: name, Reason: err.Error()}
 		case l.none():
-			return "none"
+			return record.Fact{Name: name, Value: "none"}
 		}
-		return fmt.Sprintf("%.4g %s (%s)", l.value/size, unit, l.group)
+		return record.Fact{Name: name, Value: fmt.Sprintf("%.4g %s (%s)", l.value/size, unit, l.group)}
 	}
 }
 
@@ -54,22 +53,22 @@ func cpuLimit() (cpus float64, ok bool) {
 	return l.value, err == nil && !l.none()
 }
 
-// file returns the contents of a one-line file, or why there are none.
-func file(path string) string {
+// file tells the contents of a one-line file, or why there are none.
+func file(name, path string) record.Fact {
 	b, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return unavailable("no " + path)
+		return record.Fact{Name: name, Reason: "no " + path}
 	case err != nil:
-		return unavailable(err.Error())
+		return record.Fact{Name: name, Reason: err.Error()}
 	}
-	return cmp.Or(strings.TrimSpace(string(b)), unavailable(path+" is empty"))
+	return known(name, strings.TrimSpace(string(b)), path+" is empty")
 }
 
 func totalMemory() string {
 	m, err := meminfo()
 	if err != nil || m.MemTotalBytes == nil {
-		return unavailable("/proc/meminfo not readable")
+		return ""
 	}
 	return fmt.Sprintf("%d MiB", *m.MemTotalBytes>>20)
 }

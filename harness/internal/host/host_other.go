@@ -13,10 +13,10 @@ import (
 
 // system has no source on this platform.
 func system() []record.Fact {
-	reason := unavailable("no source on " + runtime.GOOS)
+	reason := "no source on " + runtime.GOOS
 	return []record.Fact{
-		{Name: "kernel", Value: reason}, {Name: "memory", Value: reason}, {Name: "governor", Value: reason},
-		{Name: "boost", Value: reason}, {Name: "cgroup memory limit", Value: reason},
+		{Name: "kernel", Reason: reason}, {Name: "memory", Reason: reason}, {Name: "governor", Reason: reason},
+		{Name: "boost", Reason: reason}, {Name: "cgroup memory limit", Reason: reason},
 	}
 }
 
@@ -24,7 +24,7 @@ func system() []record.Fact {
 func physicalCores() string {
 	n := cpuid.CPU.PhysicalCores
 	if n == 0 || n > runtime.NumCPU() {
-		return unavailable("physical cores not told")
+		return record.NA("physical cores not told")
 	}
 	return fmt.Sprintf("%d physical", n)
 }

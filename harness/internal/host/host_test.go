@@ -21,7 +21,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("fingerprint %q, id %q", a.Fingerprint, a.ID)
 	}
 	for _, f := range a.Facts {
-		if f.Name == "" || strings.TrimSpace(f.Value) == "" {
+		if f.Name == "" || strings.TrimSpace(f.Words()) == "" {
 			t.Errorf("blank fact %+v", f)
 		}
 	}
@@ -47,7 +47,7 @@ func TestSince(t *testing.T) {
 	before.stalled[0], after.stalled[0] = gauge{1, true}, gauge{2, true}
 	got := map[string]string{}
 	for _, f := range after.Since(before) {
-		got[f.Name] = f.Value
+		got[f.Name] = f.Words()
 	}
 	for name, want := range map[string]string{
 		"load": "0.50 before, 1.50 after", "steal": "25.00 % of the CPU time", "cpu pressure": "25.00 % of the time",

@@ -68,7 +68,7 @@ func cost(ctx context.Context, s *Subject) (r Result, err error) {
 		r.add(ReferenceFLOPs, it.Component, float64(it.FLOPs))
 	}
 	if counts(s.Settings) && !req.Count {
-		r.Warnings = append(r.Warnings, "counted values n/a (no ability count)")
+		r.lack(CountedFLOPs, "no ability count")
 	}
 	if formula, counted := flops(reply.Analytic), flops(reply.Counted); reply.Counted != nil && counted != formula {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("counted %d FLOPs, but %d by formula: one of them is wrong", counted, formula))

@@ -97,10 +97,10 @@ func (g *generation) addSteps(r *Result, n int, took float64) {
 	}
 	switch {
 	case len(g.steps) != n:
-		r.Warnings = append(r.Warnings, "time between tokens n/a (the plugin does not time single steps)")
+		r.lack(StepSeconds, "the plugin does not time single steps")
 		return
 	case sum.Seconds() < leastShare*took:
-		r.Warnings = append(r.Warnings, "time between tokens n/a (the single steps do not make up the time of decoding)")
+		r.lack(StepSeconds, "the single steps do not make up the time of decoding")
 		return
 	}
 	for i, d := range g.steps {

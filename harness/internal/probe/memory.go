@@ -24,7 +24,7 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	reporter, _ := s.Model.(lm.MemoryReporter)
 	if !s.Description.Has(lm.AbilityMemory) {
 		reporter = nil
-		r.Warnings = append(r.Warnings, "activations n/a (no ability memory)")
+		r.lack(ActivationPeakBytes, "no ability memory")
 	}
 	if reporter != nil {
 		if _, err := reporter.Memory(ctx, true); err != nil {
@@ -49,12 +49,13 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 			}
 		}
 	}
-	m, warnings := s.processMemory()
-	r.Warnings = append(r.Warnings, warnings...)
-	if len(warnings) == 0 {
-		r.add(ProcessPeakBytes, "", float64(m.Peak))
-		r.add(ProcessRSSBytes, "", float64(m.RSS))
+	m, reason := s.processMemory()
+	if reason != "" {
+		r.lack(ProcessPeakBytes, reason)
+		return r, nil
 	}
+	r.add(ProcessPeakBytes, "", float64(m.Peak))
+	r.add(ProcessRSSBytes, "", float64(m.RSS))
 	return r, nil
 }
 
@@ -62,7 +63,7 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err error) {
 	st, err := s.stepper()
 	if err != nil {
-		r.Warnings = append(r.Warnings, "state n/a (no ability step)")
+		r.lack(StateBytes, "no ability step")
 		return s.score(ctx, tokens)
 	}
 	state, err := st.NewState(ctx)
@@ -82,7 +83,7 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
 	coster, ok := s.Model.(lm.Coster)
 	if !ok || !s.Description.Has(lm.AbilityCost) {
-		r.Warnings = append(r.Warnings, "state by formula n/a (no ability cost)")
+		r.lack(StateBytesFormula, "no ability cost")
 		return nil
 	}
 	reply, err := coster.Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})

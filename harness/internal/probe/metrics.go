@@ -1,11 +1,19 @@
 package probe
 
+import (
+	"cmp"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/record"
+)
+
 // Metric describes one measured quantity. The table is closed: a probe emits no other, a report knows all of them.
 type Metric struct {
 	Name   string
 	Unit   string // s, B, FLOP, bit/B, nat, 1, token
 	Better int    // -1: lower is better, +1: higher, 0: neither
-	Title  string
+	Title  string // as one says what a cell lacks
+	With   string // the metric without which this one is not measured either; ""
 }
 
 // The metrics of probe "cost", at points phase=prefill|score|decode|train len batch. Labels are components; the sum over
@@ -66,37 +74,58 @@ const (
 
 // Metrics describes every metric, in the order in which a report shows them.
 var Metrics = []Metric{
-	{AnalyticFLOPs, "FLOP", -1, "FLOPs by formula"},
-	{CountedFLOPs, "FLOP", -1, "FLOPs counted"},
-	{AnalyticBytes, "B", -1, "bytes moved by formula"},
-	{CountedBytes, "B", -1, "bytes moved counted"},
-	{ReferenceFLOPs, "FLOP", 0, "FLOPs by the published project's counter"},
-	{WeightBytes, "B", -1, "weights"},
-	{StateBytes, "B", -1, "state"},
-	{StateBytesFormula, "B", -1, "state by formula"},
-	{ActivationPeakBytes, "B", -1, "peak of activations"},
-	{ProcessPeakBytes, "B", -1, "peak of the process"},
-	{ProcessRSSBytes, "B", -1, "resident memory of the process"},
-	{PrefillSeconds, "s", -1, "prefill"},
-	{TTFTSeconds, "s", -1, "time to first token"},
-	{DecodeSeconds, "s", -1, "decode step"},
-	{StepSeconds, "s", -1, "single decode steps"},
-	{RooflineShare, "1", +1, "share of the ceiling"},
-	{StreamSeconds, "s", -1, "time since the start of the stream"},
-	{StreamStateBytes, "B", -1, "state along the stream"},
-	{StreamNLL, "nat", -1, "loss per token along the stream"},
-	{StreamFinite, "1", +1, "all outputs finite"},
-	{StreamChunkDiff, "nat", -1, "largest difference of chunked and one-shot losses"},
-	{StreamPeakBytes, "B", -1, "peak of the process after the stream"},
-	{DocumentNats, "nat", -1, "loss of the document"},
-	{DocumentBytes, "B", 0, "bytes of the document"},
-	{DocumentKL, "nat", -1, "mean divergence from f32 per token"},
-	{DocumentTop1, "1", +1, "first choice as in f32"},
-	{DocumentTokens, "token", 0, "tokens of the document"},
-	{SuffixDiff, "1", -1, "change of earlier logits when later tokens change"},
-	{PrefixDiff, "1", -1, "change of a prefix's logits when text follows"},
-	{BatchDiff, "1", -1, "change of logits when the batch grows"},
-	{CausalVerdict, "1", +1, "no look into the future found"},
+	{AnalyticFLOPs, "FLOP", -1, "FLOPs by formula", ""},
+	{CountedFLOPs, "FLOP", -1, "counted values", ""},
+	{AnalyticBytes, "B", -1, "bytes moved by formula", ""},
+	{CountedBytes, "B", -1, "counted bytes", CountedFLOPs},
+	{ReferenceFLOPs, "FLOP", 0, "FLOPs by the published project's counter", ""},
+	{WeightBytes, "B", -1, "weights", ""},
+	{StateBytes, "B", -1, "state", ""},
+	{StateBytesFormula, "B", -1, "state by formula", StateBytes},
+	{ActivationPeakBytes, "B", -1, "activations", ""},
+	{ProcessPeakBytes, "B", -1, "process memory", ""},
+	{ProcessRSSBytes, "B", -1, "resident memory of the process", ProcessPeakBytes},
+	{PrefillSeconds, "s", -1, "prefill", ""},
+	{TTFTSeconds, "s", -1, "time to first token", ""},
+	{DecodeSeconds, "s", -1, "decode step", ""},
+	{StepSeconds, "s", -1, "time between tokens", ""},
+	{RooflineShare, "1", +1, "share of the ceiling", ""},
+	{StreamSeconds, "s", -1, "time since the start of the stream", ""},
+	{StreamStateBytes, "B", -1, "state along the stream", ""},
+	{StreamNLL, "nat", -1, "losses", ""},
+	{StreamFinite, "1", +1, "all outputs finite", ""},
+	{StreamChunkDiff, "nat", -1, "largest difference of chunked and one-shot losses", ""},
+	{StreamPeakBytes, "B", -1, "process memory", ""},
+	{DocumentNats, "nat", -1, "loss of the document", ""},
+	{DocumentBytes, "B", 0, "bytes of the document", ""},
+	{DocumentKL, "nat", -1, "mean divergence from f32 per token", ""},
+	{DocumentTop1, "1", +1, "first choice as in f32", ""},
+	{DocumentTokens, "token", 0, "tokens of the document", ""},
+	{SuffixDiff, "1", -1, "change of earlier logits when later tokens change", ""},
+	{PrefixDiff, "1", -1, "change of a prefix's logits when text follows", ""},
+	{BatchDiff, "1", -1, "change of logits when the batch grows", ""},
+	{CausalVerdict, "1", +1, "no look into the future found", ""},
+}
+
+// Lacking says why a cell has no sample of a metric, "" if the cell does not tell.
+func Lacking(c *record.Cell, metric string) string {
+	m, _ := Lookup(metric)
+	for _, missing := range c.Missing {
+		if missing.Metric == metric || missing.Metric == m.With {
+			return missing.Reason
+		}
+	}
+	return ""
+}
+
+// Caveats are what a reader of a cell must know: its warnings, and what it lacks.
+func Caveats(c *record.Cell) []string {
+	all := slices.Clone(c.Warnings)
+	for _, missing := range c.Missing {
+		m, _ := Lookup(missing.Metric)
+		all = append(all, cmp.Or(m.Title, missing.Metric)+" "+record.NA(missing.Reason))
+	}
+	return all
 }
 
 // Lookup finds a metric by name.

@@ -105,6 +105,12 @@ const (
 type Result struct {
 	Samples  []record.Sample
 	Warnings []string
+	Missing  []record.Missing
+}
+
+// lack says why a metric has no sample.
+func (r *Result) lack(metric, reason string) {
+	r.Missing = append(r.Missing, record.Missing{Metric: metric, Reason: reason})
 }
 
 // Work is a piece of work whose cost the model knows by formula.
@@ -122,7 +128,7 @@ func (p *Probe) Work(settings record.Point) []Work { return p.work(settings) }
 type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is an answer more than an error
 
 // Error returns "n/a (reason)".
-func (u *Unavailable) Error() string { return "n/a (" + u.Reason + ")" }
+func (u *Unavailable) Error() string { return record.NA(u.Reason) }
 
 // Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
 func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings record.Point) error {

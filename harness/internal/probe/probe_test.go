@@ -143,8 +143,8 @@ func TestCost(t *testing.T) {
 	}
 	a := &lmfake.Architecture{Abilities: []lm.Ability{lm.AbilityCost}}
 	got, r := measure(t, costProbe, subject(t, a, costProbe))
-	if _, ok := got["flops_counted hash"]; ok || len(r.Warnings) != 1 {
-		t.Errorf("without the ability to count: %v, warnings %q", got, r.Warnings)
+	if _, ok := got["flops_counted hash"]; ok || len(r.Missing) != 1 {
+		t.Errorf("without the ability to count: %v, missing %q", got, r.Missing)
 	}
 	if work := costProbe.Work(subject(t, a, costProbe, "phase", "train").Settings); work != nil {
 		t.Errorf("a formula is said to cost %v", work)
@@ -165,13 +165,17 @@ func TestMemory(t *testing.T) {
 	if got[WeightBytes+" blocks"].Value != 4000 || got[StateBytes].Value != 64 || got[StateBytesFormula].Value != 64 || got[ActivationPeakBytes].Value != 1028 {
 		t.Errorf("got %v", got)
 	}
-	if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "process memory n/a") {
-		t.Errorf("warnings %q", r.Warnings)
+	if want := []record.Missing{{Metric: ProcessPeakBytes, Reason: "the model runs in this process"}}; !slices.Equal(r.Missing, want) {
+		t.Errorf("missing %q, want %q", r.Missing, want)
+	}
+	if c := (&record.Cell{Missing: r.Missing, Warnings: []string{"beyond"}}); Lacking(c, ProcessRSSBytes) == "" || Lacking(c, StateBytes) != "" ||
+		!slices.Equal(Caveats(c), []string{"beyond", "process memory n/a (the model runs in this process)"}) {
+		t.Errorf("a cell says %q", Caveats(c))
 	}
 	a := &lmfake.Architecture{Abilities: []lm.Ability{}}
 	got, r = measure(t, memoryProbe, subject(t, a, memoryProbe))
-	if _, ok := got[StateBytes]; ok || len(r.Warnings) != 3 {
-		t.Errorf("without abilities: %v, warnings %q", got, r.Warnings)
+	if _, ok := got[StateBytes]; ok || len(r.Missing) != 3 {
+		t.Errorf("without abilities: %v, missing %q", got, r.Missing)
 	}
 }
 
@@ -204,8 +208,8 @@ func TestSpeed(t *testing.T) {
 	for took, want := range map[time.Duration]int{4 * time.Millisecond: 4, 5 * time.Millisecond: 4, 6 * time.Millisecond: 0} {
 		var r Result
 		(&generation{steps: slices.Repeat([]time.Duration{time.Millisecond}, 4)}).addSteps(&r, 4, took.Seconds())
-		if len(r.Samples) != want || len(r.Warnings) != min(1, 4-want) {
-			t.Errorf("4 steps of 1ms in %v: %d samples, warnings %q", took, len(r.Samples), r.Warnings)
+		if len(r.Samples) != want || len(r.Missing) != min(1, 4-want) {
+			t.Errorf("4 steps of 1ms in %v: %d samples, missing %q", took, len(r.Samples), r.Missing)
 		}
 	}
 	silent := &lmfake.Architecture{Tell: func(reply any) {
@@ -213,8 +217,8 @@ func TestSpeed(t *testing.T) {
 			c.Steps = nil
 		}
 	}}
-	if _, r := measure(t, decodeProbe, subject(t, silent, decodeProbe)); !strings.Contains(strings.Join(r.Warnings, ""), "time between tokens n/a (") {
-		t.Errorf("warnings %q", r.Warnings)
+	if _, r := measure(t, decodeProbe, subject(t, silent, decodeProbe)); Lacking(&record.Cell{Missing: r.Missing}, StepSeconds) == "" {
+		t.Errorf("missing %q", r.Missing)
 	}
 	noStep := &lmfake.Architecture{Abilities: []lm.Ability{}, PerToken: time.Microsecond}
 	if got, _ := measure(t, prefillProbe, subject(t, noStep, prefillProbe)); got[PrefillSeconds].Plugin != 512*time.Microsecond {
@@ -433,8 +437,8 @@ func TestStream(t *testing.T) {
 	}
 	s.Unfit = "sees the future"
 	got, r := measure(t, streamProbe, s)
-	if _, ok := got[StreamNLL+" 1024"]; ok || !strings.Contains(strings.Join(r.Warnings, ""), "sees the future") {
-		t.Errorf("a model that sees the future has a loss: %v, %q", got, r.Warnings)
+	if _, ok := got[StreamNLL+" 1024"]; ok || !slices.Contains(r.Missing, record.Missing{Metric: StreamNLL, Reason: s.Unfit}) {
+		t.Errorf("a model that sees the future has a loss: %v, %q", got, r.Missing)
 	}
 }
 

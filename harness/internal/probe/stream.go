@@ -44,15 +44,15 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 		return r, err
 	}
 	if s.Unfit != "" {
-		r.Warnings = append(r.Warnings, "losses n/a ("+s.Unfit+")")
+		r.lack(StreamNLL, s.Unfit)
 	}
 	told, err := s.readAll(ctx, &r, st, tokens)
 	if err != nil {
 		return r, err
 	}
-	m, warnings := s.processMemory()
-	r.Warnings = append(r.Warnings, warnings...)
-	if len(warnings) == 0 {
+	if m, reason := s.processMemory(); reason != "" {
+		r.lack(StreamPeakBytes, reason)
+	} else {
 		r.add(StreamPeakBytes, "", float64(m.Peak))
 	}
 	if s.Unfit == "" {

@@ -125,7 +125,7 @@ func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64)
 	}
 	cost, err := coster.Cost(ctx, lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length})
 	if err != nil {
-		r.Warnings = append(r.Warnings, "share of the ceiling n/a ("+err.Error()+")")
+		r.lack(RooflineShare, err.Error())
 		return
 	}
 	name, least := binding(s.Roofline, s.Info.Precision, cost.Analytic)
@@ -195,14 +195,14 @@ func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
 	return best, ok
 }
 
-// processMemory reads the memory of the plugin's process, or says in a warning why it cannot.
-func (s *Subject) processMemory() (host.Memory, []string) {
+// processMemory reads the memory of the plugin's process, or says why it cannot.
+func (s *Subject) processMemory() (m host.Memory, reason string) {
 	if s.PID == 0 {
-		return host.Memory{}, []string{"process memory n/a (the model runs in this process)"}
+		return m, "the model runs in this process"
 	}
 	m, ok := host.ReadMemory(s.PID)
 	if !ok {
-		return m, []string{"process memory n/a (the system does not tell)"}
+		return m, "the system does not tell"
 	}
-	return m, nil
+	return m, ""
 }

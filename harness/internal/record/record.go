@@ -10,8 +10,22 @@ type Host struct {
 	Facts       []Fact
 }
 
-// Fact is one property of a host or run, in words: {"cpu", "AMD EPYC, 2 threads"}, {"frequency", "n/a (no cpufreq)"}.
-type Fact struct{ Name, Value string }
+// Fact is one property of a host or run, in words: {"cpu", "AMD EPYC, 2 threads", ""}, {"frequency", "", "no cpufreq"}.
+type Fact struct {
+	Name, Value string
+	Reason      string `json:",omitempty"` // why there is no value
+}
+
+// Words are the value, or why there is none.
+func (f Fact) Words() string {
+	if f.Reason != "" {
+		return NA(f.Reason)
+	}
+	return f.Value
+}
+
+// NA words why something has no value: "n/a (no cpufreq)".
+func NA(reason string) string { return "n/a (" + reason + ")" }
 
 // Model is one model under test.
 type Model struct {
@@ -102,8 +116,12 @@ type Cell struct {
 	Reason   string // of n/a
 	Failure  *Failure
 	Warnings []string // for example "beyond the trained context of 512"
+	Missing  []Missing
 	Samples  []Sample // in the order of measurement
 }
+
+// Missing says why a measured cell has no sample of a metric.
+type Missing struct{ Metric, Reason string }
 
 // Point is a point of a probe's grid in a fixed order, for example len=2048 batch=1.
 type Point []Coordinate

@@ -13,7 +13,7 @@ import (
 // reads them: BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
 func WriteBench(w io.Writer, run *record.Run) error {
 	for _, f := range run.Host.Facts {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Value)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Words())); err != nil {
 			return err
 		}
 	}

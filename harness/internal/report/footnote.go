@@ -21,8 +21,8 @@ func Shown(t Table) Table {
 	for i, row := range t.Rows {
 		rows[i] = slices.Clone(row)
 		for j, v := range row {
-			if reason := v.reason(); utf8.RuneCountInString(reason) >= wordy {
-				rows[i][j].Text, rows[i][j].Notes = "n/a", append([]string{reason}, v.Notes...)
+			if utf8.RuneCountInString(v.Reason) >= wordy {
+				rows[i][j].Text, rows[i][j].Notes = "n/a", append([]string{v.Reason}, v.Notes...)
 			}
 		}
 	}

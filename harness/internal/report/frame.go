@@ -43,8 +43,8 @@ func (t Table) frame() Frame {
 		var reasons []string
 		for _, v := range row {
 			record = append(record, v.data())
-			if reason := v.reason(); reason != "" && !slices.Contains(reasons, reason) {
-				reasons = append(reasons, reason)
+			if v.Reason != "" && !slices.Contains(reasons, v.Reason) {
+				reasons = append(reasons, v.Reason)
 			}
 		}
 		if !explains {
@@ -70,18 +70,10 @@ func (v Value) data() any {
 		return v.Data
 	case v.Number != nil:
 		return *v.Number
-	case v.reason() != "" || v.Text == none.Text || v.Text == "none":
+	case v.Reason != "" || v.Text == none.Text || v.Text == "none":
 		return nil
 	}
 	return wordOr(v.Text)
-}
-
-// reason says why a value is n/a, "" if it is not.
-func (v Value) reason() string {
-	if rest, ok := strings.CutPrefix(v.Text, "n/a ("); ok {
-		return strings.TrimSuffix(rest, ")")
-	}
-	return ""
 }
 
 // wordOr is a word, or null for "".

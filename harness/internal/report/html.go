@@ -74,7 +74,7 @@ func class(c Column, v Value) string {
 	if v.Best {
 		names = append(names, "best")
 	}
-	if strings.HasPrefix(v.Text, "n/a") {
+	if v.Reason != "" {
 		names = append(names, "na")
 	}
 	return strings.Join(names, " ")

@@ -271,7 +271,7 @@ func why(c *record.Cell) string {
 
 // missing is the value of a cell that has none.
 func missing(c *record.Cell) Value {
-	v := unavailable(why(c))
+	v := Unavailable(why(c))
 	v.Cells = []string{c.ID}
 	return v
 }

@@ -35,7 +35,7 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	p := &pair{q: q, base: base, other: other}
 	for _, s := range []side{base, other} {
 		if s.value.Number == nil {
-			p.reason = s.model + ": " + s.value.reason()
+			p.reason = s.model + ": " + s.value.Reason
 			return p
 		}
 	}
@@ -87,7 +87,7 @@ func (p *pair) verdict() string {
 // difference is what people see of a comparison: the way benchstat writes it.
 func (p *pair) difference() Value {
 	if p.reason != "" {
-		return unavailable("nothing to compare")
+		return Unavailable("nothing to compare")
 	}
 	c := p.result
 	v := Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}

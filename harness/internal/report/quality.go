@@ -70,7 +70,7 @@ func missingOr(c *record.Cell, reason string) Value {
 	if why(c) != "" {
 		return missing(c)
 	}
-	return unavailable(reason)
+	return Unavailable(reason)
 }
 
 // notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
@@ -153,7 +153,7 @@ func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, a
 	row := []Value{text(f.Name), text(m.Precision), bitsPerWeight(m), modelBytes(m),
 		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
 	if quality == nil {
-		na := unavailable("quality not planned")
+		na := Unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
 		row = append(row, ix.value(bitsPerByte, quality), ix.cost(m, quality),
@@ -172,7 +172,7 @@ func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, a
 // bitsPerWeight is the size of the whole model over its parameters.
 func bitsPerWeight(m *record.Model) Value {
 	if m.Parameters == 0 || m.WeightBytes == 0 {
-		return unavailable("the plugin does not report its size")
+		return Unavailable("the plugin does not report its size")
 	}
 	bits := 8 * float64(m.WeightBytes) / float64(m.Parameters)
 	return Value{Text: unit.Number(bits), Number: &bits}
@@ -180,7 +180,7 @@ func bitsPerWeight(m *record.Model) Value {
 
 func modelBytes(m *record.Model) Value {
 	if m.WeightBytes == 0 {
-		return unavailable("the plugin does not report its size")
+		return Unavailable("the plugin does not report its size")
 	}
 	return exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
 }
@@ -212,11 +212,11 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) Value {
 		return text("base")
 	}
 	if reason := ix.unfit(quality); reason != "" {
-		return unavailable(reason)
+		return Unavailable(reason)
 	}
 	base, reason := ix.wideCell(m, quality)
 	if reason != "" {
-		return unavailable(reason)
+		return Unavailable(reason)
 	}
 	gap, _ := stat.CompareBitsPerByte(documents(base), documents(quality))
 	return ranged(gap, signed(4), quality.ID, base.ID)
@@ -238,14 +238,14 @@ func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.C
 
 func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) Value {
 	if reason := ix.unfit(quality); reason != "" {
-		return unavailable(reason)
+		return Unavailable(reason)
 	}
 	if m == ix.wide(m) {
 		return text("base")
 	}
 	e := perToken(quality, metric)
 	if e.N == 0 {
-		return unavailable("no ability versus")
+		return Unavailable("no ability versus")
 	}
 	if metric == probe.DocumentTop1 {
 		return ranged(e, unit.Percent, quality.ID)

@@ -1,10 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -26,8 +26,7 @@ type Quantity struct {
 	Main      string // axis of the grid that it is usually read along
 	// derive turns a value of the metric into this quantity; nil leaves it as it is.
 	derive func(p record.Point, v float64) float64
-	warned string // the word by which a cell's warnings name it
-	absent string // why a cell usually lacks it
+	absent string // why a cell lacks it that does not tell
 }
 
 // Quantities lists them in the order of a report.
@@ -58,11 +57,11 @@ var (
 	}
 	prefillShare = &Quantity{
 		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
-		Metric: probe.RooflineShare, Better: +1, Main: "len", warned: "roofline", absent: "no ceiling was measured",
+		Metric: probe.RooflineShare, Better: +1, Main: "len", absent: "no ceiling was measured",
 	}
 	decodeShare = &Quantity{
 		Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Unit: unit.One, Probe: "decode",
-		Metric: probe.RooflineShare, Better: +1, Main: "depth", warned: "roofline", absent: "no ceiling was measured",
+		Metric: probe.RooflineShare, Better: +1, Main: "depth", absent: "no ceiling was measured",
 	}
 	analyticFLOPs = &Quantity{
 		Name: "flops", Title: "FLOPs by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
@@ -81,7 +80,7 @@ var (
 	}
 	countedFLOPs = &Quantity{
 		Name: "flops-counted", Title: "FLOPs counted in an execution", Unit: unit.FLOP, Probe: "cost",
-		Metric: probe.CountedFLOPs, Better: -1, Exact: true, Main: "len", warned: "counted", absent: "by formula only",
+		Metric: probe.CountedFLOPs, Better: -1, Exact: true, Main: "len", absent: "by formula only",
 	}
 	referenceFLOPs = &Quantity{
 		Name: "flops-reference", Title: "FLOPs by the published project's own counter", Unit: unit.FLOP, Probe: "cost",
@@ -93,7 +92,7 @@ var (
 	}
 	countedBytes = &Quantity{
 		Name: "traffic-counted", Title: "Bytes moved, counted", Unit: unit.Byte, Probe: "cost", Metric: probe.CountedBytes,
-		Better: -1, Exact: true, Main: "len", warned: "counted", absent: "by formula only",
+		Better: -1, Exact: true, Main: "len", absent: "by formula only",
 	}
 	weightBytes = &Quantity{
 		Name: "weights", Title: "Weights", Unit: unit.Byte, Probe: "memory", Metric: probe.WeightBytes,
@@ -101,7 +100,7 @@ var (
 	}
 	stateBytes = &Quantity{
 		Name: "state", Title: "State of one document", Unit: unit.Byte, Probe: "memory", Metric: probe.StateBytes,
-		Better: -1, Exact: true, Main: "len", warned: "state",
+		Better: -1, Exact: true, Main: "len",
 	}
 	stateFormula = &Quantity{
 		Name: "state-formula", Title: "State of one document, by formula", Unit: unit.Byte, Probe: "memory",
@@ -109,11 +108,11 @@ var (
 	}
 	activationBytes = &Quantity{
 		Name: "activations", Title: "Peak of activations", Unit: unit.Byte, Probe: "memory",
-		Metric: probe.ActivationPeakBytes, Better: -1, Main: "len", warned: "activations",
+		Metric: probe.ActivationPeakBytes, Better: -1, Main: "len",
 	}
 	processPeak = &Quantity{
 		Name: "process-peak", Title: "Peak of the plugin process", Unit: unit.Byte, Probe: "memory",
-		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len", warned: "process",
+		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len",
 	}
 )
 
@@ -192,7 +191,7 @@ func values(byBlock map[int]float64) []float64 {
 // value is the value of a cell: none of a language model for what sees the future.
 func (ix *index) value(q *Quantity, c *record.Cell) Value {
 	if q.documents && seesFuture(ix.byName[c.Model]) {
-		v := unavailable("sees the future")
+		v := Unavailable("sees the future")
 		v.Cells = idOf(c)
 		return v
 	}
@@ -206,7 +205,7 @@ func (q *Quantity) value(c *record.Cell) Value {
 	}
 	e := q.estimate(c)
 	if e.N == 0 {
-		v := unavailable(q.lacking(c))
+		v := Unavailable(q.lacking(c))
 		v.Cells = []string{c.ID}
 		return v
 	}
@@ -219,28 +218,16 @@ func (q *Quantity) value(c *record.Cell) Value {
 	default:
 		v = measured(e, q.Unit, c.ID)
 	}
-	v.Notes = append(v.Notes, caveats(c)...)
+	v.Notes = append(v.Notes, c.Warnings...)
 	return v
 }
 
-// caveats are the warnings of a cell that concern what it has; what it lacks is told where it is missing.
-func caveats(c *record.Cell) []string {
-	return slices.DeleteFunc(slices.Clone(c.Warnings), func(w string) bool { return strings.Contains(w, " n/a (") })
+// lacking says why a measured cell has no sample of the metric.
+func (q *Quantity) lacking(c *record.Cell) string {
+	return cmp.Or(probe.Lacking(c, q.Metric), q.absent, notReported)
 }
 
-// lacking says why a measured cell has no sample of a metric: a warning of the form "state n/a (no ability step)".
-func (q *Quantity) lacking(c *record.Cell) string {
-	for _, w := range c.Warnings {
-		subject, rest, ok := strings.Cut(w, " n/a (")
-		if ok && strings.Contains(subject, q.warned) {
-			return strings.TrimSuffix(rest, ")")
-		}
-	}
-	if q.absent != "" {
-		return q.absent
-	}
-	return "not reported by the plugin"
-}
+const notReported = "not reported by the plugin"
 
 // reading is one position of a stream.
 type reading struct {

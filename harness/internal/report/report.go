@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/printable"
@@ -157,16 +158,16 @@ func (ix *index) models() Table {
 }
 
 func modelRow(m *record.Model) []Value {
-	parameters := unavailable("not reported")
+	parameters := Unavailable("not reported")
 	if n := float64(m.Parameters); n > 0 {
 		parameters = Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
 	}
 	name := text(m.Name)
 	name.Notes = m.Warnings
 	return []Value{
-		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)), text(tokenizerOf(m)),
-		limit(m.ContextLimit, "none"), limit(m.TrainedTo, "n/a (not known)"), text(orNA(m.StateKind)),
-		text(strconv.Itoa(m.Threads)), text(orNA(m.Kernels)), text(orNA(Short(m.PluginSHA))),
+		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)), tokenizerOf(m),
+		limit(m.ContextLimit, text("none")), limit(m.TrainedTo, Unavailable("not known")), orNA(m.StateKind),
+		text(strconv.Itoa(m.Threads)), orNA(m.Kernels), orNA(Short(m.PluginSHA)),
 	}
 }
 
@@ -190,26 +191,26 @@ func origin(m *record.Model) string {
 }
 
 // tokenizerOf says what made tokens of the texts that a model read.
-func tokenizerOf(m *record.Model) string {
+func tokenizerOf(m *record.Model) Value {
 	if m.Tokenizer.Name == "" {
-		return "n/a (none was stored)"
+		return Unavailable("none was stored")
 	}
-	return m.Tokenizer.Name + " (sha256 " + Short(m.Tokenizer.SHA256) + ")"
+	return text(m.Tokenizer.Name + " (sha256 " + Short(m.Tokenizer.SHA256) + ")")
 }
 
-func limit(tokens int, none string) Value {
+func limit(tokens int, none Value) Value {
 	if tokens == 0 {
-		return text(none)
+		return none
 	}
 	n := float64(tokens)
 	return Value{Text: strconv.Itoa(tokens), Number: &n}
 }
 
-func orNA(s string) string {
+func orNA(s string) Value {
 	if s == "" {
-		return "n/a (not reported)"
+		return Unavailable("not reported")
 	}
-	return s
+	return text(s)
 }
 
 func facts(id, title string, list []record.Fact) Table {
@@ -225,6 +226,9 @@ var quantityForm = regexp.MustCompile(`^(-?[0-9.]+e[+-][0-9]+) ([A-Za-z]+/s)( .*
 
 // said is a fact in words: people read a large number with the prefix of its unit, programs read it as it was stored.
 func said(f record.Fact) Value {
+	if f.Reason != "" {
+		return Unavailable(f.Reason)
+	}
 	words := quantityForm.FindStringSubmatch(f.Value)
 	if words == nil {
 		return text(f.Value)
@@ -249,7 +253,7 @@ func (ix *index) failures() Table {
 			f = &record.Failure{Class: "unknown", Message: "no details were stored"}
 		}
 		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Model), text(c.Probe), text(c.Point.String()),
-			text(f.Class), text(f.Message), text(orNone(lastLines(f.Stderr, 5))), text(orNA(f.Reproduce))})
+			text(f.Class), text(f.Message), text(orNone(lastLines(f.Stderr, 5))), orNA(f.Reproduce)})
 	}
 	return t
 }
@@ -303,7 +307,7 @@ func (ix *index) warnings() Table {
 	var order []string
 	cells := map[string][]*record.Cell{}
 	for _, c := range ix.cells("", "") {
-		for _, w := range c.Warnings {
+		for _, w := range probe.Caveats(c) {
 			if cells[w] == nil {
 				order = append(order, w)
 			}
@@ -328,17 +332,17 @@ func (ix *index) cellList() Table {
 		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
 			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
 	for _, c := range ix.cells("", "") {
-		status := string(c.Status)
-		if reason := why(c); reason != "" && c.Status != record.Pending {
-			status = reason
-			if c.Status == record.Unavailable {
-				status = unavailable(reason).Text
-			}
+		status := text(string(c.Status))
+		switch c.Status {
+		case record.Unavailable:
+			status = Unavailable(c.Reason)
+		case record.Failed:
+			status = text(why(c))
 		}
 		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
 		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Suite), text(c.Probe), text(c.Model), text(c.Point.String()),
-			text(status), {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), wordOr(why(c)), len(c.Samples), blockCount(c), c.Repeats, c.Warnings}))
+			status, {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), wordOr(why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
 	}
 	return t
 }

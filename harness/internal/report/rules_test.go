@@ -595,7 +595,7 @@ func TestCommandsNameTheDatabase(t *testing.T) {
 func TestLongReasonsAreFootnotes(t *testing.T) {
 	long := "no tokenizer: the folder has none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, vocab.txt"
 	table := Table{Columns: append(keys("model"), Column{Name: "quality", ID: "quality", Unit: "bit/B"}, Column{Name: "speed", ID: "speed", Unit: "s"}),
-		Rows: [][]Value{{text("a"), unavailable(long), unavailable("context limit 512")}, {text("b"), unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
+		Rows: [][]Value{{text("a"), Unavailable(long), Unavailable("context limit 512")}, {text("b"), Unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
 	var md, csv bytes.Buffer
 	if err := errors.Join(WriteMarkdown(&md, table, nil), WriteCSV(&csv, table)); err != nil {
 		t.Fatal(err)

@@ -314,5 +314,5 @@ func classBytes(c *record.Cell, class string) Value {
 			return exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
 		}
 	}
-	return unavailable("no such class")
+	return Unavailable("no such class")
 }

@@ -30,7 +30,7 @@ func ShowCell(run *record.Run, c *record.Cell) []Table {
 	about.say("status", "", strings.TrimSpace(string(c.Status)+" "+c.Reason))
 	about.hold("status", string(c.Status))
 	about.hold("reason", wordOr(why(c)))
-	about.put("warnings", c.Warnings)
+	about.put("warnings", probe.Caveats(c))
 	about.say("failure", "", strings.TrimSuffix(f.Class+": "+f.Message, ": "))
 	about.hold("failure_class", wordOr(f.Class))
 	about.hold("failure_message", wordOr(f.Message))
@@ -38,7 +38,7 @@ func ShowCell(run *record.Run, c *record.Cell) []Table {
 	about.put("reproduce", f.Reproduce)
 	about.model(ix.byName[c.Model])
 	for _, f := range run.Host.Facts {
-		about.say(f.Name, "", f.Value)
+		about.say(f.Name, "", f.Words())
 	}
 	host := facts("host", "Host", run.Host.Facts)
 	host.Frame, host.Columns = pointer(host.frame()), nil
@@ -53,11 +53,16 @@ type about struct{ table Table }
 // say shows a fact to people, unless it is empty; programs get it under the key, if there is one.
 func (a *about) say(name, key, value string) {
 	if value != "" {
-		a.table.Rows = append(a.table.Rows, []Value{text(name), text(value)})
+		a.tell(name, text(value))
 	}
 	if key != "" {
 		a.hold(key, wordOr(value))
 	}
+}
+
+// tell shows a fact to people only.
+func (a *about) tell(name string, value Value) {
+	a.table.Rows = append(a.table.Rows, []Value{text(name), value})
 }
 
 // hold gives a fact to programs only.
@@ -89,15 +94,15 @@ func (a *about) model(m *record.Model) {
 	a.hold("mode", wordOr(m.Mode))
 	a.say("precision", "", precisionOf(m))
 	a.say("weights", "weights", origin(m))
-	a.say("weights sha256", "", orNA(m.WeightsSHA))
+	a.tell("weights sha256", orNA(m.WeightsSHA))
 	a.hold("weights_sha256", wordOr(m.WeightsSHA))
-	a.say("tokenizer", "", tokenizerOf(m))
+	a.tell("tokenizer", tokenizerOf(m))
 	a.hold("tokenizer", wordOr(m.Tokenizer.Name))
 	a.say("tokenizer sha256", "tokenizer_sha256", m.Tokenizer.SHA256)
 	a.put("plugin", m.PluginPath)
-	a.say("plugin sha256", "", orNA(m.PluginSHA))
+	a.tell("plugin sha256", orNA(m.PluginSHA))
 	a.hold("plugin_sha256", wordOr(m.PluginSHA))
-	a.say("kernels", "", orNA(m.Kernels))
+	a.tell("kernels", orNA(m.Kernels))
 	a.hold("kernels", wordOr(m.Kernels))
 	a.put("threads", m.Threads)
 	a.put("model warnings", m.Warnings)

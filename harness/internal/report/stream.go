@@ -58,7 +58,7 @@ func streamRow(m *record.Model, cells []*record.Cell) []Value {
 	}
 	one := []*record.Cell{c}
 	time, state := firstFit(one, probe.StreamSeconds), firstFit(one, probe.StreamStateBytes)
-	speed := unavailable("no time was reported")
+	speed := Unavailable("no time was reported")
 	if seconds > 0 {
 		speed = exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
 	}
@@ -76,7 +76,7 @@ func firstFit(cells []*record.Cell, metric string) stat.PowerLaw {
 func lastReading(c *record.Cell, metric, name string) Value {
 	all := readings(c, metric)
 	if len(all) == 0 {
-		return unavailable("not reported by the plugin")
+		return Unavailable(notReported)
 	}
 	return exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
 }
@@ -85,7 +85,7 @@ func lastReading(c *record.Cell, metric, name string) Value {
 func single(c *record.Cell, metric, name string) Value {
 	v, ok := only(c, metric)
 	if !ok {
-		return unavailable("not measured here")
+		return Unavailable("not measured here")
 	}
 	return exact(stat.Exact([]float64{v}), name, c.ID)
 }
@@ -94,7 +94,7 @@ func finiteness(c *record.Cell) Value {
 	v, ok := only(c, probe.StreamFinite)
 	switch {
 	case !ok:
-		return unavailable("not measured here")
+		return Unavailable("not measured here")
 	case v == 1:
 		return Value{Text: "yes", Number: &v, Cells: idOf(c)}
 	}
@@ -140,7 +140,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value
 	}
 	if reason != "" {
 		for range max(len(positions), 1) {
-			row = append(row, unavailable(reason))
+			row = append(row, Unavailable(reason))
 		}
 		return row
 	}
@@ -151,7 +151,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value
 	for _, p := range positions {
 		v, ok := byPosition[p]
 		if !ok {
-			row = append(row, unavailable("stream ends before"))
+			row = append(row, Unavailable("stream ends before"))
 			continue
 		}
 		value := Value{Text: unit.Number(v), Number: &v, N: 1, Cells: idOf(c)}
@@ -216,9 +216,9 @@ func causalityRow(m *record.Model, cells []*record.Cell) []Value {
 		na := missing(cells[0])
 		return []Value{text(m.Name), na, text(declared), na, na, na}
 	}
-	verdict := unavailable("not measured here")
+	verdict := Unavailable("not measured here")
 	if v, ok := only(c, probe.CausalVerdict); ok {
-		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: caveats(c)}
+		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"
 		}

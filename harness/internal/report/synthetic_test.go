@@ -50,7 +50,7 @@ func syntheticRun() *record.Run {
 			{Name: "GOMAXPROCS of plugins", Value: "2"},
 		},
 		Host: record.Host{ID: "h", Fingerprint: "f", Facts: []record.Fact{
-			{Name: "platform", Value: "linux/amd64"}, {Name: "cpu", Value: "Example CPU @ 2.0 GHz"}, {Name: "frequency", Value: "n/a (no cpufreq)"},
+			{Name: "platform", Value: "linux/amd64"}, {Name: "cpu", Value: "Example CPU @ 2.0 GHz"}, {Name: "frequency", Reason: "no cpufreq"},
 		}},
 	}}
 	for _, a := range zoo {
@@ -192,7 +192,7 @@ func (s *synthetic) memory(a architecture, n int) {
 	add(c, probe.StateBytes, "", a.stateBase+a.perState*a.reach(n))
 	add(c, probe.StateBytesFormula, "", a.stateBase+a.perState*a.reach(n))
 	if a.name == "mistral" {
-		c.Warnings = append(c.Warnings, "activations n/a (no ability memory)")
+		c.Missing = []record.Missing{{Metric: probe.ActivationPeakBytes, Reason: "no ability memory"}}
 	} else {
 		add(c, probe.ActivationPeakBytes, "", 4096*float64(min(n, 2048)))
 	}

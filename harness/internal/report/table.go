@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -36,6 +37,7 @@ type Column struct {
 // Value is one entry of a table: as people read it, and as programs do.
 type Value struct {
 	Text   string   // never empty where a value was expected: "n/a (reason)" instead
+	Reason string   // why there is no value; "" where there is one
 	Number *float64 // in the column's unit
 	Lo     *float64 // 95 % interval
 	Hi     *float64
@@ -61,11 +63,11 @@ func keys(names ...string) []Column {
 	return columns
 }
 
-// unavailable is a value that was not measured.
-func unavailable(reason string) Value { return Value{Text: "n/a (" + reason + ")"} }
+// Unavailable is a value that was not measured.
+func Unavailable(reason string) Value { return Value{Text: record.NA(reason), Reason: reason} }
 
 // notPlanned is the value of a cell that the plan does not have.
-var notPlanned = unavailable("not planned")
+var notPlanned = Unavailable("not planned")
 
 // widest is the half-width of an interval from which on both of its ends are written: it is then far from symmetric.
 const widest = 0.3
@@ -74,7 +76,7 @@ const widest = 0.3
 // interval show their number instead.
 func measured(e stat.Estimate, name string, cells ...string) Value {
 	if !e.Valid() {
-		return unavailable(strings.Join(append([]string{}, e.Warnings...), "; "))
+		return Unavailable(strings.Join(append([]string{}, e.Warnings...), "; "))
 	}
 	v := numbered(e, cells)
 	v.Text = unit.Format(e.Value, name)
@@ -101,7 +103,7 @@ func exact(e stat.Estimate, name string, cells ...string) Value {
 // ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
 func ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
 	if !e.Valid() {
-		return unavailable(strings.Join(e.Warnings, "; "))
+		return Unavailable(strings.Join(e.Warnings, "; "))
 	}
 	v := numbered(e, cells)
 	v.Text = format(e.Value)
@@ -163,7 +165,7 @@ func Figure(words string, number float64) Value { return Value{Text: words, Numb
 // Hash shows the start of a sha256 to people and all of it to programs; "" is n/a for the reason.
 func Hash(sha256, reason string) Value {
 	if sha256 == "" {
-		return unavailable(reason)
+		return Unavailable(reason)
 	}
 	return Value{Text: Short(sha256), Data: sha256}
 }

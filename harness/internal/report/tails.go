@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -15,13 +16,12 @@ type tail struct {
 	probe, metric string
 	id, title     string
 	caption       string
-	warned        string // as in Quantity
 }
 
 var tails = []tail{
-	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "over the calls of all blocks", "first token"},
+	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "over the calls of all blocks"},
 	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles",
-		"over the single steps of all blocks, where the decode time per step is the mean of those of a call", "time between tokens"},
+		"over the single steps of all blocks, where the decode time per step is the mean of those of a call"},
 }
 
 // percentiles are those that a tail is told by.
@@ -47,7 +47,7 @@ func (t tail) values(c *record.Cell) (row []Value) {
 		case c.Status != record.OK:
 			row = append(row, missing(c))
 		case len(values) == 0:
-			row = append(row, unavailable((&Quantity{warned: t.warned}).lacking(c)))
+			row = append(row, Unavailable(cmp.Or(probe.Lacking(c, t.metric), notReported)))
 		default:
 			row = append(row, pointwise(stat.Percentile(values, q), unit.Second, c.ID))
 		}
@@ -58,7 +58,7 @@ func (t tail) values(c *record.Cell) (row []Value) {
 // pointwise writes an estimate that has no interval.
 func pointwise(e stat.Estimate, name string, cells ...string) Value {
 	if !e.Valid() {
-		return unavailable(strings.Join(e.Warnings, "; "))
+		return Unavailable(strings.Join(e.Warnings, "; "))
 	}
 	v := numbered(e, cells)
 	v.Text = unit.Format(e.Value, name)

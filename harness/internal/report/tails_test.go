@@ -22,7 +22,7 @@ func stepping(n int) record.Cell {
 // TestPercentiles: a percentile needs ten samples beyond it, and what it lacks is said.
 func TestPercentiles(t *testing.T) {
 	enough, few, silent := stepping(640), stepping(19), stepping(0)
-	silent.Warnings = []string{"time between tokens n/a (the plugin does not time single steps)"}
+	silent.Missing = []record.Missing{{Metric: probe.StepSeconds, Reason: "the plugin does not time single steps"}}
 	ix := newIndex(&record.Run{Models: []record.Model{{Name: "m"}}})
 	tables := ix.tailTables("decode", []*record.Cell{&enough, &silent})
 	if len(tables) != 1 {

@@ -110,7 +110,7 @@ func (e entry) record(ix *index) []any {
 	}
 	if e.value.Number != nil {
 		number = *e.value.Number
-	} else if e.value.reason() == "" {
+	} else if e.value.Reason == "" {
 		words = e.value.data()
 	}
 	if e.column.At > 0 {
@@ -118,7 +118,7 @@ func (e entry) record(ix *index) []any {
 	}
 	return slices.Concat([]any{ix.run.ID, e.suite, e.table, name, precision}, axisValues(e.point), []any{
 		position, wordOr(e.part), e.column.id(), wordOr(e.column.Unit), direction(e.column.Better), number, e.value.Lo, e.value.Hi,
-		known(e.value.N), e.value.Best, words, wordOr(e.value.reason()), e.value.Notes, e.value.Cells})
+		known(e.value.N), e.value.Best, words, wordOr(e.value.Reason), e.value.Notes, e.value.Cells})
 }
 
 // known is a number of which 0 says that it is not known; then it is null.

@@ -161,7 +161,7 @@ func (r *ranking) row(at string) []Value {
 		row[5] = ranged(p.gap.Map(func(x float64) float64 { return -x }), signed(4))
 		row[5].Text += " " + r.q.Unit
 	case !lead.Valid():
-		row[5] = unavailable("it has 0")
+		row[5] = Unavailable("it has 0")
 	case lead.Exact:
 		row[5] = Value{Text: factor(lead.Value), Number: &lead.Value}
 	default:

@@ -90,7 +90,7 @@ func (r *runner) place(c *record.Cell, result *probe.Result, position int) {
 	for i := range result.Samples {
 		result.Samples[i].Position = position
 	}
-	warn(c, result.Warnings)
+	caution(c, result)
 	if measuredBlocks(c)+1 == c.Repeats {
 		c.Status = record.OK
 	}

@@ -124,7 +124,7 @@ func group(c *record.Cell) string { return c.Probe + " " + c.Point.String() + " 
 func (p *Plan) leaveOut(name, reason string) {
 	for i := range p.Run.Cells {
 		if c := &p.Run.Cells[i]; c.Status == record.Pending && group(c) == name {
-			c.Status, c.Reason, c.Warnings = record.Unavailable, reason, nil
+			c.Status, c.Reason, c.Warnings, c.Missing = record.Unavailable, reason, nil, nil
 		}
 	}
 }

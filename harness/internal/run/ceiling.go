@@ -101,7 +101,7 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 }
 
 func noFact(name string, err error) record.Fact {
-	return record.Fact{Name: name, Value: "n/a (" + err.Error() + ")"}
+	return record.Fact{Name: name, Reason: err.Error()}
 }
 
 func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {

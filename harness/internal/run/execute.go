@@ -133,7 +133,7 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cel
 		return errors.Join(r.record(ctx, c, Event{}, nil), r.judge(ctx, c, nil))
 	}
 	c.Status = record.OK
-	warn(c, result.Warnings)
+	caution(c, &result)
 	if err := r.record(ctx, c, Event{}, result.Samples); err != nil {
 		return err
 	}
@@ -175,13 +175,19 @@ func (r *runner) explain(c *record.Cell) {
 	}
 }
 
-// warn adds warnings to a cell, each once.
-func warn(c *record.Cell, warnings []string) {
-	for _, w := range warnings {
-		if !slices.Contains(c.Warnings, w) {
-			c.Warnings = append(c.Warnings, w)
+// caution adds to a cell what a measurement warns of and what it lacks, each once.
+func caution(c *record.Cell, r *probe.Result) {
+	c.Warnings = addNew(c.Warnings, r.Warnings)
+	c.Missing = addNew(c.Missing, r.Missing)
+}
+
+func addNew[T comparable](list, more []T) []T {
+	for _, x := range more {
+		if !slices.Contains(list, x) {
+			list = append(list, x)
 		}
 	}
+	return list
 }
 
 // The limit of one measurement: ten times its estimate, and at least a minute.

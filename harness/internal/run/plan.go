@@ -79,13 +79,13 @@ func (p *Plan) describe() {
 
 // settings are the facts about how the run is made.
 func (p *Plan) settings(l *loader) []record.Fact {
-	memory := "n/a (the system does not tell what is free)"
+	memory := record.Fact{Name: "memory limit of a plugin", Reason: "the system does not tell what is free"}
 	if p.memory > 0 {
-		memory = fmt.Sprintf("%d MiB", p.memory>>20)
+		memory = record.Fact{Name: memory.Name, Value: fmt.Sprintf("%d MiB", p.memory>>20)}
 	}
 	return []record.Fact{
 		{Name: "threads", Value: fmt.Sprint(l.threads)},
-		{Name: "memory limit of a plugin", Value: memory},
+		memory,
 		{Name: budgetFact, Value: budgetWord(budgetOf(p.options))},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}

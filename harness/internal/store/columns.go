@@ -55,6 +55,7 @@ func resultColumns(c *record.Cell, f *record.Failure) []column {
 	return []column{
 		{"status", &c.Status}, {"reason", &c.Reason}, {"failure_class", &f.Class}, {"failure_message", &f.Message},
 		{"failure_stderr", &f.Stderr}, {"failure_reproduce", &f.Reproduce}, {"warnings", asJSON(&c.Warnings)},
+		{"missing", asJSON(&c.Missing)},
 	}
 }
 

@@ -33,13 +33,15 @@ func firstSchema(t *testing.T, path string, rows string) {
 // oldRuns are rows of the first schema: r-1, which two processes measured at the same time, and r-2, in which nothing
 // loaded.
 const oldRuns = `
-INSERT INTO hosts VALUES ('h', 'f', '[]');
-INSERT INTO runs VALUES ('r-1', 1, 2, 'done', 'v', 'c', 1, '[]', '', '[{"Name":"threads","Value":"2"}]', 'h');
+INSERT INTO hosts VALUES ('h', 'f', '[{"Name":"cpu","Value":"x, n/a (y)"},{"Name":"governor","Value":"n/a (no \"cpufreq\" (x))"}]');
+INSERT INTO runs VALUES ('r-1', 1, 2, 'done', 'v', 'c', 1, '[]', '', '[{"Name":"threads","Value":"2"},{"Name":"ceiling","Value":"n/a (no echo)"}]', 'h');
 INSERT INTO runs VALUES ('r-2', 2, 3, 'done', 'v', 'c', 1, '[]', '', '[]', 'h');
 INSERT INTO runs VALUES ('r-3', 3, NULL, 'running', 'v', 'c', 1, '[]', '', '[]', 'h');
 INSERT INTO models SELECT id, 'a', 0, 'a', '', '', '', 0, '', '', 1, '{}', '', '', '', '', '', 1, 1, 0, 0, 1, 0, 0, '', '[]' FROM runs;
-INSERT INTO cells SELECT 1, 'r-1', 'aa', 0, 's', 'decode', 'a', '[]', '[]', 2, 0, 'ok', '', '', '', '', '', '[]';
-INSERT INTO cells SELECT 2, 'r-1', 'ab', 1, 's', 'memory', 'a', '[]', '[]', 1, 0, 'ok', '', '', '', '', '', '[]';
+INSERT INTO cells SELECT 1, 'r-1', 'aa', 0, 's', 'decode', 'a', '[]', '[]', 2, 0, 'ok', '', '', '', '', '',
+	'["slow", "time between tokens n/a (the plugin (x) does not)", "time n/a (left as it is)"]';
+INSERT INTO cells SELECT 2, 'r-1', 'ab', 1, 's', 'memory', 'a', '[]', '[]', 1, 0, 'ok', '', '', '', '', '',
+	'["state n/a (no ability step)", "process memory n/a (the system does not tell)"]';
 INSERT INTO cells SELECT 3, 'r-2', 'aa', 0, 's', 'decode', 'a', '[]', '[]', 2, 0, 'failed', '', 'crash', '', '', '', '[]';
 INSERT INTO cells SELECT 4, 'r-3', 'aa', 0, 's', 'decode', 'a', '[]', '[]', 2, 0, 'pending', '', '', '', '', '', '[]';
 -- Blocks 0 and 1 of aa, by one process and by the other; block 1 comes in between.
@@ -73,8 +75,20 @@ func TestMigrate(t *testing.T) {
 		if diff := cmp.Diff([]float64{1, 0.1, 2, 0.2, 1, 2, 3}, values); diff != "" {
 			t.Error(diff)
 		}
-		want := []record.Fact{{Name: "threads", Value: "2"}, {Name: "samples stored twice", Value: "4 left out: two processes measured this run at the same time"}}
+		want := []record.Fact{{Name: "threads", Value: "2"}, {Name: "ceiling", Reason: "no echo"}, {Name: "samples stored twice", Value: "4 left out: two processes measured this run at the same time"}}
 		if diff := cmp.Diff(want, run.Facts); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]record.Fact{{Name: "cpu", Value: "x, n/a (y)"}, {Name: "governor", Reason: `no "cpufreq" (x)`}}, run.Host.Facts); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]record.Missing{{Metric: "decode_step_seconds", Reason: "the plugin (x) does not"}}, run.Cells[0].Missing); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"slow", "time n/a (left as it is)"}, run.Cells[0].Warnings); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]record.Missing{{Metric: "state_bytes", Reason: "no ability step"}, {Metric: "process_peak_bytes", Reason: "the system does not tell"}}, run.Cells[1].Missing); diff != "" {
 			t.Error(diff)
 		}
 		runs, err := db.Runs(ctx)

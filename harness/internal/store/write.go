@@ -46,7 +46,7 @@ func insertCells(ctx context.Context, tx *sql.Tx, run *record.Run) error {
 	})
 }
 
-// Record stores the state of a cell (status, reason, failure, warnings) and the samples of one new block, in one
+// Record stores the state of a cell (status, reason, failure, warnings, what is missing) and the samples of one new block, in one
 // transaction. It stores nothing if any part fails, if the block is already there, or if another process owns the run.
 func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []record.Sample) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
