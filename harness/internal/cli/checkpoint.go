@@ -21,6 +21,18 @@ func (a *app) checkpointCommand() *cobra.Command {
 	return c
 }
 
+// isCheckpoint reads what every checkpoint has, if a folder is named.
+func isCheckpoint(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	c, err := checkpoint.Open(dir)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
 // storedTypes are the types that weights can be written in.
 var storedTypes = []string{"f32", "bf16", "f16"}
 

@@ -309,7 +309,7 @@ func TestOneStartToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := session{model: starting{m}, tokenizer: tok}
+		s := opened{model: m, info: starting{m}.Info(), tokenizer: tok}
 		req, err := s.request(generateFlags{prompt: prompt, maxNew: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -330,7 +330,7 @@ func TestTokensBeyondTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := session{model: narrow{m}, tokenizer: tok}
+	s := opened{model: m, info: narrow{m}.Info(), tokenizer: tok}
 	for _, f := range []generateFlags{{prompt: "a[PAD]", maxNew: 1}, {prompt: "a", maxNew: 1, stop: []string{"[PAD]"}}} {
 		if _, err := s.request(f); err == nil || !strings.Contains(err.Error(), `"[PAD]"`) || !strings.Contains(err.Error(), "1 is beyond the model's 1 ids") {
 			t.Errorf("%+v: %v", f, err)

@@ -85,29 +85,24 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 			return err
 		}
 	}
-	spec, err := f.model.one(ctx, what, a.warn)
+	m, err := a.open(ctx, what, &f.model)
 	if err != nil {
 		return err
 	}
-	s, err := f.model.start(ctx, spec)
+	defer func() { err = errors.Join(err, m.session.Close()) }()
+	req, err := m.request(f)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	a.warnOf(spec.Name, s.model.Info().Warnings)
-	req, err := s.request(f)
-	if err != nil {
-		return err
-	}
-	if starts := leading(req.Inputs[0].Tokens, s.model.Info().BOS); starts > 1 {
+	if starts := leading(req.Inputs[0].Tokens, m.info.BOS); starts > 1 {
 		fmt.Fprintf(a.err, "warning: the prompt begins with %d start tokens (%s): the model was trained with one\n",
-			starts, s.tokenizer.Token(s.model.Info().BOS))
+			starts, m.tokenizer.Token(m.info.BOS))
 	}
 	out := a.out
 	if isTerminal(out) { // what a model writes is data for a file or a pipe, and may be commands for a terminal
 		out = printable.Writer(out)
 	}
-	return s.stream(ctx, out, req)
+	return m.stream(ctx, out, req)
 }
 
 // maxPrompt bounds a prompt in bytes: it is far beyond what any model reads.
@@ -137,9 +132,9 @@ func readPrompt(ctx context.Context, in io.Reader) (string, error) {
 }
 
 // request turns the flags into a request without its state.
-func (s *session) request(f generateFlags) (req lm.GenerateRequest, err error) {
-	info := s.model.Info()
-	prompt, err := s.prompt(f.prompt)
+func (m *opened) request(f generateFlags) (req lm.GenerateRequest, err error) {
+	info := m.info
+	prompt, err := m.prompt(f.prompt)
 	if err != nil {
 		return req, err
 	}
@@ -153,7 +148,7 @@ func (s *session) request(f generateFlags) (req lm.GenerateRequest, err error) {
 	if n < 1 {
 		return req, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), info.ContextLimit, f.maxTotal)
 	}
-	stop, err := s.stops(f.stop)
+	stop, err := m.stops(f.stop)
 	if err != nil {
 		return req, err
 	}
@@ -161,15 +156,15 @@ func (s *session) request(f generateFlags) (req lm.GenerateRequest, err error) {
 }
 
 // prompt returns the ids of a text behind the model's start token, which the text may spell out itself.
-func (s *session) prompt(text string) ([]int32, error) {
-	info := s.model.Info()
-	ids, err := s.tokenizer.EncodeSpecial(text)
+func (m *opened) prompt(text string) ([]int32, error) {
+	info := m.info
+	ids, err := m.tokenizer.EncodeSpecial(text)
 	if err != nil {
 		return nil, fmt.Errorf("--prompt: %w", err)
 	}
 	for _, id := range ids {
 		if int(id) >= info.Vocab {
-			return nil, usage("--prompt holds the token %q, whose id %d is beyond the model's %d ids", s.tokenizer.Token(id), id, info.Vocab)
+			return nil, usage("--prompt holds the token %q, whose id %d is beyond the model's %d ids", m.tokenizer.Token(id), id, info.Vocab)
 		}
 	}
 	if info.BOS >= 0 && leading(ids, info.BOS) == 0 {
@@ -182,16 +177,15 @@ func (s *session) prompt(text string) ([]int32, error) {
 }
 
 // stops are the model's own ends and those of --stop.
-func (s *session) stops(words []string) ([]int32, error) {
-	info := s.model.Info()
-	stop := slices.Clone(info.EOS)
+func (m *opened) stops(words []string) ([]int32, error) {
+	stop := slices.Clone(m.info.EOS)
 	for _, word := range words {
-		id, ok := s.tokenizer.ID(word)
+		id, ok := m.tokenizer.ID(word)
 		switch {
 		case !ok:
 			return nil, usage("--stop %q is no token of this tokenizer", word)
-		case int(id) >= info.Vocab:
-			return nil, usage("--stop %q: its id %d is beyond the model's %d ids, so it never comes", word, id, info.Vocab)
+		case int(id) >= m.info.Vocab:
+			return nil, usage("--stop %q: its id %d is beyond the model's %d ids, so it never comes", word, id, m.info.Vocab)
 		}
 		stop = append(stop, id)
 	}
@@ -208,9 +202,9 @@ func leading(ids []int32, id int32) int {
 }
 
 // stream writes tokens as they come.
-func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
-	generator, ok := s.model.(lm.Generator)
-	stepper, canStep := s.model.(lm.Stepper)
+func (m *opened) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
+	generator, ok := m.model.(lm.Generator)
+	stepper, canStep := m.model.(lm.Stepper)
 	if !ok || !canStep {
 		return ofModel(errors.New("generate: n/a (no ability generate)"))
 	}
@@ -221,7 +215,7 @@ func (s *session) stream(ctx context.Context, out io.Writer, req lm.GenerateRequ
 	defer func() { err = errors.Join(err, state.Close()) }()
 	req.Inputs[0].State = state
 	prompt := req.Inputs[0].Tokens
-	writer := decoder{tokenizer: s.tokenizer, written: prompt[leading(prompt, s.model.Info().BOS):]}
+	writer := decoder{tokenizer: m.tokenizer, written: prompt[leading(prompt, m.info.BOS):]}
 	var failed error
 	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
 		for _, tokens := range c.Tokens {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
@@ -161,7 +162,7 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 	}
 	defer p.Close()
 	o := lmtest.Options{
-		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: threads(f.threads), Options: options, Timeout: timeout,
+		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: cmp.Or(f.threads, host.Threads()), Options: options, Timeout: timeout,
 	}
 	if fixture != "" {
 		return lmtest.CompareFixture(ctx, p, fixture, o), nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
@@ -39,7 +40,7 @@ that is gone, and refuses beside one that lives.`,
 			line := newProgress(a.screen, a.terminal)
 			defer line.clear()
 			r, err := run.Resume(ctx, db, id, run.Options{
-				Plugins: run.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,
+				Plugins: session.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,
 				TakeOver: takeOver, Reopened: func(p *run.Plan) { line.clear(); a.warnOfPlan(p) },
 			})
 			line.clear()

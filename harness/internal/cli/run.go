@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
@@ -93,7 +93,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	defer line.clear()
 	line.say("preparing: loading " + plural(len(models), "model") + " once")
 	plan, err := run.Prepare(ctx, run.Options{
-		Suites: suites, Models: models, Plugins: run.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
+		Suites: suites, Models: models, Plugins: session.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
 		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
 		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
 	})
@@ -250,14 +250,6 @@ func absolute(path string) string {
 		return abs
 	}
 	return path
-}
-
-// threads resolves the number of threads of a plugin.
-func threads(n int) int {
-	if n > 0 {
-		return n
-	}
-	return host.Threads()
 }
 
 func plural(n int, thing string) string {

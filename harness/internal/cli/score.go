@@ -50,32 +50,27 @@ below the table.`,
 
 // score makes the table of a text's cost, by document.
 func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t report.Table, err error) {
-	spec, err := f.one(ctx, what, a.warn)
+	m, err := a.open(ctx, what, &f)
 	if err != nil {
 		return t, err
 	}
-	s, err := f.start(ctx, spec)
-	if err != nil {
-		return t, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	info := s.model.Info()
-	a.warnOf(spec.Name, info.Warnings)
+	defer func() { err = errors.Join(err, m.session.Close()) }()
+	spec, info := m.spec, m.info
 	if info.ContextLimit > 0 && length > info.ContextLimit {
 		return t, usage("--context %d: the model reads at most %d tokens", length, info.ContextLimit)
 	}
 	t = report.Words("score", spec.Name+" "+info.Precision, []string{"document", "bits per byte", "nats", "bytes", "tokens"})
-	t.Notes = append(t.Notes, fmt.Sprintf("tokenizer: %s, sha256 %s", s.tokenizer.Name(), s.tokenizer.SHA256()))
-	documents, err := text.NewTokens(corpus, s.tokenizer, info.BOS, info.Vocab).Excerpt(corpus.Bytes())
+	t.Notes = append(t.Notes, fmt.Sprintf("tokenizer: %s, sha256 %s", m.tokenizer.Name(), m.tokenizer.SHA256()))
+	documents, err := text.NewTokens(corpus, m.tokenizer, info.BOS, info.Vocab).Excerpt(corpus.Bytes())
 	if err != nil {
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
 	t.Frame = &report.Frame{Keys: scoreKeys}
-	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), s.tokenizer.Name(), s.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
+	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
 	changed, audit := 0, probe.Audit{}
 	for _, d := range documents {
-		score, err := probe.ScoreDocument(ctx, s.model, nil, d, length, stride, &audit)
+		score, err := probe.ScoreDocument(ctx, m.model, nil, d, length, stride, &audit)
 		if err != nil {
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
@@ -86,7 +81,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 			changed++
 		}
 	}
-	note, err := audit.Check(ctx, s.model, nil)
+	note, err := audit.Check(ctx, m.model, nil)
 	if err != nil {
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}

@@ -57,17 +57,17 @@ func order(run *record.Run, block int) []*record.Cell {
 
 // block measures what one block still lacks.
 func (r *runner) block(ctx context.Context, block, blocks int) error {
-	sessions := map[string]*session{}
+	workers := map[string]*worker{}
 	defer func() {
-		for _, s := range sessions {
-			s.close()
+		for _, w := range workers {
+			w.Kill()
 		}
 	}()
 	for position, c := range order(r.run, block) {
 		if c.Status != record.Pending || slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block }) {
 			continue
 		}
-		result, err := r.measureTimed(ctx, sessions, c, block)
+		result, err := r.measureTimed(ctx, workers, c, block)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -76,7 +76,7 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 			err = r.confirm(c, result.Samples)
 		}
 		if err != nil {
-			settle(c, err, r.discard(sessions, c.Model), r.timeLimit(c))
+			settle(c, err, r.discard(workers, c.Model), r.timeLimit(c))
 		}
 		if err := r.record(ctx, c, Event{Block: block + 1, Blocks: blocks}, result.Samples); err != nil {
 			return err
@@ -112,33 +112,33 @@ func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
 
 // discard ends the process of a model after a failure and returns what it printed last. The next cell of the model
 // gets a new one.
-func (r *runner) discard(sessions map[string]*session, model string) string {
-	s := sessions[model]
-	if s == nil {
+func (r *runner) discard(workers map[string]*worker, model string) string {
+	w := workers[model]
+	if w == nil {
 		return ""
 	}
-	delete(sessions, model)
-	s.close()
-	return s.stderr()
+	delete(workers, model)
+	w.Kill()
+	return w.Stderr()
 }
 
 // measureTimed warms the model's process up and takes one measurement.
-func (r *runner) measureTimed(ctx context.Context, sessions map[string]*session, c *record.Cell, block int) (probe.Result, error) {
+func (r *runner) measureTimed(ctx context.Context, workers map[string]*worker, c *record.Cell, block int) (probe.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(c))
 	defer cancel()
-	s := sessions[c.Model]
-	if s == nil {
+	w := workers[c.Model]
+	if w == nil {
 		var err error
-		s, err = r.open(ctx, r.entries[c.Model], false)
-		sessions[c.Model] = s
+		w, err = r.models[c.Model].start(ctx, false)
+		workers[c.Model] = w
 		if err != nil {
 			return probe.Result{}, err
 		}
 	}
-	if err := r.warmUp(ctx, s, c, block); err != nil {
+	if err := r.warmUp(ctx, w, c, block); err != nil {
 		return probe.Result{}, err
 	}
-	subject := s.subject(r, c, block)
+	subject := w.subject(r, c, block)
 	subject.Verify = r.draws(c)
 	return probe.Find(c.Probe).Measure(ctx, subject)
 }
@@ -168,12 +168,12 @@ const (
 const warmupBlock = 1 << 16
 
 // warmUp brings a process into the state in which it is measured.
-func (r *runner) warmUp(ctx context.Context, s *session, c *record.Cell, block int) error {
+func (r *runner) warmUp(ctx context.Context, w *worker, c *record.Cell, block int) error {
 	text := warmupBlock + block*(mostWarmups+1)
 	first := r.cheapest(c)
-	if !s.warm[c.Probe] {
-		s.warm[c.Probe] = true
-		if err := r.settleDown(ctx, s, first, text); err != nil {
+	if !w.warm[c.Probe] {
+		w.warm[c.Probe] = true
+		if err := r.settleDown(ctx, w, first, text); err != nil {
 			return err
 		}
 		if first == c {
@@ -183,16 +183,16 @@ func (r *runner) warmUp(ctx context.Context, s *session, c *record.Cell, block i
 	if c.Estimate > firstTouchLimit {
 		return nil
 	}
-	_, err := probe.Find(c.Probe).Measure(ctx, s.subject(r, c, text+mostWarmups))
+	_, err := probe.Find(c.Probe).Measure(ctx, w.subject(r, c, text+mostWarmups))
 	return err
 }
 
 // settleDown measures a cell until its values agree. What is timed is held against other answers of the model here,
 // where that costs no measurement anything.
-func (r *runner) settleDown(ctx context.Context, s *session, c *record.Cell, text int) error {
+func (r *runner) settleDown(ctx context.Context, w *worker, c *record.Cell, text int) error {
 	start, last := time.Now(), 0.0
 	for i := range mostWarmups {
-		subject := s.subject(r, c, text+i)
+		subject := w.subject(r, c, text+i)
 		subject.Verify = i == 0
 		result, err := probe.Find(c.Probe).Measure(ctx, subject)
 		if err != nil {

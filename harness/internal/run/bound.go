@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// The bounds of a plan: what is above them is more likely a slip than a wish.
+// The bounds of a plan: what is above them is more likely a slip than a cellRequest.
 const (
 	MostCells   = 100_000
 	MostRepeats = 10_000

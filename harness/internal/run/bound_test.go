@@ -70,7 +70,7 @@ func TestCellsOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted = slices.DeleteFunc(wanted, func(w wish) bool { return w.part.Suite == "causality" }) // guards of the harness's own
+	wanted = slices.DeleteFunc(wanted, func(w cellRequest) bool { return w.part.Suite == "causality" }) // guards of the harness's own
 	if total != uint64(len(wanted)) {
 		t.Errorf("counted %d, expanded to %d", total, len(wanted))
 	}

@@ -39,7 +39,7 @@ func (p *Plan) price(c *record.Cell) time.Duration {
 		return 0
 	}
 	if !probe.Find(c.Probe).Timing {
-		return p.entries[c.Model].speed.start + c.Estimate
+		return p.models[c.Model].estimator.start + c.Estimate
 	}
 	once := c.Estimate
 	if once <= firstTouchLimit {
@@ -64,7 +64,7 @@ func (p *Plan) total(in map[string]bool) time.Duration {
 		}
 	}
 	for model, n := range blocks {
-		sum += time.Duration(n) * p.entries[model].speed.start
+		sum += time.Duration(n) * p.models[model].estimator.start
 	}
 	return sum
 }

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -88,14 +88,18 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	if !clocked {
 		return nil
 	}
-	echo, err := startEcho(ctx, p.options, p.memory)
+	plugin, err := session.Find(p.options.Plugins, probe.BoundaryPlugin, p.limits)
 	if err != nil {
 		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
 	}
-	defer echo.Close()
+	echo, err := plugin.Start(ctx)
+	defer echo.Kill()
+	if err != nil {
+		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
+	}
 	facts := []record.Fact{boundaryOfCalls(ctx, echo)}
 	if timing {
-		facts = append(facts, ceilingsOf(ctx, echo, threadsOf(p.options.Threads))...)
+		facts = append(facts, ceilingsOf(ctx, echo)...)
 	}
 	return facts
 }
@@ -104,24 +108,15 @@ func noFact(name string, err error) record.Fact {
 	return record.Fact{Name: name, Reason: err.Error()}
 }
 
-func startEcho(ctx context.Context, o Options, memory int64) (Process, error) {
-	path, _, err := o.Plugins.Find(probe.BoundaryPlugin)
-	if err != nil {
-		return nil, err
-	}
-	return o.Plugins.Start(ctx, path, threadsOf(o.Threads), memory)
-}
-
 // boundaryOfCalls times calls that do nothing.
-func boundaryOfCalls(ctx context.Context, echo Process) record.Fact {
-	m, err := echo.Load(ctx, lm.LoadRequest{Variant: "default"})
+func boundaryOfCalls(ctx context.Context, echo *session.Session) record.Fact {
+	m, err := echo.Load(ctx, lm.LoadRequest{})
 	if err != nil {
 		return noFact(boundaryFact, err)
 	}
-	defer m.Close()
 	b, err := probe.MeasureBoundary(func() (c probe.Clocks, err error) {
 		start := time.Now()
-		reply, err := m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: []int32{1, 2}, From: 1}}})
+		reply, err := m.Model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: []int32{1, 2}, From: 1}}})
 		return probe.Clocks{Host: time.Since(start), Plugin: reply.Compute}, err
 	})
 	if err != nil {
@@ -131,12 +126,8 @@ func boundaryOfCalls(ctx context.Context, echo Process) record.Fact {
 }
 
 // ceilingsOf asks for the ceilings of the host.
-func ceilingsOf(ctx context.Context, echo Process, threads int) []record.Fact {
-	c, ok := echo.(lm.Calibrator)
-	if !ok {
-		return []record.Fact{noFact(ceilingFact, errors.New("the plugin echo does not calibrate"))}
-	}
-	roof, err := c.Calibrate(ctx, threads)
+func ceilingsOf(ctx context.Context, echo *session.Session) []record.Fact {
+	roof, err := echo.Calibrate(ctx)
 	if err != nil {
 		return []record.Fact{noFact(ceilingFact, err)}
 	}

@@ -36,11 +36,9 @@ func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 type runner struct {
 	db       *store.DB
 	run      *record.Run
-	plugins  Plugins
-	entries  map[string]*entry
+	models   map[string]*loadedModel
 	roofline lm.Roofline
 	boundary probe.Boundary
-	memory   int64
 	least    time.Duration // that a measurement may take
 	observe  func(Event)
 	progress progress
@@ -49,7 +47,7 @@ type runner struct {
 
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
-		db: db, run: p.Run, plugins: p.options.Plugins, entries: p.entries, memory: p.memory,
+		db: db, run: p.Run, models: p.models,
 		observe: p.options.Observe, verified: map[*record.Cell]bool{}, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
@@ -119,17 +117,17 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cel
 	limit := r.timeLimit(c)
 	cellCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	s, err := r.open(cellCtx, r.entries[c.Model], p.Versus)
-	defer s.close()
+	w, err := r.models[c.Model].start(cellCtx, p.Versus)
+	defer w.Kill()
 	var result probe.Result
 	if err == nil {
-		result, err = p.Measure(cellCtx, s.subject(r, c, 0))
+		result, err = p.Measure(cellCtx, w.subject(r, c, 0))
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil {
-		settle(c, err, s.stderr(), limit)
+		settle(c, err, w.Stderr(), limit)
 		return errors.Join(r.record(ctx, c, Event{}, nil), r.judge(ctx, c, nil))
 	}
 	c.Status = record.OK
@@ -144,11 +142,11 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cel
 // found.
 func (r *runner) judge(ctx context.Context, c *record.Cell, samples []record.Sample) error {
 	if c.Probe == "causality" && c.Status == record.Failed && c.Failure.Class == string(lm.Unsteady) {
-		r.entries[c.Model].unsteady = true
+		r.models[c.Model].unsteady = true
 	}
 	for _, s := range samples {
 		if s.Metric == probe.CausalVerdict && s.Value == 0 {
-			r.entries[c.Model].model.LeaksFuture = true
+			r.models[c.Model].record.LeaksFuture = true
 			return r.db.MarkLeak(context.WithoutCancel(ctx), r.run.ID, c.Model)
 		}
 	}
@@ -171,7 +169,7 @@ func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []
 // explain gives a failure the command that makes it happen again.
 func (r *runner) explain(c *record.Cell) {
 	if c.Status == record.Failed && c.Failure.Reproduce == "" {
-		c.Failure.Reproduce = reproduce(r.db.Path(), r.run, r.entries[c.Model].model, c)
+		c.Failure.Reproduce = reproduce(r.db.Path(), r.run, r.models[c.Model].record, c)
 	}
 }
 

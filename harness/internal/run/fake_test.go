@@ -12,6 +12,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/lm"
@@ -35,7 +36,7 @@ func (f *fakes) Find(name string) (path, sha string, err error) {
 	return "/plugins/" + name, "sha of " + name + f.changed, nil
 }
 
-func (f *fakes) Start(ctx context.Context, path string, _ int, _ int64) (Process, error) {
+func (f *fakes) Start(ctx context.Context, path string, _ session.Limits) (session.Process, error) {
 	a := f.all[filepath.Base(path)]
 	if a.Before != nil {
 		if err := a.Before(ctx, "start"); err != nil {

@@ -130,7 +130,9 @@ func TestRealFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.memory = 1 << 30
+	for _, m := range p.models {
+		m.plugin.Limits.Memory = 1 << 30
+	}
 	if err := Execute(context.Background(), db, p); err != nil {
 		t.Fatal(err)
 	}

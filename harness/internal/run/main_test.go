@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/lm"
@@ -124,7 +125,7 @@ func harness() error {
 
 // realOptions run a suite over variants of this binary as a plugin.
 func realOptions(s *suite.Suite, corpus string, variants ...string) Options {
-	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, Plugins: Installed{Paths: map[string]string{"fake": os.Args[0]}}}
+	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, Plugins: session.Installed{Paths: map[string]string{"fake": os.Args[0]}}}
 	for _, v := range variants {
 		o.Models = append(o.Models, ModelSpec{Name: v, Architecture: "fake", Variant: v, Seed: 1})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
@@ -25,8 +26,8 @@ type Plan struct {
 	LeftOut  string        // what of the corpus is no text, in a line; "" for nothing
 
 	options Options
-	entries map[string]*entry // by model name
-	memory  int64             // limit of each plugin
+	models  map[string]*loadedModel // by model name
+	limits  session.Limits          // of each plugin
 }
 
 // Prepare loads every model once, expands the suites over the models and fixes the cells. A model that fails to load
@@ -38,12 +39,12 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if err := bounded(o); err != nil {
 		return nil, err
 	}
-	p := &Plan{options: o, entries: map[string]*entry{}, memory: memoryLimit()}
+	p := &Plan{options: o, models: map[string]*loadedModel{}, limits: limitsOf(o)}
 	p.describe()
-	var t *texts
+	var t *corpora
 	if readsText(o.Suites) {
 		var err error
-		if t, err = loadTexts(ctx, o.Corpus); err != nil {
+		if t, err = loadCorpora(ctx, o.Corpus); err != nil {
 			return nil, err
 		}
 		p.LeftOut = t.heldOut.Omissions()
@@ -53,7 +54,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLoader(o, t)
+	l := newLoader(o, p.limits, t)
 	l.works = works(wanted)
 	if err := p.load(ctx, l, wanted); err != nil {
 		return nil, err
@@ -80,11 +81,11 @@ func (p *Plan) describe() {
 // settings are the facts about how the run is made.
 func (p *Plan) settings(l *loader) []record.Fact {
 	memory := record.Fact{Name: "memory limit of a plugin", Reason: "the system does not tell what is free"}
-	if p.memory > 0 {
-		memory = record.Fact{Name: memory.Name, Value: fmt.Sprintf("%d MiB", p.memory>>20)}
+	if p.limits.Memory > 0 {
+		memory = record.Fact{Name: memory.Name, Value: fmt.Sprintf("%d MiB", p.limits.Memory>>20)}
 	}
 	return []record.Fact{
-		{Name: "threads", Value: fmt.Sprint(l.threads)},
+		{Name: "threads", Value: fmt.Sprint(p.limits.Threads)},
 		memory,
 		{Name: budgetFact, Value: budgetWord(budgetOf(p.options))},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
@@ -103,28 +104,28 @@ func readsText(suites []*suite.Suite) bool {
 	return false
 }
 
-// load makes the entries of all models, in the order in which they are first wanted.
-func (p *Plan) load(ctx context.Context, l *loader, wanted []wish) error {
+// load loads all models, in the order in which they are first wanted.
+func (p *Plan) load(ctx context.Context, l *loader, wanted []cellRequest) error {
 	for _, w := range wanted {
-		if _, ok := p.entries[w.spec.Name]; ok {
+		if _, ok := p.models[w.spec.Name]; ok {
 			continue
 		}
-		e, err := l.entry(ctx, w.spec)
+		m, err := l.load(ctx, w.spec)
 		if err != nil {
 			return err
 		}
-		p.entries[w.spec.Name] = e
-		p.Run.Models = append(p.Run.Models, *e.model)
+		p.models[w.spec.Name] = m
+		p.Run.Models = append(p.Run.Models, *m.record)
 	}
 	for i := range p.Run.Models {
-		p.entries[p.Run.Models[i].Name].model = &p.Run.Models[i]
+		p.models[p.Run.Models[i].Name].record = &p.Run.Models[i]
 	}
 	return nil
 }
 
 // addCells makes the cells, each once: what two suites ask for of one model belongs to the first and gets the more
 // repeats. What two models have in common is measured for each.
-func (p *Plan) addCells(wanted []wish, t *texts) {
+func (p *Plan) addCells(wanted []cellRequest, t *corpora) {
 	at := map[[2]string]int{}
 	used := map[string]int{}
 	for _, w := range wanted {
@@ -150,24 +151,24 @@ func (p *Plan) addCells(wanted []wish, t *texts) {
 }
 
 // cell makes one cell and settles it at once if it cannot be measured.
-func (p *Plan) cell(w wish, t *texts) record.Cell {
-	e := p.entries[w.spec.Name]
+func (p *Plan) cell(w cellRequest, t *corpora) record.Cell {
+	m := p.models[w.spec.Name]
 	c := record.Cell{
 		Suite: w.part.Suite, Probe: w.part.Probe.Name, Model: w.spec.Name, Point: w.point, Params: w.part.Params,
 		Repeats: w.part.Repeats, Status: record.Pending,
 	}
-	c.ID = p.identity(w, e, t)
-	switch missing := e.missing(w.part.Probe, w.settings()); {
-	case e.failure != nil:
+	c.ID = p.identity(w, m, t)
+	switch missing := m.missing(w.part.Probe, w.settings()); {
+	case m.failure != nil:
 		c.Status, c.Failure = record.Failed, &record.Failure{}
-		*c.Failure = *e.failure
+		*c.Failure = *m.failure
 	case missing != "":
 		c.Status, c.Reason = record.Unavailable, missing
 	default:
-		c.Estimate = e.speed.estimate(w.part.Probe.Work(w.settings()))
-		c.Warnings = w.part.Probe.Warnings(e.model.TrainedTo, w.settings())
-		if e.readsRandom(w.part.Probe) {
-			c.Warnings = append(c.Warnings, "random token ids, no text: "+e.reading.noText)
+		c.Estimate = m.estimator.estimate(w.part.Probe.Work(w.settings()))
+		c.Warnings = w.part.Probe.Warnings(m.record.TrainedTo, w.settings())
+		if m.readsRandom(w.part.Probe) {
+			c.Warnings = append(c.Warnings, "random token ids, no text: "+m.inputs.noText)
 		}
 	}
 	return c
@@ -175,8 +176,8 @@ func (p *Plan) cell(w wish, t *texts) record.Cell {
 
 // identity hashes everything that can change the value of a cell. The name of the model is none of it: where two
 // models of a run are the same, addCells tells their cells apart.
-func (p *Plan) identity(w wish, e *entry, t *texts) string {
-	m := e.model
+func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
+	m := loaded.record
 	key := struct {
 		Plugin, Weights, Variant, Precision, Head, Mode, Config, Kernels string
 		Seed                                                             uint64
@@ -188,12 +189,12 @@ func (p *Plan) identity(w wish, e *entry, t *texts) string {
 		Text, Tokenizer, Host                                            string
 		RunSeed                                                          uint64
 	}{
-		Plugin: m.PluginSHA, Weights: m.WeightsSHA, Variant: e.load.Variant, Precision: m.Precision, Head: m.Head, Mode: m.Mode,
+		Plugin: m.PluginSHA, Weights: m.WeightsSHA, Variant: loaded.request.Variant, Precision: m.Precision, Head: m.Head, Mode: m.Mode,
 		Config: m.Config, Kernels: m.Kernels, Seed: m.Seed, Threads: m.Threads, Options: m.Options,
 		Probe: w.part.Probe.Name, Version: w.part.Probe.Version, Point: w.point, Params: w.part.Params, RunSeed: p.Run.Seed,
 	}
 	switch text := w.part.Probe.Text; {
-	case e.readsRandom(w.part.Probe):
+	case loaded.readsRandom(w.part.Probe):
 		key.Text = "random ids"
 	case text == probe.StreamText:
 		key.Text, key.Tokenizer = t.streamSHA, m.Tokenizer.SHA256

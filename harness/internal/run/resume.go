@@ -33,7 +33,7 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Ru
 	if pending(run) == 0 {
 		return run, finish(ctx, db, run)
 	}
-	p := &Plan{Run: run, options: o, entries: map[string]*entry{}, memory: memoryLimit()}
+	p := &Plan{Run: run, options: o, models: map[string]*loadedModel{}}
 	if err := p.reopen(ctx); err != nil {
 		err = fmt.Errorf("resume run %s: %w", run.ID, err)
 		return nil, errors.Join(err, db.Release(context.WithoutCancel(ctx), run.ID))
@@ -72,7 +72,7 @@ func pending(r *record.Run) int {
 func (p *Plan) reopen(ctx context.Context) error {
 	o := p.options
 	o.Corpus = p.Run.Corpus
-	var t *texts
+	var t *corpora
 	wanted := map[string]bool{}
 	timing, reads := false, false
 	for i := range p.Run.Cells {
@@ -92,7 +92,7 @@ func (p *Plan) reopen(ctx context.Context) error {
 	}
 	if reads {
 		var err error
-		if t, err = loadTexts(ctx, o.Corpus); err != nil {
+		if t, err = loadCorpora(ctx, o.Corpus); err != nil {
 			return err
 		}
 		if err := sameFacts(p.Run.Facts, t.facts()); err != nil {
@@ -115,32 +115,33 @@ func sameFacts(old, now []record.Fact) error {
 	return nil
 }
 
-// reload makes the entries of the wanted models again.
-func (p *Plan) reload(ctx context.Context, o Options, t *texts, wanted map[string]bool) error {
+// reload loads the wanted models again.
+func (p *Plan) reload(ctx context.Context, o Options, t *corpora, wanted map[string]bool) error {
 	o.Threads = p.Run.Models[0].Threads // a run has one number of threads
 	o.Seed = p.Run.Seed
-	l := newLoader(o, t)
+	p.limits = limitsOf(o)
+	l := newLoader(o, p.limits, t)
 	for i := range p.Run.Models {
 		m := &p.Run.Models[i]
 		if !wanted[m.Name] {
-			p.entries[m.Name] = &entry{model: m}
+			p.models[m.Name] = &loadedModel{record: m}
 			continue
 		}
-		e, err := l.entry(ctx, specOf(m))
+		loaded, err := l.load(ctx, specOf(m))
 		switch {
 		case err != nil:
 			return err
-		case e.failure != nil:
-			return fmt.Errorf("model %s: %s", m.Name, e.failure.Message)
-		case e.model.PluginSHA != m.PluginSHA:
+		case loaded.failure != nil:
+			return fmt.Errorf("model %s: %s", m.Name, loaded.failure.Message)
+		case loaded.record.PluginSHA != m.PluginSHA:
 			return fmt.Errorf("%w: the plugin of model %s; start a new run", ErrChanged, m.Name)
-		case e.model.WeightsSHA != m.WeightsSHA:
+		case loaded.record.WeightsSHA != m.WeightsSHA:
 			return fmt.Errorf("%w: the weights of model %s; start a new run", ErrChanged, m.Name)
-		case t != nil && e.model.Tokenizer != m.Tokenizer:
+		case t != nil && loaded.record.Tokenizer != m.Tokenizer:
 			return fmt.Errorf("%w: the tokenizer of model %s; start a new run", ErrChanged, m.Name)
 		}
-		e.model = m
-		p.entries[m.Name] = e
+		loaded.record = m
+		p.models[m.Name] = loaded
 	}
 	return nil
 }

@@ -8,13 +8,12 @@
 package run
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/suite"
-	"github.com/archbench/archbench/lm"
 )
 
 // ErrInterrupted says that a run was stopped before its end and can be resumed.
@@ -24,7 +23,7 @@ var ErrInterrupted = errors.New("run: interrupted")
 type Options struct {
 	Suites  []*suite.Suite
 	Models  []ModelSpec
-	Plugins Plugins
+	Plugins session.Plugins
 	Seed    uint64        // of the order of measurement and of what is random in probes
 	Threads int           // of the models; 0: all
 	Budget  time.Duration // for the whole run; 0: that of the suites, if any
@@ -44,24 +43,6 @@ type Options struct {
 	Reopened func(*Plan)
 
 	least time.Duration // that a measurement may take whatever its estimate; 0: leastLimit
-}
-
-// Plugins finds and starts plugins.
-type Plugins interface {
-	// Find returns the path of an architecture's plugin and the sha256 of its files.
-	Find(architecture string) (path, sha string, err error)
-	// Start starts a plugin with a number of threads and a limit of memory in bytes, 0 for none.
-	Start(ctx context.Context, path string, threads int, memory int64) (Process, error)
-}
-
-// Process is a running plugin.
-type Process interface {
-	lm.Architecture
-	PID() int       // 0: no process of its own
-	Env() []string  // all of its environment
-	Stderr() string // the last lines that it printed
-	Kill()          // ends it and what it has started, at once
-	Close() error   // ends it
 }
 
 // Event is a piece of progress. It is sent between measurements, never during one.

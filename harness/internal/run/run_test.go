@@ -296,7 +296,7 @@ func TestBudget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.entries["a"].speed.start = 10 * time.Millisecond
+	p.models["a"].estimator.start = 10 * time.Millisecond
 	for i, estimate := range []time.Duration{20 * time.Second, 100 * time.Millisecond, 3 * time.Second, 2 * time.Second, 4 * time.Second} {
 		p.Run.Cells[i].Estimate = estimate // causality, three of prefill, quality
 	}
@@ -332,11 +332,11 @@ func TestWarmUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRunner(nil, p)
-	s, err := r.open(context.Background(), p.entries["a"], false)
+	w, err := p.models["a"].start(context.Background(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer w.Kill()
 	small, large := &p.Run.Cells[0], &p.Run.Cells[1]
 	small.Estimate, large.Estimate = time.Millisecond, time.Hour
 	for _, c := range []struct {
@@ -349,7 +349,7 @@ func TestWarmUp(t *testing.T) {
 		{"a short cell touches its memory first", small, 1},
 	} {
 		calls = 0
-		if err := r.warmUp(context.Background(), s, c.cell, 0); err != nil || calls != c.want {
+		if err := r.warmUp(context.Background(), w, c.cell, 0); err != nil || calls != c.want {
 			t.Errorf("%s: %d calls, %v; want %d", c.name, calls, err, c.want)
 		}
 	}
@@ -360,8 +360,8 @@ func TestWarmUp(t *testing.T) {
 		calls++
 		return nil
 	}
-	s.warm, calls = map[string]bool{}, 0
-	if err := r.warmUp(context.Background(), s, small, 0); err != nil || calls != 2*mostWarmups+1 { // one more holds the first one against a score
+	w.warm, calls = map[string]bool{}, 0
+	if err := r.warmUp(context.Background(), w, small, 0); err != nil || calls != 2*mostWarmups+1 { // one more holds the first one against a score
 		t.Errorf("a model that never settles: %d calls, %v", calls, err)
 	}
 }
@@ -475,8 +475,8 @@ func TestHangInPlan(t *testing.T) {
 	o.least = 200 * time.Millisecond
 	spec := o.Models[0]
 	spec.Precision = "f32"
-	e, err := newLoader(o, nil).entry(t.Context(), spec)
-	if err != nil || e.failure == nil || e.failure.Class != classTimeout || !strings.Contains(e.failure.Message, "no answer within the limit of 2s") {
+	e, err := newLoader(o, limitsOf(o), nil).load(t.Context(), spec)
+	if err != nil || e.failure == nil || e.failure.Class != "time-out" || !strings.Contains(e.failure.Message, "no answer within the limit of 2s") {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

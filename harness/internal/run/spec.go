@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/lm"
 )
 
 // ModelSpec names a model under test: an architecture with a checkpoint, or with a variant and a seed.
@@ -58,6 +59,13 @@ func (s ModelSpec) identity() string {
 	}
 	return strings.Join([]string{s.Architecture, s.Checkpoint, s.Variant, strconv.FormatUint(s.Seed, 10), s.Precision, s.Head,
 		strings.Join(options, ","), s.Tokenizer}, "\x00")
+}
+
+// Request is what a plugin is asked to load.
+func (s ModelSpec) Request() lm.LoadRequest {
+	return lm.LoadRequest{
+		Checkpoint: s.Checkpoint, Variant: s.Variant, Seed: s.Seed, Precision: s.Precision, Head: s.Head, Options: s.Options,
+	}
 }
 
 // specOf returns the spec of a stored model.

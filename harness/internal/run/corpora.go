@@ -8,17 +8,17 @@ import (
 	"github.com/archbench/archbench/harness/internal/text"
 )
 
-// texts are the corpora of a run.
-type texts struct {
+// corpora are the texts of a run.
+type corpora struct {
 	stream, heldOut *text.Corpus
 	streamSHA       string
 	heldOutSHA      string
 }
 
-// loadTexts reads the user's corpus for everything, or the Go source tree for length and the packages of it that
+// loadCorpora reads the user's corpus for everything, or the Go source tree for length and the packages of it that
 // models have not seen for quality.
-func loadTexts(ctx context.Context, corpus string) (*texts, error) {
-	var t texts
+func loadCorpora(ctx context.Context, corpus string) (*corpora, error) {
+	var t corpora
 	var err error
 	if corpus != "" {
 		if t.stream, err = text.Load(ctx, corpus); err != nil {
@@ -45,7 +45,7 @@ func loadTexts(ctx context.Context, corpus string) (*texts, error) {
 }
 
 // facts describe the corpora.
-func (t *texts) facts() []record.Fact {
+func (t *corpora) facts() []record.Fact {
 	describe := func(c *text.Corpus, sha string) string {
 		return fmt.Sprintf("%s: %d documents, %d bytes, sha256 %s", c.Source, len(c.Documents), c.Bytes(), sha)
 	}

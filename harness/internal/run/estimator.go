@@ -9,9 +9,9 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// speed is what a model was seen to do in a first short trial. It prices cells for the budget and the time limits; it
+// estimator is what a model was seen to do in a first short trial. It prices cells for the budget and the time limits; it
 // is no result.
-type speed struct {
+type estimator struct {
 	// Seconds per FLOP when reading documents, and per byte when decoding; per token without formulas.
 	read, decode float64
 	start        time.Duration // of a process with the model
@@ -21,12 +21,12 @@ type speed struct {
 // trialLength is how many tokens the trial reads.
 const trialLength = 96
 
-// clock reads a short document twice and takes the faster time, then advances by single tokens, and asks the model
+// newEstimator reads a short document twice and takes the faster time, then advances by single tokens, and asks the model
 // for the price of all work of the run.
-func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed, error) {
-	s := speed{start: e.info.LoadTime + 50*time.Millisecond, prices: map[lm.CostRequest]float64{}}
-	coster, ok := m.(lm.Coster)
-	if !ok || !e.description.Has(lm.AbilityCost) {
+func newEstimator(ctx context.Context, m *loadedModel, model lm.Model, works []probe.Work) (estimator, error) {
+	s := estimator{start: m.info.LoadTime + 50*time.Millisecond, prices: map[lm.CostRequest]float64{}}
+	coster, ok := model.(lm.Coster)
+	if !ok || !m.description.Has(lm.AbilityCost) {
 		coster = nil
 	}
 	for _, w := range works {
@@ -34,9 +34,9 @@ func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed
 			s.prices[req] = price(ctx, coster, req)
 		}
 	}
-	tokens := e.trialText()
+	tokens := m.trialText()
 	n := len(tokens)
-	read, decode, err := trial(ctx, e, m, tokens)
+	read, decode, err := trial(ctx, m, model, tokens)
 	if err != nil {
 		return s, err
 	}
@@ -46,30 +46,30 @@ func clock(ctx context.Context, e *entry, m lm.Model, works []probe.Work) (speed
 }
 
 // trialText is a short document of no meaning.
-func (e *entry) trialText() []int32 {
+func (m *loadedModel) trialText() []int32 {
 	n := trialLength
-	if e.info.ContextLimit > 0 {
-		n = min(n, e.info.ContextLimit/2)
+	if m.info.ContextLimit > 0 {
+		n = min(n, m.info.ContextLimit/2)
 	}
 	tokens := make([]int32, n)
 	for i := range tokens {
-		tokens[i] = int32(i*31+1) % int32(max(e.info.Vocab, 1))
+		tokens[i] = int32(i*31+1) % int32(max(m.info.Vocab, 1))
 	}
 	return tokens
 }
 
 // trial times a document and the median step after it. A model without state has no steps: its plugin has none, or
 // this mode of it reads whole documents only.
-func trial(ctx context.Context, e *entry, m lm.Model, tokens []int32) (read, decode time.Duration, err error) {
-	st, ok := m.(lm.Stepper)
-	if !ok || !e.description.Has(lm.AbilityStep) {
-		read, err = trialScore(ctx, m, tokens)
+func trial(ctx context.Context, m *loadedModel, model lm.Model, tokens []int32) (read, decode time.Duration, err error) {
+	st, ok := model.(lm.Stepper)
+	if !ok || !m.description.Has(lm.AbilityStep) {
+		read, err = trialScore(ctx, model, tokens)
 		return read, 0, err
 	}
 	state, err := st.NewState(ctx)
 	switch {
 	case lm.KindOf(err) == lm.Unsupported:
-		read, err = trialScore(ctx, m, tokens)
+		read, err = trialScore(ctx, model, tokens)
 		return read, 0, err
 	case err != nil:
 		return 0, 0, err
@@ -155,7 +155,7 @@ func price(ctx context.Context, coster lm.Coster, req lm.CostRequest) float64 {
 }
 
 // estimate is the time of one measurement of a cell.
-func (s *speed) estimate(work []probe.Work) time.Duration {
+func (s *estimator) estimate(work []probe.Work) time.Duration {
 	seconds := 0.0
 	for _, w := range work {
 		rate := s.read

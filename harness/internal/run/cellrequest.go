@@ -9,23 +9,23 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// wish is a cell that a suite asks for, before it is known whether it can be measured.
-type wish struct {
+// cellRequest is a cell that a suite asks for, before it is known whether it can be measured.
+type cellRequest struct {
 	part  suite.Part
 	point record.Point
 	spec  ModelSpec
 }
 
 // settings is the point with the parameters.
-func (w wish) settings() record.Point { return slices.Concat(w.point, w.part.Params) }
+func (w cellRequest) settings() record.Point { return slices.Concat(w.point, w.part.Params) }
 
 // expand crosses suites, points, models and precisions. Models whose language-model cells are asked for get a
 // causality cell too, whatever they declare.
-func expand(o Options) ([]wish, error) {
+func expand(o Options) ([]cellRequest, error) {
 	if err := distinct(o.Models); err != nil {
 		return nil, err
 	}
-	var wanted []wish
+	var wanted []cellRequest
 	named := map[string]string{}
 	for _, s := range o.Suites {
 		for _, part := range s.Parts {
@@ -38,7 +38,7 @@ func expand(o Options) ([]wish, error) {
 						return nil, calledTwice(spec.Name)
 					}
 					named[spec.Name] = spec.identity()
-					wanted = append(wanted, wish{part, point, spec})
+					wanted = append(wanted, cellRequest{part, point, spec})
 				}
 			}
 		}
@@ -112,7 +112,7 @@ func precisionsOf(m ModelSpec, part suite.Part) []string {
 }
 
 // guards are causality cells for models that have language-model cells and no causality cell.
-func guards(wanted []wish) []wish {
+func guards(wanted []cellRequest) []cellRequest {
 	causality := probe.Find("causality")
 	guarded := map[string]bool{}
 	for _, w := range wanted {
@@ -120,19 +120,19 @@ func guards(wanted []wish) []wish {
 			guarded[w.spec.Name] = true
 		}
 	}
-	var all []wish
+	var all []cellRequest
 	for _, w := range wanted {
 		if w.part.Probe.Language && !guarded[w.spec.Name] {
 			guarded[w.spec.Name] = true
 			part := suite.Default("causality", causality)
-			all = append(all, wish{part, part.Points()[0], w.spec})
+			all = append(all, cellRequest{part, part.Points()[0], w.spec})
 		}
 	}
 	return all
 }
 
 // works lists all work to be priced, never nil.
-func works(wanted []wish) []probe.Work {
+func works(wanted []cellRequest) []probe.Work {
 	all := []probe.Work{}
 	for _, w := range wanted {
 		all = append(all, w.part.Probe.Work(w.settings())...)

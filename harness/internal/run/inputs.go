@@ -1,0 +1,87 @@
+package run
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
+	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/internal/tokenizer"
+	"github.com/archbench/archbench/lm"
+)
+
+// inputs are what a model is given to read.
+type inputs struct {
+	stream  *text.Tokens // nil: the model cannot be given text
+	heldOut *text.Tokens
+	random  *text.Tokens // in place of text where only speed and length matter; nil: text is given
+	noText  string       // why random ids are
+}
+
+// recordText encodes the corpora for a model, once per tokenizer, start token and number of ids. A model whose tokenizer
+// is missing, cannot be read or may make ids that the model lacks gets random ids where only speed and length matter.
+func (l *loader) recordText(m *loadedModel, loaded *session.Model) error {
+	info, asked := m.info, m.record.Tokenizer.Asked
+	t, err := loaded.Tokenizer(asked)
+	if err != nil && asked != "" {
+		return err
+	}
+	in := inputs{random: text.RandomTokens(l.seed, info.Vocab, append(slices.Clone(info.EOS), info.BOS)...)}
+	switch {
+	case err != nil:
+		in.noText = cmp.Or(errors.Unwrap(err), err).Error() // without the folder, which is known to be the model's
+	case t.PlainVocab() > info.Vocab:
+		in.noText = fmt.Sprintf("the tokenizer (%s) has %d tokens for plain text, the model %d", t.Name(), t.PlainVocab(), info.Vocab)
+	default:
+		in.random = nil
+	}
+	if err == nil {
+		m.record.Tokenizer.Name, m.record.Tokenizer.SHA256 = t.Name(), t.SHA256()
+		in.stream, in.heldOut = l.encoded(t, info)
+	}
+	m.inputs = in
+	return nil
+}
+
+// encoded returns the corpora in a tokenizer's ids.
+func (l *loader) encoded(t tokenizer.Tokenizer, info lm.ModelInfo) (stream, heldOut *text.Tokens) {
+	key := fmt.Sprint(t.SHA256(), info.BOS, info.Vocab)
+	if _, ok := l.tokens[key]; !ok {
+		l.tokens[key] = [2]*text.Tokens{
+			text.NewTokens(l.corpora.stream, t, info.BOS, info.Vocab), text.NewTokens(l.corpora.heldOut, t, info.BOS, info.Vocab),
+		}
+	}
+	return l.tokens[key][0], l.tokens[key][1]
+}
+
+// readsRandom reports whether a probe gets random ids of a model in place of text.
+func (m *loadedModel) readsRandom(p *probe.Probe) bool {
+	return p.Text == probe.StreamText && !p.Language && m.inputs.random != nil
+}
+
+// ids are what a probe reads in a row.
+func (m *loadedModel) ids(p *probe.Probe) *text.Tokens {
+	if m.readsRandom(p) {
+		return m.inputs.random
+	}
+	return m.inputs.stream
+}
+
+// missing says why a model cannot be measured by a probe, "" if it can.
+func (m *loadedModel) missing(p *probe.Probe, settings record.Point) string {
+	if m.unavailable != "" || m.failure != nil {
+		return m.unavailable
+	}
+	if p.Text != probe.NoText && m.ids(p) == nil {
+		return m.inputs.noText
+	}
+	var u *probe.Unavailable
+	if err := p.Available(m.description, m.info, settings); errors.As(err, &u) {
+		return u.Reason
+	}
+	return ""
+}

@@ -1,0 +1,56 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
+	"github.com/archbench/archbench/lm"
+)
+
+// worker is a plugin process in which a model is measured.
+type worker struct {
+	*session.Session
+	of        *loadedModel
+	model     lm.Model
+	reference lm.Model
+	info      lm.ModelInfo
+	warm      map[string]bool // probes that the process has been warmed up with
+}
+
+// start starts a plugin and loads the model, with versus also the f32 model of the same weights. The worker is never nil
+// and is to be killed, whatever the error.
+func (m *loadedModel) start(ctx context.Context, versus bool) (*worker, error) {
+	s, err := m.plugin.Start(ctx)
+	w := &worker{Session: s, of: m, warm: map[string]bool{}}
+	if err != nil {
+		return w, err
+	}
+	loaded, err := s.Load(ctx, m.request)
+	if err != nil {
+		return w, err
+	}
+	w.model, w.info = loaded.Model, loaded.Info
+	if versus && m.record.Precision != "f32" && slices.Contains(m.description.Precisions, "f32") {
+		full := m.request
+		full.Precision, full.Head = "f32", ""
+		if loaded, err = s.Load(ctx, full); err != nil {
+			return w, fmt.Errorf("load the f32 model to compare with: %w", err)
+		}
+		w.reference = loaded.Model
+	}
+	return w, nil
+}
+
+// subject is what a probe gets to measure a cell in a block.
+func (w *worker) subject(r *runner, c *record.Cell, block int) *probe.Subject {
+	m := w.of
+	return &probe.Subject{
+		Model: w.model, Reference: w.reference, Description: m.description, Info: w.info, PID: w.PID(),
+		Stream: m.ids(probe.Find(c.Probe)), HeldOut: m.inputs.heldOut, Roofline: r.roofline, Boundary: r.boundary, Unfit: m.unfit(),
+		Seed: r.run.Seed, Block: block, Settings: slices.Concat(c.Point, c.Params),
+	}
+}

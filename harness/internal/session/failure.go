@@ -1,0 +1,48 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+// The classes of failures that are neither those of a process (lmplugin.Class) nor those of a reply (lm.Fault).
+const (
+	classTimeout = "time-out"
+	classMemory  = "out of memory"
+	classError   = "error"
+)
+
+// stderrLines is how much of what a plugin printed is kept with a failure.
+const stderrLines = 20
+
+// Failure classifies the error of a plugin that has printed stderr, and had so much time to answer.
+func Failure(err error, stderr string, limit time.Duration) *record.Failure {
+	f := &record.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
+	var exit *lmplugin.ExitError
+	var bad *lm.ReplyError
+	switch {
+	case errors.As(err, &exit):
+		f.Class, f.Stderr = string(exit.Class), lastLines(exit.Stderr)
+	case errors.As(err, &bad):
+		f.Class = string(bad.Fault)
+	case lm.KindOf(err) == lm.Deadline, errors.Is(err, context.DeadlineExceeded):
+		f.Class = classTimeout
+		f.Message = fmt.Sprintf("no answer within the limit of %v: %s", limit.Round(time.Second), f.Message)
+	case lm.KindOf(err) == lm.Resource:
+		f.Class = classMemory
+	}
+	return f
+}
+
+// lastLines returns the end of what a plugin printed.
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-stderrLines):], "\n")
+}
