@@ -431,11 +431,17 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// counts gives each cell its state and the number of its samples.
+// counts gives each cell its state and the number of its samples. It leaves single steps out: they are kept where the host's clock confirms them, which a busy machine prevents.
 func counts(r *record.Run) map[string]int {
 	all := map[string]int{}
 	for _, c := range r.Cells {
-		all[c.ID+" "+c.Probe+" "+c.Model+" "+c.Point.String()+" "+string(c.Status)] = len(c.Samples)
+		n := 0
+		for _, s := range c.Samples {
+			if s.Metric != probe.StepSeconds {
+				n++
+			}
+		}
+		all[c.ID+" "+c.Probe+" "+c.Model+" "+c.Point.String()+" "+string(c.Status)] = n
 	}
 	return all
 }
