@@ -85,7 +85,8 @@ func testDocumented(t *testing.T, b bench) {
 		"compare": {"compare"}, "report": {"report"}, "report: verdicts": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plugins list": {"plugins", "list"},
 		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"},
-		"tokenizer test": {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
+		"tokenizer test":   {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
+		"checkpoint study": {"checkpoint", "study", filepath.Join(os.Getenv("ARCHBENCH_MODELS"), "gpt2-3m"), "*.h.0.*", "--ranks", "4"},
 	} {
 		want := documented[section]
 		if len(want) == 0 {

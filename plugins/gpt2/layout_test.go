@@ -10,6 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
+	"github.com/archbench/archbench/internal/study"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -106,6 +107,21 @@ func TestInitialisation(t *testing.T) {
 		}
 		if got := modeltest.Norm(p.W) / math.Sqrt(float64(len(p.W))); math.Abs(got-want) > .03*want {
 			t.Errorf("%s has standard deviation %g, want %g", p.Name, got, want)
+		}
+	}
+}
+
+// TestStudyKnowsLayout checks that a study of the file turns the matrices that the model turns.
+func TestStudyKnowsLayout(t *testing.T) {
+	c, _, err := parseConfig([]byte(config3M), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps := nn.NewParams(nil, 7, nn.Precision{})
+	New(c, ps)
+	for _, p := range ps.Trainable() {
+		if got := study.InputFirst("gpt2", p.Name); got != p.Transposed {
+			t.Errorf("%s: stored as [in, out]: %v for a study, %v for the model", p.Name, got, p.Transposed)
 		}
 	}
 }

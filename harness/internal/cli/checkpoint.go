@@ -15,9 +15,9 @@ import (
 func (a *app) checkpointCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "checkpoint", Short: "Work with checkpoint folders",
-		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16",
+		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16\n  archbench checkpoint study checkpoints/mine",
 	}
-	c.AddCommand(a.convertCommand())
+	c.AddCommand(a.convertCommand(), a.studyCommand())
 	return c
 }
 

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/internal/study"
+)
+
+func (a *app) studyCommand() *cobra.Command {
+	s := study.Settings{Precisions: []string{"bf16", "int8", "int4", "nf4"}, Spectrum: true}
+	c := &cobra.Command{
+		Use: "study DIR [PATTERN...]", Short: "Range, rounding errors and singular values of stored weights",
+		Long: `Study reads the tensors of a checkpoint one by one, those whose names match a PATTERN ('*.mlp.*') or all, and tells
+their range, the share of outliers, what each precision rounds away, and how many ranks they need. Errors are relative,
+in the norm of Frobenius: ‖W - Q(W)‖ / ‖W‖, with Q(W) the weights that a model in that precision computes with. What a
+model keeps in bf16 whatever its precision, such as its embedding, is studied like the rest.
+
+Singular values of a matrix with a shorter side of 1024 take seconds, of 4096 many minutes, and singular vectors, which
+--ranks needs, several times as long: choose tensors by PATTERN, or leave singular values out with --spectrum=false.`,
+		Example: "  archbench checkpoint study models/gpt2-3m\n" +
+			"  archbench checkpoint study checkpoints/mine '*.mlp.*' --precisions int4,int4-g32,nf4 --ranks 16,64 -o csv",
+		Args: count(1, -1, "a folder DIR, and names of tensors"),
+	}
+	c.Flags().StringSliceVar(&s.Precisions, "precisions", s.Precisions, "precisions whose rounding error is computed")
+	c.Flags().IntSliceVar(&s.Ranks, "ranks", nil, "ranks whose factorisation is computed and multiplied out")
+	c.Flags().BoolVar(&s.Spectrum, "spectrum", s.Spectrum, "compute singular values")
+	a.output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s.Names = args[1:]
+		opened, err := study.Open(args[0], s)
+		if err != nil {
+			return usageError{err}
+		}
+		defer opened.Close()
+		t, err := a.study(c.Context(), args[0], opened)
+		if err != nil {
+			return err
+		}
+		return a.print(t)
+	}
+	return c
+}
+
+// studyKeys are the keys of a row for programs.
+var studyKeys = []string{"checkpoint", "tensor", "dtype", "shape", "quantity", "precision", "rank", "value", "reason"}
+
+// study makes the table of all tensors.
+func (a *app) study(ctx context.Context, dir string, s *study.Study) (report.Table, error) {
+	t := report.Table{ID: "study", Title: "Weights of " + dir, Frame: &report.Frame{Keys: studyKeys}}
+	t.Columns = []report.Column{{Name: "tensor", Key: true}, {Name: "type"}, {Name: "shape"}}
+	p := newProgress(a.screen, a.terminal)
+	defer p.clear()
+	for tensor, share := range s.Tensors() {
+		if err := ctx.Err(); err != nil {
+			return t, err
+		}
+		addStudied(&t, dir, tensor)
+		left := time.Duration(float64(p.now().Sub(p.started)) * (1 - share) / share)
+		p.event(run.Event{Done: int(100 * share), Total: 100, Left: left})
+	}
+	return t, nil
+}
+
+// addStudied adds a tensor: one row for people, one a figure for programs.
+func addStudied(t *report.Table, dir string, tensor study.Tensor) {
+	var sizes []string
+	for _, n := range tensor.Shape {
+		sizes = append(sizes, strconv.Itoa(n))
+	}
+	shape := strings.Join(sizes, "x")
+	row := []any{tensor.Name, string(tensor.DType), shape}
+	for i, f := range tensor.Figures {
+		if len(t.Columns) <= 3+i {
+			t.Columns = append(t.Columns, report.Column{Name: studiedName(f), Unit: unit.One})
+		}
+		var rank, value any
+		if f.Rank > 0 {
+			rank = f.Rank
+		}
+		entry := report.Unavailable(f.Reason)
+		switch f.Reason {
+		case "":
+			value, entry = f.Value, report.Figure(unit.Number(f.Value), f.Value)
+		case study.NotMatrix:
+			entry.Text = "–" // nobody expects one
+		}
+		row = append(row, entry)
+		t.Frame.Rows = append(t.Frame.Rows, []any{dir, tensor.Name, string(tensor.DType), absent(shape), f.Quantity, absent(f.Precision), rank, value, absent(f.Reason)})
+	}
+	t.Add(row...)
+}
+
+// studiedName heads the column of a figure.
+func studiedName(f study.Figure) string {
+	switch f.Quantity {
+	case "outliers":
+		return "beyond 3 sd"
+	case "rounding-error":
+		return f.Precision + " error"
+	case "low-rank-error":
+		return fmt.Sprintf("rank %d error", f.Rank)
+	case "rank-90", "rank-99":
+		return strings.ReplaceAll(f.Quantity, "rank-", "rank of ") + " %"
+	}
+	return strings.ReplaceAll(f.Quantity, "-", " ")
+}
