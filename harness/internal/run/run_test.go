@@ -431,7 +431,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// counts gives each cell its state and the number of its samples. It leaves single steps out: they are kept where the host's clock confirms them, which a busy machine prevents.
+// counts gives each cell its state and the number of its samples. It leaves single steps out: they are kept
+// where the host's clock confirms them, which a busy machine prevents.
 func counts(r *record.Run) map[string]int {
 	all := map[string]int{}
 	for _, c := range r.Cells {
