@@ -46,3 +46,45 @@ func TestHas(t *testing.T) {
 		t.Errorf("%v", d.Abilities)
 	}
 }
+
+// whole implements more than it says that it is able to do.
+type whole struct {
+	lm.Model
+	lm.Stepper
+	lm.Saver
+	abilities []lm.Ability
+}
+
+func (w whole) Info() lm.ModelInfo { return lm.ModelInfo{Abilities: w.abilities} }
+
+func TestAs(t *testing.T) {
+	for _, c := range []struct {
+		abilities  []lm.Ability
+		step, save bool
+	}{
+		{nil, true, true}, // it does not say
+		{[]lm.Ability{}, false, false},
+		{[]lm.Ability{lm.AbilityStep, lm.AbilityGenerate}, true, false},
+	} {
+		m := whole{abilities: c.abilities}
+		_, step := lm.As[lm.Stepper](m)
+		saver, save := lm.As[lm.Saver](m)
+		_, generate := lm.As[lm.Generator](m) // not implemented, whatever it says
+		if step != c.step || save != c.save || (saver != nil) != save || generate {
+			t.Errorf("%q: step %v, save %v, generate %v", c.abilities, step, save, generate)
+		}
+	}
+}
+
+func TestAbilitiesOfAModel(t *testing.T) {
+	d := lm.Description{Abilities: []lm.Ability{lm.AbilityStep, lm.AbilityCalibrate}}
+	if silent := (lm.ModelInfo{}).Of(d); !silent.Has(lm.AbilityStep) || silent.Has(lm.AbilityCalibrate) || len(d.Abilities) != 2 {
+		t.Errorf("a model that does not say: %q, of %q", silent.Abilities, d.Abilities)
+	}
+	if none := (lm.ModelInfo{Abilities: []lm.Ability{}}).Of(d); none.Has(lm.AbilityStep) {
+		t.Errorf("a model that is able to do nothing: %q", none.Abilities)
+	}
+	if unable := (lm.ModelInfo{}).Of(lm.Description{}); unable.Abilities == nil {
+		t.Error("a plugin without abilities has models that do not say")
+	}
+}

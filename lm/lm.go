@@ -2,8 +2,8 @@
 //
 // A plugin implements [Architecture]: it says what it is and loads models. A [Model] can be scored; everything
 // else it can do (carry state, generate, count its cost, report its memory, save itself) is an optional interface
-// that it may implement too: [Stepper], [Generator], [Coster], [MemoryReporter], [Saver]. What a model lacks is
-// reported as "n/a (no ability X)", never as zero.
+// that it may implement too: [Stepper], [Generator], [Coster], [MemoryReporter], [Saver]. [As] says whether a model has
+// one. What it lacks is reported as "n/a (no ability X)", never as zero.
 //
 // The package imports the standard library only. The same interfaces are implemented by the models inside a plugin
 // and by the proxies that lmplugin hands to the harness, so code written against lm runs on either side.
@@ -92,10 +92,11 @@ type Calibrator interface {
 	Calibrate(ctx context.Context, threads int) (Roofline, error)
 }
 
-// Ability names an optional interface.
+// Ability names an optional interface, or a part of one.
 type Ability string
 
-// The abilities that a plugin may declare.
+// The abilities that a plugin may declare. Those of a model are among them: a model that sees the future cannot step,
+// and one of packed weights cannot be saved.
 const (
 	AbilityStep      Ability = "step"
 	AbilityGenerate  Ability = "generate"
@@ -127,6 +128,48 @@ type Description struct {
 	ConfigSchema string
 	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512+bf16+vnni, ...
 	Kernels string
+}
+
+// Of returns what a plugin of this description says about a model, complete: a model that does not say what it is able
+// to do is able to do whatever the plugin declares.
+func (m ModelInfo) Of(d Description) ModelInfo {
+	if m.Abilities == nil {
+		m.Abilities = slices.DeleteFunc(append([]Ability{}, d.Abilities...), func(a Ability) bool { return a == AbilityCalibrate })
+	}
+	return m
+}
+
+// Has reports whether the model says that it has the ability.
+func (m ModelInfo) Has(a Ability) bool { return slices.Contains(m.Abilities, a) }
+
+// As returns a model as one of the optional interfaces, if it has that ability. A model that does not say what it is
+// able to do has those that it implements.
+func As[T any](m Model) (t T, ok bool) {
+	if t, ok = m.(T); !ok {
+		return t, false
+	}
+	if info := m.Info(); info.Abilities != nil && !info.Has(abilityOf[T]()) {
+		var none T
+		return none, false
+	}
+	return t, true
+}
+
+// abilityOf names the ability that an optional interface stands for.
+func abilityOf[T any]() Ability {
+	switch any((*T)(nil)).(type) {
+	case *Stepper:
+		return AbilityStep
+	case *Generator:
+		return AbilityGenerate
+	case *Coster:
+		return AbilityCost
+	case *MemoryReporter:
+		return AbilityMemory
+	case *Saver:
+		return AbilitySave
+	}
+	panic("lm: not an optional interface of a Model")
 }
 
 // Types are the values of model_type that Load reads.
@@ -184,6 +227,8 @@ type ModelInfo struct {
 	Initialised   bool     // weights come from a seed: quality says nothing about the architecture
 	Warnings      []string // for example unknown tensors in the checkpoint
 	LoadTime      time.Duration
+	// Abilities of this model, some or all of those of the Description; nil: it does not say, see [ModelInfo.Of].
+	Abilities []Ability
 }
 
 // ByteClass is an amount of memory and what it is for.

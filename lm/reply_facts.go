@@ -23,12 +23,8 @@ const (
 
 // Check says what no plugin can be.
 func (d Description) Check() error {
-	for _, a := range d.Abilities {
-		if !slices.Contains(abilities, a) {
-			return Faultf(Malformed, "the plugin declares an unknown ability %.40q; known are %q", string(a), abilities)
-		}
-	}
 	errs := []error{
+		known("the plugin", d.Abilities, abilities),
 		named("name", d.Name), short("version", d.Version, longestName), short("language", d.Language, longestName),
 		short("kernels", d.Kernels, longestName), short("summary", d.Summary, longestConfig), short("config schema", d.ConfigSchema, longestConfig),
 		few("variants", len(d.Variants)), few("precisions", len(d.Precisions)),
@@ -40,6 +36,16 @@ func (d Description) Check() error {
 		errs = append(errs, named("precision", p))
 	}
 	return firstOf(errs...)
+}
+
+// known checks that all of some abilities are among others.
+func known(who string, some, all []Ability) error {
+	for _, a := range some {
+		if !slices.Contains(all, a) {
+			return Faultf(Malformed, "%s declares an unknown ability %.40q; known are %q", who, string(a), all)
+		}
+	}
+	return nil
 }
 
 func named(what, s string) error {
@@ -71,10 +77,11 @@ func within(what string, n, least, most int64) error {
 	return nil
 }
 
-// Check says what no loaded model can be. Its weights take between a bit and 16 bytes for each parameter, beside
+// Check says what no loaded model of a plugin can be. Its weights take between a bit and 16 bytes for each parameter, beside
 // 64 MiB for tables and padding; a model that says nothing about its memory is held against the address space.
-func (m ModelInfo) Check() error {
+func (m ModelInfo) Check(d Description) error {
 	errs := []error{
+		known("the model", m.Abilities, d.Abilities),
 		within("the vocabulary", int64(m.Vocab), 1, math.MaxInt32), within("the start token", int64(m.BOS), -1, int64(m.Vocab)-1),
 		within("the context limit", int64(m.ContextLimit), 0, math.MaxInt64), within("the number of threads", int64(m.Threads), 0, 1<<20),
 		within("the number of parameters", m.Parameters, 0, 8*addressSpace),

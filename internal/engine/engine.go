@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +39,29 @@ func (a *Architecture) Describe(context.Context) (lm.Description, error) {
 	d := a.family.Describe()
 	d.Version, d.Language, d.Kernels = Version, "go", kernel.Tier()
 	d.Precisions = kernel.FormatNames
-	d.Abilities = []lm.Ability{
-		lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
-	}
+	d.Abilities = slices.Clone(abilities)
 	return d, nil
+}
+
+// abilities are those of the engine's models.
+var abilities = []lm.Ability{
+	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
+}
+
+// abilities are those of this model: one that needs the whole sequence at once carries no state, and packed weights are
+// no longer those of a checkpoint.
+func (m *Model) abilities() []lm.Ability {
+	state := m.net.NewState() != nil
+	_, packed := m.params.Tensors()
+	return slices.DeleteFunc(slices.Clone(abilities), func(a lm.Ability) bool {
+		switch a {
+		case lm.AbilityStep, lm.AbilityGenerate:
+			return !state
+		case lm.AbilitySave:
+			return packed != nil
+		}
+		return false
+	})
 }
 
 // Load implements lm.Architecture. It ends soon after ctx does.
@@ -126,6 +146,7 @@ func (m *Model) describe(req lm.LoadRequest, warnings []string) {
 	m.info.Kernels, m.info.Threads = kernel.Tier(), m.pool.Threads()
 	m.info.Initialised = req.Checkpoint == ""
 	m.info.Warnings = warnings
+	m.info.Abilities = m.abilities()
 }
 
 // threads is the number asked for, by default all that the process may use.

@@ -307,6 +307,23 @@ func TestLeakyModelIsScoredWhole(t *testing.T) {
 	}
 }
 
+// TestAbilitiesAreTheModels: a model says what it is able to do, which is not always what its plugin is.
+func TestAbilitiesAreTheModels(t *testing.T) {
+	_, plain := load(t, toy{}, 1)
+	_, leaky := load(t, toy{leak: true}, 1)
+	for _, c := range []struct {
+		model                lm.Model
+		step, generate, save bool
+	}{{plain, true, true, true}, {leaky, false, false, true}} {
+		_, step := lm.As[lm.Stepper](c.model)
+		_, generate := lm.As[lm.Generator](c.model)
+		_, save := lm.As[lm.Saver](c.model)
+		if step != c.step || generate != c.generate || save != c.save {
+			t.Errorf("%q, want step %v, generate %v, save %v", c.model.Info().Abilities, c.step, c.generate, c.save)
+		}
+	}
+}
+
 // expiring is a context that ends when it was asked a number of times.
 type expiring struct {
 	context.Context

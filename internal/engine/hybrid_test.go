@@ -198,3 +198,14 @@ func TestConformanceFindsFreedMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestPackedWeightsCannotBeSaved: a model says so before it is asked to.
+func TestPackedWeightsCannotBeSaved(t *testing.T) {
+	for precision, want := range map[string]bool{"f32": true, "bf16": true, "int8": false, "f32+mixer.int4": false} {
+		m := modeltest.Load(t, engine.New(hybrid{}), lm.LoadRequest{Variant: "hybrid", Precision: precision})
+		_, can := lm.As[lm.Saver](m)
+		if err := m.(lm.Saver).Save(t.Context(), t.TempDir()); can != want || (err == nil) != want {
+			t.Errorf("%s: says %v, does %v", precision, can, err)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is one loaded network as an lm.Model with every optional ability.
+// Model is one loaded network as an lm.Model. It implements every optional interface; its info says which it is able to
+// serve.
 type Model struct {
 	arch   *Architecture
 	net    Network // Close writes it under mu; who holds the gate may read it

@@ -7,7 +7,10 @@
 // parent dies. After the handshake, stdout and stderr are free for messages.
 //
 // Errors: the gRPC status has the code of a Kind (see there); an Error in the status details adds the operation.
-// An ability that a plugin does not declare is answered with UNIMPLEMENTED.
+// An ability that a plugin or a model does not declare is answered with UNIMPLEMENTED.
+//
+// Growth: within this package fields and calls are only added. A host asks for what is new only where an ability says
+// that the plugin knows it, so that nothing is left out in silence.
 //
 // Streams: no message depends on the length of a context. Long requests and replies come in messages of at most
 // about 1 MiB (the host refuses more than 16): the first message of a request carries the header, any message may
@@ -341,9 +344,10 @@ type DescribeResponse struct {
 	// One line with the paper.
 	Summary  string     `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
 	Variants []*Variant `protobuf:"bytes,5,rep,name=variants,proto3" json:"variants,omitempty"`
-	// Any of: step, generate, cost, count, memory, versus, save, calibrate, train.
+	// What its models are able to do, each of them or some: any of step, sample, generate, answers, cost, count, memory,
+	// versus, save, train; and calibrate, which is the plugin's own.
 	Abilities []string `protobuf:"bytes,6,rep,name=abilities,proto3" json:"abilities,omitempty"`
-	// Precisions that Load accepts: f32, bf16, int8, ...
+	// Formats that Load accepts in a precision: f32, bf16, int8, ...
 	Precisions []string `protobuf:"bytes,7,rep,name=precisions,proto3" json:"precisions,omitempty"`
 	// JSON Schema of config.json.
 	ConfigSchema string `protobuf:"bytes,8,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
@@ -355,7 +359,9 @@ type DescribeResponse struct {
 	ModelTypes []string `protobuf:"bytes,11,rep,name=model_types,json=modelTypes,proto3" json:"model_types,omitempty"`
 	// Keys that mark a config.json without model_type as one that Load reads, if it has all of them; none: it has to be
 	// named.
-	MarkerKeys    []string `protobuf:"bytes,12,rep,name=marker_keys,json=markerKeys,proto3" json:"marker_keys,omitempty"`
+	MarkerKeys []string `protobuf:"bytes,12,rep,name=marker_keys,json=markerKeys,proto3" json:"marker_keys,omitempty"`
+	// What Load can put models on, the default first. Empty: there is no choice.
+	Devices       []*Device `protobuf:"bytes,13,rep,name=devices,proto3" json:"devices,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +480,77 @@ func (x *DescribeResponse) GetMarkerKeys() []string {
 	return nil
 }
 
+func (x *DescribeResponse) GetDevices() []*Device {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+// Device is a processor with its memory.
+type Device struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// cpu, cuda:0, ...
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is, for example the name on its box.
+	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// Bytes of its own; 0: it uses the host's.
+	Memory        int64 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Device) Reset() {
+	*x = Device{}
+	mi := &file_lm_v1_lm_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Device) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Device) ProtoMessage() {}
+
+func (x *Device) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Device.ProtoReflect.Descriptor instead.
+func (*Device) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Device) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Device) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *Device) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
 // Variant is a named config that Load can initialise from a seed.
 type Variant struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -487,7 +564,7 @@ type Variant struct {
 
 func (x *Variant) Reset() {
 	*x = Variant{}
-	mi := &file_lm_v1_lm_proto_msgTypes[3]
+	mi := &file_lm_v1_lm_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +576,7 @@ func (x *Variant) String() string {
 func (*Variant) ProtoMessage() {}
 
 func (x *Variant) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[3]
+	mi := &file_lm_v1_lm_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +589,7 @@ func (x *Variant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variant.ProtoReflect.Descriptor instead.
 func (*Variant) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{3}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Variant) GetName() string {
@@ -546,7 +623,7 @@ type CalibrateRequest struct {
 
 func (x *CalibrateRequest) Reset() {
 	*x = CalibrateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[4]
+	mi := &file_lm_v1_lm_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +635,7 @@ func (x *CalibrateRequest) String() string {
 func (*CalibrateRequest) ProtoMessage() {}
 
 func (x *CalibrateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[4]
+	mi := &file_lm_v1_lm_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +648,7 @@ func (x *CalibrateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalibrateRequest.ProtoReflect.Descriptor instead.
 func (*CalibrateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{4}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CalibrateRequest) GetThreads() int32 {
@@ -592,7 +669,7 @@ type CalibrateResponse struct {
 
 func (x *CalibrateResponse) Reset() {
 	*x = CalibrateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[5]
+	mi := &file_lm_v1_lm_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +681,7 @@ func (x *CalibrateResponse) String() string {
 func (*CalibrateResponse) ProtoMessage() {}
 
 func (x *CalibrateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[5]
+	mi := &file_lm_v1_lm_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +694,7 @@ func (x *CalibrateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalibrateResponse.ProtoReflect.Descriptor instead.
 func (*CalibrateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{5}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CalibrateResponse) GetThreads() int32 {
@@ -656,7 +733,7 @@ type Ceiling struct {
 
 func (x *Ceiling) Reset() {
 	*x = Ceiling{}
-	mi := &file_lm_v1_lm_proto_msgTypes[6]
+	mi := &file_lm_v1_lm_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +745,7 @@ func (x *Ceiling) String() string {
 func (*Ceiling) ProtoMessage() {}
 
 func (x *Ceiling) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[6]
+	mi := &file_lm_v1_lm_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +758,7 @@ func (x *Ceiling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ceiling.ProtoReflect.Descriptor instead.
 func (*Ceiling) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{6}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Ceiling) GetName() string {
@@ -723,21 +800,27 @@ type LoadRequest struct {
 	//	*LoadRequest_Variant
 	Source isLoadRequest_Source `protobuf_oneof:"source"`
 	Seed   uint64               `protobuf:"varint,4,opt,name=seed,proto3" json:"seed,omitempty"`
-	// Of the block linears; "" is f32.
+	// Of the block linears, "" is f32: FORMAT, or FORMAT+COMPONENT.FORMAT+... where the linears of some components of the
+	// cost have another, as in int8+ffn.int4+output_proj.bf16. A component that the model lacks is INVALID_ARGUMENT.
 	Precision string `protobuf:"bytes,5,opt,name=precision,proto3" json:"precision,omitempty"`
 	// Of the output matrix; "" follows the rule that heads stay in at least bf16.
 	Head string `protobuf:"bytes,6,opt,name=head,proto3" json:"head,omitempty"`
 	// 0: all.
 	Threads int32 `protobuf:"varint,7,opt,name=threads,proto3" json:"threads,omitempty"`
 	// Keys of config.json to override.
-	Options       map[string]string `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Options map[string]string `protobuf:"bytes,8,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Name of one of the description's devices; "": the default. Another is UNIMPLEMENTED.
+	Device string `protobuf:"bytes,9,opt,name=device,proto3" json:"device,omitempty"`
+	// The most bytes of the device's memory that weights, states, activations and training may take together, beyond which
+	// calls fail with RESOURCE_EXHAUSTED; 0: what there is. A device that uses the host's memory takes no limit.
+	DeviceMemory  int64 `protobuf:"varint,10,opt,name=device_memory,json=deviceMemory,proto3" json:"device_memory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LoadRequest) Reset() {
 	*x = LoadRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[7]
+	mi := &file_lm_v1_lm_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +832,7 @@ func (x *LoadRequest) String() string {
 func (*LoadRequest) ProtoMessage() {}
 
 func (x *LoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[7]
+	mi := &file_lm_v1_lm_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +845,7 @@ func (x *LoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadRequest.ProtoReflect.Descriptor instead.
 func (*LoadRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{7}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LoadRequest) GetSource() isLoadRequest_Source {
@@ -834,6 +917,20 @@ func (x *LoadRequest) GetOptions() map[string]string {
 	return nil
 }
 
+func (x *LoadRequest) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *LoadRequest) GetDeviceMemory() int64 {
+	if x != nil {
+		return x.DeviceMemory
+	}
+	return 0
+}
+
 type isLoadRequest_Source interface {
 	isLoadRequest_Source()
 }
@@ -870,7 +967,7 @@ type LoadResponse struct {
 
 func (x *LoadResponse) Reset() {
 	*x = LoadResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[8]
+	mi := &file_lm_v1_lm_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +979,7 @@ func (x *LoadResponse) String() string {
 func (*LoadResponse) ProtoMessage() {}
 
 func (x *LoadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[8]
+	mi := &file_lm_v1_lm_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +992,7 @@ func (x *LoadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadResponse.ProtoReflect.Descriptor instead.
 func (*LoadResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{8}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LoadResponse) GetModel() uint64 {
@@ -946,16 +1043,20 @@ type ModelInfo struct {
 	Kernels       string `protobuf:"bytes,14,opt,name=kernels,proto3" json:"kernels,omitempty"`
 	Threads       int32  `protobuf:"varint,15,opt,name=threads,proto3" json:"threads,omitempty"`
 	// Weights come from a seed.
-	Initialised   bool     `protobuf:"varint,16,opt,name=initialised,proto3" json:"initialised,omitempty"`
-	Warnings      []string `protobuf:"bytes,17,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	LoadNs        int64    `protobuf:"varint,18,opt,name=load_ns,json=loadNs,proto3" json:"load_ns,omitempty"`
+	Initialised bool     `protobuf:"varint,16,opt,name=initialised,proto3" json:"initialised,omitempty"`
+	Warnings    []string `protobuf:"bytes,17,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	LoadNs      int64    `protobuf:"varint,18,opt,name=load_ns,json=loadNs,proto3" json:"load_ns,omitempty"`
+	// What this model is able to do, of the abilities of the description. Absent: all of them.
+	Abilities *Abilities `protobuf:"bytes,19,opt,name=abilities,proto3" json:"abilities,omitempty"`
+	// Where it computes. Absent: it does not say.
+	Device        *Device `protobuf:"bytes,20,opt,name=device,proto3" json:"device,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelInfo) Reset() {
 	*x = ModelInfo{}
-	mi := &file_lm_v1_lm_proto_msgTypes[9]
+	mi := &file_lm_v1_lm_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1068,7 @@ func (x *ModelInfo) String() string {
 func (*ModelInfo) ProtoMessage() {}
 
 func (x *ModelInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[9]
+	mi := &file_lm_v1_lm_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1081,7 @@ func (x *ModelInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelInfo.ProtoReflect.Descriptor instead.
 func (*ModelInfo) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{9}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ModelInfo) GetArchitecture() string {
@@ -1109,18 +1210,79 @@ func (x *ModelInfo) GetLoadNs() int64 {
 	return 0
 }
 
+func (x *ModelInfo) GetAbilities() *Abilities {
+	if x != nil {
+		return x.Abilities
+	}
+	return nil
+}
+
+func (x *ModelInfo) GetDevice() *Device {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+// Abilities is a list of names, to be told from none at all.
+type Abilities struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Abilities) Reset() {
+	*x = Abilities{}
+	mi := &file_lm_v1_lm_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Abilities) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Abilities) ProtoMessage() {}
+
+func (x *Abilities) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Abilities.ProtoReflect.Descriptor instead.
+func (*Abilities) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Abilities) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
 // ByteClass is an amount of memory and what it is for.
 type ByteClass struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Class         string                 `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
-	Bytes         int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Class string                 `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
+	Bytes int64                  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Name of the device whose own memory it is; "": the host's.
+	Device        string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ByteClass) Reset() {
 	*x = ByteClass{}
-	mi := &file_lm_v1_lm_proto_msgTypes[10]
+	mi := &file_lm_v1_lm_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1294,7 @@ func (x *ByteClass) String() string {
 func (*ByteClass) ProtoMessage() {}
 
 func (x *ByteClass) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[10]
+	mi := &file_lm_v1_lm_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1307,7 @@ func (x *ByteClass) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ByteClass.ProtoReflect.Descriptor instead.
 func (*ByteClass) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{10}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ByteClass) GetClass() string {
@@ -1162,6 +1324,13 @@ func (x *ByteClass) GetBytes() int64 {
 	return 0
 }
 
+func (x *ByteClass) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
 type UnloadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Model         uint64                 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -1171,7 +1340,7 @@ type UnloadRequest struct {
 
 func (x *UnloadRequest) Reset() {
 	*x = UnloadRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[11]
+	mi := &file_lm_v1_lm_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1352,7 @@ func (x *UnloadRequest) String() string {
 func (*UnloadRequest) ProtoMessage() {}
 
 func (x *UnloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[11]
+	mi := &file_lm_v1_lm_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1365,7 @@ func (x *UnloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnloadRequest.ProtoReflect.Descriptor instead.
 func (*UnloadRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{11}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UnloadRequest) GetModel() uint64 {
@@ -1215,7 +1384,7 @@ type UnloadResponse struct {
 
 func (x *UnloadResponse) Reset() {
 	*x = UnloadResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[12]
+	mi := &file_lm_v1_lm_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1396,7 @@ func (x *UnloadResponse) String() string {
 func (*UnloadResponse) ProtoMessage() {}
 
 func (x *UnloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[12]
+	mi := &file_lm_v1_lm_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1409,7 @@ func (x *UnloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnloadResponse.ProtoReflect.Descriptor instead.
 func (*UnloadResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{12}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *UnloadResponse) GetComputeNs() int64 {
@@ -1262,7 +1431,7 @@ type TokenChunk struct {
 
 func (x *TokenChunk) Reset() {
 	*x = TokenChunk{}
-	mi := &file_lm_v1_lm_proto_msgTypes[13]
+	mi := &file_lm_v1_lm_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1443,7 @@ func (x *TokenChunk) String() string {
 func (*TokenChunk) ProtoMessage() {}
 
 func (x *TokenChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[13]
+	mi := &file_lm_v1_lm_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1456,7 @@ func (x *TokenChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenChunk.ProtoReflect.Descriptor instead.
 func (*TokenChunk) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{13}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TokenChunk) GetInput() uint32 {
@@ -1304,18 +1473,83 @@ func (x *TokenChunk) GetTokens() []int32 {
 	return nil
 }
 
+// TargetChunk is the next piece of what one input's tokens are to be followed by: there is a target for each token.
+type TargetChunk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Input uint32                 `protobuf:"varint,1,opt,name=input,proto3" json:"input,omitempty"`
+	// What is to be predicted after the token, given it and all before; -1: nothing.
+	Targets []int32 `protobuf:"zigzag32,2,rep,packed,name=targets,proto3" json:"targets,omitempty"`
+	// Of each target in the loss, at least 0; none at all: 1 each. In training only.
+	Weights       []float32 `protobuf:"fixed32,3,rep,packed,name=weights,proto3" json:"weights,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TargetChunk) Reset() {
+	*x = TargetChunk{}
+	mi := &file_lm_v1_lm_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TargetChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TargetChunk) ProtoMessage() {}
+
+func (x *TargetChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TargetChunk.ProtoReflect.Descriptor instead.
+func (*TargetChunk) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TargetChunk) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *TargetChunk) GetTargets() []int32 {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *TargetChunk) GetWeights() []float32 {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
 type ScoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the first message.
-	Header        *ScoreHeader  `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
-	Chunks        []*TokenChunk `protobuf:"bytes,2,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	Header *ScoreHeader  `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	Chunks []*TokenChunk `protobuf:"bytes,2,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	// Of the sequences whose from is 0.
+	Targets       []*TargetChunk `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreRequest) Reset() {
 	*x = ScoreRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[14]
+	mi := &file_lm_v1_lm_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1561,7 @@ func (x *ScoreRequest) String() string {
 func (*ScoreRequest) ProtoMessage() {}
 
 func (x *ScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[14]
+	mi := &file_lm_v1_lm_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1574,7 @@ func (x *ScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreRequest.ProtoReflect.Descriptor instead.
 func (*ScoreRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{14}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ScoreRequest) GetHeader() *ScoreHeader {
@@ -1357,22 +1591,33 @@ func (x *ScoreRequest) GetChunks() []*TokenChunk {
 	return nil
 }
 
+func (x *ScoreRequest) GetTargets() []*TargetChunk {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
 type ScoreHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Model uint64                 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
-	// One per sequence: the first position that is scored, at least 1.
+	// One per sequence: the first position that is scored, at least 1; each token from there on is predicted from those
+	// before it. 0: the targets of this sequence are scored in place of its tokens (ability "answers").
 	From []int64 `protobuf:"varint,2,rep,packed,name=from,proto3" json:"from,omitempty"`
-	// Asks for logits too: those that predict tokens[p+1], for every p from from-1 to the last position.
+	// Asks for logits too: those that predict tokens[p+1], for every p from from-1 to the last position; with targets,
+	// those that predict them.
 	Logits bool `protobuf:"varint,3,opt,name=logits,proto3" json:"logits,omitempty"`
 	// Another model of this process to compare with; 0: none. Ability "versus".
-	Versus        uint64 `protobuf:"varint,4,opt,name=versus,proto3" json:"versus,omitempty"`
+	Versus uint64 `protobuf:"varint,4,opt,name=versus,proto3" json:"versus,omitempty"`
+	// Asks for best and rank too. Ability "answers".
+	Ranks         bool `protobuf:"varint,5,opt,name=ranks,proto3" json:"ranks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreHeader) Reset() {
 	*x = ScoreHeader{}
-	mi := &file_lm_v1_lm_proto_msgTypes[15]
+	mi := &file_lm_v1_lm_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1629,7 @@ func (x *ScoreHeader) String() string {
 func (*ScoreHeader) ProtoMessage() {}
 
 func (x *ScoreHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[15]
+	mi := &file_lm_v1_lm_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1642,7 @@ func (x *ScoreHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreHeader.ProtoReflect.Descriptor instead.
 func (*ScoreHeader) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{15}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ScoreHeader) GetModel() uint64 {
@@ -1428,26 +1673,38 @@ func (x *ScoreHeader) GetVersus() uint64 {
 	return 0
 }
 
+func (x *ScoreHeader) GetRanks() bool {
+	if x != nil {
+		return x.Ranks
+	}
+	return false
+}
+
 // ScoreResponse is the next piece of one sequence's scores.
 type ScoreResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Sequence uint32                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// Nats, of tokens[from:].
+	// Nats, of tokens[from:], or of the targets that are not -1.
 	Nll []float64 `protobuf:"fixed64,2,rep,packed,name=nll,proto3" json:"nll,omitempty"`
 	// Little-endian float32, rows of vocab values; a message may end within a row, not within a value.
 	Logits []byte `protobuf:"bytes,3,opt,name=logits,proto3" json:"logits,omitempty"`
 	// Nats, KL(versus || model) at each scored position.
 	Kl []float64 `protobuf:"fixed64,4,rep,packed,name=kl,proto3" json:"kl,omitempty"`
 	// Whether both models rank the same token first.
-	Top1          []bool `protobuf:"varint,5,rep,packed,name=top1,proto3" json:"top1,omitempty"`
-	ComputeNs     int64  `protobuf:"varint,6,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	Top1      []bool `protobuf:"varint,5,rep,packed,name=top1,proto3" json:"top1,omitempty"`
+	ComputeNs int64  `protobuf:"varint,6,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// At each scored position, the token that the model ranks first, the lowest id on ties.
+	Best []int32 `protobuf:"varint,7,rep,packed,name=best,proto3" json:"best,omitempty"`
+	// How many tokens the model ranks before the one that is scored: those of a larger logit, and on ties those of a lower
+	// id. 0: the answer is right.
+	Rank          []int32 `protobuf:"varint,8,rep,packed,name=rank,proto3" json:"rank,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreResponse) Reset() {
 	*x = ScoreResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[16]
+	mi := &file_lm_v1_lm_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1716,7 @@ func (x *ScoreResponse) String() string {
 func (*ScoreResponse) ProtoMessage() {}
 
 func (x *ScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[16]
+	mi := &file_lm_v1_lm_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1729,7 @@ func (x *ScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreResponse.ProtoReflect.Descriptor instead.
 func (*ScoreResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{16}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ScoreResponse) GetSequence() uint32 {
@@ -1517,6 +1774,20 @@ func (x *ScoreResponse) GetComputeNs() int64 {
 	return 0
 }
 
+func (x *ScoreResponse) GetBest() []int32 {
+	if x != nil {
+		return x.Best
+	}
+	return nil
+}
+
+func (x *ScoreResponse) GetRank() []int32 {
+	if x != nil {
+		return x.Rank
+	}
+	return nil
+}
+
 // StateInfo says how far a state is.
 type StateInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1530,7 +1801,7 @@ type StateInfo struct {
 
 func (x *StateInfo) Reset() {
 	*x = StateInfo{}
-	mi := &file_lm_v1_lm_proto_msgTypes[17]
+	mi := &file_lm_v1_lm_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1813,7 @@ func (x *StateInfo) String() string {
 func (*StateInfo) ProtoMessage() {}
 
 func (x *StateInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[17]
+	mi := &file_lm_v1_lm_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1826,7 @@ func (x *StateInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateInfo.ProtoReflect.Descriptor instead.
 func (*StateInfo) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{17}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StateInfo) GetLength() int64 {
@@ -1581,7 +1852,7 @@ type NewStateRequest struct {
 
 func (x *NewStateRequest) Reset() {
 	*x = NewStateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[18]
+	mi := &file_lm_v1_lm_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1864,7 @@ func (x *NewStateRequest) String() string {
 func (*NewStateRequest) ProtoMessage() {}
 
 func (x *NewStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[18]
+	mi := &file_lm_v1_lm_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1877,7 @@ func (x *NewStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewStateRequest.ProtoReflect.Descriptor instead.
 func (*NewStateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{18}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NewStateRequest) GetModel() uint64 {
@@ -1627,7 +1898,7 @@ type NewStateResponse struct {
 
 func (x *NewStateResponse) Reset() {
 	*x = NewStateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[19]
+	mi := &file_lm_v1_lm_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1910,7 @@ func (x *NewStateResponse) String() string {
 func (*NewStateResponse) ProtoMessage() {}
 
 func (x *NewStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[19]
+	mi := &file_lm_v1_lm_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1923,7 @@ func (x *NewStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewStateResponse.ProtoReflect.Descriptor instead.
 func (*NewStateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{19}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NewStateResponse) GetState() uint64 {
@@ -1685,7 +1956,7 @@ type GetStateRequest struct {
 
 func (x *GetStateRequest) Reset() {
 	*x = GetStateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[20]
+	mi := &file_lm_v1_lm_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1968,7 @@ func (x *GetStateRequest) String() string {
 func (*GetStateRequest) ProtoMessage() {}
 
 func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[20]
+	mi := &file_lm_v1_lm_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1981,7 @@ func (x *GetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateRequest.ProtoReflect.Descriptor instead.
 func (*GetStateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{20}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetStateRequest) GetState() uint64 {
@@ -1730,7 +2001,7 @@ type GetStateResponse struct {
 
 func (x *GetStateResponse) Reset() {
 	*x = GetStateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[21]
+	mi := &file_lm_v1_lm_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +2013,7 @@ func (x *GetStateResponse) String() string {
 func (*GetStateResponse) ProtoMessage() {}
 
 func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[21]
+	mi := &file_lm_v1_lm_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +2026,7 @@ func (x *GetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStateResponse.ProtoReflect.Descriptor instead.
 func (*GetStateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{21}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetStateResponse) GetInfo() *StateInfo {
@@ -1781,7 +2052,7 @@ type ForkStateRequest struct {
 
 func (x *ForkStateRequest) Reset() {
 	*x = ForkStateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[22]
+	mi := &file_lm_v1_lm_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +2064,7 @@ func (x *ForkStateRequest) String() string {
 func (*ForkStateRequest) ProtoMessage() {}
 
 func (x *ForkStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[22]
+	mi := &file_lm_v1_lm_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +2077,7 @@ func (x *ForkStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForkStateRequest.ProtoReflect.Descriptor instead.
 func (*ForkStateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{22}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ForkStateRequest) GetState() uint64 {
@@ -1827,7 +2098,7 @@ type ForkStateResponse struct {
 
 func (x *ForkStateResponse) Reset() {
 	*x = ForkStateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[23]
+	mi := &file_lm_v1_lm_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +2110,7 @@ func (x *ForkStateResponse) String() string {
 func (*ForkStateResponse) ProtoMessage() {}
 
 func (x *ForkStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[23]
+	mi := &file_lm_v1_lm_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2123,7 @@ func (x *ForkStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForkStateResponse.ProtoReflect.Descriptor instead.
 func (*ForkStateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{23}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ForkStateResponse) GetState() uint64 {
@@ -1885,7 +2156,7 @@ type ResetStateRequest struct {
 
 func (x *ResetStateRequest) Reset() {
 	*x = ResetStateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[24]
+	mi := &file_lm_v1_lm_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +2168,7 @@ func (x *ResetStateRequest) String() string {
 func (*ResetStateRequest) ProtoMessage() {}
 
 func (x *ResetStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[24]
+	mi := &file_lm_v1_lm_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +2181,7 @@ func (x *ResetStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetStateRequest.ProtoReflect.Descriptor instead.
 func (*ResetStateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{24}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ResetStateRequest) GetState() uint64 {
@@ -1930,7 +2201,7 @@ type ResetStateResponse struct {
 
 func (x *ResetStateResponse) Reset() {
 	*x = ResetStateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[25]
+	mi := &file_lm_v1_lm_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2213,7 @@ func (x *ResetStateResponse) String() string {
 func (*ResetStateResponse) ProtoMessage() {}
 
 func (x *ResetStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[25]
+	mi := &file_lm_v1_lm_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2226,7 @@ func (x *ResetStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetStateResponse.ProtoReflect.Descriptor instead.
 func (*ResetStateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{25}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ResetStateResponse) GetInfo() *StateInfo {
@@ -1981,7 +2252,7 @@ type CloseStateRequest struct {
 
 func (x *CloseStateRequest) Reset() {
 	*x = CloseStateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[26]
+	mi := &file_lm_v1_lm_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2264,7 @@ func (x *CloseStateRequest) String() string {
 func (*CloseStateRequest) ProtoMessage() {}
 
 func (x *CloseStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[26]
+	mi := &file_lm_v1_lm_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2277,7 @@ func (x *CloseStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseStateRequest.ProtoReflect.Descriptor instead.
 func (*CloseStateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{26}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CloseStateRequest) GetState() uint64 {
@@ -2025,7 +2296,7 @@ type CloseStateResponse struct {
 
 func (x *CloseStateResponse) Reset() {
 	*x = CloseStateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[27]
+	mi := &file_lm_v1_lm_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2308,7 @@ func (x *CloseStateResponse) String() string {
 func (*CloseStateResponse) ProtoMessage() {}
 
 func (x *CloseStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[27]
+	mi := &file_lm_v1_lm_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2321,7 @@ func (x *CloseStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseStateResponse.ProtoReflect.Descriptor instead.
 func (*CloseStateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{27}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CloseStateResponse) GetComputeNs() int64 {
@@ -2071,7 +2342,7 @@ type StepRequest struct {
 
 func (x *StepRequest) Reset() {
 	*x = StepRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[28]
+	mi := &file_lm_v1_lm_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +2354,7 @@ func (x *StepRequest) String() string {
 func (*StepRequest) ProtoMessage() {}
 
 func (x *StepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[28]
+	mi := &file_lm_v1_lm_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2367,7 @@ func (x *StepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepRequest.ProtoReflect.Descriptor instead.
 func (*StepRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{28}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *StepRequest) GetHeader() *StepHeader {
@@ -2117,15 +2388,17 @@ type StepHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Model uint64                 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
 	// One per input, all different.
-	States        []uint64 `protobuf:"varint,2,rep,packed,name=states,proto3" json:"states,omitempty"`
-	Want          Want     `protobuf:"varint,3,opt,name=want,proto3,enum=lm.v1.Want" json:"want,omitempty"`
+	States []uint64 `protobuf:"varint,2,rep,packed,name=states,proto3" json:"states,omitempty"`
+	Want   Want     `protobuf:"varint,3,opt,name=want,proto3,enum=lm.v1.Want" json:"want,omitempty"`
+	// Empty, or one per input. Ability "sample".
+	Sampling      []*StepSampling `protobuf:"bytes,4,rep,name=sampling,proto3" json:"sampling,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StepHeader) Reset() {
 	*x = StepHeader{}
-	mi := &file_lm_v1_lm_proto_msgTypes[29]
+	mi := &file_lm_v1_lm_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2137,7 +2410,7 @@ func (x *StepHeader) String() string {
 func (*StepHeader) ProtoMessage() {}
 
 func (x *StepHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[29]
+	mi := &file_lm_v1_lm_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2150,7 +2423,7 @@ func (x *StepHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepHeader.ProtoReflect.Descriptor instead.
 func (*StepHeader) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{29}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StepHeader) GetModel() uint64 {
@@ -2174,6 +2447,126 @@ func (x *StepHeader) GetWant() Want {
 	return Want_WANT_UNSPECIFIED
 }
 
+func (x *StepHeader) GetSampling() []*StepSampling {
+	if x != nil {
+		return x.Sampling
+	}
+	return nil
+}
+
+// StepSampling says whether a step chooses a token for an input, and with what.
+type StepSampling struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Return the token that the state's sampler chooses after the last appended one, of which there must be one. It is not
+	// appended: the next step does that.
+	Draw bool `protobuf:"varint,1,opt,name=draw,proto3" json:"draw,omitempty"`
+	// A new sampler for the state, before anything is appended. Absent: it keeps the one that it has; a new state has one
+	// that is greedy. A fork gets a copy that draws the same; ResetState takes the sampler away.
+	Sampler       *Sampler `protobuf:"bytes,2,opt,name=sampler,proto3" json:"sampler,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepSampling) Reset() {
+	*x = StepSampling{}
+	mi := &file_lm_v1_lm_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepSampling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepSampling) ProtoMessage() {}
+
+func (x *StepSampling) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepSampling.ProtoReflect.Descriptor instead.
+func (*StepSampling) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *StepSampling) GetDraw() bool {
+	if x != nil {
+		return x.Draw
+	}
+	return false
+}
+
+func (x *StepSampling) GetSampler() *Sampler {
+	if x != nil {
+		return x.Sampler
+	}
+	return nil
+}
+
+// Sampler chooses the tokens of one document, as Generate does. Its repetition penalty is over the tokens that have been
+// appended since the state has it. So steps that append a prompt with sampler {sampling, stream i} and draw, and then
+// append each token that they return, give the continuation of input i of a Generate with that sampling.
+type Sampler struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sampling *Sampling              `protobuf:"bytes,1,opt,name=sampling,proto3" json:"sampling,omitempty"`
+	// Of the seed.
+	Stream        uint64 `protobuf:"varint,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sampler) Reset() {
+	*x = Sampler{}
+	mi := &file_lm_v1_lm_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sampler) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sampler) ProtoMessage() {}
+
+func (x *Sampler) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sampler.ProtoReflect.Descriptor instead.
+func (*Sampler) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Sampler) GetSampling() *Sampling {
+	if x != nil {
+		return x.Sampling
+	}
+	return nil
+}
+
+func (x *Sampler) GetStream() uint64 {
+	if x != nil {
+		return x.Stream
+	}
+	return 0
+}
+
 // StepResponse is the next piece of one input's output.
 type StepResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2183,15 +2576,17 @@ type StepResponse struct {
 	// As in ScoreResponse.
 	Logits []byte `protobuf:"bytes,3,opt,name=logits,proto3" json:"logits,omitempty"`
 	// Of every input, in the last message.
-	States        []*StateInfo `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
-	ComputeNs     int64        `protobuf:"varint,5,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	States    []*StateInfo `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
+	ComputeNs int64        `protobuf:"varint,5,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// That was chosen, if asked for.
+	Token         *int32 `protobuf:"varint,6,opt,name=token,proto3,oneof" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StepResponse) Reset() {
 	*x = StepResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[30]
+	mi := &file_lm_v1_lm_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2598,7 @@ func (x *StepResponse) String() string {
 func (*StepResponse) ProtoMessage() {}
 
 func (x *StepResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[30]
+	mi := &file_lm_v1_lm_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2611,7 @@ func (x *StepResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepResponse.ProtoReflect.Descriptor instead.
 func (*StepResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{30}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *StepResponse) GetInput() uint32 {
@@ -2254,6 +2649,13 @@ func (x *StepResponse) GetComputeNs() int64 {
 	return 0
 }
 
+func (x *StepResponse) GetToken() int32 {
+	if x != nil && x.Token != nil {
+		return *x.Token
+	}
+	return 0
+}
+
 // Sampling says how the next token is chosen: repetition penalty, then temperature, top-k, top-p, softmax, draw.
 type Sampling struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2273,7 +2675,7 @@ type Sampling struct {
 
 func (x *Sampling) Reset() {
 	*x = Sampling{}
-	mi := &file_lm_v1_lm_proto_msgTypes[31]
+	mi := &file_lm_v1_lm_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +2687,7 @@ func (x *Sampling) String() string {
 func (*Sampling) ProtoMessage() {}
 
 func (x *Sampling) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[31]
+	mi := &file_lm_v1_lm_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +2700,7 @@ func (x *Sampling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sampling.ProtoReflect.Descriptor instead.
 func (*Sampling) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{31}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Sampling) GetTemperature() float64 {
@@ -2348,7 +2750,7 @@ type GenerateRequest struct {
 
 func (x *GenerateRequest) Reset() {
 	*x = GenerateRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[32]
+	mi := &file_lm_v1_lm_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2360,7 +2762,7 @@ func (x *GenerateRequest) String() string {
 func (*GenerateRequest) ProtoMessage() {}
 
 func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[32]
+	mi := &file_lm_v1_lm_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2373,7 +2775,7 @@ func (x *GenerateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateRequest.ProtoReflect.Descriptor instead.
 func (*GenerateRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{32}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GenerateRequest) GetHeader() *GenerateHeader {
@@ -2407,7 +2809,7 @@ type GenerateHeader struct {
 
 func (x *GenerateHeader) Reset() {
 	*x = GenerateHeader{}
-	mi := &file_lm_v1_lm_proto_msgTypes[33]
+	mi := &file_lm_v1_lm_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2419,7 +2821,7 @@ func (x *GenerateHeader) String() string {
 func (*GenerateHeader) ProtoMessage() {}
 
 func (x *GenerateHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[33]
+	mi := &file_lm_v1_lm_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2432,7 +2834,7 @@ func (x *GenerateHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateHeader.ProtoReflect.Descriptor instead.
 func (*GenerateHeader) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{33}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GenerateHeader) GetModel() uint64 {
@@ -2497,7 +2899,7 @@ type GenerateResponse struct {
 
 func (x *GenerateResponse) Reset() {
 	*x = GenerateResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[34]
+	mi := &file_lm_v1_lm_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2509,7 +2911,7 @@ func (x *GenerateResponse) String() string {
 func (*GenerateResponse) ProtoMessage() {}
 
 func (x *GenerateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[34]
+	mi := &file_lm_v1_lm_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2924,7 @@ func (x *GenerateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenerateResponse.ProtoReflect.Descriptor instead.
 func (*GenerateResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{34}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GenerateResponse) GetChunks() []*TokenChunk {
@@ -2581,7 +2983,7 @@ type CostRequest struct {
 
 func (x *CostRequest) Reset() {
 	*x = CostRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[35]
+	mi := &file_lm_v1_lm_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +2995,7 @@ func (x *CostRequest) String() string {
 func (*CostRequest) ProtoMessage() {}
 
 func (x *CostRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[35]
+	mi := &file_lm_v1_lm_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +3008,7 @@ func (x *CostRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CostRequest.ProtoReflect.Descriptor instead.
 func (*CostRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{35}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CostRequest) GetModel() uint64 {
@@ -2653,14 +3055,18 @@ type CostResponse struct {
 	Reference []*CostItem `protobuf:"bytes,3,rep,name=reference,proto3" json:"reference,omitempty"`
 	ComputeNs int64       `protobuf:"varint,4,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
 	// Memory of one document after length tokens, by formula. Absent: there is none.
-	StateBytes    *int64 `protobuf:"varint,5,opt,name=state_bytes,json=stateBytes,proto3,oneof" json:"state_bytes,omitempty"`
+	StateBytes *int64 `protobuf:"varint,5,opt,name=state_bytes,json=stateBytes,proto3,oneof" json:"state_bytes,omitempty"`
+	// Bounds by component, of those whose cost depends on the data (experts, early exits): analytic has the expected cost
+	// of these, which lies between, and counted is that of one input, which does too. Both have the same components.
+	Least         []*CostItem `protobuf:"bytes,6,rep,name=least,proto3" json:"least,omitempty"`
+	Most          []*CostItem `protobuf:"bytes,7,rep,name=most,proto3" json:"most,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CostResponse) Reset() {
 	*x = CostResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[36]
+	mi := &file_lm_v1_lm_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +3078,7 @@ func (x *CostResponse) String() string {
 func (*CostResponse) ProtoMessage() {}
 
 func (x *CostResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[36]
+	mi := &file_lm_v1_lm_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +3091,7 @@ func (x *CostResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CostResponse.ProtoReflect.Descriptor instead.
 func (*CostResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{36}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CostResponse) GetAnalytic() []*CostItem {
@@ -2723,6 +3129,20 @@ func (x *CostResponse) GetStateBytes() int64 {
 	return 0
 }
 
+func (x *CostResponse) GetLeast() []*CostItem {
+	if x != nil {
+		return x.Least
+	}
+	return nil
+}
+
+func (x *CostResponse) GetMost() []*CostItem {
+	if x != nil {
+		return x.Most
+	}
+	return nil
+}
+
 // CostItem is the cost of one component of the model.
 type CostItem struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -2736,7 +3156,7 @@ type CostItem struct {
 
 func (x *CostItem) Reset() {
 	*x = CostItem{}
-	mi := &file_lm_v1_lm_proto_msgTypes[37]
+	mi := &file_lm_v1_lm_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2748,7 +3168,7 @@ func (x *CostItem) String() string {
 func (*CostItem) ProtoMessage() {}
 
 func (x *CostItem) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[37]
+	mi := &file_lm_v1_lm_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2761,7 +3181,7 @@ func (x *CostItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CostItem.ProtoReflect.Descriptor instead.
 func (*CostItem) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{37}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CostItem) GetComponent() string {
@@ -2796,7 +3216,7 @@ type MemoryRequest struct {
 
 func (x *MemoryRequest) Reset() {
 	*x = MemoryRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[38]
+	mi := &file_lm_v1_lm_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2808,7 +3228,7 @@ func (x *MemoryRequest) String() string {
 func (*MemoryRequest) ProtoMessage() {}
 
 func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[38]
+	mi := &file_lm_v1_lm_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2821,7 +3241,7 @@ func (x *MemoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRequest.ProtoReflect.Descriptor instead.
 func (*MemoryRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{38}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *MemoryRequest) GetModel() uint64 {
@@ -2850,7 +3270,7 @@ type MemoryResponse struct {
 
 func (x *MemoryResponse) Reset() {
 	*x = MemoryResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[39]
+	mi := &file_lm_v1_lm_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2862,7 +3282,7 @@ func (x *MemoryResponse) String() string {
 func (*MemoryResponse) ProtoMessage() {}
 
 func (x *MemoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[39]
+	mi := &file_lm_v1_lm_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2875,7 +3295,7 @@ func (x *MemoryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryResponse.ProtoReflect.Descriptor instead.
 func (*MemoryResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{39}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *MemoryResponse) GetLive() []*ByteClass {
@@ -2910,7 +3330,7 @@ type SaveRequest struct {
 
 func (x *SaveRequest) Reset() {
 	*x = SaveRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[40]
+	mi := &file_lm_v1_lm_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2922,7 +3342,7 @@ func (x *SaveRequest) String() string {
 func (*SaveRequest) ProtoMessage() {}
 
 func (x *SaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[40]
+	mi := &file_lm_v1_lm_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2935,7 +3355,7 @@ func (x *SaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveRequest.ProtoReflect.Descriptor instead.
 func (*SaveRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{40}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SaveRequest) GetModel() uint64 {
@@ -2961,7 +3381,7 @@ type SaveResponse struct {
 
 func (x *SaveResponse) Reset() {
 	*x = SaveResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[41]
+	mi := &file_lm_v1_lm_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2973,7 +3393,7 @@ func (x *SaveResponse) String() string {
 func (*SaveResponse) ProtoMessage() {}
 
 func (x *SaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[41]
+	mi := &file_lm_v1_lm_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2986,7 +3406,7 @@ func (x *SaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveResponse.ProtoReflect.Descriptor instead.
 func (*SaveResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{41}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SaveResponse) GetComputeNs() int64 {
@@ -2997,22 +3417,29 @@ func (x *SaveResponse) GetComputeNs() int64 {
 }
 
 type OpenTrainingRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Model     uint64                 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
-	Optimizer *Optimizer             `protobuf:"bytes,2,opt,name=optimizer,proto3" json:"optimizer,omitempty"`
-	// Of dropout.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A loaded model; 0: the one of load.
+	Model uint64 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
+	// After a resume absent, or what was saved.
+	Optimizer *Optimizer `protobuf:"bytes,2,opt,name=optimizer,proto3" json:"optimizer,omitempty"`
+	// Of dropout and whatever else is drawn, but initial weights. After a resume the generators go on as they were saved.
 	Seed uint64 `protobuf:"varint,3,opt,name=seed,proto3" json:"seed,omitempty"`
 	// Recompute activations in backward.
 	Checkpointing bool `protobuf:"varint,4,opt,name=checkpointing,proto3" json:"checkpointing,omitempty"`
-	// Folder of an earlier SaveTraining to resume exactly; "" starts afresh.
-	Resume        string `protobuf:"bytes,5,opt,name=resume,proto3" json:"resume,omitempty"`
+	// Folder of an earlier SaveTraining, of which model or load is the model, to resume exactly; "" starts afresh.
+	Resume string `protobuf:"bytes,5,opt,name=resume,proto3" json:"resume,omitempty"`
+	// Loads the model first, in place of model.
+	Load *LoadRequest `protobuf:"bytes,6,opt,name=load,proto3" json:"load,omitempty"`
+	// Of the arithmetic of forward and backward, in the words of LoadRequest.precision: bf16, bf16+ssm.f32, ...; "": the
+	// precision of the model. The weights that the optimizer updates are float32 whatever it says.
+	Precision     string `protobuf:"bytes,7,opt,name=precision,proto3" json:"precision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenTrainingRequest) Reset() {
 	*x = OpenTrainingRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[42]
+	mi := &file_lm_v1_lm_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3451,7 @@ func (x *OpenTrainingRequest) String() string {
 func (*OpenTrainingRequest) ProtoMessage() {}
 
 func (x *OpenTrainingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[42]
+	mi := &file_lm_v1_lm_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3464,7 @@ func (x *OpenTrainingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTrainingRequest.ProtoReflect.Descriptor instead.
 func (*OpenTrainingRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{42}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *OpenTrainingRequest) GetModel() uint64 {
@@ -3075,22 +3502,47 @@ func (x *OpenTrainingRequest) GetResume() string {
 	return ""
 }
 
-// Optimizer is AdamW. Decay acts on matrices only.
+func (x *OpenTrainingRequest) GetLoad() *LoadRequest {
+	if x != nil {
+		return x.Load
+	}
+	return nil
+}
+
+func (x *OpenTrainingRequest) GetPrecision() string {
+	if x != nil {
+		return x.Precision
+	}
+	return ""
+}
+
+// Optimizer is one by name with its options.
 type Optimizer struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Beta1       float64                `protobuf:"fixed64,1,opt,name=beta1,proto3" json:"beta1,omitempty"`
-	Beta2       float64                `protobuf:"fixed64,2,opt,name=beta2,proto3" json:"beta2,omitempty"`
-	Epsilon     float64                `protobuf:"fixed64,3,opt,name=epsilon,proto3" json:"epsilon,omitempty"`
-	WeightDecay float64                `protobuf:"fixed64,4,opt,name=weight_decay,json=weightDecay,proto3" json:"weight_decay,omitempty"`
-	// Global norm of the gradient; 0: off.
-	Clip          float64 `protobuf:"fixed64,5,opt,name=clip,proto3" json:"clip,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Superseded by options of these names; nobody has served them.
+	//
+	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
+	Beta1 float64 `protobuf:"fixed64,1,opt,name=beta1,proto3" json:"beta1,omitempty"`
+	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
+	Beta2 float64 `protobuf:"fixed64,2,opt,name=beta2,proto3" json:"beta2,omitempty"`
+	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
+	Epsilon float64 `protobuf:"fixed64,3,opt,name=epsilon,proto3" json:"epsilon,omitempty"`
+	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
+	WeightDecay float64 `protobuf:"fixed64,4,opt,name=weight_decay,json=weightDecay,proto3" json:"weight_decay,omitempty"`
+	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
+	Clip float64 `protobuf:"fixed64,5,opt,name=clip,proto3" json:"clip,omitempty"`
+	// adamw, sgd, ...; another than the plugin has is UNIMPLEMENTED.
+	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	// By name: beta1, beta2, epsilon and weight_decay of adamw, for example. One that is not given has the plugin's default,
+	// one that the optimizer does not have is INVALID_ARGUMENT. Decay is decoupled: a share of the weight and of the rate.
+	Options       map[string]float64 `protobuf:"bytes,7,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Optimizer) Reset() {
 	*x = Optimizer{}
-	mi := &file_lm_v1_lm_proto_msgTypes[43]
+	mi := &file_lm_v1_lm_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +3554,7 @@ func (x *Optimizer) String() string {
 func (*Optimizer) ProtoMessage() {}
 
 func (x *Optimizer) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[43]
+	mi := &file_lm_v1_lm_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,9 +3567,10 @@ func (x *Optimizer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Optimizer.ProtoReflect.Descriptor instead.
 func (*Optimizer) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{43}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{48}
 }
 
+// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 func (x *Optimizer) GetBeta1() float64 {
 	if x != nil {
 		return x.Beta1
@@ -3125,6 +3578,7 @@ func (x *Optimizer) GetBeta1() float64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 func (x *Optimizer) GetBeta2() float64 {
 	if x != nil {
 		return x.Beta2
@@ -3132,6 +3586,7 @@ func (x *Optimizer) GetBeta2() float64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 func (x *Optimizer) GetEpsilon() float64 {
 	if x != nil {
 		return x.Epsilon
@@ -3139,6 +3594,7 @@ func (x *Optimizer) GetEpsilon() float64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 func (x *Optimizer) GetWeightDecay() float64 {
 	if x != nil {
 		return x.WeightDecay
@@ -3146,6 +3602,7 @@ func (x *Optimizer) GetWeightDecay() float64 {
 	return 0
 }
 
+// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 func (x *Optimizer) GetClip() float64 {
 	if x != nil {
 		return x.Clip
@@ -3153,19 +3610,46 @@ func (x *Optimizer) GetClip() float64 {
 	return 0
 }
 
+func (x *Optimizer) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Optimizer) GetOptions() map[string]float64 {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
 type OpenTrainingResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Training uint64                 `protobuf:"varint,1,opt,name=training,proto3" json:"training,omitempty"`
 	// Updates made so far; more than 0 after a resume.
-	Updates       int64 `protobuf:"varint,2,opt,name=updates,proto3" json:"updates,omitempty"`
-	ComputeNs     int64 `protobuf:"varint,3,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	Updates   int64 `protobuf:"varint,2,opt,name=updates,proto3" json:"updates,omitempty"`
+	ComputeNs int64 `protobuf:"varint,3,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// The model in training, which stays when the training is closed. With load it is new, and info says what it is.
+	Model uint64     `protobuf:"varint,4,opt,name=model,proto3" json:"model,omitempty"`
+	Info  *ModelInfo `protobuf:"bytes,5,opt,name=info,proto3" json:"info,omitempty"`
+	// Of the parameters. Each belongs to one.
+	Groups []*ParameterGroup `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
+	// By which gradient_norms are told: those of the cost, or more.
+	Components []string `protobuf:"bytes,7,rep,name=components,proto3" json:"components,omitempty"`
+	// Losses that the model adds to the objective.
+	Auxiliary []*AuxiliaryLoss `protobuf:"bytes,8,rep,name=auxiliary,proto3" json:"auxiliary,omitempty"`
+	// With every option in effect.
+	Optimizer *Optimizer `protobuf:"bytes,9,opt,name=optimizer,proto3" json:"optimizer,omitempty"`
+	// In effect.
+	Precision     string `protobuf:"bytes,10,opt,name=precision,proto3" json:"precision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenTrainingResponse) Reset() {
 	*x = OpenTrainingResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[44]
+	mi := &file_lm_v1_lm_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3661,7 @@ func (x *OpenTrainingResponse) String() string {
 func (*OpenTrainingResponse) ProtoMessage() {}
 
 func (x *OpenTrainingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[44]
+	mi := &file_lm_v1_lm_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3674,7 @@ func (x *OpenTrainingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenTrainingResponse.ProtoReflect.Descriptor instead.
 func (*OpenTrainingResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{44}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *OpenTrainingResponse) GetTraining() uint64 {
@@ -3214,19 +3698,196 @@ func (x *OpenTrainingResponse) GetComputeNs() int64 {
 	return 0
 }
 
+func (x *OpenTrainingResponse) GetModel() uint64 {
+	if x != nil {
+		return x.Model
+	}
+	return 0
+}
+
+func (x *OpenTrainingResponse) GetInfo() *ModelInfo {
+	if x != nil {
+		return x.Info
+	}
+	return nil
+}
+
+func (x *OpenTrainingResponse) GetGroups() []*ParameterGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *OpenTrainingResponse) GetComponents() []string {
+	if x != nil {
+		return x.Components
+	}
+	return nil
+}
+
+func (x *OpenTrainingResponse) GetAuxiliary() []*AuxiliaryLoss {
+	if x != nil {
+		return x.Auxiliary
+	}
+	return nil
+}
+
+func (x *OpenTrainingResponse) GetOptimizer() *Optimizer {
+	if x != nil {
+		return x.Optimizer
+	}
+	return nil
+}
+
+func (x *OpenTrainingResponse) GetPrecision() string {
+	if x != nil {
+		return x.Precision
+	}
+	return ""
+}
+
+// ParameterGroup is a set of parameters that the optimizer treats alike.
+type ParameterGroup struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Name       string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Parameters int64                  `protobuf:"varint,2,opt,name=parameters,proto3" json:"parameters,omitempty"`
+	// Whether weight decay acts on them.
+	Decay         bool `protobuf:"varint,3,opt,name=decay,proto3" json:"decay,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ParameterGroup) Reset() {
+	*x = ParameterGroup{}
+	mi := &file_lm_v1_lm_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ParameterGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ParameterGroup) ProtoMessage() {}
+
+func (x *ParameterGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ParameterGroup.ProtoReflect.Descriptor instead.
+func (*ParameterGroup) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ParameterGroup) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ParameterGroup) GetParameters() int64 {
+	if x != nil {
+		return x.Parameters
+	}
+	return 0
+}
+
+func (x *ParameterGroup) GetDecay() bool {
+	if x != nil {
+		return x.Decay
+	}
+	return false
+}
+
+// AuxiliaryLoss is one that a model adds to the loss of its targets, for example for the balance of its experts.
+type AuxiliaryLoss struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Summary string                 `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// In the objective, where a step does not say.
+	Weight        float64 `protobuf:"fixed64,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuxiliaryLoss) Reset() {
+	*x = AuxiliaryLoss{}
+	mi := &file_lm_v1_lm_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuxiliaryLoss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuxiliaryLoss) ProtoMessage() {}
+
+func (x *AuxiliaryLoss) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuxiliaryLoss.ProtoReflect.Descriptor instead.
+func (*AuxiliaryLoss) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *AuxiliaryLoss) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AuxiliaryLoss) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *AuxiliaryLoss) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 type TrainStepRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the first message.
 	Header *TrainStepHeader `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
 	// Documents of one micro-batch.
-	Chunks        []*TokenChunk `protobuf:"bytes,2,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	Chunks []*TokenChunk `protobuf:"bytes,2,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	// Of all documents; of none: after each token of a document the next one is to be predicted, after the last nothing.
+	Targets []*TargetChunk `protobuf:"bytes,3,rep,name=targets,proto3" json:"targets,omitempty"`
+	// Of a teacher that is no model of this process.
+	Teacher       []*LogitChunk `protobuf:"bytes,4,rep,name=teacher,proto3" json:"teacher,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TrainStepRequest) Reset() {
 	*x = TrainStepRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[45]
+	mi := &file_lm_v1_lm_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3238,7 +3899,7 @@ func (x *TrainStepRequest) String() string {
 func (*TrainStepRequest) ProtoMessage() {}
 
 func (x *TrainStepRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[45]
+	mi := &file_lm_v1_lm_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3251,7 +3912,7 @@ func (x *TrainStepRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainStepRequest.ProtoReflect.Descriptor instead.
 func (*TrainStepRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{45}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *TrainStepRequest) GetHeader() *TrainStepHeader {
@@ -3268,6 +3929,74 @@ func (x *TrainStepRequest) GetChunks() []*TokenChunk {
 	return nil
 }
 
+func (x *TrainStepRequest) GetTargets() []*TargetChunk {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *TrainStepRequest) GetTeacher() []*LogitChunk {
+	if x != nil {
+		return x.Teacher
+	}
+	return nil
+}
+
+// LogitChunk is the next piece of one input's logits: little-endian float32, a row of vocab values for each target that
+// is not -1; a chunk may end within a row, not within a value.
+type LogitChunk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Input         uint32                 `protobuf:"varint,1,opt,name=input,proto3" json:"input,omitempty"`
+	Logits        []byte                 `protobuf:"bytes,2,opt,name=logits,proto3" json:"logits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogitChunk) Reset() {
+	*x = LogitChunk{}
+	mi := &file_lm_v1_lm_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogitChunk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogitChunk) ProtoMessage() {}
+
+func (x *LogitChunk) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogitChunk.ProtoReflect.Descriptor instead.
+func (*LogitChunk) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *LogitChunk) GetInput() uint32 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *LogitChunk) GetLogits() []byte {
+	if x != nil {
+		return x.Logits
+	}
+	return nil
+}
+
 type TrainStepHeader struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Training uint64                 `protobuf:"varint,1,opt,name=training,proto3" json:"training,omitempty"`
@@ -3278,15 +4007,29 @@ type TrainStepHeader struct {
 	// Update the weights with the accumulated gradient and clear it.
 	Update       bool    `protobuf:"varint,4,opt,name=update,proto3" json:"update,omitempty"`
 	LearningRate float64 `protobuf:"fixed64,5,opt,name=learning_rate,json=learningRate,proto3" json:"learning_rate,omitempty"`
-	// File to write the accumulated gradient to, as safetensors by parameter name, before any update; "": none.
-	Gradients     string `protobuf:"bytes,6,opt,name=gradients,proto3" json:"gradients,omitempty"`
+	// File to write the accumulated gradient to, as safetensors by parameter name, before clipping and any update; "": none.
+	Gradients string `protobuf:"bytes,6,opt,name=gradients,proto3" json:"gradients,omitempty"`
+	// Empty, or one per document: whether it goes on from the state that the document of the same index had at the end of
+	// the last step. No gradient flows across, and the tokens of the last step are not seen again.
+	Carry []bool `protobuf:"varint,7,rep,packed,name=carry,proto3" json:"carry,omitempty"`
+	// Global norm that the accumulated gradient is scaled down to before the update; 0: off.
+	ClipNorm float64 `protobuf:"fixed64,8,opt,name=clip_norm,json=clipNorm,proto3" json:"clip_norm,omitempty"`
+	// Share of a target's probability that is spread evenly over the vocabulary, below 1.
+	LabelSmoothing float64 `protobuf:"fixed64,9,opt,name=label_smoothing,json=labelSmoothing,proto3" json:"label_smoothing,omitempty"`
+	// Absent: none.
+	Teacher *Teacher `protobuf:"bytes,10,opt,name=teacher,proto3" json:"teacher,omitempty"`
+	// Weights of auxiliary losses by name. One that is not named keeps that of AuxiliaryLoss.
+	Auxiliary map[string]float64 `protobuf:"bytes,11,rep,name=auxiliary,proto3" json:"auxiliary,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	// Factor of the objective in backward, for narrow gradients; taken out before the gradient is told, clipped or used. 0
+	// is 1.
+	LossScale     float64 `protobuf:"fixed64,12,opt,name=loss_scale,json=lossScale,proto3" json:"loss_scale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TrainStepHeader) Reset() {
 	*x = TrainStepHeader{}
-	mi := &file_lm_v1_lm_proto_msgTypes[46]
+	mi := &file_lm_v1_lm_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +4041,7 @@ func (x *TrainStepHeader) String() string {
 func (*TrainStepHeader) ProtoMessage() {}
 
 func (x *TrainStepHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[46]
+	mi := &file_lm_v1_lm_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +4054,7 @@ func (x *TrainStepHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainStepHeader.ProtoReflect.Descriptor instead.
 func (*TrainStepHeader) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{46}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *TrainStepHeader) GetTraining() uint64 {
@@ -3356,24 +4099,144 @@ func (x *TrainStepHeader) GetGradients() string {
 	return ""
 }
 
+func (x *TrainStepHeader) GetCarry() []bool {
+	if x != nil {
+		return x.Carry
+	}
+	return nil
+}
+
+func (x *TrainStepHeader) GetClipNorm() float64 {
+	if x != nil {
+		return x.ClipNorm
+	}
+	return 0
+}
+
+func (x *TrainStepHeader) GetLabelSmoothing() float64 {
+	if x != nil {
+		return x.LabelSmoothing
+	}
+	return 0
+}
+
+func (x *TrainStepHeader) GetTeacher() *Teacher {
+	if x != nil {
+		return x.Teacher
+	}
+	return nil
+}
+
+func (x *TrainStepHeader) GetAuxiliary() map[string]float64 {
+	if x != nil {
+		return x.Auxiliary
+	}
+	return nil
+}
+
+func (x *TrainStepHeader) GetLossScale() float64 {
+	if x != nil {
+		return x.LossScale
+	}
+	return 0
+}
+
+// Teacher is a distribution that the model is to come near: KL(teacher || model) of both at the temperature, times its
+// square, at each target and by the targets' weights, is the part "distillation" of the objective.
+type Teacher struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Another model of this process with the same vocabulary; 0: the logits are in the request.
+	Model uint64 `protobuf:"varint,1,opt,name=model,proto3" json:"model,omitempty"`
+	// 0 is 1.
+	Temperature float64 `protobuf:"fixed64,2,opt,name=temperature,proto3" json:"temperature,omitempty"`
+	// Of distillation in the objective, from 0 to 1; the targets have the rest.
+	Weight        float64 `protobuf:"fixed64,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Teacher) Reset() {
+	*x = Teacher{}
+	mi := &file_lm_v1_lm_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Teacher) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Teacher) ProtoMessage() {}
+
+func (x *Teacher) ProtoReflect() protoreflect.Message {
+	mi := &file_lm_v1_lm_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Teacher.ProtoReflect.Descriptor instead.
+func (*Teacher) Descriptor() ([]byte, []int) {
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Teacher) GetModel() uint64 {
+	if x != nil {
+		return x.Model
+	}
+	return 0
+}
+
+func (x *Teacher) GetTemperature() float64 {
+	if x != nil {
+		return x.Temperature
+	}
+	return 0
+}
+
+func (x *Teacher) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
 type TrainStepResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Mean nats per predicted token of the micro-batch.
+	// Mean nats per target of the micro-batch, each by its weight: without smoothing, teacher and auxiliary losses.
 	Loss float64 `protobuf:"fixed64,1,opt,name=loss,proto3" json:"loss,omitempty"`
 	// Global norm of the accumulated gradient before clipping, if update was set.
 	GradientNorm float64 `protobuf:"fixed64,2,opt,name=gradient_norm,json=gradientNorm,proto3" json:"gradient_norm,omitempty"`
-	// The same by part of the model.
+	// The same by component of OpenTrainingResponse.
 	GradientNorms map[string]float64 `protobuf:"bytes,3,rep,name=gradient_norms,json=gradientNorms,proto3" json:"gradient_norms,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
-	// Whether loss and gradient were finite. No update is made otherwise.
-	Finite        bool  `protobuf:"varint,4,opt,name=finite,proto3" json:"finite,omitempty"`
-	ComputeNs     int64 `protobuf:"varint,5,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// Whether the objective of this step and the accumulated gradient are finite. No update is made otherwise, and a
+	// gradient that is not finite is cleared by the step that would have used it.
+	Finite    bool  `protobuf:"varint,4,opt,name=finite,proto3" json:"finite,omitempty"`
+	ComputeNs int64 `protobuf:"varint,5,opt,name=compute_ns,json=computeNs,proto3" json:"compute_ns,omitempty"`
+	// Whether an update was made: update was set, and all was finite.
+	Updated bool `protobuf:"varint,6,opt,name=updated,proto3" json:"updated,omitempty"`
+	// Made so far, this one included.
+	Updates int64 `protobuf:"varint,7,opt,name=updates,proto3" json:"updates,omitempty"`
+	// Targets of a weight above 0.
+	Targets int64 `protobuf:"varint,8,opt,name=targets,proto3" json:"targets,omitempty"`
+	// Sum of their weights.
+	Weight float64 `protobuf:"fixed64,9,opt,name=weight,proto3" json:"weight,omitempty"`
+	// What the gradient is of, without weight and loss_scale of the header: the sum of parts.
+	Objective float64 `protobuf:"fixed64,10,opt,name=objective,proto3" json:"objective,omitempty"`
+	// Shares of the objective by name, as weighted there: "targets" (with smoothing), "distillation" and auxiliary losses.
+	Parts         map[string]float64 `protobuf:"bytes,11,rep,name=parts,proto3" json:"parts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TrainStepResponse) Reset() {
 	*x = TrainStepResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[47]
+	mi := &file_lm_v1_lm_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3385,7 +4248,7 @@ func (x *TrainStepResponse) String() string {
 func (*TrainStepResponse) ProtoMessage() {}
 
 func (x *TrainStepResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[47]
+	mi := &file_lm_v1_lm_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3398,7 +4261,7 @@ func (x *TrainStepResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrainStepResponse.ProtoReflect.Descriptor instead.
 func (*TrainStepResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{47}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *TrainStepResponse) GetLoss() float64 {
@@ -3436,17 +4299,60 @@ func (x *TrainStepResponse) GetComputeNs() int64 {
 	return 0
 }
 
+func (x *TrainStepResponse) GetUpdated() bool {
+	if x != nil {
+		return x.Updated
+	}
+	return false
+}
+
+func (x *TrainStepResponse) GetUpdates() int64 {
+	if x != nil {
+		return x.Updates
+	}
+	return 0
+}
+
+func (x *TrainStepResponse) GetTargets() int64 {
+	if x != nil {
+		return x.Targets
+	}
+	return 0
+}
+
+func (x *TrainStepResponse) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *TrainStepResponse) GetObjective() float64 {
+	if x != nil {
+		return x.Objective
+	}
+	return 0
+}
+
+func (x *TrainStepResponse) GetParts() map[string]float64 {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
 type SaveTrainingRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Training      uint64                 `protobuf:"varint,1,opt,name=training,proto3" json:"training,omitempty"`
-	Dir           string                 `protobuf:"bytes,2,opt,name=dir,proto3" json:"dir,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Training uint64                 `protobuf:"varint,1,opt,name=training,proto3" json:"training,omitempty"`
+	// Folder on the host that both ends share.
+	Dir           string `protobuf:"bytes,2,opt,name=dir,proto3" json:"dir,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SaveTrainingRequest) Reset() {
 	*x = SaveTrainingRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[48]
+	mi := &file_lm_v1_lm_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3458,7 +4364,7 @@ func (x *SaveTrainingRequest) String() string {
 func (*SaveTrainingRequest) ProtoMessage() {}
 
 func (x *SaveTrainingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[48]
+	mi := &file_lm_v1_lm_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3471,7 +4377,7 @@ func (x *SaveTrainingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveTrainingRequest.ProtoReflect.Descriptor instead.
 func (*SaveTrainingRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{48}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SaveTrainingRequest) GetTraining() uint64 {
@@ -3497,7 +4403,7 @@ type SaveTrainingResponse struct {
 
 func (x *SaveTrainingResponse) Reset() {
 	*x = SaveTrainingResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[49]
+	mi := &file_lm_v1_lm_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3509,7 +4415,7 @@ func (x *SaveTrainingResponse) String() string {
 func (*SaveTrainingResponse) ProtoMessage() {}
 
 func (x *SaveTrainingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[49]
+	mi := &file_lm_v1_lm_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3522,7 +4428,7 @@ func (x *SaveTrainingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveTrainingResponse.ProtoReflect.Descriptor instead.
 func (*SaveTrainingResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{49}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *SaveTrainingResponse) GetComputeNs() int64 {
@@ -3541,7 +4447,7 @@ type CloseTrainingRequest struct {
 
 func (x *CloseTrainingRequest) Reset() {
 	*x = CloseTrainingRequest{}
-	mi := &file_lm_v1_lm_proto_msgTypes[50]
+	mi := &file_lm_v1_lm_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3553,7 +4459,7 @@ func (x *CloseTrainingRequest) String() string {
 func (*CloseTrainingRequest) ProtoMessage() {}
 
 func (x *CloseTrainingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[50]
+	mi := &file_lm_v1_lm_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3566,7 +4472,7 @@ func (x *CloseTrainingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseTrainingRequest.ProtoReflect.Descriptor instead.
 func (*CloseTrainingRequest) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{50}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CloseTrainingRequest) GetTraining() uint64 {
@@ -3585,7 +4491,7 @@ type CloseTrainingResponse struct {
 
 func (x *CloseTrainingResponse) Reset() {
 	*x = CloseTrainingResponse{}
-	mi := &file_lm_v1_lm_proto_msgTypes[51]
+	mi := &file_lm_v1_lm_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3597,7 +4503,7 @@ func (x *CloseTrainingResponse) String() string {
 func (*CloseTrainingResponse) ProtoMessage() {}
 
 func (x *CloseTrainingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lm_v1_lm_proto_msgTypes[51]
+	mi := &file_lm_v1_lm_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3610,7 +4516,7 @@ func (x *CloseTrainingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseTrainingResponse.ProtoReflect.Descriptor instead.
 func (*CloseTrainingResponse) Descriptor() ([]byte, []int) {
-	return file_lm_v1_lm_proto_rawDescGZIP(), []int{51}
+	return file_lm_v1_lm_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CloseTrainingResponse) GetComputeNs() int64 {
@@ -3629,7 +4535,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x1f\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\v.lm.v1.KindR\x04kind\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\"\x11\n" +
-	"\x0fDescribeRequest\"\x80\x03\n" +
+	"\x0fDescribeRequest\"\xa9\x03\n" +
 	"\x10DescribeResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
@@ -3648,7 +4554,12 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\vmodel_types\x18\v \x03(\tR\n" +
 	"modelTypes\x12\x1f\n" +
 	"\vmarker_keys\x18\f \x03(\tR\n" +
-	"markerKeys\"O\n" +
+	"markerKeys\x12'\n" +
+	"\adevices\x18\r \x03(\v2\r.lm.v1.DeviceR\adevices\"N\n" +
+	"\x06Device\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
+	"\x06memory\x18\x03 \x01(\x03R\x06memory\"O\n" +
 	"\aVariant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
@@ -3664,7 +4575,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x18\n" +
-	"\akernels\x18\x04 \x01(\tR\akernels\"\xc6\x02\n" +
+	"\akernels\x18\x04 \x01(\tR\akernels\"\x83\x03\n" +
 	"\vLoadRequest\x12 \n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tH\x00R\n" +
@@ -3675,7 +4586,10 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\tprecision\x18\x05 \x01(\tR\tprecision\x12\x12\n" +
 	"\x04head\x18\x06 \x01(\tR\x04head\x12\x18\n" +
 	"\athreads\x18\a \x01(\x05R\athreads\x129\n" +
-	"\aoptions\x18\b \x03(\v2\x1f.lm.v1.LoadRequest.OptionsEntryR\aoptions\x1a:\n" +
+	"\aoptions\x18\b \x03(\v2\x1f.lm.v1.LoadRequest.OptionsEntryR\aoptions\x12\x16\n" +
+	"\x06device\x18\t \x01(\tR\x06device\x12#\n" +
+	"\rdevice_memory\x18\n" +
+	" \x01(\x03R\fdeviceMemory\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
@@ -3684,7 +4598,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\x12$\n" +
 	"\x04info\x18\x02 \x01(\v2\x10.lm.v1.ModelInfoR\x04info\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\"\x96\x04\n" +
+	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\"\xed\x04\n" +
 	"\tModelInfo\x12\"\n" +
 	"\farchitecture\x18\x01 \x01(\tR\farchitecture\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x16\n" +
@@ -3707,11 +4621,16 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\athreads\x18\x0f \x01(\x05R\athreads\x12 \n" +
 	"\vinitialised\x18\x10 \x01(\bR\vinitialised\x12\x1a\n" +
 	"\bwarnings\x18\x11 \x03(\tR\bwarnings\x12\x17\n" +
-	"\aload_ns\x18\x12 \x01(\x03R\x06loadNsB\x06\n" +
-	"\x04_bos\"7\n" +
+	"\aload_ns\x18\x12 \x01(\x03R\x06loadNs\x12.\n" +
+	"\tabilities\x18\x13 \x01(\v2\x10.lm.v1.AbilitiesR\tabilities\x12%\n" +
+	"\x06device\x18\x14 \x01(\v2\r.lm.v1.DeviceR\x06deviceB\x06\n" +
+	"\x04_bos\"!\n" +
+	"\tAbilities\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"O\n" +
 	"\tByteClass\x12\x14\n" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"%\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\"%\n" +
 	"\rUnloadRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\"/\n" +
 	"\x0eUnloadResponse\x12\x1d\n" +
@@ -3720,15 +4639,21 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\n" +
 	"TokenChunk\x12\x14\n" +
 	"\x05input\x18\x01 \x01(\rR\x05input\x12\x16\n" +
-	"\x06tokens\x18\x02 \x03(\x05R\x06tokens\"e\n" +
+	"\x06tokens\x18\x02 \x03(\x05R\x06tokens\"W\n" +
+	"\vTargetChunk\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\rR\x05input\x12\x18\n" +
+	"\atargets\x18\x02 \x03(\x11R\atargets\x12\x18\n" +
+	"\aweights\x18\x03 \x03(\x02R\aweights\"\x93\x01\n" +
 	"\fScoreRequest\x12*\n" +
 	"\x06header\x18\x01 \x01(\v2\x12.lm.v1.ScoreHeaderR\x06header\x12)\n" +
-	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\"g\n" +
+	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\x12,\n" +
+	"\atargets\x18\x03 \x03(\v2\x12.lm.v1.TargetChunkR\atargets\"}\n" +
 	"\vScoreHeader\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\x12\x12\n" +
 	"\x04from\x18\x02 \x03(\x03R\x04from\x12\x16\n" +
 	"\x06logits\x18\x03 \x01(\bR\x06logits\x12\x16\n" +
-	"\x06versus\x18\x04 \x01(\x04R\x06versus\"\x98\x01\n" +
+	"\x06versus\x18\x04 \x01(\x04R\x06versus\x12\x14\n" +
+	"\x05ranks\x18\x05 \x01(\bR\x05ranks\"\xc0\x01\n" +
 	"\rScoreResponse\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\rR\bsequence\x12\x10\n" +
 	"\x03nll\x18\x02 \x03(\x01R\x03nll\x12\x16\n" +
@@ -3736,7 +4661,9 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x02kl\x18\x04 \x03(\x01R\x02kl\x12\x12\n" +
 	"\x04top1\x18\x05 \x03(\bR\x04top1\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x06 \x01(\x03R\tcomputeNs\"9\n" +
+	"compute_ns\x18\x06 \x01(\x03R\tcomputeNs\x12\x12\n" +
+	"\x04best\x18\a \x03(\x05R\x04best\x12\x12\n" +
+	"\x04rank\x18\b \x03(\x05R\x04rank\"9\n" +
 	"\tStateInfo\x12\x16\n" +
 	"\x06length\x18\x01 \x01(\x03R\x06length\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\"'\n" +
@@ -3773,19 +4700,28 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"compute_ns\x18\x01 \x01(\x03R\tcomputeNs\"c\n" +
 	"\vStepRequest\x12)\n" +
 	"\x06header\x18\x01 \x01(\v2\x11.lm.v1.StepHeaderR\x06header\x12)\n" +
-	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\"[\n" +
+	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\"\x8c\x01\n" +
 	"\n" +
 	"StepHeader\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\x12\x16\n" +
 	"\x06states\x18\x02 \x03(\x04R\x06states\x12\x1f\n" +
-	"\x04want\x18\x03 \x01(\x0e2\v.lm.v1.WantR\x04want\"\x97\x01\n" +
+	"\x04want\x18\x03 \x01(\x0e2\v.lm.v1.WantR\x04want\x12/\n" +
+	"\bsampling\x18\x04 \x03(\v2\x13.lm.v1.StepSamplingR\bsampling\"L\n" +
+	"\fStepSampling\x12\x12\n" +
+	"\x04draw\x18\x01 \x01(\bR\x04draw\x12(\n" +
+	"\asampler\x18\x02 \x01(\v2\x0e.lm.v1.SamplerR\asampler\"N\n" +
+	"\aSampler\x12+\n" +
+	"\bsampling\x18\x01 \x01(\v2\x0f.lm.v1.SamplingR\bsampling\x12\x16\n" +
+	"\x06stream\x18\x02 \x01(\x04R\x06stream\"\xbc\x01\n" +
 	"\fStepResponse\x12\x14\n" +
 	"\x05input\x18\x01 \x01(\rR\x05input\x12\x10\n" +
 	"\x03nll\x18\x02 \x03(\x01R\x03nll\x12\x16\n" +
 	"\x06logits\x18\x03 \x01(\fR\x06logits\x12(\n" +
 	"\x06states\x18\x04 \x03(\v2\x10.lm.v1.StateInfoR\x06states\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x05 \x01(\x03R\tcomputeNs\"\x99\x01\n" +
+	"compute_ns\x18\x05 \x01(\x03R\tcomputeNs\x12\x19\n" +
+	"\x05token\x18\x06 \x01(\x05H\x00R\x05token\x88\x01\x01B\b\n" +
+	"\x06_token\"\x99\x01\n" +
 	"\bSampling\x12 \n" +
 	"\vtemperature\x18\x01 \x01(\x01R\vtemperature\x12\x13\n" +
 	"\x05top_k\x18\x02 \x01(\x05R\x04topK\x12\x13\n" +
@@ -3816,7 +4752,7 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x05phase\x18\x02 \x01(\x0e2\f.lm.v1.PhaseR\x05phase\x12\x14\n" +
 	"\x05batch\x18\x03 \x01(\x05R\x05batch\x12\x16\n" +
 	"\x06length\x18\x04 \x01(\x03R\x06length\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\bR\x05count\"\xea\x01\n" +
+	"\x05count\x18\x05 \x01(\bR\x05count\"\xb6\x02\n" +
 	"\fCostResponse\x12+\n" +
 	"\banalytic\x18\x01 \x03(\v2\x0f.lm.v1.CostItemR\banalytic\x12)\n" +
 	"\acounted\x18\x02 \x03(\v2\x0f.lm.v1.CostItemR\acounted\x12-\n" +
@@ -3824,7 +4760,9 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\n" +
 	"compute_ns\x18\x04 \x01(\x03R\tcomputeNs\x12$\n" +
 	"\vstate_bytes\x18\x05 \x01(\x03H\x00R\n" +
-	"stateBytes\x88\x01\x01B\x0e\n" +
+	"stateBytes\x88\x01\x01\x12%\n" +
+	"\x05least\x18\x06 \x03(\v2\x0f.lm.v1.CostItemR\x05least\x12#\n" +
+	"\x04most\x18\a \x03(\v2\x0f.lm.v1.CostItemR\x04mostB\x0e\n" +
 	"\f_state_bytes\"T\n" +
 	"\bCostItem\x12\x1c\n" +
 	"\tcomponent\x18\x01 \x01(\tR\tcomponent\x12\x14\n" +
@@ -3843,42 +4781,101 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\x03dir\x18\x02 \x01(\tR\x03dir\"-\n" +
 	"\fSaveResponse\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x01 \x01(\x03R\tcomputeNs\"\xad\x01\n" +
+	"compute_ns\x18\x01 \x01(\x03R\tcomputeNs\"\xf3\x01\n" +
 	"\x13OpenTrainingRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\x04R\x05model\x12.\n" +
 	"\toptimizer\x18\x02 \x01(\v2\x10.lm.v1.OptimizerR\toptimizer\x12\x12\n" +
 	"\x04seed\x18\x03 \x01(\x04R\x04seed\x12$\n" +
 	"\rcheckpointing\x18\x04 \x01(\bR\rcheckpointing\x12\x16\n" +
-	"\x06resume\x18\x05 \x01(\tR\x06resume\"\x88\x01\n" +
-	"\tOptimizer\x12\x14\n" +
-	"\x05beta1\x18\x01 \x01(\x01R\x05beta1\x12\x14\n" +
-	"\x05beta2\x18\x02 \x01(\x01R\x05beta2\x12\x18\n" +
-	"\aepsilon\x18\x03 \x01(\x01R\aepsilon\x12!\n" +
-	"\fweight_decay\x18\x04 \x01(\x01R\vweightDecay\x12\x12\n" +
-	"\x04clip\x18\x05 \x01(\x01R\x04clip\"k\n" +
+	"\x06resume\x18\x05 \x01(\tR\x06resume\x12&\n" +
+	"\x04load\x18\x06 \x01(\v2\x12.lm.v1.LoadRequestR\x04load\x12\x1c\n" +
+	"\tprecision\x18\a \x01(\tR\tprecision\"\xa5\x02\n" +
+	"\tOptimizer\x12\x18\n" +
+	"\x05beta1\x18\x01 \x01(\x01B\x02\x18\x01R\x05beta1\x12\x18\n" +
+	"\x05beta2\x18\x02 \x01(\x01B\x02\x18\x01R\x05beta2\x12\x1c\n" +
+	"\aepsilon\x18\x03 \x01(\x01B\x02\x18\x01R\aepsilon\x12%\n" +
+	"\fweight_decay\x18\x04 \x01(\x01B\x02\x18\x01R\vweightDecay\x12\x16\n" +
+	"\x04clip\x18\x05 \x01(\x01B\x02\x18\x01R\x04clip\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x127\n" +
+	"\aoptions\x18\a \x03(\v2\x1d.lm.v1.Optimizer.OptionsEntryR\aoptions\x1a:\n" +
+	"\fOptionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xf8\x02\n" +
 	"\x14OpenTrainingResponse\x12\x1a\n" +
 	"\btraining\x18\x01 \x01(\x04R\btraining\x12\x18\n" +
 	"\aupdates\x18\x02 \x01(\x03R\aupdates\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\"m\n" +
+	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\x04R\x05model\x12$\n" +
+	"\x04info\x18\x05 \x01(\v2\x10.lm.v1.ModelInfoR\x04info\x12-\n" +
+	"\x06groups\x18\x06 \x03(\v2\x15.lm.v1.ParameterGroupR\x06groups\x12\x1e\n" +
+	"\n" +
+	"components\x18\a \x03(\tR\n" +
+	"components\x122\n" +
+	"\tauxiliary\x18\b \x03(\v2\x14.lm.v1.AuxiliaryLossR\tauxiliary\x12.\n" +
+	"\toptimizer\x18\t \x01(\v2\x10.lm.v1.OptimizerR\toptimizer\x12\x1c\n" +
+	"\tprecision\x18\n" +
+	" \x01(\tR\tprecision\"Z\n" +
+	"\x0eParameterGroup\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"parameters\x18\x02 \x01(\x03R\n" +
+	"parameters\x12\x14\n" +
+	"\x05decay\x18\x03 \x01(\bR\x05decay\"U\n" +
+	"\rAuxiliaryLoss\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asummary\x18\x02 \x01(\tR\asummary\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\x01R\x06weight\"\xc8\x01\n" +
 	"\x10TrainStepRequest\x12.\n" +
 	"\x06header\x18\x01 \x01(\v2\x16.lm.v1.TrainStepHeaderR\x06header\x12)\n" +
-	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\"\xbe\x01\n" +
+	"\x06chunks\x18\x02 \x03(\v2\x11.lm.v1.TokenChunkR\x06chunks\x12,\n" +
+	"\atargets\x18\x03 \x03(\v2\x12.lm.v1.TargetChunkR\atargets\x12+\n" +
+	"\ateacher\x18\x04 \x03(\v2\x11.lm.v1.LogitChunkR\ateacher\":\n" +
+	"\n" +
+	"LogitChunk\x12\x14\n" +
+	"\x05input\x18\x01 \x01(\rR\x05input\x12\x16\n" +
+	"\x06logits\x18\x02 \x01(\fR\x06logits\"\xe6\x03\n" +
 	"\x0fTrainStepHeader\x12\x1a\n" +
 	"\btraining\x18\x01 \x01(\x04R\btraining\x12\x1c\n" +
 	"\tsequences\x18\x02 \x01(\x05R\tsequences\x12\x16\n" +
 	"\x06weight\x18\x03 \x01(\x01R\x06weight\x12\x16\n" +
 	"\x06update\x18\x04 \x01(\bR\x06update\x12#\n" +
 	"\rlearning_rate\x18\x05 \x01(\x01R\flearningRate\x12\x1c\n" +
-	"\tgradients\x18\x06 \x01(\tR\tgradients\"\x99\x02\n" +
+	"\tgradients\x18\x06 \x01(\tR\tgradients\x12\x14\n" +
+	"\x05carry\x18\a \x03(\bR\x05carry\x12\x1b\n" +
+	"\tclip_norm\x18\b \x01(\x01R\bclipNorm\x12'\n" +
+	"\x0flabel_smoothing\x18\t \x01(\x01R\x0elabelSmoothing\x12(\n" +
+	"\ateacher\x18\n" +
+	" \x01(\v2\x0e.lm.v1.TeacherR\ateacher\x12C\n" +
+	"\tauxiliary\x18\v \x03(\v2%.lm.v1.TrainStepHeader.AuxiliaryEntryR\tauxiliary\x12\x1d\n" +
+	"\n" +
+	"loss_scale\x18\f \x01(\x01R\tlossScale\x1a<\n" +
+	"\x0eAuxiliaryEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"Y\n" +
+	"\aTeacher\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\x04R\x05model\x12 \n" +
+	"\vtemperature\x18\x02 \x01(\x01R\vtemperature\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\x01R\x06weight\"\x92\x04\n" +
 	"\x11TrainStepResponse\x12\x12\n" +
 	"\x04loss\x18\x01 \x01(\x01R\x04loss\x12#\n" +
 	"\rgradient_norm\x18\x02 \x01(\x01R\fgradientNorm\x12R\n" +
 	"\x0egradient_norms\x18\x03 \x03(\v2+.lm.v1.TrainStepResponse.GradientNormsEntryR\rgradientNorms\x12\x16\n" +
 	"\x06finite\x18\x04 \x01(\bR\x06finite\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x05 \x01(\x03R\tcomputeNs\x1a@\n" +
+	"compute_ns\x18\x05 \x01(\x03R\tcomputeNs\x12\x18\n" +
+	"\aupdated\x18\x06 \x01(\bR\aupdated\x12\x18\n" +
+	"\aupdates\x18\a \x01(\x03R\aupdates\x12\x18\n" +
+	"\atargets\x18\b \x01(\x03R\atargets\x12\x16\n" +
+	"\x06weight\x18\t \x01(\x01R\x06weight\x12\x1c\n" +
+	"\tobjective\x18\n" +
+	" \x01(\x01R\tobjective\x129\n" +
+	"\x05parts\x18\v \x03(\v2#.lm.v1.TrainStepResponse.PartsEntryR\x05parts\x1a@\n" +
 	"\x12GradientNormsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"PartsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"C\n" +
 	"\x13SaveTrainingRequest\x12\x1a\n" +
@@ -3948,7 +4945,7 @@ func file_lm_v1_lm_proto_rawDescGZIP() []byte {
 }
 
 var file_lm_v1_lm_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_lm_v1_lm_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_lm_v1_lm_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
 var file_lm_v1_lm_proto_goTypes = []any{
 	(Kind)(0),                     // 0: lm.v1.Kind
 	(Want)(0),                     // 1: lm.v1.Want
@@ -3956,133 +4953,165 @@ var file_lm_v1_lm_proto_goTypes = []any{
 	(*Error)(nil),                 // 3: lm.v1.Error
 	(*DescribeRequest)(nil),       // 4: lm.v1.DescribeRequest
 	(*DescribeResponse)(nil),      // 5: lm.v1.DescribeResponse
-	(*Variant)(nil),               // 6: lm.v1.Variant
-	(*CalibrateRequest)(nil),      // 7: lm.v1.CalibrateRequest
-	(*CalibrateResponse)(nil),     // 8: lm.v1.CalibrateResponse
-	(*Ceiling)(nil),               // 9: lm.v1.Ceiling
-	(*LoadRequest)(nil),           // 10: lm.v1.LoadRequest
-	(*LoadResponse)(nil),          // 11: lm.v1.LoadResponse
-	(*ModelInfo)(nil),             // 12: lm.v1.ModelInfo
-	(*ByteClass)(nil),             // 13: lm.v1.ByteClass
-	(*UnloadRequest)(nil),         // 14: lm.v1.UnloadRequest
-	(*UnloadResponse)(nil),        // 15: lm.v1.UnloadResponse
-	(*TokenChunk)(nil),            // 16: lm.v1.TokenChunk
-	(*ScoreRequest)(nil),          // 17: lm.v1.ScoreRequest
-	(*ScoreHeader)(nil),           // 18: lm.v1.ScoreHeader
-	(*ScoreResponse)(nil),         // 19: lm.v1.ScoreResponse
-	(*StateInfo)(nil),             // 20: lm.v1.StateInfo
-	(*NewStateRequest)(nil),       // 21: lm.v1.NewStateRequest
-	(*NewStateResponse)(nil),      // 22: lm.v1.NewStateResponse
-	(*GetStateRequest)(nil),       // 23: lm.v1.GetStateRequest
-	(*GetStateResponse)(nil),      // 24: lm.v1.GetStateResponse
-	(*ForkStateRequest)(nil),      // 25: lm.v1.ForkStateRequest
-	(*ForkStateResponse)(nil),     // 26: lm.v1.ForkStateResponse
-	(*ResetStateRequest)(nil),     // 27: lm.v1.ResetStateRequest
-	(*ResetStateResponse)(nil),    // 28: lm.v1.ResetStateResponse
-	(*CloseStateRequest)(nil),     // 29: lm.v1.CloseStateRequest
-	(*CloseStateResponse)(nil),    // 30: lm.v1.CloseStateResponse
-	(*StepRequest)(nil),           // 31: lm.v1.StepRequest
-	(*StepHeader)(nil),            // 32: lm.v1.StepHeader
-	(*StepResponse)(nil),          // 33: lm.v1.StepResponse
-	(*Sampling)(nil),              // 34: lm.v1.Sampling
-	(*GenerateRequest)(nil),       // 35: lm.v1.GenerateRequest
-	(*GenerateHeader)(nil),        // 36: lm.v1.GenerateHeader
-	(*GenerateResponse)(nil),      // 37: lm.v1.GenerateResponse
-	(*CostRequest)(nil),           // 38: lm.v1.CostRequest
-	(*CostResponse)(nil),          // 39: lm.v1.CostResponse
-	(*CostItem)(nil),              // 40: lm.v1.CostItem
-	(*MemoryRequest)(nil),         // 41: lm.v1.MemoryRequest
-	(*MemoryResponse)(nil),        // 42: lm.v1.MemoryResponse
-	(*SaveRequest)(nil),           // 43: lm.v1.SaveRequest
-	(*SaveResponse)(nil),          // 44: lm.v1.SaveResponse
-	(*OpenTrainingRequest)(nil),   // 45: lm.v1.OpenTrainingRequest
-	(*Optimizer)(nil),             // 46: lm.v1.Optimizer
-	(*OpenTrainingResponse)(nil),  // 47: lm.v1.OpenTrainingResponse
-	(*TrainStepRequest)(nil),      // 48: lm.v1.TrainStepRequest
-	(*TrainStepHeader)(nil),       // 49: lm.v1.TrainStepHeader
-	(*TrainStepResponse)(nil),     // 50: lm.v1.TrainStepResponse
-	(*SaveTrainingRequest)(nil),   // 51: lm.v1.SaveTrainingRequest
-	(*SaveTrainingResponse)(nil),  // 52: lm.v1.SaveTrainingResponse
-	(*CloseTrainingRequest)(nil),  // 53: lm.v1.CloseTrainingRequest
-	(*CloseTrainingResponse)(nil), // 54: lm.v1.CloseTrainingResponse
-	nil,                           // 55: lm.v1.LoadRequest.OptionsEntry
-	nil,                           // 56: lm.v1.TrainStepResponse.GradientNormsEntry
+	(*Device)(nil),                // 6: lm.v1.Device
+	(*Variant)(nil),               // 7: lm.v1.Variant
+	(*CalibrateRequest)(nil),      // 8: lm.v1.CalibrateRequest
+	(*CalibrateResponse)(nil),     // 9: lm.v1.CalibrateResponse
+	(*Ceiling)(nil),               // 10: lm.v1.Ceiling
+	(*LoadRequest)(nil),           // 11: lm.v1.LoadRequest
+	(*LoadResponse)(nil),          // 12: lm.v1.LoadResponse
+	(*ModelInfo)(nil),             // 13: lm.v1.ModelInfo
+	(*Abilities)(nil),             // 14: lm.v1.Abilities
+	(*ByteClass)(nil),             // 15: lm.v1.ByteClass
+	(*UnloadRequest)(nil),         // 16: lm.v1.UnloadRequest
+	(*UnloadResponse)(nil),        // 17: lm.v1.UnloadResponse
+	(*TokenChunk)(nil),            // 18: lm.v1.TokenChunk
+	(*TargetChunk)(nil),           // 19: lm.v1.TargetChunk
+	(*ScoreRequest)(nil),          // 20: lm.v1.ScoreRequest
+	(*ScoreHeader)(nil),           // 21: lm.v1.ScoreHeader
+	(*ScoreResponse)(nil),         // 22: lm.v1.ScoreResponse
+	(*StateInfo)(nil),             // 23: lm.v1.StateInfo
+	(*NewStateRequest)(nil),       // 24: lm.v1.NewStateRequest
+	(*NewStateResponse)(nil),      // 25: lm.v1.NewStateResponse
+	(*GetStateRequest)(nil),       // 26: lm.v1.GetStateRequest
+	(*GetStateResponse)(nil),      // 27: lm.v1.GetStateResponse
+	(*ForkStateRequest)(nil),      // 28: lm.v1.ForkStateRequest
+	(*ForkStateResponse)(nil),     // 29: lm.v1.ForkStateResponse
+	(*ResetStateRequest)(nil),     // 30: lm.v1.ResetStateRequest
+	(*ResetStateResponse)(nil),    // 31: lm.v1.ResetStateResponse
+	(*CloseStateRequest)(nil),     // 32: lm.v1.CloseStateRequest
+	(*CloseStateResponse)(nil),    // 33: lm.v1.CloseStateResponse
+	(*StepRequest)(nil),           // 34: lm.v1.StepRequest
+	(*StepHeader)(nil),            // 35: lm.v1.StepHeader
+	(*StepSampling)(nil),          // 36: lm.v1.StepSampling
+	(*Sampler)(nil),               // 37: lm.v1.Sampler
+	(*StepResponse)(nil),          // 38: lm.v1.StepResponse
+	(*Sampling)(nil),              // 39: lm.v1.Sampling
+	(*GenerateRequest)(nil),       // 40: lm.v1.GenerateRequest
+	(*GenerateHeader)(nil),        // 41: lm.v1.GenerateHeader
+	(*GenerateResponse)(nil),      // 42: lm.v1.GenerateResponse
+	(*CostRequest)(nil),           // 43: lm.v1.CostRequest
+	(*CostResponse)(nil),          // 44: lm.v1.CostResponse
+	(*CostItem)(nil),              // 45: lm.v1.CostItem
+	(*MemoryRequest)(nil),         // 46: lm.v1.MemoryRequest
+	(*MemoryResponse)(nil),        // 47: lm.v1.MemoryResponse
+	(*SaveRequest)(nil),           // 48: lm.v1.SaveRequest
+	(*SaveResponse)(nil),          // 49: lm.v1.SaveResponse
+	(*OpenTrainingRequest)(nil),   // 50: lm.v1.OpenTrainingRequest
+	(*Optimizer)(nil),             // 51: lm.v1.Optimizer
+	(*OpenTrainingResponse)(nil),  // 52: lm.v1.OpenTrainingResponse
+	(*ParameterGroup)(nil),        // 53: lm.v1.ParameterGroup
+	(*AuxiliaryLoss)(nil),         // 54: lm.v1.AuxiliaryLoss
+	(*TrainStepRequest)(nil),      // 55: lm.v1.TrainStepRequest
+	(*LogitChunk)(nil),            // 56: lm.v1.LogitChunk
+	(*TrainStepHeader)(nil),       // 57: lm.v1.TrainStepHeader
+	(*Teacher)(nil),               // 58: lm.v1.Teacher
+	(*TrainStepResponse)(nil),     // 59: lm.v1.TrainStepResponse
+	(*SaveTrainingRequest)(nil),   // 60: lm.v1.SaveTrainingRequest
+	(*SaveTrainingResponse)(nil),  // 61: lm.v1.SaveTrainingResponse
+	(*CloseTrainingRequest)(nil),  // 62: lm.v1.CloseTrainingRequest
+	(*CloseTrainingResponse)(nil), // 63: lm.v1.CloseTrainingResponse
+	nil,                           // 64: lm.v1.LoadRequest.OptionsEntry
+	nil,                           // 65: lm.v1.Optimizer.OptionsEntry
+	nil,                           // 66: lm.v1.TrainStepHeader.AuxiliaryEntry
+	nil,                           // 67: lm.v1.TrainStepResponse.GradientNormsEntry
+	nil,                           // 68: lm.v1.TrainStepResponse.PartsEntry
 }
 var file_lm_v1_lm_proto_depIdxs = []int32{
 	0,  // 0: lm.v1.Error.kind:type_name -> lm.v1.Kind
-	6,  // 1: lm.v1.DescribeResponse.variants:type_name -> lm.v1.Variant
-	9,  // 2: lm.v1.CalibrateResponse.ceilings:type_name -> lm.v1.Ceiling
-	55, // 3: lm.v1.LoadRequest.options:type_name -> lm.v1.LoadRequest.OptionsEntry
-	12, // 4: lm.v1.LoadResponse.info:type_name -> lm.v1.ModelInfo
-	13, // 5: lm.v1.ModelInfo.bytes:type_name -> lm.v1.ByteClass
-	18, // 6: lm.v1.ScoreRequest.header:type_name -> lm.v1.ScoreHeader
-	16, // 7: lm.v1.ScoreRequest.chunks:type_name -> lm.v1.TokenChunk
-	20, // 8: lm.v1.NewStateResponse.info:type_name -> lm.v1.StateInfo
-	20, // 9: lm.v1.GetStateResponse.info:type_name -> lm.v1.StateInfo
-	20, // 10: lm.v1.ForkStateResponse.info:type_name -> lm.v1.StateInfo
-	20, // 11: lm.v1.ResetStateResponse.info:type_name -> lm.v1.StateInfo
-	32, // 12: lm.v1.StepRequest.header:type_name -> lm.v1.StepHeader
-	16, // 13: lm.v1.StepRequest.chunks:type_name -> lm.v1.TokenChunk
-	1,  // 14: lm.v1.StepHeader.want:type_name -> lm.v1.Want
-	20, // 15: lm.v1.StepResponse.states:type_name -> lm.v1.StateInfo
-	36, // 16: lm.v1.GenerateRequest.header:type_name -> lm.v1.GenerateHeader
-	16, // 17: lm.v1.GenerateRequest.chunks:type_name -> lm.v1.TokenChunk
-	34, // 18: lm.v1.GenerateHeader.sampling:type_name -> lm.v1.Sampling
-	16, // 19: lm.v1.GenerateResponse.chunks:type_name -> lm.v1.TokenChunk
-	20, // 20: lm.v1.GenerateResponse.states:type_name -> lm.v1.StateInfo
-	2,  // 21: lm.v1.CostRequest.phase:type_name -> lm.v1.Phase
-	40, // 22: lm.v1.CostResponse.analytic:type_name -> lm.v1.CostItem
-	40, // 23: lm.v1.CostResponse.counted:type_name -> lm.v1.CostItem
-	40, // 24: lm.v1.CostResponse.reference:type_name -> lm.v1.CostItem
-	13, // 25: lm.v1.MemoryResponse.live:type_name -> lm.v1.ByteClass
-	13, // 26: lm.v1.MemoryResponse.peak:type_name -> lm.v1.ByteClass
-	46, // 27: lm.v1.OpenTrainingRequest.optimizer:type_name -> lm.v1.Optimizer
-	49, // 28: lm.v1.TrainStepRequest.header:type_name -> lm.v1.TrainStepHeader
-	16, // 29: lm.v1.TrainStepRequest.chunks:type_name -> lm.v1.TokenChunk
-	56, // 30: lm.v1.TrainStepResponse.gradient_norms:type_name -> lm.v1.TrainStepResponse.GradientNormsEntry
-	4,  // 31: lm.v1.LanguageModelService.Describe:input_type -> lm.v1.DescribeRequest
-	7,  // 32: lm.v1.LanguageModelService.Calibrate:input_type -> lm.v1.CalibrateRequest
-	10, // 33: lm.v1.LanguageModelService.Load:input_type -> lm.v1.LoadRequest
-	14, // 34: lm.v1.LanguageModelService.Unload:input_type -> lm.v1.UnloadRequest
-	17, // 35: lm.v1.LanguageModelService.Score:input_type -> lm.v1.ScoreRequest
-	21, // 36: lm.v1.LanguageModelService.NewState:input_type -> lm.v1.NewStateRequest
-	23, // 37: lm.v1.LanguageModelService.GetState:input_type -> lm.v1.GetStateRequest
-	25, // 38: lm.v1.LanguageModelService.ForkState:input_type -> lm.v1.ForkStateRequest
-	27, // 39: lm.v1.LanguageModelService.ResetState:input_type -> lm.v1.ResetStateRequest
-	29, // 40: lm.v1.LanguageModelService.CloseState:input_type -> lm.v1.CloseStateRequest
-	31, // 41: lm.v1.LanguageModelService.Step:input_type -> lm.v1.StepRequest
-	35, // 42: lm.v1.LanguageModelService.Generate:input_type -> lm.v1.GenerateRequest
-	38, // 43: lm.v1.LanguageModelService.Cost:input_type -> lm.v1.CostRequest
-	41, // 44: lm.v1.LanguageModelService.Memory:input_type -> lm.v1.MemoryRequest
-	43, // 45: lm.v1.LanguageModelService.Save:input_type -> lm.v1.SaveRequest
-	45, // 46: lm.v1.LanguageModelService.OpenTraining:input_type -> lm.v1.OpenTrainingRequest
-	48, // 47: lm.v1.LanguageModelService.TrainStep:input_type -> lm.v1.TrainStepRequest
-	51, // 48: lm.v1.LanguageModelService.SaveTraining:input_type -> lm.v1.SaveTrainingRequest
-	53, // 49: lm.v1.LanguageModelService.CloseTraining:input_type -> lm.v1.CloseTrainingRequest
-	5,  // 50: lm.v1.LanguageModelService.Describe:output_type -> lm.v1.DescribeResponse
-	8,  // 51: lm.v1.LanguageModelService.Calibrate:output_type -> lm.v1.CalibrateResponse
-	11, // 52: lm.v1.LanguageModelService.Load:output_type -> lm.v1.LoadResponse
-	15, // 53: lm.v1.LanguageModelService.Unload:output_type -> lm.v1.UnloadResponse
-	19, // 54: lm.v1.LanguageModelService.Score:output_type -> lm.v1.ScoreResponse
-	22, // 55: lm.v1.LanguageModelService.NewState:output_type -> lm.v1.NewStateResponse
-	24, // 56: lm.v1.LanguageModelService.GetState:output_type -> lm.v1.GetStateResponse
-	26, // 57: lm.v1.LanguageModelService.ForkState:output_type -> lm.v1.ForkStateResponse
-	28, // 58: lm.v1.LanguageModelService.ResetState:output_type -> lm.v1.ResetStateResponse
-	30, // 59: lm.v1.LanguageModelService.CloseState:output_type -> lm.v1.CloseStateResponse
-	33, // 60: lm.v1.LanguageModelService.Step:output_type -> lm.v1.StepResponse
-	37, // 61: lm.v1.LanguageModelService.Generate:output_type -> lm.v1.GenerateResponse
-	39, // 62: lm.v1.LanguageModelService.Cost:output_type -> lm.v1.CostResponse
-	42, // 63: lm.v1.LanguageModelService.Memory:output_type -> lm.v1.MemoryResponse
-	44, // 64: lm.v1.LanguageModelService.Save:output_type -> lm.v1.SaveResponse
-	47, // 65: lm.v1.LanguageModelService.OpenTraining:output_type -> lm.v1.OpenTrainingResponse
-	50, // 66: lm.v1.LanguageModelService.TrainStep:output_type -> lm.v1.TrainStepResponse
-	52, // 67: lm.v1.LanguageModelService.SaveTraining:output_type -> lm.v1.SaveTrainingResponse
-	54, // 68: lm.v1.LanguageModelService.CloseTraining:output_type -> lm.v1.CloseTrainingResponse
-	50, // [50:69] is the sub-list for method output_type
-	31, // [31:50] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	7,  // 1: lm.v1.DescribeResponse.variants:type_name -> lm.v1.Variant
+	6,  // 2: lm.v1.DescribeResponse.devices:type_name -> lm.v1.Device
+	10, // 3: lm.v1.CalibrateResponse.ceilings:type_name -> lm.v1.Ceiling
+	64, // 4: lm.v1.LoadRequest.options:type_name -> lm.v1.LoadRequest.OptionsEntry
+	13, // 5: lm.v1.LoadResponse.info:type_name -> lm.v1.ModelInfo
+	15, // 6: lm.v1.ModelInfo.bytes:type_name -> lm.v1.ByteClass
+	14, // 7: lm.v1.ModelInfo.abilities:type_name -> lm.v1.Abilities
+	6,  // 8: lm.v1.ModelInfo.device:type_name -> lm.v1.Device
+	21, // 9: lm.v1.ScoreRequest.header:type_name -> lm.v1.ScoreHeader
+	18, // 10: lm.v1.ScoreRequest.chunks:type_name -> lm.v1.TokenChunk
+	19, // 11: lm.v1.ScoreRequest.targets:type_name -> lm.v1.TargetChunk
+	23, // 12: lm.v1.NewStateResponse.info:type_name -> lm.v1.StateInfo
+	23, // 13: lm.v1.GetStateResponse.info:type_name -> lm.v1.StateInfo
+	23, // 14: lm.v1.ForkStateResponse.info:type_name -> lm.v1.StateInfo
+	23, // 15: lm.v1.ResetStateResponse.info:type_name -> lm.v1.StateInfo
+	35, // 16: lm.v1.StepRequest.header:type_name -> lm.v1.StepHeader
+	18, // 17: lm.v1.StepRequest.chunks:type_name -> lm.v1.TokenChunk
+	1,  // 18: lm.v1.StepHeader.want:type_name -> lm.v1.Want
+	36, // 19: lm.v1.StepHeader.sampling:type_name -> lm.v1.StepSampling
+	37, // 20: lm.v1.StepSampling.sampler:type_name -> lm.v1.Sampler
+	39, // 21: lm.v1.Sampler.sampling:type_name -> lm.v1.Sampling
+	23, // 22: lm.v1.StepResponse.states:type_name -> lm.v1.StateInfo
+	41, // 23: lm.v1.GenerateRequest.header:type_name -> lm.v1.GenerateHeader
+	18, // 24: lm.v1.GenerateRequest.chunks:type_name -> lm.v1.TokenChunk
+	39, // 25: lm.v1.GenerateHeader.sampling:type_name -> lm.v1.Sampling
+	18, // 26: lm.v1.GenerateResponse.chunks:type_name -> lm.v1.TokenChunk
+	23, // 27: lm.v1.GenerateResponse.states:type_name -> lm.v1.StateInfo
+	2,  // 28: lm.v1.CostRequest.phase:type_name -> lm.v1.Phase
+	45, // 29: lm.v1.CostResponse.analytic:type_name -> lm.v1.CostItem
+	45, // 30: lm.v1.CostResponse.counted:type_name -> lm.v1.CostItem
+	45, // 31: lm.v1.CostResponse.reference:type_name -> lm.v1.CostItem
+	45, // 32: lm.v1.CostResponse.least:type_name -> lm.v1.CostItem
+	45, // 33: lm.v1.CostResponse.most:type_name -> lm.v1.CostItem
+	15, // 34: lm.v1.MemoryResponse.live:type_name -> lm.v1.ByteClass
+	15, // 35: lm.v1.MemoryResponse.peak:type_name -> lm.v1.ByteClass
+	51, // 36: lm.v1.OpenTrainingRequest.optimizer:type_name -> lm.v1.Optimizer
+	11, // 37: lm.v1.OpenTrainingRequest.load:type_name -> lm.v1.LoadRequest
+	65, // 38: lm.v1.Optimizer.options:type_name -> lm.v1.Optimizer.OptionsEntry
+	13, // 39: lm.v1.OpenTrainingResponse.info:type_name -> lm.v1.ModelInfo
+	53, // 40: lm.v1.OpenTrainingResponse.groups:type_name -> lm.v1.ParameterGroup
+	54, // 41: lm.v1.OpenTrainingResponse.auxiliary:type_name -> lm.v1.AuxiliaryLoss
+	51, // 42: lm.v1.OpenTrainingResponse.optimizer:type_name -> lm.v1.Optimizer
+	57, // 43: lm.v1.TrainStepRequest.header:type_name -> lm.v1.TrainStepHeader
+	18, // 44: lm.v1.TrainStepRequest.chunks:type_name -> lm.v1.TokenChunk
+	19, // 45: lm.v1.TrainStepRequest.targets:type_name -> lm.v1.TargetChunk
+	56, // 46: lm.v1.TrainStepRequest.teacher:type_name -> lm.v1.LogitChunk
+	58, // 47: lm.v1.TrainStepHeader.teacher:type_name -> lm.v1.Teacher
+	66, // 48: lm.v1.TrainStepHeader.auxiliary:type_name -> lm.v1.TrainStepHeader.AuxiliaryEntry
+	67, // 49: lm.v1.TrainStepResponse.gradient_norms:type_name -> lm.v1.TrainStepResponse.GradientNormsEntry
+	68, // 50: lm.v1.TrainStepResponse.parts:type_name -> lm.v1.TrainStepResponse.PartsEntry
+	4,  // 51: lm.v1.LanguageModelService.Describe:input_type -> lm.v1.DescribeRequest
+	8,  // 52: lm.v1.LanguageModelService.Calibrate:input_type -> lm.v1.CalibrateRequest
+	11, // 53: lm.v1.LanguageModelService.Load:input_type -> lm.v1.LoadRequest
+	16, // 54: lm.v1.LanguageModelService.Unload:input_type -> lm.v1.UnloadRequest
+	20, // 55: lm.v1.LanguageModelService.Score:input_type -> lm.v1.ScoreRequest
+	24, // 56: lm.v1.LanguageModelService.NewState:input_type -> lm.v1.NewStateRequest
+	26, // 57: lm.v1.LanguageModelService.GetState:input_type -> lm.v1.GetStateRequest
+	28, // 58: lm.v1.LanguageModelService.ForkState:input_type -> lm.v1.ForkStateRequest
+	30, // 59: lm.v1.LanguageModelService.ResetState:input_type -> lm.v1.ResetStateRequest
+	32, // 60: lm.v1.LanguageModelService.CloseState:input_type -> lm.v1.CloseStateRequest
+	34, // 61: lm.v1.LanguageModelService.Step:input_type -> lm.v1.StepRequest
+	40, // 62: lm.v1.LanguageModelService.Generate:input_type -> lm.v1.GenerateRequest
+	43, // 63: lm.v1.LanguageModelService.Cost:input_type -> lm.v1.CostRequest
+	46, // 64: lm.v1.LanguageModelService.Memory:input_type -> lm.v1.MemoryRequest
+	48, // 65: lm.v1.LanguageModelService.Save:input_type -> lm.v1.SaveRequest
+	50, // 66: lm.v1.LanguageModelService.OpenTraining:input_type -> lm.v1.OpenTrainingRequest
+	55, // 67: lm.v1.LanguageModelService.TrainStep:input_type -> lm.v1.TrainStepRequest
+	60, // 68: lm.v1.LanguageModelService.SaveTraining:input_type -> lm.v1.SaveTrainingRequest
+	62, // 69: lm.v1.LanguageModelService.CloseTraining:input_type -> lm.v1.CloseTrainingRequest
+	5,  // 70: lm.v1.LanguageModelService.Describe:output_type -> lm.v1.DescribeResponse
+	9,  // 71: lm.v1.LanguageModelService.Calibrate:output_type -> lm.v1.CalibrateResponse
+	12, // 72: lm.v1.LanguageModelService.Load:output_type -> lm.v1.LoadResponse
+	17, // 73: lm.v1.LanguageModelService.Unload:output_type -> lm.v1.UnloadResponse
+	22, // 74: lm.v1.LanguageModelService.Score:output_type -> lm.v1.ScoreResponse
+	25, // 75: lm.v1.LanguageModelService.NewState:output_type -> lm.v1.NewStateResponse
+	27, // 76: lm.v1.LanguageModelService.GetState:output_type -> lm.v1.GetStateResponse
+	29, // 77: lm.v1.LanguageModelService.ForkState:output_type -> lm.v1.ForkStateResponse
+	31, // 78: lm.v1.LanguageModelService.ResetState:output_type -> lm.v1.ResetStateResponse
+	33, // 79: lm.v1.LanguageModelService.CloseState:output_type -> lm.v1.CloseStateResponse
+	38, // 80: lm.v1.LanguageModelService.Step:output_type -> lm.v1.StepResponse
+	42, // 81: lm.v1.LanguageModelService.Generate:output_type -> lm.v1.GenerateResponse
+	44, // 82: lm.v1.LanguageModelService.Cost:output_type -> lm.v1.CostResponse
+	47, // 83: lm.v1.LanguageModelService.Memory:output_type -> lm.v1.MemoryResponse
+	49, // 84: lm.v1.LanguageModelService.Save:output_type -> lm.v1.SaveResponse
+	52, // 85: lm.v1.LanguageModelService.OpenTraining:output_type -> lm.v1.OpenTrainingResponse
+	59, // 86: lm.v1.LanguageModelService.TrainStep:output_type -> lm.v1.TrainStepResponse
+	61, // 87: lm.v1.LanguageModelService.SaveTraining:output_type -> lm.v1.SaveTrainingResponse
+	63, // 88: lm.v1.LanguageModelService.CloseTraining:output_type -> lm.v1.CloseTrainingResponse
+	70, // [70:89] is the sub-list for method output_type
+	51, // [51:70] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_lm_v1_lm_proto_init() }
@@ -4090,20 +5119,21 @@ func file_lm_v1_lm_proto_init() {
 	if File_lm_v1_lm_proto != nil {
 		return
 	}
-	file_lm_v1_lm_proto_msgTypes[7].OneofWrappers = []any{
+	file_lm_v1_lm_proto_msgTypes[8].OneofWrappers = []any{
 		(*LoadRequest_Checkpoint)(nil),
 		(*LoadRequest_Config)(nil),
 		(*LoadRequest_Variant)(nil),
 	}
-	file_lm_v1_lm_proto_msgTypes[9].OneofWrappers = []any{}
-	file_lm_v1_lm_proto_msgTypes[36].OneofWrappers = []any{}
+	file_lm_v1_lm_proto_msgTypes[10].OneofWrappers = []any{}
+	file_lm_v1_lm_proto_msgTypes[35].OneofWrappers = []any{}
+	file_lm_v1_lm_proto_msgTypes[41].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lm_v1_lm_proto_rawDesc), len(file_lm_v1_lm_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   54,
+			NumMessages:   66,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

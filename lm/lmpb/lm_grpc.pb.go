@@ -7,7 +7,10 @@
 // parent dies. After the handshake, stdout and stderr are free for messages.
 //
 // Errors: the gRPC status has the code of a Kind (see there); an Error in the status details adds the operation.
-// An ability that a plugin does not declare is answered with UNIMPLEMENTED.
+// An ability that a plugin or a model does not declare is answered with UNIMPLEMENTED.
+//
+// Growth: within this package fields and calls are only added. A host asks for what is new only where an ability says
+// that the plugin knows it, so that nothing is left out in silence.
 //
 // Streams: no message depends on the length of a context. Long requests and replies come in messages of at most
 // about 1 MiB (the host refuses more than 16): the first message of a request carries the header, any message may
@@ -73,9 +76,10 @@ type LanguageModelServiceClient interface {
 	Calibrate(ctx context.Context, in *CalibrateRequest, opts ...grpc.CallOption) (*CalibrateResponse, error)
 	// Load makes a model from a checkpoint folder or from a seed.
 	Load(ctx context.Context, in *LoadRequest, opts ...grpc.CallOption) (*LoadResponse, error)
-	// Unload releases a model and its states once the calls on it have ended.
+	// Unload releases a model, its states and its trainings once the calls on them have ended.
 	Unload(ctx context.Context, in *UnloadRequest, opts ...grpc.CallOption) (*UnloadResponse, error)
-	// Score returns the negative log-likelihood of exactly the requested positions.
+	// Score returns the negative log-likelihood of exactly the requested positions. Ability "answers": of targets that
+	// are not the next tokens, and with the token that the model ranks first and the target's rank.
 	Score(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScoreRequest, ScoreResponse], error)
 	// NewState returns the state of an empty document. The state calls are the ability "step".
 	NewState(ctx context.Context, in *NewStateRequest, opts ...grpc.CallOption) (*NewStateResponse, error)
@@ -87,7 +91,8 @@ type LanguageModelServiceClient interface {
 	ResetState(ctx context.Context, in *ResetStateRequest, opts ...grpc.CallOption) (*ResetStateResponse, error)
 	// CloseState releases a state.
 	CloseState(ctx context.Context, in *CloseStateRequest, opts ...grpc.CallOption) (*CloseStateResponse, error)
-	// Step appends tokens to one or several states of the same model at once.
+	// Step appends tokens to one or several states of the same model at once. Ability "sample": it returns the next token,
+	// so that documents can join and leave a batch between any two tokens.
 	Step(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StepRequest, StepResponse], error)
 	// Generate continues documents. The caller stops it early by cancelling. Ability "generate".
 	Generate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[GenerateRequest, GenerateResponse], error)
@@ -97,11 +102,18 @@ type LanguageModelServiceClient interface {
 	Memory(ctx context.Context, in *MemoryRequest, opts ...grpc.CallOption) (*MemoryResponse, error)
 	// Save writes config.json and model.safetensors. Ability "save".
 	Save(ctx context.Context, in *SaveRequest, opts ...grpc.CallOption) (*SaveResponse, error)
-	// OpenTraining makes a loaded model trainable. The training calls are the ability "train".
+	// OpenTraining makes a model trainable that is loaded, or that it loads. A model has one training at a time. The
+	// training calls are the ability "train"; what a training knows of but cannot do (a teacher, carried state, an option of
+	// the optimizer) it answers with UNIMPLEMENTED. A model in training is evaluated with the calls on its handle: they see
+	// the weights after the last update, and wait for a step in progress as it waits for them.
 	OpenTraining(ctx context.Context, in *OpenTrainingRequest, opts ...grpc.CallOption) (*OpenTrainingResponse, error)
-	// TrainStep runs forward and backward over a batch and, if asked to, one update of the optimizer.
+	// TrainStep runs forward and backward over a micro-batch, adds to the gradient, and makes an update if asked to. Rates
+	// and all that may follow a schedule are the host's, and come with each step.
 	TrainStep(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[TrainStepRequest, TrainStepResponse], error)
-	// SaveTraining writes the model and everything that is needed to resume exactly.
+	// SaveTraining writes a folder that Load takes (config.json, model.safetensors), and beside it everything that is
+	// needed to resume exactly: the optimizer's state, counters and random generators. It is whole or absent: a folder in
+	// which there is an earlier one keeps that until the new one is written. There is no accumulated gradient to save:
+	// between the micro-batches of an update it is INVALID_ARGUMENT.
 	SaveTraining(ctx context.Context, in *SaveTrainingRequest, opts ...grpc.CallOption) (*SaveTrainingResponse, error)
 	// CloseTraining releases gradients and the optimizer's state; the model stays.
 	CloseTraining(ctx context.Context, in *CloseTrainingRequest, opts ...grpc.CallOption) (*CloseTrainingResponse, error)
@@ -329,9 +341,10 @@ type LanguageModelServiceServer interface {
 	Calibrate(context.Context, *CalibrateRequest) (*CalibrateResponse, error)
 	// Load makes a model from a checkpoint folder or from a seed.
 	Load(context.Context, *LoadRequest) (*LoadResponse, error)
-	// Unload releases a model and its states once the calls on it have ended.
+	// Unload releases a model, its states and its trainings once the calls on them have ended.
 	Unload(context.Context, *UnloadRequest) (*UnloadResponse, error)
-	// Score returns the negative log-likelihood of exactly the requested positions.
+	// Score returns the negative log-likelihood of exactly the requested positions. Ability "answers": of targets that
+	// are not the next tokens, and with the token that the model ranks first and the target's rank.
 	Score(grpc.BidiStreamingServer[ScoreRequest, ScoreResponse]) error
 	// NewState returns the state of an empty document. The state calls are the ability "step".
 	NewState(context.Context, *NewStateRequest) (*NewStateResponse, error)
@@ -343,7 +356,8 @@ type LanguageModelServiceServer interface {
 	ResetState(context.Context, *ResetStateRequest) (*ResetStateResponse, error)
 	// CloseState releases a state.
 	CloseState(context.Context, *CloseStateRequest) (*CloseStateResponse, error)
-	// Step appends tokens to one or several states of the same model at once.
+	// Step appends tokens to one or several states of the same model at once. Ability "sample": it returns the next token,
+	// so that documents can join and leave a batch between any two tokens.
 	Step(grpc.BidiStreamingServer[StepRequest, StepResponse]) error
 	// Generate continues documents. The caller stops it early by cancelling. Ability "generate".
 	Generate(grpc.BidiStreamingServer[GenerateRequest, GenerateResponse]) error
@@ -353,11 +367,18 @@ type LanguageModelServiceServer interface {
 	Memory(context.Context, *MemoryRequest) (*MemoryResponse, error)
 	// Save writes config.json and model.safetensors. Ability "save".
 	Save(context.Context, *SaveRequest) (*SaveResponse, error)
-	// OpenTraining makes a loaded model trainable. The training calls are the ability "train".
+	// OpenTraining makes a model trainable that is loaded, or that it loads. A model has one training at a time. The
+	// training calls are the ability "train"; what a training knows of but cannot do (a teacher, carried state, an option of
+	// the optimizer) it answers with UNIMPLEMENTED. A model in training is evaluated with the calls on its handle: they see
+	// the weights after the last update, and wait for a step in progress as it waits for them.
 	OpenTraining(context.Context, *OpenTrainingRequest) (*OpenTrainingResponse, error)
-	// TrainStep runs forward and backward over a batch and, if asked to, one update of the optimizer.
+	// TrainStep runs forward and backward over a micro-batch, adds to the gradient, and makes an update if asked to. Rates
+	// and all that may follow a schedule are the host's, and come with each step.
 	TrainStep(grpc.ClientStreamingServer[TrainStepRequest, TrainStepResponse]) error
-	// SaveTraining writes the model and everything that is needed to resume exactly.
+	// SaveTraining writes a folder that Load takes (config.json, model.safetensors), and beside it everything that is
+	// needed to resume exactly: the optimizer's state, counters and random generators. It is whole or absent: a folder in
+	// which there is an earlier one keeps that until the new one is written. There is no accumulated gradient to save:
+	// between the micro-batches of an update it is INVALID_ARGUMENT.
 	SaveTraining(context.Context, *SaveTrainingRequest) (*SaveTrainingResponse, error)
 	// CloseTraining releases gradients and the optimizer's state; the model stays.
 	CloseTraining(context.Context, *CloseTrainingRequest) (*CloseTrainingResponse, error)

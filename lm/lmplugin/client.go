@@ -51,21 +51,13 @@ func (c *client) failed(ctx context.Context, op string, err error) error {
 	return fromStatus(ctx, op, err)
 }
 
-// require fails with kind Unsupported if the plugin does not declare the ability.
-func (c *client) require(op string, ability lm.Ability) error {
-	if c.description.Has(ability) {
-		return nil
-	}
-	return noAbility(op, ability)
-}
-
 // Describe returns what the plugin said when it was launched.
 func (c *client) Describe(context.Context) (lm.Description, error) { return c.description, nil }
 
 // Calibrate implements lm.Calibrator.
 func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error) {
-	if err := c.require("calibrate", lm.AbilityCalibrate); err != nil {
-		return lm.Roofline{}, err
+	if !c.description.Has(lm.AbilityCalibrate) {
+		return lm.Roofline{}, noAbility("calibrate", lm.AbilityCalibrate)
 	}
 	narrowed, err := narrow("calibrate", "threads", threads)
 	if err != nil {
@@ -94,8 +86,8 @@ func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
-	info := infoFromPB(reply.GetInfo())
-	err = firstError(info.Check(), lm.CheckClock("the time to load", info.LoadTime, took))
+	info := infoFromPB(reply.GetInfo()).Of(c.description)
+	err = firstError(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took))
 	if err == nil && reply.GetModel() == 0 {
 		err = lm.Faultf(lm.Malformed, "a model without a handle")
 	}
@@ -130,8 +122,8 @@ func (m *model) ready(op string, abilities ...lm.Ability) error {
 		return lm.Errorf(lm.Invalid, op, "the model is closed")
 	}
 	for _, a := range abilities {
-		if err := m.client.require(op, a); err != nil {
-			return err
+		if !m.info.Has(a) {
+			return noAbility(op, a)
 		}
 	}
 	return nil

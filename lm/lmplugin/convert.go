@@ -38,7 +38,7 @@ func describeToPB(d lm.Description) *lmpb.DescribeResponse {
 		Variants: mapped(d.Variants, func(v lm.Variant) *lmpb.Variant {
 			return &lmpb.Variant{Name: v.Name, Summary: v.Summary, Config: v.Config}
 		}),
-		Abilities:    mapped(d.Abilities, func(a lm.Ability) string { return string(a) }),
+		Abilities:    abilitiesToPB(d.Abilities),
 		Precisions:   d.Precisions,
 		ConfigSchema: d.ConfigSchema,
 		ModelTypes:   d.ModelTypes,
@@ -56,7 +56,7 @@ func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
 		Variants: mapped(d.GetVariants(), func(v *lmpb.Variant) lm.Variant {
 			return lm.Variant{Name: v.GetName(), Summary: v.GetSummary(), Config: v.GetConfig()}
 		}),
-		Abilities:    mapped(d.GetAbilities(), func(a string) lm.Ability { return lm.Ability(a) }),
+		Abilities:    abilitiesFromPB(d.GetAbilities()),
 		Precisions:   d.GetPrecisions(),
 		ConfigSchema: d.GetConfigSchema(),
 		ModelTypes:   d.GetModelTypes(),
@@ -155,7 +155,18 @@ func infoToPB(m lm.ModelInfo) *lmpb.ModelInfo {
 	if m.BOS >= 0 {
 		info.Bos = &m.BOS
 	}
+	if m.Abilities != nil {
+		info.Abilities = &lmpb.Abilities{Names: abilitiesToPB(m.Abilities)}
+	}
 	return info
+}
+
+func abilitiesToPB(abilities []lm.Ability) []string {
+	return mapped(abilities, func(a lm.Ability) string { return string(a) })
+}
+
+func abilitiesFromPB(names []string) []lm.Ability {
+	return mapped(names, func(a string) lm.Ability { return lm.Ability(a) })
 }
 
 func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
@@ -181,6 +192,9 @@ func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
 	}
 	if m != nil && m.Bos != nil {
 		info.BOS = m.GetBos()
+	}
+	if m.GetAbilities() != nil {
+		info.Abilities = append([]lm.Ability{}, abilitiesFromPB(m.GetAbilities().GetNames())...) // none is not the same as absent
 	}
 	printable.All(&info)
 	return info

@@ -136,6 +136,8 @@ func TestLies(t *testing.T) {
 		{"negative load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = -1 }), lm.Malformed, "below 0"},
 		{"long load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = absurd }), lm.Contradiction, "in a call that took"},
 
+		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"train"}} }), lm.Malformed, `the model declares an unknown ability "train"`},
+
 		{"negative loss", of(func(m *lmpb.ScoreResponse) { m.Nll[0] = -1 }), lm.Malformed, "loss 0 is -1, below 0"},
 		{"loss NaN", of(func(m *lmpb.ScoreResponse) { m.Nll[1] = nan }), lm.NonFinite, "loss 1 is NaN"},
 		{"infinite loss", of(func(m *lmpb.ScoreResponse) { m.Nll[1] = math.Inf(1) }), lm.NonFinite, "loss 1 is +Inf"},

@@ -25,14 +25,14 @@ func newService(arch lm.Architecture) *service {
 	}
 }
 
-// noAbility is the answer to a call that the plugin cannot serve, on either side of the wire.
+// noAbility is the answer to a call that the plugin or its model cannot serve, on either side of the wire.
 func noAbility(op string, ability lm.Ability) error {
 	return lm.Errorf(lm.Unsupported, op, "n/a (no ability %s)", ability)
 }
 
-// able returns v as the interface that an ability stands for.
-func able[T any](v any, op string, ability lm.Ability) (T, error) {
-	t, ok := v.(T)
+// able returns a model as the interface that an ability stands for.
+func able[T any](m lm.Model, op string, ability lm.Ability) (T, error) {
+	t, ok := lm.As[T](m)
 	if !ok {
 		return t, noAbility(op, ability)
 	}
@@ -64,9 +64,9 @@ func (s *service) Describe(ctx context.Context, _ *lmpb.DescribeRequest) (*lmpb.
 
 // Calibrate implements the call of that name.
 func (s *service) Calibrate(ctx context.Context, req *lmpb.CalibrateRequest) (*lmpb.CalibrateResponse, error) {
-	calibrator, err := able[lm.Calibrator](s.arch, "calibrate", lm.AbilityCalibrate)
-	if err != nil {
-		return nil, err
+	calibrator, ok := s.arch.(lm.Calibrator)
+	if !ok {
+		return nil, noAbility("calibrate", lm.AbilityCalibrate)
 	}
 	start := time.Now()
 	roofline, err := calibrator.Calibrate(ctx, int(req.GetThreads()))

@@ -146,11 +146,19 @@ func TestFloatsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestUndeclaredAbilities: what the plugin does not declare is refused in the same words everywhere.
+// unable is a model that implements what it says it is not able to do.
+type unable struct{ *toy.Model }
+
+func (u unable) Info() lm.ModelInfo {
+	info := u.Model.Info()
+	info.Abilities = []lm.Ability{}
+	return info
+}
+
+// TestUndeclaredAbilities: what the plugin or its model does not declare is refused in the same words everywhere.
 func TestUndeclaredAbilities(t *testing.T) {
-	c := inMemory(t, toy.Architecture{})
+	c := inMemory(t, toy.Architecture{Wrap: func(_ string, m *toy.Model) (lm.Model, error) { return unable{m}, nil }})
 	m := load(t, c, "default").(*model)
-	c.description.Abilities = nil
 	_, stepErr := m.NewState(t.Context())
 	_, costErr := m.Cost(t.Context(), lm.CostRequest{})
 	_, memoryErr := m.Memory(t.Context(), false)
@@ -172,9 +180,15 @@ func TestUndeclaredAbilities(t *testing.T) {
 		}
 	}
 	// The plugin's side says the same to hosts that ask all the same.
-	_, err := c.rpc.Calibrate(t.Context(), &lmpb.CalibrateRequest{})
-	if err = fromStatus(t.Context(), "", err); lm.KindOf(err) != lm.Unsupported || err.Error() != "calibrate: n/a (no ability calibrate)" {
-		t.Errorf("calibrate at the plugin: %v", err)
+	_, calibrateErr = c.rpc.Calibrate(t.Context(), &lmpb.CalibrateRequest{})
+	_, stepErr = c.rpc.NewState(t.Context(), &lmpb.NewStateRequest{Model: m.handle})
+	for want, err := range map[string]error{
+		"calibrate: n/a (no ability calibrate)": calibrateErr,
+		"newstate: n/a (no ability step)":       stepErr,
+	} {
+		if err = fromStatus(t.Context(), "", err); lm.KindOf(err) != lm.Unsupported || err.Error() != want {
+			t.Errorf("at the plugin: %v, want %s", err, want)
+		}
 	}
 }
 

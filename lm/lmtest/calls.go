@@ -83,7 +83,7 @@ func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error
 		return err
 	}
 	defer other.Close()
-	stepper, ok := other.(lm.Stepper)
+	stepper, ok := lm.As[lm.Stepper](other)
 	if !ok {
 		return fmt.Errorf("loaded a second time, the model does not implement ability %s", lm.AbilityStep)
 	}
@@ -241,7 +241,7 @@ func (k *kit) repeat(ctx context.Context, document []int32, want []float32) (dif
 		}
 		diff = max(diff, maxDiff(want, reply.Scores[0].Logits))
 	}
-	if k.info.Precision != "f32" || !k.description.Has(lm.AbilityStep) {
+	if k.info.Precision != "f32" || !k.has(lm.AbilityStep) {
 		return diff, nil
 	}
 	out, err := k.fresh(ctx, document, 16, lm.WantAllLogits)
@@ -290,7 +290,7 @@ func checkClose(ctx context.Context, k *kit) (figure, error) {
 	}
 	_, err = model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: k.text[:2], From: 1}}})
 	errs := []error{kindError("score after close", err, lm.Invalid)}
-	if stepper, ok := model.(lm.Stepper); ok && k.description.Has(lm.AbilityStep) {
+	if stepper, ok := lm.As[lm.Stepper](model); ok {
 		_, err := stepper.NewState(ctx)
 		errs = append(errs, kindError("new state after close", err, lm.Invalid))
 	}

@@ -108,7 +108,7 @@ func (f *fixture) open(ctx context.Context, arch lm.Architecture, dir string, o 
 	if err != nil {
 		return err
 	}
-	f.info = f.model.Info()
+	f.info = f.model.Info().Of(f.arch)
 	return nil
 }
 
@@ -272,7 +272,7 @@ func (f *fixture) compareGreedy(ctx context.Context) (figure, error) {
 // greedy continues a prompt, by generation where the plugin can, else by scoring from scratch at every step.
 func (f *fixture) greedy(ctx context.Context, prompt []int32, n int) ([]int32, error) {
 	k := &kit{model: f.model, info: f.info, description: f.arch}
-	if f.arch.Has(lm.AbilityGenerate) && f.arch.Has(lm.AbilityStep) {
+	if f.info.Has(lm.AbilityGenerate) && f.info.Has(lm.AbilityStep) {
 		c, err := k.generate(ctx, lm.GenerateRequest{MaxNew: n}, prompt)
 		if err != nil {
 			return nil, err
@@ -295,7 +295,7 @@ func (f *fixture) compareGradients(context.Context) (figure, error) {
 	if !slices.ContainsFunc(f.file.Names(), func(name string) bool { return strings.HasPrefix(name, "grad.") }) {
 		return figure{}, unavailable(NotInFixture)
 	}
-	if !f.arch.Has(lm.AbilityTrain) {
+	if !f.info.Has(lm.AbilityTrain) {
 		return figure{}, unavailable(fmt.Sprintf("no ability %s", lm.AbilityTrain))
 	}
 	return figure{}, unavailable("package lm has no calls for training yet")

@@ -21,9 +21,9 @@ type continuation struct {
 
 // generate runs a Generate on fresh states and checks the order of its chunks and the states that it leaves.
 func (k *kit) generate(ctx context.Context, req lm.GenerateRequest, prompts ...[]int32) (continuation, error) {
-	generator, ok := k.model.(lm.Generator)
+	generator, ok := lm.As[lm.Generator](k.model)
 	if !ok {
-		return continuation{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityGenerate)
+		return continuation{}, notImplemented(lm.AbilityGenerate)
 	}
 	for _, prompt := range prompts {
 		state, _, err := k.newState(ctx)

@@ -36,6 +36,14 @@ func (k *kit) close() {
 	}
 }
 
+// has reports whether the model, once there is one, has an ability.
+func (k *kit) has(a lm.Ability) bool {
+	if k.model == nil {
+		return k.description.Has(a)
+	}
+	return k.info.Has(a)
+}
+
 func (k *kit) skips(name string) bool { return slices.Contains(k.options.Skip, name) }
 
 // request asks for the model under test, with a seed where it is initialised.
@@ -102,15 +110,20 @@ func (k *kit) row(logits []float32, p int) []float32 {
 
 // newState opens a state. A model that is not causal may refuse: there is nothing that it could carry.
 func (k *kit) newState(ctx context.Context) (lm.State, lm.Stepper, error) {
-	stepper, ok := k.model.(lm.Stepper)
+	stepper, ok := lm.As[lm.Stepper](k.model)
 	if !ok {
-		return nil, nil, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityStep)
+		return nil, nil, notImplemented(lm.AbilityStep)
 	}
 	state, err := stepper.NewState(ctx)
 	if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
 		return nil, nil, unavailable("a model that sees the future carries no state")
 	}
 	return state, stepper, err
+}
+
+// notImplemented is the error of a model that says it has an ability which it lacks.
+func notImplemented(a lm.Ability) error {
+	return fmt.Errorf("the ability %s is declared, but the model does not implement it", a)
 }
 
 // feed appends tokens in pieces of the given size, 0 for all at once, and joins the outputs.

@@ -180,7 +180,7 @@ func Run(ctx context.Context, arch lm.Architecture, o Options) []Check {
 // run executes one check.
 func (k *kit) run(ctx context.Context, c check) Check {
 	for _, a := range c.abilities {
-		if !k.description.Has(a) {
+		if !k.has(a) {
 			return Check{Name: c.name, Status: Unavailable, Message: fmt.Sprintf("no ability %s", a)}
 		}
 	}

@@ -63,13 +63,18 @@ func checkLoad(ctx context.Context, k *kit) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	info := model.Info()
+	info := model.Info().Of(k.description)
 	k.model, k.info = model, info
 	n := k.options.Tokens
 	if info.ContextLimit > 0 {
 		n = min(n, info.ContextLimit)
 	}
 	var errs []error
+	for _, a := range info.Abilities {
+		if !k.description.Has(a) {
+			errs = append(errs, fmt.Errorf("the model has the ability %q, which the plugin does not declare", a))
+		}
+	}
 	if info.Vocab < 2 || n < 8 {
 		_ = model.Close() // too small to be tested, so for this as well
 		k.model = nil

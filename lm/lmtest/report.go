@@ -53,9 +53,9 @@ func checkVersus(ctx context.Context, k *kit) (figure, error) {
 
 // cost asks for the cost of a piece of work.
 func (k *kit) cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
-	coster, ok := k.model.(lm.Coster)
+	coster, ok := lm.As[lm.Coster](k.model)
 	if !ok {
-		return lm.CostReply{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityCost)
+		return lm.CostReply{}, notImplemented(lm.AbilityCost)
 	}
 	return coster.Cost(ctx, req)
 }
@@ -154,9 +154,9 @@ func checkMemory(ctx context.Context, k *kit) (figure, error) {
 	if err := k.ready(); err != nil {
 		return figure{}, err
 	}
-	reporter, ok := k.model.(lm.MemoryReporter)
+	reporter, ok := lm.As[lm.MemoryReporter](k.model)
 	if !ok {
-		return figure{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilityMemory)
+		return figure{}, notImplemented(lm.AbilityMemory)
 	}
 	if _, err := reporter.Memory(ctx, true); err != nil {
 		return figure{}, err
@@ -191,9 +191,9 @@ func checkSave(ctx context.Context, k *kit) (figure, error) {
 	if err := k.ready(); err != nil {
 		return figure{}, err
 	}
-	saver, ok := k.model.(lm.Saver)
+	saver, ok := lm.As[lm.Saver](k.model)
 	if !ok {
-		return figure{}, fmt.Errorf("the plugin declares ability %s, but the model does not implement it", lm.AbilitySave)
+		return figure{}, notImplemented(lm.AbilitySave)
 	}
 	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
 	if err != nil {

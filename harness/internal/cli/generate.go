@@ -203,8 +203,8 @@ func leading(ids []int32, id int32) int {
 
 // stream writes tokens as they come.
 func (m *opened) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
-	generator, ok := m.model.(lm.Generator)
-	stepper, canStep := m.model.(lm.Stepper)
+	generator, ok := lm.As[lm.Generator](m.model)
+	stepper, canStep := lm.As[lm.Stepper](m.model)
 	if !ok || !canStep {
 		return ofModel(errors.New("generate: n/a (no ability generate)"))
 	}

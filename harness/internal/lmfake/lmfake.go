@@ -80,6 +80,7 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 		Architecture: d.Name, Mode: "hash", Config: "{}", Parameters: 1000, Bytes: []lm.ByteClass{{Class: "blocks", Bytes: 4000}},
 		Vocab: Vocab, BOS: BOS, ContextLimit: a.Limit, Causal: true, StateKind: "constant", Precision: m.precision,
 		HeadPrecision: "f32", Kernels: "reference", Threads: req.Threads, Initialised: req.Checkpoint == "",
+		Abilities: d.Abilities,
 	}
 	if a.NoBOS {
 		m.info.BOS = -1

@@ -44,13 +44,13 @@ func counts(p record.Point) bool {
 }
 
 func cost(ctx context.Context, s *Subject) (r Result, err error) {
-	coster, ok := s.Model.(lm.Coster)
+	coster, ok := lm.As[lm.Coster](s.Model)
 	if !ok {
 		return r, &Unavailable{"no ability cost"}
 	}
 	req := lm.CostRequest{
 		Phase: lm.Phase(s.Settings.Get("phase")), Batch: number(s.Settings, "batch"), Length: number(s.Settings, "len"),
-		Count: counts(s.Settings) && s.Description.Has(lm.AbilityCount),
+		Count: counts(s.Settings) && s.Info.Has(lm.AbilityCount),
 	}
 	reply, err := coster.Cost(ctx, req)
 	if err != nil {

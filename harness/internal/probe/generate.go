@@ -122,7 +122,7 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 	if err != nil {
 		return g, err
 	}
-	generator, ok := s.Model.(lm.Generator)
+	generator, ok := lm.As[lm.Generator](s.Model)
 	if !ok {
 		return g, &Unavailable{"no ability generate"}
 	}

@@ -21,12 +21,11 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	for _, c := range s.Info.Bytes {
 		r.add(WeightBytes, c.Class, float64(c.Bytes))
 	}
-	reporter, _ := s.Model.(lm.MemoryReporter)
-	if !s.Description.Has(lm.AbilityMemory) {
-		reporter = nil
+	reporter, ok := lm.As[lm.MemoryReporter](s.Model)
+	if !ok {
 		r.lack(ActivationPeakBytes, "no ability memory")
 	}
-	if reporter != nil {
+	if ok {
 		if _, err := reporter.Memory(ctx, true); err != nil {
 			return r, err
 		}
@@ -38,7 +37,7 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	if err := s.read(ctx, &r, tokens); err != nil {
 		return r, err
 	}
-	if reporter != nil {
+	if ok {
 		m, err := reporter.Memory(ctx, false)
 		if err != nil {
 			return r, err
@@ -81,8 +80,8 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 
 // stateFormula adds what a document of n tokens needs by the architecture's own formula, where it has one.
 func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
-	coster, ok := s.Model.(lm.Coster)
-	if !ok || !s.Description.Has(lm.AbilityCost) {
+	coster, ok := lm.As[lm.Coster](s.Model)
+	if !ok {
 		r.lack(StateBytesFormula, "no ability cost")
 		return nil
 	}

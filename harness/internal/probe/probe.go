@@ -131,9 +131,9 @@ type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is a
 func (u *Unavailable) Error() string { return record.NA(u.Reason) }
 
 // Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
-func (p *Probe) Available(d lm.Description, info lm.ModelInfo, settings record.Point) error {
+func (p *Probe) Available(info lm.ModelInfo, settings record.Point) error {
 	for _, a := range p.Needs {
-		if !d.Has(a) {
+		if !info.Has(a) {
 			return &Unavailable{"no ability " + string(a)}
 		}
 	}
@@ -156,7 +156,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	if err := p.Check(s.Settings); err != nil {
 		return Result{}, err
 	}
-	if err := p.Available(s.Description, s.Info, s.Settings); err != nil {
+	if err := p.Available(s.Info, s.Settings); err != nil {
 		return Result{}, err
 	}
 	r, err := p.measure(ctx, s)

@@ -56,11 +56,7 @@ func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := a.Describe(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Subject{Model: m, Description: d, Info: m.Info(), Seed: 1}
+	s := &Subject{Model: m, Info: m.Info(), Seed: 1}
 	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS, s.Info.Vocab)
 	s.HeldOut = s.Stream
 	for _, known := range append(append([]Setting(nil), p.Axes...), p.Params...) {

@@ -80,7 +80,7 @@ func ChangedText(some, all int) string {
 
 // reference is the model to diverge from, nil where it cannot be compared with.
 func (s *Subject) reference() lm.Model {
-	if s.Description.Has(lm.AbilityVersus) {
+	if s.Info.Has(lm.AbilityVersus) {
 		return s.Reference
 	}
 	return nil

@@ -14,20 +14,19 @@ import (
 
 // Subject is a loaded model with everything that a probe may need to know about it.
 type Subject struct {
-	Model       lm.Model
-	Reference   lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
-	Description lm.Description
-	Info        lm.ModelInfo
-	PID         int          // of the plugin's process; 0: this process
-	Stream      *text.Tokens // text; random ids where the probe needs none and the model can be given none
-	HeldOut     *text.Tokens
-	Roofline    lm.Roofline // empty: not measured
-	Boundary    Boundary    // of the calls to plugins
-	Unfit       string      // why the model's losses say nothing: it was caught looking into the future
-	Verify      bool        // hold the answers that were timed against others, after the clock has stopped
-	Seed        uint64
-	Block       int          // round of interleaved measurement
-	Settings    record.Point // axes and parameters
+	Model     lm.Model
+	Reference lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
+	Info      lm.ModelInfo
+	PID       int          // of the plugin's process; 0: this process
+	Stream    *text.Tokens // text; random ids where the probe needs none and the model can be given none
+	HeldOut   *text.Tokens
+	Roofline  lm.Roofline // empty: not measured
+	Boundary  Boundary    // of the calls to plugins
+	Unfit     string      // why the model's losses say nothing: it was caught looking into the future
+	Verify    bool        // hold the answers that were timed against others, after the clock has stopped
+	Seed      uint64
+	Block     int          // round of interleaved measurement
+	Settings  record.Point // axes and parameters
 }
 
 // streamChunk is how many tokens travel in one call: enough to amortise it, few enough to bound a message.
@@ -63,7 +62,7 @@ func unavailable(err error) error {
 
 // stepper returns the model's ability to carry state.
 func (s *Subject) stepper() (lm.Stepper, error) {
-	if st, ok := s.Model.(lm.Stepper); ok && s.Description.Has(lm.AbilityStep) {
+	if st, ok := lm.As[lm.Stepper](s.Model); ok {
 		return st, nil
 	}
 	return nil, &Unavailable{"no ability step"}
@@ -119,8 +118,8 @@ func (s *Subject) documents(batch, n int) ([][]int32, error) {
 // share adds the achieved share of the ceiling that binds a piece of work, given the seconds that all of it took.
 // Without a price or ceilings there is no sample.
 func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64) {
-	coster, ok := s.Model.(lm.Coster)
-	if !ok || !s.Description.Has(lm.AbilityCost) || seconds <= 0 || len(s.Roofline.Ceilings) == 0 {
+	coster, ok := lm.As[lm.Coster](s.Model)
+	if !ok || seconds <= 0 || len(s.Roofline.Ceilings) == 0 {
 		return
 	}
 	cost, err := coster.Cost(ctx, lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length})

@@ -25,10 +25,7 @@ const trialLength = 96
 // for the price of all work of the run.
 func newEstimator(ctx context.Context, m *loadedModel, model lm.Model, works []probe.Work) (estimator, error) {
 	s := estimator{start: m.info.LoadTime + 50*time.Millisecond, prices: map[lm.CostRequest]float64{}}
-	coster, ok := model.(lm.Coster)
-	if !ok || !m.description.Has(lm.AbilityCost) {
-		coster = nil
-	}
+	coster, _ := lm.As[lm.Coster](model)
 	for _, w := range works {
 		if req := request(w); s.prices[req] == 0 {
 			s.prices[req] = price(ctx, coster, req)
@@ -61,8 +58,8 @@ func (m *loadedModel) trialText() []int32 {
 // trial times a document and the median step after it. A model without state has no steps: its plugin has none, or
 // this mode of it reads whole documents only.
 func trial(ctx context.Context, m *loadedModel, model lm.Model, tokens []int32) (read, decode time.Duration, err error) {
-	st, ok := model.(lm.Stepper)
-	if !ok || !m.description.Has(lm.AbilityStep) {
+	st, ok := lm.As[lm.Stepper](model)
+	if !ok {
 		read, err = trialScore(ctx, model, tokens)
 		return read, 0, err
 	}

@@ -80,7 +80,7 @@ func (m *loadedModel) missing(p *probe.Probe, settings record.Point) string {
 		return m.inputs.noText
 	}
 	var u *probe.Unavailable
-	if err := p.Available(m.description, m.info, settings); errors.As(err, &u) {
+	if err := p.Available(m.info, settings); errors.As(err, &u) {
 		return u.Reason
 	}
 	return ""

@@ -49,7 +49,7 @@ func (m *loadedModel) start(ctx context.Context, versus bool) (*worker, error) {
 func (w *worker) subject(r *runner, c *record.Cell, block int) *probe.Subject {
 	m := w.of
 	return &probe.Subject{
-		Model: w.model, Reference: w.reference, Description: m.description, Info: w.info, PID: w.PID(),
+		Model: w.model, Reference: w.reference, Info: w.info, PID: w.PID(),
 		Stream: m.ids(probe.Find(c.Probe)), HeldOut: m.inputs.heldOut, Roofline: r.roofline, Boundary: r.boundary, Unfit: m.unfit(),
 		Seed: r.run.Seed, Block: block, Settings: slices.Concat(c.Point, c.Params),
 	}

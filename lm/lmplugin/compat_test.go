@@ -1,0 +1,169 @@
+package lmplugin
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/internal/toy"
+	"github.com/archbench/archbench/lm/lmpb"
+	"github.com/archbench/archbench/lm/lmtest"
+)
+
+// firstContract is lm.proto as the first plugins were built from it.
+func firstContract(t testing.TB) protoreflect.FileDescriptor {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "lm.v1-first.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file descriptorpb.FileDescriptorProto
+	if err := protojson.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	d, err := protodesc.NewFile(&file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestContractOnlyGrows: whatever the first contract has is still there, under its name and number and of its type.
+func TestContractOnlyGrows(t *testing.T) {
+	first, now := firstContract(t), lmpb.File_lm_v1_lm_proto
+	for i := range first.Messages().Len() {
+		was := first.Messages().Get(i)
+		is := now.Messages().ByName(was.Name())
+		for j := range was.Fields().Len() {
+			f := was.Fields().Get(j)
+			if is == nil || !sameField(f, is.Fields().ByNumber(f.Number())) {
+				t.Errorf("%s has changed", f.FullName())
+			}
+		}
+	}
+	for i := range first.Enums().Len() {
+		was := first.Enums().Get(i)
+		for j := range was.Values().Len() {
+			v := was.Values().Get(j)
+			if is := now.Enums().ByName(was.Name()).Values().ByNumber(v.Number()); is == nil || is.Name() != v.Name() {
+				t.Errorf("%s has changed", v.FullName())
+			}
+		}
+	}
+	calls := first.Services().Get(0).Methods()
+	for i := range calls.Len() {
+		was := calls.Get(i)
+		is := now.Services().Get(0).Methods().ByName(was.Name())
+		if is == nil || is.Input().FullName() != was.Input().FullName() || is.Output().FullName() != was.Output().FullName() ||
+			is.IsStreamingClient() != was.IsStreamingClient() || is.IsStreamingServer() != was.IsStreamingServer() {
+			t.Errorf("%s has changed", was.FullName())
+		}
+	}
+}
+
+func sameField(a, b protoreflect.FieldDescriptor) bool {
+	typeName := func(f protoreflect.FieldDescriptor) protoreflect.FullName {
+		switch {
+		case f.Message() != nil:
+			return f.Message().FullName()
+		case f.Enum() != nil:
+			return f.Enum().FullName()
+		}
+		return ""
+	}
+	return b != nil && a.Name() == b.Name() && a.Kind() == b.Kind() && a.Cardinality() == b.Cardinality() &&
+		a.HasPresence() == b.HasPresence() && typeName(a) == typeName(b)
+}
+
+// firstPlugin makes of the plugin at the other end one that was built from the first contract: it neither sees nor says
+// what has been added since.
+func firstPlugin(t testing.TB) []grpc.ServerOption {
+	t.Helper()
+	first := firstContract(t)
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			reduce(t, first, req)
+			reply, err := next(ctx, req)
+			if err == nil {
+				reduce(t, first, reply)
+			}
+			return reply, err
+		}),
+		grpc.ChainStreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			return next(srv, &reduced{s, t, first})
+		}),
+	}
+}
+
+type reduced struct {
+	grpc.ServerStream
+	t     testing.TB
+	first protoreflect.FileDescriptor
+}
+
+// SendMsg implements grpc.ServerStream.
+func (r *reduced) SendMsg(m any) error {
+	reduce(r.t, r.first, m)
+	return r.ServerStream.SendMsg(m)
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (r *reduced) RecvMsg(m any) error {
+	err := r.ServerStream.RecvMsg(m)
+	if err == nil {
+		reduce(r.t, r.first, m)
+	}
+	return err
+}
+
+// reduce takes out of a message what an older contract does not know.
+func reduce(t testing.TB, old protoreflect.FileDescriptor, message any) {
+	m := message.(proto.Message)
+	was := dynamicpb.NewMessage(old.Messages().ByName(m.ProtoReflect().Descriptor().Name()))
+	wire, err := proto.Marshal(m)
+	if err == nil {
+		err = proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(wire, was)
+	}
+	if err == nil {
+		wire, err = proto.Marshal(was)
+	}
+	if err == nil {
+		err = proto.Unmarshal(wire, m)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if d, ok := m.(*lmpb.DescribeResponse); ok {
+		d.Abilities = slices.DeleteFunc(d.Abilities, func(a string) bool { return !slices.Contains(firstAbilities, a) })
+	}
+}
+
+// firstAbilities are those of the first contract.
+var firstAbilities = []string{"step", "generate", "cost", "count", "memory", "versus", "save", "calibrate", "train"}
+
+// TestFirstPlugins: a plugin that was built from the first contract does all that it did.
+func TestFirstPlugins(t *testing.T) {
+	c, err := connected(t, toy.Architecture{}, firstPlugin(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lmtest.Report(t, lmtest.Run(t.Context(), c, lmtest.Options{TempDir: t.TempDir()}))
+	if err := everything(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	m := load(t, c, "default")
+	if _, ok := lm.As[lm.Saver](m); !ok || !m.Info().Has(lm.AbilityVersus) {
+		t.Errorf("a model that does not say what it can do has the abilities %q", m.Info().Abilities)
+	}
+}
