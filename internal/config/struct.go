@@ -6,15 +6,34 @@ import (
 )
 
 // ReadAll reads every field of the struct that dst points to, which holds the defaults, as Read does: under the name
-// of its JSON tag and no other. The fields of embedded structs are read as its own.
-func ReadAll(r *Reader, dst any) {
-	v := reflect.ValueOf(dst).Elem()
+// of its JSON tag and no other. The fields of embedded structs are read as its own. A field that is a struct, a pointer
+// to one or an interface with one is a part of the config: its settings stand in an object of its name, or beside it, as
+// in files that have no parts. A nil part has no settings.
+func ReadAll(r *Reader, dst any) { r.readAll(reflect.ValueOf(dst).Elem(), "") }
+
+func (r *Reader) readAll(v reflect.Value, part string) {
 	for i := range v.NumField() {
-		if v.Type().Field(i).Anonymous {
-			ReadAll(r, v.Field(i).Addr().Interface())
-			continue
+		field := v.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		value := settingsOf(v.Field(i))
+		switch isPart := value.Kind() == reflect.Struct; {
+		case !value.IsValid():
+		case isPart && field.Anonymous:
+			r.readAll(value, part)
+		case isPart:
+			r.readAll(value, name)
+		case part != "":
+			r.read(value, part+"."+name, name)
+		default:
+			r.read(value, name)
 		}
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		r.read(v.Field(i), name)
 	}
+}
+
+// settingsOf returns the struct that v has where it is a part, nothing for a nil part, and else v.
+func settingsOf(v reflect.Value) reflect.Value {
+	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct {
+		v = v.Elem()
+	}
+	return v
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,17 @@ func TestSizes(t *testing.T) {
 		}
 		if err != nil && !strings.HasPrefix(err.Error(), "width is ") {
 			t.Errorf("width %d: %v does not name the key", value, err)
+		}
+	}
+}
+
+func TestPositiveAndWords(t *testing.T) {
+	for want, err := range map[string]error{
+		"": Positive{{"a", 1e-300}}.Check(), "b is 0, must be positive": Positive{{"a", 1}, {"b", 0}}.Check(),
+		`d is "x", must be p or q`: Words{{"c", "p", []string{"p"}}, {"d", "x", []string{"p", "q"}}}.Check(),
+	} {
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+			t.Errorf("error %q, want %q", got, want)
 		}
 	}
 }
