@@ -6,7 +6,7 @@ type Resolvent struct {
 	BornNorm      bool
 	IncludeG      bool // g is a feature beside the rows
 	Cayley        bool
-	SharedHop     bool // one hop a head for all tokens
+	Hops          int // rows of hops: one for each token, or 1 where all tokens share it
 }
 
 // Features is the width of the layer's output.
@@ -33,11 +33,7 @@ func (s *Sheet) Resolvent(r Resolvent, w Work) {
 	if r.Cayley && (r.Values == 0 || r.IncludeG) {
 		perHead += 10
 	}
-	hops := rows * r.Heads
-	if r.SharedHop {
-		hops = r.Heads
-	}
-	read := rows*r.Heads + hops + r.Heads + rows*r.Heads*r.Values
+	read := (rows + r.Hops + 1 + rows*r.Values) * r.Heads
 	bytes := 4*(read+rows*r.Features()) + 32*w.Docs*r.Heads*(1+r.Values)
 	flops := rows * r.Heads * perHead
 	if s.backward {

@@ -1,23 +1,24 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Buffer reads a tensor of the source that is no parameter: it is neither counted nor saved, and is not unknown. It
-// returns nil if there is none.
-func (ps *Params) Buffer(name string) []float32 {
+// Zeros says that a tensor, which the source may hold, is no parameter: it is neither counted nor saved, and is not unknown.
+// One that is not zero would change the model and is an error; why says what is not served.
+func (ps *Params) Zeros(name, why string) {
 	if !ps.Stored(name) {
-		return nil
+		return
 	}
-	ps.used[name] = true
 	shape, _ := ps.src.Shape(name)
-	if err := ps.check(name, shape); err != nil {
-		ps.fail(err)
-		return nil
-	}
 	rows, cols := matrixShape(shape)
-	w := make([]float32, rows*cols)
-	if err := ps.src.ReadRows(name, 0, rows, w); err != nil {
-		ps.fail(fmt.Errorf("tensor %q: %w", name, err))
+	read, row := ps.reader(name, shape, nil), make([]float32, cols)
+	for r := range rows {
+		read(r, row)
+		if slices.ContainsFunc(row, func(x float32) bool { return x != 0 }) {
+			ps.fail(fmt.Errorf("tensor %q is not zero: %s", name, why))
+			return
+		}
 	}
-	return w
 }

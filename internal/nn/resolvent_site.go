@@ -171,8 +171,12 @@ func (v *HeadValue) Forward(p *Pass) Mat {
 	return y
 }
 
-// ClampValues limits every element of x to [−limit, limit]. It costs no FLOPs.
+// ClampValues limits every element of x to [−limit, limit]. It costs no FLOPs, and nothing at all where the limit is infinite:
+// then it returns x.
 func ClampValues(p *Pass, x Mat, limit float32) Mat {
+	if math.IsInf(float64(limit), 1) {
+		return x
+	}
 	y := p.New(x.Rows, x.Cols)
 	p.byRows(rowsTask{f: clampRow, y: y, x: x, eps: float64(limit)})
 	p.Add(0, 8*int64(len(x.Data)))

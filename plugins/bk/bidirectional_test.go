@@ -32,11 +32,8 @@ func TestPublishedInfo(t *testing.T) {
 
 // TestPublishedParameters compares with the published count of the reference's own configuration.
 func TestPublishedParameters(t *testing.T) {
-	c := defaultBidirectional()
 	ps := nn.NewParams(nil, 1, nn.Precision{})
-	if _, err := newPublished(c, nil, ps); err != nil {
-		t.Fatal(err)
-	}
+	newModel(defaultBidirectional(0), ps)
 	if got := ps.Count(); got != 4146120 {
 		t.Errorf("%d parameters, want 4146120", got)
 	}
@@ -69,13 +66,13 @@ func TestPublishedContextLimit(t *testing.T) {
 
 // TestPublishedLowRank checks that an operator that is not served is refused rather than read as zero.
 func TestPublishedLowRank(t *testing.T) {
-	c := defaultBidirectional()
-	c.Layers, c.Vocab, c.Dim, c.Positions = 1, 4, 4, 8
-	const name = "blocks.0.bk_layer.birman_schwinger_core.semiseparable.U"
+	const layer = "blocks.0.bk_layer."
+	const name = layer + "birman_schwinger_core.semiseparable.U"
 	for value, refused := range map[float32]bool{0: false, 0.5: true} {
-		err := c.buffers(nn.NewParams(buffer{name, value}, 0, nn.Precision{}))
-		if (err != nil) != refused || refused && !strings.Contains(err.Error(), name) {
-			t.Errorf("U of %g: error %v", value, err)
+		ps := nn.NewParams(buffer{name, value}, 0, nn.Precision{})
+		(&FullConfig{}).declare(&Config{Dim: 4}, layer, ps)
+		if strings.Contains(fmt.Sprint(ps.Err()), `"`+name+`" is not zero`) != refused {
+			t.Errorf("U of %g: error %v", value, ps.Err())
 		}
 	}
 }

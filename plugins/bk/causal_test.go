@@ -99,7 +99,7 @@ func TestLayerProbe(t *testing.T) {
 			m, probe := loadNetwork(t, dir).(*Model), readProbes(t, dir).Layers
 			p, st := &nn.Pass{}, m.NewState()
 			spans := []nn.Span{{Len: len(probe.IDs), State: st}}
-			h := m.Embedding.Forward(p, probe.IDs)
+			h := m.Tokens.Forward(p, probe.IDs)
 			for l, want := range probe.Layers {
 				h = probeLayer(t, p, &m.Blocks[l], l, h, spans, want)
 			}
@@ -111,15 +111,23 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 	t.Helper()
 	last := h.Rows - 1
 	x := b.Norm.Forward(p, h)
-	in := b.Mixer.chains(p, x)
+	var chains Chains
+	switch core := b.Core.(type) {
+	case *Row:
+		chains = core.Chains
+	case *Diag:
+		chains = core.Chains
+	}
+	in := chains.forward(p, x)
 	for i := range h.Rows {
 		modeltest.Near(t, "a, hop, eta", []float32{in.A.Row(i)[0], in.Hop.Row(i % in.Hop.Rows)[0], in.Eta.Data[0]},
 			[]float64{want.A[i], want.Hop[i], want.Eta}, 1e-4)
 	}
-	mixed, ffn := b.Mixer.forward(p, l, x, spans), b.FFN.forward(p, x)
+	f := b.Core.Forward(p, l, x, spans)
+	mixed, ffn := b.readOut(p, f), b.FFN.Forward(p, x, f)
 	scaled := p.New(1, h.Cols)
 	for i, v := range mixed.Row(last) {
-		scaled.Data[i] = b.Mixer.Scale.W[0] * v
+		scaled.Data[i] = b.Scale.W[0] * v
 	}
 	layer := state.Of[*state.Resolvent](spans[0].State, l)
 	modeltest.Near(t, "g", []float64{layer.G.Re[0], layer.G.Im[0]}, want.G, 1e-4)
@@ -128,7 +136,7 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 	}
 	modeltest.Near(t, "mixer", scaled.Data[:4], want.Mixer, 1e-4)
 	modeltest.Near(t, "ffn", ffn.Row(last)[:4], want.FFN, 1e-4)
-	h = nn.Add(p, h, nn.AddScaled(p, ffn, b.Mixer.Scale, mixed))
+	h = nn.Add(p, h, nn.AddScaled(p, ffn, b.Scale, mixed))
 	modeltest.Near(t, "hidden", h.Row(last)[:4], want.Hidden, 1e-4)
 	return h
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/archbench/archbench/internal/config"
+	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 )
 
@@ -17,7 +20,7 @@ func TestVariantsAreTheTrainedConfigs(t *testing.T) {
 	parameters := map[string]int64{"bk-row-3m": 2633983, "bk-diag-3m": 2645386, "bk-original-3m": 2644272}
 	for name, want := range parameters {
 		got := variantConfig(t, name)
-		if diff := cmp.Diff(object(t, readFile(t, name+"/config.json")), object(t, got)); diff != "" {
+		if diff := cmp.Diff(object(t, readFile(t, name+"/config.json")), flat(object(t, got))); diff != "" {
 			t.Errorf("%s (-trained +preset):\n%s", name, diff)
 		}
 		if _, ps := newNetwork(t, got, 1); ps.Count() != want {
@@ -48,28 +51,80 @@ func object(t *testing.T, data string) (v map[string]any) {
 	return v
 }
 
+// flat moves the settings of parts out of their objects, as older folders have them.
+func flat(config map[string]any) map[string]any {
+	out := map[string]any{}
+	for key, value := range config {
+		if part, ok := value.(map[string]any); ok {
+			maps.Copy(out, part)
+		} else {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// TestPartsMayBeFlat checks that a config with and without its parts is one model, bit for bit, and that an option may name
+// a setting either way.
+func TestPartsMayBeFlat(t *testing.T) {
+	documents := map[string]string{"scattering": readFile(t, "bk-seed-router/config.json"), "bump": readFile(t, "bk-seed-birman-schwinger/config.json")}
+	maps.Copy(documents, configs)
+	for name, config := range documents {
+		t.Run(name, func(t *testing.T) {
+			nested, ps := newNetwork(t, config, 3)
+			parts := object(t, string(nested.Config()))
+			older, err := json.Marshal(flat(parts))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, again := range []string{string(nested.Config()), string(older)} {
+				net, other := newNetwork(t, again, 3)
+				if diff := cmp.Diff(parts, object(t, string(net.Config()))); diff != "" || other.Count() != ps.Count() {
+					t.Errorf("%s: %d parameters, want %d\n%s", again, other.Count(), ps.Count(), diff)
+				}
+				if got, want := forward(t, net, newPass()), forward(t, nested, newPass()); got != want {
+					t.Errorf("%s: loss %v, want %v", again, got, want)
+				}
+			}
+		})
+	}
+	for _, key := range []string{"eta_mode", "core.eta_mode"} {
+		for _, config := range []string{`{"n_layers": 1}`, `{"n_layers": 1, "eta_mode": "learned"}`, `{"n_layers": 1, "core": {"eta_mode": "learned"}}`} {
+			net, _, err := Family{}.New([]byte(config), map[string]string{key: "const"}, nn.NewParams(nil, 1, nn.Precision{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := flat(object(t, string(net.Config())))["eta_mode"]; got != "const" {
+				t.Errorf("%s with option %s: eta_mode %v", config, key, got)
+			}
+		}
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
-		`{"mode": "causal"}`:                                   `mode is "causal", must be causal-row, causal-diag or bidirectional`,
-		`{"model_type": "gpt2"}`:                               `model_type is "gpt2"`,
-		`{"n_layers": 0}`:                                      "n_layers is 0",
-		`{"bk_heads": -3}`:                                     "bk_heads is -3",
-		`{"d_value": 0}`:                                       "d_value is 0",
-		`{"mode": "causal-diag", "d_value": 16}`:               "d_value is 16",
-		`{"k_mode": "none"}`:                                   `k_mode is "none", must be gate or learned or const`,
-		`{"eta_mode": "const", "eta_value": 0}`:                "eta_value",
-		`{"eta_min": -1}`:                                      "eta_min is -1",
-		`{"eta_min": 0.1}`:                                     "eta_init_min above eta_min",
-		`{"eta_init_max": 0.01}`:                               "eta_init_max 0.01 is below eta_init_min 0.05",
-		`{"feature_clamp": 0}`:                                 "feature_clamp is 0",
-		`{"lm_head_bias": true}`:                               "lm_head_bias must be false",
-		`{"position_embedding": "learned"}`:                    `position_embedding is "learned"`,
-		`{"d_model": "wide"}`:                                  `key "d_model" is "wide", want a whole number`,
-		`{"mode": "bidirectional", "n_seq": 0}`:                "n_seq is 0",
-		`{"mode": "bidirectional", "z_imag": 0}`:               "z_imag is 0",
-		`{"mode": "bidirectional", "router_bins": "quarters"}`: `router_bins is "quarters"`,
-		`{"mode": "bidirectional", "v_max": -1}`:               "v_max",
-		`{"mode": "bidirectional", "model_type": "mamba"}`:     `model_type is "mamba"`,
+		`{"mode": "causal"}`:                                     `mode is "causal", must be bidirectional or causal-diag or causal-row`,
+		`{"model_type": "gpt2"}`:                                 `model_type is "gpt2"`,
+		`{"n_layers": 0}`:                                        "n_layers is 0",
+		`{"bk_heads": -3}`:                                       "bk_heads is -3",
+		`{"d_value": 0}`:                                         "d_value is 0",
+		`{"mode": "causal-diag", "d_value": 16}`:                 "d_value is 16",
+		`{"k_mode": "none"}`:                                     `k_mode is "none", must be const or gate or learned`,
+		`{"eta_mode": "const", "eta_value": 0}`:                  "eta_value",
+		`{"eta_min": -1}`:                                        "eta_min is -1",
+		`{"eta_min": 0.1}`:                                       "eta_init_min is 0.05, must be above eta_min 0.1",
+		`{"eta_init_max": 0.01}`:                                 "eta_init_max 0.01 is below eta_init_min 0.05",
+		`{"feature_clamp": 0}`:                                   "feature_clamp is 0",
+		`{"lm_head_bias": true}`:                                 `lm_head_bias is "true", must be false`,
+		`{"position_embedding": "learned"}`:                      `position_embedding is "learned"`,
+		`{"d_model": "wide"}`:                                    `key "d_model" is "wide", want a whole number`,
+		`{"mode": "bidirectional", "n_seq": 0}`:                  "n_seq is 0",
+		`{"mode": "bidirectional", "z_imag": 0}`:                 "z_imag is 0",
+		`{"mode": "bidirectional", "router_bins": "quarters"}`:   `router_bins is "quarters"`,
+		`{"mode": "bidirectional", "v_max": -1}`:                 "v_max",
+		`{"mode": "bidirectional", "model_type": "mamba"}`:       `model_type is "mamba"`,
+		`{"moe_gate": "scattering"}`:                             "moe_gate scattering",
+		`{"core": {"eta_mode": "const"}, "eta_mode": "learned"}`: `"core.eta_mode" and "eta_mode" contradict`,
 		`[]`: "",
 	} {
 		ps := nn.NewParams(nil, 1, nn.Precision{})
@@ -89,7 +144,7 @@ func TestOptionsOverride(t *testing.T) {
 	if info := net.Info(); info.Mode != modeDiag || !info.Causal {
 		t.Errorf("mode %q, causal %v", info.Mode, info.Causal)
 	}
-	if effective := object(t, string(net.Config())); effective["n_layers"] != 2.0 || effective["bk_heads"] != 64.0 {
+	if effective := object(t, string(net.Config())); effective["n_layers"] != 2.0 || flat(effective)["bk_heads"] != 64.0 {
 		t.Errorf("effective config %v", effective)
 	}
 	if _, _, err := (Family{}).New([]byte(`{}`), map[string]string{"heads": "2"}, ps); err == nil || !strings.Contains(err.Error(), `option "heads"`) {
@@ -101,6 +156,8 @@ func TestConfigWarns(t *testing.T) {
 	small := `"d_model": 16, "vocab_size": 8, "n_layers": 1`
 	for data, message := range map[string]string{
 		`{` + small + `, "bk_head": 3}`:                                                                      `unknown key "bk_head"`,
+		`{` + small + `, "core": {"n_seq": 3}}`:                                                              `unknown key "core.n_seq"`,
+		`{` + small + `, "use_scattering_router": true}`:                                                     `unknown key "use_scattering_router"`,
 		`{` + small + `, "mode": "causal-diag", "g_features": "raw"}`:                                        `g_features "raw"`,
 		`{` + small + `, "row_include_g": true}`:                                                             `g_features "raw"`,
 		`{` + small + `, "born_norm": false}`:                                                                "born_norm false",
@@ -142,18 +199,20 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s\n%v", data, err)
 		}
 	}
-	for _, bad := range []string{`{"mode": "causal"}`, `{"n_layers": "two"}`, `{"lm_head_bias": true}`} {
+	for _, bad := range []string{`{"mode": "causal"}`, `{"n_layers": "two"}`, `{"core": {"n_layers": 2}}`, `{"core": {"eta_mode": 3}}`} {
 		if schema.Validate(object(t, bad)) == nil {
 			t.Errorf("%s was accepted", bad)
 		}
 	}
-	properties := doc.(map[string]any)["properties"].(map[string]any)
-	for _, data := range documents {
-		for key := range object(t, data) {
-			if _, ok := properties[key]; !ok {
-				t.Errorf("the schema does not know %q", key)
-			}
+	for mode := range modes {
+		r, err := config.Parse([]byte(`{"mode": "`+mode+`"}`), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if _, err := readConfig(r); err != nil {
+			t.Fatal(err)
+		}
+		modeltest.SchemaHas(t, configSchema, r.Settings())
 	}
 }
 
@@ -164,6 +223,7 @@ func FuzzConfig(f *testing.F) {
 	for _, config := range configs {
 		f.Add([]byte(config))
 	}
+	f.Add([]byte(`{"vocab_size": 3, "d_model": 2, "n_layers": 1, "core": {"bk_heads": 2, "eta_mode": "const"}, "moe": {"num_experts": 2}}`))
 	f.Add([]byte(`{"mode": "bidirectional", "n_seq": 4, "vocab_size": 3, "d_model": 2, "n_layers": 1, "prime_bump_init": true}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if tooLarge(data) {
@@ -189,9 +249,11 @@ func tooLarge(data []byte) bool {
 	if json.Unmarshal(data, &v) != nil {
 		return false
 	}
-	for _, key := range []string{"vocab_size", "d_model", "n_layers", "bk_heads", "d_value", "num_experts", "ffn_multiplier", "n_seq", "k_max_primes"} {
-		if n, ok := v[key].(float64); !ok && v[key] != nil || ok && n > 16 {
-			return true
+	for _, settings := range []map[string]any{v, flat(v)} {
+		for _, key := range []string{"vocab_size", "d_model", "n_layers", "bk_heads", "d_value", "num_experts", "ffn_multiplier", "n_seq", "k_max_primes"} {
+			if n, ok := settings[key].(float64); !ok && settings[key] != nil || ok && n > 16 {
+				return true
+			}
 		}
 	}
 	return v["vocab_size"] == nil || v["d_model"] == nil || v["n_layers"] == nil

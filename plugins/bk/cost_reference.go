@@ -6,7 +6,7 @@ import "github.com/archbench/archbench/lm"
 // It prices the bidirectional core whatever the mode, experts of twice the width, and 5 FLOPs an element of a norm; it
 // leaves out v_proj, gates, values, biases, residuals and the phases of the router. Reports show it beside our count,
 // never instead.
-type referenceCounter struct{ dim, layers, experts, topK, vocab int }
+type referenceCounter struct{ *Config }
 
 // items returns the counter's result for the phases that it knows: forward for scoring and prefill, where it counts the
 // logits of every position, and forward with backward for training.
@@ -32,7 +32,7 @@ type referencePart struct {
 }
 
 func (r referenceCounter) parts(batch, length int64) []referencePart {
-	d, layers, experts, k, vocab := int64(r.dim), int64(r.layers), int64(r.experts), int64(r.topK), int64(r.vocab)
+	d, layers, experts, k, vocab := int64(r.Dim), int64(r.Layers), int64(r.MoE.Experts), int64(r.MoE.TopK), int64(r.Vocab)
 	n := batch * length
 	norm, moe := 5*n*d, n*(2*d*experts+3*experts+k*(8*d*d+2*d))
 	linear := func(in, out int64) int64 { return 2 * n * in * out }

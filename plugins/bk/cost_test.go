@@ -84,7 +84,7 @@ func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	h, err := m.Model.Forward(p, b)
 	if err == nil {
 		p.Component("v_proj")
-		m.Blocks[0].Mixer.V.Forward(p, h)
+		m.Blocks[0].Core.(*Row).V.Forward(p, h)
 	}
 	return h, err
 }
@@ -114,7 +114,7 @@ func TestCostCatchesPlantedProduct(t *testing.T) {
 
 // TestReferenceCounter compares with the totals that the reference project's counter gives for its own configuration.
 func TestReferenceCounter(t *testing.T) {
-	c := referenceCounter{dim: 64, layers: 4, experts: 4, topK: 1, vocab: 30000}
+	c := referenceCounter{&Config{Dim: 64, Layers: 4, MoE: MoEConfig{Experts: 4, TopK: 1}, Vocab: 30000}}
 	for batch, want := range map[int64][2]int64{32: {16287760384, 32568016896}, 16: {8143880192, 16284008448}} {
 		var forward, backward int64
 		for _, part := range c.parts(batch, 128) {

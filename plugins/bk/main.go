@@ -4,8 +4,8 @@
 //	H = tridiag(c, a, c)        a_i the site energy that token i asks for, c_i the hop that couples it to token i−1
 //
 // and a token reads entries of (H − z)^{-1} at the spectral point z = E + iη. The causal modes use the leading block
-// H_{≤i} alone (causal.go); mode bidirectional is the published model, which inverts the chain of the whole sequence
-// and so sees the future (bidirectional.go). The recursions and their gradients are in internal/kernel/resolvent*.go.
+// H_{≤i} alone (row.go); mode bidirectional is the published model, which inverts the chain of the whole sequence
+// and so sees the future (bidirectional.go). What is around the core is the same (model.go). The recursions and their gradients are in internal/kernel/resolvent*.go.
 package main
 
 import (

@@ -7,6 +7,19 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
+// BumpConfig are the settings of the bump that new position tables begin with.
+type BumpConfig struct {
+	Init    bool    `json:"prime_bump_init"`
+	Scale   float64 `json:"prime_bump_scale"`
+	Powers  int     `json:"k_max_primes"` // of each prime
+	Epsilon float64 `json:"epsilon"`      // its width
+
+	// Potential has the bump be the potential, not a step at each prime. The key names a core whose operator is
+	// semiseparable, tridiagonal plus low rank; the published low-rank part is zero, so that both cores are the resolvent
+	// of the tridiagonal operator, and only new position tables differ.
+	Potential bool `json:"use_birman_schwinger"`
+}
+
 // PrimeBump returns the prime-bump potential of n sites,
 //
 //	V(x) = scale Σ_{primes p < n} Σ_{k=1..kMax} ln p · p^{−k(½+ε)} · ε^{−½} e^{−(x − ln p)²/(2ε)},     x = 0, 1, ...
@@ -43,14 +56,13 @@ func primesBelow(n int) (primes []int) {
 	return primes
 }
 
-// initPosition is N(0, 0.02²) and, with prime_bump_init, a bump on every channel: the potential with the
-// Birman-Schwinger core, else a step at each prime position.
-func (c *PublishedConfig) initPosition() nn.Init {
+// init is that of a new position table: N(0, 0.02²) and, with prime_bump_init, a bump on every channel.
+func (c *PositionConfig) init() nn.Init {
 	normal := nn.Normal(0.02)
-	if !c.PrimeBumpInit {
+	if !c.Init {
 		return normal
 	}
-	bump := c.positionBump()
+	bump := c.bump(c.Rows)
 	return func(r *rand.Rand, row int, dst []float32) {
 		normal(r, row, dst)
 		for i := range dst {
@@ -59,13 +71,14 @@ func (c *PublishedConfig) initPosition() nn.Init {
 	}
 }
 
-func (c *PublishedConfig) positionBump() []float64 {
-	if c.UseBirmanSchwinger {
-		return PrimeBump(c.Positions, c.Epsilon, c.PrimeBumpScale, c.PrimeBumpK)
+// bump is the potential, or a step at each prime position.
+func (c *BumpConfig) bump(n int) []float64 {
+	if c.Potential {
+		return PrimeBump(n, c.Epsilon, c.Scale, c.Powers)
 	}
-	bump := make([]float64, c.Positions)
-	for _, p := range primesBelow(c.Positions) {
-		bump[p] = c.PrimeBumpScale
+	bump := make([]float64, n)
+	for _, p := range primesBelow(n) {
+		bump[p] = c.Scale
 	}
 	return bump
 }

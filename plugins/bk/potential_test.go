@@ -30,9 +30,8 @@ func TestPrimeBumpFixture(t *testing.T) {
 
 // TestPositionBump checks where a new position table begins: the same noise, shifted by the bump on every channel.
 func TestPositionBump(t *testing.T) {
-	c := defaultBidirectional()
-	c.Positions, c.PrimeBumpInit = 16, true
-	modeltest.Near(t, "plain core", c.positionBump(), []float64{0, 0, .02, .02, 0, .02, 0, .02, 0, 0, 0, .02, 0, .02, 0, 0}, 0)
-	c.UseBirmanSchwinger = true
-	modeltest.Near(t, "Birman-Schwinger core", c.positionBump(), PrimeBump(16, 1, 0.02, 3), 0)
+	c := defaultBidirectional(0).Position.BumpConfig
+	modeltest.Near(t, "plain core", c.bump(16), []float64{0, 0, .02, .02, 0, .02, 0, .02, 0, 0, 0, .02, 0, .02, 0, 0}, 0)
+	c.Potential = true
+	modeltest.Near(t, "Birman-Schwinger core", c.bump(16), PrimeBump(16, 1, 0.02, 3), 0)
 }

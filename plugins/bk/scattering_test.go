@@ -46,7 +46,7 @@ func TestRouterFixture(t *testing.T) {
 	const experts = 8
 	rows := len(g) / 2
 	router := ScatteringRouter{Experts: experts, TopKNormal: 1, TopKResonant: 2, Epsilon: 1}
-	got := router.Forward(&nn.Pass{}, nn.Mat{Rows: rows, Cols: 2, Data: g})
+	got := router.Forward(&nn.Pass{}, nn.Mat{}, nn.Mat{Rows: rows, Cols: 2, Data: g})
 	want := make([]float32, rows*experts)
 	for i, e := range indices {
 		want[i/2*experts+int(e)] += weights[i]

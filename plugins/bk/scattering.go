@@ -1,11 +1,45 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"math"
 	"slices"
 
+	"github.com/archbench/archbench/internal/analytic"
+	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/nn"
 )
+
+// ScatteringConfig are the settings of a [ScatteringRouter].
+type ScatteringConfig struct {
+	Bins    string  `json:"router_bins"` // legacy or half_circle
+	Epsilon float64 `json:"epsilon"`     // of the legacy bins
+}
+
+// readScattering reads the older name of moe_gate scattering.
+func (c *Config) readScattering(r *config.Reader) {
+	var use bool
+	if c.Scattering != nil {
+		config.Read(r, &use, "use_scattering_router")
+	}
+	if use {
+		c.MoE.Gate = "scattering"
+	}
+}
+
+func (c *Config) validateScattering() error {
+	switch {
+	case c.Scattering != nil:
+		return cmp.Or(
+			config.Words{{"router_bins", c.Scattering.Bins, []string{"legacy", "half_circle"}}}.Check(),
+			config.Positive{{"epsilon", c.Scattering.Epsilon}}.Check(),
+		)
+	case c.MoE.Gate == "scattering":
+		return errors.New("moe_gate scattering needs a core with one phase a token, as mode bidirectional has it")
+	}
+	return nil
+}
 
 // ScatteringRouter chooses experts without parameters, by the scattering phase δ = arg G of each token. The circle of
 // phases is cut into one bin an expert, and a token uses the experts around its bin with weights ∝ 1/(1 + distance).
@@ -34,9 +68,16 @@ const (
 	flopsMagnitude  = 4
 )
 
-// Forward returns the routes [rows, experts] for g [rows, 2], the real and imaginary part of G. They are constants: no
+func newScatteringRouter(c *Config, _ string, _ *nn.Params) Router {
+	return &ScatteringRouter{
+		Experts: c.MoE.Experts, TopKNormal: c.MoE.TopK, TopKResonant: c.MoE.TopK,
+		Epsilon: c.Scattering.Epsilon, HalfCircle: c.Scattering.Bins == "half_circle",
+	}
+}
+
+// Forward implements Router for features g [rows, 2], the real and imaginary part of G. Routes are constants: no
 // gradient flows back.
-func (r *ScatteringRouter) Forward(p *nn.Pass, g nn.Mat) nn.Mat {
+func (r *ScatteringRouter) Forward(p *nn.Pass, _, g nn.Mat) nn.Mat {
 	routes, resonant, flops := p.New(g.Rows, r.Experts), r.resonant(p, g), 0
 	for t := range g.Rows {
 		k := r.TopKNormal
@@ -45,12 +86,26 @@ func (r *ScatteringRouter) Forward(p *nn.Pass, g nn.Mat) nn.Mat {
 		}
 		flops += spread(routes.Row(t), r.bin(g.Row(t)), min(k, r.Experts))
 	}
-	perToken := flopsLegacy
-	if r.HalfCircle {
-		perToken = flopsHalfCircle
-	}
-	p.Add(int64(flops+g.Rows*perToken), 4*int64(len(g.Data)+len(routes.Data)))
+	p.Add(int64(flops+g.Rows*r.binFLOPs()), 4*int64(len(g.Data)+len(routes.Data)))
 	return routes
+}
+
+// cost knows routers that give every token the same number of experts.
+func (r *ScatteringRouter) cost(s *analytic.Sheet, n int) int {
+	k, flops := min(r.TopKNormal, r.Experts), r.binFLOPs()
+	if k > 1 {
+		flops += flopsWeight * k
+	}
+	s.Add(n*flops, 4*n*(2+r.Experts))
+	return k
+}
+
+// binFLOPs is the cost of the bin of a token.
+func (r *ScatteringRouter) binFLOPs() int {
+	if r.HalfCircle {
+		return flopsHalfCircle
+	}
+	return flopsLegacy
 }
 
 // resonant returns whether a token is resonant, or never if it makes no difference.

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/archbench/archbench/internal/analytic"
+	"github.com/archbench/archbench/internal/config"
+	"github.com/archbench/archbench/internal/nn"
+)
+
+// ChainConfig are the settings of the chains of a causal core, and of what the core reads of them.
+type ChainConfig struct {
+	Heads  int `json:"bk_heads"` // chains in a layer
+	Values int `json:"d_value"`  // values a head and token; 0 in causal-diag
+
+	A0Mode      string  `json:"a0_mode"` // learned or const
+	A0Value     float64 `json:"a0_value"`
+	A0Init      string  `json:"a0_init"` // golden or zero (a0_value)
+	A0Span      float64 `json:"a0_span"`
+	EnergyMode  string  `json:"energy_mode"` // learned or const
+	EnergyValue float64 `json:"energy_value"`
+	EtaMode     string  `json:"eta_mode"` // one of etas
+	EtaValue    float64 `json:"eta_value"`
+	EtaMin      float64 `json:"eta_min"`
+	EtaInitMax  float64 `json:"eta_init_max"`
+	EtaInitMin  float64 `json:"eta_init_min"`
+	KMode       string  `json:"k_mode"` // one of hops
+	KValue      float64 `json:"k_value"`
+	KMax        float64 `json:"k_max"`
+	KBiasInit   float64 `json:"k_bias_init"`
+	VLimit      string  `json:"v_limit"`    // tanh or clamp
+	VMaxMode    string  `json:"v_max_mode"` // per_head or uniform
+	VMax        float64 `json:"v_max"`
+	VInit       string  `json:"v_init"` // scaled or xavier
+
+	GFeatures   string `json:"g_features"` // cayley or raw
+	RowIncludeG bool   `json:"row_include_g"`
+	BornNorm    bool   `json:"born_norm"`
+}
+
+// defaultChains holds what the causal modes have in common.
+func defaultChains() ChainConfig {
+	return ChainConfig{
+		A0Mode: "learned", A0Init: "golden", A0Span: 1.9, EnergyMode: "learned",
+		EtaMode: "learned", EtaValue: 1, EtaMin: 1e-3, EtaInitMax: 1, EtaInitMin: 0.05,
+		KValue: 1, KMax: 2, VLimit: "tanh", VMaxMode: "per_head", VMax: 3, VInit: "scaled", BornNorm: true,
+	}
+}
+
+func (c *ChainConfig) validate() error {
+	learned := []string{"learned", "const"}
+	err := cmp.Or(
+		config.Sizes{{"bk_heads", c.Heads}}.Check(),
+		config.Words{
+			{"a0_mode", c.A0Mode, learned}, {"a0_init", c.A0Init, []string{"golden", "zero"}}, {"energy_mode", c.EnergyMode, learned},
+			{"eta_mode", c.EtaMode, slices.Sorted(maps.Keys(etas))}, {"k_mode", c.KMode, slices.Sorted(maps.Keys(hops))},
+			{"v_limit", c.VLimit, []string{"tanh", "clamp"}}, {"v_max_mode", c.VMaxMode, []string{"per_head", "uniform"}},
+			{"v_init", c.VInit, []string{"scaled", "xavier"}}, {"g_features", c.GFeatures, []string{"cayley", "raw"}},
+		}.Check(),
+		config.Positive{{"eta_value", c.EtaValue}, {"k_value", c.KValue}, {"k_max", c.KMax}, {"v_max", c.VMax}}.Check(),
+	)
+	switch {
+	case err != nil:
+		return err
+	case c.EtaMin < 0:
+		return fmt.Errorf("eta_min is %g, must not be negative: the resolvent has its poles there", c.EtaMin)
+	case c.EtaInitMin <= c.EtaMin:
+		return fmt.Errorf("eta_init_min is %g, must be above eta_min %g", c.EtaInitMin, c.EtaMin)
+	case c.EtaInitMax < c.EtaInitMin:
+		return fmt.Errorf("eta_init_max %g is below eta_init_min %g", c.EtaInitMax, c.EtaInitMin)
+	}
+	return nil
+}
+
+func (c *ChainConfig) risks() (list []string) {
+	smallEta, row := c.EtaMode != "const" || c.EtaValue < 0.5, c.Values > 0
+	if (!row || c.RowIncludeG) && c.GFeatures == "raw" && smallEta {
+		list = append(list, `g_features "raw" with eta below about 1: |g| reaches 1/eta, the features are ill-conditioned `+
+			`and such models have trained badly; use "cayley", and expect looser agreement between implementations`)
+	}
+	if row && !c.BornNorm && smallEta {
+		list = append(list, "born_norm false with eta below about 1: y grows like 1/eta and such models have trained badly")
+	}
+	return list
+}
+
+// Chains are what the recursions of a causal core run on. Of every token and head
+//
+//	a = (a0 − E) + v        v = v_max tanh(p/v_max), p = w_v·x + b_v
+//	c = √k                  k = k_max σ(w_k·x + b_k), or one number a head
+//	g_i = 1/(a_i − iη − k_i g_{i−1})
+type Chains struct {
+	Sites
+	Hop, Eta Setting // c, η
+}
+
+// newChains declares the parameters. A setting that is const has no tensor.
+func newChains(c *ChainConfig, dim int, name string, ps *nn.Params) Chains {
+	vMax := perHead(func(h int) float64 { return min(3, 1.5*math.Sqrt(c.eta(h))) })
+	return Chains{
+		Sites: Sites{
+			V: ps.Gate(name+"v_proj", c.Heads, dim, true, c.initV(dim), nn.Const(0)),
+			Site: nn.SiteEnergy{
+				A0:     c.headParam(ps, name+"a0", c.A0Mode == "learned", c.initA0(), c.A0Value),
+				Energy: c.headParam(ps, name+"energy", c.EnergyMode == "learned", nn.Const(float32(c.EnergyValue)), c.EnergyValue),
+				VMax:   c.headParam(ps, name+"v_max", c.VMaxMode == "per_head", vMax, c.VMax),
+				Clamp:  c.VLimit == "clamp",
+			},
+		},
+		Hop: hops[c.KMode](c, dim, name, ps), Eta: etas[c.EtaMode](c, dim, name, ps),
+	}
+}
+
+// headParam declares one number a head, or returns the config's value where there is no tensor.
+func (c *ChainConfig) headParam(ps *nn.Params, name string, stored bool, init nn.Init, value float64) *nn.Param {
+	if stored {
+		return ps.Tensor(name, init, c.Heads)
+	}
+	return nn.Fixed(c.Heads, float32(value))
+}
+
+func (c *Chains) forward(p *nn.Pass, x nn.Mat) nn.ResolventInput {
+	return nn.ResolventInput{A: c.Sites.forward(p, x), Hop: c.Hop.forward(p, x), Eta: c.Eta.forward(p, x)}
+}
+
+// cost returns the rows of hops.
+func (c *Chains) cost(s *analytic.Sheet, n int) (hops int) {
+	c.Sites.cost(s, n)
+	c.Eta.cost(s, n)
+	return c.Hop.cost(s, n)
+}
+
+// Sites are the site energies that tokens ask for.
+type Sites struct {
+	V    *nn.Linear    // v_proj [H, D]
+	Site nn.SiteEnergy // a0, energy, v_max [H]
+}
+
+func (s *Sites) forward(p *nn.Pass, x nn.Mat) nn.Mat {
+	p.Component("v_proj")
+	v := s.V.Forward(p, x)
+	p.Component("gates")
+	return s.Site.Forward(p, v)
+}
+
+func (s *Sites) cost(sheet *analytic.Sheet, n int) {
+	sheet.Component("v_proj")
+	linearCost(sheet, n, s.V)
+	sheet.Component("gates")
+	sheet.SiteEnergy(n, s.V.Out, !s.Site.Clamp)
+}
+
+// Setting is a number of each head: [1, H], or [rows, H] where each token asks for its own.
+type Setting interface {
+	forward(p *nn.Pass, x nn.Mat) nn.Mat
+	// cost adds what forward costs for n tokens, and returns its rows.
+	cost(s *analytic.Sheet, n int) (rows int)
+}
+
+// newSetting declares one of the words of a setting.
+type newSetting func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting
+
+// etas are the words of eta_mode: η = eta_min + softplus(eta_raw), or eta_value.
+var etas = map[string]newSetting{
+	"learned": func(c *ChainConfig, _ int, name string, ps *nn.Params) Setting {
+		raw := ps.Tensor(name+"eta_raw", perHead(func(h int) float64 { return softplusInverse(c.eta(h) - c.EtaMin) }), c.Heads)
+		return headSetting{ps.HeadValue(raw, func(x float64) float64 { return c.EtaMin + softplus(x) }, sigmoid)}
+	},
+	"const": func(c *ChainConfig, _ int, _ string, _ *nn.Params) Setting {
+		return headSetting{nn.ConstHeadValue(c.Heads, float32(c.EtaValue))}
+	},
+}
+
+// hops are the words of k_mode.
+var hops = map[string]newSetting{
+	"gate": func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting {
+		k := ps.Gate(name+"k_proj", c.Heads, dim, true, nn.Xavier(c.Heads, dim, 0.1), nn.Const(float32(c.KBiasInit)))
+		return &hopGate{k, nn.HopGate{KMax: float32(c.KMax)}}
+	},
+	"learned": func(c *ChainConfig, _ int, name string, ps *nn.Params) Setting {
+		raw := ps.Tensor(name+"k_raw", nn.Const(float32(softplusInverse(c.KValue))), c.Heads)
+		return headSetting{ps.HeadValue(raw, hopOfRaw, hopSlope)}
+	},
+	"const": func(c *ChainConfig, _ int, _ string, _ *nn.Params) Setting {
+		return headSetting{nn.ConstHeadValue(c.Heads, float32(math.Sqrt(c.KValue)))}
+	},
+}
+
+// headSetting is the same for all tokens.
+type headSetting struct{ *nn.HeadValue }
+
+func (v headSetting) forward(p *nn.Pass, _ nn.Mat) nn.Mat { return v.Forward(p) }
+
+func (headSetting) cost(*analytic.Sheet, int) int { return 1 }
+
+// hopGate has the arriving token ask for its hop.
+type hopGate struct {
+	K *nn.Linear // k_proj [H, D]
+	nn.HopGate
+}
+
+func (g *hopGate) forward(p *nn.Pass, x nn.Mat) nn.Mat { return g.Forward(p, g.K.Forward(p, x)) }
+
+func (g *hopGate) cost(s *analytic.Sheet, n int) int {
+	linearCost(s, n, g.K)
+	s.HopGate(n * g.K.Out)
+	return n
+}
+
+// How new chains begin. Eta is spread over the heads, and what would drown a head of small eta is scaled down with
+// it: a random potential localises the chain unless its spread is well below √eta.
+
+// eta is that of head h of a new model: log-spaced from eta_init_max to eta_init_min, or the constant.
+func (c *ChainConfig) eta(h int) float64 {
+	if c.EtaMode == "const" {
+		return c.EtaValue
+	}
+	if c.Heads == 1 {
+		return c.EtaInitMax
+	}
+	hi, lo := math.Log(c.EtaInitMax), math.Log(c.EtaInitMin)
+	return math.Exp(hi + (lo-hi)*float64(h)/float64(c.Heads-1))
+}
+
+// perHead fills a tensor [H] by a function of the head.
+func perHead(f func(h int) float64) nn.Init {
+	return func(_ *rand.Rand, h int, dst []float32) { dst[0] = float32(f(h)) }
+}
+
+// initA0 spreads the band centres by the golden ratio, so that neighbouring heads see different energies.
+func (c *ChainConfig) initA0() nn.Init {
+	const golden = 0.6180339887498949
+	return perHead(func(h int) float64 {
+		if c.A0Init == "zero" {
+			return c.A0Value
+		}
+		_, frac := math.Modf((float64(h) + 0.5) * golden)
+		return c.A0Span * (2*frac - 1)
+	})
+}
+
+func (c *ChainConfig) initV(dim int) nn.Init {
+	xavier := nn.Xavier(c.Heads, dim, 1)
+	if c.VInit == "xavier" {
+		return xavier
+	}
+	return func(r *rand.Rand, h int, dst []float32) {
+		xavier(r, h, dst)
+		scale := float32(min(1, 0.5*math.Sqrt(c.eta(h))))
+		for i := range dst {
+			dst[i] *= scale
+		}
+	}
+}
+
+func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+// softplusInverse is ln(eˣ − 1).
+func softplusInverse(x float64) float64 { return math.Log(math.Expm1(x)) }
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// hopOfRaw is c of a learned k = softplus(raw).
+func hopOfRaw(raw float64) float64 { return math.Sqrt(softplus(raw)) }
+
+// hopSlope is its derivative.
+func hopSlope(raw float64) float64 { return sigmoid(raw) / (2 * hopOfRaw(raw)) }
