@@ -10,20 +10,19 @@ import (
 	"unicode/utf8"
 )
 
-// addedToken is an entry of added_tokens.
+// addedToken is one entry of added_tokens.
 type addedToken struct {
 	ID         int32  `json:"id"`
 	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"` // only between characters that belong to no word
-	LStrip     bool   `json:"lstrip"`      // takes the white space before it
-	RStrip     bool   `json:"rstrip"`      // and after it
-	Normalized bool   `json:"normalized"`  // sought in normalised text
+	SingleWord bool   `json:"single_word"` // matches only where no word character adjoins
+	LStrip     bool   `json:"lstrip"`      // also takes the white space before it
+	RStrip     bool   `json:"rstrip"`      // also takes the white space after it
+	Normalized bool   `json:"normalized"`  // matched in normalized text
 	Special    bool   `json:"special"`
 }
 
-// index fills the tables of ids and takes in the added tokens. A token that the model knows has the model's id, and
-// any other the next free one, counted from the size of the vocabulary; the id that the file gives is not asked, for so
-// the library does it.
+// index fills the id tables and adds the added tokens. A token that the model has keeps the model's id; any other gets
+// the next free id, counted from the vocabulary size. Ids given by the file are ignored, as in the reference library.
 func (p *pipeline) index(added []addedToken) error {
 	p.ids, p.pieces = maps.Clone(p.model.vocabulary()), map[int32]string{}
 	for piece, id := range p.ids {
@@ -65,8 +64,8 @@ func (p *pipeline) index(added []addedToken) error {
 	return nil
 }
 
-// seek makes the added token one that is found in texts. One that is sought in normalised text is decoded as
-// normalised, too.
+// seek makes the added token findable in texts. A token matched in normalized text is also decoded in its normalized
+// spelling.
 func (p *pipeline) seek(t addedToken) error {
 	p.pieces[t.ID] = t.Content
 	if !t.Normalized {
@@ -85,11 +84,10 @@ func (p *pipeline) seek(t addedToken) error {
 	return nil
 }
 
-// addedTokens finds added tokens, by the first byte of their spelling; of those that begin with one byte the
-// longest comes first.
+// addedTokens finds added tokens by the first byte of their spelling, longest first.
 type addedTokens [256][]addedToken
 
-// add puts t among the tokens to be found as spelling.
+// add makes spelling match t.
 func (a *addedTokens) add(t addedToken, spelling string) {
 	if spelling == "" {
 		return
@@ -100,8 +98,8 @@ func (a *addedTokens) add(t addedToken, spelling string) {
 	slices.SortStableFunc(*list, func(x, y addedToken) int { return cmp.Compare(len(y.Content), len(x.Content)) })
 }
 
-// cut calls emit for each piece of text in order: with the id of an added token and an empty part, or with a part
-// between such tokens and its position. The leftmost token wins, the longest one at the same place.
+// cut splits text at added tokens and calls emit for each piece in order: an added token has its id and an empty part,
+// anything else its part and position. The leftmost token wins, then the longest.
 func (a *addedTokens) cut(text string, special bool, emit func(id int32, part string, at int)) {
 	done := 0
 	for i := 0; i < len(text); {
@@ -155,7 +153,7 @@ func endsInWord(s string) bool {
 	return n > 0 && inWord(r)
 }
 
-// inWord is the \w of regular expressions in Rust.
+// inWord is \w as Rust regular expressions define it.
 func inWord(r rune) bool {
 	if r <= unicode.MaxASCII {
 		return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_'

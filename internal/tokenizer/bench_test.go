@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// BenchmarkEncode encodes whole corpora, 100 to 200 KB each, with nothing cached.
+// BenchmarkEncode encodes whole corpora, 100 to 200 KB each, with empty caches.
 func BenchmarkEncode(b *testing.B) {
 	for _, name := range references {
 		tok := open(b, referenceDir(b, name)).(*pipeline)

@@ -10,13 +10,13 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// parseBertNormalizer reads the normalizer of BERT, whose steps a file chooses.
+// parseBertNormalizer reads BERT's normalizer; each of its steps is optional.
 func parseBertNormalizer(raw json.RawMessage) (normalizer, error) {
 	var f struct {
 		Type         string `json:"type"`
 		CleanText    *bool  `json:"clean_text"`
 		ChineseChars *bool  `json:"handle_chinese_chars"`
-		StripAccents *bool  `json:"strip_accents"` // null: as lowercase
+		StripAccents *bool  `json:"strip_accents"` // null: same as lowercase
 		Lowercase    *bool  `json:"lowercase"`
 	}
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
@@ -43,7 +43,7 @@ func parseBertNormalizer(raw json.RawMessage) (normalizer, error) {
 	return inTurn(steps), nil
 }
 
-// cleanText takes away control characters, format characters, private use and U+FFFD, and makes each white space a
+// cleanText removes control, format and private-use characters and U+FFFD, and turns each white-space character into a
 // space.
 func cleanText(r rune) rune {
 	switch {
@@ -72,7 +72,7 @@ func spaceChinese(s string) string {
 	return b.String()
 }
 
-// chinese are the blocks that BERT takes for Chinese.
+// chinese holds the blocks that BERT treats as Chinese.
 var chinese = &unicode.RangeTable{
 	R16: []unicode.Range16{{0x3400, 0x4dbf, 1}, {0x4e00, 0x9fff, 1}, {0xf900, 0xfaff, 1}},
 	R32: []unicode.Range32{{0x20000, 0x2a6df, 1}, {0x2a700, 0x2b81f, 1}, {0x2b920, 0x2ceaf, 1}, {0x2f800, 0x2fa1f, 1}},

@@ -5,20 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// bpe is byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909): a word starts as single characters, and the
-// two neighbours whose merge stands first in the list are joined, the leftmost on a tie, until no merge is left.
+// bpe is byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). A word starts as single characters. The adjacent
+// pair whose merge comes first in the list is joined, leftmost on a tie, until no merge applies.
 type bpe struct {
 	vocab     map[string]int32
-	chars     map[rune]symbol // pieces of one character
-	bytes     *[256]symbol    // the pieces <0x00> to <0xFF>, of negative id if missing; nil: no byte fallback
+	chars     map[rune]symbol // single-character pieces
+	bytes     *[256]symbol    // the pieces <0x00> to <0xFF>, id negative if missing; nil: no byte fallback
 	merges    map[[2]int32]merge
-	seams     map[seam]bool // where merges join their halves
+	seams     map[seam]bool // the seams that some merge crosses
 	unk       *symbol       // nil: unknown characters vanish
 	unkName   *string       // not nil with unk nil: unknown characters are an error
-	prefix    string        // of pieces that do not begin a word
-	suffix    string        // of pieces that end a word
+	prefix    string        // on pieces that do not begin a word
+	suffix    string        // on pieces that end a word
 	fuseUnk   bool
-	wholeWord bool // ignore_merges: a word that is a piece needs no merging
+	wholeWord bool // ignore_merges: a word that is itself a piece is not merged
 	special   map[int32]bool
 }
 
@@ -28,10 +28,10 @@ type symbol struct {
 	first, last rune
 }
 
-// merge is how early a pair is joined, and what it becomes.
+// merge is the rank of a pair and the symbol it becomes.
 type merge struct{ rank, id int32 }
 
-// seam is the last character of one piece and the first of the next.
+// seam is the boundary between two pieces: the last character of one and the first of the next.
 type seam struct{ last, first rune }
 
 // newSymbol describes a piece.
@@ -41,8 +41,8 @@ func newSymbol(piece string, id int32) symbol {
 	return symbol{id, first, last}
 }
 
-// newBPE prepares a model. pairs are the merges in order; prefix and suffix mark the inside and the end of words, and
-// may be empty.
+// newBPE prepares a model. pairs are the merges in order; prefix marks pieces inside a word and suffix pieces that end
+// one. Both may be empty.
 func newBPE(vocab map[string]int32, pairs [][2]string, prefix, suffix string) (*bpe, error) {
 	m := &bpe{vocab: vocab, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{},
 		prefix: prefix, suffix: suffix}
@@ -95,7 +95,7 @@ func (m *bpe) encode(ids []int32, word string, special bool) ([]int32, error) {
 	}
 	var work merger
 	for len(symbols) > 0 {
-		// No merge crosses a seam that no merge has, so what lies between two such seams is a word of its own.
+		// No merge crosses a seam that is not in the table, so the text between two such seams is a word of its own.
 		n := 1
 		for n < len(symbols) && m.seams[seam{symbols[n-1].last, symbols[n].first}] {
 			n++
@@ -106,11 +106,11 @@ func (m *bpe) encode(ids []int32, word string, special bool) ([]int32, error) {
 	return ids, nil
 }
 
-// symbols looks up the characters of a word. One that is no piece becomes its bytes where there is a byte fallback,
-// and else the unknown piece.
+// symbols looks up the characters of a word. A character without a piece becomes its bytes if there is a byte fallback,
+// else the unknown piece.
 func (m *bpe) symbols(word string) ([]symbol, error) {
 	list := make([]symbol, 0, len(word))
-	unknown := false // an unknown piece is due; further ones may fuse with it
+	unknown := false // an unknown piece is pending; later ones may fuse with it
 	for i, n := 0, 0; i < len(word); i += n {
 		_, n = utf8.DecodeRuneInString(word[i:])
 		s, piece, ok := m.symbol(word, i, i+n)
@@ -139,7 +139,7 @@ func (m *bpe) symbols(word string) ([]symbol, error) {
 	return list, nil
 }
 
-// symbol looks up the character at word[i:end], which is spelled piece at its place.
+// symbol looks up the character at word[i:end], whose spelling as a piece depends on its place.
 func (m *bpe) symbol(word string, i, end int) (s symbol, piece string, ok bool) {
 	piece = word[i:end]
 	first, last := i == 0 || m.prefix == "", end < len(word) || m.suffix == ""

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// GPT-2 spells each byte as a printable character: printable bytes of Latin-1 as themselves, the other 68 in
+// GPT-2 spells each byte as a printable character: the printable bytes of Latin-1 as themselves, the other 68 in
 // increasing order as U+0100, U+0101, ...
 var (
 	byteChar [256]rune
@@ -36,7 +36,7 @@ func spellBytes(s string) string {
 	return b.String()
 }
 
-// unspellBytes appends the bytes that a token spells. A token with any other character stands for itself.
+// unspellBytes appends the bytes that a token spells. A token with any other character is appended as is.
 func unspellBytes(dst []byte, token string) []byte {
 	start := len(dst)
 	for _, r := range token {
@@ -49,8 +49,8 @@ func unspellBytes(dst []byte, token string) []byte {
 	return dst
 }
 
-// lossy returns b as a string in which each maximal start of a character that does not go on has become U+FFFD, as
-// the Unicode standard recommends (chapter 3.9). The conversions of Go replace each byte.
+// lossy returns b as a string in which each maximal ill-formed subsequence becomes one U+FFFD, as the Unicode standard
+// recommends (chapter 3.9). Go's conversions replace each byte.
 func lossy(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
@@ -68,7 +68,8 @@ func lossy(b []byte) string {
 	return s.String()
 }
 
-// brokenLen is the length of the broken character at the start: as many bytes as could begin a sound one.
+// brokenLen is the length of the ill-formed subsequence at the start of b: the most bytes that could begin a valid
+// character.
 func brokenLen(b []byte) int {
 	n := 1
 	for n < len(b) && !utf8.FullRune(b[:n]) && !utf8.FullRune(b[:n+1]) {

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// EndOfText is the spelling of the one special token of [Bytes], whose id is 256.
+// EndOfText is the only special token of [Bytes]. Its id is 256.
 const EndOfText = "<|endoftext|>"
 
 // endOfTextID follows the 256 bytes.
 const endOfTextID = 256
 
-// Bytes returns the tokenizer of models that read bytes: each is its own id, and 256 ends a text. Decoding what
-// was encoded gives the same bytes back, whatever they are.
+// Bytes returns the byte tokenizer: each byte is its own id, and 256 ends a text. Decoding restores the encoded bytes
+// exactly.
 func Bytes() Tokenizer { return byteTokenizer{} }
 
 type byteTokenizer struct{}
@@ -51,7 +51,7 @@ func (byteTokenizer) Wrap(ids []int32) []int32 { return slices.Clone(ids) }
 // Decode implements Tokenizer. It never fails.
 func (byteTokenizer) Decode(ids []int32) (string, error) { return textOfBytes(ids), nil }
 
-// textOfBytes is the text of ids.
+// textOfBytes decodes ids.
 func textOfBytes(ids []int32) string {
 	var b strings.Builder
 	for _, id := range ids {
@@ -88,10 +88,10 @@ func (byteTokenizer) ID(token string) (int32, bool) {
 	return 0, false
 }
 
-// SHA256 implements Tokenizer. There is no file to hash, so it is the hash of a name.
+// SHA256 implements Tokenizer. There is no file, so it hashes the scheme's name.
 func (byteTokenizer) SHA256() string { return bytesSHA256 }
 
-// bytesSHA256 identifies the scheme: whoever changes what ids mean changes the name.
+// bytesSHA256 identifies the scheme: change the name whenever the meaning of ids changes.
 var bytesSHA256 = func() string {
 	sum := sha256.Sum256([]byte("archbench byte tokenizer 1\n"))
 	return hex.EncodeToString(sum[:])

@@ -8,13 +8,13 @@ import (
 	"unicode"
 )
 
-// charset is a set of characters: ranges in order that neither overlap nor touch.
+// charset is a set of characters: sorted ranges that neither overlap nor touch.
 type charset []charRange
 
-// charRange are the characters from lo to hi, both among them.
+// charRange holds the characters from lo to hi inclusive.
 type charRange struct{ lo, hi rune }
 
-// chars is the set of some characters.
+// chars is the set of the given characters.
 func chars(list ...rune) charset {
 	var s charset
 	for _, r := range list {
@@ -26,7 +26,7 @@ func chars(list ...rune) charset {
 // anyChar holds all characters.
 var anyChar = charset{{0, unicode.MaxRune}}
 
-// union returns the characters of either set.
+// union returns the characters in either set.
 func (s charset) union(t charset) charset {
 	all := slices.Concat(s, t)
 	slices.SortFunc(all, func(a, b charRange) int { return cmp.Compare(a.lo, b.lo) })
@@ -57,11 +57,11 @@ func (s charset) not() charset {
 	return out
 }
 
-// and returns the characters of both sets.
+// and returns the characters in both sets.
 func (s charset) and(t charset) charset { return s.not().union(t.not()).not() }
 
-// fold adds the other case of each character. It fails where folding concerns more than ASCII and its simple
-// counterparts: there Oniguruma also matches one character with two.
+// fold adds the other case of each character. It fails where case folding goes beyond ASCII and its simple
+// counterparts, because there Oniguruma also matches one character with two.
 func (s charset) fold() (charset, bool) {
 	out := s
 	for _, span := range s {
@@ -100,10 +100,10 @@ func ofTables(tables ...*unicode.RangeTable) charset {
 	return s.union(nil)
 }
 
-// wordTables hold the characters of words.
+// wordTables holds the word characters.
 var wordTables = []*unicode.RangeTable{unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Pc}
 
-// properties are the sets that \p{...} names beside the tables of package unicode, under plain names.
+// properties holds the sets that \p{...} can name in addition to the tables of package unicode, under plain names.
 var properties = sync.OnceValue(func() map[string]charset {
 	alpha := ofTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic)
 	upper, lower := ofTables(unicode.Lu, unicode.Other_Uppercase), ofTables(unicode.Ll, unicode.Other_Lowercase)
@@ -115,7 +115,8 @@ var properties = sync.OnceValue(func() map[string]charset {
 	}
 })
 
-// namedTables are the tables of package unicode under plain names: scripts, categories by either name, and properties.
+// namedTables holds the tables of package unicode under plain names: scripts, categories under both names, and
+// properties.
 var namedTables = sync.OnceValue(func() map[string]*unicode.RangeTable {
 	named := map[string]*unicode.RangeTable{}
 	for _, tables := range []map[string]*unicode.RangeTable{unicode.Properties, unicode.Scripts, unicode.Categories} {
@@ -129,7 +130,7 @@ var namedTables = sync.OnceValue(func() map[string]*unicode.RangeTable {
 	return named
 })
 
-// property returns the set that \p{name} stands for.
+// property returns the set \p{name}.
 func property(name string) (charset, bool) {
 	name = plainName(name)
 	if s, ok := properties()[name]; ok {
@@ -142,7 +143,7 @@ func property(name string) (charset, bool) {
 	return ofTables(table), true
 }
 
-// posixClass returns the set that [:name:] stands for.
+// posixClass returns the set [:name:].
 func posixClass(name string) (charset, bool) {
 	switch name {
 	case "punct":
@@ -153,12 +154,12 @@ func posixClass(name string) (charset, bool) {
 	return nil, false
 }
 
-// plainName is a name without what its spelling may vary in.
+// plainName drops case and separators from a name.
 func plainName(name string) string {
 	return strings.Map(func(r rune) rune { return dropIf(strings.ContainsRune(" -_", r), unicode.ToLower(r)) }, name)
 }
 
-// expression writes the set for regexp2.
+// expression writes the set in regexp2 syntax.
 func (s charset) expression() string {
 	if len(s) == 0 {
 		return "(?:(?!))" // never matches

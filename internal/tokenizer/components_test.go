@@ -14,16 +14,16 @@ import (
 	"testing"
 )
 
-// components names a file as testdata/make_components.py writes it.
+// components is the path of a file written by testdata/make_components.py.
 var components = flag.String("components", "testdata/components.jsonl.gz", "encodings to hold each component against")
 
-// componentFile is what the lines of such a file hold.
+// componentFile is one line of that file.
 type componentFile struct {
 	Texts  []string                   `json:"texts"`
 	Models map[string]json.RawMessage `json:"models"`
 }
 
-// component is a tokenizer with what the texts become.
+// component is a tokenizer with the expected encoding of each text.
 type component struct {
 	Name     string                     `json:"name"`
 	Model    string                     `json:"model"`
@@ -71,7 +71,7 @@ func (c *component) json(t testing.TB, models map[string]json.RawMessage) []byte
 	return data
 }
 
-// TestComponents holds every component of the format against the reference library.
+// TestComponents compares every component of the format with the reference library.
 func TestComponents(t *testing.T) {
 	file, list := readComponents(t, *components)
 	if len(list) < 100 || len(file.Texts) < 50 {
@@ -99,10 +99,10 @@ func TestComponents(t *testing.T) {
 	}
 }
 
-// compare says what differs for one text, or "".
+// compare describes the difference for one text, or returns "".
 func (c *component) compare(tok Tokenizer, i int, text string) string {
 	if c.IDs[i] == nil {
-		return "" // the library fails
+		return "" // the reference library fails, too
 	}
 	ids, err := tok.EncodeSpecial(text)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// TestCorpora encodes the held-out corpora with the checkpoints' tokenizer and compares every id with the reference
-// evaluation, by hash.
+// TestCorpora encodes the held-out corpora with the checkpoints' tokenizer and compares the hash of all ids with the
+// reference evaluation.
 func TestCorpora(t *testing.T) {
 	for _, checkpoint := range []string{"gpt2-3m", "bk-row-3m"} {
 		dir := sharedtest.Dir(t, "checkpoints/"+checkpoint)
@@ -63,7 +63,7 @@ func TestCorpora(t *testing.T) {
 	}
 }
 
-// idsSHA256 hashes ids as decimal numbers with commas between them.
+// idsSHA256 hashes ids as comma-separated decimal numbers.
 func idsSHA256(ids []int32) string {
 	var text []byte
 	for i, id := range ids {

@@ -11,10 +11,10 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// decoder rewrites the spellings of tokens on their way back to text.
+// decoder rewrites token spellings on the way back to text.
 type decoder func(tokens []string) ([]string, error)
 
-// eachToken makes a step of a function on a token and its place.
+// eachToken makes a decoder that applies a function to each token and its index.
 func eachToken(f func(i int, token string) string) decoder {
 	return func(tokens []string) ([]string, error) {
 		for i, token := range tokens {
@@ -61,7 +61,7 @@ func parseDecoder(raw json.RawMessage) ([]decoder, error) {
 	return []decoder{step}, err
 }
 
-// bareFile is a component without members.
+// bareFile is a component without settings.
 type bareFile struct {
 	Type string `json:"type"`
 }
@@ -86,7 +86,7 @@ func parseDecoders(raw json.RawMessage) ([]decoder, error) {
 	return steps, nil
 }
 
-// decodeByteLevel turns the characters of bytes back into bytes, and those into text.
+// decodeByteLevel turns byte characters back into bytes, and the bytes into text.
 func decodeByteLevel(tokens []string) ([]string, error) {
 	var b []byte
 	for _, token := range tokens {
@@ -95,7 +95,7 @@ func decodeByteLevel(tokens []string) ([]string, error) {
 	return []string{lossy(b)}, nil
 }
 
-// decodeByteFallback turns runs of tokens such as <0xE2> into text; where a run is not UTF-8, each of its bytes
+// decodeByteFallback turns runs of tokens such as <0xE2> into text. If a run is not valid UTF-8, each of its bytes
 // becomes U+FFFD.
 func decodeByteFallback(tokens []string) ([]string, error) {
 	var out []string
@@ -124,7 +124,7 @@ func decodeByteFallback(tokens []string) ([]string, error) {
 	return out, nil
 }
 
-// byteToken returns the byte of a token of the form <0xE2>.
+// byteToken parses a token of the form <0xE2>.
 func byteToken(token string) (byte, bool) {
 	if len(token) != 6 || token[:3] != "<0x" || token[5] != '>' {
 		return 0, false
@@ -133,10 +133,10 @@ func byteToken(token string) (byte, bool) {
 	return byte(b), err == nil
 }
 
-// decodeFuse makes one token of all.
+// decodeFuse joins all tokens into one.
 func decodeFuse(tokens []string) ([]string, error) { return []string{strings.Join(tokens, "")}, nil }
 
-// parseReplaceDecoder reads a step that replaces a pattern in every token.
+// parseReplaceDecoder reads a decoder that replaces a pattern in every token.
 func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
 	replace, err := parseReplace(raw)
 	return func(tokens []string) (_ []string, err error) {
@@ -149,7 +149,7 @@ func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
 	}, err
 }
 
-// parseWordPieceDecoder reads the step that joins the pieces of words.
+// parseWordPieceDecoder reads the decoder that joins pieces into words.
 func parseWordPieceDecoder(raw json.RawMessage) (decoder, error) {
 	var f struct {
 		Type    string `json:"type"`
@@ -160,7 +160,7 @@ func parseWordPieceDecoder(raw json.RawMessage) (decoder, error) {
 	return decodeWordPiece(f.Prefix, f.Cleanup), err
 }
 
-// parseBPEDecoder reads the step that makes a space of the suffix that ends words, and nothing of the last.
+// parseBPEDecoder reads the decoder that turns the end-of-word suffix into a space, and drops it from the last token.
 func parseBPEDecoder(raw json.RawMessage) (decoder, error) {
 	var f struct {
 		Type   string `json:"type"`
@@ -179,8 +179,8 @@ func parseBPEDecoder(raw json.RawMessage) (decoder, error) {
 	}, err
 }
 
-// parseCTC reads the step that drops repetitions and padding (Graves et al. 2006, connectionist temporal
-// classification).
+// parseCTC reads the decoder that drops repetitions and padding (connectionist temporal classification, Graves et al.
+// 2006).
 func parseCTC(raw json.RawMessage) (decoder, error) {
 	var f struct {
 		Type      string `json:"type"`
@@ -204,7 +204,7 @@ func parseCTC(raw json.RawMessage) (decoder, error) {
 	}, err
 }
 
-// parseStrip reads a step that takes up to so many characters off both ends of every token.
+// parseStrip reads a decoder that strips up to a given number of characters from both ends of every token.
 func parseStrip(raw json.RawMessage) (decoder, error) {
 	var f struct {
 		Type    string `json:"type"`
@@ -229,8 +229,8 @@ func parseStrip(raw json.RawMessage) (decoder, error) {
 	}), nil
 }
 
-// parseMetaspaceDecoder reads the step that makes spaces of the visible character; in the first token, whose mark the
-// pre-tokeniser put there, it makes nothing of it.
+// parseMetaspaceDecoder reads the decoder that turns the visible blank into a space. In the first token it drops the
+// blank that the pre-tokenizer put there.
 func parseMetaspaceDecoder(raw json.RawMessage) (decoder, error) {
 	f, err := parseMetaspaceFile(raw)
 	if err != nil {

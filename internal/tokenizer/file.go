@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// maxID keeps a malformed id from looking like a vocabulary of billions.
+// maxID rejects malformed ids that would imply a vocabulary of billions.
 const maxID = 1 << 28
 
 // parseFile reads a tokenizer.json.
@@ -43,7 +43,7 @@ func parseFile(data []byte) (*pipeline, error) {
 	return p, p.build(sections)
 }
 
-// build makes the stages from the sections of the file.
+// build makes the stages from the file's sections.
 func (p *pipeline) build(sections map[string]json.RawMessage) error {
 	var byteLevel bool
 	var added []addedToken
@@ -73,7 +73,7 @@ func (p *pipeline) build(sections map[string]json.RawMessage) error {
 	return p.index(added)
 }
 
-// kind reads the type of a component; "" for null.
+// kind reads a component's type; "" for null.
 func kind(raw json.RawMessage) (string, error) {
 	var c *struct {
 		Type string `json:"type"`
@@ -90,5 +90,5 @@ func kind(raw json.RawMessage) (string, error) {
 	return c.Type, nil
 }
 
-// unsupported is the error about a component that exists in the format but not here.
+// unsupported is the error for a component that the format has and this package lacks.
 func unsupported(what string) error { return fmt.Errorf("type %q is not supported", what) }

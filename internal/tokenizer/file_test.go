@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestParseRefuses wants every error to name the field.
+// TestParseRefuses checks that every error names the field.
 func TestParseRefuses(t *testing.T) {
 	const model = `"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b"]]}`
 	with := func(section string) string { return "{" + model + "," + section + "}" }
@@ -82,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestParseOldFiles has merges as strings, no type, and an unk_token that the vocabulary lacks.
+// TestParseOldFiles reads a model with merges as strings, no type, and an unk_token missing from the vocabulary.
 func TestParseOldFiles(t *testing.T) {
 	tok, err := Parse([]byte(`{"version":"1.0","truncation":{"max_length":2},"model":{"unk_token":"","continuing_subword_prefix":"","end_of_word_suffix":"",
 		"vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}`))

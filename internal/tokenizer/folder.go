@@ -17,20 +17,20 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// ErrMissing says that a model folder holds no tokenizer in any form.
+// ErrMissing reports that a model folder holds no tokenizer in any form.
 var ErrMissing = errors.New("no tokenizer")
 
-// maxFile bounds each file of a tokenizer; the largest that are published have some 35 MB.
+// maxFile bounds each tokenizer file; the largest published ones are about 35 MB.
 const maxFile = 1 << 28
 
-// form is a way in which a model folder holds a tokenizer.
+// form is one set of files that make up a tokenizer.
 type form struct {
-	needs []string // files
-	takes []string // further files, read where they exist
+	needs []string // required files
+	takes []string // optional files
 	parse func(files map[string][]byte) (*pipeline, error)
 }
 
-// forms are tried in this order: a folder has the first one of which it holds a file.
+// forms are tried in this order: the first with any file in the folder is the folder's form.
 var forms = []form{
 	{needs: []string{"tokenizer.json"}, parse: func(files map[string][]byte) (*pipeline, error) {
 		p, err := parseFile(files["tokenizer.json"])
@@ -44,13 +44,13 @@ var forms = []form{
 	{needs: []string{"vocab.txt"}, takes: settingsFiles, parse: parseVocabTxt},
 }
 
-// BytesName asks [Choose] for one token a byte.
+// BytesName selects the byte tokenizer in [Choose].
 const BytesName = "bytes"
 
-// Choose returns the tokenizer of a model with vocab ids: the one asked for ("bytes", a file or a folder), else that
-// of the checkpoint folder. Bytes are never a guess: without being asked for, only new weights get them, which know no
-// text, and a checkpoint without a tokenizer whose ids can be nothing else. The error wraps [ErrMissing] where the
-// folder has no tokenizer.
+// Choose returns the tokenizer for a model with vocab ids: the requested one ("bytes", a file or a folder), else the
+// checkpoint folder's own. Bytes are never a guess: without a request, only two kinds of model get them: new weights,
+// which know no text, and a checkpoint without a tokenizer whose vocabulary size allows nothing else. The error wraps
+// [ErrMissing] if the folder has no tokenizer.
 func Choose(asked, checkpoint string, vocab int) (Tokenizer, error) {
 	switch {
 	case asked == BytesName:
@@ -67,8 +67,8 @@ func Choose(asked, checkpoint string, vocab int) (Tokenizer, error) {
 	return t, err
 }
 
-// Open reads the tokenizer of a model folder, or the one that a file belongs to: a tokenizer.json under any name, or a
-// file of another form under its own.
+// Open reads the tokenizer of a model folder, or the tokenizer that a file belongs to: a tokenizer.json under any name,
+// or a file of another form under its usual name.
 func Open(path string) (Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -86,7 +86,7 @@ func Open(path string) (Tokenizer, error) {
 	return p, nil
 }
 
-// openFolder reads the first form of which a folder holds a file.
+// openFolder reads the first form that the folder has a file of.
 func openFolder(dir string) (*pipeline, error) {
 	var known []string
 	for _, f := range forms {
@@ -101,7 +101,7 @@ func openFolder(dir string) (*pipeline, error) {
 		ErrMissing, strings.Join(known, ", "), BytesName)
 }
 
-// openFile reads the form that a file belongs to by its name, else a tokenizer.json.
+// openFile reads the form that the file name belongs to, else a tokenizer.json.
 func openFile(path string) (*pipeline, error) {
 	dir, name := filepath.Split(path)
 	for _, f := range forms {
@@ -120,7 +120,7 @@ func openFile(path string) (*pipeline, error) {
 	return p.(*pipeline), nil
 }
 
-// open reads the files of a form from a folder and puts them together.
+// open reads a form's files from a folder and assembles the tokenizer.
 func (f form) open(dir string) (*pipeline, error) {
 	files := map[string][]byte{}
 	for _, name := range slices.Concat(f.needs, f.takes) {
@@ -142,7 +142,7 @@ func (f form) open(dir string) (*pipeline, error) {
 	return p, nil
 }
 
-// explain says what a file is that is none of a tokenizer, or where one is no JSON, else what was wrong.
+// explain says what a file is that holds no tokenizer or no JSON; for any other file it returns the original error.
 func (f form) explain(files map[string][]byte, err error) error {
 	for _, name := range f.needs {
 		if is := signature.Describe(files[name], "the tokenizer"); is != "" && !strings.HasPrefix(is, "is text") {
@@ -160,11 +160,11 @@ func (f form) explain(files map[string][]byte, err error) error {
 	return err
 }
 
-// read reads a file of a tokenizer.
+// read reads one tokenizer file.
 func read(path string) ([]byte, error) { return regularfile.Read(path, maxFile) }
 
-// hashOf identifies files: the hash of a single one in hexadecimal, else that of the lines that sha256sum prints for
-// them in order of name.
+// hashOf identifies files: the hex hash of a single file, else the hash of sha256sum's output for all of them in name
+// order.
 func hashOf(files map[string][]byte) string {
 	all := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {

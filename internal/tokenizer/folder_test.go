@@ -21,13 +21,13 @@ func folder(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// The smallest tokenizer of each form.
+// The smallest tokenizer in each form.
 const (
 	tinyJSON  = `{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}`
 	tinyVocab = `{"a":0,"b":1,"ab":2}`
 )
 
-// TestChoose decides for every kind of folder: what is there, what is asked for, bytes only where ids can be nothing else.
+// TestChoose covers every kind of folder and request; bytes are chosen only if the vocabulary allows nothing else.
 func TestChoose(t *testing.T) {
 	full := map[string]string{"tokenizer.json": tinyJSON, "vocab.json": tinyVocab, "merges.txt": "a b\n"}
 	pair := map[string]string{"vocab.json": tinyVocab, "merges.txt": "#version: 0.2\na b\n"}
@@ -76,7 +76,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestHashCoversAllFiles changes each file of a tokenizer in turn.
+// TestHashCoversAllFiles changes each tokenizer file in turn.
 func TestHashCoversAllFiles(t *testing.T) {
 	files := map[string]string{
 		"vocab.json": tinyVocab, "merges.txt": "a b\n", "tokenizer_config.json": `{}`, "special_tokens_map.json": `{}`, "added_tokens.json": `{}`,
@@ -106,7 +106,7 @@ func TestHashCoversAllFiles(t *testing.T) {
 	}
 }
 
-// TestVocabMergesRefuses wants every error to name file and place.
+// TestVocabMergesRefuses checks that every error names file and place.
 func TestVocabMergesRefuses(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"vocab.json: ":                    {"vocab.json", `{"a":0,"a":1}`},
@@ -126,7 +126,7 @@ func TestVocabMergesRefuses(t *testing.T) {
 	}
 }
 
-// TestVocabMergesIsTokenizerJSON takes tokenizer.json of GPT-2 apart: the ids stay the same.
+// TestVocabMergesIsTokenizerJSON splits GPT-2's tokenizer.json into vocab.json and merges.txt and expects the same ids.
 func TestVocabMergesIsTokenizerJSON(t *testing.T) {
 	for _, name := range []string{"gpt2", "bytelevel-bpe-1k"} {
 		data, err := readReference(filepath.Join("testdata", name, "tokenizer.json"))

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// unpacked copies a folder of testdata/folders, without the endings .gz.
+// unpacked copies a folder of testdata/folders and decompresses its .gz files.
 func unpacked(t testing.TB, name string) string {
 	t.Helper()
 	from, to := filepath.Join("testdata", "folders", name), t.TempDir()
@@ -32,7 +32,7 @@ func unpacked(t testing.TB, name string) string {
 	return to
 }
 
-// folderNames are the folders of testdata/folders that begin so.
+// folderNames lists the folders of testdata/folders with the given prefix.
 func folderNames(t testing.TB, prefix string) (names []string) {
 	t.Helper()
 	dirs, err := filepath.Glob(filepath.Join("testdata", "folders", prefix+"*"))
@@ -45,7 +45,7 @@ func folderNames(t testing.TB, prefix string) (names []string) {
 	return names
 }
 
-// TestFolders holds every form of tokenizer against what transformers makes of the same folder.
+// TestFolders compares every form of tokenizer with what transformers reads from the same folder.
 func TestFolders(t *testing.T) {
 	for _, name := range slices.DeleteFunc(folderNames(t, ""), func(n string) bool { return n == "spm-unigram-llama" }) {
 		t.Run(name, func(t *testing.T) {
@@ -66,8 +66,8 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// TestSentencePiece holds models against the library that they are made for, with the text taken as text throughout.
-// The two disagree where testdata/README.md says so.
+// TestSentencePiece compares models with the sentencepiece library, with special tokens not recognised.
+// testdata/README.md lists where the two disagree.
 func TestSentencePiece(t *testing.T) {
 	for _, name := range slices.DeleteFunc(folderNames(t, "spm-"), func(n string) bool { return n == "spm-bpe-unused" || n == "spm-bpe-first" }) {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,8 @@ func TestSentencePiece(t *testing.T) {
 	}
 }
 
-// TestNameOfLlamaTokenizer: where LlamaTokenizer of transformers 5 reads a model in another way, the name says whose ids these are.
+// TestNameOfLlamaTokenizer checks that the name says whose ids these are where the LlamaTokenizer of transformers 5
+// reads a model differently.
 func TestNameOfLlamaTokenizer(t *testing.T) {
 	for folder, want := range map[string]bool{"spm-unigram-llama": true, "spm-bpe-rules": false, "spm-bpe": false} {
 		dir := unpacked(t, folder)

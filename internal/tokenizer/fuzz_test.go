@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// FuzzParse reads arbitrary files. What is accepted must encode and decode anything.
+// FuzzParse parses arbitrary files. An accepted file must encode and decode any text.
 func FuzzParse(f *testing.F) {
 	impatient(f)
 	f.Add(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0x0A>":3},"merges":[["a","b"]],"byte_fallback":true,"unk_token":"a","fuse_unk":true},
@@ -43,14 +43,14 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// impatient bounds the time of a match while a target runs.
+// impatient shortens the regular-expression timeout while a fuzz target runs.
 func impatient(f *testing.F) {
 	patience := timeOfMatch
 	timeOfMatch = 20 * time.Millisecond
 	f.Cleanup(func() { timeOfMatch = patience })
 }
 
-// use encodes and decodes a text with whatever was read.
+// use encodes and decodes text with an accepted tokenizer.
 func use(t *testing.T, tok Tokenizer, text string) {
 	t.Helper()
 	ids, err := tok.EncodeSpecial(text)
@@ -81,7 +81,8 @@ func use(t *testing.T, tok Tokenizer, text string) {
 	}
 }
 
-// FuzzRoundTrip encodes arbitrary bytes: what is UTF-8 comes back as it was, the rest with broken characters replaced.
+// FuzzRoundTrip encodes arbitrary bytes: valid UTF-8 comes back unchanged, other text with its ill-formed parts
+// replaced.
 func FuzzRoundTrip(f *testing.F) {
 	tok := open(f, filepath.Join("testdata", "bytelevel-bpe-1k"))
 	for _, s := range []string{"", "a  b\n", "don't", "\xff\xfe", "мир\u00a0<|endoftext|>", strings.Repeat(" ", 300) + "x", "\xe2\x82"} {
@@ -101,7 +102,7 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzFolder reads arbitrary files of the forms that have several. What is accepted must encode and decode anything.
+// FuzzFolder parses arbitrary files of the multi-file forms. An accepted tokenizer must encode and decode any text.
 func FuzzFolder(f *testing.F) {
 	impatient(f)
 	f.Add(tinyVocab, "#version: 0.2\na b\n", `{"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,"added_tokens_decoder":{"7":{"content":"<x>","lstrip":true}}}`, `{"eos_token":"</s>"}`, `{"<y>":9}`, "ab <x> c")
@@ -119,7 +120,7 @@ func FuzzFolder(f *testing.F) {
 	})
 }
 
-// FuzzSentencePiece reads arbitrary models.
+// FuzzSentencePiece parses arbitrary SentencePiece models.
 func FuzzSentencePiece(f *testing.F) {
 	impatient(f)
 	for _, name := range folderNames(f, "spm-") {
@@ -140,7 +141,7 @@ func FuzzSentencePiece(f *testing.F) {
 	})
 }
 
-// tinySPModel writes the first pieces of a model and some of its settings.
+// tinySPModel writes the first pieces and some of the settings of a model.
 func tinySPModel(m *spModel) (data []byte) {
 	for _, p := range m.pieces[:20] {
 		piece := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), p.text)
@@ -152,7 +153,7 @@ func tinySPModel(m *spModel) (data []byte) {
 	return protowire.AppendBytes(protowire.AppendTag(data, 2, protowire.BytesType), trainer)
 }
 
-// FuzzRegex translates arbitrary expressions. What is accepted finds places in order.
+// FuzzRegex translates arbitrary expressions. An accepted expression must report its matches in order.
 func FuzzRegex(f *testing.F) {
 	impatient(f)
 	_, list := readComponents(f, *components)

@@ -1,7 +1,7 @@
 package tokenizer
 
-// merger joins the symbols of one word. Symbols form a list; a heap holds the merges that are possible, some of them
-// out of date. The work grows as n log n, so a megabyte without a seam is no trap.
+// merger joins the symbols of one word. The symbols form a linked list; a heap holds the possible merges, some of them
+// stale. The work grows as n log n, so even a megabyte without a seam is fine.
 type merger struct {
 	links []link
 	heap  []candidate
@@ -10,18 +10,19 @@ type merger struct {
 // link is a symbol and its neighbours in the list.
 type link struct{ id, prev, next int32 }
 
-// candidate is a possible merge of the symbol at pos with the next, while they still are left and right.
+// candidate is a possible merge of the symbol at pos with the next one. It is stale unless their ids are still left and
+// right.
 type candidate struct{ rank, pos, left, right, id int32 }
 
-// before orders candidates: by rank, then from the left.
+// before orders candidates by rank, then left to right.
 func (a candidate) before(b candidate) bool {
 	return a.rank < b.rank || a.rank == b.rank && a.pos < b.pos
 }
 
-// gone marks the id of a symbol that was joined to the one before it.
+// gone is the id of a symbol that was merged into its left neighbour.
 const gone = -1
 
-// run appends the ids that the symbols end up as.
+// run merges the symbols and appends the resulting ids.
 func (w *merger) run(m *bpe, ids []int32, symbols []symbol) []int32 {
 	if len(symbols) == 1 {
 		return append(ids, symbols[0].id)
@@ -42,7 +43,7 @@ func (w *merger) run(m *bpe, ids []int32, symbols []symbol) []int32 {
 	return ids
 }
 
-// propose puts the merge of the symbol at pos with the next on the heap, if there is one.
+// propose pushes the merge of the symbol at pos with the next one, if there is one.
 func (w *merger) propose(m *bpe, pos int32) {
 	left := w.links[pos]
 	if int(left.next) >= len(w.links) {
@@ -54,7 +55,7 @@ func (w *merger) propose(m *bpe, pos int32) {
 	}
 }
 
-// join carries out a merge unless it is out of date, and proposes those with the new neighbours.
+// join performs a merge unless it is stale, then proposes merges with the new neighbours.
 func (w *merger) join(m *bpe, c candidate) {
 	left := &w.links[c.pos]
 	if left.id != c.left || int(left.next) >= len(w.links) || w.links[left.next].id != c.right {
@@ -83,7 +84,7 @@ func (w *merger) push(c candidate) {
 	h[i] = c
 }
 
-// pop takes the first candidate off the heap.
+// pop removes the first candidate from the heap.
 func (w *merger) pop() candidate {
 	h := w.heap
 	top, c := h[0], h[len(h)-1]

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// bpeFile holds the members of a BPE model but for vocab, which is read apart to notice what stands twice in it.
+// bpeFile holds the members of a BPE model except vocab, which is read separately to detect duplicates.
 type bpeFile struct {
 	Type                    string          `json:"type"`
 	Dropout                 *float64        `json:"dropout"`
@@ -32,7 +32,7 @@ type unigramFile struct {
 	ByteFallback bool          `json:"byte_fallback"`
 }
 
-// modelType is the type of a sound model.
+// modelType returns the type of a valid model.
 func modelType(raw json.RawMessage) string {
 	what, err := kind(raw)
 	if err != nil {
@@ -65,7 +65,7 @@ func parseModel(raw json.RawMessage) (model, error) {
 	return nil, unsupported(head.Type)
 }
 
-// decode is strict about the members of an object but does not look for what stands twice inside them.
+// decode is strict about an object's members but does not look for duplicates inside them.
 func decode(raw json.RawMessage, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
@@ -105,7 +105,7 @@ func parseBPE(raw json.RawMessage) (model, error) {
 	return m, nil
 }
 
-// orEmpty is the string, or "" for none.
+// orEmpty returns the string, or "" for nil.
 func orEmpty(s *string) string {
 	if s == nil {
 		return ""
@@ -131,7 +131,7 @@ func parseVocab(raw json.RawMessage) (map[string]int32, error) {
 	return vocab, err
 }
 
-// parseMerges reads pairs, or strings with a space between the two in older files.
+// parseMerges reads pairs; older files have strings with a space between the two.
 func parseMerges(raw json.RawMessage) ([][2]string, error) {
 	if raw == nil {
 		return nil, errors.New("is missing")

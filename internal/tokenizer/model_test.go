@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestUnigramToy has the example of the reference library's own tests: the longest pieces win by score, a tie goes to
-// the way found first, and unknown characters fuse.
+// TestUnigramToy runs the example from the reference library's tests: the best total score wins, a tie goes to the
+// first segmentation found, and unknown characters fuse.
 func TestUnigramToy(t *testing.T) {
 	m := newUnigram([]string{"<unk>", "a", "b", "c", "d", "cd", "ab", "abc", "abcd"}, []float64{0, 0, 0, 0, 0, 1, 2, 5, 10}, 0)
 	for text, want := range map[string][]int32{
@@ -27,7 +27,7 @@ func TestUnigramToy(t *testing.T) {
 	}
 }
 
-// word encodes a word that can be.
+// word encodes a word and expects success.
 func word(t testing.TB, m model, text string, special bool) []int32 {
 	t.Helper()
 	ids, err := m.encode(nil, text, special)
@@ -108,7 +108,7 @@ func TestBPEWholeWords(t *testing.T) {
 	}
 }
 
-// naive is byte-pair encoding by its definition.
+// naive is byte-pair encoding straight from the definition.
 func naive(ids []int32, merges map[[2]int32]merge) []int32 {
 	for {
 		best, at := merge{rank: 1 << 30}, -1
@@ -124,7 +124,7 @@ func naive(ids []int32, merges map[[2]int32]merge) []int32 {
 	}
 }
 
-// TestBPEAgainstDefinition draws vocabularies and texts.
+// TestBPEAgainstDefinition compares bpe with naive on random vocabularies and texts.
 func TestBPEAgainstDefinition(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		vocab := map[string]int32{"a": 0, "b": 1, "c": 2}

@@ -11,13 +11,13 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// normalizer rewrites a part of the text before it is split.
+// normalizer rewrites part of the text before it is split.
 type normalizer func(normal) (normal, error)
 
-// normal is text on its way through normalizers.
+// normal is text passing through the normalizers.
 type normal struct {
 	text  string
-	moved bool // what the text began with was taken away
+	moved bool // the start of the text was removed
 }
 
 // parseNormalizer reads a normalizer; nil for null.
@@ -46,7 +46,7 @@ func parseNormalizer(raw json.RawMessage) (normalizer, error) {
 	return nil, unsupported(what)
 }
 
-// bareNormalizers are those without members.
+// bareNormalizers are the normalizers without settings.
 var bareNormalizers = map[string]normalizer{
 	"NFC":          rewriting(norm.NFC.String),
 	"NFD":          rewriting(norm.NFD.String),
@@ -58,12 +58,12 @@ var bareNormalizers = map[string]normalizer{
 	"ByteLevel":    rewriting(spellBytes),
 }
 
-// rewriting makes a normalizer of a function that leaves the start of the text where it is.
+// rewriting makes a normalizer from a function that keeps the start of the text in place.
 func rewriting(f func(string) string) normalizer {
 	return func(n normal) (normal, error) { return normal{f(n.text), n.moved}, nil }
 }
 
-// drop is what a function on characters returns to take one away.
+// drop tells mapping to remove a character.
 const drop = -1
 
 // dropIf returns drop or the character.
@@ -74,7 +74,7 @@ func dropIf(cond bool, r rune) rune {
 	return r
 }
 
-// mapping makes a normalizer of a function on characters.
+// mapping makes a normalizer from a function on characters.
 func mapping(f func(rune) rune) normalizer {
 	return func(n normal) (normal, error) {
 		for _, first := range n.text {
@@ -85,7 +85,7 @@ func mapping(f func(rune) rune) normalizer {
 	}
 }
 
-// lowercase maps each character by itself, in full: of U+0130 two are made.
+// lowercase maps each character on its own, with full case mapping: U+0130 becomes two characters.
 func lowercase(s string) string {
 	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if r == 'İ' {
@@ -95,7 +95,7 @@ func lowercase(s string) string {
 	}, s), "İ", "i\u0307")
 }
 
-// nmt takes away control characters and makes spaces of others, as SentencePiece does for translation.
+// nmt removes some control characters and turns others into spaces, like SentencePiece's normalization for translation.
 func nmt(r rune) rune {
 	switch {
 	case 1 <= r && r <= 8, r == 0x0b, 0x0e <= r && r <= 0x1f, r == 0x7f, r == 0x8f, r == 0x9f:
@@ -107,7 +107,7 @@ func nmt(r rune) rune {
 	return r
 }
 
-// parsePrepend reads a normalizer that puts a string before a text that is not empty.
+// parsePrepend reads a normalizer that prepends a string to non-empty text.
 func parsePrepend(raw json.RawMessage) (normalizer, error) {
 	var f struct {
 		Type    string `json:"type"`
@@ -124,7 +124,7 @@ func parsePrepend(raw json.RawMessage) (normalizer, error) {
 	}), nil
 }
 
-// parseStripNormalizer reads a normalizer that takes white space off the ends.
+// parseStripNormalizer reads a normalizer that strips white space from either end.
 func parseStripNormalizer(raw json.RawMessage) (normalizer, error) {
 	var f struct {
 		Type  string `json:"type"`
@@ -147,7 +147,7 @@ func parseStripNormalizer(raw json.RawMessage) (normalizer, error) {
 	}, nil
 }
 
-// parseReplaceNormalizer reads a normalizer that replaces what a pattern matches.
+// parseReplaceNormalizer reads a normalizer that replaces the matches of a pattern.
 func parseReplaceNormalizer(raw json.RawMessage) (normalizer, error) {
 	replace, err := parseReplace(raw)
 	return func(n normal) (normal, error) {
@@ -178,7 +178,7 @@ func parseNormalizers(raw json.RawMessage) (normalizer, error) {
 	return inTurn(steps), nil
 }
 
-// inTurn makes one normalizer of several.
+// inTurn chains normalizers.
 func inTurn(steps []normalizer) normalizer {
 	return func(n normal) (_ normal, err error) {
 		for _, step := range steps {

@@ -13,11 +13,11 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// matcher calls found for each place in text that a pattern matches, from left to right. Places do not overlap. An
-// empty place is none right after another.
+// matcher calls found for each match in text, left to right. Matches do not overlap, and no empty match directly
+// follows another match.
 type matcher func(text string, found func(start, end int)) error
 
-// pattern is what Split and Replace look for.
+// pattern is the pattern of a Split or Replace.
 type pattern struct {
 	String *string `json:"String"`
 	Regex  *string `json:"Regex"`
@@ -40,7 +40,7 @@ func (p pattern) matcher() (matcher, error) {
 	return nil, errors.New("pattern: has neither String nor Regex")
 }
 
-// literal finds a string; an empty one is found before each character and at the end.
+// literal finds a string; the empty string matches before each character and at the end.
 func literal(what string) matcher {
 	return func(text string, found func(start, end int)) error {
 		if what == "" {
@@ -61,20 +61,20 @@ func literal(what string) matcher {
 	}
 }
 
-// The bounds of a search by regular expression: of the engine's stack, in entries of 8 bytes, and of the time, for one
-// match and per byte of text for all of them.
+// Limits of a regular-expression search: the engine's stack in entries of 8 bytes, and the time per match and per byte
+// of text for all matches.
 const (
 	maxStack   = 1 << 23
 	timeOfByte = 10 * time.Microsecond
 )
 
-// timeOfMatch is a variable because fuzzing has no patience for expressions that take it all.
+// timeOfMatch is a variable so that fuzzing can shorten it.
 var timeOfMatch = 10 * time.Second
 
-// errSlow reports an expression that does not come to an end.
+// errSlow reports a regular expression that exceeds its limits.
 var errSlow = errors.New("the regular expression takes too long on this text: it tries too many ways to match")
 
-// newRegex prepares a search by regular expression, in the syntax of Oniguruma.
+// newRegex compiles a regular expression in Oniguruma's syntax.
 func newRegex(expr string) (matcher, error) {
 	translated, err := translate(expr)
 	if err != nil {
@@ -90,10 +90,10 @@ func newRegex(expr string) (matcher, error) {
 	}, nil
 }
 
-// search runs the engine, which counts in characters, and tells places in bytes.
+// search runs the engine, which counts in characters, and reports positions in bytes.
 func search(re *regexp2.Regexp, text string, found func(start, end int)) error {
 	deadline := time.Now().Add(timeOfMatch + time.Duration(len(text))*timeOfByte)
-	at, runes := 0, 0 // the same place in bytes and characters
+	at, runes := 0, 0 // the same position in bytes and characters
 	advance := func(to int) int {
 		for ; runes < to; runes++ {
 			_, n := utf8.DecodeRuneInString(text[at:])
@@ -116,16 +116,16 @@ func search(re *regexp2.Regexp, text string, found func(start, end int)) error {
 		found(start, advance(last))
 		return true
 	})
-	if err != nil || last == -2 { // the engine fails by its bounds alone; its words hold the whole text
+	if err != nil || last == -2 { // the engine fails only at its limits; its message contains the whole text
 		return errSlow
 	}
 	return nil
 }
 
-// replacement replaces what a pattern matches. moved says that it took away what the text began with.
+// replacement replaces the matches of a pattern. moved reports whether the start of the text was removed.
 type replacement func(text string) (replaced string, moved bool, err error)
 
-// parseReplace reads a normalizer, or part of a decoder, that replaces a pattern.
+// parseReplace reads a Replace, as a normalizer or inside a decoder.
 func parseReplace(raw json.RawMessage) (replacement, error) {
 	var f struct {
 		Type    string  `json:"type"`
@@ -146,7 +146,7 @@ func parseReplace(raw json.RawMessage) (replacement, error) {
 		var b strings.Builder
 		done, moved := 0, false
 		err := find(text, func(start, end int) {
-			if start == 0 { // what comes in its place stands where the last character was
+			if start == 0 { // the replacement begins where the last character was
 				_, first := utf8.DecodeRuneInString(text)
 				moved = end > first || end > 0 && f.Content == ""
 			}
@@ -159,14 +159,14 @@ func parseReplace(raw json.RawMessage) (replacement, error) {
 	}, nil
 }
 
-// behaviour is what becomes of the places that a pattern matches, and of what lies between them: whether such a piece
-// joins the one before it, and whether matches are left out.
+// behaviour says what happens to matches and to the pieces between them: whether a piece joins the one before it, and
+// whether matches are dropped.
 type behaviour struct {
-	joins  func(before, match bool) bool // by whether the piece before and this one are matches
+	joins  func(before, match bool) bool // given whether the previous piece and this one are matches
 	remove bool
 }
 
-// behaviours are those that files name.
+// behaviours are the behaviours by the names that files use.
 var behaviours = map[string]behaviour{
 	"Removed":            {remove: true},
 	"Isolated":           {},
@@ -175,7 +175,7 @@ var behaviours = map[string]behaviour{
 	"MergedWithNext":     {joins: func(before, match bool) bool { return before && !match }},
 }
 
-// splitter splits by a pattern. With invert, what lies between the matches counts as the matches.
+// splitter splits by a pattern. invert swaps the matches with the text between them.
 func splitter(find matcher, b behaviour, invert bool) preTokenizer {
 	return func(part string, first bool, emit func(word string, first bool)) error {
 		var pending struct {

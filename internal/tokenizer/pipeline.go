@@ -8,30 +8,30 @@ import (
 	"sync"
 )
 
-// pipeline is a tokenizer.json, ready for use.
+// pipeline is a loaded tokenizer.json.
 type pipeline struct {
-	name      string // of the form that the tokenizer was read from, and the kind of its model
+	name      string // the form it was read from and the type of its model
 	sha256    string
-	raw       addedTokens         // cut out of the text as it comes
-	normal    addedTokens         // cut out of normalised text
+	raw       addedTokens         // cut out of the raw text
+	normal    addedTokens         // cut out of normalized text
 	normalize normalizer          // nil: none
-	split     preTokenizer        // nil: a part is one word
-	spell     func(string) string // how a word is spelled for the model; nil: as it is
+	split     preTokenizer        // nil: each part is one word
+	spell     func(string) string // spells a word for the model; nil: unchanged
 	model     model
 	decoders  []decoder
-	template  []templateItem // nil: ids alone
+	template  []templateItem // nil: ids only
 	ids       map[string]int32
 	pieces    map[int32]string
 	vocab     int
-	plain     int // Vocab of what plain text can become
-	// Caches of words, without and with special tokens: of type *wordCache.
+	plain     int // Vocab of the ids that plain text can yield
+	// Pools of *wordCache, for encoding without and with special tokens.
 	plainWords, specialWords sync.Pool
 }
 
 // model encodes one word.
 type model interface {
-	// encode appends the word's ids to ids. With special unset, pieces that are special tokens do not take part. It
-	// fails where a word is unknown and there is no piece for that.
+	// encode appends the word's ids to ids. Unless special is set, pieces that are special tokens are not used. It
+	// fails on an unknown word if the model has no unknown piece.
 	encode(ids []int32, word string, special bool) ([]int32, error)
 	// vocabulary returns the ids of the model's own pieces.
 	vocabulary() map[string]int32
@@ -45,7 +45,7 @@ func (p *pipeline) Encode(text string) ([]int32, error) { return p.encode(text, 
 // EncodeSpecial implements Tokenizer.
 func (p *pipeline) EncodeSpecial(text string) ([]int32, error) { return p.encode(text, true) }
 
-// encode runs the whole way.
+// encode runs the whole pipeline.
 func (p *pipeline) encode(text string, special bool) ([]int32, error) {
 	pool := &p.plainWords
 	if special {
@@ -70,7 +70,7 @@ func (p *pipeline) encode(text string, special bool) ([]int32, error) {
 	return e.ids, nil
 }
 
-// encoding is a text on its way: the ids of what was read, or why it cannot go on.
+// encoding is a text in progress: the ids so far, or the error that stopped it.
 type encoding struct {
 	*pipeline
 	cache *wordCache
@@ -78,7 +78,7 @@ type encoding struct {
 	err   error
 }
 
-// part encodes what lies between two added tokens; first says that it begins the text.
+// part encodes the text between two added tokens; first reports whether it begins the text.
 func (e *encoding) part(part string, first bool) {
 	if e.err != nil {
 		return
@@ -109,13 +109,13 @@ func (e *encoding) word(word string, _ bool) {
 	}
 }
 
-// The limits of a wordCache: words to keep, and bytes of a word worth keeping.
+// Limits of a wordCache: the number of words, and the length of a cached word in bytes.
 const (
 	maxCached  = 1 << 16
 	maxWordLen = 128
 )
 
-// wordCache remembers the ids of words. Each call of encode has one to itself.
+// wordCache caches the ids of words. Each call of encode has its own.
 type wordCache struct {
 	special bool
 	where   map[string]span

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// parse reads a tokenizer of a BPE model with the letters a to e and space, whose ids are 0 to 5, and more sections.
+// parse reads a tokenizer with a BPE model of the letters a to e and space, ids 0 to 5, plus further sections.
 func parse(t testing.TB, sections string) (Tokenizer, error) {
 	t.Helper()
 	return Parse([]byte(`{"model":{"type":"BPE","vocab":{"a":0,"b":1,"c":2,"d":3,"e":4," ":5},"merges":[]}` + sections + `}`))
@@ -46,7 +46,7 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
-// TestNormalizedAddedTokens seeks a token in normalised text, where it is normalised too.
+// TestNormalizedAddedTokens finds a token in normalized text; its spelling is normalized, too.
 func TestNormalizedAddedTokens(t *testing.T) {
 	tok, err := parse(t, `,"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"String":"z"},"content":"d"},null]},
 		"added_tokens":[{"id":6,"content":"e\u0301","normalized":true},{"id":7,"content":"zz","normalized":true},{"id":8,"content":"zc"}]`)
@@ -158,7 +158,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// TestConcurrentEncode shares one tokenizer among goroutines; the race detector watches.
+// TestConcurrentEncode shares one tokenizer among goroutines, for the race detector.
 func TestConcurrentEncode(t *testing.T) {
 	tok := open(t, filepath.Join("testdata", "bytelevel-bpe-1k"))
 	texts := []string{"one two three", "func main() { println(1) }", "<|endoftext|>x", "мир труд май"}
@@ -184,7 +184,7 @@ func TestConcurrentEncode(t *testing.T) {
 	wg.Wait()
 }
 
-// TestOpenCheckpoint reads the tokenizer of a model folder by either path.
+// TestOpenCheckpoint opens a model folder's tokenizer by folder and by file.
 func TestOpenCheckpoint(t *testing.T) {
 	dir := sharedtest.Dir(t, "checkpoints/gpt2-3m")
 	a, b := open(t, dir), open(t, filepath.Join(dir, "tokenizer.json"))

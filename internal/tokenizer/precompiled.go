@@ -14,17 +14,17 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// charsmap is the table of replacements that SentencePiece compiles: a trie over UTF-8 in the layout of darts-clone,
-// whose leaves point into a string of texts that end with a zero byte.
+// charsmap is SentencePiece's compiled replacement table: a trie over UTF-8 in the layout of darts-clone, whose leaves
+// point into a string of zero-terminated texts.
 type charsmap struct {
 	trie  []uint32
 	texts string
 }
 
-// maxGrapheme is the length from which a grapheme is replaced by its characters only.
+// maxGrapheme is the length from which a grapheme is replaced character by character only.
 const maxGrapheme = 6
 
-// parsePrecompiled reads a normalizer with such a table in base64.
+// parsePrecompiled reads a normalizer with a base64-encoded table.
 func parsePrecompiled(raw json.RawMessage) (normalizer, error) {
 	var f struct {
 		Type string  `json:"type"`
@@ -47,7 +47,7 @@ func parsePrecompiled(raw json.RawMessage) (normalizer, error) {
 	return normalize, nil
 }
 
-// newPrecompiled reads a table: the length of the trie in bytes, the trie, and the texts.
+// newPrecompiled reads a table: the trie's length in bytes, the trie, and the texts.
 func newPrecompiled(data []byte) (normalizer, error) {
 	if len(data) < 4 {
 		return nil, fmt.Errorf("%d bytes hold no table", len(data))
@@ -67,7 +67,7 @@ func newPrecompiled(data []byte) (normalizer, error) {
 	return m.normalize, nil
 }
 
-// normalize replaces each grapheme, if it is short, or else each of its characters.
+// normalize replaces each short grapheme as a whole, and otherwise each of its characters.
 func (m *charsmap) normalize(text normal) (normal, error) {
 	var b strings.Builder
 	b.Grow(len(text.text))
@@ -79,7 +79,7 @@ func (m *charsmap) normalize(text normal) (normal, error) {
 	return normal{b.String(), text.moved}, nil
 }
 
-// grapheme writes what becomes of a grapheme.
+// grapheme appends the normalized form of a grapheme.
 func (m *charsmap) grapheme(b *strings.Builder, grapheme string) error {
 	if len(grapheme) < maxGrapheme {
 		with, ok, err := m.lookup(grapheme)
@@ -107,10 +107,11 @@ func (m *charsmap) grapheme(b *strings.Builder, grapheme string) error {
 	return nil
 }
 
-// errCharsmap reports a broken table.
+// errCharsmap reports a malformed table.
 var errCharsmap = errors.New("precompiled_charsmap points outside of itself")
 
-// lookup finds the replacement of the shortest key that s begins with. It replaces all of s: so the library has it.
+// lookup finds the replacement for the shortest key that s begins with. It replaces all of s, as the reference library
+// does.
 func (m *charsmap) lookup(s string) (string, bool, error) {
 	at := offset(m.trie[0])
 	for i := 0; i < len(s) && s[i] != 0; i++ {
@@ -131,7 +132,7 @@ func (m *charsmap) lookup(s string) (string, bool, error) {
 	return "", false, nil
 }
 
-// text returns the text that the leaf at a place of the trie points to.
+// text returns the text that a leaf of the trie points to.
 func (m *charsmap) text(leaf uint32) (string, error) {
 	if int64(leaf) >= int64(len(m.trie)) {
 		return "", errCharsmap
@@ -144,5 +145,5 @@ func (m *charsmap) text(leaf uint32) (string, error) {
 	return text, nil
 }
 
-// offset is how far from a unit of the trie its children lie, as a difference by exclusive or.
+// offset is the distance from a trie unit to its children, to be combined by exclusive or.
 func offset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }

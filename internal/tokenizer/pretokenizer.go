@@ -10,12 +10,12 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// preTokenizer splits a part of the text into words, none of them empty. first says that the part, or the word, begins
-// the text.
+// preTokenizer splits part of a text into non-empty words. first reports whether the part, or the word, begins the
+// text.
 type preTokenizer func(part string, first bool, emit func(word string, first bool)) error
 
-// parsePreTokenizer reads a pre_tokenizer; nil for null. byteLevel says that words are spelled in GPT-2's characters
-// for bytes after the split.
+// parsePreTokenizer reads a pre_tokenizer; nil for null. byteLevel reports whether words are spelled in GPT-2's byte
+// characters after the split.
 func parsePreTokenizer(raw json.RawMessage) (split preTokenizer, byteLevel bool, err error) {
 	what, err := kind(raw)
 	if what == "" || err != nil {
@@ -70,13 +70,13 @@ func parsePreTokenizers(raw json.RawMessage) (split preTokenizer, byteLevel bool
 	return split, byteLevel, nil
 }
 
-// spelled spells words in characters for bytes where others are to split them further.
+// spelled spells words in byte characters for pre-tokenizers that split them further.
 func spelled(part string, first bool, emit func(string, bool)) error {
 	emit(spellBytes(part), first)
 	return nil
 }
 
-// then splits the words of a again by b; either may be nil.
+// then splits the words of a by b; either may be nil.
 func then(a, b preTokenizer) preTokenizer {
 	if a == nil {
 		return b
@@ -95,7 +95,7 @@ func then(a, b preTokenizer) preTokenizer {
 	}
 }
 
-// byteLevelFile is a ByteLevel component. Trimmed offsets concern positions, not ids.
+// byteLevelFile is a ByteLevel component. trim_offsets affects positions, not ids.
 type byteLevelFile struct {
 	Type           string `json:"type"`
 	AddPrefixSpace *bool  `json:"add_prefix_space"`
@@ -103,7 +103,7 @@ type byteLevelFile struct {
 	UseRegex       *bool  `json:"use_regex"`
 }
 
-// parseByteLevel reads GPT-2's pre-tokeniser.
+// parseByteLevel reads GPT-2's pre-tokenizer.
 func parseByteLevel(raw json.RawMessage) (preTokenizer, error) {
 	var f byteLevelFile
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
@@ -122,20 +122,20 @@ func parseByteLevel(raw json.RawMessage) (preTokenizer, error) {
 	}, nil
 }
 
-// orTrue is the value of a flag that is on where a file says nothing.
+// orTrue returns a flag that defaults to true.
 func orTrue(flag *bool) bool { return flag == nil || *flag }
 
 // metaspaceFile is a Metaspace component.
 type metaspaceFile struct {
 	Type           string `json:"type"`
 	Replacement    string `json:"replacement"`
-	AddPrefixSpace *bool  `json:"add_prefix_space"` // of older files
-	StrRep         string `json:"str_rep"`          // of the oldest; the same as the replacement
+	AddPrefixSpace *bool  `json:"add_prefix_space"` // older files
+	StrRep         string `json:"str_rep"`          // the oldest files; same as replacement
 	PrependScheme  string `json:"prepend_scheme"`
 	Split          *bool  `json:"split"`
 }
 
-// parseMetaspaceFile reads what pre-tokeniser and decoder have in common.
+// parseMetaspaceFile reads the settings shared by pre-tokenizer and decoder.
 func parseMetaspaceFile(raw json.RawMessage) (metaspaceFile, error) {
 	var f metaspaceFile
 	if err := strictjson.Unmarshal(raw, &f); err != nil {
@@ -157,8 +157,7 @@ func parseMetaspaceFile(raw json.RawMessage) (metaspaceFile, error) {
 	return f, nil
 }
 
-// parseMetaspace reads the pre-tokeniser of SentencePiece: spaces become a visible character, and a word begins at
-// each.
+// parseMetaspace reads SentencePiece's pre-tokenizer: spaces become a visible character, and each one begins a word.
 func parseMetaspace(raw json.RawMessage) (preTokenizer, error) {
 	f, err := parseMetaspaceFile(raw)
 	if err != nil {

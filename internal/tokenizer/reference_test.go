@@ -48,7 +48,7 @@ func readReference(path string) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// open opens a tokenizer that must be sound.
+// open opens a valid tokenizer.
 func open(t testing.TB, dir string) Tokenizer {
 	t.Helper()
 	tok, err := Open(dir)
@@ -58,7 +58,7 @@ func open(t testing.TB, dir string) Tokenizer {
 	return tok
 }
 
-// encode encodes a text that can be.
+// encode encodes text and expects success.
 func encode(t testing.TB, tok Tokenizer, text string) []int32 {
 	t.Helper()
 	ids, err := tok.Encode(text)
@@ -78,7 +78,7 @@ func encodeSpecial(t testing.TB, tok Tokenizer, text string) []int32 {
 	return ids
 }
 
-// decodeIDs decodes ids that can be.
+// decodeIDs decodes ids and expects success.
 func decodeIDs(t testing.TB, tok Tokenizer, ids []int32) string {
 	t.Helper()
 	text, err := tok.Decode(ids)
@@ -105,7 +105,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestSmall has files of few lines, each as some published model has them.
+// TestSmall reads small files, each modelled on a published tokenizer.
 func TestSmall(t *testing.T) {
 	dirs, err := filepath.Glob("testdata/small/*")
 	if err != nil || len(dirs) < 11 {
@@ -119,7 +119,7 @@ func TestSmall(t *testing.T) {
 	}
 }
 
-// TestVerifyFinds spoils reference lines in every way.
+// TestVerifyFinds corrupts reference lines in every way.
 func TestVerifyFinds(t *testing.T) {
 	lines := `{"text":"ab","ids":[97,98],"decoded":"ab"}
 {"text":"ab","ids":[97,99],"decoded":"ac"}

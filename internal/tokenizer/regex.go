@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// translate rewrites a regular expression of Oniguruma, which the files are written for, for regexp2. Sets of
-// characters are worked out and written as ranges, so that what \s, \w or \p{Han} means does not depend on the engine.
-// What means something else there, or is not known here, is an error.
+// translate rewrites an Oniguruma regular expression, the dialect of tokenizer files, for regexp2. Character sets are
+// expanded to ranges, so \s, \w or \p{Han} do not depend on the engine. Syntax that regexp2 reads differently, or that
+// is unknown here, is an error.
 func translate(expr string) (string, error) {
 	p := regexParser{rest: expr}
 	out, err := p.alternatives()
@@ -20,25 +20,25 @@ func translate(expr string) (string, error) {
 	return out, err
 }
 
-// regexParser is a recursive-descent parser of expressions; each method returns what it read in regexp2's syntax.
+// regexParser is a recursive-descent parser; each method returns what it read in regexp2 syntax.
 type regexParser struct {
 	rest   string
 	fold   bool // (?i)
-	dotAll bool // (?m), as Ruby has it
-	behind bool // within a look-behind
+	dotAll bool // (?m) in Ruby's sense
+	behind bool // inside a look-behind
 	depth  int
 }
 
-// maxDepth bounds how deep groups nest.
+// maxDepth bounds the nesting of groups.
 const maxDepth = 100
 
-// refuse is the error about a part of an expression.
+// refuse is the error for part of an expression.
 func refuse(part, why string) error { return fmt.Errorf("%q %s", part, why) }
 
-// notSupported is the reason of most refusals.
+// notSupported is the reason for most refusals.
 const notSupported = "is not supported"
 
-// alternatives reads up to the end of a group.
+// alternatives parses to the end of a group.
 func (p *regexParser) alternatives() (string, error) {
 	if p.depth++; p.depth > maxDepth {
 		return "", fmt.Errorf("groups nest deeper than %d", maxDepth)
@@ -58,7 +58,7 @@ func (p *regexParser) alternatives() (string, error) {
 	}
 }
 
-// skip reads a string if it comes next.
+// skip consumes s if it comes next.
 func (p *regexParser) skip(s string) bool {
 	rest, ok := strings.CutPrefix(p.rest, s)
 	p.rest = rest
@@ -72,7 +72,7 @@ func (p *regexParser) next() rune {
 	return r
 }
 
-// sequence reads up to the next alternative.
+// sequence parses to the next alternative.
 func (p *regexParser) sequence() (string, error) {
 	var b strings.Builder
 	last := rune(0) // a literal
@@ -95,16 +95,16 @@ func (p *regexParser) sequence() (string, error) {
 	return b.String(), nil
 }
 
-// ligatures are the pairs of letters that Oniguruma also matches with one character where case is ignored.
+// ligatures are the letter pairs that case-insensitive Oniguruma also matches with a single character.
 var ligatures = map[string]bool{"ss": true, "ff": true, "fi": true, "fl": true, "st": true}
 
-// atomKind says what an atom is.
+// atomKind classifies an atom.
 type atomKind struct {
 	repeatable bool
-	char       rune // the literal that it is; 0: none
+	char       rune // the literal character; 0: none
 }
 
-// atom reads what a quantifier may follow.
+// atom parses one operand of a quantifier.
 func (p *regexParser) atom() (string, atomKind, error) {
 	whole := atomKind{repeatable: true}
 	switch p.rest[0] {
@@ -133,7 +133,7 @@ func (p *regexParser) atom() (string, atomKind, error) {
 	}
 }
 
-// literal writes a character.
+// literal writes a literal character.
 func (p *regexParser) literal(r rune) (string, atomKind, error) {
 	kind := atomKind{repeatable: true, char: r}
 	if !p.fold {
@@ -146,7 +146,7 @@ func (p *regexParser) literal(r rune) (string, atomKind, error) {
 	return set.expression(), kind, nil
 }
 
-// quoteRune writes a character so that it has no other meaning.
+// quoteRune escapes a character.
 func quoteRune(r rune) string {
 	switch {
 	case r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)):
@@ -159,7 +159,7 @@ func quoteRune(r rune) string {
 	return string(r)
 }
 
-// quantifiers reads what follows an atom.
+// quantifiers parses the quantifiers after an atom.
 func (p *regexParser) quantifiers(atom string) (string, error) {
 	for count := 0; ; count++ {
 		q, simple, err := p.quantifier()
@@ -186,8 +186,8 @@ func (p *regexParser) quantifiers(atom string) (string, error) {
 	}
 }
 
-// isAtomic reports whether a translated atom is one atomic group, in whatever further groups. The engines do not agree
-// on how often that repeats. A parenthesis that stands for itself is never written as such.
+// isAtomic reports whether a translated atom is a single atomic group, possibly inside other groups. The engines
+// disagree on repeating those. Literal parentheses are always escaped, so they cannot be mistaken for groups.
 func isAtomic(atom string) bool {
 	for strings.HasPrefix(atom, "(?:") && closes(atom) {
 		atom = atom[len("(?:") : len(atom)-1]
@@ -195,7 +195,7 @@ func isAtomic(atom string) bool {
 	return strings.HasPrefix(atom, "(?>") && closes(atom)
 }
 
-// closes reports whether the group that s begins with ends where s does.
+// closes reports whether the group opened at the start of s closes at its end.
 func closes(s string) bool {
 	depth := 0
 	for i, r := range s {
@@ -212,8 +212,8 @@ func closes(s string) bool {
 	return false
 }
 
-// quantifier reads one, and says whether it is a single sign; "" if there is none. Braces that hold no numbers are
-// literals.
+// quantifier parses one quantifier, "" if there is none, and reports whether it is a single sign. Braces without
+// numbers are literals.
 func (p *regexParser) quantifier() (q string, simple bool, err error) {
 	if p.rest != "" && strings.ContainsRune("*+?", rune(p.rest[0])) {
 		q, p.rest = p.rest[:1], p.rest[1:]
@@ -245,7 +245,7 @@ func (p *regexParser) quantifier() (q string, simple bool, err error) {
 	return fmt.Sprintf("{%d,%d}", least, most), false, nil
 }
 
-// group reads from a parenthesis to the one that closes it. Nothing refers back, so no group captures.
+// group parses a parenthesized group. There are no back-references, so no group captures.
 func (p *regexParser) group() (string, atomKind, error) {
 	if p.skip("(?#") {
 		_, after, found := strings.Cut(p.rest, ")")
@@ -288,7 +288,7 @@ func (p *regexParser) group() (string, atomKind, error) {
 	return body, atomKind{repeatable: true}, err
 }
 
-// body reads the inside of a group and its end.
+// body parses the inside of a group and its closing parenthesis.
 func (p *regexParser) body(open string) (string, error) {
 	inner, err := p.alternatives()
 	if err != nil {
@@ -300,7 +300,7 @@ func (p *regexParser) body(open string) (string, error) {
 	return open + inner + ")", nil
 }
 
-// options reads (?i-m:...), or (?i), which holds to the end of the enclosing group.
+// options parses (?i-m:...), or (?i), which holds to the end of the enclosing group.
 func (p *regexParser) options() (string, atomKind, error) {
 	n := strings.IndexAny(p.rest, ":)")
 	if n < 0 {

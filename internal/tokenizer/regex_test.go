@@ -10,8 +10,8 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// regexRefusals are expressions that mean something else to the engine than to Oniguruma, or nothing to it, with what
-// the error must name.
+// regexRefusals maps expressions that the engine reads differently from Oniguruma, or cannot read, to what the error
+// must name.
 var regexRefusals = map[string]string{
 	`a\Kb`: `"\\K"`, `(a)\1`: `"\\1"`, `\k<n>`: `"\\k"`, `\X`: `"\\X"`, `\R`: `"\\R"`, `\G`: `"\\G"`, `\y`: `"\\y"`,
 	`(?x) a`: `"(?x)"`, `(?s:.)`: `"(?s:"`, `(?~ab)`: `"(?~`, `(?P<n>a)`: `"(?P<n>`, `\p{IsGreek}`: `"\\p{IsGreek}"`,
@@ -31,7 +31,7 @@ func TestRegexRefusals(t *testing.T) {
 	}
 }
 
-// TestSetsAreTheEngines compares the sets that are written out with what the engine finds for them.
+// TestSetsAreTheEngines compares the expanded sets with what the engine matches for them.
 func TestSetsAreTheEngines(t *testing.T) {
 	var all strings.Builder
 	for r := range rune(unicode.MaxRune + 1) {
@@ -61,7 +61,7 @@ func TestSetsAreTheEngines(t *testing.T) {
 	}
 }
 
-// TestSlowRegex ends searches that would not.
+// TestSlowRegex runs searches that would otherwise not end.
 func TestSlowRegex(t *testing.T) {
 	re := regexp2.MustCompile(`(?:(?:a|b|ab)+[cd])+e`, regexp2.OptionMaxBacktrackingStackSize(maxStack))
 	re.MatchTimeout = time.Millisecond
@@ -77,7 +77,7 @@ func TestSlowRegex(t *testing.T) {
 	}
 }
 
-// TestEncodeFails has files that are sound until a text needs what they lack.
+// TestEncodeFails has valid files with a text that they cannot encode.
 func TestEncodeFails(t *testing.T) {
 	for section, want := range map[string]string{
 		`,"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAUAAAAAAAA"}`: "points outside of itself",

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// escape reads what a backslash begins, outside of brackets.
+// escape parses an escape outside brackets.
 func (p *regexParser) escape() (string, atomKind, error) {
 	before := p.rest
 	p.rest = p.rest[1:]
@@ -29,7 +29,7 @@ func (p *regexParser) escape() (string, atomKind, error) {
 	return set.expression(), atomKind{repeatable: true}, err
 }
 
-// anchors are the escapes that match a place.
+// anchors are the escapes that match a position.
 var anchors = sync.OnceValue(func() map[byte]string {
 	return map[byte]string{
 		'A': `\A`, 'z': `\z`, 'Z': `(?=\x0A?\z)`,
@@ -37,15 +37,15 @@ var anchors = sync.OnceValue(func() map[byte]string {
 	}
 })
 
-// latinWord are characters that Oniguruma counts as of words, but not within brackets.
+// latinWord are characters that Oniguruma counts as word characters, except inside brackets.
 var latinWord = chars('²', '³', '¹', '¼', '½', '¾')
 
-// isWord reports whether an escape names the characters of words.
+// isWord reports whether an escape is \w or its complement.
 func isWord(part string) bool {
 	return strings.EqualFold(part, `\w`) || plainName(strings.NewReplacer("{", "", "}", "", "^", "").Replace(part)) == `\pword`
 }
 
-// bareWord is the set of such an escape outside of brackets.
+// bareWord is the set of such an escape outside brackets.
 func bareWord(part string) charset {
 	set := ofTables(wordTables...).union(latinWord)
 	if (part[1] == 'W' || part[1] == 'P') != strings.Contains(part, "^") {
@@ -54,13 +54,13 @@ func bareWord(part string) charset {
 	return set
 }
 
-// boundary writes an expression about the characters W of words.
+// boundary writes an expression about the word characters W.
 func boundary(expr string) string {
 	return "(?:" + strings.ReplaceAll(expr, "W", ofTables(wordTables...).union(latinWord).expression()) + ")"
 }
 
-// escaped reads what follows a backslash: a set, or, where that is nil, a character. before is the rest of the
-// expression from the backslash on.
+// escaped parses an escape and returns its set, or a character if the set is nil. before is the rest of the expression
+// from the backslash on.
 func (p *regexParser) escaped(before string) (charset, rune, error) {
 	r := p.next()
 	if set, ok := classEscapes()[unicode.ToLower(r)]; ok {
@@ -85,16 +85,16 @@ func (p *regexParser) escaped(before string) (charset, rune, error) {
 	return nil, r, nil
 }
 
-// classEscapes are the sets of small letters.
+// classEscapes are the sets of lower-case escapes.
 var classEscapes = sync.OnceValue(func() map[rune]charset {
 	return map[rune]charset{'d': ofTables(unicode.Nd), 's': ofTables(unicode.White_Space), 'w': ofTables(wordTables...),
 		'h': properties()["xdigit"]}
 })
 
-// charEscapes are the characters that letters stand for.
+// charEscapes are the characters of single-letter escapes.
 var charEscapes = map[rune]rune{'t': '\t', 'n': '\n', 'r': '\r', 'f': '\f', 'v': '\v', 'a': '\a', 'e': 0x1b}
 
-// property reads {name} or {^name}.
+// property parses {name} or {^name}.
 func (p *regexParser) property(not bool) (charset, error) {
 	name, after, found := strings.Cut(strings.TrimPrefix(p.rest, "{"), "}")
 	if !found || !strings.HasPrefix(p.rest, "{") {
@@ -112,7 +112,7 @@ func (p *regexParser) property(not bool) (charset, error) {
 	return set, nil
 }
 
-// code reads the number of a character: {h...} or hh after x, hhhh after u.
+// code parses a character code: {h...} or hh after x, hhhh after u.
 func (p *regexParser) code(kind rune) (rune, error) {
 	digits := map[rune]int{'x': 2, 'u': 4}[kind]
 	var text string
@@ -132,7 +132,7 @@ func (p *regexParser) code(kind rune) (rune, error) {
 	return rune(code), nil
 }
 
-// class reads a set in brackets.
+// class parses a bracketed set.
 func (p *regexParser) class() (charset, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, refuse("[", "nests too deep")
@@ -170,7 +170,7 @@ func (p *regexParser) class() (charset, error) {
 	return set, nil
 }
 
-// classItem reads a member of a set in brackets: a character, a range, or another set.
+// classItem parses a member of a bracketed set: a character, a range or another set.
 func (p *regexParser) classItem() (charset, error) {
 	if name, after, found := strings.Cut(strings.TrimPrefix(p.rest, "[:"), ":]"); found && strings.HasPrefix(p.rest, "[:") {
 		p.rest = after
@@ -199,14 +199,14 @@ func (p *regexParser) classItem() (charset, error) {
 	case set != nil, other != nil, lo > hi:
 		return nil, refuse("-", "in brackets is between no two characters in order")
 	}
-	if strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") { // after a range it stands for itself
+	if strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") { // a dash after a range is literal
 		p.skip("-")
 		return charset{{lo, hi}}.union(chars('-')), nil
 	}
 	return charset{{lo, hi}}, nil
 }
 
-// orChar is the set, or that of one character where it is nil.
+// orChar returns the set, or the set of one character if it is nil.
 func orChar(set charset, r rune) charset {
 	if set != nil {
 		return set
@@ -214,7 +214,7 @@ func orChar(set charset, r rune) charset {
 	return chars(r)
 }
 
-// classChar reads a character in brackets, or an escape that stands for a set.
+// classChar parses a character in brackets, or an escape for a set.
 func (p *regexParser) classChar() (charset, rune, error) {
 	switch before := p.rest; {
 	case before == "" || before[0] == '[':

@@ -11,10 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// parseSentencePiece reads a SentencePiece model. Where the sentencepiece library and transformers disagree, model
-// folders mean what transformers makes of them: special tokens are cut out of the text first, merges are ranked by the
-// score of what they make, then by its id, pieces of a BPE that are marked unused are not made on the way to others, and
-// those of a Unigram count as any other.
+// parseSentencePiece reads a SentencePiece model. Where the sentencepiece library and transformers disagree, it follows
+// transformers: special tokens are cut out of the text first; merges are ranked by the score of their result, then by
+// its id; BPE never merges through pieces marked unused, and Unigram uses them like any other piece.
 func parseSentencePiece(files map[string][]byte) (*pipeline, error) {
 	m, err := parseSPModel(files["tokenizer.model"])
 	if err == nil {
@@ -49,14 +48,14 @@ func parseSentencePiece(files map[string][]byte) (*pipeline, error) {
 	return p, nil
 }
 
-// likeLlama reports whether a model has the type and settings of Llama's, which LlamaTokenizer of transformers 5 takes for
-// granted.
+// likeLlama reports whether a model has the type and settings of Llama's, which the LlamaTokenizer of transformers 5
+// assumes.
 func (m *spModel) likeLlama() bool {
 	n := &m.normalize
 	return m.trainer.model == spBPE && m.trainer.byteFallback && n.dummyPrefix && !n.removeExtra && len(n.charsmap) == 0
 }
 
-// check refuses models that do not do what is read here.
+// check refuses models with unsupported settings.
 func (m *spModel) check() error {
 	switch {
 	case len(m.pieces) == 0:
@@ -73,7 +72,7 @@ func (m *spModel) check() error {
 	return nil
 }
 
-// defaults are the settings of the classes of transformers that take the ids of a model as they are.
+// defaults are the settings of those transformers classes that use a model's ids unchanged.
 func (m *spModel) defaults(class string) (settings, error) {
 	s := settings{namedTokens: namedTokens{Unk: special(m.pieces[m.trainer.unk].text)}}
 	switch class {
@@ -87,7 +86,7 @@ func (m *spModel) defaults(class string) (settings, error) {
 	return s, fmt.Errorf("tokenizer_class %q: how it reads tokenizer.model is not known here; save the tokenizer as tokenizer.json", class)
 }
 
-// rename gives pieces the names of the added tokens with their ids, and returns the ids of all.
+// rename gives pieces the names of the added tokens with the same ids, and returns all ids.
 func (m *spModel) rename(added []addedToken) (map[string]int32, error) {
 	for _, t := range added {
 		if t.ID >= 0 && int(t.ID) < len(m.pieces) {
@@ -114,7 +113,7 @@ func (m *spModel) withControl(added []addedToken) []addedToken {
 	return added
 }
 
-// model is the section of the pieces.
+// model builds the model section.
 func (m *spModel) model(vocab map[string]int32) object {
 	unk := m.pieces[m.trainer.unk].text
 	if m.trainer.model == spBPE {
@@ -130,7 +129,7 @@ func (m *spModel) model(vocab map[string]int32) object {
 	return object{"type": "Unigram", "vocab": scored, "unk_id": m.trainer.unk, "byte_fallback": m.trainer.byteFallback}
 }
 
-// merges are all ways to make a normal piece of two, the best piece first.
+// merges lists every way to split a normal piece into two pieces, best result first.
 func (m *spModel) merges() [][2]string {
 	type ranked struct {
 		score float32
@@ -159,7 +158,7 @@ func (m *spModel) merges() [][2]string {
 	return pairs
 }
 
-// userDefined lists the pieces that stay whole wherever they occur, the longest first.
+// userDefined lists the pieces that are never split, longest first.
 func (m *spModel) userDefined() []string {
 	var all []string
 	for _, p := range m.pieces {
@@ -171,15 +170,15 @@ func (m *spModel) userDefined() []string {
 	return all
 }
 
-// prefix reports whether a text begins with a blank of its own.
+// prefix reports whether a blank is put before the text.
 func (m *spModel) prefix(s *settings) bool {
 	return m.normalize.dummyPrefix && (s.AddPrefixSpace == nil || *s.AddPrefixSpace)
 }
 
-// legacy reports whether the text after a special token begins with such a blank as well.
+// legacy reports whether a blank is also put after each special token.
 func legacy(s *settings) bool { return s.Legacy == nil || *s.Legacy }
 
-// normalizer is the section of the rewriting, in SentencePiece's order.
+// normalizer builds the normalizer section, in SentencePiece's order.
 func (m *spModel) normalizer(s *settings) object {
 	steps := []object{}
 	replace := func(kind, old, with string) {
@@ -194,15 +193,15 @@ func (m *spModel) normalizer(s *settings) object {
 	}
 	replace("String", " ", mark)
 	if m.prefix(s) && legacy(s) {
-		replace("Regex", `\A`+mark, mark+mark) // Metaspace adds none where there is one
+		replace("Regex", `\A`+mark, mark+mark) // Metaspace adds none if there is one already
 	}
 	return object{"type": "Sequence", "normalizers": steps}
 }
 
-// mark is how SentencePiece writes a blank.
+// mark is SentencePiece's visible blank.
 const mark = "▁"
 
-// preTokenizer is the section that adds the blank and keeps user-defined pieces whole.
+// preTokenizer builds the section that adds the blank and keeps user-defined pieces whole.
 func (m *spModel) preTokenizer(s *settings) any {
 	steps := []object{}
 	if m.prefix(s) {
@@ -225,7 +224,7 @@ func (m *spModel) preTokenizer(s *settings) any {
 	return object{"type": "Sequence", "pretokenizers": steps}
 }
 
-// decoder is the section of the way back.
+// decoder builds the decoder section.
 func (m *spModel) decoder(s *settings) object {
 	steps := []object{{"type": "Replace", "pattern": object{"String": mark}, "content": " "}}
 	if m.trainer.byteFallback {

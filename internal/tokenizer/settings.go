@@ -12,10 +12,10 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// settingsFiles say, beside a vocabulary, which tokens are special and how a text begins. All may be missing.
+// settingsFiles accompany a vocabulary and say which tokens are special and how a text begins. Each is optional.
 var settingsFiles = []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
 
-// settings are what the settings files say, under the names of transformers.
+// settings holds the settings files' contents, with the names that transformers uses.
 type settings struct {
 	namedTokens
 	Class          string                `json:"tokenizer_class"`
@@ -28,10 +28,10 @@ type settings struct {
 	ChineseChars   *bool                 `json:"tokenize_chinese_chars"`
 	AddedTokens    map[string]addedToken `json:"added_tokens_decoder"` // by id
 
-	// Of the class:
+	// Set by the class:
 	normalizer any    // a component of a tokenizer.json; nil: none
-	split      string // the expression of words; "": GPT-2's
-	framed     bool   // cls_token and sep_token stand around a document
+	split      string // the regular expression for words; "": GPT-2's
+	framed     bool   // a document begins with cls_token and ends with sep_token
 }
 
 // namedTokens are the special tokens with a role.
@@ -47,7 +47,7 @@ type namedTokens struct {
 	Extra      namedTokenList `json:"extra_special_tokens"`
 }
 
-// list returns the tokens in the order in which those without an id get one.
+// list returns the tokens in the order in which those without an id are assigned one.
 func (n *namedTokens) list() []addedToken {
 	var all []addedToken
 	for _, t := range []*namedToken{n.BOS, n.EOS, n.Unk, n.Sep, n.Pad, n.CLS, n.Mask} {
@@ -61,10 +61,10 @@ func (n *namedTokens) list() []addedToken {
 	return all
 }
 
-// namedToken is a spelling, or an object with one.
+// namedToken is a spelling, or an object that contains one.
 type namedToken addedToken
 
-// special returns the token of that spelling.
+// special returns a special token with that spelling.
 func special(content string) *namedToken { return &namedToken{Content: content, Special: true} }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -78,7 +78,7 @@ func (t *namedToken) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// namedTokenList is a list of tokens, or an object of them by role.
+// namedTokenList is a list of tokens, or an object of tokens by role.
 type namedTokenList []namedToken
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -94,9 +94,9 @@ func (l *namedTokenList) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]namedToken)(l))
 }
 
-// readSettings reads the settings files over the defaults of the class that they name, and returns the tokens whose ids
-// they give, in order of id. As transformers has it, special_tokens_map.json counts only beside a config that lists no
-// added tokens; added_tokens.json adds what is listed nowhere else.
+// readSettings reads the settings files over the defaults of the class they name, and returns the tokens with given ids
+// in id order. As in transformers, special_tokens_map.json counts only beside a config that lists no added tokens, and
+// added_tokens.json adds only tokens that are listed nowhere else.
 func readSettings(files map[string][]byte, defaults func(class string) (settings, error)) (settings, []addedToken, error) {
 	var named settings
 	if err := readJSON(files, "tokenizer_config.json", &named); err != nil {
@@ -122,7 +122,7 @@ func readSettings(files map[string][]byte, defaults func(class string) (settings
 	return s, added, err
 }
 
-// readJSON reads one file, if it exists. Keys that are not known here concern something else.
+// readJSON reads one optional file. It ignores unknown keys.
 func readJSON(files map[string][]byte, name string, v any) error {
 	data, ok := files[name]
 	if !ok {
@@ -138,7 +138,7 @@ func readJSON(files map[string][]byte, name string, v any) error {
 	return nil
 }
 
-// added returns the tokens whose ids are given, in their order. plain holds those of added_tokens.json.
+// added returns the tokens with given ids, in id order. plain holds the tokens of added_tokens.json.
 func (s *settings) added(plain map[string]int32) ([]addedToken, error) {
 	byID := map[int32]addedToken{}
 	for key, t := range s.AddedTokens {
@@ -165,8 +165,8 @@ func (s *settings) added(plain map[string]int32) ([]addedToken, error) {
 	return all, nil
 }
 
-// withNamed adds the special tokens with a role to those whose ids are given. One that the vocabulary lacks gets the
-// next id.
+// withNamed adds the special tokens with a role to the tokens with given ids. A token missing from the vocabulary gets
+// the next id.
 func withNamed(added, named []addedToken, vocab map[string]int32) []addedToken {
 	next, known := int32(len(vocab)), map[string]bool{}
 	for _, t := range added {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// class is what GPT-2's splitter sees of a character.
+// class is a character's class in GPT-2's splitter.
 type class uint8
 
 const (
@@ -16,7 +16,7 @@ const (
 	space
 )
 
-// asciiClass holds the classes of single-byte characters.
+// asciiClass holds the classes of ASCII characters.
 var asciiClass = func() (table [utf8.RuneSelf]class) {
 	for r := range table {
 		table[r] = classOf(rune(r))
@@ -24,7 +24,7 @@ var asciiClass = func() (table [utf8.RuneSelf]class) {
 	return table
 }()
 
-// classOf looks a character up in the tables of Unicode.
+// classOf looks a character up in the Unicode tables.
 func classOf(r rune) class {
 	switch {
 	case unicode.IsLetter(r):
@@ -37,7 +37,7 @@ func classOf(r rune) class {
 	return other
 }
 
-// next returns the class and the length of the first character. A byte that is not UTF-8 is a character of its own.
+// next returns the class and length of the first character. An invalid UTF-8 byte is a character of its own.
 func next(s string) (class, int) {
 	if s[0] < utf8.RuneSelf {
 		return asciiClass[s[0]], 1
@@ -58,7 +58,7 @@ func splitGPT2(text string, first bool, emit func(word string, first bool)) erro
 	return nil
 }
 
-// wordLen is the length of the first word. Alternatives are tried in the order of the expression.
+// wordLen is the length of the first word. It tries the alternatives in the order of the expression.
 func wordLen(s string) int {
 	if n := contractionLen(s); n > 0 {
 		return n
@@ -74,7 +74,7 @@ func wordLen(s string) int {
 	return blankLen(s)
 }
 
-// contractionLen is the length of an English contraction at the start, lower-case only, or 0.
+// contractionLen is the length of a leading English contraction, lower-case only, or 0.
 func contractionLen(s string) int {
 	if s[0] != '\'' || len(s) < 2 {
 		return 0
@@ -89,7 +89,7 @@ func contractionLen(s string) int {
 	return 0
 }
 
-// runLen is the length of the characters of class c at the start.
+// runLen is the length of the leading run of class c.
 func runLen(s string, c class) int {
 	total := 0
 	for total < len(s) {
@@ -102,8 +102,8 @@ func runLen(s string, c class) int {
 	return total
 }
 
-// blankLen is the length of the word that white space at the start makes: the whole run at the end of the text,
-// otherwise all but its last character, which goes with what follows; a single one stands alone.
+// blankLen is the length of the word made of leading white space: the whole run at the end of the text, else all but
+// its last character, which joins the next word. A single character stands alone.
 func blankLen(s string) int {
 	run := runLen(s, space)
 	if run == len(s) {

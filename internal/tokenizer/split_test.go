@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// words collects what a pre-tokeniser emits.
+// words collects the words of a pre-tokenizer.
 func words(t testing.TB, split preTokenizer, part string, first bool) []string {
 	t.Helper()
 	var list []string
@@ -53,7 +53,7 @@ func TestSplitGPT2(t *testing.T) {
 	}
 }
 
-// TestSplitLosesNothing joins the words of arbitrary text again.
+// TestSplitLosesNothing splits arbitrary text and joins the words again.
 func TestSplitLosesNothing(t *testing.T) {
 	text := rapid.StringOf(rapid.OneOf(rapid.SampledFrom([]rune(" \n\t'stlredvm1aЖ.\u00a0\u3000")), rapid.Rune()))
 	rapid.Check(t, func(r *rapid.T) {

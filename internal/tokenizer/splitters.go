@@ -10,14 +10,14 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// bareSplitters are the pre-tokenisers without members.
+// bareSplitters are the pre-tokenizers without settings.
 var bareSplitters = map[string]preTokenizer{
 	"Whitespace":       splitter(wordRuns, behaviours["Removed"], true),
 	"WhitespaceSplit":  splitter(each(unicode.IsSpace), behaviours["Removed"], false),
 	"BertPreTokenizer": then(splitter(each(unicode.IsSpace), behaviours["Removed"], false), splitter(each(isPunctuation), behaviours["Isolated"], false)),
 }
 
-// each finds every character of a class by itself.
+// each matches every character of a class on its own.
 func each(is func(rune) bool) matcher {
 	return func(text string, found func(start, end int)) error {
 		for i, r := range text {
@@ -30,7 +30,7 @@ func each(is func(rune) bool) matcher {
 	}
 }
 
-// wordRuns finds runs of characters that belong to words, and runs of others but white space.
+// wordRuns matches runs of word characters, and runs of other characters except white space.
 func wordRuns(text string, found func(start, end int)) error {
 	start, last := 0, space
 	for i, r := range text {
@@ -59,12 +59,12 @@ func wordClass(r rune) class {
 	return other
 }
 
-// isPunctuation is what counts as punctuation: beside that of Unicode, the symbols of ASCII.
+// isPunctuation reports whether r is Unicode punctuation or an ASCII symbol.
 func isPunctuation(r rune) bool {
 	return unicode.IsPunct(r) || r <= unicode.MaxASCII && unicode.IsSymbol(r)
 }
 
-// parseSplit reads the pre-tokeniser that splits by a pattern.
+// parseSplit reads the pre-tokenizer that splits by a pattern.
 func parseSplit(raw json.RawMessage) (preTokenizer, error) {
 	var f struct {
 		Type      string  `json:"type"`
@@ -92,7 +92,7 @@ func behaviourNamed(name string) (behaviour, error) {
 	return b, nil
 }
 
-// parsePunctuation reads the pre-tokeniser that splits at punctuation.
+// parsePunctuation reads the pre-tokenizer that splits at punctuation.
 func parsePunctuation(raw json.RawMessage) (preTokenizer, error) {
 	f := struct {
 		Type      string `json:"type"`
@@ -105,7 +105,7 @@ func parsePunctuation(raw json.RawMessage) (preTokenizer, error) {
 	return splitter(each(isPunctuation), b, false), err
 }
 
-// parseDigits reads the pre-tokeniser that parts digits from the rest, or each digit from the next.
+// parseDigits reads the pre-tokenizer that separates digits from other text, or each digit from the next.
 func parseDigits(raw json.RawMessage) (preTokenizer, error) {
 	var f struct {
 		Type             string `json:"type"`
@@ -123,7 +123,7 @@ func parseDigits(raw json.RawMessage) (preTokenizer, error) {
 	return splitter(each(unicode.IsNumber), behaviours["Contiguous"], false), nil
 }
 
-// parseDelimiter reads the pre-tokeniser that splits at a character and leaves it out.
+// parseDelimiter reads the pre-tokenizer that splits at a character and drops it.
 func parseDelimiter(raw json.RawMessage) (preTokenizer, error) {
 	var f struct {
 		Type      string `json:"type"`
@@ -138,7 +138,7 @@ func parseDelimiter(raw json.RawMessage) (preTokenizer, error) {
 	return splitter(literal(f.Delimiter), behaviours["Removed"], false), nil
 }
 
-// parseFixedLength reads the pre-tokeniser that splits after so many characters.
+// parseFixedLength reads the pre-tokenizer that splits after a fixed number of characters.
 func parseFixedLength(raw json.RawMessage) (preTokenizer, error) {
 	f := struct {
 		Type   string `json:"type"`

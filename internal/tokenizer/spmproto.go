@@ -9,8 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// spModel is a SentencePiece model, the message ModelProto of sentencepiece_model.proto, as far as it decides about
-// ids.
+// spModel is the part of a SentencePiece model (message ModelProto of sentencepiece_model.proto) that determines ids.
 type spModel struct {
 	pieces    []spPiece // by id
 	trainer   spTrainer
@@ -24,7 +23,7 @@ type spPiece struct {
 	kind  uint64
 }
 
-// The kinds of pieces.
+// Piece types.
 const (
 	spNormal  = 1
 	spUnknown = 2
@@ -34,7 +33,7 @@ const (
 	spByte    = 6
 )
 
-// spTrainer is what TrainerSpec says about the model.
+// spTrainer is the part of TrainerSpec that describes the model.
 type spTrainer struct {
 	model        uint64
 	suffix       bool // white space ends words
@@ -42,13 +41,13 @@ type spTrainer struct {
 	unk          int32
 }
 
-// The types of models.
+// Model types.
 const (
 	spUnigram = 1
 	spBPE     = 2
 )
 
-// spNormalizer is what NormalizerSpec says.
+// spNormalizer is the part of NormalizerSpec used here.
 type spNormalizer struct {
 	charsmap    []byte
 	dummyPrefix bool
@@ -59,7 +58,7 @@ type spNormalizer struct {
 // maxPiece bounds a piece in bytes; trainers stop at a few dozen.
 const maxPiece = 512
 
-// parseSPModel reads a model. Defaults are those of the format.
+// parseSPModel reads a model, with the format's defaults.
 func parseSPModel(data []byte) (*spModel, error) {
 	m := &spModel{trainer: spTrainer{model: spUnigram}, normalize: spNormalizer{dummyPrefix: true, removeExtra: true, escape: true}}
 	err := fields(data, func(n protowire.Number, v value) error {
@@ -140,13 +139,13 @@ func (s *spNormalizer) parse(data []byte) error {
 	})
 }
 
-// value is the value of a field: bytes, or a number.
+// value is a field's value: bytes or a number.
 type value struct {
 	bytes  []byte
 	number uint64
 }
 
-// fields calls each with every field of a message, in order.
+// fields calls each for every field of a message, in order.
 func fields(data []byte, each func(protowire.Number, value) error) error {
 	for len(data) > 0 {
 		number, wire, n := protowire.ConsumeTag(data)

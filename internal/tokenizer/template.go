@@ -8,20 +8,20 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// templateItem is a part of what a post-processor makes: the ids of special tokens, or those of the text.
+// templateItem is one item of a post-processor's output: special token ids, or the ids of the text.
 type templateItem struct {
 	ids  []int32
 	text bool
 }
 
-// parsePostProcessor reads a post_processor; nil where it adds nothing.
+// parsePostProcessor reads a post_processor; nil if it adds nothing.
 func parsePostProcessor(raw json.RawMessage) ([]templateItem, error) {
 	what, err := kind(raw)
 	if what == "" || err != nil {
 		return nil, err
 	}
 	switch what {
-	case "ByteLevel": // concerns positions, not ids
+	case "ByteLevel": // affects positions, not ids
 		return nil, strictjson.Unmarshal(raw, &byteLevelFile{})
 	case "TemplateProcessing":
 		return parseTemplate(raw)
@@ -33,8 +33,8 @@ func parsePostProcessor(raw json.RawMessage) ([]templateItem, error) {
 	return nil, unsupported(what)
 }
 
-// parsePostProcessors reads a sequence, in which one member may add something: what the library makes of several is no
-// chain of them.
+// parsePostProcessors reads a sequence. At most one member may add tokens, because the reference library does not chain
+// several.
 func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	var f struct {
 		Type       string            `json:"type"`
@@ -59,7 +59,7 @@ func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
 	return template, nil
 }
 
-// namedID is a pair of spelling and id.
+// namedID is a spelling with its id.
 type namedID struct{ ID int32 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -72,7 +72,8 @@ func (n *namedID) UnmarshalJSON(text []byte) error {
 	return errors.Join(json.Unmarshal(pair[0], &name), json.Unmarshal(pair[1], &n.ID))
 }
 
-// parseBertProcessing reads what puts one token before the text and one behind. The rest concerns positions.
+// parseBertProcessing reads the post-processor that puts one token before the text and one after it. Its other settings
+// affect positions.
 func parseBertProcessing(raw json.RawMessage) ([]templateItem, error) {
 	var f struct {
 		byteLevelFile
@@ -89,7 +90,7 @@ func parseBertProcessing(raw json.RawMessage) ([]templateItem, error) {
 	return items, checkIDs(items)
 }
 
-// templateFile is a TemplateProcessing component. The template for pairs of texts is not used.
+// templateFile is a TemplateProcessing component. The template for text pairs is not used.
 type templateFile struct {
 	Type   string `json:"type"`
 	Single []struct {
@@ -137,7 +138,7 @@ func parseTemplate(raw json.RawMessage) ([]templateItem, error) {
 	return items, checkIDs(items)
 }
 
-// checkIDs refuses numbers that are no ids.
+// checkIDs refuses numbers that are not valid ids.
 func checkIDs(items []templateItem) error {
 	for _, item := range items {
 		for _, id := range item.ids {

@@ -6,22 +6,22 @@ import (
 	"unicode/utf8"
 )
 
-// unkPenalty is how much worse than the worst piece an unknown character scores.
+// unkPenalty is how far below the worst piece an unknown character scores.
 const unkPenalty = 10
 
-// unigram is the language model of pieces of Kudo 2018 (arXiv:1804.10959): of all ways to write a word as pieces, the
-// one with the greatest sum of log-probabilities.
+// unigram is a unigram language model of pieces (Kudo 2018, arXiv:1804.10959). It segments a word into the pieces with
+// the greatest sum of log-probabilities.
 type unigram struct {
 	vocab    map[string]int32
 	scores   []float64
 	trie     trie
 	unk      int32 // -1: none
 	unkScore float64
-	bytes    *[256]symbol // the pieces <0x00> to <0xFF>, of negative id if missing; nil: no byte fallback
+	bytes    *[256]symbol // the pieces <0x00> to <0xFF>, id negative if missing; nil: no byte fallback
 	special  map[int32]bool
 }
 
-// newUnigram prepares a model; the place of a piece is its id.
+// newUnigram prepares a model; a piece's id is its index.
 func newUnigram(pieces []string, scores []float64, unk int32) *unigram {
 	m := &unigram{vocab: make(map[string]int32, len(pieces)), scores: scores, unk: unk, unkScore: -unkPenalty}
 	if len(scores) > 0 {
@@ -37,7 +37,7 @@ func newUnigram(pieces []string, scores []float64, unk int32) *unigram {
 func (m *unigram) vocabulary() map[string]int32   { return m.vocab }
 func (m *unigram) exclude(special map[int32]bool) { m.special = special }
 
-// node is the best way to write the text up to some place: its score and its last piece.
+// node is the best segmentation up to a position: its score and last piece.
 type node struct {
 	score float64
 	start int
@@ -48,7 +48,7 @@ type node struct {
 func (m *unigram) encode(ids []int32, word string, special bool) ([]int32, error) {
 	best := m.viterbi(word, special)
 	var parts []string
-	unknownTo := -1 // the end of a run of unknown characters, which count as one
+	unknownTo := -1 // the end of a run of unknown characters, which becomes one piece
 	for end := len(word); end > 0; end = best[end].start {
 		n := best[end]
 		switch {
@@ -68,7 +68,7 @@ func (m *unigram) encode(ids []int32, word string, special bool) ([]int32, error
 	return ids, nil
 }
 
-// viterbi returns the best way to every place of word. On a tie the way found first stays, which is that with the
+// viterbi returns the best segmentation up to every position of word. On a tie the first one found stays, which has the
 // longest last piece.
 func (m *unigram) viterbi(word string, special bool) []node {
 	best := make([]node, len(word)+1)
@@ -99,7 +99,7 @@ func (m *unigram) viterbi(word string, special bool) []node {
 	return best
 }
 
-// lookup appends the ids of a part: a piece, or unknown characters.
+// lookup appends the ids of a segment: a piece or unknown characters.
 func (m *unigram) lookup(ids []int32, part string) []int32 {
 	if id, ok := m.vocab[part]; ok {
 		return append(ids, id)
@@ -124,7 +124,7 @@ func (m *unigram) lookup(ids []int32, part string) []int32 {
 	return append(ids, m.unk)
 }
 
-// spellsAll reports whether there is a byte fallback with every byte.
+// spellsAll reports whether every byte has a fallback piece.
 func (m *unigram) spellsAll() bool {
 	if m.bytes == nil {
 		return false
@@ -132,19 +132,19 @@ func (m *unigram) spellsAll() bool {
 	return !slices.ContainsFunc(m.bytes[:], func(s symbol) bool { return s.id < 0 })
 }
 
-// trie finds the pieces that a text begins with.
+// trie finds the pieces that begin a text.
 type trie struct {
 	next  map[edge]int32 // to another node; the root is 0
 	piece []int32        // by node: the id of the piece that ends there, or -1
 }
 
-// edge leaves a node with a byte.
+// edge is a node and the byte that leaves it.
 type edge struct {
 	node int32
 	b    byte
 }
 
-// add puts a piece into the trie.
+// add adds a piece to the trie.
 func (t *trie) add(piece string, id int32) {
 	if t.next == nil {
 		t.next, t.piece = map[edge]int32{}, []int32{-1}
@@ -165,7 +165,7 @@ func (t *trie) add(piece string, id int32) {
 	}
 }
 
-// prefixes calls found with the length and id of each piece that text begins with, the shortest first.
+// prefixes calls found with the length and id of each piece that begins text, shortest first.
 func (t *trie) prefixes(text string, found func(n int, id int32)) {
 	at := int32(0)
 	for i := range len(text) {

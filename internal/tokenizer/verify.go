@@ -11,15 +11,15 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// Verification is the outcome of holding a tokenizer against reference encodings.
+// Verification is the result of comparing a tokenizer with reference encodings.
 type Verification struct {
-	Lines       int // compared
-	SameIDs     int // lines whose ids are identical
-	SameText    int // lines whose decoded text is identical
+	Lines       int // lines compared
+	SameIDs     int // lines with identical ids
+	SameText    int // lines with identical decoded text
 	Differences []Difference
 }
 
-// OK reports whether something was compared and everything was identical.
+// OK reports whether there were lines to compare and all were identical.
 func (v Verification) OK() bool {
 	return v.Lines > 0 && v.SameIDs == v.Lines && v.SameText == v.Lines
 }
@@ -34,7 +34,7 @@ type Difference struct {
 	WantText string
 }
 
-// reference is a line of encodings.jsonl.
+// reference is one line of encodings.jsonl.
 type reference struct {
 	Text    string  `json:"text"`
 	IDs     []int32 `json:"ids"`
@@ -42,8 +42,8 @@ type reference struct {
 }
 
 // Verify encodes and decodes every line of a file of JSON objects {"text", "ids", "decoded"} with the tokenizer of a
-// model folder. Special tokens in a text are recognised, nothing is added around it. The first keep differences are
-// returned.
+// model folder. It recognises special tokens in a text and adds nothing around it. It returns the first keep
+// differences.
 func Verify(dir, encodings string, keep int) (Verification, error) {
 	t, err := Open(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func Verify(dir, encodings string, keep int) (Verification, error) {
 	return v, nil
 }
 
-// verify compares line by line. Errors begin with the line's number.
+// verify compares line by line. Its errors begin with the line number.
 func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
 	var v Verification
 	lines := bufio.NewReader(encodings)
@@ -85,7 +85,7 @@ func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
 	}
 }
 
-// compare adds one line.
+// compare adds one line to the result.
 func (v *Verification) compare(t Tokenizer, want reference, keep int) error {
 	v.Lines++
 	ids, err := t.EncodeSpecial(want.Text)

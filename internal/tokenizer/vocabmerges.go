@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// parseVocabMerges reads a byte-level BPE from vocab.json and merges.txt, as transformers makes one of them.
+// parseVocabMerges reads a byte-level BPE from vocab.json and merges.txt, as transformers does.
 func parseVocabMerges(files map[string][]byte) (*pipeline, error) {
 	vocab, err := parseVocab(files["vocab.json"])
 	if err != nil {
@@ -37,7 +37,7 @@ func parseVocabMerges(files map[string][]byte) (*pipeline, error) {
 // object is a component of a tokenizer.json.
 type object map[string]any
 
-// assemble makes a tokenizer of the sections of a tokenizer.json.
+// assemble makes a tokenizer from tokenizer.json sections.
 func assemble(sections map[string]any) (*pipeline, error) {
 	raw := map[string]json.RawMessage{}
 	for name, section := range sections {
@@ -51,7 +51,8 @@ func assemble(sections map[string]any) (*pipeline, error) {
 	return p, p.build(raw)
 }
 
-// parseMergeLines reads one pair a line; the first line may be the version. Errors begin with the line's number.
+// parseMergeLines reads one pair per line; the first line may be a version header. Its errors begin with the line
+// number.
 func parseMergeLines(text string) ([][2]string, error) {
 	pairs := [][2]string{}
 	number := 0
@@ -73,7 +74,7 @@ func parseMergeLines(text string) ([][2]string, error) {
 	return pairs, nil
 }
 
-// byteLevelDefaults are the settings of the classes of transformers that read vocab.json and merges.txt as GPT-2 does.
+// byteLevelDefaults are the settings of the transformers classes that read vocab.json and merges.txt like GPT-2.
 func byteLevelDefaults(class string) (settings, error) {
 	switch class {
 	case "", "GPT2Tokenizer", "CodeGenTokenizer":
@@ -92,10 +93,10 @@ func byteLevelDefaults(class string) (settings, error) {
 	return settings{}, fmt.Errorf("tokenizer_class %q: how it reads vocab.json and merges.txt is not known here; save the tokenizer as tokenizer.json", class)
 }
 
-// qwen2Split is the expression of Qwen2's words.
+// qwen2Split is Qwen2's word expression.
 const qwen2Split = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// byteLevelSplit is the pre-tokeniser: GPT-2's own expression, or that of the class.
+// byteLevelSplit is the pre-tokenizer: GPT-2's own expression, or the class's.
 func (s *settings) byteLevelSplit() object {
 	prefix := s.AddPrefixSpace != nil && *s.AddPrefixSpace
 	if s.split == "" {
@@ -107,7 +108,7 @@ func (s *settings) byteLevelSplit() object {
 	}}
 }
 
-// surround sets what the class puts around a document.
+// surround sets the tokens that the class puts around a document.
 func (p *pipeline) surround(s *settings) {
 	before, after := s.CLS, s.Sep
 	if !s.framed {
@@ -117,7 +118,7 @@ func (p *pipeline) surround(s *settings) {
 	p.template = append(p.template, p.fixed(after)...)
 }
 
-// when returns a token where the flag for it is set.
+// when returns the token if its flag is set.
 func when(flag *bool, t *namedToken) *namedToken {
 	if flag != nil && *flag {
 		return t
@@ -125,7 +126,7 @@ func when(flag *bool, t *namedToken) *namedToken {
 	return nil
 }
 
-// fixed is the part of a template that holds a token; none for nil.
+// fixed is a template item for one token; nothing for nil.
 func (p *pipeline) fixed(t *namedToken) []templateItem {
 	if t == nil {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// parseVocabTxt reads a WordPiece from vocab.txt, one piece a line, as transformers makes one for BERT.
+// parseVocabTxt reads a WordPiece model from vocab.txt, one piece per line, as transformers does for BERT.
 func parseVocabTxt(files map[string][]byte) (*pipeline, error) {
 	text := string(files["vocab.txt"])
 	if !utf8.ValidString(text) {
@@ -15,7 +15,7 @@ func parseVocabTxt(files map[string][]byte) (*pipeline, error) {
 	}
 	vocab, id := map[string]int32{}, int32(0)
 	for line := range strings.Lines(text) {
-		vocab[strings.TrimRight(line, "\r\n")] = id // of a piece that stands twice the last place counts
+		vocab[strings.TrimRight(line, "\r\n")] = id // the last line wins if a piece occurs twice
 		id++
 	}
 	s, added, err := readSettings(files, wordPieceDefaults)
@@ -48,7 +48,7 @@ func parseVocabTxt(files map[string][]byte) (*pipeline, error) {
 	return p, nil
 }
 
-// wordPieceDefaults are the settings of the classes of transformers that read vocab.txt as BERT does.
+// wordPieceDefaults are the settings of the transformers classes that read vocab.txt like BERT.
 func wordPieceDefaults(class string) (settings, error) {
 	switch class {
 	case "", "BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer":

@@ -8,24 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// wordPiece writes a word as the longest pieces from the left (Schuster and Nakajima 2012, as in BERT).
+// wordPiece encodes a word greedily as its longest pieces from the left (Schuster and Nakajima 2012, as in BERT).
 type wordPiece struct {
 	vocab    map[string]int32
-	prefix   string // of pieces that do not begin a word
-	maxChars int    // in a word; longer ones are unknown
-	longest  int    // piece, in bytes
+	prefix   string // on pieces that do not begin a word
+	maxChars int    // longer words are unknown
+	longest  int    // longest piece, in bytes
 	unk      unknown
 	special  map[int32]bool
 }
 
-// unknown is the piece for what has none.
+// unknown is the piece for unknown words.
 type unknown struct {
 	id   int32
 	name string
 	ok   bool
 }
 
-// append appends the piece's id, or fails where the vocabulary lacks it.
+// append appends the piece's id, or fails if the vocabulary lacks it.
 func (u unknown) append(ids []int32, word string) ([]int32, error) {
 	if !u.ok {
 		return nil, fmt.Errorf("%.40q has no piece, and unk_token %q is not in vocab", word, u.name)
@@ -42,7 +42,7 @@ type wordModelFile struct {
 	Vocab    json.RawMessage `json:"vocab"`
 }
 
-// read reads the file and looks the unknown piece up.
+// read reads the file and looks up the unknown piece.
 func (f *wordModelFile) read(raw json.RawMessage) (vocab map[string]int32, unk unknown, err error) {
 	if err := decode(raw, f); err != nil {
 		return nil, unk, err
@@ -78,7 +78,7 @@ func parseWordPiece(raw json.RawMessage) (model, error) {
 func (m *wordPiece) vocabulary() map[string]int32   { return m.vocab }
 func (m *wordPiece) exclude(special map[int32]bool) { m.special = special }
 
-// encode implements model. A word of which some part has no piece is unknown as a whole.
+// encode implements model. If any part of a word has no piece, the whole word is unknown.
 func (m *wordPiece) encode(ids []int32, word string, special bool) ([]int32, error) {
 	if utf8.RuneCountInString(word) > m.maxChars {
 		return m.unk.append(ids, word)
@@ -95,7 +95,7 @@ func (m *wordPiece) encode(ids []int32, word string, special bool) ([]int32, err
 	return ids, nil
 }
 
-// longestPiece finds the longest piece that rest begins with; its length is 0 if there is none.
+// longestPiece finds the longest piece that begins rest; length 0 if there is none.
 func (m *wordPiece) longestPiece(rest string, inside, special bool) (id int32, n int) {
 	prefix := ""
 	if inside {
@@ -116,7 +116,7 @@ func (m *wordPiece) longestPiece(rest string, inside, special bool) (id int32, n
 	return 0, 0
 }
 
-// wordLevel has a piece for each word that it knows.
+// wordLevel has one piece for each word it knows.
 type wordLevel struct {
 	vocab   map[string]int32
 	unk     unknown
@@ -147,7 +147,7 @@ func (m *wordLevel) encode(ids []int32, word string, special bool) ([]int32, err
 	return m.unk.append(ids, word)
 }
 
-// decodeWordPiece joins pieces that begin with prefix to the one before, and sets others apart with a space.
+// decodeWordPiece appends pieces with the prefix to the previous piece and separates all others by a space.
 func decodeWordPiece(prefix string, cleanup bool) decoder {
 	return eachToken(func(i int, token string) string {
 		if i > 0 {
@@ -163,7 +163,7 @@ func decodeWordPiece(prefix string, cleanup bool) decoder {
 	})
 }
 
-// cleanUp takes away the spaces before English punctuation and contractions, one kind after the other.
+// cleanUp removes the spaces before English punctuation and contractions, one kind after another.
 func cleanUp(s string) string {
 	for _, pair := range [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
 		{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}} {
