@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// DType is the type of a tensor's elements, spelled as in the file.
+// DType is a tensor's element type, spelled as in the file.
 type DType string
 
 // The element types of the format.
@@ -56,14 +56,13 @@ func (d DType) Bits() int {
 	return 0
 }
 
-// bytes is the size of one element of a type that has whole bytes.
+// bytes is the element size of a type with whole bytes.
 func (d DType) bytes() int { return d.Bits() / 8 }
 
-// Float reports whether it is a floating-point type that can be read as weights.
+// Float reports whether d is a floating-point type that can be read as weights.
 func (d DType) Float() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
 
-// widen converts raw little-endian elements of a floating-point type to float32; F64 is rounded to
-// the nearest value.
+// widen converts raw little-endian floating-point elements to float32, rounding F64 to nearest.
 func (d DType) widen(dst []float32, raw []byte) error {
 	le := binary.LittleEndian
 	switch d {
@@ -89,7 +88,7 @@ func (d DType) widen(dst []float32, raw []byte) error {
 	return nil
 }
 
-// narrow appends src in the little-endian form of d, rounded to the nearest value, ties to even.
+// narrow appends src in d's little-endian format, rounded to nearest even.
 func (d DType) narrow(raw []byte, src []float32) []byte {
 	le := binary.LittleEndian
 	switch d {
@@ -109,5 +108,5 @@ func (d DType) narrow(raw []byte, src []float32) []byte {
 	return raw
 }
 
-// writable reports whether rows of float32 can be written as d.
+// writable reports whether float32 rows can be written as d.
 func (d DType) writable() bool { return d == F32 || d == BF16 || d == F16 }

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// lanes tells numbers that are not finite apart in a word of several: their exponents are all ones, and adding one at
-// the exponents' last bits carries into the signs' places.
+// lanes detects non-finite numbers in a word that packs several: their exponents are all ones, so adding one at the
+// lowest exponent bit carries into the sign bit.
 type lanes struct{ exponent, one, sign uint64 }
 
-// floatLanes are those of the types that reading as float32 keeps finite.
+// floatLanes holds the types whose finite values stay finite as float32.
 var floatLanes = map[DType]lanes{
 	F32:  {0x7f800000_7f800000, 0x00800000_00800000, 0x80000000_80000000},
 	BF16: {0x7f807f80_7f807f80, 0x00800080_00800080, 0x80008000_80008000},
 	F16:  {0x7c007c00_7c007c00, 0x04000400_04000400, 0x80008000_80008000},
 }
 
-// any reports whether raw holds a number that is not finite. It reads as fast as memory delivers.
+// any reports whether raw holds a non-finite number. It is as fast as memory.
 func (l lanes) any(raw []byte) bool {
 	le := binary.LittleEndian
 	var a, b uint64
@@ -37,8 +37,9 @@ func (l lanes) any(raw []byte) bool {
 	return (a|b)&l.sign != 0
 }
 
-// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are infinite
-// or NaN as float32, and gives the number of the first of them among all values. A tensor of another type has none.
+// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are
+// infinite or NaN as float32. It also returns the index of the first such value in the whole tensor. Other types have
+// none.
 func (f *File) NonFinite(name string, lo, hi int) (count, first int) {
 	t, ok := f.Info(name)
 	rows, cols := t.Rows()
@@ -54,13 +55,13 @@ func (f *File) NonFinite(name string, lo, hi int) (count, first int) {
 	return count, lo*cols + first
 }
 
-// countNonFinite looks at raw elements value by value.
+// countNonFinite counts raw elements one by one.
 func (d DType) countNonFinite(raw []byte) (count, first int) {
 	var block [1024]float32
 	size := d.bytes()
 	for at := 0; at < len(raw)/size; at += len(block) {
 		values := block[:min(len(block), len(raw)/size-at)]
-		_ = d.widen(values, raw[at*size:]) // it is a floating-point type
+		_ = d.widen(values, raw[at*size:]) // a floating-point type, so it cannot fail
 		for i, v := range values {
 			if v-v == 0 {
 				continue
@@ -74,7 +75,7 @@ func (d DType) countNonFinite(raw []byte) (count, first int) {
 	return count, first
 }
 
-// Overflows counts the values of an F64 tensor that are finite and become infinite as float32; others have none.
+// Overflows counts the finite values of an F64 tensor that become infinite as float32; other types have none.
 func (f *File) Overflows(name string) int {
 	values, err := f.Float64s(name)
 	if err != nil {
@@ -89,9 +90,9 @@ func (f *File) Overflows(name string) int {
 	return n
 }
 
-// OverflowError is the error about finite values that are beyond the range of the type that they are written in.
+// OverflowError reports finite values beyond the range of the type they are written in.
 type OverflowError struct {
-	Tensors []string // what is to be said of each
+	Tensors []string // one message per tensor
 }
 
 // Error implements error.
@@ -105,11 +106,11 @@ func (e *OverflowError) Error() string {
 	return text
 }
 
-// overflow tells of finite values that became infinite as dtype.
+// overflow describes finite values that became infinite as dtype.
 type overflow struct {
 	dtype   DType
 	n       int
-	largest float64 // of their magnitudes
+	largest float64 // largest magnitude
 }
 
 // Error implements error.
@@ -117,14 +118,14 @@ func (o *overflow) Error() string {
 	return fmt.Sprintf("%d beyond %s, as large as %g", o.n, o.dtype, o.largest)
 }
 
-// count looks through values and what they were narrowed to.
+// count compares values with their narrowed form.
 func (o *overflow) count(raw []byte, values []float32) {
 	if !floatLanes[o.dtype].any(raw) {
 		return
 	}
 	for i, v := range values {
 		var narrowed [1]float32
-		_ = o.dtype.widen(narrowed[:], raw[i*o.dtype.bytes():]) // it is a floating-point type
+		_ = o.dtype.widen(narrowed[:], raw[i*o.dtype.bytes():]) // a floating-point type, so it cannot fail
 		if v-v == 0 && math.IsInf(float64(narrowed[0]), 0) {
 			o.n++
 			o.largest = max(o.largest, math.Abs(float64(v)))

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestNonFinite hides values that are not finite among those of the largest and smallest exponents.
+// TestNonFinite hides non-finite values among values with the largest and smallest exponents.
 func TestNonFinite(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(r *rapid.T) {
@@ -73,7 +73,8 @@ func TestNonFiniteDoubles(t *testing.T) {
 	}
 }
 
-// TestWriteOverflow writes values at the ends of a type's range: half a step beyond the largest rounds to infinity.
+// TestWriteOverflow writes values at the limits of a type's range: half a step beyond the largest value rounds to
+// infinity.
 func TestWriteOverflow(t *testing.T) {
 	inf := float32(math.Inf(1))
 	tests := map[string]struct {
@@ -115,7 +116,7 @@ func TestWriteOverflow(t *testing.T) {
 	}
 }
 
-// BenchmarkNonFinite reads what a cache holds.
+// BenchmarkNonFinite scans data that fits in cache.
 func BenchmarkNonFinite(b *testing.B) {
 	raw := make([]byte, 1<<20)
 	b.SetBytes(int64(len(raw)))

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWriteToFullDisk lets the system refuse to grow the file, as a full disk does.
+// TestWriteToFullDisk limits the file size, so writes fail as on a full disk.
 func TestWriteToFullDisk(t *testing.T) {
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzOpen opens arbitrary bytes. What opens must be readable to its last element.
+// FuzzOpen opens arbitrary bytes. Any file that opens must be readable to its last element.
 func FuzzOpen(f *testing.F) {
 	f.Add(container(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[],"data_offsets":[8,10]}}`, 10))
 	f.Add(container(`{"__metadata__":{"format":"pt"},"n":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}  `, 8))

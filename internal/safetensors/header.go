@@ -14,10 +14,10 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// maxHeader is the longest header that the format allows.
+// maxHeader is the format's limit on the header length.
 const maxHeader = 100_000_000
 
-// metadataKey is the header's member that is no tensor.
+// metadataKey is the header key that is not a tensor.
 const metadataKey = "__metadata__"
 
 // Info describes one tensor.
@@ -25,7 +25,7 @@ type Info struct {
 	Name  string
 	DType DType
 	Shape []int // empty for a scalar
-	begin int64 // of its bytes, relative to the data section
+	begin int64 // offset relative to the data section
 	end   int64
 }
 
@@ -53,7 +53,7 @@ func (t Info) Rows() (rows, cols int) {
 	return t.Shape[0], cols
 }
 
-// count is a JSON number that counts something: a whole one, not negative, not null.
+// count is a JSON number for counts: whole and not negative or null.
 type count int64
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -66,15 +66,14 @@ func (c *count) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// header is the parsed and checked head of a file.
+// header is the parsed and checked header of a file.
 type header struct {
-	tensors  []Info // in the order of their data
+	tensors  []Info // in data order
 	metadata map[string]string
 	dataAt   int64
 }
 
-// parseHeader reads the head of a file of the given size. head holds the file's bytes, or as many of its first
-// ones as the caller has.
+// parseHeader reads the header of a file of the given size. head holds the file's bytes, or a prefix of them.
 func parseHeader(head []byte, size int64) (header, error) {
 	if size < 8 || len(head) < 8 {
 		return header{}, fmt.Errorf("is %d bytes long: too short for a header length", size)
@@ -120,7 +119,7 @@ func (h *header) parseMetadata(dec *json.Decoder) error {
 	})
 }
 
-// parseTensor reads one entry and checks it alone.
+// parseTensor reads one entry and checks it on its own.
 func (h *header) parseTensor(dec *json.Decoder, name string) error {
 	t := Info{Name: name}
 	var shape, offsets []count
@@ -158,10 +157,10 @@ func (h *header) parseTensor(dec *json.Decoder, name string) error {
 	return nil
 }
 
-// checkShape checks that a tensor of the shape has exactly the given number of bytes.
+// checkShape checks that a tensor of this shape has exactly the given number of bytes.
 func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 	ints := make([]int, len(shape))
-	want, overflow, empty := int64(dtype.Bits()), false, false // want: bits
+	want, overflow, empty := int64(dtype.Bits()), false, false // want counts bits
 	for i, d := range shape {
 		ints[i] = int(d)
 		switch {
@@ -173,7 +172,7 @@ func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 			want *= int64(d)
 		}
 	}
-	if overflow { // also of an empty tensor: products of its dimensions must be safe to take
+	if overflow { // for empty tensors, too: products of its dimensions must be safe to compute
 		return nil, fmt.Errorf("shape %v is too large to count", shape)
 	}
 	if empty {
@@ -188,7 +187,7 @@ func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 	return ints, nil
 }
 
-// checkLayout sorts the tensors by their data and checks that they fill the data section without gap or overlap.
+// checkLayout sorts the tensors by offset and checks that they fill the data section without gaps or overlaps.
 func (h *header) checkLayout(size int64) error {
 	slices.SortStableFunc(h.tensors, func(a, b Info) int {
 		if a.begin != b.begin {
@@ -215,7 +214,7 @@ func (h *header) checkLayout(size int64) error {
 	return nil
 }
 
-// sign of x as a comparison's result.
+// sign returns the sign of x, as a comparison result.
 func sign(x int64) int {
 	switch {
 	case x < 0:

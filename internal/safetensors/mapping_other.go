@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// mapping is the memory of a file; here it is a copy.
+// mapping is the file's contents in memory, here a copy.
 type mapping struct{ bytes []byte }
 
 // openMapping reads the file.
@@ -17,7 +17,7 @@ func openMapping(path string) (mapping, error) {
 	return mapping{data}, err
 }
 
-// release does nothing: a copy cannot be read again.
+// release does nothing: a copy cannot be reloaded.
 func (m mapping) release(begin, end int64) {}
 
 // close drops the copy.

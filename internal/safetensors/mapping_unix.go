@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// mapping is the memory of a file.
+// mapping is the file's contents in memory.
 type mapping struct{ bytes []byte }
 
 // openMapping maps the file read-only.
@@ -39,12 +39,12 @@ func openMapping(path string) (mapping, error) {
 	return mapping{data}, nil
 }
 
-// release gives back the pages that hold bytes [begin, end). Dropping a page that a neighbour uses too is safe: the
-// memory is a read-only image of the file.
+// release gives back the pages that hold bytes [begin, end). Dropping a page shared with a neighbour is safe: the
+// mapping is read-only, so the page can be read again.
 func (m mapping) release(begin, end int64) {
 	begin -= begin % int64(os.Getpagesize())
 	if begin < end {
-		_ = unix.Madvise(m.bytes[begin:end], unix.MADV_DONTNEED) // advice: a refusal costs memory only
+		_ = unix.Madvise(m.bytes[begin:end], unix.MADV_DONTNEED) // only advice: if refused, it costs memory
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// residentFileKB is how much memory of mapped files the process holds.
+// residentFileKB is the resident memory of the process's mapped files.
 func residentFileKB(t *testing.T) int {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -26,7 +26,7 @@ func residentFileKB(t *testing.T) int {
 	return kb
 }
 
-// TestReleasePages reads 32 MB and lets go of them.
+// TestReleasePages reads 32 MB and releases them.
 func TestReleasePages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.safetensors")
 	if err := Write(path, []Tensor{{Name: "w", DType: F32, Shape: []int{8192, 1024}, ReadRows: constant(1)}}, nil); err != nil {

@@ -1,11 +1,9 @@
-// Package safetensors reads and writes the safetensors container of Hugging Face: eight bytes with the length of a
-// header, a JSON header that gives every tensor a type, a shape and a range of bytes, then the tensors, row-major
-// and little-endian.
+// Package safetensors reads and writes Hugging Face's safetensors container: eight bytes for the header length, a JSON
+// header that gives every tensor a type, a shape and a byte range, then the tensors, row-major and little-endian.
 //
-// A file is mapped into memory, so opening it costs nothing and float32 or bfloat16 weights can be used in place.
-// Everything that a header claims is checked before the first byte of a tensor is looked at; errors name the file,
-// the tensor and what is wrong with it. A file that somebody shortens while it is open cannot be guarded against:
-// replace files by rename.
+// Files are memory-mapped, so opening is cheap and float32 or bfloat16 weights can be used in place. The whole header
+// is checked before any tensor is read; errors name the file, the tensor and the problem. Nothing protects against a
+// file that is truncated while open: replace files by rename.
 package safetensors
 
 import (
@@ -23,7 +21,7 @@ import (
 // ErrCorrupt is wrapped by every error about a file that contradicts itself or the format.
 var ErrCorrupt = errors.New("not a sound safetensors file")
 
-// File is an open file. Its methods may be called concurrently, Close aside.
+// File is an open file. All methods except Close are safe for concurrent use.
 type File struct {
 	path    string
 	mapping mapping
@@ -51,7 +49,7 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// diagnose says what the file is instead, or what err finds wrong with it.
+// diagnose says what the file is instead, or returns err.
 func diagnose(path string, data []byte, err error) error {
 	headed := len(data) > 8 && data[8] == '{' && binary.LittleEndian.Uint64(data) <= maxHeader
 	if is := signature.Describe(data, "the weights"); is != "" && !headed {
@@ -60,25 +58,25 @@ func diagnose(path string, data []byte, err error) error {
 	return fmt.Errorf("%s: %w: %w", path, ErrCorrupt, err)
 }
 
-// corrupt is an error that wraps ErrCorrupt without its words.
+// corrupt is an error that wraps ErrCorrupt without its text.
 type corrupt struct{ error }
 
-// Unwrap makes it an ErrCorrupt.
+// Unwrap returns ErrCorrupt.
 func (corrupt) Unwrap() error { return ErrCorrupt }
 
-// Close unmaps the file. Slices that were handed out must not be used afterwards.
+// Close unmaps the file. Slices returned earlier must not be used afterwards.
 func (f *File) Close() error {
 	f.data, f.index, f.tensors = nil, nil, nil
 	return f.mapping.close()
 }
 
-// Path is the path that the file was opened by.
+// Path is the path the file was opened with.
 func (f *File) Path() string { return f.path }
 
-// Tensors returns all tensors in the order of their data.
+// Tensors returns all tensors in data order.
 func (f *File) Tensors() []Info { return slices.Clone(f.tensors) }
 
-// Names returns the names of all tensors in the order of their data.
+// Names returns the names of all tensors in data order.
 func (f *File) Names() []string {
 	names := make([]string, len(f.tensors))
 	for i, t := range f.tensors {
@@ -90,7 +88,7 @@ func (f *File) Names() []string {
 // Metadata returns the header's free-form strings.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
 
-// Info describes the tensor of that name.
+// Info describes the named tensor.
 func (f *File) Info(name string) (Info, bool) {
 	i, ok := f.index[name]
 	if !ok {
@@ -111,7 +109,7 @@ func (f *File) Raw(name string) ([]byte, error) {
 // raw returns the bytes of t.
 func (f *File) raw(t Info) []byte { return f.data[t.begin:t.end:t.end] }
 
-// ReadRows widens rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], into dst, which must hold
+// ReadRows widens rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], into dst, which must have
 // exactly that many elements. A scalar is one row.
 func (f *File) ReadRows(name string, lo, hi int, dst []float32) error {
 	t, ok := f.Info(name)
@@ -171,7 +169,7 @@ func (f *File) Int64s(name string) ([]int64, error) {
 	return dst, err
 }
 
-// typed returns the bytes of a tensor that must have the given type.
+// typed returns the bytes of a tensor, which must have the given type.
 func (f *File) typed(name string, want DType) ([]byte, error) {
 	t, ok := f.Info(name)
 	switch {
@@ -183,14 +181,14 @@ func (f *File) typed(name string, want DType) ([]byte, error) {
 	return f.raw(t), nil
 }
 
-// Float32s returns an F32 tensor in the file's own memory, or nil where the tensor is absent, of another type or
-// not aligned. It is valid until Close and must not be written.
+// Float32s returns an F32 tensor in the file's own memory, or nil if the tensor is absent, of another type or
+// unaligned. The slice is valid until Close and must not be written.
 func (f *File) Float32s(name string) []float32 { return view[float32](f, name, F32) }
 
-// BF16s is Float32s for bfloat16.
+// BF16s is like Float32s for bfloat16.
 func (f *File) BF16s(name string) []uint16 { return view[uint16](f, name, BF16) }
 
-// view reinterprets a tensor's bytes where the machine's own format is the file's.
+// view reinterprets a tensor's bytes if the machine's format matches the file's.
 func view[T float32 | uint16](f *File, name string, want DType) []T {
 	raw, err := f.typed(name, want)
 	if err != nil || len(raw) == 0 || !littleEndian {
@@ -203,11 +201,11 @@ func view[T float32 | uint16](f *File, name string, want DType) []T {
 	return unsafe.Slice((*T)(p), len(raw)/want.bytes())
 }
 
-// littleEndian is the byte order of this machine.
+// littleEndian reports whether this machine is little-endian.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-// ReleasePages tells the system that the tensor's memory is not needed for now, after it was converted to another
-// form. It stays readable: a later access reads the file again.
+// ReleasePages tells the system that the tensor's memory is not needed for now, typically after conversion. The tensor
+// stays readable: a later access reads the file again.
 func (f *File) ReleasePages(name string) {
 	if t, ok := f.Info(name); ok {
 		f.mapping.release(f.dataAt+t.begin, f.dataAt+t.end)

@@ -33,7 +33,7 @@ func store(t testing.TB, data []byte) string {
 	return path
 }
 
-// open opens a file that must be sound.
+// open opens a valid file.
 func open(t testing.TB, path string) *File {
 	t.Helper()
 	f, err := Open(path)
@@ -112,7 +112,7 @@ func TestOpenMissing(t *testing.T) {
 	}
 }
 
-// TestRead reads each element type from hand-made bytes. The data begin unaligned for what follows the bool.
+// TestRead reads each element type from hand-made bytes. The bool leaves the data after it unaligned.
 func TestRead(t *testing.T) {
 	le := binary.LittleEndian
 	data := container(`{"f":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[16,20]},`+
@@ -192,7 +192,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// TestZeroCopy checks that views are the file's own memory and survive ReleasePages.
+// TestZeroCopy checks that views share the file's memory and survive ReleasePages.
 func TestZeroCopy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "z.safetensors")
 	const n = 10_000
@@ -226,7 +226,7 @@ func TestZeroCopy(t *testing.T) {
 	}
 }
 
-// TestReferenceFiles opens every file that PyTorch wrote and reads every tensor.
+// TestReferenceFiles reads every tensor of every file that PyTorch wrote.
 func TestReferenceFiles(t *testing.T) {
 	root := sharedtest.Dir(t, "fixtures")
 	files, tensors := 0, 0
@@ -255,7 +255,7 @@ func TestReferenceFiles(t *testing.T) {
 	t.Logf("%d files, %d tensors", files, tensors)
 }
 
-// TestOpenForeign opens what downloads and other programs leave under the name of weights.
+// TestOpenForeign opens what downloads and other programs leave under a weights file name.
 func TestOpenForeign(t *testing.T) {
 	sound := container(fmt.Sprintf("%-640s", `{"a":{"dtype":"F32","shape":[200],"data_offsets":[0,800]}}`), 800)
 	for _, c := range []struct {
@@ -282,7 +282,8 @@ func TestOpenForeign(t *testing.T) {
 	}
 }
 
-// TestEveryDType opens a tensor of each type. What is no weight is readable as bytes and refused as numbers.
+// TestEveryDType opens a tensor of each type. Types that cannot be weights are readable as bytes and refused as
+// numbers.
 func TestEveryDType(t *testing.T) {
 	for dtype, bytes := range map[DType]int{
 		F64: 64, F32: 32, F16: 16, BF16: 16, F8E4M3: 8, F8E5M2: 8, F8E8M0: 8, F8E4M3NUZ: 8, F8E5M2NUZ: 8, F6E2M3: 6, F6E3M2: 6, F4: 4,

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// TestOpenSpecial opens what would block or never end.
+// TestOpenSpecial opens files that would block or never end.
 func TestOpenSpecial(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {

@@ -15,26 +15,26 @@ import (
 	"github.com/archbench/archbench/internal/atomicfile"
 )
 
-// Tensor is one tensor to be written. Its content comes either from ReadRows or from Raw.
+// Tensor is one tensor to write. Its content comes from either ReadRows or Raw.
 type Tensor struct {
 	Name  string
 	DType DType
 	Shape []int
-	// ReadRows writes rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. Rows are asked for once, in
-	// order, a few at a time, so a tensor never has to exist as a whole. DType is then F32, BF16 or F16; narrowing
-	// rounds to nearest even.
+	// ReadRows writes rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. Rows are requested once, in
+	// order, a few at a time, so a tensor never exists as a whole. DType must be F32, BF16 or F16; narrowing rounds to
+	// nearest even.
 	ReadRows func(lo, hi int, dst []float32) error
-	// Raw is the content as it stands in a file, of any type.
+	// Raw is the content as stored in the file, of any type.
 	Raw []byte
 }
 
-// blockElements is about how many elements of a tensor are in memory at a time.
+// blockElements is about how many elements of a tensor are in memory at once.
 const blockElements = 1 << 16
 
-// Write writes a file whose bytes depend on nothing but the tensors and the metadata: larger elements come first,
-// which keeps every tensor aligned, then names in order, as the format's own library does it. The file appears under
-// its name when it is complete; a failure leaves nothing behind. Values beyond the range of their type are a failure
-// that wraps an [OverflowError]; what is infinite or NaN already stays so.
+// Write writes a file whose bytes depend only on the tensors and metadata. Like the format's own library, it orders
+// tensors by decreasing element size, which keeps them aligned, then by name. The file appears under its name only when
+// complete; a failure leaves nothing behind. Values beyond the range of their type fail with an error that wraps an
+// [OverflowError]; infinities and NaNs are kept.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	list := slices.Clone(tensors)
 	slices.SortStableFunc(list, func(a, b Tensor) int {
@@ -52,7 +52,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	})
 }
 
-// formatHeader returns the head of the file: length, JSON, and spaces that align the data to 8 bytes.
+// formatHeader returns the file's header: length, JSON, and spaces that align the data to 8 bytes.
 func formatHeader(list []Tensor, metadata map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(make([]byte, 8))
@@ -121,7 +121,7 @@ func (t Tensor) check() (int64, error) {
 	return size, nil
 }
 
-// writeTensors writes the content of all tensors, to the last if values overflow, so that the error knows all of them.
+// writeTensors writes all tensors. It goes on after an overflow, so the error covers all of them.
 func writeTensors(w io.Writer, list []Tensor) error {
 	var all OverflowError
 	for _, t := range list {
@@ -140,7 +140,7 @@ func writeTensors(w io.Writer, list []Tensor) error {
 	return nil
 }
 
-// writeTo writes the content.
+// writeTo writes one tensor.
 func (t Tensor) writeTo(w io.Writer) error {
 	if t.Raw != nil {
 		_, err := w.Write(t.Raw)
@@ -169,16 +169,16 @@ func (t Tensor) writeTo(w io.Writer) error {
 	return nil
 }
 
-// encode returns v as JSON, with no escapes that JSON does not need.
+// encode returns v as JSON without needless escapes.
 func encode(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // strings and ints always encode
+	_ = enc.Encode(v) // cannot fail: strings and ints always encode
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
-// comma separates all but the first of n written items.
+// comma is the separator after n written items.
 func comma(n int) string {
 	if n <= 0 {
 		return ""

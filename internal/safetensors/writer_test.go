@@ -78,7 +78,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// rounded is v as d stores it.
+// rounded is v as stored in d.
 func rounded(d DType, v float32) float32 {
 	switch d {
 	case BF16:
@@ -144,7 +144,7 @@ func wantEmpty(t *testing.T, dir string) {
 	}
 }
 
-// TestWriteFailureKeepsTheOldFile fails in the middle of the content.
+// TestWriteFailureKeepsTheOldFile fails partway through the content.
 func TestWriteFailureKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "w.safetensors")
