@@ -388,10 +388,23 @@ type Roofline struct {
 	Ceilings []Ceiling
 }
 
-// Ceiling is one measured limit, for example {"fma.f32", "FLOP/s", 4.8e11, "avx512+bf16+vnni"}.
+// Ceiling is one measured limit of a host.
 type Ceiling struct {
-	Name    string
-	Unit    string
-	Value   float64
-	Kernels string
+	Name      string // for people: fma.f32, read.16MiB, ...
+	Operation Operation
+	// Precisions whose products the arithmetic computes, without groups: int8, not int8-g64; none: all that no other names.
+	Precisions []string
+	Footprint  int64  // bytes that were read over and over
+	Unit       string // FLOP/s, OP/s, B/s
+	Value      float64
+	Kernels    string
 }
+
+// Operation is what a ceiling limits. One of no kind that the harness knows bounds nothing.
+type Operation string
+
+// The operations that work is made of.
+const (
+	Arithmetic Operation = "arithmetic"
+	Reading    Operation = "reading" // memory
+)

@@ -160,7 +160,8 @@ func (r Roofline) Check() error {
 		return err
 	}
 	for _, c := range r.Ceilings {
-		if err := firstOf(named("name of a ceiling", c.Name), short("unit", c.Unit, longestName), short("kernels", c.Kernels, longestName)); err != nil {
+		if err := firstOf(named("name of a ceiling", c.Name), short("unit", c.Unit, longestName), short("kernels", c.Kernels, longestName),
+			short("operation", string(c.Operation), longestName), few("precisions of a ceiling", len(c.Precisions)), within("the footprint of a ceiling", c.Footprint, 0, addressSpace)); err != nil {
 			return err
 		}
 		if !(c.Value > 0) || math.IsInf(c.Value, 0) {

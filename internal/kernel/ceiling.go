@@ -3,11 +3,19 @@ package kernel
 // Ceiling is a limit of one thread of this CPU under the active tier, and the loop that measures it: Run does n rounds
 // of Amount operations (multiply-adds count as two) and nothing else.
 type Ceiling struct {
-	Name   string // fma.f32, fixed.f32, dot.bf16, dot.int8, amx.bf16, amx.int8
-	Unit   string // FLOP/s, OP/s
-	Amount float64
-	Run    func(n int)
+	Name       string   // fma.f32, fixed.f32, dot.bf16, dot.int8, amx.bf16, amx.int8
+	Precisions []string // of the products that the operation computes, without groups; nil: all
+	Unit       string   // FLOP/s, OP/s
+	Amount     float64
+	Run        func(n int)
 }
+
+// The precisions of the products that operations other than multiply-adds compute.
+var (
+	ofBF16  = []string{BF16.String()}
+	ofInt8  = []string{"int8a8", "int4a8"} // on both sides
+	ofCodes = []string{"int8", "int4"}     // of weights alone
+)
 
 // Ceilings are the arithmetic limits of the active tier.
 func Ceilings() []Ceiling { return active.ceilings }
@@ -18,7 +26,7 @@ func Read(x []byte) { active.read(x) }
 // referenceChains is the number of independent chains of the reference's multiply-adds.
 const referenceChains = 8
 
-var referenceCeilings = []Ceiling{{"fma.f32", "FLOP/s", 2 * referenceChains, multiplyAdds}}
+var referenceCeilings = []Ceiling{{"fma.f32", nil, "FLOP/s", 2 * referenceChains, multiplyAdds}}
 
 // sink keeps the compiler from dropping work whose result nobody needs.
 var sink struct {

@@ -2,21 +2,21 @@ package kernel
 
 // measured512 sets the ceilings of a tier with AVX-512.
 func (t *tier) measured512() {
-	t.ceilings = []Ceiling{{"fma.f32", "FLOP/s", 28 * 32, fmaPeakAVX512}}
+	t.ceilings = []Ceiling{{"fma.f32", nil, "FLOP/s", 28 * 32, fmaPeakAVX512}}
 	if hasBF16 {
-		t.ceilings = append(t.ceilings, Ceiling{"dot.bf16", "FLOP/s", 28 * 64, bf16PeakAVX512})
+		t.ceilings = append(t.ceilings, Ceiling{"dot.bf16", ofBF16, "FLOP/s", 28 * 64, bf16PeakAVX512})
 	}
 	if hasVNNI {
 		t.ceilings = append(t.ceilings,
-			Ceiling{"dot.int8", "OP/s", 28 * 128, vnniPeakAVX512},
-			Ceiling{"fixed.f32", "FLOP/s", 28 * 128 / float64(fixedDigits), vnniPeakAVX512})
+			Ceiling{"dot.int8", ofInt8, "OP/s", 28 * 128, vnniPeakAVX512},
+			Ceiling{"fixed.f32", ofCodes, "FLOP/s", 28 * 128 / float64(fixedDigits), vnniPeakAVX512})
 	}
 	t.read = func(x []byte) { readBlocks(x, 512, readAVX512) }
 }
 
 // measured256 sets the ceilings of a tier with AVX2.
 func (t *tier) measured256() {
-	t.ceilings = []Ceiling{{"fma.f32", "FLOP/s", 12 * 16, fmaPeakAVX2}}
+	t.ceilings = []Ceiling{{"fma.f32", nil, "FLOP/s", 12 * 16, fmaPeakAVX2}}
 	t.read = func(x []byte) { readBlocks(x, 256, readAVX2) }
 }
 

@@ -58,8 +58,7 @@ func (r *rung) climb(b *testing.B, tr *tier) {
 func arithmeticCeiling(tr *tier, f Format) float64 {
 	best := tr.ceilings[0]
 	for _, c := range tr.ceilings { // AMX comes last
-		codes := (f.Kind == KindInt8 || f.Kind == KindInt4) && !f.A8
-		if f.A8 && strings.HasSuffix(c.Name, ".int8") || f == BF16 && strings.HasSuffix(c.Name, ".bf16") || codes && c.Name == "fixed.f32" {
+		if base, _, _ := strings.Cut(f.String(), "-"); slices.Contains(c.Precisions, base) {
 			best = c
 		}
 	}

@@ -721,12 +721,18 @@ func (x *CalibrateResponse) GetComputeNs() int64 {
 // Ceiling is one measured limit of the host. A missing ceiling is absent, not zero.
 type Ceiling struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For example read.64MiB or fma.f32.
+	// For people, for example read.64MiB or fma.f32.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// B/s or FLOP/s.
-	Unit          string  `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	Value         float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
-	Kernels       string  `protobuf:"bytes,4,opt,name=kernels,proto3" json:"kernels,omitempty"`
+	// B/s, FLOP/s or OP/s.
+	Unit    string  `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	Value   float64 `protobuf:"fixed64,3,opt,name=value,proto3" json:"value,omitempty"`
+	Kernels string  `protobuf:"bytes,4,opt,name=kernels,proto3" json:"kernels,omitempty"`
+	// What is limited: arithmetic or reading. A ceiling without it bounds nothing.
+	Operation string `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Of arithmetic: the precisions whose products it computes, without groups; none: all that no other ceiling names.
+	Precisions []string `protobuf:"bytes,6,rep,name=precisions,proto3" json:"precisions,omitempty"`
+	// Of reading: the bytes that were read over and over.
+	Footprint     int64 `protobuf:"varint,7,opt,name=footprint,proto3" json:"footprint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -787,6 +793,27 @@ func (x *Ceiling) GetKernels() string {
 		return x.Kernels
 	}
 	return ""
+}
+
+func (x *Ceiling) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *Ceiling) GetPrecisions() []string {
+	if x != nil {
+		return x.Precisions
+	}
+	return nil
+}
+
+func (x *Ceiling) GetFootprint() int64 {
+	if x != nil {
+		return x.Footprint
+	}
+	return 0
 }
 
 type LoadRequest struct {
@@ -4570,12 +4597,17 @@ const file_lm_v1_lm_proto_rawDesc = "" +
 	"\athreads\x18\x01 \x01(\x05R\athreads\x12*\n" +
 	"\bceilings\x18\x02 \x03(\v2\x0e.lm.v1.CeilingR\bceilings\x12\x1d\n" +
 	"\n" +
-	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\"a\n" +
+	"compute_ns\x18\x03 \x01(\x03R\tcomputeNs\"\xbd\x01\n" +
 	"\aCeiling\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x14\n" +
 	"\x05value\x18\x03 \x01(\x01R\x05value\x12\x18\n" +
-	"\akernels\x18\x04 \x01(\tR\akernels\"\x83\x03\n" +
+	"\akernels\x18\x04 \x01(\tR\akernels\x12\x1c\n" +
+	"\toperation\x18\x05 \x01(\tR\toperation\x12\x1e\n" +
+	"\n" +
+	"precisions\x18\x06 \x03(\tR\n" +
+	"precisions\x12\x1c\n" +
+	"\tfootprint\x18\a \x01(\x03R\tfootprint\"\x83\x03\n" +
 	"\vLoadRequest\x12 \n" +
 	"\n" +
 	"checkpoint\x18\x01 \x01(\tH\x00R\n" +

@@ -71,7 +71,9 @@ func rooflineToPB(r lm.Roofline) *lmpb.CalibrateResponse {
 	return &lmpb.CalibrateResponse{
 		Threads: int32(r.Threads),
 		Ceilings: mapped(r.Ceilings, func(c lm.Ceiling) *lmpb.Ceiling {
-			return &lmpb.Ceiling{Name: c.Name, Unit: c.Unit, Value: c.Value, Kernels: c.Kernels}
+			return &lmpb.Ceiling{
+				Name: c.Name, Operation: string(c.Operation), Precisions: c.Precisions, Footprint: c.Footprint, Unit: c.Unit, Value: c.Value, Kernels: c.Kernels,
+			}
 		}),
 	}
 }
@@ -80,7 +82,10 @@ func rooflineFromPB(r *lmpb.CalibrateResponse) lm.Roofline {
 	out := lm.Roofline{
 		Threads: int(r.GetThreads()),
 		Ceilings: mapped(r.GetCeilings(), func(c *lmpb.Ceiling) lm.Ceiling {
-			return lm.Ceiling{Name: c.GetName(), Unit: c.GetUnit(), Value: c.GetValue(), Kernels: c.GetKernels()}
+			return lm.Ceiling{
+				Name: c.GetName(), Operation: lm.Operation(c.GetOperation()), Precisions: c.GetPrecisions(), Footprint: c.GetFootprint(),
+				Unit: c.GetUnit(), Value: c.GetValue(), Kernels: c.GetKernels(),
+			}
 		}),
 	}
 	printable.All(&out)

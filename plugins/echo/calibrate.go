@@ -12,7 +12,7 @@ import (
 )
 
 // footprints are the sizes of memory that are read, over all threads: inside the cores' caches, about a shared cache,
-// and beyond. A ceiling's name has its footprint: read.16MiB.
+// and beyond.
 var footprints = []int{1 << 20, 16 << 20, 256 << 20}
 
 const (
@@ -57,7 +57,8 @@ func (c *calibration) read(ctx context.Context) {
 	threads := c.roofline.Threads
 	for _, bytes := range footprints {
 		rounds := max(1, passBytes/bytes)
-		c.measure(ctx, fmt.Sprintf("read.%dMiB", bytes>>20), "B/s", float64(bytes*rounds), func(t int) {
+		limit := lm.Ceiling{Name: fmt.Sprintf("read.%dMiB", bytes>>20), Operation: lm.Reading, Footprint: int64(bytes), Unit: "B/s"}
+		c.measure(ctx, limit, float64(bytes*rounds), func(t int) {
 			for range rounds {
 				kernel.Read(memory[bytes*t/threads : bytes*(t+1)/threads])
 			}
@@ -67,15 +68,14 @@ func (c *calibration) read(ctx context.Context) {
 
 // compute measures the arithmetic of the active tier.
 func (c *calibration) compute(ctx context.Context) {
-	for _, limit := range kernel.Ceilings() {
-		amount := limit.Amount * passRounds * float64(c.roofline.Threads)
-		c.measure(ctx, limit.Name, limit.Unit, amount, func(int) { limit.Run(passRounds) })
+	for _, l := range kernel.Ceilings() {
+		limit := lm.Ceiling{Name: l.Name, Operation: lm.Arithmetic, Precisions: l.Precisions, Unit: l.Unit}
+		c.measure(ctx, limit, l.Amount*passRounds*float64(c.roofline.Threads), func(int) { l.Run(passRounds) })
 	}
 }
 
 // measure repeats a pass of all threads for a spell and keeps the highest rate in amounts per second.
-func (c *calibration) measure(ctx context.Context, name, unit string, amount float64, pass func(thread int)) {
-	var rate float64
+func (c *calibration) measure(ctx context.Context, limit lm.Ceiling, amount float64, pass func(thread int)) {
 	for end := time.Now().Add(spell); c.err == nil && time.Now().Before(end); c.err = ctx.Err() {
 		start := time.Now()
 		var wg sync.WaitGroup
@@ -84,7 +84,8 @@ func (c *calibration) measure(ctx context.Context, name, unit string, amount flo
 		}
 		pass(0)
 		wg.Wait()
-		rate = max(rate, amount/time.Since(start).Seconds())
+		limit.Value = max(limit.Value, amount/time.Since(start).Seconds())
 	}
-	c.roofline.Ceilings = append(c.roofline.Ceilings, lm.Ceiling{Name: name, Unit: unit, Value: rate, Kernels: kernel.Tier()})
+	limit.Kernels = kernel.Tier()
+	c.roofline.Ceilings = append(c.roofline.Ceilings, limit)
 }

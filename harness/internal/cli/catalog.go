@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
@@ -60,6 +60,22 @@ func (c *catalog) describe(ctx context.Context, architecture string) *lm.Descrip
 	return c.asked[architecture]
 }
 
+// has reports whether the plugin of an architecture says that it has an ability.
+func (c *catalog) has(ctx context.Context, architecture string, ability lm.Ability) bool {
+	d := c.describe(ctx, architecture)
+	return d != nil && d.Has(ability)
+}
+
+// able finds the first architecture whose plugin has an ability.
+func (c *catalog) able(ctx context.Context, ability lm.Ability) (string, error) {
+	for _, name := range c.names() {
+		if c.has(ctx, name, ability) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("no plugin that is found has the ability %s (archbench plugins list -v)", ability)
+}
+
 // ask starts a plugin to describe itself, one that was never started before with a note that says so. What may not be used
 // is not started.
 func ask(ctx context.Context, p lmplugin.Candidate, note func(string)) (d lm.Description, sha string, err error) {
@@ -70,7 +86,7 @@ func ask(ctx context.Context, p lmplugin.Candidate, note func(string)) (d lm.Des
 		return d, "", err
 	}
 	if !askedBefore(sha) {
-		note(fmt.Sprintf("starting %s for the first time, to ask what it is (sha256 %s)", p.Path, table.Short(sha)))
+		note(fmt.Sprintf("starting %s for the first time, to ask what it is (sha256 %s)", p.Path, report.Short(sha)))
 	}
 	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
 	if err != nil {

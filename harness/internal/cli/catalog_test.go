@@ -135,3 +135,20 @@ func TestOptionsGoWhereTheyAreKeys(t *testing.T) {
 		t.Errorf("an option for a plugin without a schema: %v, %v", unknowing, err)
 	}
 }
+
+// TestAble finds the first plugin with an ability, and knows none that is not there or does not answer.
+func TestAble(t *testing.T) {
+	c := shelf()
+	for _, name := range []string{"old", "twin"} {
+		c.asked[name].Abilities = []lm.Ability{lm.AbilityCalibrate}
+	}
+	if name, err := c.able(t.Context(), lm.AbilityCalibrate); name != "old" || err != nil {
+		t.Errorf("%q, %v", name, err)
+	}
+	if name, err := c.able(t.Context(), lm.AbilityTrain); err == nil || !strings.Contains(err.Error(), "no plugin that is found has the ability train") {
+		t.Errorf("%q, %v", name, err)
+	}
+	if c.has(t.Context(), "silent", lm.AbilityCalibrate) || !c.has(t.Context(), "twin", lm.AbilityCalibrate) {
+		t.Error("silent calibrates, or twin does not")
+	}
+}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,13 +12,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
-	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/home"
+	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -31,14 +31,14 @@ func (a *app) doctorCommand() *cobra.Command {
 		Example: "  archbench doctor\n  archbench doctor --calibrate --threads 2",
 		Args:    count(0, 0, "no argument"),
 	}
-	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with the plugin echo (some seconds)")
+	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with a plugin that calibrates (some seconds)")
 	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all that the process may use)")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkThreads(threads); err != nil {
 			return err
 		}
-		d := &diagnosis{table: table.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
+		d := &diagnosis{table: report.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
 		ctx := c.Context()
 		d.host()
 		d.installation()
@@ -47,10 +47,10 @@ func (a *app) doctorCommand() *cobra.Command {
 		d.text(ctx)
 		d.database(ctx, a.db)
 		if calibrate {
-			d.calibrate(ctx, cmp.Or(threads, host.Threads()))
+			d.calibrate(ctx, threads)
 		}
 		found := d.table
-		if !table.ForPrograms(a.format) {
+		if !slices.Contains(programs, a.format) {
 			found = d.forPeople()
 		}
 		if err := a.printFindings(ctx, found); err != nil {
@@ -66,20 +66,22 @@ func (a *app) doctorCommand() *cobra.Command {
 
 // diagnosis collects findings; each ends with what to do.
 type diagnosis struct {
-	table  table.Table
+	table  report.Table
 	broken bool // something that no run can do without
+
+	calibrators []string // architectures whose plugins measure the host
 }
 
 // forPeople has what to do in footnotes, since few findings ask for anything.
-func (d *diagnosis) forPeople() table.Table {
-	t := table.Words("doctor", "Doctor", []string{"what", "state", "found"})
+func (d *diagnosis) forPeople() report.Table {
+	t := report.Words("doctor", "Doctor", []string{"what", "state", "found"})
 	t.Columns[1].Key = true
 	for _, row := range d.table.Rows {
 		state := row[1]
 		if todo := row[3].Text; todo != "nothing" {
 			state.Notes = []string{todo}
 		}
-		t.Rows = append(t.Rows, []table.Value{row[0], state, row[2]})
+		t.Rows = append(t.Rows, []report.Value{row[0], state, row[2]})
 	}
 	return t
 }
@@ -112,7 +114,7 @@ func (d *diagnosis) host() {
 		if !ok {
 			todo = "nothing; reports say n/a"
 		}
-		d.warn(f.Name, table.Unavailable(f.Reason), todo)
+		d.warn(f.Name, report.Unavailable(f.Reason), todo)
 	}
 }
 
@@ -142,7 +144,10 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 			continue
 		}
 		found++
-		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, table.Short(sha), description.Kernels))
+		if description.Has(lm.AbilityCalibrate) {
+			d.calibrators = append(d.calibrators, p.Name)
+		}
+		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, report.Short(sha), description.Kernels))
 	}
 	if found == 0 {
 		d.fail("plugins", "none found", "make install, or set $"+home.Variable+" to an installation or $"+lmplugin.PathVariable+" to the folder that holds them")
@@ -151,12 +156,9 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 
 func (d *diagnosis) models() {
 	for _, name := range installed() {
-		if name == probe.BoundaryPlugin {
-			continue
-		}
 		if path, err := shippedModel(name); err == nil {
 			d.ok("model "+name, path)
-		} else {
+		} else if !slices.Contains(d.calibrators, name) {
 			d.warn("model "+name, "no shipped checkpoint", "name your own with --model NAME="+name+":DIR, or --init SEED")
 		}
 	}
@@ -223,25 +225,32 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// calibrate measures the ceilings over the contract.
+// calibrate has a plugin measure the ceilings, as a run has.
 func (d *diagnosis) calibrate(ctx context.Context, threads int) {
-	path, err := lmplugin.Find(probe.BoundaryPlugin, "")
-	if err != nil {
-		d.warn("ceilings", err.Error(), "make build")
+	if len(d.calibrators) == 0 {
+		d.warn("ceilings", "no plugin has the ability "+string(lm.AbilityCalibrate), "make build")
 		return
 	}
-	p, err := lmplugin.Launch(ctx, lmplugin.Options{Path: path})
+	name := d.calibrators[0]
+	roof, err := calibrated(ctx, name, threads)
 	if err != nil {
-		d.warn("ceilings", err.Error(), "make build")
-		return
-	}
-	defer p.Close()
-	roof, err := p.Calibrate(ctx, threads)
-	if err != nil {
-		d.warn("ceilings", err.Error(), "archbench plugins test "+probe.BoundaryPlugin)
+		d.warn("ceilings", err.Error(), "archbench plugins test "+name)
 		return
 	}
 	for _, c := range roof.Ceilings {
 		d.ok("ceiling "+c.Name, fmt.Sprintf("%s (%s, %s)", unit.Format(c.Value, c.Unit), c.Kernels, plural(roof.Threads, "thread")))
 	}
+}
+
+func calibrated(ctx context.Context, architecture string, threads int) (lm.Roofline, error) {
+	plugin, err := session.Find(session.Installed{}, architecture, session.Limits{Threads: threads})
+	if err != nil {
+		return lm.Roofline{}, err
+	}
+	s, err := plugin.Start(ctx)
+	defer s.Kill()
+	if err != nil {
+		return lm.Roofline{}, err
+	}
+	return s.Calibrate(ctx)
 }

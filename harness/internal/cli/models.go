@@ -13,10 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/internal/home"
 	"github.com/archbench/archbench/internal/tokenizer"
+	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -33,6 +33,7 @@ type modelFlags struct {
 	options    []string
 	tokenizer  string
 	threads    int
+	known      *catalog
 }
 
 // common adds the flags of commands that load one model or several.
@@ -89,7 +90,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 	if err != nil {
 		return nil, err
 	}
-	plugins := newCatalog(m.candidates(), note)
+	plugins := m.catalog(note)
 	names := namesOf(ctx, plugins, seed, note)
 	var specs []run.ModelSpec
 	for _, text := range m.models {
@@ -100,7 +101,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 		specs = append(specs, s)
 	}
 	if len(m.models) == 0 || len(m.plugins) > 0 || m.checkpoint != "" {
-		shipped, err := m.shipped(seed, note)
+		shipped, err := m.shipped(ctx, seed, note)
 		if err != nil {
 			return nil, err
 		}
@@ -180,8 +181,8 @@ func (m *modelFlags) seed() (*uint64, error) {
 
 // shipped makes the models of --plugins: their shipped checkpoints, --checkpoint, or new weights. Beside other models, a
 // plugin for which none ships gets new weights too.
-func (m *modelFlags) shipped(seed *uint64, note func(string)) ([]run.ModelSpec, error) {
-	names, err := m.architectures()
+func (m *modelFlags) shipped(ctx context.Context, seed *uint64, note func(string)) ([]run.ModelSpec, error) {
+	names, err := m.architectures(ctx, note)
 	if err != nil {
 		return nil, err
 	}
@@ -210,8 +211,9 @@ func (m *modelFlags) shipped(seed *uint64, note func(string)) ([]run.ModelSpec, 
 	return specs, nil
 }
 
-// architectures are those of --plugins, else all that are installed and have a shipped model.
-func (m *modelFlags) architectures() ([]string, error) {
+// architectures are those of --plugins, else all that are installed and have a shipped model. With --init they need none,
+// but what measures the host stays aside then.
+func (m *modelFlags) architectures(ctx context.Context, note func(string)) ([]string, error) {
 	found := installed()
 	for name := range m.pluginPaths() {
 		if !slices.Contains(found, name) {
@@ -228,7 +230,8 @@ func (m *modelFlags) architectures() ([]string, error) {
 	}
 	var names []string
 	for _, name := range found {
-		if _, err := shippedModel(name); name != probe.BoundaryPlugin && (err == nil || m.init != "") {
+		_, err := shippedModel(name)
+		if err == nil || m.init != "" && !m.catalog(note).has(ctx, name, lm.AbilityCalibrate) {
 			names = append(names, name)
 		}
 	}
@@ -248,6 +251,14 @@ func installed() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// catalog knows the plugins that the flags name and those that are found.
+func (m *modelFlags) catalog(note func(string)) *catalog {
+	if m.known == nil {
+		m.known = newCatalog(m.candidates(), note)
+	}
+	return m.known
 }
 
 // candidates are the plugins of --plugin, then those that a search finds.
@@ -344,7 +355,7 @@ func (m *modelFlags) one(ctx context.Context, what string, note func(string)) (s
 	if err != nil {
 		return s, err
 	}
-	plugins := newCatalog(m.candidates(), note)
+	plugins := m.catalog(note)
 	if s, err = namesOf(ctx, plugins, seed, note).Parse(what); err != nil {
 		return s, usageError{err}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/printable"
+	"github.com/archbench/archbench/lm"
 )
 
 // runFlags are those of archbench run beside the models.
@@ -96,6 +97,9 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		Suites: suites, Models: models, Plugins: session.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
 		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
 		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
+		Calibrator: func(ctx context.Context) (string, error) {
+			return f.models.catalog(a.warn).able(ctx, lm.AbilityCalibrate)
+		},
 	})
 	if err != nil {
 		return asUsageUnlessDone(ctx, err)
@@ -239,7 +243,7 @@ func (a *app) results(r *record.Run) error {
 	if a.format == "bench" {
 		return report.WriteBench(printable.Writer(a.out), r)
 	}
-	if table.ForPrograms(a.format) {
+	if slices.Contains(programs, a.format) {
 		return a.print(report.Build(r).Data()...)
 	}
 	return a.print(report.Summary(r)...)

@@ -13,10 +13,7 @@ import (
 // Clocks is the time of one call by both ends: what the host has waited, and what the plugin says that it worked.
 type Clocks struct{ Host, Plugin time.Duration }
 
-// BoundaryPlugin serves no model: it measures the boundary and the host.
-const BoundaryPlugin = "echo"
-
-// Boundary is the part of a call that is spent between host and plugin. It is measured with a plugin that does nothing, on
+// Boundary is the part of a call that is spent between host and plugin. It is measured with the plugin that calibrates, on
 // this host under its present load. The zero value is unknown.
 type Boundary struct {
 	Typical time.Duration // half of all calls
@@ -117,7 +114,7 @@ func (b Boundary) unconfirmed(c Clocks) string {
 	return why + ": timed by the host, with the boundary"
 }
 
-// MeasureBoundary calls a model that does nothing.
+// MeasureBoundary calls a model that does next to nothing.
 func MeasureBoundary(call func() (Clocks, error)) (Boundary, error) {
 	const calls, first = 100, 10
 	var waits []time.Duration

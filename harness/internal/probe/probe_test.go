@@ -177,7 +177,7 @@ func TestMemory(t *testing.T) {
 
 func TestSpeed(t *testing.T) {
 	a := &lmfake.Architecture{PerToken: time.Microsecond, Sleep: 0}
-	roof := lm.Roofline{Ceilings: []lm.Ceiling{{Name: "fma.f32", Unit: "FLOP/s", Value: 1e8}, {Name: "read.16MiB", Unit: "B/s", Value: 1e8}}}
+	roof := lm.Roofline{Ceilings: []lm.Ceiling{{Name: "any", Operation: lm.Arithmetic, Value: 1e8}, {Name: "memory", Operation: lm.Reading, Footprint: 16 << 20, Value: 1e8}}}
 	for _, c := range []struct {
 		probe  *Probe
 		metric string
@@ -197,8 +197,8 @@ func TestSpeed(t *testing.T) {
 		if x.Value != took.Seconds()/c.per || x.Block != 3 || x.Host <= 0 || x.Plugin != c.said {
 			t.Errorf("%s: %+v, want %v in %g parts", c.probe.Name, x, took, c.per)
 		}
-		if math.Abs(got[RooflineShare+" fma.f32"].Value-c.least/took.Seconds()) > 1e-9 {
-			t.Errorf("%s: share %+v, want %g in %v", c.probe.Name, got[RooflineShare+" fma.f32"], c.least, took)
+		if math.Abs(got[RooflineShare+" any"].Value-c.least/took.Seconds()) > 1e-9 {
+			t.Errorf("%s: share %+v, want %g in %v", c.probe.Name, got[RooflineShare+" any"], c.least, took)
 		}
 	}
 	for took, want := range map[time.Duration]int{4 * time.Millisecond: 4, 5 * time.Millisecond: 4, 6 * time.Millisecond: 0} {
@@ -224,7 +224,8 @@ func TestSpeed(t *testing.T) {
 
 func TestBandwidth(t *testing.T) {
 	roof := lm.Roofline{Ceilings: []lm.Ceiling{
-		{Name: "read.16MiB", Value: 2}, {Name: "fma.f32", Value: 9}, {Name: "read.256MiB", Value: 1}, {Name: "read.1MiB", Value: 3},
+		{Operation: lm.Reading, Footprint: 16 << 20, Value: 2}, {Operation: lm.Arithmetic, Value: 9}, {Footprint: 1 << 21, Value: 7},
+		{Operation: lm.Reading, Footprint: 256 << 20, Value: 1}, {Operation: lm.Reading, Footprint: 1 << 20, Value: 3},
 	}}
 	for bytes, want := range map[float64]float64{1: 3, 1 << 20: 3, 2 << 20: 2, 17 << 20: 1, 1 << 40: 1} {
 		if c, ok := bandwidth(roof, bytes); !ok || c.Value != want {
@@ -236,28 +237,39 @@ func TestBandwidth(t *testing.T) {
 	}
 }
 
-// TestArithmeticCeiling: a precision is held against the instruction that it uses, where the host has one.
+// TestArithmeticCeiling: a precision is held against the fastest operation that computes its products, whatever a plugin
+// calls it; one for all precisions is for those that have none of their own.
 func TestArithmeticCeiling(t *testing.T) {
-	fma, bf16, dot8 := lm.Ceiling{Name: "fma.f32", Value: 1}, lm.Ceiling{Name: "dot.bf16", Value: 2}, lm.Ceiling{Name: "dot.int8", Value: 4}
-	tiles, fixed := lm.Ceiling{Name: "amx.bf16", Value: 8}, lm.Ceiling{Name: "fixed.f32", Value: 1.3}
+	limit := func(name string, value float64, precisions ...string) lm.Ceiling {
+		return lm.Ceiling{Name: name, Operation: lm.Arithmetic, Precisions: precisions, Value: value}
+	}
+	fma, bf16, dot8 := limit("any", 1), limit("bf16", 2, "bf16"), limit("a8", 4, "int8a8", "int4a8")
+	tiles, fixed := limit("tiles", 8, "bf16"), limit("codes", 1.3, "int8", "int4")
+	untyped := lm.Ceiling{Name: "of an older plugin", Value: 99}
 	for _, c := range []struct {
 		precision string
 		ceilings  []lm.Ceiling
 		want      string
 	}{
-		{"f32", []lm.Ceiling{fma, bf16, dot8}, "fma.f32"},
-		{"int4-g32", []lm.Ceiling{bf16, fma, dot8}, "fma.f32"},
-		{"bf16", []lm.Ceiling{fma, bf16, dot8}, "dot.bf16"},
-		{"bf16", []lm.Ceiling{bf16, fma}, "dot.bf16"},
-		{"bf16", []lm.Ceiling{fma}, "fma.f32"},
-		{"int4a8-row", []lm.Ceiling{dot8, fma}, "dot.int8"},
+		{"f32", []lm.Ceiling{fma, bf16, dot8}, "any"},
+		{"int4-g32", []lm.Ceiling{bf16, fma, dot8}, "any"},
+		{"bf16", []lm.Ceiling{fma, bf16, dot8}, "bf16"},
+		{"bf16", []lm.Ceiling{bf16, fma}, "bf16"},
+		{"bf16", []lm.Ceiling{fma}, "any"},
+		{"int4a8-row", []lm.Ceiling{dot8, fma}, "a8"},
 		{"f32", []lm.Ceiling{bf16}, ""},
-		{"bf16", []lm.Ceiling{fma, bf16, dot8, tiles}, "amx.bf16"},
-		{"int8a8", []lm.Ceiling{fma, bf16, dot8, tiles}, "dot.int8"},
-		{"int8", []lm.Ceiling{tiles, fma}, "fma.f32"},
-		{"int8", []lm.Ceiling{fma, fixed}, "fixed.f32"},
-		{"int4-g32", []lm.Ceiling{dot8, fixed, fma}, "fixed.f32"},
-		{"nf4", []lm.Ceiling{fma, fixed}, "fma.f32"},
+		{"bf16", []lm.Ceiling{fma, bf16, dot8, tiles}, "tiles"},
+		{"int8a8", []lm.Ceiling{fma, bf16, dot8, tiles}, "a8"},
+		{"int8", []lm.Ceiling{tiles, fma}, "any"},
+		{"int8", []lm.Ceiling{fma, fixed}, "codes"},
+		{"int4-g32", []lm.Ceiling{dot8, fixed, fma}, "codes"},
+		{"nf4", []lm.Ceiling{fma, fixed}, "any"},
+		{"f32", []lm.Ceiling{untyped, fma}, "any"},
+		{"bf16", []lm.Ceiling{fma, limit("slow", 0.5, "bf16")}, "slow"},
+		{"nf4+ffn.bf16", []lm.Ceiling{fma, limit("slow", 0.5, "bf16")}, "any"},
+		{"int8+ffn.int4-g32", []lm.Ceiling{fma, fixed, bf16}, "codes"},
+		{"int8+output_proj.bf16", []lm.Ceiling{fma, fixed, bf16}, "bf16"}, // no part of it is faster
+		{"nf4+ffn.f32", []lm.Ceiling{fma, fixed, bf16}, "any"},
 	} {
 		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
 			t.Errorf("%s of %v: %q, want %q", c.precision, c.ceilings, got.Name, c.want)

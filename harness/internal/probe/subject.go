@@ -3,7 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/host"
@@ -154,41 +154,43 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 	return name, seconds
 }
 
-// arithmetic chooses the ceiling of the products of a precision: those of bf16, of int8 activations, on tiles first, or
-// of integer weights with activations in fixed point where the host has one of its own, else multiply-adds in float32.
+// arithmetic chooses the ceiling of the products of a precision: where it has several formats, that of the fastest.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
-	names := []string{"fma.f32"}
-	switch base, _, _ := strings.Cut(precision, "-"); base {
-	case "bf16":
-		names = []string{"amx.bf16", "dot.bf16", "fma.f32"}
-	case "int8a8", "int4a8":
-		names = []string{"amx.int8", "dot.int8", "fma.f32"}
-	case "int8", "int4":
-		names = []string{"fixed.f32", "fma.f32"}
-	}
-	for _, name := range names {
-		for _, c := range roof.Ceilings {
-			if c.Name == name && c.Value > 0 {
-				return c, true
-			}
+	for part := range strings.SplitSeq(precision, "+") {
+		format, _, _ := strings.Cut(part[strings.Index(part, ".")+1:], "-")
+		c, known := fastest(roof, func(c lm.Ceiling) bool { return slices.Contains(c.Precisions, format) })
+		if !known {
+			c, known = fastest(roof, func(c lm.Ceiling) bool { return len(c.Precisions) == 0 })
+		}
+		if known && c.Value > best.Value {
+			best, ok = c, true
 		}
 	}
-	return lm.Ceiling{}, false
+	return best, ok
 }
 
-// bandwidth chooses among the ceilings read.NMiB the one of the smallest footprint that holds bytes, else the one of
-// the largest.
-func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
-	footprint := 0.0
+// fastest chooses the highest ceiling of arithmetic that computes what is asked for.
+func fastest(roof lm.Roofline, computes func(lm.Ceiling) bool) (best lm.Ceiling, ok bool) {
 	for _, c := range roof.Ceilings {
-		var mib float64
-		if n, err := fmt.Sscanf(c.Name, "read.%gMiB", &mib); n != 1 || err != nil || c.Value <= 0 {
+		if c.Operation == lm.Arithmetic && computes(c) && c.Value > best.Value {
+			best, ok = c, true
+		}
+	}
+	return best, ok
+}
+
+// bandwidth chooses the ceiling of reading with the smallest footprint that holds bytes, else that of the largest.
+func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
+	for _, c := range roof.Ceilings {
+		if c.Operation != lm.Reading || c.Value <= 0 {
 			continue
 		}
-		size := mib * (1 << 20)
-		closer := size >= bytes && (size < footprint || footprint < bytes)
-		if !ok || closer || (size > footprint && footprint < bytes) {
-			best, footprint, ok = c, size, true
+		closer := c.Footprint > best.Footprint // while none holds them
+		if float64(best.Footprint) >= bytes {
+			closer = float64(c.Footprint) >= bytes && c.Footprint < best.Footprint
+		}
+		if !ok || closer {
+			best, ok = c, true
 		}
 	}
 	return best, ok

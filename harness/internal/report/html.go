@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
-	"github.com/archbench/archbench/harness/internal/table"
 )
 
 //go:embed page.html.tmpl
@@ -22,10 +21,10 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style":   func() template.CSS { return template.CSS(pageStyle) },
 	"figure":  inline,
 	"anchor":  anchor,
-	"short":   table.Short,
-	"heading": table.Heading,
+	"short":   Short,
+	"heading": Heading,
 	"layout":  layOut,
-	"cellid":  func(v table.Value) string { return table.Short(first(v.Cells)) },
+	"cellid":  func(v Value) string { return Short(first(v.Cells)) },
 	"class":   class,
 }).Parse(pageSource))
 
@@ -41,25 +40,25 @@ func (r *Report) HTML(w io.Writer) error {
 
 // laidOut is a table with its footnotes resolved.
 type laidOut struct {
-	table.Table
-	Marked    [][]markedValue
+	Table
+	Marked    [][]marked
 	Footnotes []string
 }
 
 // marked is a value with the numbers of its footnotes.
-type markedValue struct {
-	table.Value
+type marked struct {
+	Value
 	Marks string
 }
 
-func layOut(t table.Table) laidOut {
-	t = table.Shown(t)
-	notes := table.NotesOf(t)
-	out := laidOut{Table: t, Footnotes: notes.All()}
+func layOut(t Table) laidOut {
+	t = Shown(t)
+	notes := notesOf(t)
+	out := laidOut{Table: t, Footnotes: append(notes.numbered(), t.Notes...)}
 	for _, row := range t.Rows {
-		cells := make([]markedValue, len(row))
+		cells := make([]marked, len(row))
 		for i, v := range row {
-			cells[i] = markedValue{v, notes.Marks(v)}
+			cells[i] = marked{v, notes.marks(v)}
 		}
 		out.Marked = append(out.Marked, cells)
 	}
@@ -67,7 +66,7 @@ func layOut(t table.Table) laidOut {
 }
 
 // class is the CSS class of an entry.
-func class(c table.Column, v table.Value) string {
+func class(c Column, v Value) string {
 	var names []string
 	if !c.Key && c.Unit != "" {
 		names = append(names, "number")

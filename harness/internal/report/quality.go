@@ -9,7 +9,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -21,14 +20,14 @@ const (
 
 // addQuality is the table of language-model quality at the models' own precision.
 func addQuality(ix *index, s *Section, cells []*record.Cell) {
-	t := table.Table{
+	t := Table{
 		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
-		Columns: append(table.Keys("model", "context", "stride"), table.Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
-			table.Column{Name: "documents", ID: "quality-documents"}, table.Column{Name: "bytes", ID: "quality-bytes", Unit: unit.Byte}),
+		Columns: append(keys("model", "context", "stride"), Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
+			Column{Name: "documents", ID: "quality-documents"}, Column{Name: "bytes", ID: "quality-bytes", Unit: unit.Byte}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, c := range cells {
-		t.Rows = append(t.Rows, []table.Value{table.Text(c.Model), table.Text(c.Point.Get("context")), table.Text(c.Point.Get("stride")),
+		t.Rows = append(t.Rows, []Value{text(c.Model), text(c.Point.Get("context")), text(c.Point.Get("stride")),
 			ix.value(bitsPerByte, c), documentCount(c), documentBytes(c)})
 	}
 	s.Tables = append(s.Tables, t)
@@ -48,15 +47,15 @@ func (ix *index) unfit(c *record.Cell) string {
 	return ""
 }
 
-func documentCount(c *record.Cell) table.Value {
+func documentCount(c *record.Cell) Value {
 	n := float64(len(documents(c)))
 	if n == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return table.Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
+	return Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
 }
 
-func documentBytes(c *record.Cell) table.Value {
+func documentBytes(c *record.Cell) Value {
 	sum := 0.0
 	for _, d := range documents(c) {
 		sum += d.Bytes
@@ -64,14 +63,14 @@ func documentBytes(c *record.Cell) table.Value {
 	if sum == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return table.Exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
+	return exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
 }
 
-func missingOr(c *record.Cell, reason string) table.Value {
+func missingOr(c *record.Cell, reason string) Value {
 	if why(c) != "" {
 		return missing(c)
 	}
-	return table.Unavailable(reason)
+	return Unavailable(reason)
 }
 
 // notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
@@ -108,13 +107,13 @@ func (ix *index) qualityNotes(cells []*record.Cell) []string {
 // addPrecisions is the table of what each precision costs and gives.
 func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	at := speedPoint(cells)
-	t := table.Table{
+	t := Table{
 		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
-		Columns: append(table.Keys("model", "precision"), table.Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
-			table.Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
-			table.Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, table.Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
-			table.Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, table.Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
-			table.Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, table.Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
+		Columns: append(keys("model", "precision"), Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
+			Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
+			Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
+			Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
+			Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, f := range ix.families {
@@ -149,12 +148,12 @@ func precisionCaption(at map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []table.Value {
+func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []Value {
 	quality := ix.qualityCell(cells, m.Name)
-	row := []table.Value{table.Text(f.Name), table.Text(m.Precision), bitsPerWeight(m), modelBytes(m),
+	row := []Value{text(f.Name), text(m.Precision), bitsPerWeight(m), modelBytes(m),
 		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
 	if quality == nil {
-		na := table.Unavailable("quality not planned")
+		na := Unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
 		row = append(row, ix.value(bitsPerByte, quality), ix.cost(m, quality),
@@ -171,22 +170,22 @@ func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, a
 }
 
 // bitsPerWeight is the size of the whole model over its parameters.
-func bitsPerWeight(m *record.Model) table.Value {
+func bitsPerWeight(m *record.Model) Value {
 	if m.Parameters == 0 || m.WeightBytes == 0 {
-		return table.Unavailable("the plugin does not report its size")
+		return Unavailable("the plugin does not report its size")
 	}
 	bits := 8 * float64(m.WeightBytes) / float64(m.Parameters)
-	return table.Value{Text: unit.Number(bits), Number: &bits}
+	return Value{Text: unit.Number(bits), Number: &bits}
 }
 
-func modelBytes(m *record.Model) table.Value {
+func modelBytes(m *record.Model) Value {
 	if m.WeightBytes == 0 {
-		return table.Unavailable("the plugin does not report its size")
+		return Unavailable("the plugin does not report its size")
 	}
-	return table.Exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
+	return exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
 }
 
-func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) table.Value {
+func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) Value {
 	for _, c := range cells {
 		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
 			return q.value(c)
@@ -208,19 +207,19 @@ func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
 }
 
 // cost is the difference in bits per byte to the same weights in f32.
-func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
+func (ix *index) cost(m *record.Model, quality *record.Cell) Value {
 	if m == ix.wide(m) {
-		return table.Text("base")
+		return text("base")
 	}
 	if reason := ix.unfit(quality); reason != "" {
-		return table.Unavailable(reason)
+		return Unavailable(reason)
 	}
 	base, reason := ix.wideCell(m, quality)
 	if reason != "" {
-		return table.Unavailable(reason)
+		return Unavailable(reason)
 	}
 	gap, _ := stat.CompareBitsPerByte(documents(base), documents(quality))
-	return table.Ranged(gap, signed(4), quality.ID, base.ID)
+	return ranged(gap, signed(4), quality.ID, base.ID)
 }
 
 // wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
@@ -237,21 +236,21 @@ func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.C
 	return nil, "the base " + wide.Name + " has no quality"
 }
 
-func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) table.Value {
+func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) Value {
 	if reason := ix.unfit(quality); reason != "" {
-		return table.Unavailable(reason)
+		return Unavailable(reason)
 	}
 	if m == ix.wide(m) {
-		return table.Text("base")
+		return text("base")
 	}
 	e := perToken(quality, metric)
 	if e.N == 0 {
-		return table.Unavailable("no ability versus")
+		return Unavailable("no ability versus")
 	}
 	if metric == probe.DocumentTop1 {
-		return table.Ranged(e, unit.Percent, quality.ID)
+		return ranged(e, unit.Percent, quality.ID)
 	}
-	return table.Measured(e, unit.Nat, quality.ID)
+	return measured(e, unit.Nat, quality.ID)
 }
 
 // lossFigure shows the loss of each precision against its bits per weight.

@@ -9,7 +9,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -190,9 +189,9 @@ func values(byBlock map[int]float64) []float64 {
 }
 
 // value is the value of a cell: none of a language model for what sees the future.
-func (ix *index) value(q *Quantity, c *record.Cell) table.Value {
+func (ix *index) value(q *Quantity, c *record.Cell) Value {
 	if q.documents && seesFuture(ix.byName[c.Model]) {
-		v := table.Unavailable("sees the future")
+		v := Unavailable("sees the future")
 		v.Cells = idOf(c)
 		return v
 	}
@@ -200,24 +199,24 @@ func (ix *index) value(q *Quantity, c *record.Cell) table.Value {
 }
 
 // value is what a table shows of a cell.
-func (q *Quantity) value(c *record.Cell) table.Value {
+func (q *Quantity) value(c *record.Cell) Value {
 	if c.Status != record.OK {
 		return missing(c)
 	}
 	e := q.estimate(c)
 	if e.N == 0 {
-		v := table.Unavailable(q.lacking(c))
+		v := Unavailable(q.lacking(c))
 		v.Cells = []string{c.ID}
 		return v
 	}
-	var v table.Value
+	var v Value
 	switch {
 	case q.Unit == unit.One:
-		v = table.Ranged(e, unit.Percent, c.ID)
+		v = ranged(e, unit.Percent, c.ID)
 	case q.Exact || e.N == 1:
-		v = table.Exact(e, q.Unit, c.ID)
+		v = exact(e, q.Unit, c.ID)
 	default:
-		v = table.Measured(e, q.Unit, c.ID)
+		v = measured(e, q.Unit, c.ID)
 	}
 	v.Notes = append(v.Notes, c.Warnings...)
 	return v

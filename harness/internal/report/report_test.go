@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/archbench/archbench/harness/internal/table"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -22,9 +20,9 @@ func TestGolden(t *testing.T) {
 		func() error { return r.HTML(&html) },
 		func() error { return r.Markdown(&md) },
 		func() error {
-			for _, tab := range r.Tables() {
-				csv.WriteString("# " + tab.ID + "\n")
-				if err := table.WriteCSV(&csv, tab); err != nil {
+			for _, table := range r.Tables() {
+				csv.WriteString("# " + table.ID + "\n")
+				if err := WriteCSV(&csv, table); err != nil {
 					return err
 				}
 			}

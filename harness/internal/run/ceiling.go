@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -15,22 +16,27 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// ceilingFact starts the name of the facts that hold the host's measured ceilings: "ceiling fma.f32" is
-// "1.757e+11 FLOP/s (avx2)".
+// ceilingFact starts the name of the facts that hold the host's measured ceilings: "ceiling dot.int8" is
+// "1.757e+11 OP/s (avx512+vnni), arithmetic of int8a8 int4a8". Those of older versions do not say what they limit: they
+// are shown, and bound nothing.
 const ceilingFact = "ceiling"
 
 // ceilingFacts words a roofline as facts of a run.
 func ceilingFacts(r lm.Roofline) (facts []record.Fact) {
 	for _, c := range r.Ceilings {
-		facts = append(facts, record.Fact{
-			Name: ceilingFact + " " + c.Name, Value: fmt.Sprintf("%.4g %s (%s)", c.Value, c.Unit, c.Kernels),
-		})
+		value := fmt.Sprintf("%.4g %s (%s), %s", c.Value, c.Unit, c.Kernels, c.Operation)
+		if c.Footprint > 0 {
+			value += fmt.Sprintf(" of %d bytes", c.Footprint)
+		} else if len(c.Precisions) > 0 {
+			value += " of " + strings.Join(c.Precisions, " ")
+		}
+		facts = append(facts, record.Fact{Name: ceilingFact + " " + c.Name, Value: value})
 	}
 	return facts
 }
 
 // ceilingForm is how such a fact is worded.
-var ceilingForm = regexp.MustCompile(`^(\S+) (\S+) \((.*)\)$`)
+var ceilingForm = regexp.MustCompile(`^(\S+) (\S+) \((.*)\), (\S+)(?: of (?:([0-9]+) bytes|(.+)))?$`)
 
 // ceilings reads the roofline back from the facts of a run, so that a resumed run measures against the same one.
 func ceilings(facts []record.Fact) (r lm.Roofline) {
@@ -42,7 +48,10 @@ func ceilings(facts []record.Fact) (r lm.Roofline) {
 		}
 		value, err := strconv.ParseFloat(words[1], 64)
 		if err == nil && value > 0 && !math.IsInf(value, 0) {
-			r.Ceilings = append(r.Ceilings, lm.Ceiling{Name: name, Value: value, Unit: words[2], Kernels: words[3]})
+			c := lm.Ceiling{Name: name, Operation: lm.Operation(words[4]), Value: value, Unit: words[2], Kernels: words[3]}
+			c.Footprint, _ = strconv.ParseInt(words[5], 10, 64) // 0: none
+			c.Precisions = strings.Fields(words[6])
+			r.Ceilings = append(r.Ceilings, c)
 		}
 	}
 	return r
@@ -75,8 +84,8 @@ func boundaryOf(facts []record.Fact) probe.Boundary {
 	return probe.Boundary{}
 }
 
-// calibrate asks the echo plugin what the run's clocks are held against: what a call costs, and for timings the
-// ceilings of the host. A host without the plugin has neither, and says why.
+// calibrate asks a plugin with that ability what the run's clocks are held against: what a call costs, and for timings the
+// ceilings of the host. A host without such a plugin has neither, and says why.
 func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	timing, clocked := false, false
 	for i := range p.Run.Cells {
@@ -88,29 +97,41 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	if !clocked {
 		return nil
 	}
-	plugin, err := session.Find(p.options.Plugins, probe.BoundaryPlugin, p.limits)
+	s, err := calibrator(ctx, p)
+	defer s.Kill()
 	if err != nil {
 		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
 	}
-	echo, err := plugin.Start(ctx)
-	defer echo.Kill()
-	if err != nil {
-		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
-	}
-	facts := []record.Fact{boundaryOfCalls(ctx, echo)}
+	facts := []record.Fact{boundaryOfCalls(ctx, s)}
 	if timing {
-		facts = append(facts, ceilingsOf(ctx, echo)...)
+		facts = append(facts, ceilingsOf(ctx, s)...)
 	}
 	return facts
+}
+
+// calibrator starts the plugin that calibrates.
+func calibrator(ctx context.Context, p *Plan) (*session.Session, error) {
+	if p.options.Calibrator == nil {
+		return nil, errors.New("no plugin was asked to calibrate")
+	}
+	name, err := p.options.Calibrator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plugin, err := session.Find(p.options.Plugins, name, p.limits)
+	if err != nil {
+		return nil, err
+	}
+	return plugin.Start(ctx)
 }
 
 func noFact(name string, err error) record.Fact {
 	return record.Fact{Name: name, Reason: err.Error()}
 }
 
-// boundaryOfCalls times calls that do nothing.
-func boundaryOfCalls(ctx context.Context, echo *session.Session) record.Fact {
-	m, err := echo.Load(ctx, lm.LoadRequest{})
+// boundaryOfCalls times calls that do next to nothing.
+func boundaryOfCalls(ctx context.Context, s *session.Session) record.Fact {
+	m, err := s.Load(ctx, lm.LoadRequest{})
 	if err != nil {
 		return noFact(boundaryFact, err)
 	}
@@ -126,8 +147,8 @@ func boundaryOfCalls(ctx context.Context, echo *session.Session) record.Fact {
 }
 
 // ceilingsOf asks for the ceilings of the host.
-func ceilingsOf(ctx context.Context, echo *session.Session) []record.Fact {
-	roof, err := echo.Calibrate(ctx)
+func ceilingsOf(ctx context.Context, s *session.Session) []record.Fact {
+	roof, err := s.Calibrate(ctx)
 	if err != nil {
 		return []record.Fact{noFact(ceilingFact, err)}
 	}

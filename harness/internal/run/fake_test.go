@@ -58,6 +58,14 @@ type fakeProcess struct {
 	closed bool
 }
 
+// Calibrate knows one operation and one footprint, under names of its own.
+func (p *fakeProcess) Calibrate(context.Context, int) (lm.Roofline, error) {
+	return lm.Roofline{Ceilings: []lm.Ceiling{
+		{Name: "sums", Operation: lm.Arithmetic, Precisions: []string{"f32"}, Value: 1e9, Unit: "FLOP/s", Kernels: "fake"},
+		{Name: "disk", Operation: "writing", Value: 1, Unit: "B/s", Kernels: "fake"},
+	}}, nil
+}
+
 func (p *fakeProcess) PID() int       { return 0 }
 func (p *fakeProcess) Env() []string  { return []string{"GOMAXPROCS=2"} }
 func (p *fakeProcess) Stderr() string { return "last words\n" }

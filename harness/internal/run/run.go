@@ -8,6 +8,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -31,6 +32,9 @@ type Options struct {
 	Version string        // of archbench
 	Command string        // the command line, for the record
 	Observe func(Event)   // gets the progress, between measurements; may be nil
+
+	// Calibrator names the architecture whose plugin measures the host; nil: none does. It is asked if something is timed.
+	Calibrator func(context.Context) (architecture string, err error)
 
 	MaxCells   int // that a plan may have; 0: MostCells
 	MaxRepeats int // that a cell may have; 0: MostRepeats

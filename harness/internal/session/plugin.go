@@ -79,13 +79,12 @@ func Find(plugins Plugins, architecture string, l Limits) (*Plugin, error) {
 	return &Plugin{Path: path, SHA256: sha, Limits: l, plugins: plugins}, nil
 }
 
-// Start starts a process of the plugin. The session is never nil and is to be ended whatever the error.
+// Start starts a process of the plugin. The session is to be ended whatever the error.
 func (p *Plugin) Start(ctx context.Context) (*Session, error) {
-	s := &Session{threads: p.Limits.Threads}
-	var err error
-	if s.process, err = p.plugins.Start(ctx, p.Path, p.Limits); err != nil {
-		return s, err
+	process, err := p.plugins.Start(ctx, p.Path, p.Limits)
+	if err != nil {
+		return nil, err
 	}
-	s.Description, err = s.process.Describe(ctx)
-	return s, err
+	d, err := process.Describe(ctx)
+	return &Session{Description: d, process: process, threads: p.Limits.Threads}, err
 }

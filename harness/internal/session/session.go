@@ -14,10 +14,11 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Session is a process of a plugin with the models that were loaded into it.
+// Session is a process of a plugin with the models that were loaded into it. Nil is a process that did not start: it has
+// printed nothing and can be ended like any other.
 type Session struct {
 	Description lm.Description
-	process     Process // nil: it did not start
+	process     Process
 	threads     int
 	models      []*Model
 }
@@ -80,7 +81,7 @@ func (s *Session) Env() []string { return s.process.Env() }
 
 // Stderr is what the plugin printed last.
 func (s *Session) Stderr() string {
-	if s.process == nil {
+	if s == nil {
 		return ""
 	}
 	return s.process.Stderr()
@@ -88,19 +89,19 @@ func (s *Session) Stderr() string {
 
 // Close releases the models, the last one first, and ends the process.
 func (s *Session) Close() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, m := range slices.Backward(s.models) {
 		errs = append(errs, m.Model.Close())
 	}
-	if s.process != nil {
-		errs = append(errs, s.process.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.process.Close())...)
 }
 
 // Kill ends the process at once, for when nothing in it is worth waiting for.
 func (s *Session) Kill() {
-	if s.process != nil {
+	if s != nil {
 		s.process.Kill()
 		_ = s.process.Close() // the process is gone either way
 	}
