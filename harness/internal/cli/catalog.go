@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
@@ -86,7 +86,7 @@ func ask(ctx context.Context, p lmplugin.Candidate, note func(string)) (d lm.Des
 		return d, "", err
 	}
 	if !askedBefore(sha) {
-		note(fmt.Sprintf("starting %s for the first time, to ask what it is (sha256 %s)", p.Path, report.Short(sha)))
+		note(fmt.Sprintf("starting %s for the first time, to ask what it is (sha256 %s)", p.Path, table.Short(sha)))
 	}
 	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
 	if err != nil {

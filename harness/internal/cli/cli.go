@@ -20,10 +20,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/printable"
 )
 
@@ -278,7 +278,7 @@ func first(args []string) string {
 
 // printFindings prints what a command has found out about plugins, unless it was interrupted: then they were not given the
 // time to answer.
-func (a *app) printFindings(ctx context.Context, t report.Table) error {
+func (a *app) printFindings(ctx context.Context, t table.Table) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -286,14 +286,14 @@ func (a *app) printFindings(ctx context.Context, t report.Table) error {
 }
 
 // print writes tables in the format of -o. Where programs read them, what a reader must know goes to standard error.
-func (a *app) print(tables ...report.Table) error {
+func (a *app) print(tables ...table.Table) error {
 	printable.All(&tables)
-	if slices.Contains(programs, a.format) {
+	if table.ForPrograms(a.format) {
 		for _, t := range tables {
 			for _, n := range t.Notes {
 				fmt.Fprintln(a.err, "note:", n)
 			}
 		}
 	}
-	return writeTables(a.out, a.format, a.width, tables)
+	return table.Write(a.out, a.format, a.width, tables...)
 }

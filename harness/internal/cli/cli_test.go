@@ -15,7 +15,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"charm.land/lipgloss/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
@@ -25,6 +24,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/tokenizer"
 	"github.com/archbench/archbench/lm"
 )
@@ -101,27 +101,6 @@ func TestHelpFitsItsWidth(t *testing.T) {
 	}
 }
 
-// What is copied from a table works: "--set" and "int4-row" are not broken at their hyphens.
-func TestLinesAreNotBrokenAtHyphens(t *testing.T) {
-	table := report.Words("t", "T", []string{"run", "command"})
-	table.Add("r-1", "archbench run --set len=128 --budget 5m in int4-row and int8-g128")
-	table.Notes = []string{"with --init every model is seeded"}
-	for width := 24; width < 80; width++ {
-		var out bytes.Buffer
-		if err := writeTables(&out, "table", width, []report.Table{table}); err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(out.String()) {
-			if strings.HasSuffix(strings.TrimSpace(line), "-") {
-				t.Errorf("width %d: a line ends at a hyphen: %s", width, line)
-			}
-		}
-		if strings.Contains(out.String(), firm) {
-			t.Errorf("width %d: %q", width, out.String())
-		}
-	}
-}
-
 func TestDidYouMean(t *testing.T) {
 	words := []string{"speed", "memory", "flops"}
 	for word, want := range map[string]string{
@@ -130,39 +109,6 @@ func TestDidYouMean(t *testing.T) {
 		if got := didYouMean(word, words); got != want {
 			t.Errorf("didYouMean(%q) = %q, want %q", word, got, want)
 		}
-	}
-}
-
-func wideTable() report.Table {
-	t := report.Words("t", "Speeds", []string{"model", "len 128", "len 512", "len 2048"})
-	t.Add("gpt2", "61.24 ktoken/s ±1.2 %", "50.57 ktoken/s ±1.3 %", report.Unavailable("context limit 512"))
-	t.Add("mamba", "37.88 ktoken/s ±1.2 %", "38.19 ktoken/s ±0.9 %", "38.13 ktoken/s ±1.6 %")
-	t.Notes = []string{"a note that is long enough to need more than one line of a narrow terminal"}
-	return t
-}
-
-func TestTablesFitTheTerminal(t *testing.T) {
-	for _, width := range []int{0, 30, 40, 60, 80, 200} {
-		var b bytes.Buffer
-		if err := writeTables(&b, "table", width, []report.Table{wideTable()}); err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.SplitSeq(b.String(), "\n") {
-			if width > 0 && lipgloss.Width(line) > width {
-				t.Errorf("width %d: a line of %d columns: %q", width, lipgloss.Width(line), line)
-			}
-		}
-		for _, want := range []string{"gpt2", "mamba", "61.24", "38.13"} {
-			if !strings.Contains(b.String(), want) {
-				t.Errorf("width %d loses %s:\n%s", width, want, b.String())
-			}
-		}
-		if strings.Contains(b.String(), "\x1b[") {
-			t.Errorf("width %d: escape sequences without a terminal", width)
-		}
-	}
-	if groups := split(wideTable(), 60); len(groups) < 2 || groups[0][0] != 0 || groups[1][0] != 0 {
-		t.Errorf("columns are split into %v; each group needs the key", groups)
 	}
 }
 
@@ -181,9 +127,9 @@ func TestLostOutputIsAnError(t *testing.T) {
 	outputs := map[string]func(io.Writer) error{
 		"bench": func(w io.Writer) error { return report.WriteBench(w, &record.Run{ID: "r"}) },
 	}
-	for _, format := range formats {
+	for _, format := range table.FormatNames() {
 		outputs[format] = func(w io.Writer) error {
-			return writeTables(w, format, 40, []report.Table{wideTable(), report.Words("e", "Empty", []string{"model"})})
+			return table.Write(w, format, 40, table.Words("t", "Speeds", []string{"model"}), table.Words("e", "Empty", []string{"model"}))
 		}
 	}
 	for format, write := range outputs {
@@ -461,10 +407,10 @@ func TestWordsOnTheTerminal(t *testing.T) {
 		t.Errorf("%q", err.String())
 	}
 	a := &app{out: &out, format: "table"}
-	table := report.Words("t", "T", []string{"a", "b"})
-	table.Add("k", "\x1b[31mred\x1b[m")
-	table.Notes = []string{"\x1b]0;title\a"}
-	if err := a.print(table); err != nil {
+	tab := table.Words("t", "T", []string{"a", "b"})
+	tab.Add("k", "\x1b[31mred\x1b[m")
+	tab.Notes = []string{"\x1b]0;title\a"}
+	if err := a.print(tab); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(out.String(), "\x1b\a") || !strings.Contains(out.String(), `\u001b[31mred`) {

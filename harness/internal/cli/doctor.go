@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/home"
@@ -38,7 +38,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		if err := checkThreads(threads); err != nil {
 			return err
 		}
-		d := &diagnosis{table: report.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
+		d := &diagnosis{table: table.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
 		ctx := c.Context()
 		d.host()
 		d.installation()
@@ -50,7 +50,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			d.calibrate(ctx, threads)
 		}
 		found := d.table
-		if !slices.Contains(programs, a.format) {
+		if !table.ForPrograms(a.format) {
 			found = d.forPeople()
 		}
 		if err := a.printFindings(ctx, found); err != nil {
@@ -66,22 +66,22 @@ func (a *app) doctorCommand() *cobra.Command {
 
 // diagnosis collects findings; each ends with what to do.
 type diagnosis struct {
-	table  report.Table
+	table  table.Table
 	broken bool // something that no run can do without
 
 	calibrators []string // architectures whose plugins measure the host
 }
 
 // forPeople has what to do in footnotes, since few findings ask for anything.
-func (d *diagnosis) forPeople() report.Table {
-	t := report.Words("doctor", "Doctor", []string{"what", "state", "found"})
+func (d *diagnosis) forPeople() table.Table {
+	t := table.Words("doctor", "Doctor", []string{"what", "state", "found"})
 	t.Columns[1].Key = true
 	for _, row := range d.table.Rows {
 		state := row[1]
 		if todo := row[3].Text; todo != "nothing" {
 			state.Notes = []string{todo}
 		}
-		t.Rows = append(t.Rows, []report.Value{row[0], state, row[2]})
+		t.Rows = append(t.Rows, []table.Value{row[0], state, row[2]})
 	}
 	return t
 }
@@ -114,7 +114,7 @@ func (d *diagnosis) host() {
 		if !ok {
 			todo = "nothing; reports say n/a"
 		}
-		d.warn(f.Name, report.Unavailable(f.Reason), todo)
+		d.warn(f.Name, table.Unavailable(f.Reason), todo)
 	}
 }
 
@@ -147,7 +147,7 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 		if description.Has(lm.AbilityCalibrate) {
 			d.calibrators = append(d.calibrators, p.Name)
 		}
-		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, report.Short(sha), description.Kernels))
+		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, table.Short(sha), description.Kernels))
 	}
 	if found == 0 {
 		d.fail("plugins", "none found", "make install, or set $"+home.Variable+" to an installation or $"+lmplugin.PathVariable+" to the folder that holds them")

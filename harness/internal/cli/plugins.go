@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
-	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 	"github.com/archbench/archbench/lm/lmtest"
@@ -35,11 +35,11 @@ func (a *app) pluginsListCommand() *cobra.Command {
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			t := report.Words("plugins", "Plugins", []string{"name", "version", "language", "model types", "abilities", "precisions", "variants", "sha256", "path"})
+			t := table.Words("plugins", "Plugins", []string{"name", "version", "language", "model types", "abilities", "precisions", "variants", "sha256", "path"})
 			if !verbose {
-				t = report.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
+				t = table.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
-			t.Frame = &report.Frame{Keys: pluginKeys}
+			t.Frame = &table.Frame{Keys: pluginKeys}
 			for _, p := range f.candidates() {
 				a.addPlugin(c.Context(), &t, p, verbose)
 			}
@@ -56,7 +56,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 var pluginKeys = []string{"name", "status", "version", "language", "summary", "model_types", "abilities", "precisions", "variants", "sha256", "path", "reason"}
 
 // addPlugin asks a plugin what it is. One that does not answer is a row that says so.
-func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candidate, verbose bool) {
+func (a *app) addPlugin(ctx context.Context, t *table.Table, p lmplugin.Candidate, verbose bool) {
 	d, sha, err := ask(ctx, p, a.warn)
 	record := []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), absent(sha), p.Path, nil}
 	if err != nil {
@@ -68,18 +68,18 @@ func (a *app) addPlugin(ctx context.Context, t *report.Table, p lmplugin.Candida
 	t.Frame.Rows = append(t.Frame.Rows, record)
 	switch {
 	case err != nil && verbose:
-		na := report.Unavailable(err.Error())
-		t.Add(p.Name, na, na, na, na, na, na, report.Hash(sha, "not read"), p.Path)
+		na := table.Unavailable(err.Error())
+		t.Add(p.Name, na, na, na, na, na, na, table.Hash(sha, "not read"), p.Path)
 	case p.Rejected != "":
-		na := report.Unavailable("not used")
-		t.Add(p.Name, na, na, report.Hash(sha, "not read"), err.Error())
+		na := table.Unavailable("not used")
+		t.Add(p.Name, na, na, table.Hash(sha, "not read"), err.Error())
 	case err != nil:
-		na := report.Unavailable("does not answer")
-		t.Add(p.Name, na, na, report.Hash(sha, "not read"), err.Error())
+		na := table.Unavailable("does not answer")
+		t.Add(p.Name, na, na, table.Hash(sha, "not read"), err.Error())
 	case verbose:
 		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path)
 	default:
-		t.Add(p.Name, d.Language, d.Summary, report.Hash(sha, "not read"), "ok")
+		t.Add(p.Name, d.Language, d.Summary, table.Hash(sha, "not read"), "ok")
 	}
 }
 
@@ -171,15 +171,15 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 }
 
 // checkTable shows checks with their figures.
-func checkTable(name string, checks []lmtest.Check) report.Table {
-	t := report.Words("checks", "Checks of "+name, []string{"check", "status", "figure", "limit", "unit", "message"})
+func checkTable(name string, checks []lmtest.Check) table.Table {
+	t := table.Words("checks", "Checks of "+name, []string{"check", "status", "figure", "limit", "unit", "message"})
 	for _, c := range checks {
 		var figure, limit any = "none", "none"
 		if c.Unit != "" {
-			figure = report.Figure(fmt.Sprintf("%.3g", c.Figure), c.Figure)
+			figure = table.Figure(fmt.Sprintf("%.3g", c.Figure), c.Figure)
 		}
 		if c.Limit > 0 {
-			limit = report.Figure(fmt.Sprintf("%.3g", c.Limit), c.Limit)
+			limit = table.Figure(fmt.Sprintf("%.3g", c.Limit), c.Limit)
 		}
 		t.Add(c.Name, string(c.Status), figure, limit, cmp.Or(c.Unit, "none"), c.Message)
 	}

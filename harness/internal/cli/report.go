@@ -3,11 +3,11 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/printable"
 )
 
@@ -38,7 +38,7 @@ tables instead and writes nothing; -o bench prints the timings in the Go benchma
 			switch {
 			case a.format == "bench":
 				return report.WriteBench(printable.Writer(a.out), r)
-			case slices.Contains(programs, a.format):
+			case table.ForPrograms(a.format):
 				return a.print(report.Build(r).In(a.dbFlag()).Data()...)
 			}
 			return a.print(report.Build(r).In(a.dbFlag()).Tables()...)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/printable"
 	"github.com/archbench/archbench/lm"
 )
@@ -243,7 +243,7 @@ func (a *app) results(r *record.Run) error {
 	if a.format == "bench" {
 		return report.WriteBench(printable.Writer(a.out), r)
 	}
-	if slices.Contains(programs, a.format) {
+	if table.ForPrograms(a.format) {
 		return a.print(report.Build(r).Data()...)
 	}
 	return a.print(report.Summary(r)...)

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/probe"
-	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/text"
 )
 
@@ -49,7 +49,7 @@ below the table.`,
 }
 
 // score makes the table of a text's cost, by document.
-func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t report.Table, err error) {
+func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t table.Table, err error) {
 	m, err := a.open(ctx, what, &f)
 	if err != nil {
 		return t, err
@@ -59,13 +59,13 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 	if info.ContextLimit > 0 && length > info.ContextLimit {
 		return t, usage("--context %d: the model reads at most %d tokens", length, info.ContextLimit)
 	}
-	t = report.Words("score", spec.Name+" "+info.Precision, []string{"document", "bits per byte", "nats", "bytes", "tokens"})
+	t = table.Words("score", spec.Name+" "+info.Precision, []string{"document", "bits per byte", "nats", "bytes", "tokens"})
 	t.Notes = append(t.Notes, fmt.Sprintf("tokenizer: %s, sha256 %s", m.tokenizer.Name(), m.tokenizer.SHA256()))
 	documents, err := text.NewTokens(corpus, m.tokenizer, info.BOS, info.Vocab).Excerpt(corpus.Bytes())
 	if err != nil {
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
-	t.Frame = &report.Frame{Keys: scoreKeys}
+	t.Frame = &table.Frame{Keys: scoreKeys}
 	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
 	changed, audit := 0, probe.Audit{}
@@ -110,10 +110,10 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 var scoreKeys = []string{"model", "architecture", "precision", "checkpoint", "tokenizer", "tokenizer_sha256", "context", "stride", "causal", "initialised",
 	"scope", "document", "bits_per_byte", "nats", "bytes", "tokens", "lossy", "reason"}
 
-func addScore(t *report.Table, about []any, scope, name string, d probe.DocumentScore) {
+func addScore(t *table.Table, about []any, scope, name string, d probe.DocumentScore) {
 	said := []any{scope, name, nil, nil, 0, 0, d.Changed, "no token was scored"}
 	if d.Bytes == 0 {
-		na := report.Unavailable("no token was scored")
+		na := table.Unavailable("no token was scored")
 		t.Add(name, na, na, "0", "0")
 	} else {
 		bits := d.Nats / float64(d.Bytes) / math.Ln2

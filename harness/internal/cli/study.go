@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/study"
 )
@@ -54,9 +54,9 @@ Singular values of a matrix with a shorter side of 1024 take seconds, of 4096 ma
 var studyKeys = []string{"checkpoint", "tensor", "dtype", "shape", "quantity", "precision", "rank", "value", "reason"}
 
 // study makes the table of all tensors.
-func (a *app) study(ctx context.Context, dir string, s *study.Study) (report.Table, error) {
-	t := report.Table{ID: "study", Title: "Weights of " + dir, Frame: &report.Frame{Keys: studyKeys}}
-	t.Columns = []report.Column{{Name: "tensor", Key: true}, {Name: "type"}, {Name: "shape"}}
+func (a *app) study(ctx context.Context, dir string, s *study.Study) (table.Table, error) {
+	t := table.Table{ID: "study", Title: "Weights of " + dir, Frame: &table.Frame{Keys: studyKeys}}
+	t.Columns = []table.Column{{Name: "tensor", Key: true}, {Name: "type"}, {Name: "shape"}}
 	p := newProgress(a.screen, a.terminal)
 	defer p.clear()
 	for tensor, share := range s.Tensors() {
@@ -71,7 +71,7 @@ func (a *app) study(ctx context.Context, dir string, s *study.Study) (report.Tab
 }
 
 // addStudied adds a tensor: one row for people, one a figure for programs.
-func addStudied(t *report.Table, dir string, tensor study.Tensor) {
+func addStudied(t *table.Table, dir string, tensor study.Tensor) {
 	var sizes []string
 	for _, n := range tensor.Shape {
 		sizes = append(sizes, strconv.Itoa(n))
@@ -80,16 +80,16 @@ func addStudied(t *report.Table, dir string, tensor study.Tensor) {
 	row := []any{tensor.Name, string(tensor.DType), shape}
 	for i, f := range tensor.Figures {
 		if len(t.Columns) <= 3+i {
-			t.Columns = append(t.Columns, report.Column{Name: studiedName(f), Unit: unit.One})
+			t.Columns = append(t.Columns, table.Column{Name: studiedName(f), Unit: unit.One})
 		}
 		var rank, value any
 		if f.Rank > 0 {
 			rank = f.Rank
 		}
-		entry := report.Unavailable(f.Reason)
+		entry := table.Unavailable(f.Reason)
 		switch f.Reason {
 		case "":
-			value, entry = f.Value, report.Figure(unit.Number(f.Value), f.Value)
+			value, entry = f.Value, table.Figure(unit.Number(f.Value), f.Value)
 		case study.NotMatrix:
 			entry.Text = "–" // nobody expects one
 		}

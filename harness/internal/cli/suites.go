@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 func (a *app) suitesCommand() *cobra.Command {
@@ -15,7 +15,7 @@ func (a *app) suitesCommand() *cobra.Command {
 		Use: "list", Short: "List the suites that ship with archbench", Example: "  archbench suites list",
 		Args: count(0, 0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
-			t := report.Words("suites", "Suites", []string{"suite", "summary", "probes"})
+			t := table.Words("suites", "Suites", []string{"suite", "summary", "probes"})
 			for _, name := range suite.Names() {
 				s, err := suite.Load(name)
 				if err != nil {
@@ -44,8 +44,8 @@ func (a *app) suitesCommand() *cobra.Command {
 }
 
 // suiteTable lists the parts of a suite.
-func suiteTable(s *suite.Suite) report.Table {
-	t := report.Words("suite", s.Name+": "+s.Summary, []string{"suite", "probe", "grid", "with", "repeats", "precisions"})
+func suiteTable(s *suite.Suite) table.Table {
+	t := table.Words("suite", s.Name+": "+s.Summary, []string{"suite", "probe", "grid", "with", "repeats", "precisions"})
 	for _, p := range s.Parts {
 		var grid []string
 		for _, axis := range p.Grid {

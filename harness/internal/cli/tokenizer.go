@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/tokenizer"
 )
 
@@ -41,7 +41,7 @@ what differs.`,
 		if err != nil {
 			return err
 		}
-		t := report.Words("tokenizer", "Tokenizer "+args[0], []string{"check", "same", "of"})
+		t := table.Words("tokenizer", "Tokenizer "+args[0], []string{"check", "same", "of"})
 		t.Add("ids", v.SameIDs, v.Lines)
 		t.Add("decoded text", v.SameText, v.Lines)
 		for _, d := range v.Differences {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -82,6 +83,39 @@ func TestAudit(t *testing.T) {
 	}
 	if note, err := new(Audit).Check(t.Context(), nil, nil); note != "" || err != nil {
 		t.Errorf("nothing scored: %q, %v", note, err)
+	}
+}
+
+// TestAuditOfOneDocument: a text in one piece is looked at in as many places as one in many, so that who begins to lie late
+// in it is caught nine times of ten.
+func TestAuditOfOneDocument(t *testing.T) {
+	tokens := make([]int32, 64*64)
+	for i := range tokens {
+		tokens[i] = int32(i * 31 % 256)
+	}
+	document := text.Encoded{Name: "one", Bytes: int64(len(tokens)), Tokens: func(yield func([]int32, error) bool) { yield(tokens, nil) }}
+	caught := 0
+	for range 40 {
+		calls := 0
+		s := subject(t, &lmfake.Architecture{Tell: func(reply any) {
+			if r, ok := reply.(*lm.ScoreReply); ok && len(r.Scores[0].Logits) == 0 {
+				if calls++; calls > 6 { // of 8
+					for _, scores := range r.Scores {
+						clear(scores.NLL)
+					}
+				}
+			}
+		}}, qualityProbe)
+		var audit Audit
+		if _, err := ScoreDocument(t.Context(), s.Model, nil, document, 64, 64, &audit); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := audit.Check(t.Context(), s.Model, nil); err != nil {
+			caught++
+		}
+	}
+	if caught < 20 {
+		t.Errorf("caught %d times of 40", caught)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 // ErrIncomparable says that two runs must not be compared as they are.
@@ -37,17 +38,17 @@ func QuantityNames() []string {
 // to the first run. People get the form that benchstat's users know: a base column, and beside each other column its
 // difference to the base, "~" where none is shown, with p and n. Programs get one row per comparison. The p-values are
 // Holm-adjusted over each row of the table (one quantity at one point).
-func Compare(runs []*record.Run, o CompareOptions) (Table, error) {
+func Compare(runs []*record.Run, o CompareOptions) (table.Table, error) {
 	if err := checkHosts(runs, o); err != nil {
-		return Table{}, err
+		return table.Table{}, err
 	}
 	quantities, err := quantitiesNamed(o.Quantities)
 	if err != nil {
-		return Table{}, err
+		return table.Table{}, err
 	}
 	arms, err := arms(runs, o)
 	if err != nil {
-		return Table{}, err
+		return table.Table{}, err
 	}
 	byRun := len(runs) > 1
 	var rows []compared
@@ -211,25 +212,25 @@ func dropUnplanned(arms []arm, rows []compared) ([]arm, []compared) {
 }
 
 // comparedTable is what people see of the rows.
-func comparedTable(arms []arm, rows []compared, byRun bool) Table {
-	t := Table{ID: "compare", Title: "Comparison", Columns: keys("quantity", "at")}
+func comparedTable(arms []arm, rows []compared, byRun bool) table.Table {
+	t := table.Table{ID: "compare", Title: "Comparison", Columns: table.Keys("quantity", "at")}
 	against := "vs " + arms[0].name
 	if tested(rows, "sign") {
 		against += ", by block"
 	}
 	if byRun {
-		t.Columns = keys("quantity", "model", "at")
+		t.Columns = table.Keys("quantity", "model", "at")
 	}
-	t.Columns = append(t.Columns, Column{Name: arms[0].name})
+	t.Columns = append(t.Columns, table.Column{Name: arms[0].name})
 	for _, a := range arms[1:] {
-		t.Columns = append(t.Columns, Column{Name: a.name}, Column{Name: against})
+		t.Columns = append(t.Columns, table.Column{Name: a.name}, table.Column{Name: against})
 	}
 	for _, r := range rows {
-		row := []Value{text(r.q.Title)}
+		row := []table.Value{table.Text(r.q.Title)}
 		if byRun {
-			row = append(row, text(r.base.model))
+			row = append(row, table.Text(r.base.model))
 		}
-		row = append(row, text(r.base.cell.Point.String()), r.base.value)
+		row = append(row, table.Text(r.base.cell.Point.String()), r.base.value)
 		for _, p := range r.pairs {
 			row = append(row, p.other.value, p.difference())
 		}

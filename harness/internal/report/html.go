@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 //go:embed page.html.tmpl
@@ -21,10 +22,10 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style":   func() template.CSS { return template.CSS(pageStyle) },
 	"figure":  inline,
 	"anchor":  anchor,
-	"short":   Short,
-	"heading": Heading,
+	"short":   table.Short,
+	"heading": table.Heading,
 	"layout":  layOut,
-	"cellid":  func(v Value) string { return Short(first(v.Cells)) },
+	"cellid":  func(v table.Value) string { return table.Short(first(v.Cells)) },
 	"class":   class,
 }).Parse(pageSource))
 
@@ -40,25 +41,25 @@ func (r *Report) HTML(w io.Writer) error {
 
 // laidOut is a table with its footnotes resolved.
 type laidOut struct {
-	Table
-	Marked    [][]marked
+	table.Table
+	Marked    [][]markedValue
 	Footnotes []string
 }
 
 // marked is a value with the numbers of its footnotes.
-type marked struct {
-	Value
+type markedValue struct {
+	table.Value
 	Marks string
 }
 
-func layOut(t Table) laidOut {
-	t = Shown(t)
-	notes := notesOf(t)
-	out := laidOut{Table: t, Footnotes: append(notes.numbered(), t.Notes...)}
+func layOut(t table.Table) laidOut {
+	t = table.Shown(t)
+	notes := table.NotesOf(t)
+	out := laidOut{Table: t, Footnotes: notes.All()}
 	for _, row := range t.Rows {
-		cells := make([]marked, len(row))
+		cells := make([]markedValue, len(row))
 		for i, v := range row {
-			cells[i] = marked{v, notes.marks(v)}
+			cells[i] = markedValue{v, notes.Marks(v)}
 		}
 		out.Marked = append(out.Marked, cells)
 	}
@@ -66,7 +67,7 @@ func layOut(t Table) laidOut {
 }
 
 // class is the CSS class of an entry.
-func class(c Column, v Value) string {
+func class(c table.Column, v table.Value) string {
 	var names []string
 	if !c.Key && c.Unit != "" {
 		names = append(names, "number")

@@ -7,14 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/table"
 )
-
-// shortID is how many characters of a cell's ID are shown; `archbench show` takes any unique prefix.
-const shortID = 10
-
-// Short shortens the ID of a cell for people.
-func Short(id string) string { return id[:min(len(id), shortID)] }
 
 // index answers questions about a run in the order in which a report asks them.
 type index struct {
@@ -244,6 +240,33 @@ func compareNumbers(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
+// axisKeys are the axes of all probes: each is a key of its own in rows about cells.
+func axisKeys() []string {
+	var all []string
+	for _, p := range probe.Table {
+		for _, a := range p.Axes {
+			if !slices.Contains(all, a.Name) {
+				all = append(all, a.Name)
+			}
+		}
+	}
+	return all
+}
+
+// axisValues is a point as the values of axisKeys.
+func axisValues(p record.Point) []any {
+	var all []any
+	for _, name := range axisKeys() {
+		value := p.Get(name)
+		if n, err := strconv.Atoi(value); err == nil {
+			all = append(all, n)
+		} else {
+			all = append(all, table.Word(value))
+		}
+	}
+	return all
+}
+
 // number is an axis of a point as a number, 0 if it is none.
 func number(p record.Point, name string) float64 {
 	v, err := strconv.ParseFloat(p.Get(name), 64)
@@ -270,8 +293,8 @@ func why(c *record.Cell) string {
 }
 
 // missing is the value of a cell that has none.
-func missing(c *record.Cell) Value {
-	v := Unavailable(why(c))
+func missing(c *record.Cell) table.Value {
+	v := table.Unavailable(why(c))
 	v.Cells = []string{c.ID}
 	return v
 }

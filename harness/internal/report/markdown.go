@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 // Markdown writes the report as one Markdown file. Numbers link to their cells in index.html.
@@ -12,7 +14,7 @@ func (r *Report) Markdown(w io.Writer) error {
 	fmt.Fprintf(&b, "# archbench run %s\n\n", r.Run.ID)
 	fmt.Fprintf(&b, "%s, took %s, %s; %s; archbench %s, seed %d.\n", r.Run.Started, r.Run.Duration, r.Run.Status, r.Run.Counts, r.Run.Version, r.Run.Seed)
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "\n> %s\n", escapeMarkdown(n))
+		fmt.Fprintf(&b, "\n> %s\n", table.EscapeMarkdown(n))
 	}
 	markdownTable(&b, 2, r.Verdicts)
 	for _, f := range r.Overview {
@@ -22,7 +24,7 @@ func (r *Report) Markdown(w io.Writer) error {
 	for _, s := range r.Sections {
 		fmt.Fprintf(&b, "\n## Suite %s\n", s.Title)
 		for _, n := range s.Notes {
-			fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(n))
+			fmt.Fprintf(&b, "\n%s\n", table.EscapeMarkdown(n))
 		}
 		for _, t := range s.Tables {
 			markdownTable(&b, 3, t)
@@ -31,7 +33,7 @@ func (r *Report) Markdown(w io.Writer) error {
 			markdownFigure(&b, f.Name, f.Title, f.Caption)
 		}
 	}
-	for _, t := range []Table{r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts} {
+	for _, t := range []table.Table{r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts} {
 		markdownTable(&b, 2, t)
 	}
 	fmt.Fprintf(&b, "\n## How to reproduce\n\n```\n")
@@ -43,21 +45,21 @@ func (r *Report) Markdown(w io.Writer) error {
 	return err
 }
 
-func markdownTable(b *bytes.Buffer, level int, t Table) {
-	fmt.Fprintf(b, "\n%s %s\n\n", "######"[:level], escapeMarkdown(t.Title))
+func markdownTable(b *bytes.Buffer, level int, t table.Table) {
+	fmt.Fprintf(b, "\n%s %s\n\n", "######"[:level], table.EscapeMarkdown(t.Title))
 	if t.Caption != "" {
-		fmt.Fprintf(b, "%s\n\n", escapeMarkdown(t.Caption))
+		fmt.Fprintf(b, "%s\n\n", table.EscapeMarkdown(t.Caption))
 	}
 	if len(t.Rows) == 0 {
 		b.WriteString("None.\n")
 		return
 	}
-	_ = WriteMarkdown(b, t, func(cell string) string { return "index.html#" + anchor(cell) }) // a buffer takes everything
+	_ = table.WriteMarkdown(b, t, func(cell string) string { return "index.html#" + anchor(cell) }) // a buffer takes everything
 }
 
 func markdownFigure(b *bytes.Buffer, name, title, caption string) {
-	fmt.Fprintf(b, "\n![%s](figures/%s.png)\n\n%s\n", escapeMarkdown(title), name, escapeMarkdown(caption))
+	fmt.Fprintf(b, "\n![%s](figures/%s.png)\n\n%s\n", table.EscapeMarkdown(title), name, table.EscapeMarkdown(caption))
 }
 
 // anchor is the place of a cell in index.html.
-func anchor(cell string) string { return "cell-" + Short(cell) }
+func anchor(cell string) string { return "cell-" + table.Short(cell) }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -15,7 +17,7 @@ type side struct {
 	ix    *index
 	model string
 	cell  *record.Cell // nil: the plan has none
-	value Value
+	value table.Value
 }
 
 // pair is the comparison of two cells in one quantity. All that is said about them, in a table, a sentence or a row for
@@ -85,12 +87,12 @@ func (p *pair) verdict() string {
 }
 
 // difference is what people see of a comparison: the way benchstat writes it.
-func (p *pair) difference() Value {
+func (p *pair) difference() table.Value {
 	if p.reason != "" {
-		return Unavailable("nothing to compare")
+		return table.Unavailable("nothing to compare")
 	}
 	c := p.result
-	v := Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
+	v := table.Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
 	if c.Bounded() {
 		v.Lo, v.Hi = &c.Lo, &c.Hi
 	}
@@ -100,7 +102,7 @@ func (p *pair) difference() Value {
 	}
 	switch {
 	case p.gap != nil:
-		v.Text = ranged(*p.gap, signed(4)).Text + " (" + why + ")"
+		v.Text = table.Ranged(*p.gap, signed(4)).Text + " (" + why + ")"
 		if c.Verdict() == stat.Undecided {
 			v.Text = "~ " + v.Text
 		}
@@ -161,8 +163,8 @@ func (p *pair) pValues() []any {
 }
 
 // comparisons are the rows of a comparison for programs, one per pair.
-func comparisons(rows []compared) *Frame {
-	f := &Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{
+func comparisons(rows []compared) *table.Frame {
+	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{
 		"base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
 		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
 	for _, r := range rows {
@@ -175,8 +177,8 @@ func comparisons(rows []compared) *Frame {
 
 // record is a comparison for programs.
 func (p *pair) record() []any {
-	about := slices.Concat([]any{p.other.ix.run.ID, p.base.ix.run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, direction(p.q.Better)},
-		axisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.data(), p.other.value.data()})
+	about := slices.Concat([]any{p.other.ix.run.ID, p.base.ix.run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, table.Direction(p.q.Better)},
+		axisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
 	gap := stat.Estimate{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
 	if p.gap != nil {
 		gap = *p.gap
@@ -202,3 +204,15 @@ func (s side) id() any {
 	}
 	return s.cell.ID
 }
+
+// notPlanned is the value of a cell that the plan does not have.
+var notPlanned = table.Unavailable("not planned")
+
+// signed and factor write differences and ratios.
+func signed(digits int) func(float64) string {
+	return func(v float64) string { return unit.Signed(v, digits) }
+}
+
+func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
+
+func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }

@@ -7,6 +7,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -78,12 +79,12 @@ func (g grid) at(model string, minor []string, main string) *record.Cell {
 }
 
 // pivot is the table of one quantity over the main axis.
-func (ix *index) pivot(q *Quantity, cells []*record.Cell) Table {
+func (ix *index) pivot(q *Quantity, cells []*record.Cell) table.Table {
 	g := newGrid(cells, q.Main)
-	t := Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(keys(g.minor...), keys("model")...)}
+	t := table.Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(table.Keys(g.minor...), table.Keys("model")...)}
 	mains := axis(cells, g.main)
 	for _, m := range mains {
-		t.Columns = append(t.Columns, Column{Name: columnName(g.main, m), ID: q.Name, Unit: q.Unit, Better: q.Better})
+		t.Columns = append(t.Columns, table.Column{Name: columnName(g.main, m), ID: q.Name, Unit: q.Unit, Better: q.Better})
 	}
 	models := ix.modelsOf(cells)
 	for _, minor := range g.minors() {
@@ -118,12 +119,12 @@ func (g grid) caption(q *Quantity) string {
 	return strings.Join(append(parts, g.fixed...), ", ")
 }
 
-func (ix *index) gridRow(g grid, q *Quantity, model string, minor, mains []string) []Value {
-	var row []Value
+func (ix *index) gridRow(g grid, q *Quantity, model string, minor, mains []string) []table.Value {
+	var row []table.Value
 	for _, v := range minor {
-		row = append(row, text(v))
+		row = append(row, table.Text(v))
 	}
-	row = append(row, text(model))
+	row = append(row, table.Text(model))
 	for _, main := range mains {
 		c := g.at(model, minor, main)
 		if c == nil {

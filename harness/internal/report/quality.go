@@ -9,6 +9,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -20,14 +21,14 @@ const (
 
 // addQuality is the table of language-model quality at the models' own precision.
 func addQuality(ix *index, s *Section, cells []*record.Cell) {
-	t := Table{
+	t := table.Table{
 		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
-		Columns: append(keys("model", "context", "stride"), Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
-			Column{Name: "documents", ID: "quality-documents"}, Column{Name: "bytes", ID: "quality-bytes", Unit: unit.Byte}),
+		Columns: append(table.Keys("model", "context", "stride"), table.Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1},
+			table.Column{Name: "documents", ID: "quality-documents"}, table.Column{Name: "bytes", ID: "quality-bytes", Unit: unit.Byte}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, c := range cells {
-		t.Rows = append(t.Rows, []Value{text(c.Model), text(c.Point.Get("context")), text(c.Point.Get("stride")),
+		t.Rows = append(t.Rows, []table.Value{table.Text(c.Model), table.Text(c.Point.Get("context")), table.Text(c.Point.Get("stride")),
 			ix.value(bitsPerByte, c), documentCount(c), documentBytes(c)})
 	}
 	s.Tables = append(s.Tables, t)
@@ -47,15 +48,15 @@ func (ix *index) unfit(c *record.Cell) string {
 	return ""
 }
 
-func documentCount(c *record.Cell) Value {
+func documentCount(c *record.Cell) table.Value {
 	n := float64(len(documents(c)))
 	if n == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
+	return table.Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
 }
 
-func documentBytes(c *record.Cell) Value {
+func documentBytes(c *record.Cell) table.Value {
 	sum := 0.0
 	for _, d := range documents(c) {
 		sum += d.Bytes
@@ -63,14 +64,14 @@ func documentBytes(c *record.Cell) Value {
 	if sum == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
+	return table.Exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
 }
 
-func missingOr(c *record.Cell, reason string) Value {
+func missingOr(c *record.Cell, reason string) table.Value {
 	if why(c) != "" {
 		return missing(c)
 	}
-	return Unavailable(reason)
+	return table.Unavailable(reason)
 }
 
 // notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
@@ -107,13 +108,13 @@ func (ix *index) qualityNotes(cells []*record.Cell) []string {
 // addPrecisions is the table of what each precision costs and gives.
 func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	at := speedPoint(cells)
-	t := Table{
+	t := table.Table{
 		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
-		Columns: append(keys("model", "precision"), Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
-			Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
-			Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
-			Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
-			Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
+		Columns: append(table.Keys("model", "precision"), table.Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
+			table.Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
+			table.Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, table.Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
+			table.Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, table.Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
+			table.Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, table.Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, f := range ix.families {
@@ -148,12 +149,12 @@ func precisionCaption(at map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []Value {
+func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []table.Value {
 	quality := ix.qualityCell(cells, m.Name)
-	row := []Value{text(f.Name), text(m.Precision), bitsPerWeight(m), modelBytes(m),
+	row := []table.Value{table.Text(f.Name), table.Text(m.Precision), bitsPerWeight(m), modelBytes(m),
 		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
 	if quality == nil {
-		na := Unavailable("quality not planned")
+		na := table.Unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
 		row = append(row, ix.value(bitsPerByte, quality), ix.cost(m, quality),
@@ -170,22 +171,22 @@ func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, a
 }
 
 // bitsPerWeight is the size of the whole model over its parameters.
-func bitsPerWeight(m *record.Model) Value {
+func bitsPerWeight(m *record.Model) table.Value {
 	if m.Parameters == 0 || m.WeightBytes == 0 {
-		return Unavailable("the plugin does not report its size")
+		return table.Unavailable("the plugin does not report its size")
 	}
 	bits := 8 * float64(m.WeightBytes) / float64(m.Parameters)
-	return Value{Text: unit.Number(bits), Number: &bits}
+	return table.Value{Text: unit.Number(bits), Number: &bits}
 }
 
-func modelBytes(m *record.Model) Value {
+func modelBytes(m *record.Model) table.Value {
 	if m.WeightBytes == 0 {
-		return Unavailable("the plugin does not report its size")
+		return table.Unavailable("the plugin does not report its size")
 	}
-	return exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
+	return table.Exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
 }
 
-func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) Value {
+func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) table.Value {
 	for _, c := range cells {
 		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
 			return q.value(c)
@@ -207,19 +208,19 @@ func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
 }
 
 // cost is the difference in bits per byte to the same weights in f32.
-func (ix *index) cost(m *record.Model, quality *record.Cell) Value {
+func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	if m == ix.wide(m) {
-		return text("base")
+		return table.Text("base")
 	}
 	if reason := ix.unfit(quality); reason != "" {
-		return Unavailable(reason)
+		return table.Unavailable(reason)
 	}
 	base, reason := ix.wideCell(m, quality)
 	if reason != "" {
-		return Unavailable(reason)
+		return table.Unavailable(reason)
 	}
 	gap, _ := stat.CompareBitsPerByte(documents(base), documents(quality))
-	return ranged(gap, signed(4), quality.ID, base.ID)
+	return table.Ranged(gap, signed(4), quality.ID, base.ID)
 }
 
 // wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
@@ -236,21 +237,21 @@ func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.C
 	return nil, "the base " + wide.Name + " has no quality"
 }
 
-func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) Value {
+func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) table.Value {
 	if reason := ix.unfit(quality); reason != "" {
-		return Unavailable(reason)
+		return table.Unavailable(reason)
 	}
 	if m == ix.wide(m) {
-		return text("base")
+		return table.Text("base")
 	}
 	e := perToken(quality, metric)
 	if e.N == 0 {
-		return Unavailable("no ability versus")
+		return table.Unavailable("no ability versus")
 	}
 	if metric == probe.DocumentTop1 {
-		return ranged(e, unit.Percent, quality.ID)
+		return table.Ranged(e, unit.Percent, quality.ID)
 	}
-	return measured(e, unit.Nat, quality.ID)
+	return table.Measured(e, unit.Nat, quality.ID)
 }
 
 // lossFigure shows the loss of each precision against its bits per weight.

@@ -9,6 +9,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -189,9 +190,9 @@ func values(byBlock map[int]float64) []float64 {
 }
 
 // value is the value of a cell: none of a language model for what sees the future.
-func (ix *index) value(q *Quantity, c *record.Cell) Value {
+func (ix *index) value(q *Quantity, c *record.Cell) table.Value {
 	if q.documents && seesFuture(ix.byName[c.Model]) {
-		v := Unavailable("sees the future")
+		v := table.Unavailable("sees the future")
 		v.Cells = idOf(c)
 		return v
 	}
@@ -199,24 +200,24 @@ func (ix *index) value(q *Quantity, c *record.Cell) Value {
 }
 
 // value is what a table shows of a cell.
-func (q *Quantity) value(c *record.Cell) Value {
+func (q *Quantity) value(c *record.Cell) table.Value {
 	if c.Status != record.OK {
 		return missing(c)
 	}
 	e := q.estimate(c)
 	if e.N == 0 {
-		v := Unavailable(q.lacking(c))
+		v := table.Unavailable(q.lacking(c))
 		v.Cells = []string{c.ID}
 		return v
 	}
-	var v Value
+	var v table.Value
 	switch {
 	case q.Unit == unit.One:
-		v = ranged(e, unit.Percent, c.ID)
+		v = table.Ranged(e, unit.Percent, c.ID)
 	case q.Exact || e.N == 1:
-		v = exact(e, q.Unit, c.ID)
+		v = table.Exact(e, q.Unit, c.ID)
 	default:
-		v = measured(e, q.Unit, c.ID)
+		v = table.Measured(e, q.Unit, c.ID)
 	}
 	v.Notes = append(v.Notes, c.Warnings...)
 	return v

@@ -17,6 +17,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/printable"
 )
@@ -24,20 +25,20 @@ import (
 // Report is everything that is said about one run.
 type Report struct {
 	Run         RunInfo
-	Verdicts    Table
+	Verdicts    table.Table
 	Overview    []chart.Figure
 	Notes       []string
-	Models      Table
+	Models      table.Table
 	Sections    []Section
-	Failures    Table
-	Unavailable Table
-	Warnings    Table
-	Host        Table
-	Facts       Table
-	Cells       Table
+	Failures    table.Table
+	Unavailable table.Table
+	Warnings    table.Table
+	Host        table.Table
+	Facts       table.Table
+	Cells       table.Table
 	Reproduce   []string
-	values      Table // of all sections, for programs
-	runs        Table // the one run
+	values      table.Table // of all sections, for programs
+	runs        table.Table // the one run
 }
 
 // RunInfo identifies the run.
@@ -138,36 +139,36 @@ func (ix *index) overview() []chart.Figure {
 }
 
 // models says what was run and where its weights come from.
-func (ix *index) models() Table {
-	t := Table{ID: "models", Title: "Models", Columns: append(keys("model"), []Column{
+func (ix *index) models() table.Table {
+	t := table.Table{ID: "models", Title: "Models", Columns: append(table.Keys("model"), []table.Column{
 		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
 		{Name: "weights from"}, {Name: "tokenizer"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
 	}...)}
-	t.Frame = &Frame{Keys: []string{"run", "model", "family", "architecture", "mode", "precision", "parameters", "weight_bytes", "checkpoint",
+	t.Frame = &table.Frame{Keys: []string{"run", "model", "family", "architecture", "mode", "precision", "parameters", "weight_bytes", "checkpoint",
 		"weights_sha256", "initialised", "variant", "seed", "tokenizer", "tokenizer_sha256", "context_limit", "trained_to", "state", "causal",
 		"leaks_future", "threads", "kernels", "plugin", "plugin_sha256", "warnings"}}
 	for i := range ix.run.Models {
 		m := &ix.run.Models[i]
 		t.Rows = append(t.Rows, modelRow(m))
-		t.Frame.Rows = append(t.Frame.Rows, []any{ix.run.ID, m.Name, wordOr(m.Family), m.Architecture, wordOr(m.Mode), precisionOf(m),
-			known(m.Parameters), known(m.WeightBytes), wordOr(m.Checkpoint), wordOr(m.WeightsSHA), m.Initialised, wordOr(m.Variant), m.Seed,
-			wordOr(m.Tokenizer.Name), wordOr(m.Tokenizer.SHA256), known(m.ContextLimit), known(m.TrainedTo), wordOr(m.StateKind), m.Causal,
-			m.LeaksFuture, m.Threads, wordOr(m.Kernels), wordOr(m.PluginPath), wordOr(m.PluginSHA), m.Warnings})
+		t.Frame.Rows = append(t.Frame.Rows, []any{ix.run.ID, m.Name, table.Word(m.Family), m.Architecture, table.Word(m.Mode), precisionOf(m),
+			table.Known(m.Parameters), table.Known(m.WeightBytes), table.Word(m.Checkpoint), table.Word(m.WeightsSHA), m.Initialised, table.Word(m.Variant), m.Seed,
+			table.Word(m.Tokenizer.Name), table.Word(m.Tokenizer.SHA256), table.Known(m.ContextLimit), table.Known(m.TrainedTo), table.Word(m.StateKind), m.Causal,
+			m.LeaksFuture, m.Threads, table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
 	}
 	return t
 }
 
-func modelRow(m *record.Model) []Value {
-	parameters := Unavailable("not reported")
+func modelRow(m *record.Model) []table.Value {
+	parameters := table.Unavailable("not reported")
 	if n := float64(m.Parameters); n > 0 {
-		parameters = Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
+		parameters = table.Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
 	}
-	name := text(m.Name)
+	name := table.Text(m.Name)
 	name.Notes = m.Warnings
-	return []Value{
-		name, text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), text(precisionOf(m)), parameters, modelBytes(m), text(origin(m)), tokenizerOf(m),
-		limit(m.ContextLimit, text("none")), limit(m.TrainedTo, Unavailable("not known")), orNA(m.StateKind),
-		text(strconv.Itoa(m.Threads)), orNA(m.Kernels), orNA(Short(m.PluginSHA)),
+	return []table.Value{
+		name, table.Text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), table.Text(precisionOf(m)), parameters, modelBytes(m), table.Text(origin(m)), tokenizerOf(m),
+		limit(m.ContextLimit, table.Text("none")), limit(m.TrainedTo, table.Unavailable("not known")), orNA(m.StateKind),
+		table.Text(strconv.Itoa(m.Threads)), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
 	}
 }
 
@@ -185,38 +186,38 @@ func origin(m *record.Model) string {
 	}
 	s := m.Checkpoint
 	if m.WeightsSHA != "" {
-		s += " (sha256 " + Short(m.WeightsSHA) + ")"
+		s += " (sha256 " + table.Short(m.WeightsSHA) + ")"
 	}
 	return s
 }
 
 // tokenizerOf says what made tokens of the texts that a model read.
-func tokenizerOf(m *record.Model) Value {
+func tokenizerOf(m *record.Model) table.Value {
 	if m.Tokenizer.Name == "" {
-		return Unavailable("none was stored")
+		return table.Unavailable("none was stored")
 	}
-	return text(m.Tokenizer.Name + " (sha256 " + Short(m.Tokenizer.SHA256) + ")")
+	return table.Text(m.Tokenizer.Name + " (sha256 " + table.Short(m.Tokenizer.SHA256) + ")")
 }
 
-func limit(tokens int, none Value) Value {
+func limit(tokens int, none table.Value) table.Value {
 	if tokens == 0 {
 		return none
 	}
 	n := float64(tokens)
-	return Value{Text: strconv.Itoa(tokens), Number: &n}
+	return table.Value{Text: strconv.Itoa(tokens), Number: &n}
 }
 
-func orNA(s string) Value {
+func orNA(s string) table.Value {
 	if s == "" {
-		return Unavailable("not reported")
+		return table.Unavailable("not reported")
 	}
-	return text(s)
+	return table.Text(s)
 }
 
-func facts(id, title string, list []record.Fact) Table {
-	t := Table{ID: id, Title: title, Columns: append(keys("fact"), Column{Name: "value"})}
+func facts(id, title string, list []record.Fact) table.Table {
+	t := table.Table{ID: id, Title: title, Columns: append(table.Keys("fact"), table.Column{Name: "value"})}
 	for _, f := range list {
-		t.Rows = append(t.Rows, []Value{text(f.Name), said(f)})
+		t.Rows = append(t.Rows, []table.Value{table.Text(f.Name), said(f)})
 	}
 	return t
 }
@@ -225,25 +226,25 @@ func facts(id, title string, list []record.Fact) Table {
 var quantityForm = regexp.MustCompile(`^(-?[0-9.]+e[+-][0-9]+) ([A-Za-z]+/s)( .*)?$`)
 
 // said is a fact in words: people read a large number with the prefix of its unit, programs read it as it was stored.
-func said(f record.Fact) Value {
+func said(f record.Fact) table.Value {
 	if f.Reason != "" {
-		return Unavailable(f.Reason)
+		return table.Unavailable(f.Reason)
 	}
 	words := quantityForm.FindStringSubmatch(f.Value)
 	if words == nil {
-		return text(f.Value)
+		return table.Text(f.Value)
 	}
 	number, err := strconv.ParseFloat(words[1], 64)
 	if err != nil {
-		return text(f.Value)
+		return table.Text(f.Value)
 	}
-	return Value{Text: unit.Format(number, words[2]) + words[3], Data: f.Value}
+	return table.Value{Text: unit.Format(number, words[2]) + words[3], Data: f.Value}
 }
 
 // failures lists what broke, and how to make it break again.
-func (ix *index) failures() Table {
-	t := Table{ID: "failures", Title: "Failures", Columns: append(keys("cell", "model", "probe", "point"),
-		Column{Name: "class"}, Column{Name: "message"}, Column{Name: "last words on stderr"}, Column{Name: "reproduce"})}
+func (ix *index) failures() table.Table {
+	t := table.Table{ID: "failures", Title: "Failures", Columns: append(table.Keys("cell", "model", "probe", "point"),
+		table.Column{Name: "class"}, table.Column{Name: "message"}, table.Column{Name: "last words on stderr"}, table.Column{Name: "reproduce"})}
 	for _, c := range ix.cells("", "") {
 		if c.Status != record.Failed {
 			continue
@@ -252,13 +253,15 @@ func (ix *index) failures() Table {
 		if f == nil {
 			f = &record.Failure{Class: "unknown", Message: "no details were stored"}
 		}
-		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Model), text(c.Probe), text(c.Point.String()),
-			text(f.Class), text(f.Message), text(orNone(lastLines(f.Stderr, 5))), orNA(f.Reproduce)})
+		t.Rows = append(t.Rows, []table.Value{cellRef(c), table.Text(c.Model), table.Text(c.Probe), table.Text(c.Point.String()),
+			table.Text(f.Class), table.Text(f.Message), table.Text(orNone(lastLines(f.Stderr, 5))), orNA(f.Reproduce)})
 	}
 	return t
 }
 
-func cellRef(c *record.Cell) Value { return Value{Text: Short(c.ID), Data: c.ID, Cells: idOf(c)} }
+func cellRef(c *record.Cell) table.Value {
+	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: idOf(c)}
+}
 
 func orNone(s string) string {
 	if s == "" {
@@ -274,9 +277,9 @@ func lastLines(s string, n int) string {
 }
 
 // unavailable lists what was not measured, by reason.
-func (ix *index) unavailable() Table {
-	t := Table{ID: "unavailable", Title: "Not measured", Columns: append(keys("model", "suite", "probe"),
-		Column{Name: "points"}, Column{Name: "reason"})}
+func (ix *index) unavailable() table.Table {
+	t := table.Table{ID: "unavailable", Title: "Not measured", Columns: append(table.Keys("model", "suite", "probe"),
+		table.Column{Name: "points"}, table.Column{Name: "reason"})}
 	type group struct{ model, suite, probe, reason string }
 	var order []group
 	points := map[group][]*record.Cell{}
@@ -296,14 +299,14 @@ func (ix *index) unavailable() Table {
 			names = append(names, c.Point.String())
 			cells = append(cells, c.ID)
 		}
-		t.Rows = append(t.Rows, []Value{text(g.model), text(g.suite), text(g.probe), {Text: strings.Join(names, "; "), Cells: cells}, text(g.reason)})
+		t.Rows = append(t.Rows, []table.Value{table.Text(g.model), table.Text(g.suite), table.Text(g.probe), {Text: strings.Join(names, "; "), Cells: cells}, table.Text(g.reason)})
 	}
 	return t
 }
 
 // warnings lists what was measured with a caveat.
-func (ix *index) warnings() Table {
-	t := Table{ID: "warnings", Title: "Caveats", Columns: append(keys("caveat"), Column{Name: "models"}, Column{Name: "cells", Unit: unit.One})}
+func (ix *index) warnings() table.Table {
+	t := table.Table{ID: "warnings", Title: "Caveats", Columns: append(table.Keys("caveat"), table.Column{Name: "models"}, table.Column{Name: "cells", Unit: unit.One})}
 	var order []string
 	cells := map[string][]*record.Cell{}
 	for _, c := range ix.cells("", "") {
@@ -320,29 +323,29 @@ func (ix *index) warnings() Table {
 			names = append(names, m.Name)
 		}
 		n := float64(len(cells[w]))
-		t.Rows = append(t.Rows, []Value{text(w), text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: ids(cells[w])}})
+		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: ids(cells[w])}})
 	}
 	return t
 }
 
 // cellList is the index of all cells.
-func (ix *index) cellList() Table {
-	t := Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
-		Columns: append(keys("cell", "suite", "probe", "model", "point"), Column{Name: "status"}, Column{Name: "samples", Unit: unit.One}, Column{Name: "blocks", Unit: unit.One}),
-		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+func (ix *index) cellList() table.Table {
+	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
+		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
 			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
 	for _, c := range ix.cells("", "") {
-		status := text(string(c.Status))
+		status := table.Text(string(c.Status))
 		switch c.Status {
 		case record.Unavailable:
-			status = Unavailable(c.Reason)
+			status = table.Unavailable(c.Reason)
 		case record.Failed:
-			status = text(why(c))
+			status = table.Text(why(c))
 		}
 		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
-		t.Rows = append(t.Rows, []Value{cellRef(c), text(c.Suite), text(c.Probe), text(c.Model), text(c.Point.String()),
+		t.Rows = append(t.Rows, []table.Value{cellRef(c), table.Text(c.Suite), table.Text(c.Probe), table.Text(c.Model), table.Text(c.Point.String()),
 			status, {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), wordOr(why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
 	}
 	return t
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -20,9 +22,9 @@ func TestGolden(t *testing.T) {
 		func() error { return r.HTML(&html) },
 		func() error { return r.Markdown(&md) },
 		func() error {
-			for _, table := range r.Tables() {
-				csv.WriteString("# " + table.ID + "\n")
-				if err := WriteCSV(&csv, table); err != nil {
+			for _, tab := range r.Tables() {
+				csv.WriteString("# " + tab.ID + "\n")
+				if err := table.WriteCSV(&csv, tab); err != nil {
 					return err
 				}
 			}

@@ -17,21 +17,22 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 func TestNothingIsBlank(t *testing.T) {
 	r := Build(syntheticRun())
-	for _, table := range append(r.Tables(), ShowRun(syntheticRun())...) {
-		for i, row := range table.Rows {
-			if len(row) != len(table.Columns) {
-				t.Errorf("table %s row %d has %d values for %d columns", table.ID, i, len(row), len(table.Columns))
+	for _, tab := range append(r.Tables(), ShowRun(syntheticRun())...) {
+		for i, row := range tab.Rows {
+			if len(row) != len(tab.Columns) {
+				t.Errorf("table %s row %d has %d values for %d columns", tab.ID, i, len(row), len(tab.Columns))
 			}
 			for j, v := range row {
 				if strings.TrimSpace(v.Text) == "" {
-					t.Errorf("table %s row %d: %s is blank", table.ID, i, table.Columns[j].Name)
+					t.Errorf("table %s row %d: %s is blank", tab.ID, i, tab.Columns[j].Name)
 				}
 				if v.Text == "n/a ()" {
-					t.Errorf("table %s row %d: %s is n/a without a reason", table.ID, i, table.Columns[j].Name)
+					t.Errorf("table %s row %d: %s is n/a without a reason", tab.ID, i, tab.Columns[j].Name)
 				}
 			}
 		}
@@ -45,16 +46,16 @@ func TestEveryMeasuredNumberNamesItsCell(t *testing.T) {
 		known[c.ID] = true
 	}
 	for _, s := range Build(run).Sections {
-		for _, table := range s.Tables {
-			for _, row := range table.Rows {
+		for _, tab := range s.Tables {
+			for _, row := range tab.Rows {
 				for j, v := range row {
-					model := table.Columns[j].Name == "bits per weight" || table.Columns[j].Name == "weights"
+					model := tab.Columns[j].Name == "bits per weight" || tab.Columns[j].Name == "weights"
 					if v.Number != nil && len(v.Cells) == 0 && !model {
-						t.Errorf("section %s, table %s: %s = %q names no cell", s.ID, table.ID, table.Columns[j].Name, v.Text)
+						t.Errorf("section %s, table %s: %s = %q names no cell", s.ID, tab.ID, tab.Columns[j].Name, v.Text)
 					}
 					for _, id := range v.Cells {
 						if !known[id] {
-							t.Errorf("table %s names the unknown cell %s", table.ID, id)
+							t.Errorf("table %s names the unknown cell %s", tab.ID, id)
 						}
 					}
 				}
@@ -63,33 +64,33 @@ func TestEveryMeasuredNumberNamesItsCell(t *testing.T) {
 	}
 }
 
-func find(t *testing.T, tables []Table, id string) Table {
+func find(t *testing.T, tables []table.Table, id string) table.Table {
 	t.Helper()
-	for _, table := range tables {
-		if table.ID == id {
-			return table
+	for _, tab := range tables {
+		if tab.ID == id {
+			return tab
 		}
 	}
 	t.Fatalf("no table %s", id)
-	return Table{}
+	return table.Table{}
 }
 
 // entryOf returns the value in the row whose keys are given and the named column.
-func entryOf(t *testing.T, table Table, column string, keys ...string) Value {
+func entryOf(t *testing.T, tab table.Table, column string, keys ...string) table.Value {
 	t.Helper()
-	for _, row := range table.Rows {
+	for _, row := range tab.Rows {
 		match := true
 		for i, k := range keys {
 			match = match && row[i].Text == k
 		}
-		for j, c := range table.Columns {
+		for j, c := range tab.Columns {
 			if match && c.Name == column {
 				return row[j]
 			}
 		}
 	}
-	t.Fatalf("table %s has no %s of %v", table.ID, column, keys)
-	return Value{}
+	t.Fatalf("table %s has no %s of %v", tab.ID, column, keys)
+	return table.Value{}
 }
 
 func TestDerivedNumbers(t *testing.T) {
@@ -215,11 +216,11 @@ func TestTheBoundaryWinsNothing(t *testing.T) {
 // TestNotesOfTestsThatWereMade: a comparison explains no test that none of its rows has.
 func TestNotesOfTestsThatWereMade(t *testing.T) {
 	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
-		table, err := Compare([]*record.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
+		tab, err := Compare([]*record.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := string(markdownOf(t, table))
+		said := string(markdownOf(t, tab))
 		for _, words := range []string{"sign test", "by block", "paired bootstrap", "Mann-Whitney"} {
 			if strings.Contains(said, words) != slices.Contains(want, words) {
 				t.Errorf("%s: %q is said: %v", quantity, words, !slices.Contains(want, words))
@@ -230,13 +231,13 @@ func TestNotesOfTestsThatWereMade(t *testing.T) {
 
 // TestCeilingsAreReadByPeople: a fact with a large number has a prefix for people and all of its digits for programs.
 func TestCeilingsAreReadByPeople(t *testing.T) {
-	table := facts("facts", "Facts", []record.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
+	tab := facts("facts", "Facts", []record.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
 	for i, want := range []string{"175.7 GFLOP/s (avx2)", "Some 1e+11"} {
-		if got := table.Rows[i][1].Text; got != want {
+		if got := tab.Rows[i][1].Text; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := table.frame().Rows[0][1]; got != "1.757e+11 FLOP/s (avx2)" {
+	if got := tab.Program().Rows[0][1]; got != "1.757e+11 FLOP/s (avx2)" {
 		t.Errorf("for programs %v", got)
 	}
 }
@@ -298,13 +299,13 @@ func TestLeadersNeedEvidence(t *testing.T) {
 			t.Fatalf("%s: %d rows", tc.name, len(v.Rows))
 		}
 		row, record := v.Rows[0], v.Frame.Rows[0]
-		get := func(key string) any { return settled(record[slices.Index(v.Frame.Keys, key)]) }
+		get := func(key string) any { return table.Settled(record[slices.Index(v.Frame.Keys, key)]) }
 		if row[7].Text != tc.sentence || get("text") != tc.sentence {
 			t.Errorf("%s: %q, want %q", tc.name, row[7].Text, tc.sentence)
 		}
 		if tc.leader == "" {
 			for _, i := range []int{2, 3, 4, 5} {
-				if row[i].Text != none.Text || row[i].Number != nil {
+				if row[i].Text != table.None.Text || row[i].Number != nil {
 					t.Errorf("%s: undecided, and yet %s is %q", tc.name, v.Columns[i].Name, row[i].Text)
 				}
 			}
@@ -331,7 +332,7 @@ func TestStatementsAgree(t *testing.T) {
 		ix := timed(models)
 		leader := ""
 		v := ix.verdicts()
-		if p := v.Rows[0][6].Number; v.Rows[0][2].Text != none.Text {
+		if p := v.Rows[0][6].Number; v.Rows[0][2].Text != table.None.Text {
 			leader = v.Rows[0][2].Text
 			if *p >= 0.05 || *v.Rows[0][5].Number <= 1 || *v.Rows[0][5].Lo <= 1 || v.Rows[0][7].Text != leader+" is ahead" {
 				t.Fatalf("a leader without evidence: %v", v.Rows[0])
@@ -345,20 +346,20 @@ func TestStatementsAgree(t *testing.T) {
 			}
 		}
 		for base := range models {
-			table, err := Compare([]*record.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
+			tab, err := Compare([]*record.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkRecords(t, table)
+			checkRecords(t, tab)
 		}
 	})
 }
 
 // checkRecords holds each comparison's numbers, word and text against each other.
-func checkRecords(t *rapid.T, table Table) {
-	for i, record := range table.Frame.Rows {
-		get := func(key string) any { return settled(record[slices.Index(table.Frame.Keys, key)]) }
-		words := table.Rows[0][4+2*i].Text
+func checkRecords(t *rapid.T, tab table.Table) {
+	for i, record := range tab.Frame.Rows {
+		get := func(key string) any { return table.Settled(record[slices.Index(tab.Frame.Keys, key)]) }
+		words := tab.Rows[0][4+2*i].Text
 		verdict, p, ratio := get("verdict"), get("p_adjusted").(float64), get("ratio").(float64)
 		lo, bounded := get("lo").(float64)
 		hi, _ := get("hi").(float64)
@@ -406,7 +407,7 @@ func TestAgreement(t *testing.T) {
 			s.Value += 2 // one multiply-add too much
 		}
 	}
-	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "in 1 of 28 cells: bk") || !strings.Contains(s, Short(cells[0].ID)) {
+	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "in 1 of 28 cells: bk") || !strings.Contains(s, table.Short(cells[0].ID)) {
 		t.Errorf("one count differs: %s", s)
 	}
 	if s := agreement("Counted FLOPs", nil, analyticFLOPs, countedFLOPs); !strings.Contains(s, "n/a (") {
@@ -416,10 +417,10 @@ func TestAgreement(t *testing.T) {
 
 func TestEscaping(t *testing.T) {
 	nasty := "a|b *c* <script>alert(1)</script> `d` [e](f)\n\"g\",h_i"
-	table := Words("t", "T", []string{"key", "value"})
-	table.Add(nasty, nasty)
+	tab := table.Words("t", "T", []string{"key", "value"})
+	tab.Add(nasty, nasty)
 	var md, sheet bytes.Buffer
-	if err := errors.Join(WriteMarkdown(&md, table, nil), WriteCSV(&sheet, table)); err != nil {
+	if err := errors.Join(table.WriteMarkdown(&md, tab, nil), table.WriteCSV(&sheet, tab)); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Split(strings.TrimSpace(md.String()), "\n"); len(lines) != 3 || strings.Contains(md.String(), "<script") {
@@ -474,7 +475,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 	notes := map[string]string{record.Running: "This run goes on", record.Interrupted: "archbench resume " + partial.ID, record.RunFailed: "nothing could be measured"}
 	for name, run := range map[string]*record.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
-		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), WriteJSON(io.Discard, r.Data()...)); err != nil {
+		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), table.WriteJSON(io.Discard, r.Data()...)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !strings.Contains(strings.Join(r.Notes, " "), notes[run.Status]) {
@@ -485,12 +486,12 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	run := syntheticRun()
-	table, err := Compare([]*record.Run{run}, CompareOptions{Base: "gpt2"})
+	tab, err := Compare([]*record.Run{run}, CompareOptions{Base: "gpt2"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare.md", markdownOf(t, table))
-	v := entryOf(t, table, "vs gpt2, by block", "State of one document", "len=512")
+	golden(t, "compare.md", markdownOf(t, tab))
+	v := entryOf(t, tab, "vs gpt2, by block", "State of one document", "len=512")
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
@@ -511,15 +512,15 @@ func TestCompareRuns(t *testing.T) {
 			}
 		}
 	}
-	table, err := Compare([]*record.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
+	tab, err := Compare([]*record.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	column := "vs " + first.ID
-	if v := entryOf(t, table, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
+	if v := entryOf(t, tab, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
 		t.Errorf("half as slow again is %q", v.Text)
 	}
-	if v := entryOf(t, table, column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
+	if v := entryOf(t, tab, column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
 		t.Errorf("no difference is %q", v.Text)
 	}
 	second.Host.Fingerprint = "another machine"
@@ -531,10 +532,10 @@ func TestCompareRuns(t *testing.T) {
 	}
 }
 
-func markdownOf(t *testing.T, table Table) []byte {
+func markdownOf(t *testing.T, tab table.Table) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteMarkdown(&b, table, nil); err != nil {
+	if err := table.WriteMarkdown(&b, tab, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -594,25 +595,25 @@ func TestCommandsNameTheDatabase(t *testing.T) {
 // TestLongReasonsAreFootnotes: they widen no column, and programs get them as they are.
 func TestLongReasonsAreFootnotes(t *testing.T) {
 	long := "no tokenizer: the folder has none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, vocab.txt"
-	table := Table{Columns: append(keys("model"), Column{Name: "quality", ID: "quality", Unit: "bit/B"}, Column{Name: "speed", ID: "speed", Unit: "s"}),
-		Rows: [][]Value{{text("a"), Unavailable(long), Unavailable("context limit 512")}, {text("b"), Unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
+	tab := table.Table{Columns: append(table.Keys("model"), table.Column{Name: "quality", ID: "quality", Unit: "bit/B"}, table.Column{Name: "speed", ID: "speed", Unit: "s"}),
+		Rows: [][]table.Value{{table.Text("a"), table.Unavailable(long), table.Unavailable("context limit 512")}, {table.Text("b"), table.Unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
 	var md, csv bytes.Buffer
-	if err := errors.Join(WriteMarkdown(&md, table, nil), WriteCSV(&csv, table)); err != nil {
+	if err := errors.Join(table.WriteMarkdown(&md, tab, nil), table.WriteCSV(&csv, tab)); err != nil {
 		t.Fatal(err)
 	}
 	want := "| model | quality | speed |\n| --- | ---: | ---: |\n| a | n/a \\[1\\] | n/a (context limit 512) |\n| b | n/a \\[1\\] | 1 s \\[2\\] |\n" +
-		"\n\\[1\\] " + escapeMarkdown(long) + "\n\n\\[2\\] slow\n"
+		"\n\\[1\\] " + table.EscapeMarkdown(long) + "\n\n\\[2\\] slow\n"
 	if diff := cmp.Diff(want, md.String()); diff != "" {
 		t.Error(diff)
 	}
 	if got := strings.Count(csv.String(), long); got != 2 {
 		t.Errorf("programs get the reason %d times, not for each value:\n%s", got, csv.String())
 	}
-	if out := layOut(table); out.Marked[0][1].Text != "n/a" || out.Marked[0][1].Marks != "1" || out.Footnotes[0] != "[1] "+long {
+	if out := layOut(tab); out.Marked[0][1].Text != "n/a" || out.Marked[0][1].Marks != "1" || out.Footnotes[0] != "[1] "+long {
 		t.Errorf("on the page: %+v, %q", out.Marked[0][1], out.Footnotes)
 	}
-	if table.Rows[0][1].Text != "n/a ("+long+")" {
-		t.Errorf("the table itself was changed: %q", table.Rows[0][1].Text)
+	if tab.Rows[0][1].Text != "n/a ("+long+")" {
+		t.Errorf("the table itself was changed: %q", tab.Rows[0][1].Text)
 	}
 }
 

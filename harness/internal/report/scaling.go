@@ -7,6 +7,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -14,26 +15,26 @@ import (
 type curves func(cells []*record.Cell) [][]stat.Point
 
 // scaling is the table of exponents: how a quantity grows with the length.
-func (ix *index) scaling(of, title string, cells []*record.Cell, curve curves) Table {
-	t := Table{
+func (ix *index) scaling(of, title string, cells []*record.Cell, curve curves) table.Table {
+	t := table.Table{
 		ID: of + "-scaling", Title: title, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
-		Columns: append(keys("model"), Column{Name: "exponent e", ID: of + "-exponent", Unit: unit.One}, Column{Name: "fitted over", ID: of + "-exponent-range"},
-			Column{Name: "remarks", ID: of + "-exponent-verdict"}),
+		Columns: append(table.Keys("model"), table.Column{Name: "exponent e", ID: of + "-exponent", Unit: unit.One}, table.Column{Name: "fitted over", ID: of + "-exponent-range"},
+			table.Column{Name: "remarks", ID: of + "-exponent-verdict"}),
 	}
 	for _, m := range ix.modelsOf(cells) {
 		own := measuredCells(ofModel(cells, m.Name))
 		fit := stat.FitPowerLaws(curve(own))
-		t.Rows = append(t.Rows, []Value{text(m.Name), exponent(fit, ids(own)), fittedOver(fit, ids(own)), lawVerdict(fit, ids(own))})
+		t.Rows = append(t.Rows, []table.Value{table.Text(m.Name), exponent(fit, ids(own)), fittedOver(fit, ids(own)), lawVerdict(fit, ids(own))})
 	}
 	return t
 }
 
-func exponent(fit stat.PowerLaw, cells []string) Value {
-	return ranged(fit.Exponent, fixed2, cells...)
+func exponent(fit stat.PowerLaw, cells []string) table.Value {
+	return table.Ranged(fit.Exponent, fixed2, cells...)
 }
 
 // exponentAlone is an exponent in a table that has no column for the verdict on it.
-func exponentAlone(fit stat.PowerLaw, cells []string) Value {
+func exponentAlone(fit stat.PowerLaw, cells []string) table.Value {
 	v := exponent(fit, cells)
 	if said := fit.Verdict(); fit.Exponent.Valid() && said != stat.PowerLawHolds {
 		v.Notes = append(v.Notes, said)
@@ -41,18 +42,18 @@ func exponentAlone(fit stat.PowerLaw, cells []string) Value {
 	return v
 }
 
-func fittedOver(fit stat.PowerLaw, cells []string) Value {
+func fittedOver(fit stat.PowerLaw, cells []string) table.Value {
 	if !fit.Exponent.Valid() {
-		return none
+		return table.None
 	}
-	return Value{Text: unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens", Cells: cells}
+	return table.Value{Text: unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens", Cells: cells}
 }
 
-func lawVerdict(fit stat.PowerLaw, cells []string) Value {
+func lawVerdict(fit stat.PowerLaw, cells []string) table.Value {
 	if !fit.Exponent.Valid() {
-		return none
+		return table.None
 	}
-	return Value{Text: fit.Verdict(), Cells: cells}
+	return table.Value{Text: fit.Verdict(), Cells: cells}
 }
 
 // law is the end of a legend entry: ": N^1.02 [1.00, 1.04]".
@@ -60,7 +61,7 @@ func law(fit stat.PowerLaw) string {
 	if !fit.Exponent.Valid() {
 		return ""
 	}
-	return ": N^" + ranged(fit.Exponent, fixed2).Text
+	return ": N^" + table.Ranged(fit.Exponent, fixed2).Text
 }
 
 func measuredCells(cells []*record.Cell) []*record.Cell {

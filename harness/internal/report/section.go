@@ -8,6 +8,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -16,7 +17,7 @@ type Section struct {
 	ID      string
 	Title   string
 	Notes   []string
-	Tables  []Table
+	Tables  []table.Table
 	Figures []chart.Figure
 }
 
@@ -41,7 +42,7 @@ var views = []view{
 // what each precision costs, instead of one wide table per probe.
 func (ix *index) section(suite string) Section {
 	cells := ix.relevant(suite)
-	s := Section{ID: slug(suite), Title: suite}
+	s := Section{ID: table.Slug(suite), Title: suite}
 	precisions := ix.manyPrecisions(ofProbe(cells, "quality"))
 	if precisions {
 		addPrecisions(ix, &s, cells)
@@ -85,19 +86,6 @@ func ofProbe(cells []*record.Cell, probe string) []*record.Cell {
 	return out
 }
 
-// slug makes a word that is safe in file names and anchors.
-func slug(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		}
-		return '-'
-	}, s)
-}
-
 func addFirstToken(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.pivot(ttft, cells))
 	s.Tables = append(s.Tables, ix.tailTables("ttft", cells)...)
@@ -124,10 +112,10 @@ func addDecode(ix *index, s *Section, cells []*record.Cell) {
 }
 
 // measuredOnly is the table of a quantity if any cell has it, else nothing.
-func (ix *index) measuredOnly(q *Quantity, cells []*record.Cell) []Table {
+func (ix *index) measuredOnly(q *Quantity, cells []*record.Cell) []table.Table {
 	for _, c := range cells {
 		if len(q.blocks(c)) > 0 {
-			return []Table{ix.pivot(q, cells)}
+			return []table.Table{ix.pivot(q, cells)}
 		}
 	}
 	return nil
@@ -170,7 +158,7 @@ func agreement(what string, cells []*record.Cell, formula, found *Quantity) stri
 		}
 		both++
 		if a.Value != b.Value {
-			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %.0f, found %.0f %s", c.Model, c.Point, Short(c.ID), a.Value, b.Value, found.Unit))
+			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %.0f, found %.0f %s", c.Model, c.Point, table.Short(c.ID), a.Value, b.Value, found.Unit))
 		}
 	}
 	switch {
@@ -183,9 +171,9 @@ func agreement(what string, cells []*record.Cell, formula, found *Quantity) stri
 }
 
 // components is where the FLOPs go, at the longest prefill of each model.
-func (ix *index) components(cells []*record.Cell) Table {
-	t := Table{
-		ID: "components", Title: "Where the FLOPs go", Columns: append(keys("model", "component"), Column{Name: "share", ID: "flops-share", Unit: unit.One}, Column{Name: "FLOPs", Unit: unit.FLOP}),
+func (ix *index) components(cells []*record.Cell) table.Table {
+	t := table.Table{
+		ID: "components", Title: "Where the FLOPs go", Columns: append(table.Keys("model", "component"), table.Column{Name: "share", ID: "flops-share", Unit: unit.One}, table.Column{Name: "FLOPs", Unit: unit.FLOP}),
 		Caption: "at the longest prefill that each model has; by formula",
 	}
 	for _, m := range ix.modelsOf(cells) {
@@ -196,10 +184,10 @@ func (ix *index) components(cells []*record.Cell) Table {
 		parts, total := componentsOf(c)
 		for _, p := range parts {
 			share := p.value / total
-			t.Rows = append(t.Rows, []Value{
-				text(m.Name), text(p.name),
+			t.Rows = append(t.Rows, []table.Value{
+				table.Text(m.Name), table.Text(p.name),
 				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
-				exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
+				table.Exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
 			})
 		}
 	}
@@ -272,8 +260,8 @@ func addMemory(ix *index, s *Section, cells []*record.Cell) {
 }
 
 // weights is the table of weight bytes by class.
-func (ix *index) weights(cells []*record.Cell) Table {
-	t := Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: keys("model")}
+func (ix *index) weights(cells []*record.Cell) table.Table {
+	t := table.Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: table.Keys("model")}
 	var classes []string
 	for _, c := range cells {
 		for _, s := range c.Samples {
@@ -283,7 +271,7 @@ func (ix *index) weights(cells []*record.Cell) Table {
 		}
 	}
 	for _, class := range append(classes, "total") {
-		t.Columns = append(t.Columns, Column{Name: class, ID: weightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
+		t.Columns = append(t.Columns, table.Column{Name: class, ID: weightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, weightsRow(m, classes, ofModel(cells, m.Name)))
@@ -291,8 +279,8 @@ func (ix *index) weights(cells []*record.Cell) Table {
 	return t
 }
 
-func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []Value {
-	row := []Value{text(m.Name)}
+func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []table.Value {
+	row := []table.Value{table.Text(m.Name)}
 	for _, c := range cells {
 		if c.Status != record.OK {
 			continue
@@ -308,11 +296,11 @@ func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []Value
 	return row
 }
 
-func classBytes(c *record.Cell, class string) Value {
+func classBytes(c *record.Cell, class string) table.Value {
 	for _, s := range c.Samples {
 		if s.Metric == weightBytes.Metric && s.Label == class {
-			return exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
+			return table.Exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
 		}
 	}
-	return Unavailable("no such class")
+	return table.Unavailable("no such class")
 }

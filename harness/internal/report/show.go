@@ -9,18 +9,19 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // ShowCell says everything about one cell: what it is, on what it was measured, and its raw samples.
-func ShowCell(run *record.Run, c *record.Cell) []Table {
+func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	var f record.Failure
 	if c.Failure != nil {
 		f = *c.Failure
 	}
 	ix := newIndex(run)
-	about := about{table: Table{ID: "cell", Title: "Cell " + Short(c.ID), Columns: append(keys("what"), Column{Name: "value"}),
-		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys()), Rows: [][]any{ix.about(c)}}}}
+	about := about{table: table.Table{ID: "cell", Title: "Cell " + table.Short(c.ID), Columns: append(table.Keys("what"), table.Column{Name: "value"}),
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys()), Rows: [][]any{ix.about(c)}}}}
 	about.say("id", "", c.ID)
 	about.say("run", "", run.ID+", "+run.Status+", archbench "+run.Version)
 	about.put("seed", run.Seed)
@@ -29,11 +30,11 @@ func ShowCell(run *record.Run, c *record.Cell) []Table {
 	about.put("settings", c.Params.String())
 	about.say("status", "", strings.TrimSpace(string(c.Status)+" "+c.Reason))
 	about.hold("status", string(c.Status))
-	about.hold("reason", wordOr(why(c)))
+	about.hold("reason", table.Word(why(c)))
 	about.put("warnings", probe.Caveats(c))
 	about.say("failure", "", strings.TrimSuffix(f.Class+": "+f.Message, ": "))
-	about.hold("failure_class", wordOr(f.Class))
-	about.hold("failure_message", wordOr(f.Message))
+	about.hold("failure_class", table.Word(f.Class))
+	about.hold("failure_message", table.Word(f.Message))
 	about.put("stderr", f.Stderr)
 	about.put("reproduce", f.Reproduce)
 	about.model(ix.byName[c.Model])
@@ -41,28 +42,28 @@ func ShowCell(run *record.Run, c *record.Cell) []Table {
 		about.say(f.Name, "", f.Words())
 	}
 	host := facts("host", "Host", run.Host.Facts)
-	host.Frame, host.Columns = pointer(host.frame()), nil
-	return slices.Concat([]Table{about.table, summary(run, c), samples(run, c)}, steps(c), []Table{host})
+	host.Frame, host.Columns = pointer(host.Program()), nil
+	return slices.Concat([]table.Table{about.table, summary(run, c), samples(run, c)}, steps(c), []table.Table{host})
 }
 
 func pointer[T any](v T) *T { return &v }
 
 // about is a table of facts for people and, for programs, one row with a key for each.
-type about struct{ table Table }
+type about struct{ table table.Table }
 
 // say shows a fact to people, unless it is empty; programs get it under the key, if there is one.
 func (a *about) say(name, key, value string) {
 	if value != "" {
-		a.tell(name, text(value))
+		a.tell(name, table.Text(value))
 	}
 	if key != "" {
-		a.hold(key, wordOr(value))
+		a.hold(key, table.Word(value))
 	}
 }
 
 // tell shows a fact to people only.
-func (a *about) tell(name string, value Value) {
-	a.table.Rows = append(a.table.Rows, []Value{text(name), value})
+func (a *about) tell(name string, value table.Value) {
+	a.table.Rows = append(a.table.Rows, []table.Value{table.Text(name), value})
 }
 
 // hold gives a fact to programs only.
@@ -90,82 +91,82 @@ func (a *about) model(m *record.Model) {
 		m = &record.Model{}
 	}
 	a.say("model", "", strings.TrimSpace(m.Name+": "+m.Architecture+" "+m.Mode))
-	a.hold("architecture", wordOr(m.Architecture))
-	a.hold("mode", wordOr(m.Mode))
+	a.hold("architecture", table.Word(m.Architecture))
+	a.hold("mode", table.Word(m.Mode))
 	a.say("precision", "", precisionOf(m))
 	a.say("weights", "weights", origin(m))
 	a.tell("weights sha256", orNA(m.WeightsSHA))
-	a.hold("weights_sha256", wordOr(m.WeightsSHA))
+	a.hold("weights_sha256", table.Word(m.WeightsSHA))
 	a.tell("tokenizer", tokenizerOf(m))
-	a.hold("tokenizer", wordOr(m.Tokenizer.Name))
+	a.hold("tokenizer", table.Word(m.Tokenizer.Name))
 	a.say("tokenizer sha256", "tokenizer_sha256", m.Tokenizer.SHA256)
 	a.put("plugin", m.PluginPath)
 	a.tell("plugin sha256", orNA(m.PluginSHA))
-	a.hold("plugin_sha256", wordOr(m.PluginSHA))
+	a.hold("plugin_sha256", table.Word(m.PluginSHA))
 	a.tell("kernels", orNA(m.Kernels))
-	a.hold("kernels", wordOr(m.Kernels))
+	a.hold("kernels", table.Word(m.Kernels))
 	a.put("threads", m.Threads)
 	a.put("model warnings", m.Warnings)
 }
 
 // summary is what a report derives from the cell.
-func summary(run *record.Run, c *record.Cell) Table {
+func summary(run *record.Run, c *record.Cell) table.Table {
 	ix := newIndex(run)
-	t := Table{ID: "derived", Title: "Derived", Columns: append(keys("quantity"), Column{Name: "value"}),
-		Frame: &Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
+	t := table.Table{ID: "derived", Title: "Derived", Columns: append(table.Keys("quantity"), table.Column{Name: "value"}),
+		Frame: &table.Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
 	for _, q := range Quantities {
 		if v := ix.value(q, c); q.Probe == c.Probe && v.Number != nil {
-			t.Rows = append(t.Rows, []Value{text(q.Title), v})
-			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, direction(q.Better), v.Number, v.Lo, v.Hi, known(v.N), v.Notes})
+			t.Rows = append(t.Rows, []table.Value{table.Text(q.Title), v})
+			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, table.Direction(q.Better), v.Number, v.Lo, v.Hi, table.Known(v.N), v.Notes})
 		}
 	}
 	for _, tail := range tails {
 		for i, v := range tail.derived(c) {
-			t.Rows = append(t.Rows, []Value{text(tail.title + " " + percentileName(percentiles[i])), v})
-			t.Frame.Rows = append(t.Frame.Rows, []any{tail.quantity(percentiles[i]), unit.Second, direction(-1), v.Number, nil, nil, known(v.N), v.Notes})
+			t.Rows = append(t.Rows, []table.Value{table.Text(tail.title + " " + percentileName(percentiles[i])), v})
+			t.Frame.Rows = append(t.Frame.Rows, []any{tail.quantity(percentiles[i]), unit.Second, table.Direction(-1), v.Number, nil, nil, table.Known(v.N), v.Notes})
 		}
 	}
 	return t
 }
 
 // samples lists the raw values in the order of measurement.
-func samples(run *record.Run, c *record.Cell) Table {
-	t := Table{ID: "samples", Title: "Samples", Main: true, Columns: append(keys("block", "position", "metric", "label"),
-		Column{Name: "value"}, Column{Name: "host time"}, Column{Name: "plugin time"}),
-		Frame: &Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+func samples(run *record.Run, c *record.Cell) table.Table {
+	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "position", "metric", "label"),
+		table.Column{Name: "value"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
 			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds"})}}
 	about := newIndex(run).about(c)
 	for _, s := range c.Samples {
 		host, hostSeconds := took(s.Host)
 		plugin, pluginSeconds := took(s.Plugin)
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, wordOr(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds}))
 		if s.Metric == probe.StepSeconds {
 			continue // people get them in a table of their own
 		}
-		t.Rows = append(t.Rows, []Value{text(fmt.Sprint(s.Block)), text(fmt.Sprint(s.Position)), text(s.Metric), text(s.Label),
-			text(unit.Format(s.Value, s.Unit)), text(host), text(plugin)})
+		t.Rows = append(t.Rows, []table.Value{table.Text(fmt.Sprint(s.Block)), table.Text(fmt.Sprint(s.Position)), table.Text(s.Metric), table.Text(s.Label),
+			table.Text(unit.Format(s.Value, s.Unit)), table.Text(host), table.Text(plugin)})
 	}
 	return t
 }
 
 // steps lists the times of single steps for people, a block in a row, if there are any; programs find them among the samples.
-func steps(c *record.Cell) []Table {
-	t := Table{ID: "steps", Title: "Single steps", Columns: append(keys("block"), Column{Name: "steps"}, Column{Name: "longest"}, Column{Name: "seconds"}), Frame: &Frame{}}
+func steps(c *record.Cell) []table.Table {
+	t := table.Table{ID: "steps", Title: "Single steps", Columns: append(table.Keys("block"), table.Column{Name: "steps"}, table.Column{Name: "longest"}, table.Column{Name: "seconds"}), Frame: &table.Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
 	for _, s := range c.Samples {
 		if s.Metric == probe.StepSeconds {
-			blocks[s.Block] = append(blocks[s.Block], plain(s.Value))
+			blocks[s.Block] = append(blocks[s.Block], table.Plain(s.Value))
 			longest[s.Block] = max(longest[s.Block], s.Value)
 		}
 	}
 	for _, block := range slices.Sorted(maps.Keys(blocks)) {
-		t.Rows = append(t.Rows, []Value{text(fmt.Sprint(block)), text(fmt.Sprint(len(blocks[block]))),
-			text(unit.Format(longest[block], unit.Second)), text(strings.Join(blocks[block], " "))})
+		t.Rows = append(t.Rows, []table.Value{table.Text(fmt.Sprint(block)), table.Text(fmt.Sprint(len(blocks[block]))),
+			table.Text(unit.Format(longest[block], unit.Second)), table.Text(strings.Join(blocks[block], " "))})
 	}
 	if len(t.Rows) == 0 {
 		return nil
 	}
-	return []Table{t}
+	return []table.Table{t}
 }
 
 // took is a time for people and for programs; what is no timing has none.
@@ -177,7 +178,7 @@ func took(d time.Duration) (words string, seconds any) {
 }
 
 // ShowRun is what a run is and has, in short.
-func ShowRun(run *record.Run) []Table {
+func ShowRun(run *record.Run) []table.Table {
 	ix := newIndex(run)
 	i := info(run)
 	about := facts("run", "Run "+run.ID, []record.Fact{
@@ -186,14 +187,14 @@ func ShowRun(run *record.Run) []Table {
 		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
 	})
 	about.Frame = Runs([]record.Run{*run}).Frame
-	return []Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
+	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
 }
 
 // Summary is what a run prints at its end: who is ahead where, or the tables of its suites where that is not their
 // question, and what failed.
-func Summary(run *record.Run) []Table {
+func Summary(run *record.Run) []table.Table {
 	ix := newIndex(run)
-	tables := []Table{ix.verdicts()}
+	tables := []table.Table{ix.verdicts()}
 	if len(tables[0].Rows) == 0 {
 		tables = nil
 		for _, suite := range ix.suites() {
@@ -213,10 +214,10 @@ func Summary(run *record.Run) []Table {
 func Counts(run *record.Run) string { return counts(run.Cells) }
 
 // Runs lists runs.
-func Runs(runs []record.Run) Table {
-	t := Table{ID: "runs", Title: "Runs",
-		Columns: append(keys("run"), Column{Name: "started"}, Column{Name: "took"}, Column{Name: "status"}, Column{Name: "measured"}, Column{Name: "suites"}, Column{Name: "command"}),
-		Frame: &Frame{Keys: []string{"run", "started", "ended", "seconds", "status", "cells", "measured", "unavailable", "failed", "pending",
+func Runs(runs []record.Run) table.Table {
+	t := table.Table{ID: "runs", Title: "Runs",
+		Columns: append(table.Keys("run"), table.Column{Name: "started"}, table.Column{Name: "took"}, table.Column{Name: "status"}, table.Column{Name: "measured"}, table.Column{Name: "suites"}, table.Column{Name: "command"}),
+		Frame: &table.Frame{Keys: []string{"run", "started", "ended", "seconds", "status", "cells", "measured", "unavailable", "failed", "pending",
 			"suites", "seed", "version", "corpus", "host", "command"}}}
 	for i := range runs {
 		r, n := info(&runs[i]), runs[i].Tally
@@ -228,11 +229,11 @@ func Runs(runs []record.Run) Table {
 		if !runs[i].Ended.IsZero() {
 			seconds = runs[i].Ended.Sub(runs[i].Started).Seconds()
 		}
-		t.Rows = append(t.Rows, []Value{text(r.ID), text(r.Started), text(r.Duration), text(r.Status),
-			text(fmt.Sprintf("%d of %d", n[record.OK], all)), text(strings.Join(r.Suites, ", ")), text(r.Command)})
+		t.Rows = append(t.Rows, []table.Value{table.Text(r.ID), table.Text(r.Started), table.Text(r.Duration), table.Text(r.Status),
+			table.Text(fmt.Sprintf("%d of %d", n[record.OK], all)), table.Text(strings.Join(r.Suites, ", ")), table.Text(r.Command)})
 		t.Frame.Rows = append(t.Frame.Rows, []any{r.ID, runs[i].Started.UTC(), runs[i].Ended.UTC(), seconds, r.Status,
 			all, n[record.OK], n[record.Unavailable], n[record.Failed], n[record.Pending],
-			r.Suites, r.Seed, r.Version, wordOr(runs[i].Corpus), wordOr(runs[i].Host.Fingerprint), r.Command})
+			r.Suites, r.Seed, r.Version, table.Word(runs[i].Corpus), table.Word(runs[i].Host.Fingerprint), r.Command})
 	}
 	return t
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // addStream says what happens along a very long document: one row and one line per model, from its longest stream.
 func addStream(ix *index, s *Section, cells []*record.Cell) {
-	t := Table{ID: "stream", Title: "One long document", Caption: "read once, in chunks with carried state; the longest stream of each model",
-		Columns: append(keys("model"), Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
-			Column{Name: "speed", ID: "stream-speed", Unit: unit.TokensPerSec, Better: +1}, Column{Name: "time ∝ N^e", ID: "stream-time-exponent", Unit: unit.One},
-			Column{Name: "state at the end", ID: "stream-state", Unit: unit.Byte, Better: -1}, Column{Name: "state ∝ N^e", ID: "stream-state-exponent", Unit: unit.One},
-			Column{Name: "process peak", ID: "stream-process-peak", Unit: unit.Byte, Better: -1}, Column{Name: "all outputs finite", ID: "stream-finite"},
-			Column{Name: "chunks against one shot, max |Δ nat|", ID: "stream-chunk-difference", Unit: unit.Nat}),
+	t := table.Table{ID: "stream", Title: "One long document", Caption: "read once, in chunks with carried state; the longest stream of each model",
+		Columns: append(table.Keys("model"), table.Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
+			table.Column{Name: "speed", ID: "stream-speed", Unit: unit.TokensPerSec, Better: +1}, table.Column{Name: "time ∝ N^e", ID: "stream-time-exponent", Unit: unit.One},
+			table.Column{Name: "state at the end", ID: "stream-state", Unit: unit.Byte, Better: -1}, table.Column{Name: "state ∝ N^e", ID: "stream-state-exponent", Unit: unit.One},
+			table.Column{Name: "process peak", ID: "stream-process-peak", Unit: unit.Byte, Better: -1}, table.Column{Name: "all outputs finite", ID: "stream-finite"},
+			table.Column{Name: "chunks against one shot, max |Δ nat|", ID: "stream-chunk-difference", Unit: unit.Nat}),
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, streamRow(m, ofModel(cells, m.Name)))
@@ -43,8 +44,8 @@ func addStream(ix *index, s *Section, cells []*record.Cell) {
 		}))
 }
 
-func streamRow(m *record.Model, cells []*record.Cell) []Value {
-	row := []Value{text(m.Name)}
+func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
+	row := []table.Value{table.Text(m.Name)}
 	c := longest(cells)
 	if c == nil {
 		for range 8 {
@@ -58,12 +59,12 @@ func streamRow(m *record.Model, cells []*record.Cell) []Value {
 	}
 	one := []*record.Cell{c}
 	time, state := firstFit(one, probe.StreamSeconds), firstFit(one, probe.StreamStateBytes)
-	speed := Unavailable("no time was reported")
+	speed := table.Unavailable("no time was reported")
 	if seconds > 0 {
-		speed = exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
+		speed = table.Exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
 	}
 	return append(row,
-		Value{Text: unit.Length(last), Number: &last, Cells: idOf(c)},
+		table.Value{Text: unit.Length(last), Number: &last, Cells: idOf(c)},
 		speed,
 		exponentAlone(time, idOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), exponentAlone(state, idOf(c)),
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
@@ -73,39 +74,39 @@ func firstFit(cells []*record.Cell, metric string) stat.PowerLaw {
 	return stat.FitPowerLaws(along(metric)(cells))
 }
 
-func lastReading(c *record.Cell, metric, name string) Value {
+func lastReading(c *record.Cell, metric, name string) table.Value {
 	all := readings(c, metric)
 	if len(all) == 0 {
-		return Unavailable(notReported)
+		return table.Unavailable(notReported)
 	}
-	return exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
+	return table.Exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
 }
 
 // single shows a metric that a cell has once.
-func single(c *record.Cell, metric, name string) Value {
+func single(c *record.Cell, metric, name string) table.Value {
 	v, ok := only(c, metric)
 	if !ok {
-		return Unavailable("not measured here")
+		return table.Unavailable("not measured here")
 	}
-	return exact(stat.Exact([]float64{v}), name, c.ID)
+	return table.Exact(stat.Exact([]float64{v}), name, c.ID)
 }
 
-func finiteness(c *record.Cell) Value {
+func finiteness(c *record.Cell) table.Value {
 	v, ok := only(c, probe.StreamFinite)
 	switch {
 	case !ok:
-		return Unavailable("not measured here")
+		return table.Unavailable("not measured here")
 	case v == 1:
-		return Value{Text: "yes", Number: &v, Cells: idOf(c)}
+		return table.Value{Text: "yes", Number: &v, Cells: idOf(c)}
 	}
-	return Value{Text: "NO", Number: &v, Cells: idOf(c)}
+	return table.Value{Text: "NO", Number: &v, Cells: idOf(c)}
 }
 
 // losses is the table of loss by position; positions beyond the trained context carry a note.
-func (ix *index) losses(cells []*record.Cell) Table {
-	t := Table{
+func (ix *index) losses(cells []*record.Cell) table.Table {
+	t := table.Table{
 		ID: "stream-loss", Title: "Loss by position", Caption: "mean nats per token between the position before and this one",
-		Columns: keys("model"), Notes: []string{"Nats per token compare models of one tokenizer only."},
+		Columns: table.Keys("model"), Notes: []string{"Nats per token compare models of one tokenizer only."},
 	}
 	var positions []float64
 	for _, c := range cells {
@@ -117,10 +118,10 @@ func (ix *index) losses(cells []*record.Cell) Table {
 	}
 	slices.Sort(positions)
 	for _, p := range positions {
-		t.Columns = append(t.Columns, Column{Name: "to " + unit.Length(p), ID: "stream-loss", At: int(p), Unit: unit.Nat, Better: -1})
+		t.Columns = append(t.Columns, table.Column{Name: "to " + unit.Length(p), ID: "stream-loss", At: int(p), Unit: unit.Nat, Better: -1})
 	}
 	if len(positions) == 0 {
-		t.Columns = append(t.Columns, Column{Name: "loss", ID: "stream-loss", Unit: unit.Nat})
+		t.Columns = append(t.Columns, table.Column{Name: "loss", ID: "stream-loss", Unit: unit.Nat})
 	}
 	for _, m := range ix.modelsOf(cells) {
 		t.Rows = append(t.Rows, lossRow(m, ofModel(cells, m.Name), positions))
@@ -128,8 +129,8 @@ func (ix *index) losses(cells []*record.Cell) Table {
 	return t
 }
 
-func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value {
-	row := []Value{text(m.Name)}
+func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table.Value {
+	row := []table.Value{table.Text(m.Name)}
 	c := longest(cells)
 	reason := ""
 	switch {
@@ -140,7 +141,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value
 	}
 	if reason != "" {
 		for range max(len(positions), 1) {
-			row = append(row, Unavailable(reason))
+			row = append(row, table.Unavailable(reason))
 		}
 		return row
 	}
@@ -151,10 +152,10 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []Value
 	for _, p := range positions {
 		v, ok := byPosition[p]
 		if !ok {
-			row = append(row, Unavailable("stream ends before"))
+			row = append(row, table.Unavailable("stream ends before"))
 			continue
 		}
-		value := Value{Text: unit.Number(v), Number: &v, N: 1, Cells: idOf(c)}
+		value := table.Value{Text: unit.Number(v), Number: &v, N: 1, Cells: idOf(c)}
 		if m.TrainedTo > 0 && p > float64(m.TrainedTo) {
 			value.Notes = []string{fmt.Sprintf("beyond the trained context of %d", m.TrainedTo)}
 		}
@@ -187,11 +188,11 @@ func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure
 
 // addCausality shows what the guard found, whatever the models declare.
 func addCausality(ix *index, s *Section, cells []*record.Cell) {
-	t := Table{
+	t := table.Table{
 		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
-		Columns: append(keys("model"), Column{Name: "verdict", ID: "causal"}, Column{Name: "declared", ID: "causal-declared"},
-			Column{Name: "changed suffix", ID: "causality-suffix", Unit: unit.One, Better: -1}, Column{Name: "prefix alone", ID: "causality-prefix", Unit: unit.One, Better: -1},
-			Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),
+		Columns: append(table.Keys("model"), table.Column{Name: "verdict", ID: "causal"}, table.Column{Name: "declared", ID: "causal-declared"},
+			table.Column{Name: "changed suffix", ID: "causality-suffix", Unit: unit.One, Better: -1}, table.Column{Name: "prefix alone", ID: "causality-prefix", Unit: unit.One, Better: -1},
+			table.Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),
 	}
 	var leaking []string
 	for _, m := range ix.modelsOf(cells) {
@@ -206,7 +207,7 @@ func addCausality(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, t)
 }
 
-func causalityRow(m *record.Model, cells []*record.Cell) []Value {
+func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
 	declared := "bidirectional"
 	if m.Causal {
 		declared = "causal"
@@ -214,11 +215,11 @@ func causalityRow(m *record.Model, cells []*record.Cell) []Value {
 	c := longest(cells)
 	if c == nil {
 		na := missing(cells[0])
-		return []Value{text(m.Name), na, text(declared), na, na, na}
+		return []table.Value{table.Text(m.Name), na, table.Text(declared), na, na, na}
 	}
-	verdict := Unavailable("not measured here")
+	verdict := table.Unavailable("not measured here")
 	if v, ok := only(c, probe.CausalVerdict); ok {
-		verdict = Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
+		verdict = table.Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"
 		}
@@ -226,6 +227,6 @@ func causalityRow(m *record.Model, cells []*record.Cell) []Value {
 			verdict.Notes = append(slices.Clone(verdict.Notes), "declared causal: the declaration is wrong")
 		}
 	}
-	return []Value{text(m.Name), verdict, text(declared),
+	return []table.Value{table.Text(m.Name), verdict, table.Text(declared),
 		single(c, probe.SuffixDiff, unit.One), single(c, probe.PrefixDiff, unit.One), single(c, probe.BatchDiff, unit.One)}
 }

@@ -3,11 +3,11 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -40,54 +40,44 @@ func (t tail) samples(c *record.Cell) (values []float64) {
 }
 
 // values are the percentiles of a cell.
-func (t tail) values(c *record.Cell) (row []Value) {
+func (t tail) values(c *record.Cell) (row []table.Value) {
 	values := t.samples(c)
 	for _, q := range percentiles {
 		switch {
 		case c.Status != record.OK:
 			row = append(row, missing(c))
 		case len(values) == 0:
-			row = append(row, Unavailable(cmp.Or(probe.Lacking(c, t.metric), notReported)))
+			row = append(row, table.Unavailable(cmp.Or(probe.Lacking(c, t.metric), notReported)))
 		default:
-			row = append(row, pointwise(stat.Percentile(values, q), unit.Second, c.ID))
+			row = append(row, table.Pointwise(stat.Percentile(values, q), unit.Second, c.ID))
 		}
 	}
 	return row
 }
 
-// pointwise writes an estimate that has no interval.
-func pointwise(e stat.Estimate, name string, cells ...string) Value {
-	if !e.Valid() {
-		return Unavailable(strings.Join(e.Warnings, "; "))
-	}
-	v := numbered(e, cells)
-	v.Text = unit.Format(e.Value, name)
-	return v
-}
-
 // tailTables are the percentiles of the cells of a probe, where any of them has samples enough for one.
-func (ix *index) tailTables(name string, cells []*record.Cell) (tables []Table) {
+func (ix *index) tailTables(name string, cells []*record.Cell) (tables []table.Table) {
 	for _, t := range tails {
 		if t.probe != name {
 			continue
 		}
 		names := axes(cells)
-		table := Table{ID: t.id, Title: t.title, Columns: append(keys(names...), keys("model")...),
+		percents := table.Table{ID: t.id, Title: t.title, Columns: append(table.Keys(names...), table.Keys("model")...),
 			Caption: t.caption + "; a percentile needs ten samples beyond it"}
 		for _, q := range percentiles {
-			table.Columns = append(table.Columns, Column{Name: percentileName(q), ID: t.quantity(q), Unit: unit.Second, Better: -1})
+			percents.Columns = append(percents.Columns, table.Column{Name: percentileName(q), ID: t.quantity(q), Unit: unit.Second, Better: -1})
 		}
 		enough := false
 		for _, c := range inOrder(cells) {
-			var row []Value
+			var row []table.Value
 			for _, axis := range names {
-				row = append(row, text(c.Point.Get(axis)))
+				row = append(row, table.Text(c.Point.Get(axis)))
 			}
-			table.Rows = append(table.Rows, append(append(row, text(c.Model)), t.values(c)...))
+			percents.Rows = append(percents.Rows, append(append(row, table.Text(c.Model)), t.values(c)...))
 			enough = enough || len(t.samples(c)) >= stat.Needed(percentiles[0])
 		}
 		if enough {
-			tables = append(tables, table)
+			tables = append(tables, percents)
 		}
 	}
 	return tables
@@ -97,7 +87,7 @@ func (ix *index) tailTables(name string, cells []*record.Cell) (tables []Table) 
 func (t tail) quantity(q float64) string { return t.probe + "-" + percentileName(q) }
 
 // derived are the percentiles of one cell if it has samples enough for one.
-func (t tail) derived(c *record.Cell) []Value {
+func (t tail) derived(c *record.Cell) []table.Value {
 	if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(percentiles[0]) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 // valueKeys are the keys of the rows that values makes.
@@ -15,12 +16,12 @@ func valueKeys() []string {
 
 // values are all entries of the sections' tables for programs, in long form: one row per entry. What stands in several
 // tables is given once. Each table gets its own rows as its frame.
-func (ix *index) values(sections []Section) Table {
-	all := Table{ID: "values", Title: "Values", Frame: &Frame{Keys: valueKeys()}, Main: true}
+func (ix *index) values(sections []Section) table.Table {
+	all := table.Table{ID: "values", Title: "Values", Frame: &table.Frame{Keys: valueKeys()}, Main: true}
 	seen := map[string]bool{}
 	for _, s := range sections {
 		for i := range s.Tables {
-			own := &Frame{Keys: valueKeys()}
+			own := &table.Frame{Keys: valueKeys()}
 			for _, e := range ix.entries(s, s.Tables[i]) {
 				own.Rows = append(own.Rows, e.record(ix))
 				if key := e.key(); !seen[key] {
@@ -39,13 +40,13 @@ type entry struct {
 	suite, table string
 	model        *record.Model // nil: not known
 	point        record.Point  // of its cell; of several cells, what they have in common
-	column       Column
+	column       table.Column
 	part         string
-	value        Value
+	value        table.Value
 }
 
 // entries takes a table apart. A point that the plan does not have is no entry, nor is a dash.
-func (ix *index) entries(s Section, t Table) []entry {
+func (ix *index) entries(s Section, t table.Table) []entry {
 	var all []entry
 	for _, row := range t.Rows {
 		part := ""
@@ -55,7 +56,7 @@ func (ix *index) entries(s Section, t Table) []entry {
 			}
 		}
 		for i, c := range t.Columns {
-			if c.Key || row[i].Text == notPlanned.Text || row[i].Text == none.Text {
+			if c.Key || row[i].Text == notPlanned.Text || row[i].Text == table.None.Text {
 				continue
 			}
 			e := entry{suite: s.Title, table: t.ID, column: c, part: part + c.Part, value: row[i]}
@@ -68,8 +69,8 @@ func (ix *index) entries(s Section, t Table) []entry {
 }
 
 // modelOf finds the model that an entry is about: by its cells, else by those of its row, else by the row's keys.
-func (ix *index) modelOf(t Table, row []Value, cells []string) *record.Model {
-	for _, v := range append([]Value{{Cells: cells}}, row...) {
+func (ix *index) modelOf(t table.Table, row []table.Value, cells []string) *record.Model {
+	for _, v := range append([]table.Value{{Cells: cells}}, row...) {
 		if len(v.Cells) > 0 {
 			return ix.byName[ix.byID[v.Cells[0]].Model]
 		}
@@ -99,7 +100,7 @@ func (e entry) key() string {
 	if e.model != nil {
 		name = e.model.Name
 	}
-	return strings.Join(append([]string{name, e.part, e.column.id(), e.column.Name, e.value.Text}, e.value.Cells...), "\x00")
+	return strings.Join(append([]string{name, e.part, e.column.Field(), e.column.Name, e.value.Text}, e.value.Cells...), "\x00")
 }
 
 // record is the entry for programs.
@@ -111,20 +112,12 @@ func (e entry) record(ix *index) []any {
 	if e.value.Number != nil {
 		number = *e.value.Number
 	} else if e.value.Reason == "" {
-		words = e.value.data()
+		words = e.value.Program()
 	}
 	if e.column.At > 0 {
 		position = e.column.At
 	}
 	return slices.Concat([]any{ix.run.ID, e.suite, e.table, name, precision}, axisValues(e.point), []any{
-		position, wordOr(e.part), e.column.id(), wordOr(e.column.Unit), direction(e.column.Better), number, e.value.Lo, e.value.Hi,
-		known(e.value.N), e.value.Best, words, wordOr(e.value.Reason), e.value.Notes, e.value.Cells})
-}
-
-// known is a number of which 0 says that it is not known; then it is null.
-func known[T int | int64](n T) any {
-	if n == 0 {
-		return nil
-	}
-	return n
+		position, table.Word(e.part), e.column.Field(), table.Word(e.column.Unit), table.Direction(e.column.Better), number, e.value.Lo, e.value.Hi,
+		table.Known(e.value.N), e.value.Best, words, table.Word(e.value.Reason), e.value.Notes, e.value.Cells})
 }

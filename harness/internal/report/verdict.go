@@ -7,6 +7,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -15,14 +16,14 @@ var verdictQuantities = []*Quantity{prefillSpeed, decodeLatency, stateBytes, bit
 
 // verdicts says who is ahead where, and where the samples cannot tell. Each question and point has one row; the models
 // are those that the user named.
-func (ix *index) verdicts() Table {
-	t := Table{
+func (ix *index) verdicts() table.Table {
+	t := table.Table{
 		ID: "verdicts", Title: "Who is ahead",
 		Caption: "the leader against the nearest rival: median of the ratios within blocks with its 95 % interval, p of the sign test, " +
 			"Holm-adjusted over the rivals of a row; bits per byte: difference over documents, by a paired bootstrap; without a leader, p is the largest",
-		Columns: append(keys("question", "at"), Column{Name: "leader"}, Column{Name: "value"}, Column{Name: "nearest rival"},
-			Column{Name: "ahead by", Unit: unit.One}, Column{Name: "p", Unit: unit.One}, Column{Name: "verdict"}),
-		Frame: &Frame{Keys: verdictKeys()},
+		Columns: append(table.Keys("question", "at"), table.Column{Name: "leader"}, table.Column{Name: "value"}, table.Column{Name: "nearest rival"},
+			table.Column{Name: "ahead by", Unit: unit.One}, table.Column{Name: "p", Unit: unit.One}, table.Column{Name: "verdict"}),
+		Frame: &table.Frame{Keys: verdictKeys()},
 	}
 	for _, q := range verdictQuantities {
 		cells := ix.contenders(q)
@@ -144,28 +145,28 @@ func (r *ranking) decisive() *pair {
 }
 
 // row is what people see. Without a leader there is no value, no rival and no lead to show.
-func (r *ranking) row(at string) []Value {
+func (r *ranking) row(at string) []table.Value {
 	p := r.decisive()
-	row := []Value{text(r.q.Title), text(at), none, none, none, none, text("exact"), text(r.sentence())}
+	row := []table.Value{table.Text(r.q.Title), table.Text(at), table.None, table.None, table.None, table.None, table.Text("exact"), table.Text(r.sentence())}
 	row[5].Notes = r.notes()
 	if !p.result.Exact {
-		row[6] = Value{Text: pText(p.result.Adjusted) + " (n=" + unit.Number(float64(p.result.N)) + ")", Number: &p.result.Adjusted, N: p.result.N, Cells: p.cells()}
+		row[6] = table.Value{Text: pText(p.result.Adjusted) + " (n=" + unit.Number(float64(p.result.N)) + ")", Number: &p.result.Adjusted, N: p.result.N, Cells: p.cells()}
 	}
 	if r.leader() == nil {
 		return row
 	}
-	row[2], row[3], row[4] = text(r.first.model), r.first.value, text(p.base.model)
+	row[2], row[3], row[4] = table.Text(r.first.model), r.first.value, table.Text(p.base.model)
 	lead := p.ahead()
 	switch {
 	case p.gap != nil:
-		row[5] = ranged(p.gap.Map(func(x float64) float64 { return -x }), signed(4))
+		row[5] = table.Ranged(p.gap.Map(func(x float64) float64 { return -x }), signed(4))
 		row[5].Text += " " + r.q.Unit
 	case !lead.Valid():
-		row[5] = Unavailable("it has 0")
+		row[5] = table.Unavailable("it has 0")
 	case lead.Exact:
-		row[5] = Value{Text: factor(lead.Value), Number: &lead.Value}
+		row[5] = table.Value{Text: factor(lead.Value), Number: &lead.Value}
 	default:
-		row[5] = ranged(lead.Estimate, factor)
+		row[5] = table.Ranged(lead.Estimate, factor)
 	}
 	row[5].Notes, row[5].Cells = r.notes(), p.cells()
 	return row
@@ -205,7 +206,7 @@ func (r *ranking) record() []any {
 	case r.q.Exact:
 		said[0] = "equal"
 	}
-	return slices.Concat([]any{r.first.ix.run.ID, r.q.Probe, r.q.Name, r.q.Unit, direction(r.q.Better)}, axisValues(r.first.cell.Point),
+	return slices.Concat([]any{r.first.ix.run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, axisValues(r.first.cell.Point),
 		said, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 // Write puts a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Files
@@ -26,7 +27,7 @@ func (r *Report) Write(dir string) (string, error) {
 		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
 		func() error { return writeFile(filepath.Join(dir, "report.md"), r.Markdown) },
 		func() error {
-			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return WriteJSON(w, r.Data()...) })
+			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return table.WriteJSON(w, r.Data()...) })
 		},
 		func() error { return writeFile(index, r.HTML) },
 	} {
@@ -47,8 +48,8 @@ func (r *Report) Figures() []chart.Figure {
 }
 
 // Tables lists all tables of the report.
-func (r *Report) Tables() []Table {
-	all := []Table{r.Verdicts, r.Models}
+func (r *Report) Tables() []table.Table {
+	all := []table.Table{r.Verdicts, r.Models}
 	for _, s := range r.Sections {
 		all = append(all, s.Tables...)
 	}
@@ -56,12 +57,12 @@ func (r *Report) Tables() []Table {
 }
 
 // Data lists what the report says for programs, the long form of all sections' values among it.
-func (r *Report) Data() []Table {
-	notes := Words("notes", "Notes", []string{"note"})
+func (r *Report) Data() []table.Table {
+	notes := table.Words("notes", "Notes", []string{"note"})
 	for _, n := range r.Notes {
 		notes.Add(n)
 	}
-	return []Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
+	return []table.Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
 }
 
 func (r *Report) writeFigures(dir string) error {
@@ -86,7 +87,7 @@ func (r *Report) writeFigures(dir string) error {
 
 func (r *Report) writeTables(dir string) error {
 	for _, t := range append(r.Tables(), r.values) {
-		if err := writeFile(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return WriteCSV(w, t) }); err != nil {
+		if err := writeFile(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return table.WriteCSV(w, t) }); err != nil {
 			return err
 		}
 	}

@@ -137,8 +137,11 @@ func checkAll(s probe.Setting, values []string) error {
 // repeats reads a number of blocks.
 func repeats(values []string) (int, error) {
 	s := probe.Setting{Name: "repeats", Min: 1}
-	if len(values) != 1 || s.Check(values[0]) != nil {
-		return 0, fmt.Errorf("repeats is one whole number of at least 1, not %q", strings.Join(values, ","))
+	if len(values) != 1 {
+		return 0, fmt.Errorf("repeats is one whole number, not %q", strings.Join(values, ","))
+	}
+	if err := s.Check(values[0]); err != nil {
+		return 0, err
 	}
 	var n int
 	_, err := fmt.Sscan(values[0], &n)

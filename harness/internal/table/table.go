@@ -1,8 +1,9 @@
-package report
+// Package table holds tables before they take a form: values with their intervals, reasons and notes, for people and for
+// programs. Each form of output is a [Format], in a file of its own.
+package table
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -48,14 +49,14 @@ type Value struct {
 	Best   bool     // shown to be ahead of all others of its column
 }
 
-// none stands where there is nothing to say.
-var none = Value{Text: "–"}
+// None stands where there is nothing to say.
+var None = Value{Text: "–"}
 
 // Text is a value that is only words.
-func text(s string) Value { return Value{Text: s} }
+func Text(s string) Value { return Value{Text: s} }
 
-// keyed marks words as a row's key.
-func keys(names ...string) []Column {
+// Keys are columns that say what a row is about.
+func Keys(names ...string) []Column {
 	columns := make([]Column, len(names))
 	for i, n := range names {
 		columns[i] = Column{Name: n, Key: true}
@@ -66,15 +67,12 @@ func keys(names ...string) []Column {
 // Unavailable is a value that was not measured.
 func Unavailable(reason string) Value { return Value{Text: record.NA(reason), Reason: reason} }
 
-// notPlanned is the value of a cell that the plan does not have.
-var notPlanned = Unavailable("not planned")
-
 // widest is the half-width of an interval from which on both of its ends are written: it is then far from symmetric.
 const widest = 0.3
 
-// measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
+// Measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
 // interval show their number instead.
-func measured(e stat.Estimate, name string, cells ...string) Value {
+func Measured(e stat.Estimate, name string, cells ...string) Value {
 	if !e.Valid() {
 		return Unavailable(strings.Join(append([]string{}, e.Warnings...), "; "))
 	}
@@ -92,16 +90,16 @@ func measured(e stat.Estimate, name string, cells ...string) Value {
 	return v
 }
 
-// exact writes an estimate of something without noise.
-func exact(e stat.Estimate, name string, cells ...string) Value {
+// Exact writes an estimate of something without noise.
+func Exact(e stat.Estimate, name string, cells ...string) Value {
 	if e.Valid() && len(e.Warnings) == 0 {
 		e.Lo, e.Hi = e.Value, e.Value
 	}
-	return measured(e, name, cells...)
+	return Measured(e, name, cells...)
 }
 
-// ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
-func ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
+// Ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
+func Ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
 	if !e.Valid() {
 		return Unavailable(strings.Join(e.Warnings, "; "))
 	}
@@ -115,6 +113,16 @@ func ranged(e stat.Estimate, format func(float64) string, cells ...string) Value
 	return v
 }
 
+// Pointwise writes an estimate that has no interval.
+func Pointwise(e stat.Estimate, name string, cells ...string) Value {
+	if !e.Valid() {
+		return Unavailable(strings.Join(e.Warnings, "; "))
+	}
+	v := numbered(e, cells)
+	v.Text = unit.Format(e.Value, name)
+	return v
+}
+
 func numbered(e stat.Estimate, cells []string) Value {
 	v := Value{Number: &e.Value, N: e.N, Cells: cells, Notes: e.Warnings}
 	if e.Bounded() {
@@ -122,15 +130,6 @@ func numbered(e stat.Estimate, cells []string) Value {
 	}
 	return v
 }
-
-// signed and factor write differences and ratios.
-func signed(digits int) func(float64) string {
-	return func(v float64) string { return unit.Signed(v, digits) }
-}
-
-func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
-
-func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
 
 // Words makes an empty table of words, the first column being its key.
 func Words(id, title string, columns []string) Table {
@@ -151,7 +150,7 @@ func (t *Table) Add(entries ...any) {
 		case []string:
 			row[i] = Value{Text: strings.Join(e, " "), Data: e}
 		case string:
-			row[i] = text(e)
+			row[i] = Text(e)
 		default:
 			row[i] = Value{Text: fmt.Sprint(e), Data: e}
 		}
@@ -168,4 +167,23 @@ func Hash(sha256, reason string) Value {
 		return Unavailable(reason)
 	}
 	return Value{Text: Short(sha256), Data: sha256}
+}
+
+// shortID is how many characters of a cell's ID are shown; `archbench show` takes any unique prefix.
+const shortID = 10
+
+// Short shortens the ID of a cell for people.
+func Short(id string) string { return id[:min(len(id), shortID)] }
+
+// Slug makes a word that is safe in file names and anchors.
+func Slug(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, s)
 }

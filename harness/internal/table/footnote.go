@@ -1,4 +1,4 @@
-package report
+package table
 
 import (
 	"fmt"
@@ -30,11 +30,13 @@ func Shown(t Table) Table {
 	return t
 }
 
-// footnotes numbers the notes of a table's values in the order of their appearance.
-type footnotes struct{ list []string }
+// Footnotes are what stands below a table: the notes of its values, numbered in the order of their appearance, then those of
+// the table itself.
+type Footnotes struct{ list, table []string }
 
-func notesOf(t Table) *footnotes {
-	f := &footnotes{}
+// NotesOf collects the footnotes of a table.
+func NotesOf(t Table) *Footnotes {
+	f := &Footnotes{table: t.Notes}
 	for _, row := range t.Rows {
 		for _, v := range row {
 			for _, n := range v.Notes {
@@ -47,8 +49,8 @@ func notesOf(t Table) *footnotes {
 	return f
 }
 
-// marks returns the numbers of a value's notes: "1,3".
-func (f *footnotes) marks(v Value) string {
+// Marks returns the numbers of a value's notes: "1,3".
+func (f *Footnotes) Marks(v Value) string {
 	var numbers []string
 	for i, n := range f.list {
 		if slices.Contains(v.Notes, n) {
@@ -58,22 +60,11 @@ func (f *footnotes) marks(v Value) string {
 	return strings.Join(numbers, ",")
 }
 
-// numbered returns "[1] note" for each note.
-func (f *footnotes) numbered() []string {
+// All returns "[1] note" for each note of a value, then the notes of the table.
+func (f *Footnotes) All() []string {
 	out := make([]string, len(f.list))
 	for i, n := range f.list {
 		out[i] = fmt.Sprintf("[%d] %s", i+1, n)
 	}
-	return out
-}
-
-// Footnotes returns what stands below a table: the numbered notes of its values, then those of the table itself.
-func Footnotes(t Table) []string { return append(notesOf(t).numbered(), t.Notes...) }
-
-// Marks returns the numbers of a value's footnotes: "1,3", or "".
-func Marks(t Table, v Value) string {
-	if len(v.Notes) == 0 {
-		return ""
-	}
-	return notesOf(t).marks(v)
+	return append(out, f.table...)
 }

@@ -1,18 +1,28 @@
-package report
+package table
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 )
+
+var markdownFormat = &Format{Name: "md", render: func(b *bytes.Buffer, _ int, tables []Table) error {
+	return eachSeen(b, tables, func(t Table, titled bool) error {
+		if titled {
+			fmt.Fprintf(b, "### %s\n\n", t.Title)
+		}
+		return WriteMarkdown(b, t, nil)
+	})
+}}
 
 // WriteMarkdown writes a table with its footnotes. Where link is set, numbers are linked to their cells.
 func WriteMarkdown(w io.Writer, t Table, link func(cell string) string) error {
 	var b bytes.Buffer
 	t = Shown(t)
-	notes := notesOf(t)
+	notes := NotesOf(t)
 	for i, c := range t.Columns {
-		b.WriteString("| " + escapeMarkdown(Heading(c)) + " ")
+		b.WriteString("| " + EscapeMarkdown(Heading(c)) + " ")
 		if i == len(t.Columns)-1 {
 			b.WriteString("|\n")
 		}
@@ -33,22 +43,22 @@ func WriteMarkdown(w io.Writer, t Table, link func(cell string) string) error {
 		}
 		b.WriteString("|\n")
 	}
-	for _, n := range append(notes.numbered(), t.Notes...) {
-		b.WriteString("\n" + escapeMarkdown(n) + "\n")
+	for _, n := range notes.All() {
+		b.WriteString("\n" + EscapeMarkdown(n) + "\n")
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func markdownValue(v Value, notes *footnotes, link func(string) string) string {
-	s := escapeMarkdown(v.Text)
+func markdownValue(v Value, notes *Footnotes, link func(string) string) string {
+	s := EscapeMarkdown(v.Text)
 	if v.Best {
 		s = "**" + s + "**"
 	}
 	if link != nil && len(v.Cells) > 0 {
 		s = "[" + s + "](" + link(v.Cells[0]) + ")"
 	}
-	if marks := notes.marks(v); marks != "" {
+	if marks := notes.Marks(v); marks != "" {
 		s += " \\[" + marks + "\\]"
 	}
 	return s
@@ -65,7 +75,7 @@ func Heading(c Column) string {
 	return c.Name
 }
 
-var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "\r", "", "\n", "<br>")
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "\r", "", "\n", "<br>")
 
-// escapeMarkdown makes a text stand for itself within a table.
-func escapeMarkdown(s string) string { return markdown.Replace(s) }
+// EscapeMarkdown makes a text stand for itself within a table.
+func EscapeMarkdown(s string) string { return markdownEscapes.Replace(s) }

@@ -1,0 +1,148 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	grid "charm.land/lipgloss/v2/table"
+)
+
+var textFormat = &Format{Name: "table", render: func(b *bytes.Buffer, width int, tables []Table) error {
+	return eachSeen(b, tables, func(t Table, titled bool) error {
+		terminalTable(b, width, t, titled)
+		return nil
+	})
+}}
+
+var (
+	bold  = lipgloss.NewStyle().Bold(true)
+	faint = lipgloss.NewStyle().Faint(true)
+)
+
+// terminalTable draws a table for people. What is wider than the terminal is cut into several tables with the same
+// keys; a single column that is still too wide is wrapped.
+func terminalTable(b *bytes.Buffer, width int, t Table, titled bool) {
+	if titled {
+		fmt.Fprintln(b, bold.Render(t.Title))
+	}
+	if len(t.Rows) == 0 {
+		fmt.Fprintln(b, faint.Render("none"))
+		return
+	}
+	t = Shown(t)
+	for i, columns := range split(t, width) {
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		fmt.Fprintln(b, draw(t, columns, width))
+	}
+	for _, note := range NotesOf(t).All() {
+		fmt.Fprintln(b, faint.Render(wrapAt(note, width)))
+	}
+}
+
+// gap is the space between columns.
+const gap = 2
+
+// split groups the columns so that each group fits the width beside the keys.
+func split(t Table, width int) [][]int {
+	var keys, values []int
+	used := 0
+	for i, c := range t.Columns {
+		if c.Key {
+			keys = append(keys, i)
+			used += columnWidth(t, i) + gap
+			continue
+		}
+		values = append(values, i)
+	}
+	if width == 0 {
+		return [][]int{append(keys, values...)}
+	}
+	var groups [][]int
+	group, room := slices.Clone(keys), width-used
+	for _, i := range values {
+		need := columnWidth(t, i) + gap
+		if need > room && len(group) > len(keys) {
+			groups = append(groups, group)
+			group, room = slices.Clone(keys), width-used
+		}
+		group, room = append(group, i), room-need
+	}
+	return append(groups, group)
+}
+
+func columnWidth(t Table, i int) int {
+	wide := lipgloss.Width(Heading(t.Columns[i]))
+	for _, row := range t.Rows {
+		wide = max(wide, lipgloss.Width(marked(t, row[i])))
+	}
+	return wide
+}
+
+// marked is a value with the numbers of its footnotes.
+func marked(t Table, v Value) string {
+	if marks := NotesOf(t).Marks(v); len(v.Notes) > 0 && marks != "" {
+		return v.Text + " [" + marks + "]"
+	}
+	return v.Text
+}
+
+// draw renders some columns of a table.
+func draw(t Table, columns []int, width int) string {
+	out := grid.New().Border(lipgloss.NormalBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
+		BorderRight(false).BorderColumn(false).BorderHeader(true).BorderStyle(faint)
+	natural := 0
+	for _, i := range columns {
+		natural += columnWidth(t, i) + gap
+	}
+	if width > 0 && natural > width {
+		out = out.Width(width)
+	}
+	headers := make([]string, len(columns))
+	for j, i := range columns {
+		headers[j] = Heading(t.Columns[i])
+	}
+	out.Headers(headers...)
+	for _, row := range t.Rows {
+		cells := make([]string, len(columns))
+		for j, i := range columns {
+			cells[j] = strings.ReplaceAll(marked(t, row[i]), "-", firm)
+		}
+		out.Row(cells...)
+	}
+	drawn := out.StyleFunc(func(row, j int) lipgloss.Style { return look(t, row, columns[j]) }).String()
+	return strings.ReplaceAll(drawn, firm, "-")
+}
+
+// firm stands for a hyphen while lines are broken: lipgloss would break "--set" and "int4-row" after it.
+const firm = "\u2011"
+
+// look is the style of one entry.
+func look(t Table, row, column int) lipgloss.Style {
+	s := lipgloss.NewStyle().PaddingRight(gap)
+	if !t.Columns[column].Key && t.Columns[column].Unit != "" {
+		s = s.Align(lipgloss.Right)
+	}
+	if row < 0 || row >= len(t.Rows) {
+		return s.Bold(true)
+	}
+	switch v := t.Rows[row][column]; {
+	case v.Best:
+		return s.Bold(true)
+	case v.Reason != "":
+		return s.Faint(true)
+	}
+	return s
+}
+
+// wrapAt breaks a text at spaces.
+func wrapAt(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	return strings.ReplaceAll(lipgloss.Wrap(strings.ReplaceAll(text, "-", firm), width, " "), firm, "-")
+}
