@@ -106,7 +106,9 @@ const (
 	AbilityVersus    Ability = "versus" // Score against another loaded model
 	AbilitySave      Ability = "save"
 	AbilityCalibrate Ability = "calibrate"
-	AbilityTrain     Ability = "train" // declared in lm.proto, served by no plugin yet
+	AbilityTrain     Ability = "train"   // declared in lm.proto, served by no plugin yet
+	AbilityAnswers   Ability = "answers" // Score with targets and ranks
+	AbilitySample    Ability = "sample"  // Step with samplers
 )
 
 // Description says what a plugin is.
@@ -243,14 +245,50 @@ type Sequence struct {
 	// From is the first position that is scored, from 1 to len(Tokens): position p is predicted from Tokens[:p].
 	// At len(Tokens) nothing is scored, and the logits are those that predict the token after the last.
 	From int
+	// Targets, if not nil, are scored in place of tokens, and From is 0 (ability "answers"): Targets[i] is predicted from
+	// Tokens[:i+1], and -1 is no target.
+	Targets []int32
 }
 
-// ScoreRequest asks for the negative log-likelihood of Tokens[From:] of each sequence.
+// Scored are the tokens that a reply has values for, in its order: Tokens[From:], or the targets.
+func (s Sequence) Scored() []int32 {
+	if s.Targets == nil {
+		return s.Tokens[min(max(0, s.From), len(s.Tokens)):]
+	}
+	return slices.DeleteFunc(slices.Clone(s.Targets), func(t int32) bool { return t < 0 })
+}
+
+// Check returns an error of kind Invalid for a sequence that no model of vocab tokens can score.
+func (s Sequence) Check(vocab int) error {
+	switch {
+	case s.Targets == nil && (s.From < 1 || s.From > len(s.Tokens)):
+		return Errorf(Invalid, "", "from %d is outside [1, %d]: a position is predicted from those before it", s.From, len(s.Tokens))
+	case s.Targets != nil && s.From != 0:
+		return Errorf(Invalid, "", "from is %d beside targets, which say themselves what is scored: it is 0", s.From)
+	case s.Targets != nil && (len(s.Tokens) == 0 || len(s.Targets) != len(s.Tokens)):
+		return Errorf(Invalid, "", "%d targets for %d tokens: there is one for each, -1 where nothing is scored", len(s.Targets), len(s.Tokens))
+	}
+	for i, t := range s.Tokens {
+		if t < 0 || int(t) >= vocab {
+			return Errorf(Invalid, "", "token %d at position %d is outside the vocabulary of %d", t, i, vocab)
+		}
+	}
+	for i, t := range s.Targets {
+		if t < -1 || int(t) >= vocab {
+			return Errorf(Invalid, "", "target %d at position %d is neither -1 nor in the vocabulary of %d", t, i, vocab)
+		}
+	}
+	return nil
+}
+
+// ScoreRequest asks for the negative log-likelihood of Tokens[From:] or of the targets of each sequence.
 type ScoreRequest struct {
 	Sequences []Sequence
 	// Logits asks for the full logits too: of position p, those that predict Tokens[p+1], for every p from
-	// From-1 to the last position.
+	// From-1 to the last position; with targets, those that predict them.
 	Logits bool
+	// Ranks asks for Best and Rank (ability "answers").
+	Ranks bool
 	// Versus is another model of the same plugin process; the reply then carries the divergence of this model's
 	// predictions from those of Versus, computed in the plugin.
 	Versus Model
@@ -262,12 +300,16 @@ type ScoreReply struct {
 	Compute time.Duration // measured inside the plugin
 }
 
-// Scores of one sequence.
+// Scores of one sequence. They belong to [Sequence.Scored].
 type Scores struct {
-	NLL    []float64 // nats, of Tokens[From:]
-	Logits []float32 // [len(Tokens)-From+1, vocab], if asked for
-	KL     []float64 // nats, KL(versus || model) at each scored position, if Versus was set
+	NLL    []float64 // nats
+	Logits []float32 // [len(Tokens)-From+1 or number of targets, vocab], if asked for
+	KL     []float64 // nats, KL(versus || model), if Versus was set
 	Top1   []bool    // whether both models rank the same token first, if Versus was set
+	// Best is the token that the model ranks first, the lowest id on ties, and Rank how many it ranks before the one that
+	// is scored: 0 is a right answer. If asked for.
+	Best []int32
+	Rank []int32
 }
 
 // Want says what a Step returns about the tokens that it appends.
@@ -285,6 +327,20 @@ const (
 type StepInput struct {
 	State  State
 	Tokens []int32
+	// Sample asks a Step for the token that the state's sampler chooses after the last one appended, of which there is at
+	// least one (ability "sample"). It is not appended itself: the next step does that.
+	Sample bool
+	// Sampler, if not nil, becomes the state's when the step has succeeded in appending; its penalty counts these tokens. A
+	// new state samples greedily, a fork draws what its original does, and Reset takes the sampler away.
+	Sampler *Sampler
+}
+
+// Sampler chooses the tokens of one document as Generate does, with the repetition penalty over the tokens that were
+// appended since the state has it. Steps that append prompt i with Stream i, and then each token that they return,
+// continue it as a Generate of all prompts does; and documents can join and leave between any two steps.
+type Sampler struct {
+	Sampling
+	Stream uint64 // of the seed
 }
 
 // StepRequest advances one or several documents of the same model.
@@ -303,8 +359,9 @@ type StepReply struct {
 type StepOutput struct {
 	// NLL belongs to the last len(NLL) appended tokens: the first token of a document has no prediction, so on an
 	// empty state there is one value less than there are tokens.
-	NLL    []float64
-	Logits []float32 // [1 or len(Tokens), vocab]
+	NLL     []float64
+	Logits  []float32 // [1 or len(Tokens), vocab]
+	Sampled []int32   // one token, if asked for
 }
 
 // Sampling says how the next token is chosen: repetition penalty, then temperature, top-k, top-p, softmax, draw.
@@ -318,7 +375,8 @@ type Sampling struct {
 
 // GenerateRequest continues documents.
 type GenerateRequest struct {
-	// Inputs are appended to their states first, as prompts; each needs at least one token.
+	// Inputs are appended to their states first, as prompts; each needs at least one token. Their samplers are none of this
+	// call's, and stay as they are.
 	Inputs   []StepInput
 	MaxNew   int // tokens per input
 	Sampling Sampling

@@ -98,7 +98,7 @@ func (r ScoreRequest) Check(vocab int, reply ScoreReply) error {
 		return err
 	}
 	for i, seq := range r.Sequences {
-		if err := r.check(vocab, seq, reply.Scores[i]); err != nil {
+		if err := firstOf(r.check(vocab, seq, reply.Scores[i]), r.checkRanks(vocab, seq, reply.Scores[i])); err != nil {
 			return fmt.Errorf("sequence %d: %w", i, err)
 		}
 	}
@@ -114,17 +114,42 @@ func (r ScoreRequest) check(vocab int, seq Sequence, s Scores) error {
 	)
 }
 
+// checkRanks checks that a token is ranked first exactly where none is ranked before it.
+func (r ScoreRequest) checkRanks(vocab int, seq Sequence, s Scores) error {
+	n := r.Size(vocab, seq).Ranks
+	if err := firstOf(number("best tokens", len(s.Best), n), number("ranks", len(s.Rank), n)); err != nil || n == 0 {
+		return err
+	}
+	for i, token := range seq.Scored() {
+		if err := firstOf(within(fmt.Sprintf("best token %d", i), int64(s.Best[i]), 0, int64(vocab)-1),
+			within(fmt.Sprintf("rank %d", i), int64(s.Rank[i]), 0, int64(vocab)-1)); err != nil {
+			return err
+		}
+		if (s.Rank[i] == 0) != (s.Best[i] == token) {
+			return Faultf(Contradiction, "token %d has rank %d, and the best one is %d", token, s.Rank[i], s.Best[i])
+		}
+	}
+	return nil
+}
+
 // Size is how many values a reply has for one input.
-type Size struct{ NLL, Logits, KL int }
+type Size struct{ NLL, Logits, KL, Ranks, Sampled int }
 
 // Size is how many values the reply has for a sequence.
 func (r ScoreRequest) Size(vocab int, s Sequence) (n Size) {
-	n.NLL = max(0, len(s.Tokens)-s.From)
+	n.NLL = len(s.Scored())
+	rows := n.NLL
+	if s.Targets == nil {
+		rows++ // after the last token
+	}
 	if r.Logits {
-		n.Logits = (n.NLL + 1) * vocab
+		n.Logits = rows * vocab
 	}
 	if r.Versus != nil {
 		n.KL = n.NLL
+	}
+	if r.Ranks {
+		n.Ranks = n.NLL
 	}
 	return n
 }
@@ -142,6 +167,9 @@ func (r StepRequest) Size(vocab, before int, in StepInput) (n Size) {
 	case WantAllLogits:
 		n.Logits = len(in.Tokens) * vocab
 	}
+	if in.Sample {
+		n.Sampled = 1
+	}
 	return n
 }
 
@@ -153,8 +181,13 @@ func (r StepRequest) Check(vocab int, before []int, reply StepReply) error {
 	for i, in := range r.Inputs {
 		out, want := reply.Outputs[i], r.Size(vocab, before[i], in)
 		if err := firstOf(number("losses", len(out.NLL), want.NLL), number("logits", len(out.Logits), want.Logits),
-			nonNegative("loss", out.NLL), finite(out.Logits)); err != nil {
+			number("sampled tokens", len(out.Sampled), want.Sampled), nonNegative("loss", out.NLL), finite(out.Logits)); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
+		}
+		for _, t := range out.Sampled {
+			if err := within("a sampled token", int64(t), 0, int64(vocab)-1); err != nil {
+				return fmt.Errorf("input %d: %w", i, err)
+			}
 		}
 	}
 	return nil

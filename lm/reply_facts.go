@@ -9,6 +9,7 @@ import (
 // abilities lists all that a plugin may declare.
 var abilities = []Ability{
 	AbilityStep, AbilityGenerate, AbilityCost, AbilityCount, AbilityMemory, AbilityVersus, AbilitySave, AbilityCalibrate, AbilityTrain,
+	AbilityAnswers, AbilitySample,
 }
 
 // The bounds of what a plugin says about itself.

@@ -46,6 +46,7 @@ func (a *Architecture) Describe(context.Context) (lm.Description, error) {
 // abilities are those of the engine's models.
 var abilities = []lm.Ability{
 	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
+	lm.AbilityAnswers, lm.AbilitySample,
 }
 
 // abilities are those of this model: one that needs the whole sequence at once carries no state, and packed weights are
@@ -55,7 +56,7 @@ func (m *Model) abilities() []lm.Ability {
 	_, packed := m.params.Tensors()
 	return slices.DeleteFunc(slices.Clone(abilities), func(a lm.Ability) bool {
 		switch a {
-		case lm.AbilityStep, lm.AbilityGenerate:
+		case lm.AbilityStep, lm.AbilitySample, lm.AbilityGenerate:
 			return !state
 		case lm.AbilitySave:
 			return packed != nil

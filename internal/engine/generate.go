@@ -13,7 +13,10 @@ import (
 // nothing has been predicted from yet.
 func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	return m.compute(ctx, "generate", func(l *lane) error {
-		if err := checkSampling(req); err != nil {
+		if req.MaxNew < 1 {
+			return lm.Errorf(lm.Invalid, "", "max new tokens is %d", req.MaxNew)
+		}
+		if err := checkSampling(req.Sampling); err != nil {
 			return err
 		}
 		sessions, docs, err := m.sessionsOf(req.Inputs, 1)
@@ -29,14 +32,12 @@ func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 }
 
 // checkSampling refuses parameters that make no sense.
-func checkSampling(req lm.GenerateRequest) error {
-	s := req.Sampling
+func checkSampling(s lm.Sampling) error {
 	for _, c := range []struct {
 		name  string
 		value float64
 		ok    bool
 	}{
-		{"max new tokens", float64(req.MaxNew), req.MaxNew >= 1},
 		{"temperature", s.Temperature, s.Temperature >= 0},
 		{"top-k", float64(s.TopK), s.TopK >= 0},
 		{"top-p", s.TopP, s.TopP >= 0 && s.TopP <= 1},
@@ -79,7 +80,8 @@ func (g *generation) prompt(ctx context.Context, docs []document) error {
 	g.chunk.Steps = make([]time.Duration, 0, min(g.req.MaxNew, max(1, g.req.Every))) // decoding allocates nothing
 	g.next = make([]int32, len(docs))
 	for i, s := range g.sessions {
-		g.samplers = append(g.samplers, newSampler(g.req.Sampling, i, docs[i].tokens))
+		g.samplers = append(g.samplers, newSampler(lm.Sampler{Sampling: g.req.Sampling, Stream: uint64(i)}))
+		g.samplers[i].see(docs[i].tokens...)
 		g.active = append(g.active, i)
 		mark := p.Mark()
 		logits := m.logits(p, nn.Mat{Rows: 1, Cols: len(s.last), Data: s.last})

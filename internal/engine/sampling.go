@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,8 +13,9 @@ import (
 
 // sampler chooses the next token of one document.
 type sampler struct {
-	lm.Sampling
-	rng        *rand.Rand
+	lm.Sampler
+	source     *rand.PCG
+	rng        *rand.Rand         // over source
 	seen       map[int32]struct{} // tokens that the repetition penalty applies to
 	candidates []candidate
 }
@@ -25,29 +27,45 @@ type candidate struct {
 	prob  float64
 }
 
-// newSampler draws from stream input of the seed.
-func newSampler(params lm.Sampling, input int, prompt []int32) *sampler {
-	s := &sampler{Sampling: params, rng: rand.New(rand.NewPCG(params.Seed, uint64(input)))}
+// newSampler starts at the beginning of its stream and has seen nothing.
+func newSampler(params lm.Sampler) *sampler {
+	s := &sampler{Sampler: params, source: rand.NewPCG(params.Seed, params.Stream)}
+	s.rng = rand.New(s.source)
 	if s.penalised() {
-		s.seen = make(map[int32]struct{}, len(prompt))
-		for _, t := range prompt {
-			s.seen[t] = struct{}{}
-		}
+		s.seen = map[int32]struct{}{}
 	}
 	return s
 }
 
+// fork returns a sampler that draws the same from here on; nil of nil.
+func (s *sampler) fork() *sampler {
+	if s == nil {
+		return nil
+	}
+	source := *s.source
+	return &sampler{Sampler: s.Sampler, source: &source, rng: rand.New(&source), seen: maps.Clone(s.seen)}
+}
+
+// see lets the repetition penalty apply to tokens.
+func (s *sampler) see(tokens ...int32) {
+	if s.seen == nil {
+		return
+	}
+	for _, t := range tokens {
+		s.seen[t] = struct{}{}
+	}
+}
+
 func (s *sampler) penalised() bool { return s.RepetitionPenalty != 0 && s.RepetitionPenalty != 1 }
 
-// next returns the next token. It may overwrite logits.
+// next returns the next token and has seen it. It may overwrite logits.
 func (s *sampler) next(logits []float32) int32 {
 	token := s.choose(logits)
-	if s.seen != nil {
-		s.seen[token] = struct{}{}
-	}
+	s.see(token)
 	return token
 }
 
+// choose returns the next token. It may overwrite logits.
 func (s *sampler) choose(logits []float32) int32 {
 	s.penalise(logits)
 	if s.Temperature == 0 {

@@ -23,7 +23,7 @@ func TestSamplingOrder(t *testing.T) {
 		{"top-p .9", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1, TopK: 4, TopP: .9}, []float64{.683599, .212415, .103986}},
 		{"top-p .8", lm.Sampling{Temperature: .7, RepetitionPenalty: 1.1, TopK: 4, TopP: .8}, []float64{.762934, .237066}},
 	} {
-		s := newSampler(c.Sampling, 0, []int32{0, 4, 4})
+		s := samplerOf(c.Sampling, 0, []int32{0, 4, 4})
 		logits := []float32{2, 1, .5, 0, -1, -2}
 		s.penalise(logits)
 		s.temper(logits)
@@ -41,17 +41,17 @@ func TestSamplingOrder(t *testing.T) {
 }
 
 func TestSamplingKeepsTies(t *testing.T) {
-	s := newSampler(lm.Sampling{Temperature: 1, TopK: 2}, 0, nil)
+	s := samplerOf(lm.Sampling{Temperature: 1, TopK: 2}, 0, nil)
 	if got := s.distribution([]float32{1, 2, 1, 0, 1}); len(got) != 4 {
 		t.Errorf("top-2 with three tied for second keeps %d tokens", len(got))
 	}
-	if got := newSampler(lm.Sampling{}, 0, nil).next([]float32{0, 3, 3}); got != 1 {
+	if got := samplerOf(lm.Sampling{}, 0, nil).next([]float32{0, 3, 3}); got != 1 {
 		t.Errorf("greedy chooses token %d on a tie", got)
 	}
 }
 
 func TestSamplingFrequencies(t *testing.T) {
-	s := newSampler(lm.Sampling{Temperature: 1, Seed: 5}, 0, nil)
+	s := samplerOf(lm.Sampling{Temperature: 1, Seed: 5}, 0, nil)
 	want := []float64{.557275, .205010, .124345, .075419, .027745, .010207}
 	const draws = 100_000
 	counts := make([]float64, len(want))
@@ -70,7 +70,7 @@ func TestSamplingFrequencies(t *testing.T) {
 
 func TestSamplingSeeds(t *testing.T) {
 	draw := func(seed uint64, input int) (tokens []int32) {
-		s := newSampler(lm.Sampling{Temperature: 1, Seed: seed}, input, nil)
+		s := samplerOf(lm.Sampling{Temperature: 1, Seed: seed}, input, nil)
 		for range 32 {
 			tokens = append(tokens, s.next([]float32{2, 1, .5, 0, -1, -2}))
 		}
@@ -103,7 +103,7 @@ func TestSamplingOfManyTokens(t *testing.T) {
 		normalise(all)
 		for _, p := range []lm.Sampling{{TopK: 1}, {TopK: 40}, {TopK: 40, TopP: .5}, {TopK: 2 * tokens}, {TopP: .01}, {TopP: .9}, {TopP: .9999}} {
 			p.Temperature = 1
-			sampler, row := newSampler(p, 0, nil), slices.Clone(logits)
+			sampler, row := samplerOf(p, 0, nil), slices.Clone(logits)
 			sampler.temper(row)
 			got, want := sampler.distribution(row), truncate(all, p)
 			if len(got) < len(want)-1 || len(got) > len(want)+1 { // rounding decides about the last
@@ -160,7 +160,7 @@ func TestSamplingExtremes(t *testing.T) {
 		{lm.Sampling{Temperature: 1, TopP: .9}, []float32{-inf, 1, 1}, []float64{0, .5, .5}},
 	} {
 		const draws = 20_000
-		s, counts := newSampler(c.Sampling, 0, nil), make([]float64, len(c.logits))
+		s, counts := samplerOf(c.Sampling, 0, nil), make([]float64, len(c.logits))
 		for range draws {
 			counts[s.next(slices.Clone(c.logits))]++
 		}
@@ -177,7 +177,7 @@ func TestSamplingNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, p := range []lm.Sampling{{}, {Temperature: 1}, {Temperature: 1, TopK: 2}, {Temperature: 1, TopP: .5}} {
 		for _, logits := range [][]float32{{nan, nan, nan}, {1, nan, 2}, {nan, 1, 2}} {
-			if token := newSampler(p, 0, nil).next(slices.Clone(logits)); token < 0 || token > 2 {
+			if token := samplerOf(p, 0, nil).next(slices.Clone(logits)); token < 0 || token > 2 {
 				t.Errorf("%+v chooses token %d of %v", p, token, logits)
 			}
 		}
@@ -199,11 +199,18 @@ func BenchmarkSampling(b *testing.B) {
 		{"top-p", lm.Sampling{Temperature: 1, TopP: .9}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			s, row := newSampler(bench.Sampling, 0, nil), make([]float32, len(logits))
+			s, row := samplerOf(bench.Sampling, 0, nil), make([]float32, len(logits))
 			for b.Loop() {
 				copy(row, logits)
 				s.next(row)
 			}
 		})
 	}
+}
+
+// samplerOf draws from a stream of the seed and has seen a prompt.
+func samplerOf(params lm.Sampling, stream int, prompt []int32) *sampler {
+	s := newSampler(lm.Sampler{Sampling: params, Stream: uint64(stream)})
+	s.see(prompt...)
+	return s
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
 )
@@ -52,15 +53,17 @@ func (m *Model) scoreDocuments(req lm.ScoreRequest) ([]document, error) {
 	}
 	docs := make([]document, len(req.Sequences))
 	for i, seq := range req.Sequences {
-		if seq.From < 1 || seq.From > len(seq.Tokens) {
-			return nil, lm.Errorf(lm.Invalid, "", "sequence %d: from %d is outside [1, %d]: a position is predicted from those before it",
-				i, seq.From, len(seq.Tokens))
-		}
-		if err := m.checkTokens(seq.Tokens); err != nil {
-			return nil, err
+		if err := seq.Check(m.info.Vocab); err != nil {
+			return nil, lm.Errorf(lm.Invalid, "", "sequence %d: %w", i, err)
 		}
 		n := len(seq.Tokens)
-		if m.info.Causal && !req.Logits {
+		switch {
+		case !m.info.Causal:
+		case seq.Targets != nil:
+			for n > 0 && seq.Targets[n-1] < 0 {
+				n--
+			}
+		case !req.Logits:
 			n--
 		}
 		docs[i] = document{tokens: seq.Tokens[:n], state: m.net.NewState()}
@@ -77,39 +80,80 @@ type scorer struct {
 	out   []lm.Scores
 }
 
-// rows returns which of n hidden rows, the first of which belongs to position at, predict something asked for.
-func (s *scorer) rows(doc, at, n int) (lo, hi int) {
+// asked returns which of n hidden rows, the first of which belongs to position at, something was asked for about, and
+// what they are to predict. The row of the last token may have logits alone: then there is a target less than there are
+// rows.
+func (s *scorer) asked(doc, at, n int) (rows []int, targets []int32) {
 	seq := s.req.Sequences[doc]
-	last := len(seq.Tokens) - 1 // the row of the last token predicts nothing, but has logits
-	if s.req.Logits {
-		last++
+	for r := range n {
+		p := at + r
+		switch {
+		case seq.Targets != nil:
+			if t := seq.Targets[p]; t >= 0 {
+				rows, targets = append(rows, r), append(targets, t)
+			}
+		case p < seq.From-1:
+		case p < len(seq.Tokens)-1:
+			rows, targets = append(rows, r), append(targets, seq.Tokens[p+1])
+		case s.req.Logits:
+			rows = append(rows, r)
+		}
 	}
-	return min(n, max(0, seq.From-1-at)), max(0, min(n, last-at))
+	return rows, targets
+}
+
+// gather returns some rows of x, at least one, in memory of their own unless they follow each other.
+func gather(p *nn.Pass, x nn.Mat, rows []int) nn.Mat {
+	if n := len(rows); rows[n-1]-rows[0] == n-1 {
+		return x.Slice(rows[0], rows[0]+n)
+	}
+	some := p.New(len(rows), x.Cols)
+	for i, r := range rows {
+		copy(some.Row(i), x.Row(r))
+	}
+	return some
 }
 
 // visit scores the tokens that the hidden rows of one chunk predict.
 func (s *scorer) visit(doc int, hidden nn.Mat) error {
-	at := s.docs[doc].fed
-	lo, hi := s.rows(doc, at, hidden.Rows)
-	if s.req.Logits {
-		s.model.eachLogits(s.pass, hidden, lo, hi, func(first int, logits nn.Mat) { s.take(doc, at+first, logits) })
-	} else if out := &s.out[doc]; lo < hi {
-		out.NLL = s.model.appendNLL(out.NLL, s.pass, hidden.Slice(lo, hi), s.req.Sequences[doc].Tokens[at+lo+1:])
+	rows, targets := s.asked(doc, s.docs[doc].fed, hidden.Rows)
+	if len(rows) == 0 {
+		return nil
 	}
+	some := gather(s.pass, hidden, rows)
+	if out := &s.out[doc]; !s.req.Logits && !s.req.Ranks {
+		out.NLL = s.model.appendNLL(out.NLL, s.pass, some, targets)
+		return nil
+	}
+	s.model.eachLogits(s.pass, some, 0, some.Rows, func(first int, logits nn.Mat) { s.take(doc, logits, targets[min(first, len(targets)):]) })
 	return nil
 }
 
-// take adds what the logits of positions at, at+1, ... say; it returns how many of them predict a scored token.
-func (s *scorer) take(doc, at int, logits nn.Mat) int {
-	seq, out := s.req.Sequences[doc], &s.out[doc]
-	scored := min(logits.Rows, len(seq.Tokens)-1-at)
+// take adds what logits say, the first of which predict the targets; it returns how many do.
+func (s *scorer) take(doc int, logits nn.Mat, targets []int32) int {
+	out, scored := &s.out[doc], min(logits.Rows, len(targets))
 	if scored > 0 {
-		out.NLL = appendNLLOf(out.NLL, s.pass.Pool, logits.Slice(0, scored), seq.Tokens[at+1:])
+		out.NLL = appendNLLOf(out.NLL, s.pass.Pool, logits.Slice(0, scored), targets)
+	}
+	for r := 0; s.req.Ranks && r < scored; r++ {
+		best, rank := ranked(logits.Row(r), targets[r])
+		out.Best, out.Rank = append(out.Best, best), append(out.Rank, rank)
 	}
 	if s.req.Logits {
 		out.Logits = append(out.Logits, logits.Data...)
 	}
 	return scored
+}
+
+// ranked returns the token of the largest logit, the lowest id on ties, and how many tokens come before one in that order.
+func ranked(logits []float32, token int32) (best, rank int32) {
+	own := logits[token]
+	for v, z := range logits {
+		if z > own || z == own && int32(v) < token {
+			rank++
+		}
+	}
+	return int32(kernel.ArgMax(logits)), rank
 }
 
 // scoreVersus runs both models over the same chunks and adds divergence and agreement.
@@ -135,10 +179,14 @@ func (s *scorer) scoreVersus(ctx context.Context, l *lane, versus *Model) error 
 
 // compare scores the rows of hidden and adds how they differ from what other, of the versus model, predicts.
 func (s *scorer) compare(doc int, hidden nn.Mat, versus *Model, other nn.Mat) {
-	at, out := s.docs[doc].fed, &s.out[doc]
-	lo, hi := s.rows(doc, at, hidden.Rows)
-	s.model.eachLogits(s.pass, hidden, lo, hi, func(first int, logits nn.Mat) {
-		scored := s.take(doc, at+first, logits)
+	out := &s.out[doc]
+	rows, targets := s.asked(doc, s.docs[doc].fed, hidden.Rows)
+	if len(rows) == 0 {
+		return
+	}
+	hidden, other = gather(s.pass, hidden, rows), gather(&versus.second.pass, other, rows)
+	s.model.eachLogits(s.pass, hidden, 0, hidden.Rows, func(first int, logits nn.Mat) {
+		scored := s.take(doc, logits, targets[min(first, len(targets)):])
 		if scored <= 0 {
 			return
 		}

@@ -16,7 +16,8 @@ type session struct {
 	state *state.Document
 	// last is the final hidden state of the last token. It predicts the first token of the next step, and is the
 	// engine's, not the architecture's: Bytes leaves it out.
-	last []float32
+	last    []float32
+	sampler *sampler // nil: greedy
 }
 
 var _ lm.State = (*session)(nil)
@@ -51,13 +52,13 @@ func (s *session) Bytes() int64 { return s.state.Bytes() }
 
 // Fork implements lm.State.
 func (s *session) Fork(context.Context) (lm.State, error) {
-	return s.model.register(&session{model: s.model, state: s.state.Fork(), last: slices.Clone(s.last)}), nil
+	return s.model.register(&session{model: s.model, state: s.state.Fork(), last: slices.Clone(s.last), sampler: s.sampler.fork()}), nil
 }
 
 // Reset implements lm.State.
 func (s *session) Reset(context.Context) error {
 	s.state.Reset()
-	s.last = s.last[:0]
+	s.last, s.sampler = s.last[:0], nil
 	return nil
 }
 
@@ -99,10 +100,14 @@ func (m *Model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 		if err != nil {
 			return err
 		}
+		if err := checkSamplers(req.Inputs); err != nil {
+			return err
+		}
 		s := stepper{model: m, pass: &l.pass, want: req.Want, docs: docs, sessions: sessions, out: make([]lm.StepOutput, len(docs))}
 		if err := m.feed(ctx, l, docs, s.visit); err != nil {
 			return err
 		}
+		s.sample(req.Inputs)
 		reply = lm.StepReply{Outputs: s.out, Compute: time.Since(start)}
 		return nil
 	})
@@ -153,5 +158,54 @@ func (s *stepper) nll(d *document, out *lm.StepOutput, sess *session, hidden nn.
 func (s *stepper) logits(out *lm.StepOutput, hidden nn.Mat, lo int) {
 	s.model.eachLogits(s.pass, hidden, lo, hidden.Rows, func(_ int, logits nn.Mat) {
 		out.Logits = append(out.Logits, logits.Data...)
+	})
+}
+
+// checkSamplers refuses samplers that make no sense, and tokens after nothing.
+func checkSamplers(inputs []lm.StepInput) error {
+	for i, in := range inputs {
+		if in.Sample && len(in.Tokens) == 0 {
+			return lm.Errorf(lm.Invalid, "", "input %d: no tokens to sample after", i)
+		}
+		if in.Sampler != nil {
+			if err := checkSampling(in.Sampler.Sampling); err != nil {
+				return lm.Errorf(lm.Invalid, "", "input %d: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
+// sample lets the samplers see what was appended, and then choose where that was asked for, from logits of one batch.
+func (s *stepper) sample(inputs []lm.StepInput) {
+	var asked []int
+	for i, in := range inputs {
+		sess := s.sessions[i]
+		if in.Sampler != nil {
+			sess.sampler = newSampler(*in.Sampler)
+		}
+		if sess.sampler != nil {
+			sess.sampler.see(in.Tokens...)
+		}
+		if in.Sample {
+			asked = append(asked, i)
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	last := s.pass.New(len(asked), len(s.sessions[asked[0]].last))
+	for row, i := range asked {
+		copy(last.Row(row), s.sessions[i].last)
+	}
+	s.model.eachLogits(s.pass, last, 0, last.Rows, func(first int, logits nn.Mat) {
+		for r := range logits.Rows {
+			i := asked[first+r]
+			sampler := s.sessions[i].sampler
+			if sampler == nil {
+				sampler = newSampler(lm.Sampler{})
+			}
+			s.out[i].Sampled = []int32{sampler.choose(logits.Row(r))}
+		}
 	})
 }

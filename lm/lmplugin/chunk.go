@@ -19,6 +19,7 @@ const (
 	messageBytes     = 1 << 20
 	tokensPerMessage = 1 << 16
 	valuesPerMessage = 1 << 15 // float64
+	ranksPerMessage  = 1 << 13 // pairs of int32, beside the others
 	logitsPerMessage = 1 << 17 // float32
 )
 
@@ -51,6 +52,48 @@ func chunks(inputs [][]int32) iter.Seq[[]*lmpb.TokenChunk] {
 	}
 }
 
+// targetChunks yields the targets of all inputs and their weights, if there are any, one message's worth at a time.
+func targetChunks(targets [][]int32, weights [][]float32) iter.Seq[[]*lmpb.TargetChunk] {
+	return func(yield func([]*lmpb.TargetChunk) bool) {
+		for i, left := range targets {
+			var heavy []float32
+			if weights != nil {
+				heavy = weights[i]
+			}
+			for len(left) > 0 {
+				c := &lmpb.TargetChunk{Input: uint32(i)}
+				c.Targets, left = cut(left, tokensPerMessage)
+				c.Weights, heavy = cut(heavy, tokensPerMessage)
+				if !yield([]*lmpb.TargetChunk{c}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// inputs are the values of each input that a request stream has carried.
+type inputs struct {
+	tokens, targets [][]int32
+	weights         [][]float32
+}
+
+// addTargets appends the targets of a message to their inputs.
+func (in *inputs) addTargets(message []*lmpb.TargetChunk) error {
+	for _, c := range message {
+		if uint64(c.GetInput()) >= uint64(len(in.tokens)) {
+			return lm.Errorf(lm.Invalid, "", "targets for input %d of %d", c.GetInput(), len(in.tokens))
+		}
+		if in.targets == nil {
+			in.targets, in.weights = make([][]int32, len(in.tokens)), make([][]float32, len(in.tokens))
+		}
+		i := c.GetInput()
+		in.targets[i] = append(in.targets[i], c.GetTargets()...)
+		in.weights[i] = append(in.weights[i], c.GetWeights()...)
+	}
+	return nil
+}
+
 // addChunks appends the tokens of a message to their inputs.
 func addChunks(inputs [][]int32, message []*lmpb.TokenChunk) error {
 	for _, c := range message {
@@ -68,25 +111,30 @@ type tokenMessage[H any] interface {
 	GetChunks() []*lmpb.TokenChunk
 }
 
-// receive reads a request stream to its end: the header and the tokens of each input that count finds in it.
-func receive[H any, M tokenMessage[H]](recv func() (M, error), count func(*H) int) (header *H, inputs [][]int32, err error) {
+// receive reads a request stream to its end: the header and the values of each input that count finds in it.
+func receive[H any, M tokenMessage[H]](recv func() (M, error), count func(*H) int) (header *H, in inputs, err error) {
 	for {
 		message, err := recv()
 		if errors.Is(err, io.EOF) && header != nil {
-			return header, inputs, nil
+			return header, in, nil
 		}
 		if errors.Is(err, io.EOF) || err == nil && header == nil && message.GetHeader() == nil {
-			return nil, nil, lm.Errorf(lm.Invalid, "", "the first message of the stream has no header")
+			return nil, in, lm.Errorf(lm.Invalid, "", "the first message of the stream has no header")
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, in, err
 		}
 		if header == nil {
 			header = message.GetHeader()
-			inputs = make([][]int32, count(header))
+			in.tokens = make([][]int32, count(header))
 		}
-		if err := addChunks(inputs, message.GetChunks()); err != nil {
-			return nil, nil, err
+		if err := addChunks(in.tokens, message.GetChunks()); err != nil {
+			return nil, in, err
+		}
+		if m, ok := any(message).(interface{ GetTargets() []*lmpb.TargetChunk }); ok {
+			if err := in.addTargets(m.GetTargets()); err != nil {
+				return nil, in, err
+			}
 		}
 	}
 }

@@ -4,27 +4,41 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// send writes a request stream: the header with the first tokens, then the rest.
-func send[M any](stream interface {
-	Send(*M) error
+// sender is the way to the plugin of a request stream.
+type sender[M any] interface {
+	Send(m *M) error
 	CloseSend() error
-}, inputs [][]int32, message func(first bool, chunks []*lmpb.TokenChunk) *M,
-) error {
-	first := true
-	for c := range chunks(inputs) {
-		if err := stream.Send(message(first, c)); err != nil {
+}
+
+// send writes a request stream: the header with the first tokens, then the rest.
+func send[M any](stream sender[M], inputs [][]int32, message func(first bool, chunks []*lmpb.TokenChunk) *M) error {
+	return sendAll(stream, func(yield func(*M) bool) {
+		first := true
+		for c := range chunks(inputs) {
+			if !yield(message(first, c)) {
+				return
+			}
+			first = false
+		}
+	})
+}
+
+// sendAll writes the messages of a request stream.
+func sendAll[M any](stream sender[M], messages iter.Seq[*M]) error {
+	for m := range messages {
+		if err := stream.Send(m); err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil // the plugin has ended the call: Recv says why
 			}
 			return err
 		}
-		first = false
 	}
 	return stream.CloseSend()
 }
@@ -102,61 +116,84 @@ func growLogits(all *[]float32, packed []byte, most int) (err error) {
 
 // Score implements lm.Model.
 func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
-	header, tokens, err := m.scoreHeader(req)
+	header, err := m.scoreHeader(req)
 	if err != nil {
 		return lm.ScoreReply{}, err
 	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
-	if err := m.score(ctx, header, tokens, req, &reply); err != nil {
+	if err := m.score(ctx, header, req, &reply); err != nil {
 		return lm.ScoreReply{}, m.client.failed(ctx, "score", err)
 	}
 	return reply, nil
 }
 
-func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, [][]int32, error) {
+func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, error) {
 	if err := m.ready("score"); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	header := &lmpb.ScoreHeader{Model: m.handle, Logits: req.Logits}
-	var tokens [][]int32
-	for _, s := range req.Sequences {
+	header := &lmpb.ScoreHeader{Model: m.handle, Logits: req.Logits, Ranks: req.Ranks}
+	answers := req.Ranks
+	for i, s := range req.Sequences {
+		if s.Targets != nil {
+			answers = true
+			if err := s.Check(m.info.Vocab); err != nil { // the wire has no word for it
+				return nil, lm.Errorf(lm.Invalid, "score", "sequence %d: %w", i, err)
+			}
+		}
 		header.From = append(header.From, int64(s.From))
-		tokens = append(tokens, s.Tokens)
+	}
+	if answers {
+		if err := m.ready("score", lm.AbilityAnswers); err != nil {
+			return nil, err
+		}
 	}
 	if req.Versus == nil {
-		return header, tokens, nil
+		return header, nil
 	}
 	versus, ok := req.Versus.(*model)
 	if !ok || versus.client != m.client {
-		return nil, nil, lm.Errorf(lm.Invalid, "score", "the model to compare with lives in another plugin process")
+		return nil, lm.Errorf(lm.Invalid, "score", "the model to compare with lives in another plugin process")
 	}
 	if err := versus.ready("score", lm.AbilityVersus); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	header.Versus = versus.handle
-	return header, tokens, nil
+	return header, nil
 }
 
-func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, tokens [][]int32, req lm.ScoreRequest, reply *lm.ScoreReply) error {
+// scoreMessages are the header with the first tokens, the other tokens, and the targets.
+func scoreMessages(header *lmpb.ScoreHeader, sequences []lm.Sequence) iter.Seq[*lmpb.ScoreRequest] {
+	tokens := mapped(sequences, func(s lm.Sequence) []int32 { return s.Tokens })
+	targets := mapped(sequences, func(s lm.Sequence) []int32 { return s.Targets })
+	return func(yield func(*lmpb.ScoreRequest) bool) {
+		for c := range chunks(tokens) {
+			if !yield(&lmpb.ScoreRequest{Header: header, Chunks: c}) {
+				return
+			}
+			header = nil
+		}
+		for c := range targetChunks(targets, nil) {
+			if !yield(&lmpb.ScoreRequest{Targets: c}) {
+				return
+			}
+		}
+	}
+}
+
+func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, req lm.ScoreRequest, reply *lm.ScoreReply) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sizes, values := make([]lm.Size, len(req.Sequences)), 0
 	for i, s := range req.Sequences {
 		sizes[i] = req.Size(m.info.Vocab, s)
-		values += sizes[i].NLL + sizes[i].Logits
+		values += sizes[i].NLL + sizes[i].Logits // the others come with or after these
 	}
 	answer := answering(values, len(sizes))
 	stream, err := m.client.rpc.Score(ctx)
 	if err != nil {
 		return err
 	}
-	err = send(stream, tokens, func(first bool, chunks []*lmpb.TokenChunk) *lmpb.ScoreRequest {
-		if first {
-			return &lmpb.ScoreRequest{Header: header, Chunks: chunks}
-		}
-		return &lmpb.ScoreRequest{Chunks: chunks}
-	})
-	if err != nil {
+	if err := sendAll(stream, scoreMessages(header, req.Sequences)); err != nil {
 		return err
 	}
 	err = each(answer, stream.Recv, func(r *lmpb.ScoreResponse) error {
@@ -167,6 +204,7 @@ func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, tokens [][]
 		size := sizes[r.GetSequence()]
 		return firstError(
 			grow("losses", &s.NLL, r.GetNll(), size.NLL), grow("divergences", &s.KL, r.GetKl(), size.KL), grow("agreements", &s.Top1, r.GetTop1(), size.KL),
+			grow("best tokens", &s.Best, r.GetBest(), size.Ranks), grow("ranks", &s.Rank, r.GetRank(), size.Ranks),
 			growLogits(&s.Logits, r.GetLogits(), size.Logits), answer.add(&reply.Compute, r.GetComputeNs()))
 	})
 	return firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, *reply))
@@ -181,7 +219,14 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	if err != nil {
 		return lm.StepReply{}, err
 	}
-	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: wantToPB(req.Want)}
+	sampling, err := stepSamplingToPB(req.Inputs)
+	if err == nil && sampling != nil {
+		err = m.ready("step", lm.AbilitySample)
+	}
+	if err != nil {
+		return lm.StepReply{}, err
+	}
+	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: wantToPB(req.Want), Sampling: sampling}
 	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(req.Inputs))}
 	if err := m.step(ctx, header, tokens, states, req, &reply); err != nil {
 		return lm.StepReply{}, m.client.failed(ctx, "step", err)
@@ -195,7 +240,7 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 	before, sizes, values := lengths(states), make([]lm.Size, len(states)), 0
 	for i, in := range req.Inputs {
 		sizes[i] = req.Size(m.info.Vocab, before[i], in)
-		values += sizes[i].NLL + sizes[i].Logits
+		values += sizes[i].NLL + sizes[i].Logits + sizes[i].Sampled
 	}
 	answer := answering(values, len(sizes))
 	stream, err := m.client.rpc.Step(ctx)
@@ -216,7 +261,7 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 		if r.GetStates() != nil {
 			infos = r.GetStates()
 		}
-		if err := answer.add(&reply.Compute, r.GetComputeNs()); err != nil || len(r.GetNll())+len(r.GetLogits()) == 0 {
+		if err := answer.add(&reply.Compute, r.GetComputeNs()); err != nil || len(r.GetNll())+len(r.GetLogits()) == 0 && r.Token == nil {
 			return err
 		}
 		o, err := piece(reply.Outputs, r.GetInput())
@@ -224,7 +269,10 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 			return err
 		}
 		size := sizes[r.GetInput()]
-		return firstError(grow("losses", &o.NLL, r.GetNll(), size.NLL), growLogits(&o.Logits, r.GetLogits(), size.Logits))
+		if r.Token != nil {
+			err = grow("sampled tokens", &o.Sampled, []int32{r.GetToken()}, size.Sampled)
+		}
+		return firstError(err, grow("losses", &o.NLL, r.GetNll(), size.NLL), growLogits(&o.Logits, r.GetLogits(), size.Logits))
 	})
 	err = firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, before, *reply))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -163,7 +164,34 @@ func TestFirstPlugins(t *testing.T) {
 		t.Error(err)
 	}
 	m := load(t, c, "default")
+	for _, err := range newCalls(t, c, m) {
+		if lm.KindOf(err) != lm.Unsupported || !strings.Contains(err.Error(), "n/a (") {
+			t.Errorf("what it does not know was asked for all the same: %v", err)
+		}
+	}
 	if _, ok := lm.As[lm.Saver](m); !ok || !m.Info().Has(lm.AbilityVersus) {
 		t.Errorf("a model that does not say what it can do has the abilities %q", m.Info().Abilities)
 	}
+}
+
+// newCalls asks a model for everything that has been added to the first contract.
+func newCalls(t *testing.T, _ *client, m lm.Model) (errs []error) {
+	text := []int32{1, 2, 3}
+	state, err := m.(lm.Stepper).NewState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, req := range []lm.ScoreRequest{
+		{Ranks: true, Sequences: []lm.Sequence{{Tokens: text, From: 1}}},
+		{Sequences: []lm.Sequence{{Tokens: text, Targets: []int32{-1, -1, 4}}}},
+	} {
+		_, err := m.Score(t.Context(), req)
+		errs = append(errs, err)
+	}
+	for _, in := range []lm.StepInput{{Sample: true}, {Sampler: &lm.Sampler{}}} {
+		in.State, in.Tokens = state, text
+		_, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{Inputs: []lm.StepInput{in}})
+		errs = append(errs, err)
+	}
+	return errs
 }

@@ -30,39 +30,86 @@ func wantToPB(w lm.Want) lmpb.Want   { return lmpb.Want(w) }
 func wantFromPB(w lmpb.Want) lm.Want { return lm.Want(w) }
 
 func generateToPB(r lm.GenerateRequest, model uint64, states []uint64) (*lmpb.GenerateHeader, error) {
-	topK, err := narrow("generate", "top-k", r.Sampling.TopK)
+	sampling, err := samplingToPB("generate", r.Sampling)
 	if err != nil {
 		return nil, err
 	}
 	return &lmpb.GenerateHeader{
-		Model:  model,
-		States: states,
-		MaxNew: int64(r.MaxNew),
-		Sampling: &lmpb.Sampling{
-			Temperature:       r.Sampling.Temperature,
-			TopK:              topK,
-			TopP:              r.Sampling.TopP,
-			RepetitionPenalty: r.Sampling.RepetitionPenalty,
-			Seed:              r.Sampling.Seed,
-		},
-		Stop:  r.Stop,
-		Every: int64(r.Every),
+		Model:    model,
+		States:   states,
+		MaxNew:   int64(r.MaxNew),
+		Sampling: sampling,
+		Stop:     r.Stop,
+		Every:    int64(r.Every),
 	}, nil
+}
+
+func samplingToPB(op string, s lm.Sampling) (*lmpb.Sampling, error) {
+	topK, err := narrow(op, "top-k", s.TopK)
+	if err != nil {
+		return nil, err
+	}
+	return &lmpb.Sampling{
+		Temperature:       s.Temperature,
+		TopK:              topK,
+		TopP:              s.TopP,
+		RepetitionPenalty: s.RepetitionPenalty,
+		Seed:              s.Seed,
+	}, nil
+}
+
+func samplingFromPB(s *lmpb.Sampling) lm.Sampling {
+	return lm.Sampling{
+		Temperature:       s.GetTemperature(),
+		TopK:              int(s.GetTopK()),
+		TopP:              s.GetTopP(),
+		RepetitionPenalty: s.GetRepetitionPenalty(),
+		Seed:              s.GetSeed(),
+	}
+}
+
+// stepSamplingToPB is nil where no input samples or gets a sampler.
+func stepSamplingToPB(inputs []lm.StepInput) ([]*lmpb.StepSampling, error) {
+	out, some := make([]*lmpb.StepSampling, len(inputs)), false
+	for i, in := range inputs {
+		out[i] = &lmpb.StepSampling{Draw: in.Sample}
+		some = some || in.Sample || in.Sampler != nil
+		if in.Sampler == nil {
+			continue
+		}
+		sampling, err := samplingToPB("step", in.Sampler.Sampling)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Sampler = &lmpb.Sampler{Sampling: sampling, Stream: in.Sampler.Stream}
+	}
+	if !some {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// addSampling gives the inputs of a step what its header says about sampling.
+func addSampling(inputs []lm.StepInput, sampling []*lmpb.StepSampling) error {
+	if len(sampling) != 0 && len(sampling) != len(inputs) {
+		return lm.Errorf(lm.Invalid, "", "sampling of %d inputs, there are %d", len(sampling), len(inputs))
+	}
+	for i, s := range sampling {
+		inputs[i].Sample = s.GetDraw()
+		if sampler := s.GetSampler(); sampler != nil {
+			inputs[i].Sampler = &lm.Sampler{Sampling: samplingFromPB(sampler.GetSampling()), Stream: sampler.GetStream()}
+		}
+	}
+	return nil
 }
 
 func generateFromPB(h *lmpb.GenerateHeader, inputs []lm.StepInput) lm.GenerateRequest {
 	return lm.GenerateRequest{
-		Inputs: inputs,
-		MaxNew: int(h.GetMaxNew()),
-		Sampling: lm.Sampling{
-			Temperature:       h.GetSampling().GetTemperature(),
-			TopK:              int(h.GetSampling().GetTopK()),
-			TopP:              h.GetSampling().GetTopP(),
-			RepetitionPenalty: h.GetSampling().GetRepetitionPenalty(),
-			Seed:              h.GetSampling().GetSeed(),
-		},
-		Stop:  h.GetStop(),
-		Every: int(h.GetEvery()),
+		Inputs:   inputs,
+		MaxNew:   int(h.GetMaxNew()),
+		Sampling: samplingFromPB(h.GetSampling()),
+		Stop:     h.GetStop(),
+		Every:    int(h.GetEvery()),
 	}
 }
 

@@ -58,6 +58,24 @@ func of[M any](change func(m *M)) lie {
 	}
 }
 
+// ranks makes a lie about scores that have ranks.
+func ranks(change func(m *lmpb.ScoreResponse)) lie {
+	return of(func(m *lmpb.ScoreResponse) {
+		if m.Rank != nil {
+			change(m)
+		}
+	})
+}
+
+// sampled makes a lie about a token that a step returns.
+func sampled(change func(m *lmpb.StepResponse)) lie {
+	return of(func(m *lmpb.StepResponse) {
+		if m.Token != nil {
+			change(m)
+		}
+	})
+}
+
 // times sends one kind of message n times.
 func times[M any](n int) lie {
 	return func(m any) []any {
@@ -82,12 +100,23 @@ func everything(ctx context.Context, c *client) error {
 	if _, err := m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: text, From: 1}, {Tokens: text, From: 2}}, Logits: true, Versus: m}); err != nil {
 		return err
 	}
+	if m.Info().Has(lm.AbilityAnswers) {
+		if _, err := m.Score(ctx, lm.ScoreRequest{Ranks: true, Sequences: []lm.Sequence{{Tokens: text, Targets: []int32{-1, 5, -1, 9}}}}); err != nil {
+			return err
+		}
+	}
 	state, err := m.(lm.Stepper).NewState(ctx)
 	if err != nil {
 		return err
 	}
 	for _, want := range []lm.Want{lm.WantNLL, lm.WantLastLogits, lm.WantAllLogits, lm.WantNothing} {
 		if _, err := m.(lm.Stepper).Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: text}}, Want: want}); err != nil {
+			return err
+		}
+	}
+	if m.Info().Has(lm.AbilitySample) {
+		in := lm.StepInput{State: state, Tokens: text, Sample: true, Sampler: &lm.Sampler{}}
+		if _, err := m.(lm.Stepper).Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{in}}); err != nil {
 			return err
 		}
 	}
@@ -160,6 +189,17 @@ func TestLies(t *testing.T) {
 		{"huge message", of(func(m *lmpb.ScoreResponse) { m.Logits = make([]byte, longestMessage+1) }), lm.Malformed, "more than 16 MiB"},
 		{"negative time", of(func(m *lmpb.ScoreResponse) { m.ComputeNs = -1 }), lm.Malformed, "below 0"},
 		{"more time than passed", of(func(m *lmpb.ScoreResponse) { m.ComputeNs = absurd }), lm.Contradiction, "in a call that took"},
+
+		{"few ranks", ranks(func(m *lmpb.ScoreResponse) { m.Rank = m.Rank[1:] }), lm.Malformed, "asked for 2 ranks, got 1"},
+		{"many ranks", ranks(func(m *lmpb.ScoreResponse) { m.Rank = append(m.Rank, 1) }), lm.Malformed, "asked for 2 ranks, got 3 at least"},
+		{"ranks of nothing", of(func(m *lmpb.ScoreResponse) { m.Best = []int32{1} }), lm.Malformed, "asked for 0 best tokens"},
+		{"best token", ranks(func(m *lmpb.ScoreResponse) { m.Best[1] = 23 }), lm.Malformed, "best token 1 is 23"},
+		{"rank", ranks(func(m *lmpb.ScoreResponse) { m.Rank[0] = -1 }), lm.Malformed, "rank 0 is -1"},
+		{"a right answer that is not the best", ranks(func(m *lmpb.ScoreResponse) { m.Rank[0], m.Best[0] = 0, 6 }), lm.Contradiction, "token 5 has rank 0, and the best one is 6"},
+		{"losses of all for targets", ranks(func(m *lmpb.ScoreResponse) { m.Nll = make([]float64, 3) }), lm.Malformed, "asked for 2 losses, got 3"},
+		{"sampled token", sampled(func(m *lmpb.StepResponse) { *m.Token = 23 }), lm.Malformed, "sampled token is 23"},
+		{"no sampled token", sampled(func(m *lmpb.StepResponse) { m.Token = nil }), lm.Malformed, "asked for 1 sampled tokens, got 0"},
+		{"a token nobody asked for", of(func(m *lmpb.StepResponse) { m.Token = new(int32) }), lm.Malformed, "asked for 0 sampled tokens"},
 
 		{"no state", of(func(m *lmpb.NewStateResponse) { m.State = 0 }), lm.Malformed, "without a handle"},
 		{"a state with a past", of(func(m *lmpb.NewStateResponse) { m.Info.Length = 3 }), lm.Malformed, "state in tokens is 3"},

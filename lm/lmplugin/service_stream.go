@@ -12,7 +12,7 @@ import (
 
 // Score implements the call of that name.
 func (s *service) Score(stream grpc.BidiStreamingServer[lmpb.ScoreRequest, lmpb.ScoreResponse]) error {
-	header, tokens, err := receive[lmpb.ScoreHeader](stream.Recv, func(h *lmpb.ScoreHeader) int { return len(h.GetFrom()) })
+	header, in, err := receive[lmpb.ScoreHeader](stream.Recv, func(h *lmpb.ScoreHeader) int { return len(h.GetFrom()) })
 	if err != nil {
 		return err
 	}
@@ -21,9 +21,13 @@ func (s *service) Score(stream grpc.BidiStreamingServer[lmpb.ScoreRequest, lmpb.
 		return err
 	}
 	defer done()
-	req := lm.ScoreRequest{Logits: header.GetLogits()}
+	req := lm.ScoreRequest{Logits: header.GetLogits(), Ranks: header.GetRanks()}
 	for i, from := range header.GetFrom() {
-		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: tokens[i], From: int(from)})
+		s := lm.Sequence{Tokens: in.tokens[i], From: int(from)}
+		if in.targets != nil {
+			s.Targets = in.targets[i]
+		}
+		req.Sequences = append(req.Sequences, s)
 	}
 	if id := header.GetVersus(); id != 0 {
 		versus, doneVersus, err := s.models.use(id)
@@ -51,12 +55,14 @@ func (s *service) Score(stream grpc.BidiStreamingServer[lmpb.ScoreRequest, lmpb.
 // sendScores sends the scores of one sequence in as many messages as they need.
 func sendScores(stream grpc.ServerStreamingServer[lmpb.ScoreResponse], i int, s lm.Scores, compute int64) error {
 	var logits []float32
-	for first := true; first || len(s.NLL)+len(s.Logits)+len(s.KL)+len(s.Top1) > 0; first = false {
+	for first := true; first || len(s.NLL)+len(s.Logits)+len(s.KL)+len(s.Top1)+len(s.Best)+len(s.Rank) > 0; first = false {
 		m := &lmpb.ScoreResponse{Sequence: uint32(i), ComputeNs: compute}
 		compute = 0
 		m.Nll, s.NLL = cut(s.NLL, valuesPerMessage)
 		m.Kl, s.KL = cut(s.KL, valuesPerMessage)
 		m.Top1, s.Top1 = cut(s.Top1, valuesPerMessage)
+		m.Best, s.Best = cut(s.Best, ranksPerMessage)
+		m.Rank, s.Rank = cut(s.Rank, ranksPerMessage)
 		logits, s.Logits = cut(s.Logits, logitsPerMessage)
 		m.Logits = packFloats(logits)
 		if err := stream.Send(m); err != nil {
@@ -68,7 +74,7 @@ func sendScores(stream grpc.ServerStreamingServer[lmpb.ScoreResponse], i int, s 
 
 // Step implements the call of that name.
 func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.StepResponse]) error {
-	header, tokens, err := receive[lmpb.StepHeader](stream.Recv, func(h *lmpb.StepHeader) int { return len(h.GetStates()) })
+	header, in, err := receive[lmpb.StepHeader](stream.Recv, func(h *lmpb.StepHeader) int { return len(h.GetStates()) })
 	if err != nil {
 		return err
 	}
@@ -81,11 +87,14 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 	if err != nil {
 		return err
 	}
-	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), tokens)
+	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
 	if err != nil {
 		return err
 	}
 	defer release()
+	if err := addSampling(inputs, header.GetSampling()); err != nil {
+		return err
+	}
 	start := time.Now()
 	reply, err := stepper.Step(stream.Context(), lm.StepRequest{Inputs: inputs, Want: wantFromPB(header.GetWant())})
 	if err != nil {
@@ -105,8 +114,11 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 // sendOutput sends what a step returns about one input, in as many messages as that needs and possibly none.
 func sendOutput(stream grpc.ServerStreamingServer[lmpb.StepResponse], i int, o lm.StepOutput) error {
 	var logits []float32
-	for len(o.NLL)+len(o.Logits) > 0 {
+	for len(o.NLL)+len(o.Logits)+len(o.Sampled) > 0 {
 		m := &lmpb.StepResponse{Input: uint32(i)}
+		if len(o.Sampled) > 0 {
+			m.Token, o.Sampled = &o.Sampled[0], o.Sampled[1:]
+		}
 		m.Nll, o.NLL = cut(o.NLL, valuesPerMessage)
 		logits, o.Logits = cut(o.Logits, logitsPerMessage)
 		m.Logits = packFloats(logits)
@@ -132,7 +144,7 @@ func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tok
 
 // Generate implements the call of that name.
 func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest, lmpb.GenerateResponse]) error {
-	header, tokens, err := receive[lmpb.GenerateHeader](stream.Recv, func(h *lmpb.GenerateHeader) int { return len(h.GetStates()) })
+	header, in, err := receive[lmpb.GenerateHeader](stream.Recv, func(h *lmpb.GenerateHeader) int { return len(h.GetStates()) })
 	if err != nil {
 		return err
 	}
@@ -145,7 +157,7 @@ func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest,
 	if err != nil {
 		return err
 	}
-	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), tokens)
+	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
 	if err != nil {
 		return err
 	}

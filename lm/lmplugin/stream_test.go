@@ -100,7 +100,7 @@ func TestChunksRoundTrip(t *testing.T) {
 			t.Fatal(header, err)
 		}
 		for i := range inputs {
-			if !slices.Equal(inputs[i], got[i]) {
+			if !slices.Equal(inputs[i], got.tokens[i]) {
 				t.Fatalf("input %d", i)
 			}
 		}

@@ -146,6 +146,8 @@ var table = []check{
 	{"reset", []lm.Ability{lm.AbilityStep}, checkReset},
 	{"greedy", []lm.Ability{lm.AbilityStep, lm.AbilityGenerate}, checkGreedy},
 	{"generation", []lm.Ability{lm.AbilityStep, lm.AbilityGenerate}, checkGeneration},
+	{"answers", []lm.Ability{lm.AbilityAnswers}, checkAnswers},
+	{"sampled steps", []lm.Ability{lm.AbilityStep, lm.AbilityGenerate, lm.AbilitySample}, checkSampledSteps},
 	{"versus", []lm.Ability{lm.AbilityVersus}, checkVersus},
 	{"cost", []lm.Ability{lm.AbilityCost}, checkCost},
 	{"counted cost", []lm.Ability{lm.AbilityCost, lm.AbilityCount}, checkCountedCost},

@@ -113,6 +113,24 @@ func TestBrokenPromises(t *testing.T) {
 				r.Scores[0].KL[3] = 1e-6
 			}
 		})},
+		{"answers", then(func(_ lm.ScoreRequest, r *lm.ScoreReply) { // off by one
+			for _, s := range r.Scores {
+				for i := range s.Rank {
+					if s.Rank[i] > 1 {
+						s.Rank[i]--
+					}
+				}
+			}
+		})},
+		{"answers", func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) { // targets are taken for the next ones
+			for i, s := range req.Sequences {
+				if s.Targets != nil && !req.Logits {
+					req.Sequences = slices.Clone(req.Sequences)
+					req.Sequences[i].Targets = append([]int32{s.Targets[len(s.Targets)-1]}, s.Targets[:len(s.Targets)-1]...)
+				}
+			}
+			return m.Score(ctx, req)
+		}},
 		{"clocks", then(func(_ lm.ScoreRequest, r *lm.ScoreReply) { r.Compute = 0 })},
 		{"clocks", then(func(_ lm.ScoreRequest, r *lm.ScoreReply) { r.Compute = time.Hour })},
 		{"errors", func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
@@ -164,7 +182,7 @@ func TestUnsteadyIsNoLeak(t *testing.T) {
 // forgetful has states that break a promise.
 type forgetful struct {
 	*toy.Model
-	sharedForks, deafResets bool
+	sharedForks, deafResets, forgetSamplers bool
 }
 
 type forgetfulState struct {
@@ -198,16 +216,21 @@ func (f *forgetful) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply,
 		if s, ok := in.State.(*forgetfulState); ok {
 			inputs[i].State = s.State
 		}
+		if f.forgetSamplers && in.Sample && in.Sampler == nil {
+			inputs[i].Sampler = &lm.Sampler{Sampling: lm.Sampling{Temperature: 1}}
+		}
 	}
 	req.Inputs = inputs
 	return f.Model.Step(ctx, req)
 }
 
 func TestBrokenStates(t *testing.T) {
-	for check, broken := range map[string]forgetful{"fork": {sharedForks: true}, "reset": {deafResets: true}} {
+	for check, broken := range map[string]forgetful{
+		"fork": {sharedForks: true}, "reset": {deafResets: true}, "sampled steps": {forgetSamplers: true},
+	} {
 		t.Run(check, func(t *testing.T) {
 			expectFailure(t, toy.Architecture{Wrap: func(_ string, m *toy.Model) (lm.Model, error) {
-				return &forgetful{Model: m, sharedForks: broken.sharedForks, deafResets: broken.deafResets}, nil
+				return &forgetful{Model: m, sharedForks: broken.sharedForks, deafResets: broken.deafResets, forgetSamplers: broken.forgetSamplers}, nil
 			}}, check)
 		})
 	}

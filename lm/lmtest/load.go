@@ -16,6 +16,7 @@ import (
 var knownAbilities = []lm.Ability{
 	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory,
 	lm.AbilityVersus, lm.AbilitySave, lm.AbilityCalibrate, lm.AbilityTrain,
+	lm.AbilityAnswers, lm.AbilitySample,
 }
 
 // checkDescribe: the description is complete and means something.

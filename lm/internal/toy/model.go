@@ -146,8 +146,8 @@ func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
 	for i, s := range req.Sequences {
-		if s.From < 1 || s.From > len(s.Tokens) {
-			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not between 1 and %d", i, s.From, len(s.Tokens))
+		if err := s.Check(m.config.VocabSize); err != nil {
+			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: %w", i, err)
 		}
 		if err := m.check("score", s.Tokens, 0); err != nil {
 			return lm.ScoreReply{}, err
@@ -158,6 +158,9 @@ func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		}
 		if !req.Logits {
 			scores.Logits = nil
+		}
+		if !req.Ranks {
+			scores.Best, scores.Rank = nil, nil
 		}
 		reply.Scores[i] = scores
 	}
@@ -184,16 +187,17 @@ func (m *Model) score(ctx context.Context, s lm.Sequence, versus *Model) (lm.Sco
 		if versus != nil {
 			versus.advance(hv, token, nil)
 		}
-		if p < s.From-1 {
+		if p < s.From-1 || s.Targets != nil && s.Targets[p] < 0 {
 			continue
 		}
 		logits := m.logits(h, nil)
 		out.Logits = append(out.Logits, logits...)
-		if p == len(s.Tokens)-1 {
+		if s.Targets == nil && p == len(s.Tokens)-1 {
 			break
 		}
-		logp := logSoftmax(logits)
-		out.NLL = append(out.NLL, -logp[s.Tokens[p+1]])
+		logp, target := logSoftmax(logits), target(s, p)
+		out.NLL = append(out.NLL, -logp[target])
+		out.Best, out.Rank = append(out.Best, argmax(logits)), append(out.Rank, rank(logits, target))
 		if versus != nil {
 			other := versus.logits(hv, nil)
 			out.KL = append(out.KL, divergence(logSoftmax(other), logp))
@@ -201,6 +205,24 @@ func (m *Model) score(ctx context.Context, s lm.Sequence, versus *Model) (lm.Sco
 		}
 	}
 	return out, nil
+}
+
+// target is what is to be predicted after position p.
+func target(s lm.Sequence, p int) int32 {
+	if s.Targets != nil {
+		return s.Targets[p]
+	}
+	return s.Tokens[p+1]
+}
+
+// rank is how many tokens come before one in the order of their logits, then of their ids.
+func rank(logits []float32, token int32) (before int32) {
+	for v, z := range logits {
+		if z > logits[token] || z == logits[token] && int32(v) < token {
+			before++
+		}
+	}
+	return before
 }
 
 // divergence is KL(p || q) of two rows of log-probabilities.

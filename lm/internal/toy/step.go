@@ -14,6 +14,9 @@ type state struct {
 	m *Model
 	h []float64
 	n int
+
+	temperature float64 // of its sampler
+	source      rand.PCG
 }
 
 // NewState implements lm.Stepper.
@@ -32,13 +35,15 @@ func (s *state) Bytes() int64 { return int64(8 * len(s.h)) }
 
 // Fork implements lm.State.
 func (s *state) Fork(ctx context.Context) (lm.State, error) {
-	return &state{m: s.m, h: slices.Clone(s.h), n: s.n}, s.m.open(ctx, "forkstate")
+	fork := *s
+	fork.h = slices.Clone(s.h)
+	return &fork, s.m.open(ctx, "forkstate")
 }
 
 // Reset implements lm.State.
 func (s *state) Reset(ctx context.Context) error {
 	clear(s.h)
-	s.n = 0
+	s.n, s.temperature = 0, 0
 	return s.m.open(ctx, "resetstate")
 }
 
@@ -67,6 +72,11 @@ func (m *Model) states(ctx context.Context, op string, inputs []lm.StepInput) ([
 		if err := m.check(op, in.Tokens, s.n); err != nil {
 			return nil, err
 		}
+		if in.Sampler != nil {
+			if err := knows(op, in.Sampler.Sampling); err != nil {
+				return nil, err
+			}
+		}
 		states = append(states, s)
 	}
 	return states, nil
@@ -83,6 +93,12 @@ func (m *Model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	for i, s := range states {
 		if reply.Outputs[i], err = s.append(ctx, req.Inputs[i].Tokens, req.Want); err != nil {
 			return lm.StepReply{}, err
+		}
+		if sampler := req.Inputs[i].Sampler; sampler != nil {
+			s.temperature, s.source = sampler.Temperature, *rand.NewPCG(sampler.Seed, sampler.Stream)
+		}
+		if req.Inputs[i].Sample {
+			reply.Outputs[i].Sampled = []int32{draw(m.logits(s.h, nil), s.temperature, rand.New(&s.source))}
 		}
 	}
 	reply.Compute = time.Since(start)
@@ -108,6 +124,14 @@ func (s *state) append(ctx context.Context, tokens []int32, want lm.Want) (lm.St
 	return out, nil
 }
 
+// knows refuses what the toy cannot do.
+func knows(op string, s lm.Sampling) error {
+	if s.TopK > 0 || s.TopP > 0 || s.RepetitionPenalty > 0 {
+		return lm.Errorf(lm.Unsupported, op, "the toy samples by temperature alone")
+	}
+	return nil
+}
+
 // Generate implements lm.Generator. It knows temperature alone of the sampling.
 func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	start := time.Now()
@@ -115,8 +139,8 @@ func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if err != nil {
 		return err
 	}
-	if req.Sampling.TopK > 0 || req.Sampling.TopP > 0 || req.Sampling.RepetitionPenalty > 0 {
-		return lm.Errorf(lm.Unsupported, "generate", "the toy samples by temperature alone")
+	if err := knows("generate", req.Sampling); err != nil {
+		return err
 	}
 	g := generation{req: req, states: states, done: make([]bool, len(states)), last: make([]int32, len(states))}
 	for i, s := range states {
