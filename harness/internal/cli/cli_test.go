@@ -22,6 +22,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -43,7 +44,7 @@ func TestExitCodes(t *testing.T) {
 		{context.Background(), fmt.Errorf("wrapped: %w", usage("wrong")), 2},
 		{context.Background(), fmt.Errorf("no run: %w", store.ErrNotFound), 2},
 		{context.Background(), errors.New("disk on fire"), 3},
-		{context.Background(), report.ErrIncomparable, 3},
+		{context.Background(), result.ErrIncomparable, 3},
 		{context.Background(), errCells, 4},
 		{context.Background(), fmt.Errorf("run: %w", run.ErrInterrupted), 130},
 		{cancelled, errors.New("call cancelled"), 130},

@@ -8,11 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/record"
-	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/result"
 )
 
 func (a *app) compareCommand() *cobra.Command {
-	var o report.CompareOptions
+	var o result.CompareOptions
 	c := &cobra.Command{
 		Use: "compare [RUN...]", Short: "Compare the models of a run, or several runs",
 		Long: `Compare relates every model of a run (default: the latest) to a base model, by paired blocks; or, given
@@ -22,7 +22,7 @@ several runs, each later run to the first. "~" says that no difference is shown.
   archbench compare r-7f3a2c r-90cc1e -o csv`,
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, q := range o.Quantities {
-				if names := report.QuantityNames(); !slices.Contains(names, q) {
+				if names := result.QuantityNames(); !slices.Contains(names, q) {
 					return usage("--quantity: unknown %q; there are %s%s", q, strings.Join(names, ", "), didYouMean(q, names))
 				}
 			}
@@ -37,9 +37,9 @@ several runs, each later run to the first. "~" says that no difference is shown.
 				}
 				runs = append(runs, r)
 			}
-			t, err := report.Compare(runs, o)
+			t, err := result.Compare(runs, o)
 			switch {
-			case errors.Is(err, report.ErrIncomparable):
+			case errors.Is(err, result.ErrIncomparable):
 				return err
 			case err != nil:
 				return usageError{err}
@@ -50,7 +50,7 @@ several runs, each later run to the first. "~" says that no difference is shown.
 	f := c.Flags()
 	f.StringVar(&o.Base, "base", "", "model, or run when several are compared, that the others are held against (default: the first)")
 	f.StringSliceVar(&o.Models, "models", nil, "models to compare (default: one per architecture and checkpoint)")
-	f.StringSliceVar(&o.Quantities, "quantity", nil, "what to compare: "+strings.Join(report.QuantityNames(), ", "))
+	f.StringSliceVar(&o.Quantities, "quantity", nil, "what to compare: "+strings.Join(result.QuantityNames(), ", "))
 	f.BoolVar(&o.AcrossHosts, "across-hosts", false, "compare timings of different machines all the same")
 	a.output(c)
 	return c

@@ -7,6 +7,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 )
 
 // WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, so that benchstat
@@ -49,9 +50,9 @@ func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 			continue
 		}
 		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
-		for _, q := range []*Quantity{prefillSpeed, decodeSpeed} {
+		for _, q := range []*result.Quantity{result.PrefillSpeed, result.DecodeSpeed} {
 			if q.Metric == s.Metric {
-				line += fmt.Sprintf("\t%.9g tokens/sec", q.of(c.Point, s.Value))
+				line += fmt.Sprintf("\t%.9g tokens/sec", q.Of(c.Point, s.Value))
 			}
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {

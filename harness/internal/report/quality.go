@@ -8,16 +8,13 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// The notes that go with every comparison of losses.
-const (
-	notControlled = "The models were not trained alike (text, steps, tokenizer): their losses are no controlled comparison of architectures."
-	untrained     = "untrained: quality columns say nothing about the architecture"
-)
+const untrained = "untrained: quality columns say nothing about the architecture"
 
 // addQuality is the table of language-model quality at the models' own precision.
 func addQuality(ix *index, s *Section, cells []*record.Cell) {
@@ -29,36 +26,36 @@ func addQuality(ix *index, s *Section, cells []*record.Cell) {
 	}
 	for _, c := range cells {
 		t.Rows = append(t.Rows, []table.Value{table.Text(c.Model), table.Text(c.Point.Get("context")), table.Text(c.Point.Get("stride")),
-			ix.value(bitsPerByte, c), documentCount(c), documentBytes(c)})
+			ix.Value(result.BitsPerByte, c), documentCount(c), documentBytes(c)})
 	}
 	s.Tables = append(s.Tables, t)
 }
 
 // unfit says why a cell has no place in a language-model table, "" if it has one.
 func (ix *index) unfit(c *record.Cell) string {
-	if m := ix.byName[c.Model]; seesFuture(m) {
+	if m := ix.ByName[c.Model]; result.SeesFuture(m) {
 		return "sees the future"
 	}
-	if reason := why(c); reason != "" {
+	if reason := result.Why(c); reason != "" {
 		return reason
 	}
-	if len(documents(c)) == 0 {
+	if len(result.Documents(c)) == 0 {
 		return "no document was scored"
 	}
 	return ""
 }
 
 func documentCount(c *record.Cell) table.Value {
-	n := float64(len(documents(c)))
+	n := float64(len(result.Documents(c)))
 	if n == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return table.Value{Text: unit.Number(n), Number: &n, Cells: idOf(c)}
+	return table.Value{Text: unit.Number(n), Number: &n, Cells: result.IDOf(c)}
 }
 
 func documentBytes(c *record.Cell) table.Value {
 	sum := 0.0
-	for _, d := range documents(c) {
+	for _, d := range result.Documents(c) {
 		sum += d.Bytes
 	}
 	if sum == 0 {
@@ -68,37 +65,21 @@ func documentBytes(c *record.Cell) table.Value {
 }
 
 func missingOr(c *record.Cell, reason string) table.Value {
-	if why(c) != "" {
-		return missing(c)
+	if result.Why(c) != "" {
+		return result.Missing(c)
 	}
 	return table.Unavailable(reason)
-}
-
-// notAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
-// or in several precisions.
-func notAlike(models ...*record.Model) []string {
-	var first *record.Model
-	for _, m := range models {
-		switch {
-		case m == nil || m.Initialised || seesFuture(m):
-		case first == nil:
-			first = m
-		case m.WeightsSHA == "" || m.WeightsSHA != first.WeightsSHA:
-			return []string{notControlled}
-		}
-	}
-	return nil
 }
 
 // qualityNotes are what a reader of losses must know.
 func (ix *index) qualityNotes(cells []*record.Cell) []string {
 	var notes, seeded []string
-	for _, m := range ix.modelsOf(cells) {
+	for _, m := range ix.ModelsOf(cells) {
 		if m.Initialised {
 			seeded = append(seeded, m.Name)
 		}
 	}
-	notes = append(notes, notAlike(ix.modelsOf(cells)...)...)
+	notes = append(notes, result.NotAlike(ix.ModelsOf(cells)...)...)
 	if len(seeded) > 0 {
 		notes = append(notes, strings.Join(seeded, ", ")+": "+untrained+".")
 	}
@@ -111,15 +92,15 @@ func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	t := table.Table{
 		ID: "precisions", Title: "What each precision costs", Caption: precisionCaption(at),
 		Columns: append(table.Keys("model", "precision"), table.Column{Name: "bits per weight", Unit: unit.BitsPerWeight, Better: -1},
-			table.Column{Name: "weights", ID: weightBytes.Name, Unit: unit.Byte, Better: -1},
-			table.Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, table.Column{Name: "decode", ID: decodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
+			table.Column{Name: "weights", ID: result.WeightBytes.Name, Unit: unit.Byte, Better: -1},
+			table.Column{Name: "prefill", Unit: unit.TokensPerSec, Better: +1}, table.Column{Name: "decode", ID: result.DecodeSpeed.Name, Unit: unit.TokensPerSec, Better: +1},
 			table.Column{Name: "bits per byte", Unit: unit.BitsPerByte, Better: -1}, table.Column{Name: "Δ bits per byte", ID: "bits-per-byte-to-f32", Unit: unit.BitsPerByte, Better: -1},
 			table.Column{Name: "KL to f32", Unit: unit.Nat, Better: -1}, table.Column{Name: "same first choice as f32", ID: "top1-as-f32", Unit: unit.One, Better: +1}),
 		Notes: ix.qualityNotes(cells),
 	}
-	for _, f := range ix.families {
+	for _, f := range ix.Families {
 		for _, m := range f.Models {
-			if own := ofModel(cells, m.Name); len(own) > 0 {
+			if own := result.OfModel(cells, m.Name); len(own) > 0 {
 				t.Rows = append(t.Rows, ix.precisionRow(f, m, own, at))
 			}
 		}
@@ -149,15 +130,15 @@ func precisionCaption(at map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-func (ix *index) precisionRow(f family, m *record.Model, cells []*record.Cell, at map[string]string) []table.Value {
+func (ix *index) precisionRow(f result.Family, m *record.Model, cells []*record.Cell, at map[string]string) []table.Value {
 	quality := ix.qualityCell(cells, m.Name)
 	row := []table.Value{table.Text(f.Name), table.Text(m.Precision), bitsPerWeight(m), modelBytes(m),
-		speedAt(prefillSpeed, cells, at), speedAt(decodeSpeed, cells, at)}
+		speedAt(result.PrefillSpeed, cells, at), speedAt(result.DecodeSpeed, cells, at)}
 	if quality == nil {
 		na := table.Unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
-		row = append(row, ix.value(bitsPerByte, quality), ix.cost(m, quality),
+		row = append(row, ix.Value(result.BitsPerByte, quality), ix.cost(m, quality),
 			ix.divergence(m, quality, probe.DocumentKL), ix.divergence(m, quality, probe.DocumentTop1))
 	}
 	if row[6].Number == nil {
@@ -186,18 +167,18 @@ func modelBytes(m *record.Model) table.Value {
 	return table.Exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
 }
 
-func speedAt(q *Quantity, cells []*record.Cell, at map[string]string) table.Value {
+func speedAt(q *result.Quantity, cells []*record.Cell, at map[string]string) table.Value {
 	for _, c := range cells {
 		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
-			return q.value(c)
+			return q.Value(c)
 		}
 	}
-	return notPlanned
+	return result.NotPlanned
 }
 
 // qualityCell is the quality cell of a model among cells, else anywhere in the run.
 func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
-	for _, set := range [][]*record.Cell{cells, ix.cells("", "quality")} {
+	for _, set := range [][]*record.Cell{cells, ix.Cells("", "quality")} {
 		for _, c := range set {
 			if c.Probe == "quality" && c.Model == model {
 				return c
@@ -209,7 +190,7 @@ func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
 
 // cost is the difference in bits per byte to the same weights in f32.
 func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
-	if m == ix.wide(m) {
+	if m == ix.Wide(m) {
 		return table.Text("base")
 	}
 	if reason := ix.unfit(quality); reason != "" {
@@ -219,17 +200,17 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	if reason != "" {
 		return table.Unavailable(reason)
 	}
-	gap, _ := stat.CompareBitsPerByte(documents(base), documents(quality))
-	return table.Ranged(gap, signed(4), quality.ID, base.ID)
+	gap, _ := stat.CompareBitsPerByte(result.Documents(base), result.Documents(quality))
+	return table.Ranged(gap, result.Signed(4), quality.ID, base.ID)
 }
 
 // wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
 func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.Cell, reason string) {
-	wide := ix.wide(m)
+	wide := ix.Wide(m)
 	if wide == nil {
 		return nil, "the same weights were not scored in f32"
 	}
-	for _, c := range ix.cells("", "quality") {
+	for _, c := range ix.Cells("", "quality") {
 		if c.Model == wide.Name && c.Point.String() == quality.Point.String() && ix.unfit(c) == "" {
 			return c, ""
 		}
@@ -241,10 +222,10 @@ func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string
 	if reason := ix.unfit(quality); reason != "" {
 		return table.Unavailable(reason)
 	}
-	if m == ix.wide(m) {
+	if m == ix.Wide(m) {
 		return table.Text("base")
 	}
-	e := perToken(quality, metric)
+	e := result.PerToken(quality, metric)
 	if e.N == 0 {
 		return table.Unavailable("no ability versus")
 	}
@@ -263,15 +244,15 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 		Rules:   []chart.Rule{{At: 0, Label: "same as f32"}},
 	}
 	documentsSeen := 0
-	for _, fam := range ix.families {
-		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
+	for _, fam := range ix.Families {
+		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name]}
 		for _, m := range fam.Models {
 			c := ix.qualityCell(cells, m.Name)
-			if m == ix.wide(m) || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
+			if m == ix.Wide(m) || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
 				continue
 			}
 			if base, reason := ix.wideCell(m, c); reason == "" {
-				e, _ := stat.CompareBitsPerByte(documents(base), documents(c))
+				e, _ := stat.CompareBitsPerByte(result.Documents(base), result.Documents(c))
 				documentsSeen = max(documentsSeen, e.N)
 				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
 				p.Label = m.Precision
@@ -280,7 +261,7 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 		}
 		f.Series = append(f.Series, s)
 	}
-	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", describe(documentsSeen, "document"))
+	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", result.Describe(documentsSeen, "document"))
 	return f
 }
 
@@ -290,12 +271,12 @@ func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 		Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
 		X:       chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10},
 		Y:       chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
-		Caption: strings.Join(append([]string{"Better is down and to the right."}, notAlike(ix.modelsOf(cells)...)...), " "),
+		Caption: strings.Join(append([]string{"Better is down and to the right."}, result.NotAlike(ix.ModelsOf(cells)...)...), " "),
 	}
 	at := speedPoint(cells)["decode"]
 	blocks := 0
-	for _, fam := range ix.families {
-		s := chart.Series{Name: fam.Name, Style: ix.style[fam.Base.Name]}
+	for _, fam := range ix.Families {
+		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name]}
 		for _, m := range fam.Models {
 			if speed, bits := decodeAt(cells, m, at), ix.trainedQuality(cells, m); speed.Valid() && bits.Valid() {
 				blocks = max(blocks, speed.N)
@@ -307,16 +288,16 @@ func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 		f.Series = append(f.Series, s)
 	}
 	if blocks > 0 {
-		f.Foot = "quality: 95 % interval over documents · decode: " + foot(decodeSpeed, blocks, at)
+		f.Foot = "quality: 95 % interval over documents · decode: " + foot(result.DecodeSpeed, blocks, at)
 	}
 	return f
 }
 
 // decodeAt is a model's decode speed at a point, not valid if it was not measured.
 func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
-	for _, c := range ofModel(cells, m.Name) {
+	for _, c := range result.OfModel(cells, m.Name) {
 		if c.Probe == "decode" && c.Status == record.OK && c.Point.String() == at {
-			return decodeSpeed.estimate(c)
+			return result.DecodeSpeed.Estimate(c)
 		}
 	}
 	return stat.Estimate{}
@@ -328,5 +309,5 @@ func (ix *index) trainedQuality(cells []*record.Cell, m *record.Model) stat.Esti
 	if quality == nil || ix.unfit(quality) != "" || m.Initialised {
 		return stat.Estimate{}
 	}
-	return stat.BitsPerByte(documents(quality))
+	return stat.BitsPerByte(result.Documents(quality))
 }

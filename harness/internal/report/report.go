@@ -17,6 +17,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/internal/printable"
@@ -41,6 +42,11 @@ type Report struct {
 	runs        table.Table // the one run
 }
 
+// index is a run with its results, and what this package says about them.
+type index struct{ *result.Index }
+
+func newIndex(run *record.Run) *index { return &index{result.New(run)} }
+
 // RunInfo identifies the run.
 type RunInfo struct {
 	ID, Status, Version, Command string
@@ -55,13 +61,13 @@ type RunInfo struct {
 func Build(run *record.Run) *Report {
 	ix := newIndex(run)
 	r := &Report{
-		Run: info(run), Models: ix.models(), Verdicts: ix.verdicts(),
+		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(),
 		Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
 		Facts: facts("facts", "Text, settings and environment", run.Facts),
 		Cells: ix.cellList(),
 	}
-	for _, suite := range ix.suites() {
+	for _, suite := range ix.Suites() {
 		r.Sections = append(r.Sections, ix.section(suite))
 	}
 	r.values, r.runs = ix.values(r.Sections), Runs([]record.Run{*run})
@@ -96,7 +102,7 @@ func info(run *record.Run) RunInfo {
 // counts says how many cells there are of each status.
 func counts(cells []record.Cell) string {
 	n := tally(cells)
-	s := fmt.Sprintf("%s: %d measured", describe(len(cells), "cell"), n[record.OK])
+	s := fmt.Sprintf("%s: %d measured", result.Describe(len(cells), "cell"), n[record.OK])
 	for _, status := range []record.Status{record.Unavailable, record.Failed, record.Pending} {
 		if n[status] > 0 {
 			s += fmt.Sprintf(", %d %s", n[status], status)
@@ -116,12 +122,12 @@ func tally(cells []record.Cell) map[record.Status]int {
 
 // notes are what a reader of the whole report must know first.
 func (ix *index) notes() []string {
-	notes := append(ix.absentees(), ix.qualityNotes(ix.cells("", "quality"))...)
-	switch ix.run.Status {
+	notes := append(ix.Absentees(), ix.qualityNotes(ix.Cells("", "quality"))...)
+	switch ix.Run.Status {
 	case record.Running:
 		notes = append(notes, "This run goes on: what it has not measured yet is missing.")
 	case record.Interrupted:
-		notes = append(notes, "This run was interrupted: archbench resume "+ix.run.ID+" goes on with it.")
+		notes = append(notes, "This run was interrupted: archbench resume "+ix.Run.ID+" goes on with it.")
 	case record.RunFailed:
 		notes = append(notes, "This run has failed: nothing could be measured.")
 	}
@@ -130,7 +136,7 @@ func (ix *index) notes() []string {
 
 // overview is the figure that a reader looks for first: quality against speed over everything that was run.
 func (ix *index) overview() []chart.Figure {
-	f := ix.qualityFigure(ix.cells("", ""))
+	f := ix.qualityFigure(ix.Cells("", ""))
 	f.Name = "overview-" + f.Name
 	if f.HasData() {
 		return []chart.Figure{f}
@@ -147,10 +153,10 @@ func (ix *index) models() table.Table {
 	t.Frame = &table.Frame{Keys: []string{"run", "model", "family", "architecture", "mode", "precision", "parameters", "weight_bytes", "checkpoint",
 		"weights_sha256", "initialised", "variant", "seed", "tokenizer", "tokenizer_sha256", "context_limit", "trained_to", "state", "causal",
 		"leaks_future", "threads", "kernels", "plugin", "plugin_sha256", "warnings"}}
-	for i := range ix.run.Models {
-		m := &ix.run.Models[i]
+	for i := range ix.Run.Models {
+		m := &ix.Run.Models[i]
 		t.Rows = append(t.Rows, modelRow(m))
-		t.Frame.Rows = append(t.Frame.Rows, []any{ix.run.ID, m.Name, table.Word(m.Family), m.Architecture, table.Word(m.Mode), precisionOf(m),
+		t.Frame.Rows = append(t.Frame.Rows, []any{ix.Run.ID, m.Name, table.Word(m.Family), m.Architecture, table.Word(m.Mode), result.PrecisionOf(m),
 			table.Known(m.Parameters), table.Known(m.WeightBytes), table.Word(m.Checkpoint), table.Word(m.WeightsSHA), m.Initialised, table.Word(m.Variant), m.Seed,
 			table.Word(m.Tokenizer.Name), table.Word(m.Tokenizer.SHA256), table.Known(m.ContextLimit), table.Known(m.TrainedTo), table.Word(m.StateKind), m.Causal,
 			m.LeaksFuture, m.Threads, table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
@@ -166,17 +172,10 @@ func modelRow(m *record.Model) []table.Value {
 	name := table.Text(m.Name)
 	name.Notes = m.Warnings
 	return []table.Value{
-		name, table.Text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), table.Text(precisionOf(m)), parameters, modelBytes(m), table.Text(origin(m)), tokenizerOf(m),
+		name, table.Text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), table.Text(result.PrecisionOf(m)), parameters, modelBytes(m), table.Text(origin(m)), tokenizerOf(m),
 		limit(m.ContextLimit, table.Text("none")), limit(m.TrainedTo, table.Unavailable("not known")), orNA(m.StateKind),
 		table.Text(strconv.Itoa(m.Threads)), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
 	}
-}
-
-func precisionOf(m *record.Model) string {
-	if m.Head == "" || m.Head == m.Precision {
-		return m.Precision
-	}
-	return m.Precision + ", head " + m.Head
 }
 
 // origin says where the weights come from.
@@ -245,7 +244,7 @@ func said(f record.Fact) table.Value {
 func (ix *index) failures() table.Table {
 	t := table.Table{ID: "failures", Title: "Failures", Columns: append(table.Keys("cell", "model", "probe", "point"),
 		table.Column{Name: "class"}, table.Column{Name: "message"}, table.Column{Name: "last words on stderr"}, table.Column{Name: "reproduce"})}
-	for _, c := range ix.cells("", "") {
+	for _, c := range ix.Cells("", "") {
 		if c.Status != record.Failed {
 			continue
 		}
@@ -260,7 +259,7 @@ func (ix *index) failures() table.Table {
 }
 
 func cellRef(c *record.Cell) table.Value {
-	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: idOf(c)}
+	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: result.IDOf(c)}
 }
 
 func orNone(s string) string {
@@ -283,11 +282,11 @@ func (ix *index) unavailable() table.Table {
 	type group struct{ model, suite, probe, reason string }
 	var order []group
 	points := map[group][]*record.Cell{}
-	for _, c := range ix.cells("", "") {
+	for _, c := range ix.Cells("", "") {
 		if c.Status == record.OK || c.Status == record.Failed {
 			continue
 		}
-		g := group{c.Model, c.Suite, c.Probe, why(c)}
+		g := group{c.Model, c.Suite, c.Probe, result.Why(c)}
 		if points[g] == nil {
 			order = append(order, g)
 		}
@@ -309,7 +308,7 @@ func (ix *index) warnings() table.Table {
 	t := table.Table{ID: "warnings", Title: "Caveats", Columns: append(table.Keys("caveat"), table.Column{Name: "models"}, table.Column{Name: "cells", Unit: unit.One})}
 	var order []string
 	cells := map[string][]*record.Cell{}
-	for _, c := range ix.cells("", "") {
+	for _, c := range ix.Cells("", "") {
 		for _, w := range probe.Caveats(c) {
 			if cells[w] == nil {
 				order = append(order, w)
@@ -319,11 +318,11 @@ func (ix *index) warnings() table.Table {
 	}
 	for _, w := range order {
 		var names []string
-		for _, m := range ix.modelsOf(cells[w]) {
+		for _, m := range ix.ModelsOf(cells[w]) {
 			names = append(names, m.Name)
 		}
 		n := float64(len(cells[w]))
-		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: ids(cells[w])}})
+		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: result.IDs(cells[w])}})
 	}
 	return t
 }
@@ -332,20 +331,20 @@ func (ix *index) warnings() table.Table {
 func (ix *index) cellList() table.Table {
 	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
 		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
-		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
 			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
-	for _, c := range ix.cells("", "") {
+	for _, c := range ix.Cells("", "") {
 		status := table.Text(string(c.Status))
 		switch c.Status {
 		case record.Unavailable:
 			status = table.Unavailable(c.Reason)
 		case record.Failed:
-			status = table.Text(why(c))
+			status = table.Text(result.Why(c))
 		}
 		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
 		t.Rows = append(t.Rows, []table.Value{cellRef(c), table.Text(c.Suite), table.Text(c.Probe), table.Text(c.Model), table.Text(c.Point.String()),
 			status, {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
 	}
 	return t
 }
@@ -353,10 +352,10 @@ func (ix *index) cellList() table.Table {
 // about are the leading values of a row about a cell: run, cell, suite, probe, model, precision and the axes.
 func (ix *index) about(c *record.Cell) []any {
 	var precision any
-	if m := ix.byName[c.Model]; m != nil {
-		precision = precisionOf(m)
+	if m := ix.ByName[c.Model]; m != nil {
+		precision = result.PrecisionOf(m)
 	}
-	return slices.Concat([]any{ix.run.ID, c.ID, c.Suite, c.Probe, c.Model, precision}, axisValues(c.Point))
+	return slices.Concat([]any{ix.Run.ID, c.ID, c.Suite, c.Probe, c.Model, precision}, result.AxisValues(c.Point))
 }
 
 func blockCount(c *record.Cell) int {

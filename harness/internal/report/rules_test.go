@@ -17,6 +17,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
@@ -102,15 +103,15 @@ func TestDerivedNumbers(t *testing.T) {
 			record.Sample{Metric: probe.AnalyticFLOPs, Label: "mlp", Value: 30, Block: block},
 			record.Sample{Metric: probe.AnalyticFLOPs, Label: "head", Value: 12, Block: block})
 	}
-	for q, want := range map[*Quantity]float64{prefillSpeed: 4 * 512 / 0.5, decodeSpeed: 4 / 0.01, decodeLatency: 0.01, analyticFLOPs: 42} {
-		if e := q.estimate(c); e.Value != want || e.N != 6 {
+	for q, want := range map[*result.Quantity]float64{result.PrefillSpeed: 4 * 512 / 0.5, result.DecodeSpeed: 4 / 0.01, result.DecodeLatency: 0.01, result.AnalyticFLOPs: 42} {
+		if e := q.Estimate(c); e.Value != want || e.N != 6 {
 			t.Errorf("%s = %+v, want %v from 6 blocks", q.Name, e, want)
 		}
 	}
 	repeats := &record.Cell{Status: record.OK, Samples: []record.Sample{
 		{Metric: probe.TTFTSeconds, Value: 1, Block: 0}, {Metric: probe.TTFTSeconds, Value: 3, Block: 0}, {Metric: probe.TTFTSeconds, Value: 9, Block: 0},
 	}}
-	if e := ttft.estimate(repeats); e.N != 1 || e.Value != 3 {
+	if e := result.Ttft.Estimate(repeats); e.N != 1 || e.Value != 3 {
 		t.Errorf("three repeats in one process count as %d blocks with value %v, want 1 and 3", e.N, e.Value)
 	}
 }
@@ -118,7 +119,7 @@ func TestDerivedNumbers(t *testing.T) {
 // Quality against speed has two measured axes, so every point has two intervals.
 func TestQualityAgainstSpeedHasBothIntervals(t *testing.T) {
 	ix := newIndex(syntheticRun())
-	cells := ix.cells("quantization", "")
+	cells := ix.Cells("quantization", "")
 	f := ix.qualityFigure(cells)
 	points := 0
 	for _, s := range f.Series {
@@ -153,7 +154,7 @@ func TestLanguageTables(t *testing.T) {
 		t.Errorf("int4 costs %q, want about +0.031 with an interval", d.Text)
 	}
 	notes := strings.Join(precisions.Notes, "\n")
-	for _, want := range []string{notControlled, "gpt2: " + untrained} {
+	for _, want := range []string{result.NotControlled, "gpt2: " + untrained} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
 		}
@@ -198,15 +199,15 @@ func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
 // TestTheBoundaryWinsNothing: what serves no model is fast, and ahead of none.
 func TestTheBoundaryWinsNothing(t *testing.T) {
 	ix := timed(map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}, "e": {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}})
-	ix.byName["e"].Parameters = 0
-	v := ix.verdicts()
+	ix.ByName["e"].Parameters = 0
+	v := ix.Verdicts()
 	if row := v.Rows[0]; row[2].Text != "a" || row[4].Text != "b" {
 		t.Errorf("the verdict is %v", row)
 	}
 	if notes := strings.Join(v.Notes, " "); !strings.Contains(notes, "e: no model, since") {
 		t.Errorf("notes %q", notes)
 	}
-	for _, row := range ix.pivot(decodeLatency, ix.cells("", "decode")).Rows {
+	for _, row := range ix.Pivot(result.DecodeLatency, ix.Cells("", "decode")).Rows {
 		if best := row[len(row)-1].Best; best != (row[0].Text == "a") {
 			t.Errorf("%s: bold %v", row[0].Text, best)
 		}
@@ -216,7 +217,7 @@ func TestTheBoundaryWinsNothing(t *testing.T) {
 // TestNotesOfTestsThatWereMade: a comparison explains no test that none of its rows has.
 func TestNotesOfTestsThatWereMade(t *testing.T) {
 	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
-		tab, err := Compare([]*record.Run{syntheticRun()}, CompareOptions{Quantities: []string{quantity}})
+		tab, err := result.Compare([]*record.Run{syntheticRun()}, result.CompareOptions{Quantities: []string{quantity}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,7 +295,7 @@ func TestLeadersNeedEvidence(t *testing.T) {
 		{"behind", "", "cannot tell a from b; a is ahead of c", map[string][]float64{
 			"a": {1, 1, 1, 1, 1, 1, 1, 1}, "b": {1.1, 0.9, 1.1, 0.9, 1.1, 1.1, 0.9, 1.1}, "c": {2, 2, 2, 2, 2, 2, 2, 2}}},
 	} {
-		v := timed(tc.models).verdicts()
+		v := timed(tc.models).Verdicts()
 		if len(v.Rows) != 1 {
 			t.Fatalf("%s: %d rows", tc.name, len(v.Rows))
 		}
@@ -331,7 +332,7 @@ func TestStatementsAgree(t *testing.T) {
 		}
 		ix := timed(models)
 		leader := ""
-		v := ix.verdicts()
+		v := ix.Verdicts()
 		if p := v.Rows[0][6].Number; v.Rows[0][2].Text != table.None.Text {
 			leader = v.Rows[0][2].Text
 			if *p >= 0.05 || *v.Rows[0][5].Number <= 1 || *v.Rows[0][5].Lo <= 1 || v.Rows[0][7].Text != leader+" is ahead" {
@@ -340,13 +341,13 @@ func TestStatementsAgree(t *testing.T) {
 		} else if *p < 0.05 {
 			t.Fatalf("p decides, the row does not: %v", v.Rows[0])
 		}
-		for _, row := range ix.pivot(decodeLatency, ix.cells("", "decode")).Rows {
+		for _, row := range ix.Pivot(result.DecodeLatency, ix.Cells("", "decode")).Rows {
 			if best := row[len(row)-1].Best; best != (row[0].Text == leader) {
 				t.Fatalf("%s: bold %v, leader %q", row[0].Text, best, leader)
 			}
 		}
 		for base := range models {
-			tab, err := Compare([]*record.Run{ix.run}, CompareOptions{Base: base, Quantities: []string{"decode"}})
+			tab, err := result.Compare([]*record.Run{ix.Run}, result.CompareOptions{Base: base, Quantities: []string{"decode"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -398,8 +399,8 @@ func TestFailuresAndReasons(t *testing.T) {
 func TestAgreement(t *testing.T) {
 	run := syntheticRun()
 	ix := newIndex(run)
-	cells := ix.cells("flops", "cost")
-	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "equal to the formula exactly, in all 28 cells") {
+	cells := ix.Cells("flops", "cost")
+	if s := agreement("Counted FLOPs", cells, result.AnalyticFLOPs, result.CountedFLOPs); !strings.Contains(s, "equal to the formula exactly, in all 28 cells") {
 		t.Errorf("equal counts: %s", s)
 	}
 	for i := range cells[0].Samples {
@@ -407,10 +408,10 @@ func TestAgreement(t *testing.T) {
 			s.Value += 2 // one multiply-add too much
 		}
 	}
-	if s := agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs); !strings.Contains(s, "in 1 of 28 cells: bk") || !strings.Contains(s, table.Short(cells[0].ID)) {
+	if s := agreement("Counted FLOPs", cells, result.AnalyticFLOPs, result.CountedFLOPs); !strings.Contains(s, "in 1 of 28 cells: bk") || !strings.Contains(s, table.Short(cells[0].ID)) {
 		t.Errorf("one count differs: %s", s)
 	}
-	if s := agreement("Counted FLOPs", nil, analyticFLOPs, countedFLOPs); !strings.Contains(s, "n/a (") {
+	if s := agreement("Counted FLOPs", nil, result.AnalyticFLOPs, result.CountedFLOPs); !strings.Contains(s, "n/a (") {
 		t.Errorf("nothing to compare: %s", s)
 	}
 }
@@ -486,7 +487,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	run := syntheticRun()
-	tab, err := Compare([]*record.Run{run}, CompareOptions{Base: "gpt2"})
+	tab, err := result.Compare([]*record.Run{run}, result.CompareOptions{Base: "gpt2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -495,8 +496,8 @@ func TestCompare(t *testing.T) {
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
-	for _, o := range []CompareOptions{{Base: "nobody"}, {Models: []string{"nobody"}}, {Quantities: []string{"nothing"}}} {
-		if _, err := Compare([]*record.Run{run}, o); err == nil {
+	for _, o := range []result.CompareOptions{{Base: "nobody"}, {Models: []string{"nobody"}}, {Quantities: []string{"nothing"}}} {
+		if _, err := result.Compare([]*record.Run{run}, o); err == nil {
 			t.Errorf("Compare(%+v) finds nothing wrong", o)
 		}
 	}
@@ -512,7 +513,7 @@ func TestCompareRuns(t *testing.T) {
 			}
 		}
 	}
-	tab, err := Compare([]*record.Run{first, second}, CompareOptions{Quantities: []string{"decode", "prefill"}})
+	tab, err := result.Compare([]*record.Run{first, second}, result.CompareOptions{Quantities: []string{"decode", "prefill"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -524,10 +525,10 @@ func TestCompareRuns(t *testing.T) {
 		t.Errorf("no difference is %q", v.Text)
 	}
 	second.Host.Fingerprint = "another machine"
-	if _, err := Compare([]*record.Run{first, second}, CompareOptions{}); !errors.Is(err, ErrIncomparable) {
+	if _, err := result.Compare([]*record.Run{first, second}, result.CompareOptions{}); !errors.Is(err, result.ErrIncomparable) {
 		t.Errorf("runs of different machines are compared: %v", err)
 	}
-	if _, err := Compare([]*record.Run{first, second}, CompareOptions{AcrossHosts: true}); err != nil {
+	if _, err := result.Compare([]*record.Run{first, second}, result.CompareOptions{AcrossHosts: true}); err != nil {
 		t.Error(err)
 	}
 }
@@ -631,7 +632,7 @@ func TestOneModelIsTrainedLikeItself(t *testing.T) {
 		{[]*record.Model{model("x"), model("y")}, true},
 		{[]*record.Model{model(""), model("")}, true},
 	} {
-		if got := len(notAlike(c.models...)) > 0; got != c.noted {
+		if got := len(result.NotAlike(c.models...)) > 0; got != c.noted {
 			t.Errorf("%d models noted as not trained alike: %v, want %v", len(c.models), got, c.noted)
 		}
 	}
@@ -642,7 +643,7 @@ func TestPointsStandInTheirOrder(t *testing.T) {
 	cell := func(phase, length string) *record.Cell {
 		return &record.Cell{Point: record.Point{{Name: "phase", Value: phase}, {Name: "len", Value: length}}}
 	}
-	got := inOrder([]*record.Cell{cell("prefill", "512"), cell("decode", "16"), cell("prefill", "32"), cell("prefill", "1024")})
+	got := result.InOrder([]*record.Cell{cell("prefill", "512"), cell("decode", "16"), cell("prefill", "32"), cell("prefill", "1024")})
 	var words []string
 	for _, c := range got {
 		words = append(words, c.Point.String())

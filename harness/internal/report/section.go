@@ -7,6 +7,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
@@ -43,12 +44,12 @@ var views = []view{
 func (ix *index) section(suite string) Section {
 	cells := ix.relevant(suite)
 	s := Section{ID: table.Slug(suite), Title: suite}
-	precisions := ix.manyPrecisions(ofProbe(cells, "quality"))
+	precisions := ix.ManyPrecisions(result.OfProbe(cells, "quality"))
 	if precisions {
 		addPrecisions(ix, &s, cells)
 	}
 	for _, v := range views {
-		own := ofProbe(cells, v.probe)
+		own := result.OfProbe(cells, v.probe)
 		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory"}, v.probe) {
 			continue
 		}
@@ -66,9 +67,9 @@ func (ix *index) section(suite string) Section {
 // relevant returns the cells of a suite, and those that it shares: a cell belongs to the first suite that asked for
 // it, so the models of this suite may have points of its probes elsewhere.
 func (ix *index) relevant(suite string) []*record.Cell {
-	own := ix.cells(suite, "")
+	own := ix.Cells(suite, "")
 	out := slices.Clone(own)
-	for _, c := range ix.cells("", "") {
+	for _, c := range ix.Cells("", "") {
 		if c.Suite != suite && slices.ContainsFunc(own, func(o *record.Cell) bool { return o.Probe == c.Probe && o.Model == c.Model }) {
 			out = append(out, c)
 		}
@@ -76,68 +77,58 @@ func (ix *index) relevant(suite string) []*record.Cell {
 	return out
 }
 
-func ofProbe(cells []*record.Cell, probe string) []*record.Cell {
-	var out []*record.Cell
-	for _, c := range cells {
-		if c.Probe == probe {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 func addFirstToken(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.pivot(ttft, cells))
-	s.Tables = append(s.Tables, ix.tailTables("ttft", cells)...)
+	s.Tables = append(s.Tables, ix.Pivot(result.Ttft, cells))
+	s.Tables = append(s.Tables, ix.TailTables("ttft", cells)...)
 }
 
 func addPrefill(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.pivot(prefillSpeed, cells))
-	s.Tables = append(s.Tables, ix.measuredOnly(prefillShare, cells)...)
-	s.Tables = append(s.Tables, ix.scaling("prefill", "Growth of prefill time with length", cells, prefillTimes))
-	s.Figures = append(s.Figures, ix.figure(prefillSpeed, cells, chart.Figure{
+	s.Tables = append(s.Tables, ix.Pivot(result.PrefillSpeed, cells))
+	s.Tables = append(s.Tables, ix.measuredOnly(result.PrefillShare, cells)...)
+	s.Tables = append(s.Tables, ix.Scaling("prefill", "Growth of prefill time with length", cells, result.PrefillTimes))
+	s.Figures = append(s.Figures, ix.figure(result.PrefillSpeed, cells, chart.Figure{
 		Name: "prefill", Title: "Prefill speed", Y: chart.Axis{Log: chart.Log10},
 		Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
 	}))
 }
 
 func addDecode(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.pivot(decodeLatency, cells), ix.pivot(decodeSpeed, cells))
-	s.Tables = append(s.Tables, ix.tailTables("decode", cells)...)
-	s.Tables = append(s.Tables, ix.measuredOnly(decodeShare, cells)...)
-	s.Figures = append(s.Figures, ix.figure(decodeLatency, cells, chart.Figure{
+	s.Tables = append(s.Tables, ix.Pivot(result.DecodeLatency, cells), ix.Pivot(result.DecodeSpeed, cells))
+	s.Tables = append(s.Tables, ix.TailTables("decode", cells)...)
+	s.Tables = append(s.Tables, ix.measuredOnly(result.DecodeShare, cells)...)
+	s.Figures = append(s.Figures, ix.figure(result.DecodeLatency, cells, chart.Figure{
 		Name: "decode", Title: "Decode time per step", Y: chart.Axis{Log: chart.Log10, Label: "time per step"},
 		Caption: "Time to make one more token after a context. A flat line is a state of constant size.",
 	}))
 }
 
 // measuredOnly is the table of a quantity if any cell has it, else nothing.
-func (ix *index) measuredOnly(q *Quantity, cells []*record.Cell) []table.Table {
+func (ix *index) measuredOnly(q *result.Quantity, cells []*record.Cell) []table.Table {
 	for _, c := range cells {
-		if len(q.blocks(c)) > 0 {
-			return []table.Table{ix.pivot(q, cells)}
+		if len(q.Blocks(c)) > 0 {
+			return []table.Table{ix.Pivot(q, cells)}
 		}
 	}
 	return nil
 }
 
 func addCost(ix *index, s *Section, cells []*record.Cell) {
-	for _, phase := range axis(cells, "phase") {
-		own := with(cells, "phase", phase)
-		for _, q := range []*Quantity{analyticFLOPs, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes} {
+	for _, phase := range result.Axis(cells, "phase") {
+		own := result.With(cells, "phase", phase)
+		for _, q := range []*result.Quantity{result.AnalyticFLOPs, result.CountedFLOPs, result.ReferenceFLOPs, result.AnalyticBytes, result.CountedBytes} {
 			for _, t := range ix.measuredOnly(q, own) {
 				t.ID += "-" + phase
 				t.Title += ", " + phase
 				s.Tables = append(s.Tables, t)
 			}
 		}
-		s.Figures = append(s.Figures, ix.figure(flopsPerToken, own, chart.Figure{
+		s.Figures = append(s.Figures, ix.figure(result.FlopsPerToken, own, chart.Figure{
 			Name: "flops-" + phase, Title: "FLOPs per token against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP per token"},
 			Caption: flopsCaption(phase),
 		}))
 	}
 	s.Tables = append(s.Tables, ix.components(cells))
-	s.Notes = append(s.Notes, agreement("Counted FLOPs", cells, analyticFLOPs, countedFLOPs))
+	s.Notes = append(s.Notes, agreement("Counted FLOPs", cells, result.AnalyticFLOPs, result.CountedFLOPs))
 }
 
 func flopsCaption(phase string) string {
@@ -149,10 +140,10 @@ func flopsCaption(phase string) string {
 }
 
 // agreement says whether what was counted or measured equals the formula wherever both exist.
-func agreement(what string, cells []*record.Cell, formula, found *Quantity) string {
+func agreement(what string, cells []*record.Cell, formula, found *result.Quantity) string {
 	both, differ := 0, []string{}
 	for _, c := range cells {
-		a, b := formula.estimate(c), found.estimate(c)
+		a, b := formula.Estimate(c), found.Estimate(c)
 		if !a.Valid() || !b.Valid() {
 			continue
 		}
@@ -165,7 +156,7 @@ func agreement(what string, cells []*record.Cell, formula, found *Quantity) stri
 	case both == 0:
 		return what + " against the formula: n/a (no cell has both)."
 	case len(differ) == 0:
-		return fmt.Sprintf("%s: equal to the formula exactly, in all %s that have both.", what, describe(both, "cell"))
+		return fmt.Sprintf("%s: equal to the formula exactly, in all %s that have both.", what, result.Describe(both, "cell"))
 	}
 	return fmt.Sprintf("%s: different from the formula in %d of %d cells: %s.", what, len(differ), both, strings.Join(differ, "; "))
 }
@@ -176,8 +167,8 @@ func (ix *index) components(cells []*record.Cell) table.Table {
 		ID: "components", Title: "Where the FLOPs go", Columns: append(table.Keys("model", "component"), table.Column{Name: "share", ID: "flops-share", Unit: unit.One}, table.Column{Name: "FLOPs", Unit: unit.FLOP}),
 		Caption: "at the longest prefill that each model has; by formula",
 	}
-	for _, m := range ix.modelsOf(cells) {
-		c := longest(with(ofModel(cells, m.Name), "phase", "prefill"))
+	for _, m := range ix.ModelsOf(cells) {
+		c := result.Longest(result.With(result.OfModel(cells, m.Name), "phase", "prefill"))
 		if c == nil {
 			continue
 		}
@@ -202,7 +193,7 @@ type part struct {
 // componentsOf returns the parts of a cost cell by formula, the largest first.
 func componentsOf(c *record.Cell) (parts []part, total float64) {
 	for _, s := range c.Samples {
-		if s.Metric == analyticFLOPs.Metric && s.Value > 0 {
+		if s.Metric == result.AnalyticFLOPs.Metric && s.Value > 0 {
 			parts = append(parts, part{s.Label, s.Value})
 			total += s.Value
 		}
@@ -219,41 +210,19 @@ func componentsOf(c *record.Cell) (parts []part, total float64) {
 	return parts, total
 }
 
-// longest returns the measured cell with the greatest length.
-func longest(cells []*record.Cell) *record.Cell {
-	var best *record.Cell
-	for _, c := range cells {
-		if c.Status == record.OK && (best == nil || number(c.Point, "len") > number(best.Point, "len")) {
-			best = c
-		}
-	}
-	return best
-}
-
-// with keeps the cells at one value of an axis.
-func with(cells []*record.Cell, name, value string) []*record.Cell {
-	var out []*record.Cell
-	for _, c := range cells {
-		if c.Point.Get(name) == value {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 func addMemory(ix *index, s *Section, cells []*record.Cell) {
 	s.Tables = append(s.Tables, ix.weights(cells))
-	s.Tables = append(s.Tables, ix.pivot(stateBytes, cells))
-	s.Tables = append(s.Tables, ix.measuredOnly(stateFormula, cells)...)
-	s.Tables = append(s.Tables, ix.pivot(activationBytes, cells), ix.pivot(processPeak, cells))
-	s.Notes = append(s.Notes, agreement("State in memory", cells, stateFormula, stateBytes))
-	s.Tables = append(s.Tables, ix.scaling("state", "Growth of state with context", cells, stateSizes))
+	s.Tables = append(s.Tables, ix.Pivot(result.StateBytes, cells))
+	s.Tables = append(s.Tables, ix.measuredOnly(result.StateFormula, cells)...)
+	s.Tables = append(s.Tables, ix.Pivot(result.ActivationBytes, cells), ix.Pivot(result.ProcessPeak, cells))
+	s.Notes = append(s.Notes, agreement("State in memory", cells, result.StateFormula, result.StateBytes))
+	s.Tables = append(s.Tables, ix.Scaling("state", "Growth of state with context", cells, result.StateSizes))
 	s.Figures = append(s.Figures,
-		ix.figure(stateBytes, cells, chart.Figure{
+		ix.figure(result.StateBytes, cells, chart.Figure{
 			Name: "state", Title: "State against context", Y: chart.Axis{Log: chart.Log2, Label: "bytes of state"},
 			Caption: "What a model carries for one document after reading a context: keys and values, or a state of constant size.",
 		}),
-		ix.figure(processPeak, cells, chart.Figure{
+		ix.figure(result.ProcessPeak, cells, chart.Figure{
 			Name: "process-peak", Title: "Peak of the process against context", Y: chart.Axis{Log: chart.Log2, Label: "peak resident bytes"},
 			Caption: "Highest resident memory of the plugin process: weights, state, activations and the program itself.",
 		}))
@@ -265,16 +234,16 @@ func (ix *index) weights(cells []*record.Cell) table.Table {
 	var classes []string
 	for _, c := range cells {
 		for _, s := range c.Samples {
-			if s.Metric == weightBytes.Metric && !slices.Contains(classes, s.Label) {
+			if s.Metric == result.WeightBytes.Metric && !slices.Contains(classes, s.Label) {
 				classes = append(classes, s.Label)
 			}
 		}
 	}
 	for _, class := range append(classes, "total") {
-		t.Columns = append(t.Columns, table.Column{Name: class, ID: weightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
+		t.Columns = append(t.Columns, table.Column{Name: class, ID: result.WeightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
 	}
-	for _, m := range ix.modelsOf(cells) {
-		t.Rows = append(t.Rows, weightsRow(m, classes, ofModel(cells, m.Name)))
+	for _, m := range ix.ModelsOf(cells) {
+		t.Rows = append(t.Rows, weightsRow(m, classes, result.OfModel(cells, m.Name)))
 	}
 	return t
 }
@@ -288,17 +257,17 @@ func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []table
 		for _, class := range classes {
 			row = append(row, classBytes(c, class))
 		}
-		return append(row, weightBytes.value(c))
+		return append(row, result.WeightBytes.Value(c))
 	}
 	for range len(classes) + 1 {
-		row = append(row, missing(cells[0]))
+		row = append(row, result.Missing(cells[0]))
 	}
 	return row
 }
 
 func classBytes(c *record.Cell, class string) table.Value {
 	for _, s := range c.Samples {
-		if s.Metric == weightBytes.Metric && s.Label == class {
+		if s.Metric == result.WeightBytes.Metric && s.Label == class {
 			return table.Exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
 		}
 	}

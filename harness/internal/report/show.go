@@ -9,6 +9,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -21,7 +22,7 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	}
 	ix := newIndex(run)
 	about := about{table: table.Table{ID: "cell", Title: "Cell " + table.Short(c.ID), Columns: append(table.Keys("what"), table.Column{Name: "value"}),
-		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys()), Rows: [][]any{ix.about(c)}}}}
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys()), Rows: [][]any{ix.about(c)}}}}
 	about.say("id", "", c.ID)
 	about.say("run", "", run.ID+", "+run.Status+", archbench "+run.Version)
 	about.put("seed", run.Seed)
@@ -30,14 +31,14 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	about.put("settings", c.Params.String())
 	about.say("status", "", strings.TrimSpace(string(c.Status)+" "+c.Reason))
 	about.hold("status", string(c.Status))
-	about.hold("reason", table.Word(why(c)))
+	about.hold("reason", table.Word(result.Why(c)))
 	about.put("warnings", probe.Caveats(c))
 	about.say("failure", "", strings.TrimSuffix(f.Class+": "+f.Message, ": "))
 	about.hold("failure_class", table.Word(f.Class))
 	about.hold("failure_message", table.Word(f.Message))
 	about.put("stderr", f.Stderr)
 	about.put("reproduce", f.Reproduce)
-	about.model(ix.byName[c.Model])
+	about.model(ix.ByName[c.Model])
 	for _, f := range run.Host.Facts {
 		about.say(f.Name, "", f.Words())
 	}
@@ -93,7 +94,7 @@ func (a *about) model(m *record.Model) {
 	a.say("model", "", strings.TrimSpace(m.Name+": "+m.Architecture+" "+m.Mode))
 	a.hold("architecture", table.Word(m.Architecture))
 	a.hold("mode", table.Word(m.Mode))
-	a.say("precision", "", precisionOf(m))
+	a.say("precision", "", result.PrecisionOf(m))
 	a.say("weights", "weights", origin(m))
 	a.tell("weights sha256", orNA(m.WeightsSHA))
 	a.hold("weights_sha256", table.Word(m.WeightsSHA))
@@ -114,16 +115,16 @@ func summary(run *record.Run, c *record.Cell) table.Table {
 	ix := newIndex(run)
 	t := table.Table{ID: "derived", Title: "Derived", Columns: append(table.Keys("quantity"), table.Column{Name: "value"}),
 		Frame: &table.Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
-	for _, q := range Quantities {
-		if v := ix.value(q, c); q.Probe == c.Probe && v.Number != nil {
+	for _, q := range result.Quantities {
+		if v := ix.Value(q, c); q.Probe == c.Probe && v.Number != nil {
 			t.Rows = append(t.Rows, []table.Value{table.Text(q.Title), v})
 			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, table.Direction(q.Better), v.Number, v.Lo, v.Hi, table.Known(v.N), v.Notes})
 		}
 	}
-	for _, tail := range tails {
-		for i, v := range tail.derived(c) {
-			t.Rows = append(t.Rows, []table.Value{table.Text(tail.title + " " + percentileName(percentiles[i])), v})
-			t.Frame.Rows = append(t.Frame.Rows, []any{tail.quantity(percentiles[i]), unit.Second, table.Direction(-1), v.Number, nil, nil, table.Known(v.N), v.Notes})
+	for _, tail := range result.Tails {
+		for i, v := range tail.Derived(c) {
+			t.Rows = append(t.Rows, []table.Value{table.Text(tail.Title + " " + result.PercentileName(result.Percentiles[i])), v})
+			t.Frame.Rows = append(t.Frame.Rows, []any{tail.Quantity(result.Percentiles[i]), unit.Second, table.Direction(-1), v.Number, nil, nil, table.Known(v.N), v.Notes})
 		}
 	}
 	return t
@@ -133,7 +134,7 @@ func summary(run *record.Run, c *record.Cell) table.Table {
 func samples(run *record.Run, c *record.Cell) table.Table {
 	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "position", "metric", "label"),
 		table.Column{Name: "value"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
-		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, axisKeys(),
+		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
 			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds"})}}
 	about := newIndex(run).about(c)
 	for _, s := range c.Samples {
@@ -194,15 +195,15 @@ func ShowRun(run *record.Run) []table.Table {
 // question, and what failed.
 func Summary(run *record.Run) []table.Table {
 	ix := newIndex(run)
-	tables := []table.Table{ix.verdicts()}
+	tables := []table.Table{ix.Verdicts()}
 	if len(tables[0].Rows) == 0 {
 		tables = nil
-		for _, suite := range ix.suites() {
+		for _, suite := range ix.Suites() {
 			tables = append(tables, ix.section(suite).Tables...)
 		}
 	}
 	if len(tables) > 0 && len(tables[0].Notes) == 0 {
-		tables[0].Notes = ix.absentees()
+		tables[0].Notes = ix.Absentees()
 	}
 	if t := ix.failures(); len(t.Rows) > 0 {
 		tables = append(tables, t)

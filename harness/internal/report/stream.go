@@ -8,6 +8,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
@@ -22,8 +23,8 @@ func addStream(ix *index, s *Section, cells []*record.Cell) {
 			table.Column{Name: "process peak", ID: "stream-process-peak", Unit: unit.Byte, Better: -1}, table.Column{Name: "all outputs finite", ID: "stream-finite"},
 			table.Column{Name: "chunks against one shot, max |Δ nat|", ID: "stream-chunk-difference", Unit: unit.Nat}),
 	}
-	for _, m := range ix.modelsOf(cells) {
-		t.Rows = append(t.Rows, streamRow(m, ofModel(cells, m.Name)))
+	for _, m := range ix.ModelsOf(cells) {
+		t.Rows = append(t.Rows, streamRow(m, result.OfModel(cells, m.Name)))
 	}
 	s.Tables = append(s.Tables, t, ix.losses(cells))
 	s.Figures = append(s.Figures,
@@ -46,15 +47,15 @@ func addStream(ix *index, s *Section, cells []*record.Cell) {
 
 func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
 	row := []table.Value{table.Text(m.Name)}
-	c := longest(cells)
+	c := result.Longest(cells)
 	if c == nil {
 		for range 8 {
-			row = append(row, missing(cells[0]))
+			row = append(row, result.Missing(cells[0]))
 		}
 		return row
 	}
 	last, seconds := 0.0, 0.0
-	for _, r := range readings(c, probe.StreamSeconds) {
+	for _, r := range result.Readings(c, probe.StreamSeconds) {
 		last, seconds = r.Position, r.Value
 	}
 	one := []*record.Cell{c}
@@ -64,27 +65,27 @@ func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
 		speed = table.Exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
 	}
 	return append(row,
-		table.Value{Text: unit.Length(last), Number: &last, Cells: idOf(c)},
+		table.Value{Text: unit.Length(last), Number: &last, Cells: result.IDOf(c)},
 		speed,
-		exponentAlone(time, idOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), exponentAlone(state, idOf(c)),
+		result.ExponentAlone(time, result.IDOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), result.ExponentAlone(state, result.IDOf(c)),
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
 }
 
 func firstFit(cells []*record.Cell, metric string) stat.PowerLaw {
-	return stat.FitPowerLaws(along(metric)(cells))
+	return stat.FitPowerLaws(result.Along(metric)(cells))
 }
 
 func lastReading(c *record.Cell, metric, name string) table.Value {
-	all := readings(c, metric)
+	all := result.Readings(c, metric)
 	if len(all) == 0 {
-		return table.Unavailable(notReported)
+		return table.Unavailable(result.NotReported)
 	}
 	return table.Exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
 }
 
 // single shows a metric that a cell has once.
 func single(c *record.Cell, metric, name string) table.Value {
-	v, ok := only(c, metric)
+	v, ok := result.Only(c, metric)
 	if !ok {
 		return table.Unavailable("not measured here")
 	}
@@ -92,14 +93,14 @@ func single(c *record.Cell, metric, name string) table.Value {
 }
 
 func finiteness(c *record.Cell) table.Value {
-	v, ok := only(c, probe.StreamFinite)
+	v, ok := result.Only(c, probe.StreamFinite)
 	switch {
 	case !ok:
 		return table.Unavailable("not measured here")
 	case v == 1:
-		return table.Value{Text: "yes", Number: &v, Cells: idOf(c)}
+		return table.Value{Text: "yes", Number: &v, Cells: result.IDOf(c)}
 	}
-	return table.Value{Text: "NO", Number: &v, Cells: idOf(c)}
+	return table.Value{Text: "NO", Number: &v, Cells: result.IDOf(c)}
 }
 
 // losses is the table of loss by position; positions beyond the trained context carry a note.
@@ -110,7 +111,7 @@ func (ix *index) losses(cells []*record.Cell) table.Table {
 	}
 	var positions []float64
 	for _, c := range cells {
-		for _, r := range readings(c, probe.StreamNLL) {
+		for _, r := range result.Readings(c, probe.StreamNLL) {
 			if !slices.Contains(positions, r.Position) {
 				positions = append(positions, r.Position)
 			}
@@ -123,21 +124,21 @@ func (ix *index) losses(cells []*record.Cell) table.Table {
 	if len(positions) == 0 {
 		t.Columns = append(t.Columns, table.Column{Name: "loss", ID: "stream-loss", Unit: unit.Nat})
 	}
-	for _, m := range ix.modelsOf(cells) {
-		t.Rows = append(t.Rows, lossRow(m, ofModel(cells, m.Name), positions))
+	for _, m := range ix.ModelsOf(cells) {
+		t.Rows = append(t.Rows, lossRow(m, result.OfModel(cells, m.Name), positions))
 	}
 	return t
 }
 
 func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table.Value {
 	row := []table.Value{table.Text(m.Name)}
-	c := longest(cells)
+	c := result.Longest(cells)
 	reason := ""
 	switch {
-	case seesFuture(m):
+	case result.SeesFuture(m):
 		reason = "sees the future"
 	case c == nil:
-		reason = why(cells[0])
+		reason = result.Why(cells[0])
 	}
 	if reason != "" {
 		for range max(len(positions), 1) {
@@ -146,7 +147,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 		return row
 	}
 	byPosition := map[float64]float64{}
-	for _, r := range readings(c, probe.StreamNLL) {
+	for _, r := range result.Readings(c, probe.StreamNLL) {
 		byPosition[r.Position] = r.Value
 	}
 	for _, p := range positions {
@@ -155,7 +156,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 			row = append(row, table.Unavailable("stream ends before"))
 			continue
 		}
-		value := table.Value{Text: unit.Number(v), Number: &v, N: 1, Cells: idOf(c)}
+		value := table.Value{Text: unit.Number(v), Number: &v, N: 1, Cells: result.IDOf(c)}
 		if m.TrainedTo > 0 && p > float64(m.TrainedTo) {
 			value.Notes = []string{fmt.Sprintf("beyond the trained context of %d", m.TrainedTo)}
 		}
@@ -168,16 +169,16 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure) chart.Figure {
 	f.X = chart.Axis{Label: "tokens read", Unit: unit.Token, Log: chart.Log2}
 	f.Empty = emptiness(cells)
-	for _, m := range ix.modelsOf(cells) {
-		c := longest(ofModel(cells, m.Name))
-		if c == nil || metric == probe.StreamNLL && seesFuture(m) {
+	for _, m := range ix.ModelsOf(cells) {
+		c := result.Longest(result.OfModel(cells, m.Name))
+		if c == nil || metric == probe.StreamNLL && result.SeesFuture(m) {
 			continue
 		}
-		s := chart.Series{Name: m.Name, Style: ix.style[m.Name], Joined: true}
+		s := chart.Series{Name: m.Name, Style: ix.Style[m.Name], Joined: true}
 		if metric != probe.StreamNLL {
-			s.Name += law(firstFit([]*record.Cell{c}, metric))
+			s.Name += result.Law(firstFit([]*record.Cell{c}, metric))
 		}
-		for _, r := range readings(c, metric) {
+		for _, r := range result.Readings(c, metric) {
 			beyond := metric == probe.StreamNLL && m.TrainedTo > 0 && r.Position > float64(m.TrainedTo)
 			s.Points = append(s.Points, chart.Point{X: r.Position, Y: r.Value, Hollow: beyond})
 		}
@@ -195,9 +196,9 @@ func addCausality(ix *index, s *Section, cells []*record.Cell) {
 			table.Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),
 	}
 	var leaking []string
-	for _, m := range ix.modelsOf(cells) {
-		t.Rows = append(t.Rows, causalityRow(m, ofModel(cells, m.Name)))
-		if seesFuture(m) {
+	for _, m := range ix.ModelsOf(cells) {
+		t.Rows = append(t.Rows, causalityRow(m, result.OfModel(cells, m.Name)))
+		if result.SeesFuture(m) {
 			leaking = append(leaking, m.Name)
 		}
 	}
@@ -212,14 +213,14 @@ func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
 	if m.Causal {
 		declared = "causal"
 	}
-	c := longest(cells)
+	c := result.Longest(cells)
 	if c == nil {
-		na := missing(cells[0])
+		na := result.Missing(cells[0])
 		return []table.Value{table.Text(m.Name), na, table.Text(declared), na, na, na}
 	}
 	verdict := table.Unavailable("not measured here")
-	if v, ok := only(c, probe.CausalVerdict); ok {
-		verdict = table.Value{Text: "no leak found", Number: &v, Cells: idOf(c), Notes: c.Warnings}
+	if v, ok := result.Only(c, probe.CausalVerdict); ok {
+		verdict = table.Value{Text: "no leak found", Number: &v, Cells: result.IDOf(c), Notes: c.Warnings}
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"
 		}

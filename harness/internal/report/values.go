@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
 // valueKeys are the keys of the rows that values makes.
 func valueKeys() []string {
-	return slices.Concat([]string{"run", "suite", "table", "model", "precision"}, axisKeys(), []string{
+	return slices.Concat([]string{"run", "suite", "table", "model", "precision"}, result.AxisKeys(), []string{
 		"position", "part", "quantity", "unit", "direction", "value", "lo", "hi", "n", "leader", "text", "reason", "notes", "cells"})
 }
 
@@ -56,7 +57,7 @@ func (ix *index) entries(s Section, t table.Table) []entry {
 			}
 		}
 		for i, c := range t.Columns {
-			if c.Key || row[i].Text == notPlanned.Text || row[i].Text == table.None.Text {
+			if c.Key || row[i].Text == result.NotPlanned.Text || row[i].Text == table.None.Text {
 				continue
 			}
 			e := entry{suite: s.Title, table: t.ID, column: c, part: part + c.Part, value: row[i]}
@@ -72,11 +73,11 @@ func (ix *index) entries(s Section, t table.Table) []entry {
 func (ix *index) modelOf(t table.Table, row []table.Value, cells []string) *record.Model {
 	for _, v := range append([]table.Value{{Cells: cells}}, row...) {
 		if len(v.Cells) > 0 {
-			return ix.byName[ix.byID[v.Cells[0]].Model]
+			return ix.ByName[ix.ByID[v.Cells[0]].Model]
 		}
 	}
 	for i, c := range t.Columns {
-		if m := ix.byName[row[i].Text]; c.Key && m != nil {
+		if m := ix.ByName[row[i].Text]; c.Key && m != nil {
 			return m
 		}
 	}
@@ -88,9 +89,9 @@ func (ix *index) common(cells []string) record.Point {
 	if len(cells) == 0 {
 		return nil
 	}
-	point := slices.Clone(ix.byID[cells[0]].Point)
+	point := slices.Clone(ix.ByID[cells[0]].Point)
 	return slices.DeleteFunc(point, func(at record.Coordinate) bool {
-		return slices.ContainsFunc(cells[1:], func(id string) bool { return ix.byID[id].Point.Get(at.Name) != at.Value })
+		return slices.ContainsFunc(cells[1:], func(id string) bool { return ix.ByID[id].Point.Get(at.Name) != at.Value })
 	})
 }
 
@@ -107,7 +108,7 @@ func (e entry) key() string {
 func (e entry) record(ix *index) []any {
 	var name, precision, number, words, position any
 	if e.model != nil {
-		name, precision = e.model.Name, precisionOf(e.model)
+		name, precision = e.model.Name, result.PrecisionOf(e.model)
 	}
 	if e.value.Number != nil {
 		number = *e.value.Number
@@ -117,7 +118,7 @@ func (e entry) record(ix *index) []any {
 	if e.column.At > 0 {
 		position = e.column.At
 	}
-	return slices.Concat([]any{ix.run.ID, e.suite, e.table, name, precision}, axisValues(e.point), []any{
+	return slices.Concat([]any{ix.Run.ID, e.suite, e.table, name, precision}, result.AxisValues(e.point), []any{
 		position, table.Word(e.part), e.column.Field(), table.Word(e.column.Unit), table.Direction(e.column.Better), number, e.value.Lo, e.value.Hi,
 		table.Known(e.value.N), e.value.Best, words, table.Word(e.value.Reason), e.value.Notes, e.value.Cells})
 }

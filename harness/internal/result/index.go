@@ -1,4 +1,6 @@
-package report
+// Package result makes numbers of what a run measured: quantities with their intervals, grids of them, rankings, comparisons
+// and growth with length. It knows the tables that hold them, and nothing of pages and figures.
+package result
 
 import (
 	"cmp"
@@ -12,44 +14,45 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// index answers questions about a run in the order in which a report asks them.
-type index struct {
-	run      *record.Run
-	byName   map[string]*record.Model
-	families []family
-	byID     map[string]*record.Cell
-	style    map[string]int // by a model's name: that of its family
+// Index answers questions about a run in the order in which a report asks them.
+type Index struct {
+	Run      *record.Run
+	ByName   map[string]*record.Model
+	Families []Family
+	ByID     map[string]*record.Cell
+	Style    map[string]int // by a model's name: that of its family
 }
 
-// family is a model that the user asked for, in the precisions in which its suites measured it. Base is the one that
+// Family is a model that the user asked for, in the precisions in which its suites measured it. Base is the one that
 // others are compared with.
-type family struct {
+type Family struct {
 	Name   string
 	Base   *record.Model
 	Models []*record.Model // the base first
 }
 
-func newIndex(run *record.Run) *index {
-	ix := &index{run: run, byName: map[string]*record.Model{}, byID: map[string]*record.Cell{}, style: map[string]int{}}
+// New is the index of a run.
+func New(run *record.Run) *Index {
+	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{}}
 	for i := range run.Cells {
-		ix.byID[run.Cells[i].ID] = &run.Cells[i]
+		ix.ByID[run.Cells[i].ID] = &run.Cells[i]
 	}
 	at := map[string]int{}
 	for i := range run.Models {
 		m := &run.Models[i]
-		ix.byName[m.Name] = m
+		ix.ByName[m.Name] = m
 		key := cmp.Or(m.Family, weightsOf(m))
 		f, ok := at[key]
 		if !ok {
-			f = len(ix.families)
+			f = len(ix.Families)
 			at[key] = f
-			ix.families = append(ix.families, family{})
+			ix.Families = append(ix.Families, Family{})
 		}
-		ix.families[f].Models = append(ix.families[f].Models, m)
-		ix.style[m.Name] = f
+		ix.Families[f].Models = append(ix.Families[f].Models, m)
+		ix.Style[m.Name] = f
 	}
-	for i := range ix.families {
-		ix.families[i].settle()
+	for i := range ix.Families {
+		ix.Families[i].settle()
 	}
 	return ix
 }
@@ -65,7 +68,7 @@ func weightsOf(m *record.Model) string {
 }
 
 // settle chooses the base (the model of the family's name, else f32, else the first) and a name without a precision.
-func (f *family) settle() {
+func (f *Family) settle() {
 	f.Base = f.Models[0]
 	for _, isBase := range []func(*record.Model) bool{isWide, func(m *record.Model) bool { return m.Name == m.Family }} {
 		if i := slices.IndexFunc(f.Models, isBase); i >= 0 {
@@ -90,11 +93,11 @@ func (f *family) settle() {
 // isWide reports whether a model has all its weights in f32.
 func isWide(m *record.Model) bool { return m.Precision == "f32" && (m.Head == "" || m.Head == "f32") }
 
-// wide is the f32 model of the same weights, that of the model's own family if it has one; nil if the run has none.
-func (ix *index) wide(m *record.Model) *record.Model {
+// Wide is the f32 model of the same weights, that of the model's own family if it has one; nil if the run has none.
+func (ix *Index) Wide(m *record.Model) *record.Model {
 	var found *record.Model
-	for i := range ix.run.Models {
-		o := &ix.run.Models[i]
+	for i := range ix.Run.Models {
+		o := &ix.Run.Models[i]
 		if isWide(o) && weightsOf(o) == weightsOf(m) && (found == nil || o.Family == m.Family) {
 			found = o
 		}
@@ -102,36 +105,36 @@ func (ix *index) wide(m *record.Model) *record.Model {
 	return found
 }
 
-// bases are the models that are compared with each other: one per family.
-func (ix *index) bases() []*record.Model {
-	out := make([]*record.Model, len(ix.families))
-	for i, f := range ix.families {
+// Bases are the models that are compared with each other: one per family.
+func (ix *Index) Bases() []*record.Model {
+	out := make([]*record.Model, len(ix.Families))
+	for i, f := range ix.Families {
 		out[i] = f.Base
 	}
 	return out
 }
 
-// seesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
-func seesFuture(m *record.Model) bool {
+// SeesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
+func SeesFuture(m *record.Model) bool {
 	return m != nil && (m.LeaksFuture || !m.Causal && m.Parameters > 0)
 }
 
 // competes reports whether something takes part in rankings: what is no language model is ahead of none, and what serves
 // no model measures the boundary.
-func competes(m *record.Model) bool { return !seesFuture(m) && !servesNone(m) }
+func competes(m *record.Model) bool { return !SeesFuture(m) && !servesNone(m) }
 
 // servesNone reports whether something has no parameters, as what only measures the boundary.
 func servesNone(m *record.Model) bool { return m != nil && m.Causal && m.Parameters == 0 }
 
-// absentees names what takes no part in rankings, and says why.
-func (ix *index) absentees() (notes []string) {
+// Absentees names what takes no part in rankings, and says why.
+func (ix *Index) Absentees() (notes []string) {
 	for _, kind := range []struct {
 		is  func(*record.Model) bool
 		say string
-	}{{seesFuture, "sees the future, kept out of language-model tables."}, {servesNone, "no model, since it has no parameters, kept out of rankings."}} {
+	}{{SeesFuture, "sees the future, kept out of language-model tables."}, {servesNone, "no model, since it has no parameters, kept out of rankings."}} {
 		var names []string
-		for i := range ix.run.Models {
-			if m := &ix.run.Models[i]; kind.is(m) {
+		for i := range ix.Run.Models {
+			if m := &ix.Run.Models[i]; kind.is(m) {
 				names = append(names, m.Name)
 			}
 		}
@@ -142,27 +145,27 @@ func (ix *index) absentees() (notes []string) {
 	return notes
 }
 
-// manyPrecisions reports whether cells hold several precisions of the same weights.
-func (ix *index) manyPrecisions(cells []*record.Cell) bool {
+// ManyPrecisions reports whether cells hold several precisions of the same weights.
+func (ix *Index) ManyPrecisions(cells []*record.Cell) bool {
 	first := map[string]string{}
 	for _, c := range cells {
-		m := ix.byName[c.Model]
+		m := ix.ByName[c.Model]
 		if m == nil {
 			continue
 		}
 		key := weightsOf(m)
-		if precision, ok := first[key]; ok && precision != precisionOf(m) {
+		if precision, ok := first[key]; ok && precision != PrecisionOf(m) {
 			return true
 		}
-		first[key] = precisionOf(m)
+		first[key] = PrecisionOf(m)
 	}
 	return false
 }
 
-// suites lists the suites that have cells, in the order of the plan.
-func (ix *index) suites() []string {
+// Suites lists the suites that have cells, in the order of the plan.
+func (ix *Index) Suites() []string {
 	var names []string
-	for _, c := range ix.run.Cells {
+	for _, c := range ix.Run.Cells {
 		if !slices.Contains(names, c.Suite) {
 			names = append(names, c.Suite)
 		}
@@ -170,11 +173,11 @@ func (ix *index) suites() []string {
 	return names
 }
 
-// cells returns those of a suite and a probe; "" matches all.
-func (ix *index) cells(suite, probe string) []*record.Cell {
+// Cells returns those of a suite and a probe; "" matches all.
+func (ix *Index) Cells(suite, probe string) []*record.Cell {
 	var out []*record.Cell
-	for i := range ix.run.Cells {
-		c := &ix.run.Cells[i]
+	for i := range ix.Run.Cells {
+		c := &ix.Run.Cells[i]
 		if (suite == "" || c.Suite == suite) && (probe == "" || c.Probe == probe) {
 			out = append(out, c)
 		}
@@ -182,8 +185,8 @@ func (ix *index) cells(suite, probe string) []*record.Cell {
 	return out
 }
 
-// ofModel keeps the cells of one model.
-func ofModel(cells []*record.Cell, name string) []*record.Cell {
+// OfModel keeps the cells of one model.
+func OfModel(cells []*record.Cell, name string) []*record.Cell {
 	var out []*record.Cell
 	for _, c := range cells {
 		if c.Model == name {
@@ -193,11 +196,11 @@ func ofModel(cells []*record.Cell, name string) []*record.Cell {
 	return out
 }
 
-// modelsOf returns the models that have cells, in the order of the run.
-func (ix *index) modelsOf(cells []*record.Cell) []*record.Model {
+// ModelsOf returns the models that have cells, in the order of the run.
+func (ix *Index) ModelsOf(cells []*record.Cell) []*record.Model {
 	var out []*record.Model
-	for i := range ix.run.Models {
-		m := &ix.run.Models[i]
+	for i := range ix.Run.Models {
+		m := &ix.Run.Models[i]
 		if slices.ContainsFunc(cells, func(c *record.Cell) bool { return c.Model == m.Name }) {
 			out = append(out, m)
 		}
@@ -205,8 +208,8 @@ func (ix *index) modelsOf(cells []*record.Cell) []*record.Model {
 	return out
 }
 
-// axis returns the distinct values of one axis among cells, numbers in their order.
-func axis(cells []*record.Cell, name string) []string {
+// Axis returns the distinct values of one axis among cells, numbers in their order.
+func Axis(cells []*record.Cell, name string) []string {
 	var values []string
 	for _, c := range cells {
 		if v := c.Point.Get(name); v != "" && !slices.Contains(values, v) {
@@ -217,11 +220,11 @@ func axis(cells []*record.Cell, name string) []string {
 	return values
 }
 
-// inOrder sorts cells by their points: numbers in their order, words in that of the plan, which the cells of a point keep.
-func inOrder(cells []*record.Cell) []*record.Cell {
+// InOrder sorts cells by their points: numbers in their order, words in that of the plan, which the cells of a point keep.
+func InOrder(cells []*record.Cell) []*record.Cell {
 	places := make(map[*record.Cell][]int, len(cells))
-	for _, name := range axes(cells) {
-		values := axis(cells, name)
+	for _, name := range Axes(cells) {
+		values := Axis(cells, name)
 		for _, c := range cells {
 			places[c] = append(places[c], slices.Index(values, c.Point.Get(name)))
 		}
@@ -240,8 +243,8 @@ func compareNumbers(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// axisKeys are the axes of all probes: each is a key of its own in rows about cells.
-func axisKeys() []string {
+// AxisKeys are the axes of all probes: each is a key of its own in rows about cells.
+func AxisKeys() []string {
 	var all []string
 	for _, p := range probe.Table {
 		for _, a := range p.Axes {
@@ -253,10 +256,10 @@ func axisKeys() []string {
 	return all
 }
 
-// axisValues is a point as the values of axisKeys.
-func axisValues(p record.Point) []any {
+// AxisValues is a point as the values of axisKeys.
+func AxisValues(p record.Point) []any {
 	var all []any
-	for _, name := range axisKeys() {
+	for _, name := range AxisKeys() {
 		value := p.Get(name)
 		if n, err := strconv.Atoi(value); err == nil {
 			all = append(all, n)
@@ -267,8 +270,8 @@ func axisValues(p record.Point) []any {
 	return all
 }
 
-// number is an axis of a point as a number, 0 if it is none.
-func number(p record.Point, name string) float64 {
+// Number is an axis of a point as a number, 0 if it is none.
+func Number(p record.Point, name string) float64 {
 	v, err := strconv.ParseFloat(p.Get(name), 64)
 	if err != nil {
 		return 0
@@ -276,8 +279,8 @@ func number(p record.Point, name string) float64 {
 	return v
 }
 
-// why says in a few words why a cell has no value, "" if it has one.
-func why(c *record.Cell) string {
+// Why says in a few words why a cell has no value, "" if it has one.
+func Why(c *record.Cell) string {
 	switch c.Status {
 	case record.OK:
 		return ""
@@ -292,20 +295,28 @@ func why(c *record.Cell) string {
 	return "not run"
 }
 
-// missing is the value of a cell that has none.
-func missing(c *record.Cell) table.Value {
-	v := table.Unavailable(why(c))
+// Missing is the value of a cell that has none.
+func Missing(c *record.Cell) table.Value {
+	v := table.Unavailable(Why(c))
 	v.Cells = []string{c.ID}
 	return v
 }
 
-// describe counts things: "1 cell", "3 cells".
-func describe(n int, thing string) string {
+// Describe counts things: "1 cell", "3 cells".
+func Describe(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// idOf is the list of one cell's ID.
-func idOf(c *record.Cell) []string { return []string{c.ID} }
+// IDOf is the list of one cell's ID.
+func IDOf(c *record.Cell) []string { return []string{c.ID} }
+
+// PrecisionOf is the precision of a model in words, with that of its head where it has another.
+func PrecisionOf(m *record.Model) string {
+	if m.Head == "" || m.Head == m.Precision {
+		return m.Precision
+	}
+	return m.Precision + ", head " + m.Head
+}

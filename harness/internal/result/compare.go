@@ -1,4 +1,4 @@
-package report
+package result
 
 import (
 	"errors"
@@ -94,7 +94,7 @@ func checkHosts(runs []*record.Run, o CompareOptions) error {
 // arm is what is held against the base: a model of a run, or a run.
 type arm struct {
 	name  string
-	ix    *index
+	ix    *Index
 	model string // "" when the arm is a run: rows then name the model
 }
 
@@ -102,24 +102,24 @@ func arms(runs []*record.Run, o CompareOptions) ([]arm, error) {
 	var all []arm
 	if len(runs) > 1 {
 		for _, r := range runs {
-			all = append(all, arm{name: r.ID, ix: newIndex(r)})
+			all = append(all, arm{name: r.ID, ix: New(r)})
 		}
 		return baseFirst(all, o.Base, "run")
 	}
-	ix := newIndex(runs[0])
+	ix := New(runs[0])
 	names := o.Models
 	if names == nil {
-		for _, m := range ix.bases() {
+		for _, m := range ix.Bases() {
 			names = append(names, m.Name)
 		}
 	}
 	for _, n := range names {
-		if ix.byName[n] == nil {
+		if ix.ByName[n] == nil {
 			return nil, fmt.Errorf("run %s has no model %q; it has %s", runs[0].ID, n, strings.Join(modelNames(runs[0]), ", "))
 		}
 		all = append(all, arm{name: n, ix: ix, model: n})
 	}
-	if o.Base != "" && ix.byName[o.Base] != nil && !slices.Contains(names, o.Base) {
+	if o.Base != "" && ix.ByName[o.Base] != nil && !slices.Contains(names, o.Base) {
 		all = append(all, arm{name: o.Base, ix: ix, model: o.Base})
 	}
 	return baseFirst(all, o.Base, "model")
@@ -161,7 +161,7 @@ type compared struct {
 func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
 	var rows []compared
 	seen := map[string]bool{}
-	for _, c := range inOrder(arms[0].ix.cells("", q.Probe)) {
+	for _, c := range InOrder(arms[0].ix.Cells("", q.Probe)) {
 		key := c.Model + "\x00" + c.Point.String()
 		if seen[key] || !byRun && c.Model != arms[0].model {
 			continue
@@ -184,13 +184,13 @@ func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
 
 // side finds the counterpart of a base cell in an arm.
 func (a arm) side(q *Quantity, base *record.Cell) side {
-	s := side{ix: a.ix, model: a.model, value: notPlanned}
+	s := side{ix: a.ix, model: a.model, value: NotPlanned}
 	if s.model == "" {
 		s.model = base.Model
 	}
-	for _, c := range a.ix.cells("", base.Probe) {
+	for _, c := range a.ix.Cells("", base.Probe) {
 		if c.Model == s.model && c.Point.String() == base.Point.String() {
-			s.cell, s.value = c, a.ix.value(q, c)
+			s.cell, s.value = c, a.ix.Value(q, c)
 			break
 		}
 	}
@@ -242,7 +242,7 @@ func comparedTable(arms []arm, rows []compared, byRun bool) table.Table {
 // compareNotes are what a reader of a comparison must know.
 func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []string) {
 	if len(runs) == 1 {
-		notes = arms[0].ix.absentees()
+		notes = arms[0].ix.Absentees()
 	}
 	if tested(rows, "sign") {
 		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
@@ -261,9 +261,9 @@ func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []stri
 	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
 		models := make([]*record.Model, len(arms))
 		for i, a := range arms {
-			models[i] = a.ix.byName[a.model]
+			models[i] = a.ix.ByName[a.model]
 		}
-		notes = append(notes, notAlike(models...)...)
+		notes = append(notes, NotAlike(models...)...)
 	}
 	return notes
 }
@@ -280,8 +280,8 @@ func unshared(arms []arm) []string {
 	var notes []string
 	for _, a := range arms[1:] {
 		for _, pair := range [2][2]arm{{arms[0], a}, {a, arms[0]}} {
-			for _, name := range modelNames(pair[0].ix.run) {
-				if pair[1].ix.byName[name] == nil {
+			for _, name := range modelNames(pair[0].ix.Run) {
+				if pair[1].ix.ByName[name] == nil {
 					notes = append(notes, fmt.Sprintf("%s is not compared: run %s has no model of that name.", name, pair[1].name))
 				}
 			}

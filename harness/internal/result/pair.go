@@ -1,4 +1,4 @@
-package report
+package result
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 
 // side is one of two cells that are compared.
 type side struct {
-	ix    *index
+	ix    *Index
 	model string
 	cell  *record.Cell // nil: the plan has none
 	value table.Value
@@ -44,17 +44,17 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	switch {
 	case q.documents:
 		p.test = "bootstrap"
-		gap, ratio := stat.CompareBitsPerByte(documents(base.cell), documents(other.cell))
+		gap, ratio := stat.CompareBitsPerByte(Documents(base.cell), Documents(other.cell))
 		p.gap, p.result = &gap, ratio
 	case q.Exact:
 		p.test = "exact"
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
 	case sameRun:
 		p.test = "sign"
-		p.result = stat.Paired(q.blocks(base.cell), q.blocks(other.cell))
+		p.result = stat.Paired(q.Blocks(base.cell), q.Blocks(other.cell))
 	default:
 		p.test = "mann-whitney"
-		p.result = stat.Unpaired(values(q.blocks(base.cell)), values(q.blocks(other.cell)))
+		p.result = stat.Unpaired(values(q.Blocks(base.cell)), values(q.Blocks(other.cell)))
 	}
 	if !p.result.Valid() {
 		p.reason = firstOf(p.result.Warnings)
@@ -102,7 +102,7 @@ func (p *pair) difference() table.Value {
 	}
 	switch {
 	case p.gap != nil:
-		v.Text = table.Ranged(*p.gap, signed(4)).Text + " (" + why + ")"
+		v.Text = table.Ranged(*p.gap, Signed(4)).Text + " (" + why + ")"
 		if c.Verdict() == stat.Undecided {
 			v.Text = "~ " + v.Text
 		}
@@ -164,7 +164,7 @@ func (p *pair) pValues() []any {
 
 // comparisons are the rows of a comparison for programs, one per pair.
 func comparisons(rows []compared) *table.Frame {
-	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{
+	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{
 		"base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
 		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
 	for _, r := range rows {
@@ -177,8 +177,8 @@ func comparisons(rows []compared) *table.Frame {
 
 // record is a comparison for programs.
 func (p *pair) record() []any {
-	about := slices.Concat([]any{p.other.ix.run.ID, p.base.ix.run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, table.Direction(p.q.Better)},
-		axisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
+	about := slices.Concat([]any{p.other.ix.Run.ID, p.base.ix.Run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, table.Direction(p.q.Better)},
+		AxisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
 	gap := stat.Estimate{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
 	if p.gap != nil {
 		gap = *p.gap
@@ -192,8 +192,8 @@ func (p *pair) record() []any {
 }
 
 func (s side) precision() any {
-	if m := s.ix.byName[s.model]; m != nil {
-		return precisionOf(m)
+	if m := s.ix.ByName[s.model]; m != nil {
+		return PrecisionOf(m)
 	}
 	return nil
 }
@@ -205,14 +205,33 @@ func (s side) id() any {
 	return s.cell.ID
 }
 
-// notPlanned is the value of a cell that the plan does not have.
-var notPlanned = table.Unavailable("not planned")
+// NotPlanned is the value of a cell that the plan does not have.
+var NotPlanned = table.Unavailable("not planned")
 
-// signed and factor write differences and ratios.
-func signed(digits int) func(float64) string {
+// Signed and factor write differences and ratios.
+func Signed(digits int) func(float64) string {
 	return func(v float64) string { return unit.Signed(v, digits) }
 }
 
 func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
 
 func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
+
+// NotControlled goes with every comparison of losses.
+const NotControlled = "The models were not trained alike (text, steps, tokenizer): their losses are no controlled comparison of architectures."
+
+// NotAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
+// or in several precisions.
+func NotAlike(models ...*record.Model) []string {
+	var first *record.Model
+	for _, m := range models {
+		switch {
+		case m == nil || m.Initialised || SeesFuture(m):
+		case first == nil:
+			first = m
+		case m.WeightsSHA == "" || m.WeightsSHA != first.WeightsSHA:
+			return []string{NotControlled}
+		}
+	}
+	return nil
+}

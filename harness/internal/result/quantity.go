@@ -1,4 +1,4 @@
-package report
+package result
 
 import (
 	"cmp"
@@ -32,92 +32,93 @@ type Quantity struct {
 
 // Quantities lists them in the order of a report.
 var Quantities = []*Quantity{
-	prefillSpeed, ttft, decodeLatency, decodeSpeed, prefillShare, decodeShare,
-	analyticFLOPs, flopsPerToken, countedFLOPs, referenceFLOPs, analyticBytes, countedBytes,
-	weightBytes, stateBytes, stateFormula, activationBytes, processPeak, bitsPerByte,
+	PrefillSpeed, Ttft, DecodeLatency, DecodeSpeed, PrefillShare, DecodeShare,
+	AnalyticFLOPs, FlopsPerToken, CountedFLOPs, ReferenceFLOPs, AnalyticBytes, CountedBytes,
+	WeightBytes, StateBytes, StateFormula, ActivationBytes, ProcessPeak, BitsPerByte,
 }
 
 var (
-	prefillSpeed = &Quantity{
+	PrefillSpeed = &Quantity{
 		Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Probe: "prefill", Metric: probe.PrefillSeconds,
 		Better: +1, Main: "len",
-		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * number(p, "len") / seconds },
+		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * Number(p, "len") / seconds },
 	}
-	ttft = &Quantity{
+	Ttft = &Quantity{
 		Name: "ttft", Title: "Time to first token", Unit: unit.Second, Probe: "ttft", Metric: probe.TTFTSeconds,
 		Better: -1, Main: "len",
 	}
-	decodeLatency = &Quantity{
+	DecodeLatency = &Quantity{
 		Name: "decode", Title: "Decode time per step", Unit: unit.Second, Probe: "decode", Metric: probe.DecodeSeconds,
 		Better: -1, Main: "depth",
 	}
-	decodeSpeed = &Quantity{
+	DecodeSpeed = &Quantity{
 		Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Probe: "decode", Metric: probe.DecodeSeconds,
 		Better: +1, Main: "depth",
 		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) / seconds },
 	}
-	prefillShare = &Quantity{
+	PrefillShare = &Quantity{
 		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
 		Metric: probe.RooflineShare, Better: +1, Main: "len", absent: "no ceiling was measured",
 	}
-	decodeShare = &Quantity{
+	DecodeShare = &Quantity{
 		Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Unit: unit.One, Probe: "decode",
 		Metric: probe.RooflineShare, Better: +1, Main: "depth", absent: "no ceiling was measured",
 	}
-	analyticFLOPs = &Quantity{
+	AnalyticFLOPs = &Quantity{
 		Name: "flops", Title: "FLOPs by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
 		Better: -1, Exact: true, Main: "len",
 	}
-	flopsPerToken = &Quantity{
+	FlopsPerToken = &Quantity{
 		Name: "flops-per-token", Title: "FLOPs per token, by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
 		Better: -1, Exact: true, Main: "len",
 		derive: func(p record.Point, flops float64) float64 {
 			tokens := batchOf(p)
 			if p.Get("phase") != "decode" {
-				tokens *= number(p, "len")
+				tokens *= Number(p, "len")
 			}
 			return flops / tokens
 		},
 	}
-	countedFLOPs = &Quantity{
+	CountedFLOPs = &Quantity{
 		Name: "flops-counted", Title: "FLOPs counted in an execution", Unit: unit.FLOP, Probe: "cost",
 		Metric: probe.CountedFLOPs, Better: -1, Exact: true, Main: "len", absent: "by formula only",
 	}
-	referenceFLOPs = &Quantity{
+	ReferenceFLOPs = &Quantity{
 		Name: "flops-reference", Title: "FLOPs by the published project's own counter", Unit: unit.FLOP, Probe: "cost",
 		Metric: probe.ReferenceFLOPs, Exact: true, Main: "len", absent: "no published counter",
 	}
-	analyticBytes = &Quantity{
+	AnalyticBytes = &Quantity{
 		Name: "traffic", Title: "Bytes moved, by formula", Unit: unit.Byte, Probe: "cost", Metric: probe.AnalyticBytes,
 		Better: -1, Exact: true, Main: "len",
 	}
-	countedBytes = &Quantity{
+	CountedBytes = &Quantity{
 		Name: "traffic-counted", Title: "Bytes moved, counted", Unit: unit.Byte, Probe: "cost", Metric: probe.CountedBytes,
 		Better: -1, Exact: true, Main: "len", absent: "by formula only",
 	}
-	weightBytes = &Quantity{
+	WeightBytes = &Quantity{
 		Name: "weights", Title: "Weights", Unit: unit.Byte, Probe: "memory", Metric: probe.WeightBytes,
 		Better: -1, Exact: true, Main: "len",
 	}
-	stateBytes = &Quantity{
+	StateBytes = &Quantity{
 		Name: "state", Title: "State of one document", Unit: unit.Byte, Probe: "memory", Metric: probe.StateBytes,
 		Better: -1, Exact: true, Main: "len",
 	}
-	stateFormula = &Quantity{
+	StateFormula = &Quantity{
 		Name: "state-formula", Title: "State of one document, by formula", Unit: unit.Byte, Probe: "memory",
 		Metric: probe.StateBytesFormula, Better: -1, Exact: true, Main: "len",
 	}
-	activationBytes = &Quantity{
+	ActivationBytes = &Quantity{
 		Name: "activations", Title: "Peak of activations", Unit: unit.Byte, Probe: "memory",
 		Metric: probe.ActivationPeakBytes, Better: -1, Main: "len",
 	}
-	processPeak = &Quantity{
+	ProcessPeak = &Quantity{
 		Name: "process-peak", Title: "Peak of the plugin process", Unit: unit.Byte, Probe: "memory",
 		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len",
 	}
 )
 
-var bitsPerByte = &Quantity{
+// BitsPerByte is what a model pays for text.
+var BitsPerByte = &Quantity{
 	Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Probe: "quality", Better: -1, Main: "context",
 	documents: true, absent: "no document was scored",
 }
@@ -126,13 +127,13 @@ var bitsPerByte = &Quantity{
 func (q *Quantity) timed() bool { return q.Unit == unit.Second || q.Unit == unit.TokensPerSec }
 
 // batchOf is the number of documents of a point, 1 where the probe has no such axis.
-func batchOf(p record.Point) float64 { return max(number(p, "batch"), 1) }
+func batchOf(p record.Point) float64 { return max(Number(p, "batch"), 1) }
 
-// blocks returns one value per block.
-func (q *Quantity) blocks(c *record.Cell) map[int]float64 {
+// Blocks returns one value per block.
+func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 	out := q.raw(c)
 	for block, v := range out {
-		out[block] = q.of(c.Point, v)
+		out[block] = q.Of(c.Point, v)
 	}
 	return out
 }
@@ -159,25 +160,26 @@ func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	return out
 }
 
-func (q *Quantity) of(p record.Point, v float64) float64 {
+// Of turns a value of the metric into the quantity.
+func (q *Quantity) Of(p record.Point, v float64) float64 {
 	if q.derive == nil {
 		return v
 	}
 	return q.derive(p, v)
 }
 
-// estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
+// Estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
 // and a speed of the same samples are each other's inverse.
-func (q *Quantity) estimate(c *record.Cell) stat.Estimate {
+func (q *Quantity) Estimate(c *record.Cell) stat.Estimate {
 	if q.documents {
-		return stat.BitsPerByte(documents(c))
+		return stat.BitsPerByte(Documents(c))
 	}
 	byBlock := values(q.raw(c))
 	e := stat.Median(byBlock)
 	if q.Exact {
 		e = stat.Exact(byBlock)
 	}
-	return e.Map(func(v float64) float64 { return q.of(c.Point, v) })
+	return e.Map(func(v float64) float64 { return q.Of(c.Point, v) })
 }
 
 // values lists the values of blocks in their order.
@@ -189,22 +191,22 @@ func values(byBlock map[int]float64) []float64 {
 	return out
 }
 
-// value is the value of a cell: none of a language model for what sees the future.
-func (ix *index) value(q *Quantity, c *record.Cell) table.Value {
-	if q.documents && seesFuture(ix.byName[c.Model]) {
+// Value is the value of a cell: none of a language model for what sees the future.
+func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
+	if q.documents && SeesFuture(ix.ByName[c.Model]) {
 		v := table.Unavailable("sees the future")
-		v.Cells = idOf(c)
+		v.Cells = IDOf(c)
 		return v
 	}
-	return q.value(c)
+	return q.Value(c)
 }
 
-// value is what a table shows of a cell.
-func (q *Quantity) value(c *record.Cell) table.Value {
+// Value is what a table shows of a cell.
+func (q *Quantity) Value(c *record.Cell) table.Value {
 	if c.Status != record.OK {
-		return missing(c)
+		return Missing(c)
 	}
-	e := q.estimate(c)
+	e := q.Estimate(c)
 	if e.N == 0 {
 		v := table.Unavailable(q.lacking(c))
 		v.Cells = []string{c.ID}
@@ -225,33 +227,34 @@ func (q *Quantity) value(c *record.Cell) table.Value {
 
 // lacking says why a measured cell has no sample of the metric.
 func (q *Quantity) lacking(c *record.Cell) string {
-	return cmp.Or(probe.Lacking(c, q.Metric), q.absent, notReported)
+	return cmp.Or(probe.Lacking(c, q.Metric), q.absent, NotReported)
 }
 
-const notReported = "not reported by the plugin"
+// NotReported is why a cell lacks what it does not tell about.
+const NotReported = "not reported by the plugin"
 
-// reading is one position of a stream.
-type reading struct {
+// Reading is one position of a stream.
+type Reading struct {
 	Position float64
 	Value    float64
 }
 
-// readings returns a metric of a stream by position.
-func readings(c *record.Cell, metric string) []reading {
-	var out []reading
+// Readings returns a metric of a stream by position.
+func Readings(c *record.Cell, metric string) []Reading {
+	var out []Reading
 	for _, s := range c.Samples {
 		if s.Metric != metric {
 			continue
 		}
 		if at, err := strconv.ParseFloat(s.Label, 64); err == nil {
-			out = append(out, reading{at, s.Value})
+			out = append(out, Reading{at, s.Value})
 		}
 	}
 	return out
 }
 
-// documents returns what a quality cell says about each text.
-func documents(c *record.Cell) []stat.Document {
+// Documents returns what a quality cell says about each text.
+func Documents(c *record.Cell) []stat.Document {
 	var names []string
 	nats, bytes := map[string]float64{}, map[string]float64{}
 	for _, s := range c.Samples {
@@ -272,8 +275,8 @@ func documents(c *record.Cell) []stat.Document {
 	return docs
 }
 
-// perToken averages a per-document mean over tokens, with an interval over documents.
-func perToken(c *record.Cell, metric string) stat.Estimate {
+// PerToken averages a per-document mean over tokens, with an interval over documents.
+func PerToken(c *record.Cell, metric string) stat.Estimate {
 	tokens, value := map[string]float64{}, map[string]float64{}
 	var names []string
 	for _, s := range c.Samples {
@@ -292,8 +295,8 @@ func perToken(c *record.Cell, metric string) stat.Estimate {
 	return stat.WeightedMean(weighted)
 }
 
-// only returns the single value of a metric.
-func only(c *record.Cell, metric string) (float64, bool) {
+// Only returns the single value of a metric.
+func Only(c *record.Cell, metric string) (float64, bool) {
 	for _, s := range c.Samples {
 		if s.Metric == metric {
 			return s.Value, true

@@ -1,4 +1,4 @@
-package report
+package result
 
 import (
 	"cmp"
@@ -12,11 +12,11 @@ import (
 )
 
 // verdictQuantities are the questions of the first table.
-var verdictQuantities = []*Quantity{prefillSpeed, decodeLatency, stateBytes, bitsPerByte}
+var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, BitsPerByte}
 
-// verdicts says who is ahead where, and where the samples cannot tell. Each question and point has one row; the models
+// Verdicts says who is ahead where, and where the samples cannot tell. Each question and point has one row; the models
 // are those that the user named.
-func (ix *index) verdicts() table.Table {
+func (ix *Index) Verdicts() table.Table {
 	t := table.Table{
 		ID: "verdicts", Title: "Who is ahead",
 		Caption: "the leader against the nearest rival: median of the ratios within blocks with its 95 % interval, p of the sign test, " +
@@ -27,10 +27,10 @@ func (ix *index) verdicts() table.Table {
 	}
 	for _, q := range verdictQuantities {
 		cells := ix.contenders(q)
-		g := newGrid(cells, q.Main)
-		for _, minor := range g.minors() {
-			for _, main := range axis(cells, g.main) {
-				r := ix.rank(q, g.column(ix.modelsOf(cells), minor, main))
+		g := NewGrid(cells, q.Main)
+		for _, minor := range g.Minors() {
+			for _, main := range Axis(cells, g.main) {
+				r := ix.rank(q, g.column(ix.ModelsOf(cells), minor, main))
 				if r == nil || len(r.rivals) == 0 {
 					continue
 				}
@@ -39,18 +39,18 @@ func (ix *index) verdicts() table.Table {
 			}
 		}
 	}
-	t.Notes = ix.absentees()
+	t.Notes = ix.Absentees()
 	return t
 }
 
 // contenders are the cells of the models that are compared with each other, each point of a model once.
 // Losses of untrained models say nothing.
-func (ix *index) contenders(q *Quantity) []*record.Cell {
-	bases := ix.bases()
+func (ix *Index) contenders(q *Quantity) []*record.Cell {
+	bases := ix.Bases()
 	seen := map[string]bool{}
 	var out []*record.Cell
-	for _, c := range ix.cells("", q.Probe) {
-		m := ix.byName[c.Model]
+	for _, c := range ix.Cells("", q.Probe) {
+		m := ix.ByName[c.Model]
 		key := c.Model + "\x00" + c.Point.String()
 		if seen[key] || !slices.Contains(bases, m) || q.documents && m.Initialised {
 			continue
@@ -70,13 +70,13 @@ type ranking struct {
 
 // rank finds who is ahead: the model that is better than each other one by their comparison, else the one with the best
 // value, which then has no lead. It is nil where no cell has a value or the quantity has no better side.
-func (ix *index) rank(q *Quantity, cells []*record.Cell) *ranking {
+func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
 	var have []side
 	for _, c := range cells {
-		if c == nil || !competes(ix.byName[c.Model]) {
+		if c == nil || !competes(ix.ByName[c.Model]) {
 			continue
 		}
-		if v := ix.value(q, c); v.Number != nil {
+		if v := ix.Value(q, c); v.Number != nil {
 			have = append(have, side{ix: ix, model: c.Model, cell: c, value: v})
 		}
 	}
@@ -159,7 +159,7 @@ func (r *ranking) row(at string) []table.Value {
 	lead := p.ahead()
 	switch {
 	case p.gap != nil:
-		row[5] = table.Ranged(p.gap.Map(func(x float64) float64 { return -x }), signed(4))
+		row[5] = table.Ranged(p.gap.Map(func(x float64) float64 { return -x }), Signed(4))
 		row[5].Text += " " + r.q.Unit
 	case !lead.Valid():
 		row[5] = table.Unavailable("it has 0")
@@ -181,18 +181,18 @@ func (r *ranking) notes() []string {
 		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
 	}
 	if r.q.documents {
-		models := []*record.Model{r.first.ix.byName[r.first.model]}
+		models := []*record.Model{r.first.ix.ByName[r.first.model]}
 		for _, p := range r.rivals {
-			models = append(models, p.base.ix.byName[p.base.model])
+			models = append(models, p.base.ix.ByName[p.base.model])
 		}
-		notes = append(notes, notAlike(models...)...)
+		notes = append(notes, NotAlike(models...)...)
 	}
 	return notes
 }
 
 // verdictKeys are the keys of record.
 func verdictKeys() []string {
-	return slices.Concat([]string{"run", "probe", "quantity", "unit", "direction"}, axisKeys(), []string{"verdict", "leader", "leader_value",
+	return slices.Concat([]string{"run", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{"verdict", "leader", "leader_value",
 		"rival", "ratio", "lo", "hi", "p", "p_adjusted", "n", "text", "notes", "cells"})
 }
 
@@ -206,7 +206,7 @@ func (r *ranking) record() []any {
 	case r.q.Exact:
 		said[0] = "equal"
 	}
-	return slices.Concat([]any{r.first.ix.run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, axisValues(r.first.cell.Point),
+	return slices.Concat([]any{r.first.ix.Run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, AxisValues(r.first.cell.Point),
 		said, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
 }
 

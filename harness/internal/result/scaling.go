@@ -1,4 +1,4 @@
-package report
+package result
 
 import (
 	"maps"
@@ -11,20 +11,20 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// curves turns the cells of one model into one scaling curve per block.
-type curves func(cells []*record.Cell) [][]stat.Point
+// Curves turns the cells of one model into one scaling curve per block.
+type Curves func(cells []*record.Cell) [][]stat.Point
 
-// scaling is the table of exponents: how a quantity grows with the length.
-func (ix *index) scaling(of, title string, cells []*record.Cell, curve curves) table.Table {
+// Scaling is the table of exponents: how a quantity grows with the length.
+func (ix *Index) Scaling(of, title string, cells []*record.Cell, curve Curves) table.Table {
 	t := table.Table{
 		ID: of + "-scaling", Title: title, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
 		Columns: append(table.Keys("model"), table.Column{Name: "exponent e", ID: of + "-exponent", Unit: unit.One}, table.Column{Name: "fitted over", ID: of + "-exponent-range"},
 			table.Column{Name: "remarks", ID: of + "-exponent-verdict"}),
 	}
-	for _, m := range ix.modelsOf(cells) {
-		own := measuredCells(ofModel(cells, m.Name))
+	for _, m := range ix.ModelsOf(cells) {
+		own := measuredCells(OfModel(cells, m.Name))
 		fit := stat.FitPowerLaws(curve(own))
-		t.Rows = append(t.Rows, []table.Value{table.Text(m.Name), exponent(fit, ids(own)), fittedOver(fit, ids(own)), lawVerdict(fit, ids(own))})
+		t.Rows = append(t.Rows, []table.Value{table.Text(m.Name), exponent(fit, IDs(own)), fittedOver(fit, IDs(own)), lawVerdict(fit, IDs(own))})
 	}
 	return t
 }
@@ -33,8 +33,8 @@ func exponent(fit stat.PowerLaw, cells []string) table.Value {
 	return table.Ranged(fit.Exponent, fixed2, cells...)
 }
 
-// exponentAlone is an exponent in a table that has no column for the verdict on it.
-func exponentAlone(fit stat.PowerLaw, cells []string) table.Value {
+// ExponentAlone is an exponent in a table that has no column for the verdict on it.
+func ExponentAlone(fit stat.PowerLaw, cells []string) table.Value {
 	v := exponent(fit, cells)
 	if said := fit.Verdict(); fit.Exponent.Valid() && said != stat.PowerLawHolds {
 		v.Notes = append(v.Notes, said)
@@ -56,8 +56,8 @@ func lawVerdict(fit stat.PowerLaw, cells []string) table.Value {
 	return table.Value{Text: fit.Verdict(), Cells: cells}
 }
 
-// law is the end of a legend entry: ": N^1.02 [1.00, 1.04]".
-func law(fit stat.PowerLaw) string {
+// Law is the end of a legend entry: ": N^1.02 [1.00, 1.04]".
+func Law(fit stat.PowerLaw) string {
 	if !fit.Exponent.Valid() {
 		return ""
 	}
@@ -68,7 +68,8 @@ func measuredCells(cells []*record.Cell) []*record.Cell {
 	return slices.DeleteFunc(slices.Clone(cells), func(c *record.Cell) bool { return c.Status != record.OK })
 }
 
-func ids(cells []*record.Cell) []string {
+// IDs lists the IDs of cells.
+func IDs(cells []*record.Cell) []string {
 	out := make([]string, len(cells))
 	for i, c := range cells {
 		out[i] = c.ID
@@ -76,23 +77,23 @@ func ids(cells []*record.Cell) []string {
 	return out
 }
 
-// prefillTimes are the seconds of a prefill of one document by length, one curve per block.
-func prefillTimes(cells []*record.Cell) [][]stat.Point {
+// PrefillTimes are the seconds of a prefill of one document by length, one curve per block.
+func PrefillTimes(cells []*record.Cell) [][]stat.Point {
 	seconds := &Quantity{Metric: probe.PrefillSeconds}
-	if batches := axis(cells, "batch"); len(batches) > 0 {
-		cells = with(cells, "batch", batches[0])
+	if batches := Axis(cells, "batch"); len(batches) > 0 {
+		cells = With(cells, "batch", batches[0])
 	}
 	return byBlock(cells, seconds)
 }
 
-// stateSizes are the bytes of state by length.
-func stateSizes(cells []*record.Cell) [][]stat.Point { return byBlock(cells, stateBytes) }
+// StateSizes are the bytes of state by length.
+func StateSizes(cells []*record.Cell) [][]stat.Point { return byBlock(cells, StateBytes) }
 
 func byBlock(cells []*record.Cell, q *Quantity) [][]stat.Point {
 	blocks := map[int][]stat.Point{}
 	for _, c := range cells {
-		for block, v := range q.blocks(c) {
-			blocks[block] = append(blocks[block], stat.Point{X: number(c.Point, "len"), Y: v})
+		for block, v := range q.Blocks(c) {
+			blocks[block] = append(blocks[block], stat.Point{X: Number(c.Point, "len"), Y: v})
 		}
 	}
 	out := make([][]stat.Point, 0, len(blocks))
@@ -102,15 +103,15 @@ func byBlock(cells []*record.Cell, q *Quantity) [][]stat.Point {
 	return out
 }
 
-// along returns a curve of a stream's metric.
-func along(metric string) curves {
+// Along returns a curve of a stream's metric.
+func Along(metric string) Curves {
 	return func(cells []*record.Cell) [][]stat.Point {
-		c := longest(cells)
+		c := Longest(cells)
 		if c == nil {
 			return nil
 		}
 		var points []stat.Point
-		for _, r := range readings(c, metric) {
+		for _, r := range Readings(c, metric) {
 			points = append(points, stat.Point{X: r.Position, Y: r.Value})
 		}
 		return [][]stat.Point{points}

@@ -1,0 +1,97 @@
+package result
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// Tail is a time whose percentiles are told beside its median: what most users wait at least, and a few at most.
+type Tail struct {
+	probe, metric string
+	id, Title     string
+	caption       string
+}
+
+// Tails lists them.
+var Tails = []Tail{
+	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "over the calls of all blocks"},
+	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles",
+		"over the single steps of all blocks, where the decode time per step is the mean of those of a call"},
+}
+
+// Percentiles are those that a tail is told by.
+var Percentiles = []float64{0.5, 0.9, 0.99}
+
+// PercentileName is "p90".
+func PercentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
+
+// samples are all values of a cell, over all blocks.
+func (t Tail) samples(c *record.Cell) (values []float64) {
+	for _, s := range c.Samples {
+		if s.Metric == t.metric {
+			values = append(values, s.Value)
+		}
+	}
+	return values
+}
+
+// values are the percentiles of a cell.
+func (t Tail) values(c *record.Cell) (row []table.Value) {
+	values := t.samples(c)
+	for _, q := range Percentiles {
+		switch {
+		case c.Status != record.OK:
+			row = append(row, Missing(c))
+		case len(values) == 0:
+			row = append(row, table.Unavailable(cmp.Or(probe.Lacking(c, t.metric), NotReported)))
+		default:
+			row = append(row, table.Pointwise(stat.Percentile(values, q), unit.Second, c.ID))
+		}
+	}
+	return row
+}
+
+// TailTables are the percentiles of the cells of a probe, where any of them has samples enough for one.
+func (ix *Index) TailTables(name string, cells []*record.Cell) (tables []table.Table) {
+	for _, t := range Tails {
+		if t.probe != name {
+			continue
+		}
+		names := Axes(cells)
+		percents := table.Table{ID: t.id, Title: t.Title, Columns: append(table.Keys(names...), table.Keys("model")...),
+			Caption: t.caption + "; a percentile needs ten samples beyond it"}
+		for _, q := range Percentiles {
+			percents.Columns = append(percents.Columns, table.Column{Name: PercentileName(q), ID: t.Quantity(q), Unit: unit.Second, Better: -1})
+		}
+		enough := false
+		for _, c := range InOrder(cells) {
+			var row []table.Value
+			for _, axis := range names {
+				row = append(row, table.Text(c.Point.Get(axis)))
+			}
+			percents.Rows = append(percents.Rows, append(append(row, table.Text(c.Model)), t.values(c)...))
+			enough = enough || len(t.samples(c)) >= stat.Needed(Percentiles[0])
+		}
+		if enough {
+			tables = append(tables, percents)
+		}
+	}
+	return tables
+}
+
+// Quantity names a percentile for programs: "decode-p90".
+func (t Tail) Quantity(q float64) string { return t.probe + "-" + PercentileName(q) }
+
+// Derived are the percentiles of one cell if it has samples enough for one.
+func (t Tail) Derived(c *record.Cell) []table.Value {
+	if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(Percentiles[0]) {
+		return nil
+	}
+	return t.values(c)
+}
