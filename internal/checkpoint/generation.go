@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,16 +20,14 @@ func (f *Folder) Ends(ends []int32, vocab int) (all []int32, warnings []string) 
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
-	var file struct {
-		EOS config.IDs `json:"eos_token_id"`
-	}
+	var listed config.IDs
 	if err == nil {
-		err = json.Unmarshal(data, &file)
+		listed, err = readEnds(data)
 	}
 	if err != nil {
 		return all, []string{fmt.Sprintf("ends of a text that only %s lists are not known: %v", GenerationFile, err)}
 	}
-	for _, id := range file.EOS {
+	for _, id := range listed {
 		switch {
 		case id < 0 || int(id) >= vocab:
 			warnings = append(warnings, fmt.Sprintf("%s: eos_token_id %d is outside the %d ids of the model and is left out", GenerationFile, id, vocab))
@@ -39,4 +36,14 @@ func (f *Folder) Ends(ends []int32, vocab int) (all []int32, warnings []string) 
 		}
 	}
 	return all, warnings
+}
+
+// readEnds reads the ids from the text of the file.
+func readEnds(data []byte) (ids config.IDs, err error) {
+	r, err := config.Parse(data, nil)
+	if err != nil {
+		return nil, err
+	}
+	config.Read(r, &ids, "eos_token_id")
+	return ids, r.Err()
 }

@@ -106,8 +106,8 @@ func (c *catalog) reader(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(data, &keys); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+	if json.Unmarshal(data, &keys) != nil {
+		return "", fmt.Errorf("%s is no object of keys with values, as a config is", path)
 	}
 	var modelType string
 	if raw := keys["model_type"]; raw != nil && json.Unmarshal(raw, &modelType) != nil {
