@@ -12,6 +12,7 @@ package lm
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -185,6 +186,20 @@ func (d Description) Types() []string {
 // Has reports whether the plugin declares the ability.
 func (d Description) Has(a Ability) bool {
 	return slices.Contains(d.Abilities, a)
+}
+
+// Offers reports whether Load accepts a precision, as far as its formats go: the model knows its components.
+func (d Description) Offers(precision string) bool {
+	return !slices.ContainsFunc(Formats(precision), func(f string) bool { return !slices.Contains(d.Precisions, f) })
+}
+
+// Formats are those of a precision FORMAT+COMPONENT.FORMAT+..., in its order.
+func Formats(precision string) []string {
+	all := strings.Split(precision, "+")
+	for i, part := range all {
+		all[i] = part[strings.Index(part, ".")+1:]
+	}
+	return all
 }
 
 // Variant is a named config that Load can initialise from a seed.

@@ -147,16 +147,12 @@ func reads(d *lm.Description, modelType string, keys map[string]json.RawMessage)
 // offers refuses a precision that none of these plugins has. One that does not answer may have it. A precision that names
 // others for components, as in int8+ffn.int4, is made of them; only the model knows its components.
 func (c *catalog) offers(ctx context.Context, precision string, architectures []string) error {
-	base, parts, some := strings.Cut(precision, "+")
-	names := []string{base}
-	for part := range strings.SplitSeq(parts, "+") {
-		if _, format, ok := strings.Cut(part, "."); ok {
-			names = append(names, format)
-		} else if some {
+	for i, part := range strings.Split(precision, "+") {
+		if i > 0 && !strings.Contains(part, ".") {
 			return usage("precision %q: %q is not COMPONENT.PRECISION, as in int8+ffn.int4", precision, part)
 		}
 	}
-	for _, format := range names {
+	for _, format := range lm.Formats(precision) {
 		if err := c.offersFormat(ctx, format, architectures); err != nil {
 			return err
 		}

@@ -243,11 +243,7 @@ func (d *diagnosis) calibrate(ctx context.Context, threads int) {
 }
 
 func calibrated(ctx context.Context, architecture string, threads int) (lm.Roofline, error) {
-	plugin, err := session.Find(session.Installed{}, architecture, session.Limits{Threads: threads})
-	if err != nil {
-		return lm.Roofline{}, err
-	}
-	s, err := plugin.Start(ctx)
+	s, err := session.Open(ctx, session.Installed{}, architecture, session.Limits{Threads: threads})
 	defer s.Kill()
 	if err != nil {
 		return lm.Roofline{}, err

@@ -33,7 +33,6 @@ type modelFlags struct {
 	options    []string
 	tokenizer  string
 	threads    int
-	known      *catalog
 }
 
 // common adds the flags of commands that load one model or several.
@@ -90,7 +89,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 	if err != nil {
 		return nil, err
 	}
-	plugins := m.catalog(note)
+	plugins := newCatalog(m.candidates(), note)
 	names := namesOf(ctx, plugins, seed, note)
 	var specs []run.ModelSpec
 	for _, text := range m.models {
@@ -101,7 +100,7 @@ func (m *modelFlags) specs(ctx context.Context, note func(string), precisions []
 		specs = append(specs, s)
 	}
 	if len(m.models) == 0 || len(m.plugins) > 0 || m.checkpoint != "" {
-		shipped, err := m.shipped(ctx, seed, note)
+		shipped, err := m.shipped(ctx, plugins, seed, note)
 		if err != nil {
 			return nil, err
 		}
@@ -181,8 +180,8 @@ func (m *modelFlags) seed() (*uint64, error) {
 
 // shipped makes the models of --plugins: their shipped checkpoints, --checkpoint, or new weights. Beside other models, a
 // plugin for which none ships gets new weights too.
-func (m *modelFlags) shipped(ctx context.Context, seed *uint64, note func(string)) ([]run.ModelSpec, error) {
-	names, err := m.architectures(ctx, note)
+func (m *modelFlags) shipped(ctx context.Context, plugins *catalog, seed *uint64, note func(string)) ([]run.ModelSpec, error) {
+	names, err := m.architectures(ctx, plugins)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +212,7 @@ func (m *modelFlags) shipped(ctx context.Context, seed *uint64, note func(string
 
 // architectures are those of --plugins, else all that are installed and have a shipped model. With --init they need none,
 // but what measures the host stays aside then.
-func (m *modelFlags) architectures(ctx context.Context, note func(string)) ([]string, error) {
+func (m *modelFlags) architectures(ctx context.Context, plugins *catalog) ([]string, error) {
 	found := installed()
 	for name := range m.pluginPaths() {
 		if !slices.Contains(found, name) {
@@ -231,7 +230,7 @@ func (m *modelFlags) architectures(ctx context.Context, note func(string)) ([]st
 	var names []string
 	for _, name := range found {
 		_, err := shippedModel(name)
-		if err == nil || m.init != "" && !m.catalog(note).has(ctx, name, lm.AbilityCalibrate) {
+		if err == nil || m.init != "" && !plugins.has(ctx, name, lm.AbilityCalibrate) {
 			names = append(names, name)
 		}
 	}
@@ -251,14 +250,6 @@ func installed() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// catalog knows the plugins that the flags name and those that are found.
-func (m *modelFlags) catalog(note func(string)) *catalog {
-	if m.known == nil {
-		m.known = newCatalog(m.candidates(), note)
-	}
-	return m.known
 }
 
 // candidates are the plugins of --plugin, then those that a search finds.
@@ -355,7 +346,7 @@ func (m *modelFlags) one(ctx context.Context, what string, note func(string)) (s
 	if err != nil {
 		return s, err
 	}
-	plugins := m.catalog(note)
+	plugins := newCatalog(m.candidates(), note)
 	if s, err = namesOf(ctx, plugins, seed, note).Parse(what); err != nil {
 		return s, usageError{err}
 	}

@@ -98,7 +98,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
 		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
 		Calibrator: func(ctx context.Context) (string, error) {
-			return f.models.catalog(a.warn).able(ctx, lm.AbilityCalibrate)
+			return newCatalog(f.models.candidates(), a.warn).able(ctx, lm.AbilityCalibrate)
 		},
 	})
 	if err != nil {

@@ -156,8 +156,8 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 
 // arithmetic chooses the ceiling of the products of a precision: where it has several formats, that of the fastest.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
-	for part := range strings.SplitSeq(precision, "+") {
-		format, _, _ := strings.Cut(part[strings.Index(part, ".")+1:], "-")
+	for _, format := range lm.Formats(precision) {
+		format, _, _ = strings.Cut(format, "-") // without the group
 		c, known := fastest(roof, func(c lm.Ceiling) bool { return slices.Contains(c.Precisions, format) })
 		if !known {
 			c, known = fastest(roof, func(c lm.Ceiling) bool { return len(c.Precisions) == 0 })

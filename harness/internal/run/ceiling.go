@@ -118,11 +118,7 @@ func calibrator(ctx context.Context, p *Plan) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	plugin, err := session.Find(p.options.Plugins, name, p.limits)
-	if err != nil {
-		return nil, err
-	}
-	return plugin.Start(ctx)
+	return session.Open(ctx, p.options.Plugins, name, p.limits)
 }
 
 func noFact(name string, err error) record.Fact {

@@ -94,3 +94,15 @@ func TestDuplicateNamesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPrecisionOfSeveralFormats: a plugin that offers the formats of a precision is asked for it; its components are the
+// model's to know.
+func TestPrecisionOfSeveralFormats(t *testing.T) {
+	for precision, want := range map[string]record.Status{"int8+ffn.int4+output_proj.bf16": record.OK, "int8+ffn.nf4": record.Unavailable} {
+		o := options(t, honest(), "name: s\nprobes:\n  - {probe: cost, grid: {len: 16}}\n", "a")
+		o.Models[0].Precision = precision
+		if c := cells(execute(t, openDB(t), o), "cost", "a@"+precision)[0]; c.Status != want {
+			t.Errorf("%s: %s %s", precision, c.Status, c.Reason)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/host"
@@ -23,7 +22,6 @@ type loadedModel struct {
 	record      *record.Model
 	plugin      *session.Plugin
 	request     lm.LoadRequest
-	description lm.Description
 	info        lm.ModelInfo
 	inputs      inputs
 	estimator   estimator
@@ -151,8 +149,7 @@ func (l *loader) try(ctx context.Context, m *loadedModel) error {
 
 // learn asks a plugin about itself and the model.
 func (l *loader) learn(ctx context.Context, m *loadedModel, s *session.Session) error {
-	m.description = s.Description
-	if !slices.Contains(m.description.Precisions, m.record.Precision) {
+	if !s.Description.Offers(m.record.Precision) {
 		return &probe.Unavailable{Reason: "the plugin does not offer precision " + m.record.Precision}
 	}
 	var err error

@@ -55,7 +55,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("%d processes are left", f.live)
 	}
 	for _, name := range []string{"text for quality", "threads", "plugin environment", "ceiling", "steal"} {
-		if !slices.ContainsFunc(r.Facts, func(x record.Fact) bool { return x.Name == name && x.Value != "" }) {
+		if !slices.ContainsFunc(r.Facts, func(x record.Fact) bool { return x.Name == name && x.Words() != "" }) {
 			t.Errorf("no fact %q in %v", name, r.Facts)
 		}
 	}

@@ -12,19 +12,13 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// The classes of failures that are neither those of a process (lmplugin.Class) nor those of a reply (lm.Fault).
-const (
-	classTimeout = "time-out"
-	classMemory  = "out of memory"
-	classError   = "error"
-)
-
 // stderrLines is how much of what a plugin printed is kept with a failure.
 const stderrLines = 20
 
-// Failure classifies the error of a plugin that has printed stderr, and had so much time to answer.
+// Failure classifies the error of a plugin that has printed stderr, and had so much time to answer: by how its process
+// ended (lmplugin.Class), by what is wrong with a reply (lm.Fault), or in a word of its own.
 func Failure(err error, stderr string, limit time.Duration) *record.Failure {
-	f := &record.Failure{Class: classError, Message: err.Error(), Stderr: lastLines(stderr)}
+	f := &record.Failure{Class: "error", Message: err.Error(), Stderr: lastLines(stderr)}
 	var exit *lmplugin.ExitError
 	var bad *lm.ReplyError
 	switch {
@@ -33,10 +27,10 @@ func Failure(err error, stderr string, limit time.Duration) *record.Failure {
 	case errors.As(err, &bad):
 		f.Class = string(bad.Fault)
 	case lm.KindOf(err) == lm.Deadline, errors.Is(err, context.DeadlineExceeded):
-		f.Class = classTimeout
+		f.Class = "time-out"
 		f.Message = fmt.Sprintf("no answer within the limit of %v: %s", limit.Round(time.Second), f.Message)
 	case lm.KindOf(err) == lm.Resource:
-		f.Class = classMemory
+		f.Class = "out of memory"
 	}
 	return f
 }

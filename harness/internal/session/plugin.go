@@ -86,5 +86,14 @@ func (p *Plugin) Start(ctx context.Context) (*Session, error) {
 		return nil, err
 	}
 	d, err := process.Describe(ctx)
-	return &Session{Description: d, process: process, threads: p.Limits.Threads}, err
+	return &Session{Process: process, Description: d, threads: p.Limits.Threads}, err
+}
+
+// Open finds and starts the plugin of an architecture, of which one session is wanted.
+func Open(ctx context.Context, plugins Plugins, architecture string, l Limits) (*Session, error) {
+	p, err := Find(plugins, architecture, l)
+	if err != nil {
+		return nil, err
+	}
+	return p.Start(ctx)
 }

@@ -17,8 +17,8 @@ import (
 // Session is a process of a plugin with the models that were loaded into it. Nil is a process that did not start: it has
 // printed nothing and can be ended like any other.
 type Session struct {
+	Process
 	Description lm.Description
-	process     Process
 	threads     int
 	models      []*Model
 }
@@ -50,7 +50,7 @@ func (s *Session) Load(ctx context.Context, req lm.LoadRequest) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.process.Load(ctx, req)
+	m, err := s.Process.Load(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -66,25 +66,19 @@ func (m *Model) Tokenizer(asked string) (tokenizer.Tokenizer, error) {
 
 // Calibrate measures the ceilings of the host on the threads of the process.
 func (s *Session) Calibrate(ctx context.Context) (lm.Roofline, error) {
-	c, ok := s.process.(lm.Calibrator)
+	c, ok := s.Process.(lm.Calibrator)
 	if !ok {
 		return lm.Roofline{}, lm.Errorf(lm.Unsupported, "calibrate", "n/a (no ability %s)", lm.AbilityCalibrate)
 	}
 	return c.Calibrate(ctx, s.threads)
 }
 
-// PID is the number of the process, 0 if it is this one.
-func (s *Session) PID() int { return s.process.PID() }
-
-// Env is the whole environment that the process got.
-func (s *Session) Env() []string { return s.process.Env() }
-
 // Stderr is what the plugin printed last.
 func (s *Session) Stderr() string {
 	if s == nil {
 		return ""
 	}
-	return s.process.Stderr()
+	return s.Process.Stderr()
 }
 
 // Close releases the models, the last one first, and ends the process.
@@ -96,13 +90,13 @@ func (s *Session) Close() error {
 	for _, m := range slices.Backward(s.models) {
 		errs = append(errs, m.Model.Close())
 	}
-	return errors.Join(append(errs, s.process.Close())...)
+	return errors.Join(append(errs, s.Process.Close())...)
 }
 
 // Kill ends the process at once, for when nothing in it is worth waiting for.
 func (s *Session) Kill() {
 	if s != nil {
-		s.process.Kill()
-		_ = s.process.Close() // the process is gone either way
+		s.Process.Kill()
+		_ = s.Process.Close() // the process is gone either way
 	}
 }
