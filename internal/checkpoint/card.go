@@ -14,8 +14,8 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// Card says where a model comes from, for reports and for whoever wonders what a number means. It stands as
-// card.json beside the weights; README.md tells the same in prose.
+// Card describes where a model comes from, for reports and their readers. It is stored as card.json beside the weights;
+// README.md says the same in prose.
 type Card struct {
 	Name         string `json:"name"`
 	Architecture string `json:"architecture"` // bk, gpt2, mamba, mistral, ...
@@ -23,30 +23,30 @@ type Card struct {
 	Parameters   int64  `json:"parameters,omitempty"`
 	// TrainedContext is the longest context seen in training, in tokens; 0: unknown. Loss beyond it is extrapolation.
 	TrainedContext int    `json:"trained_context,omitempty"`
-	TokensSeen     int64  `json:"tokens_seen,omitempty"` // in training, repetitions included
+	TokensSeen     int64  `json:"tokens_seen,omitempty"` // in training, including repeats
 	TrainedOn      []Text `json:"trained_on,omitempty"`
-	// HeldOutGoPackages are packages of the Go source tree that were kept out of training and of the choice of the
-	// checkpoint, by import path without sub-packages: text for a fair test.
+	// HeldOutGoPackages lists the import paths of packages of the Go source tree, without sub-packages, that were used
+	// neither for training nor for choosing the checkpoint: text for a fair test.
 	HeldOutGoPackages []string `json:"held_out_go_packages,omitempty"`
 	Precision         string   `json:"precision,omitempty"` // how the weights are stored
 	SourceSHA256      string   `json:"source_sha256,omitempty"`
-	Notes             []string `json:"notes,omitempty"` // what a reader of results must know
+	Notes             []string `json:"notes,omitempty"` // caveats for readers of results
 }
 
-// Text is a body of text that a model was trained on.
+// Text is a corpus that a model was trained on.
 type Text struct {
 	Name      string  `json:"name"`
 	Documents int     `json:"documents,omitempty"`
 	Bytes     int64   `json:"bytes,omitempty"`
 	Tokens    int64   `json:"tokens,omitempty"`
-	Share     float64 `json:"share,omitempty"` // of the training blocks, 0 to 1
+	Share     float64 `json:"share,omitempty"` // fraction of the training blocks, 0 to 1
 	Licence   string  `json:"licence"`
 }
 
-// Card reads the folder's card.json; nil without an error if there is none.
+// Card reads the folder's card.json. It returns nil without an error if there is none.
 func (f *Folder) Card() (*Card, error) { return ReadCard(f.dir) }
 
-// ReadCard reads card.json of a model folder; nil without an error if there is none.
+// ReadCard reads card.json of a model folder. It returns nil without an error if there is none.
 func ReadCard(dir string) (*Card, error) {
 	path := filepath.Join(dir, CardFile)
 	text, err := regularfile.Read(path, maxSettings)
@@ -66,7 +66,7 @@ func ReadCard(dir string) (*Card, error) {
 	return &c, nil
 }
 
-// Validate says what is wrong with the card.
+// Validate returns an error that describes what is wrong with the card.
 func (c *Card) Validate() error {
 	switch sum, err := hex.DecodeString(c.SourceSHA256); {
 	case c.Name == "":

@@ -12,20 +12,20 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// companions are the files of a model folder that a conversion takes along as they are.
+// companions are the files that a conversion copies unchanged.
 var companions = []string{
 	ConfigFile, TokenizerFile, "vocab.json", "merges.txt", "tokenizer.model", "vocab.txt", "added_tokens.json",
 	"tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "README.md", "LICENSE",
 }
 
-// ErrNotEmpty says that a folder to be written has something in it already.
+// ErrNotEmpty reports that the destination folder already has contents.
 var ErrNotEmpty = errors.New("is not empty")
 
-// Convert writes the model folder src as the new folder dst with its weights in dtype (F32, BF16 or F16; see
-// [StoredAs]), rounded to nearest even, in a single file. Tensors of other types than floating point keep theirs. Config,
-// tokenizer and card go along; the card then names the source's weights. The folder appears when it is complete. The same
-// source gives the same bytes. Values beyond the range of dtype are an error that wraps a [safetensors.OverflowError];
-// values that are infinite or NaN in the source stay so, with a warning.
+// Convert writes the model folder src to the new folder dst, with its weights in dtype (F32, BF16 or F16; see
+// [StoredAs]), rounded to nearest even, in a single file. Tensors that are not floating-point keep their type. Config,
+// tokenizer and card are copied; the card then names the source's weights. The folder appears only when complete, and
+// the same source gives the same bytes. Values beyond dtype's range fail with an error that wraps a
+// [safetensors.OverflowError]; values already infinite or NaN in the source are kept, with a warning.
 func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err error) {
 	if dtype != safetensors.F32 && dtype != safetensors.BF16 && dtype != safetensors.F16 {
 		return nil, fmt.Errorf("convert checkpoint: weights cannot be written as %q: use F32, BF16 or F16", dtype)
@@ -40,7 +40,7 @@ func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err e
 	}
 	var overflow *safetensors.OverflowError
 	if errors.As(err, &overflow) {
-		err = overflow // the file that it was written to is temporary
+		err = overflow // without the temporary file's name
 	}
 	if err != nil {
 		return nil, fmt.Errorf("convert checkpoint: %w", err)
@@ -48,8 +48,8 @@ func Convert(src, dst string, dtype safetensors.DType) (warnings []string, err e
 	return warnings, nil
 }
 
-// checkValues warns of values that are not finite, and returns an error about those of F64 that float32, in which all
-// weights are read, cannot hold.
+// checkValues warns of non-finite values. It returns an error for F64 values too large for float32, the type that all
+// weights are read as.
 func (f *Folder) checkValues() (warnings []string, err error) {
 	for _, name := range f.Names() {
 		info, _ := f.Info(name)
@@ -66,7 +66,7 @@ func (f *Folder) checkValues() (warnings []string, err error) {
 	return warnings, nil
 }
 
-// writeAs writes the folder into dir.
+// writeAs writes the converted folder into dir.
 func (f *Folder) writeAs(dtype safetensors.DType, dir string) error {
 	if err := safetensors.Write(filepath.Join(dir, WeightsFile), f.converted(dtype), f.metadata()); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (f *Folder) writeAs(dtype safetensors.DType, dir string) error {
 	return f.copyCard(dir)
 }
 
-// newFolder makes the folder dst with what fill puts into it, or nothing.
+// newFolder makes the folder dst with the files that fill writes into it, or nothing.
 func newFolder(dst string, fill func(dir string) error) error {
 	entries, err := os.ReadDir(dst)
 	if len(entries) > 0 {
@@ -94,20 +94,20 @@ func newFolder(dst string, fill func(dir string) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) // after the rename there is nothing to remove
+	defer os.RemoveAll(tmp) // nothing to remove after the rename
 	if err := fill(tmp); err != nil {
 		return err
 	}
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder is in the way
+	if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) { // make way: dst may be an empty folder
 		return err
 	}
 	return os.Rename(tmp, dst)
 }
 
-// converted lists the tensors to be written.
+// converted lists the tensors to write.
 func (f *Folder) converted(dtype safetensors.DType) []safetensors.Tensor {
 	var list []safetensors.Tensor
 	for _, name := range f.Names() {
@@ -124,7 +124,7 @@ func (f *Folder) converted(dtype safetensors.DType) []safetensors.Tensor {
 	return list
 }
 
-// convertRows reads rows and lets go of the source's memory after the last one.
+// convertRows reads rows and releases the source's memory after the last one.
 func (f *Folder) convertRows(info safetensors.Info, lo, hi int, dst []float32) error {
 	err := f.ReadRows(info.Name, lo, hi, dst)
 	if rows, _ := info.Rows(); hi == rows {
@@ -133,7 +133,7 @@ func (f *Folder) convertRows(info safetensors.Info, lo, hi int, dst []float32) e
 	return err
 }
 
-// metadata of the first file; that of the format's libraries if it has none.
+// metadata returns the metadata of the first file, or that of the format's libraries if it has none.
 func (f *Folder) metadata() map[string]string {
 	if m := f.files[0].Metadata(); len(m) > 0 {
 		return m
@@ -141,7 +141,7 @@ func (f *Folder) metadata() map[string]string {
 	return writtenBy
 }
 
-// copyCompanions copies the files that exist.
+// copyCompanions copies those companions that exist.
 func (f *Folder) copyCompanions(dir string) error {
 	for _, name := range companions {
 		data, err := regularfile.Read(filepath.Join(f.dir, name), maxCompanion)
@@ -158,7 +158,7 @@ func (f *Folder) copyCompanions(dir string) error {
 	return nil
 }
 
-// copyCard copies the card and notes which weights were converted, unless it already names older ones.
+// copyCard copies the card and records which weights were converted, unless it already names earlier ones.
 func (f *Folder) copyCard(dir string) error {
 	card, err := f.Card()
 	if card == nil || err != nil {

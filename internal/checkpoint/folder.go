@@ -1,6 +1,6 @@
-// Package checkpoint reads and writes model folders in the layout of Hugging Face: config.json, the weights in one
-// model.safetensors or in shards that model.safetensors.index.json names, tokenizer.json, and beside them our own
-// card.json, which says where the model comes from.
+// Package checkpoint reads and writes model folders in Hugging Face's layout: config.json, the weights in one
+// model.safetensors or in shards listed by model.safetensors.index.json, and tokenizer.json. It adds card.json, which
+// says where the model comes from.
 package checkpoint
 
 import (
@@ -26,8 +26,8 @@ const (
 	CardFile      = "card.json"
 )
 
-// Folder is an open model folder. Its methods may be called concurrently, Close aside. It is a source of weights in
-// the sense of package nn.
+// Folder is an open model folder. All methods except Close are safe for concurrent use. It implements nn's source of
+// weights.
 type Folder struct {
 	dir    string
 	config []byte
@@ -36,8 +36,8 @@ type Folder struct {
 	where  map[string]*safetensors.File
 }
 
-// Open reads config.json and maps the weights. What the tensors mean is checked by the architecture, which knows the
-// ones that it needs. The error wraps [fs.ErrNotExist] where a file is missing, and says what the folder holds instead.
+// Open reads config.json and maps the weights. It does not check which tensors there are; the architecture does. If a
+// file is missing, the error wraps [fs.ErrNotExist] and says what the folder holds instead.
 func Open(dir string) (*Folder, error) {
 	config, err := ReadConfig(dir)
 	if err != nil {
@@ -54,7 +54,7 @@ func Open(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// ReadConfig returns the config.json of a folder as standard JSON, see [strictjson.Standard].
+// ReadConfig returns the folder's config.json as standard JSON; see [strictjson.Standard].
 func ReadConfig(dir string) ([]byte, error) {
 	config, err := readJSON(dir, ConfigFile, maxSettings)
 	if isMissing(err) {
@@ -63,14 +63,14 @@ func ReadConfig(dir string) ([]byte, error) {
 	return config, err
 }
 
-// The bounds of files that are read whole, in bytes.
+// Size limits, in bytes, of files that are read whole.
 const (
-	maxSettings  = 16 << 20  // config.json and others of its kind
+	maxSettings  = 16 << 20  // config.json and the like
 	maxIndex     = 256 << 20 // a million tensors with long names
-	maxCompanion = 1 << 30   // what a conversion takes along
+	maxCompanion = 1 << 30   // files that a conversion copies
 )
 
-// readJSON returns a JSON file of a folder in standard form.
+// readJSON returns a JSON file of the folder in standard form.
 func readJSON(dir, name string, limit int64) ([]byte, error) {
 	data, err := regularfile.Read(filepath.Join(dir, name), limit)
 	if err != nil {
@@ -83,12 +83,12 @@ func readJSON(dir, name string, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-// isMissing reports whether a file is not there; one in a folder that is a file is not there either.
+// isMissing reports whether err means that a file is not there. This includes a path below a file.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// openWeights opens the single file, or else the shards.
+// openWeights opens the single file, else the shards.
 func (f *Folder) openWeights() error {
 	_, err := os.Lstat(filepath.Join(f.dir, WeightsFile))
 	if err == nil {
@@ -115,7 +115,7 @@ func (f *Folder) openWeights() error {
 	return nil
 }
 
-// openFile maps one file of weights.
+// openFile maps one weights file.
 func (f *Folder) openFile(name string) error {
 	file, err := safetensors.Open(filepath.Join(f.dir, name))
 	if err != nil {
@@ -131,7 +131,7 @@ func (f *Folder) openFile(name string) error {
 	return nil
 }
 
-// Close unmaps the weights. Slices that were handed out must not be used afterwards.
+// Close unmaps the weights. Slices returned earlier must not be used afterwards.
 func (f *Folder) Close() error {
 	var errs []error
 	for _, file := range f.files {
@@ -141,13 +141,13 @@ func (f *Folder) Close() error {
 	return errors.Join(errs...)
 }
 
-// Dir is the path that the folder was opened by.
+// Dir is the path the folder was opened with.
 func (f *Folder) Dir() string { return f.dir }
 
 // Config returns config.json as standard JSON.
 func (f *Folder) Config() []byte { return slices.Clone(f.config) }
 
-// Names lists all tensors, file by file in the order of their data.
+// Names lists all tensors, file by file in data order.
 func (f *Folder) Names() []string {
 	var names []string
 	for _, file := range f.files {
@@ -156,7 +156,7 @@ func (f *Folder) Names() []string {
 	return names
 }
 
-// Info describes the tensor of that name.
+// Info describes the named tensor.
 func (f *Folder) Info(name string) (safetensors.Info, bool) {
 	file, ok := f.where[name]
 	if !ok {
@@ -165,14 +165,14 @@ func (f *Folder) Info(name string) (safetensors.Info, bool) {
 	return file.Info(name)
 }
 
-// Shape of the tensor of that name. It must not be written.
+// Shape returns the named tensor's shape. It must not be written.
 func (f *Folder) Shape(name string) ([]int, bool) {
 	info, ok := f.Info(name)
 	return info.Shape, ok
 }
 
-// Absence says what is known of a tensor that the folder does not hold, "" if nothing is. An index may well name
-// tensors that a model does without, such as the head that is its embedding.
+// Absence says what is known about a tensor missing from the folder, or "". An index may name tensors that a model does
+// without, such as a head tied to the embedding.
 func (f *Folder) Absence(name string) string {
 	if _, held := f.where[name]; held {
 		return ""
@@ -183,8 +183,8 @@ func (f *Folder) Absence(name string) string {
 	return notedPacking(f.dir)
 }
 
-// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are infinite
-// or NaN as float32, and gives the number of the first of them among all values.
+// NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are
+// infinite or NaN as float32. It also returns the index of the first such value in the whole tensor.
 func (f *Folder) NonFinite(name string, lo, hi int) (count, first int) {
 	if file, ok := f.where[name]; ok {
 		return file.NonFinite(name, lo, hi)
@@ -201,7 +201,7 @@ func (f *Folder) ReadRows(name string, lo, hi int, dst []float32) error {
 	return file.ReadRows(name, lo, hi, dst)
 }
 
-// Float32s returns a tensor that is stored as aligned float32 in the file's own memory, else nil. It is valid until
+// Float32s returns a tensor stored as aligned float32 in the file's own memory, else nil. The slice is valid until
 // Close and must not be written.
 func (f *Folder) Float32s(name string) []float32 {
 	if file, ok := f.where[name]; ok {
@@ -210,7 +210,7 @@ func (f *Folder) Float32s(name string) []float32 {
 	return nil
 }
 
-// BF16s is Float32s for bfloat16.
+// BF16s is like Float32s for bfloat16.
 func (f *Folder) BF16s(name string) []uint16 {
 	if file, ok := f.where[name]; ok {
 		return file.BF16s(name)
@@ -218,8 +218,7 @@ func (f *Folder) BF16s(name string) []uint16 {
 	return nil
 }
 
-// ReleasePages tells the system that the tensor's memory is not needed for now, after it was converted to another
-// form.
+// ReleasePages tells the system that the tensor's memory is not needed for now, typically after conversion.
 func (f *Folder) ReleasePages(name string) {
 	if file, ok := f.where[name]; ok {
 		file.ReleasePages(name)

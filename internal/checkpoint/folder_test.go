@@ -24,7 +24,7 @@ func put(t testing.TB, dir, name, text string) {
 	}
 }
 
-// counted is a tensor whose elements are from, from+1, ...
+// counted is a tensor with the elements from, from+1, ...
 func counted(name string, from float32, shape ...int) Tensor {
 	_, cols := safetensors.Info{Shape: shape}.Rows()
 	return Tensor{Name: name, Shape: shape, ReadRows: func(lo, _ int, dst []float32) error {
@@ -47,7 +47,7 @@ func shard(t testing.TB, dir, file string, tensors ...Tensor) {
 	}
 }
 
-// open opens a folder that must be sound.
+// open opens a valid folder.
 func open(t testing.TB, dir string) *Folder {
 	t.Helper()
 	f, err := Open(dir)
@@ -62,7 +62,7 @@ func open(t testing.TB, dir string) *Folder {
 	return f
 }
 
-// sharded writes a sound folder of two shards.
+// sharded writes a valid folder of two shards.
 func sharded(t testing.TB) string {
 	dir := t.TempDir()
 	put(t, dir, ConfigFile, `{"model_type":"toy"}`)
@@ -143,8 +143,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestIndexIsAGuide opens shards whose index names what they do not hold, omits what they hold, or is wrong about where:
-// what counts is what the shards hold.
+// TestIndexIsAGuide opens shards whose index names absent tensors, omits present ones or places them wrongly. Only the
+// shards' contents count.
 func TestIndexIsAGuide(t *testing.T) {
 	dir := sharded(t)
 	put(t, dir, IndexFile, `{"weight_map":{"x.weight":"b.safetensors","head":"b.safetensors","y":"a.safetensors"}}`)

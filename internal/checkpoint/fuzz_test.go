@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzIndex reads arbitrary index files: what is accepted names files of this folder alone.
+// FuzzIndex parses arbitrary index files. An accepted index names only files of its own folder.
 func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"metadata":{"total_size":36},"weight_map":{"x":"a.safetensors","y":"b.safetensors"}}`))
 	f.Add([]byte(`{"weight_map":{"x":"../a"}}`))

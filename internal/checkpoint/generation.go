@@ -9,11 +9,11 @@ import (
 	"github.com/archbench/archbench/internal/config"
 )
 
-// GenerationFile may list more ends of a text than config.json does. What else it holds are wishes about sampling.
+// GenerationFile may list more end tokens than config.json does. Its other keys are sampling preferences.
 const GenerationFile = "generation_config.json"
 
-// Ends adds the ids that generation_config.json lists as ends of a text to those of config.json. Ids that a model with
-// vocab ids lacks, and a file that cannot be read, are warnings: a model can be measured without.
+// Ends adds the end tokens of generation_config.json to those of config.json. An id outside the vocabulary or an
+// unreadable file is only a warning, because the model can be measured without it.
 func (f *Folder) Ends(ends []int32, vocab int) (all []int32, warnings []string) {
 	all = slices.Clone(ends)
 	data, err := readJSON(f.dir, GenerationFile, maxSettings)

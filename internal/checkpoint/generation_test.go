@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestEnds joins the ends of config.json, here 2, with those of every kind of generation_config.json.
+// TestEnds combines the end token of config.json, here 2, with every kind of generation_config.json.
 func TestEnds(t *testing.T) {
 	for text, want := range map[string]struct {
 		ends    []int32

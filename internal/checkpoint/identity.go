@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// SHA256 identifies the weights: the hash of the file in hexadecimal, or for shards the hash of the lines that
-// sha256sum prints for them in order of name. The files are streamed, so their pages do not become resident.
+// SHA256 identifies the weights: the hex hash of the single file, or for shards the hash of sha256sum's output for them
+// in name order. Files are streamed, so their pages do not become resident.
 func (f *Folder) SHA256() (string, error) {
 	all := sha256.New()
 	for _, file := range f.files {

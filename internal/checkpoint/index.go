@@ -14,11 +14,11 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// index says which shard holds which tensor. It is believed about the names of the shards only: a tensor is where a shard
-// holds it.
+// index maps tensors to shards. It is trusted only for the shards' names: the shards themselves say which tensors they
+// hold.
 type index map[string]string
 
-// parseIndex reads model.safetensors.index.json. Keys other than weight_map are the writer's own business.
+// parseIndex reads model.safetensors.index.json. It ignores keys other than weight_map.
 func parseIndex(text []byte) (index, error) {
 	shards := index{}
 	dec := json.NewDecoder(bytes.NewReader(text))

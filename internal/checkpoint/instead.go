@@ -11,16 +11,16 @@ import (
 	"github.com/archbench/archbench/internal/signature"
 )
 
-// missing is the error that a folder lacks a file. It is an [fs.ErrNotExist].
+// missing reports that the folder lacks a file. It is an [fs.ErrNotExist].
 type missing string
 
 // Error implements error.
 func (m missing) Error() string { return string(m) }
 
-// Is makes it an [fs.ErrNotExist].
+// Is matches [fs.ErrNotExist].
 func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
-// instead says what a folder without a complete model holds in its place, and the way out.
+// instead says what a folder without a complete model holds instead, and what to do about it.
 func instead(dir string) string {
 	stat, err := os.Stat(dir)
 	switch {
@@ -69,10 +69,10 @@ func shardsAlone(_ string, names []string) string {
 	return ""
 }
 
-// foreign are the names' ends of weights in other formats.
+// foreign are file extensions of other weight formats.
 var foreign = []string{".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5", ".gguf", ".onnx", ".npz"}
 
-// byTraining are files with such ends that hold no weights.
+// byTraining are names of files with those extensions that hold no weights.
 var byTraining = []string{"training_args", "optimizer", "scheduler", "rng_state", "random_states", "scaler"}
 
 // otherWeights finds weights in another format.
@@ -103,10 +103,10 @@ func otherSafetensors(_ string, names []string) string {
 	return ""
 }
 
-// folderBelow finds a model one or two folders further down, as caches of downloads have it.
+// folderBelow finds a model one or two levels down, as in download caches.
 func folderBelow(dir string, _ []string) string {
 	for _, pattern := range []string{"*", "*/*"} {
-		found, _ := filepath.Glob(filepath.Join(escape(dir), pattern, ConfigFile)) // the pattern is well formed
+		found, _ := filepath.Glob(filepath.Join(escape(dir), pattern, ConfigFile)) // cannot fail: the pattern is well-formed
 		if len(found) > 0 {
 			return "there is a model in " + filepath.Dir(found[0]) + ": name that folder"
 		}
@@ -114,7 +114,7 @@ func folderBelow(dir string, _ []string) string {
 	return ""
 }
 
-// escape takes the meaning from characters of a path that Glob would read as a pattern.
+// escape escapes Glob's special characters in a path.
 func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }

@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// TestInstead opens folders of what people have in place of a model.
+// TestInstead opens folders that hold something other than a model.
 func TestInstead(t *testing.T) {
 	const pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 37096\n"
 	for _, c := range []struct {
 		name, want string
 		files      map[string]string
-		found      bool // the files are there and are not what they should be
+		found      bool // the files exist but have the wrong contents
 	}{
 		{"empty", "it is empty", nil, false},
 		{"weights alone", "take config.json from where the weights are from", map[string]string{WeightsFile: ""}, false},
@@ -37,7 +37,7 @@ func TestInstead(t *testing.T) {
 		{"page for the config", ConfigFile + ": is a web page", map[string]string{ConfigFile: "<html></html>"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "[a]*") // characters of patterns
+			dir := filepath.Join(t.TempDir(), "[a]*") // special characters of patterns
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}

@@ -10,12 +10,12 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// bundled names the models that the repository ships, and the trained checkpoints that they come from.
+// bundled maps the models shipped with the repository to the trained checkpoints they were made from.
 var bundled = map[string]string{
 	"gpt2-3m": "gpt2-3m", "mistral-3m": "mistral-3m", "mamba-3m": "mamba-3m", "bk-3m": "bk-row-3m",
 }
 
-// TestBundledModels checks the folders by themselves.
+// TestBundledModels checks the bundled folders on their own.
 func TestBundledModels(t *testing.T) {
 	for name := range bundled {
 		dir := filepath.Join(sharedtest.RepoRoot(t), "models", name)

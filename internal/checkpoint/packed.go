@@ -8,14 +8,14 @@ import (
 	"slices"
 )
 
-// packings are the keys of config.json under which programs note that the weights are quantised and packed.
+// packings are the config.json keys that mark weights as quantised and packed.
 var packings = []string{"quantization_config", "compression_config", "quantization"}
 
-// refusePacked returns an error about a config of packed weights that says how they are packed.
+// refusePacked returns an error that says how the weights are packed, if the config says so.
 func refusePacked(config []byte) error {
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(config, &keys) != nil {
-		return nil // it is no object, which the architecture reports
+		return nil // not an object, which the architecture reports
 	}
 	for _, key := range packings {
 		var packing map[string]any
@@ -27,13 +27,13 @@ func refusePacked(config []byte) error {
 	return nil
 }
 
-// packingNotes are the files beside config.json in which programs note the same, by method.
+// packingNotes are the files beside config.json that say the same, with the method they imply.
 var packingNotes = []struct{ file, method string }{
 	{"quantize_config.json", "gptq"}, {"quant_config.json", "awq"}, {"hf_quant_config.json", "modelopt"},
 }
 
-// notedPacking says how a folder's weights are packed where a file beside config.json notes it, else nothing. Such a file
-// may have stayed behind when the weights were saved dequantised, so it only explains why a tensor is missing.
+// notedPacking says how the weights are packed according to a file beside config.json, or "". Such a file may be left
+// over from before the weights were dequantised, so it only serves to explain a missing tensor.
 func notedPacking(dir string) string {
 	for _, note := range packingNotes {
 		var packing map[string]any
@@ -46,13 +46,13 @@ func notedPacking(dir string) string {
 	return ""
 }
 
-// notServed is the way out.
+// notServed tells the user what to do.
 const notServed = "packed checkpoints are not served, save it dequantised"
 
-// known is how methods are called.
+// known matches plausible method names.
 var known = regexp.MustCompile(`^[\w-]{1,40}$`)
 
-// describePacking names the method, by default the one of the file, and the bits, as far as they are known.
+// describePacking returns the method, by default the file's own, and the bits if known.
 func describePacking(packing map[string]any, method string) string {
 	if named, _ := packing["quant_method"].(string); known.MatchString(named) {
 		method = named
@@ -63,7 +63,7 @@ func describePacking(packing map[string]any, method string) string {
 	return method
 }
 
-// packedBits looks for the size of a weight under the keys that the methods have for it, in sub-objects last.
+// packedBits looks for the bits per weight under each method's key, in sub-objects last.
 func packedBits(packing map[string]any) float64 {
 	for _, key := range []string{"bits", "w_bit", "weight_bits", "num_bits", "nbits"} {
 		if bits, ok := packing[key].(float64); ok {

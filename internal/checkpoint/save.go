@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// Tensor is a tensor to be saved.
+// Tensor is one tensor to save.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -19,8 +19,8 @@ type Tensor struct {
 	ReadRows func(lo, hi int, dst []float32) error
 }
 
-// Save writes config.json and model.safetensors into dir, each by a temporary name and a rename, the weights first.
-// The folder is made if it is not there and removed again if nothing could be written into it.
+// Save writes model.safetensors, then config.json into dir, each under a temporary name followed by a rename. It makes
+// the folder if needed, and removes it again if nothing could be written.
 func Save(dir string, config []byte, tensors []Tensor) (err error) {
 	list := make([]safetensors.Tensor, len(tensors))
 	for i, t := range tensors {
@@ -33,7 +33,7 @@ func Save(dir string, config []byte, tensors []Tensor) (err error) {
 	if os.IsNotExist(statErr) {
 		defer func() {
 			if err != nil {
-				_ = os.Remove(dir) // fails, as it should, unless the folder is empty
+				_ = os.Remove(dir) // fails, as intended, unless the folder is empty
 			}
 		}()
 	}
@@ -46,12 +46,12 @@ func Save(dir string, config []byte, tensors []Tensor) (err error) {
 	return nil
 }
 
-// writtenBy is the metadata without which Hugging Face transformers refuses a file.
+// writtenBy is the metadata that Hugging Face transformers requires.
 var writtenBy = map[string]string{"format": "pt"}
 
-// StoredAs is the type that a tensor gets in a checkpoint converted to the given precision: matrices named "….weight"
-// take it; vectors, convolutions and free parameters such as A_log stay float32, since they are tiny and some of them
-// are exponents.
+// StoredAs is a tensor's type in a checkpoint converted to the given precision. Matrices named "….weight" take that
+// precision; vectors, convolutions and free parameters such as A_log stay float32, because they are tiny and some of
+// them are exponents.
 func StoredAs(name string, shape []int, dtype safetensors.DType) safetensors.DType {
 	if len(shape) == 2 && strings.HasSuffix(name, ".weight") {
 		return dtype

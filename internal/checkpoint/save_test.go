@@ -64,7 +64,7 @@ func TestSaveFailureLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestConvert goes to bf16 and back: what is rounded once does not change again.
+// TestConvert converts to bf16 and back: values rounded once do not change again.
 func TestConvert(t *testing.T) {
 	src := sharded(t)
 	put(t, src, TokenizerFile, `{"t":1}`)
@@ -113,7 +113,7 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// TestConvertKeepsIntegers has a counter among the weights, as state dicts of PyTorch do.
+// TestConvertKeepsIntegers includes a counter among the weights, as PyTorch state dicts do.
 func TestConvertKeepsIntegers(t *testing.T) {
 	src := t.TempDir()
 	put(t, src, ConfigFile, "{}")
@@ -157,7 +157,7 @@ func TestConvertRefuses(t *testing.T) {
 	}
 }
 
-// values is a tensor of one row.
+// values is a one-row tensor.
 func values(name string, row ...float32) Tensor {
 	return Tensor{Name: name, Shape: []int{1, len(row)}, ReadRows: func(_, _ int, dst []float32) error { copy(dst, row); return nil }}
 }
@@ -179,7 +179,7 @@ func TestConvertOverflow(t *testing.T) {
 	}
 }
 
-// TestConvertNonFinite keeps what was infinite and says so; a double that only float32 makes infinite is an error.
+// TestConvertNonFinite keeps infinite values and warns about them; a float64 that overflows float32 is an error.
 func TestConvertNonFinite(t *testing.T) {
 	src, root := t.TempDir(), t.TempDir()
 	put(t, src, ConfigFile, "{}")

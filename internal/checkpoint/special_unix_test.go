@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// TestBrokenLinks checks that links to nothing, which remain of a cache whose blobs were removed, are not taken for absent
+// TestBrokenLinks checks that dangling links, as left by a cache whose blobs were removed, are not mistaken for absent
 // files.
 func TestBrokenLinks(t *testing.T) {
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile, "a.safetensors", CardFile} {
@@ -33,7 +33,7 @@ func TestBrokenLinks(t *testing.T) {
 	}
 }
 
-// TestSpecialFiles puts FIFOs and devices where files are expected: none is waited for.
+// TestSpecialFiles puts FIFOs and devices where files are expected. Open must not block on them.
 func TestSpecialFiles(t *testing.T) {
 	for _, name := range []string{ConfigFile, WeightsFile, IndexFile, "a.safetensors", CardFile} {
 		for kind, make := range map[string]func(path string) error{
