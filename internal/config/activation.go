@@ -2,11 +2,11 @@ package config
 
 import "encoding/json"
 
-// Activation is the name of an activation function. Of the names that Hugging Face has for one formula it holds the first,
-// so whatever asks for the formula (the model, its cost) asks for one name.
+// Activation is the name of an activation function. Hugging Face has several names for some formulas; Activation holds
+// the first, so the model and its cost use the same name.
 type Activation string
 
-// formulas are the other names of formulas.
+// formulas maps alternative names to the canonical one.
 var formulas = map[string]Activation{
 	"gelu_fast": "gelu_new", "gelu_pytorch_tanh": "gelu_new", "gelu_python_tanh": "gelu_new", "gelu_accurate": "gelu_new",
 	"gelu_python": "gelu",

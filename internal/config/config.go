@@ -1,5 +1,5 @@
-// Package config reads a model's config.json as its users write it: every setting under any of its spellings, keys
-// that nobody knows as warnings, contradictions and wrong types as errors that name the key.
+// Package config reads a model's config.json as users write it. It accepts every spelling of a setting. Unknown keys
+// are warnings; contradictions and wrong types are errors that name the key.
 package config
 
 import (
@@ -14,19 +14,19 @@ import (
 	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// Reader hands out the settings of one config. Its first error sticks; see Err.
+// Reader reads the settings of one config. Its first error sticks; see Err.
 type Reader struct {
 	file     map[string]json.RawMessage
 	options  map[string]json.RawMessage // override the file
 	asked    map[string]bool
-	opened   map[string]map[string]json.RawMessage // objects of the file that settings were looked for in
-	spelled  map[string]bool                       // keys that Read has taken, which Effective replaces
+	opened   map[string]map[string]json.RawMessage // the file's objects in which settings were looked up
+	spelled  map[string]bool                       // keys consumed by Read, which Effective replaces
 	warnings []string
 	err      error
 }
 
-// Parse reads a JSON object, also as Python writes it, see [strictjson.Standard]; options, as in lm.LoadRequest, override
-// its keys. An option's value is JSON, or a plain word for a string.
+// Parse reads a JSON object, also as Python writes it; see [strictjson.Standard]. options, as in lm.LoadRequest,
+// override its keys. An option's value is JSON, or a bare word for a string.
 func Parse(data []byte, options map[string]string) (*Reader, error) {
 	r := &Reader{options: map[string]json.RawMessage{}, asked: map[string]bool{}, spelled: map[string]bool{}, opened: map[string]map[string]json.RawMessage{}}
 	if err := strictjson.Unmarshal(data, &r.file); err != nil {
@@ -35,19 +35,19 @@ func Parse(data []byte, options map[string]string) (*Reader, error) {
 	for key, value := range options {
 		raw, err := strictjson.Standard([]byte(value))
 		if err != nil {
-			raw, _ = json.Marshal(value) // a string always marshals
+			raw, _ = json.Marshal(value) // cannot fail: it is a string
 		}
 		r.options[key] = raw
 	}
 	return r, nil
 }
 
-// Read stores a setting in dst, which holds its default: names are its spellings, the canonical one first; "a.b" is
-// key b of object a. Absent and null leave the default. Two spellings with different values are an error.
+// Read stores a setting in dst, which holds its default. names are its spellings, the canonical one first; "a.b" is key
+// b of object a. Absent and null keep the default. Two spellings with different values are an error.
 func Read[T any](r *Reader, dst *T, names ...string) { r.read(reflect.ValueOf(dst).Elem(), names...) }
 
-// ReadRelics is Read for a setting that files also have under names that other programs no longer read: relics count
-// where none of names is there, and another value of theirs beside one is a warning.
+// ReadRelics is Read for a setting with obsolete spellings. relics count only if none of names is present; a relic with
+// a different value beside one of them is a warning.
 func ReadRelics[T any](r *Reader, dst *T, names []string, relics ...string) {
 	raw, name := r.find(names)
 	if raw == nil {
@@ -63,7 +63,7 @@ func ReadRelics[T any](r *Reader, dst *T, names []string, relics ...string) {
 	}
 }
 
-// read is Read by reflection.
+// read implements Read by reflection.
 func (r *Reader) read(dst reflect.Value, names ...string) {
 	raw, name := r.find(names)
 	for _, n := range names {
@@ -81,7 +81,7 @@ func (r *Reader) read(dst reflect.Value, names ...string) {
 	dst.Set(v.Elem())
 }
 
-// holdsNull reports whether a list or an object has null in it. encoding/json makes zero of one, and a limit that some
+// holdsNull reports whether a list or an object contains null. encoding/json would make it zero, but a limit that some
 // program could not write as a number is not 0.
 func holdsNull(raw json.RawMessage) bool {
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -96,23 +96,23 @@ func holdsNull(raw json.RawMessage) bool {
 	}
 }
 
-// Has reports whether a setting is present, be it null.
+// Has reports whether a setting is present, even if null.
 func (r *Reader) Has(names ...string) bool {
 	raw, _ := r.find(names)
 	return raw != nil
 }
 
-// Known marks keys that the model accepts and that change nothing in it, for example dropout rates.
+// Known marks keys that are accepted without effect, such as dropout rates.
 func (r *Reader) Known(names ...string) {
 	for _, name := range names {
 		r.asked[name] = true
 	}
 }
 
-// Settings lists the keys that Read has looked for, in order.
+// Settings lists the keys looked up by Read, in order.
 func (r *Reader) Settings() []string { return slices.Sorted(maps.Keys(r.spelled)) }
 
-// Err returns the first error: of a value, or of an option that no setting has asked for.
+// Err returns the first error: a bad value, or an option that is not a setting.
 func (r *Reader) Err() error {
 	if r.err != nil {
 		return r.err
@@ -125,11 +125,11 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// Warnings says which values were left out, and names the keys of the file that no setting has asked for.
+// Warnings lists dropped values and unknown keys.
 func (r *Reader) Warnings() []string {
 	list := slices.Clone(r.warnings)
 	for _, key := range slices.Sorted(maps.Keys(r.file)) {
-		if !r.asked[key] && !strings.HasPrefix(key, "_") { // _name_or_path and the like are notes of the program that wrote the file
+		if !r.asked[key] && !strings.HasPrefix(key, "_") { // names such as _name_or_path are notes of the program that wrote the file
 			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))
 		}
 	}
@@ -143,8 +143,8 @@ func (r *Reader) Warnings() []string {
 	return list
 }
 
-// Effective returns config.json with the settings of known, a struct with JSON tags, in place of every spelling that
-// Read has taken; other keys are kept.
+// Effective returns config.json with all settings that were read replaced by those of known, a struct with JSON tags.
+// Other keys are kept.
 func (r *Reader) Effective(known any) ([]byte, error) {
 	out := maps.Clone(r.file)
 	for key := range r.spelled {
@@ -160,7 +160,7 @@ func (r *Reader) Effective(known any) ([]byte, error) {
 	return json.MarshalIndent(out, "", "  ")
 }
 
-// find returns the value of a setting and the spelling that it stands under, options first.
+// find returns a setting's value and the spelling used, options first.
 func (r *Reader) find(names []string) (raw json.RawMessage, name string) {
 	for _, source := range []map[string]json.RawMessage{r.options, r.file} {
 		for _, n := range names {
@@ -183,13 +183,13 @@ func (r *Reader) find(names []string) (raw json.RawMessage, name string) {
 	return raw, name
 }
 
-// same reports whether two values mean the same, for example 1e4 and 10000.0.
+// same reports whether two values are equal, for example 1e4 and 10000.0.
 func same(a, b json.RawMessage) bool {
 	var x, y any
 	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
-// lookup returns the value of a key, which may be "a.b".
+// lookup returns the value of a key, which may be of the form "a.b".
 func (r *Reader) lookup(source map[string]json.RawMessage, name string) json.RawMessage {
 	if v, ok := source[name]; ok {
 		return v
@@ -207,19 +207,19 @@ func (r *Reader) lookup(source map[string]json.RawMessage, name string) json.Raw
 	return object[inner]
 }
 
-// Warn adds to the warnings.
+// Warn adds a warning.
 func (r *Reader) Warn(format string, args ...any) {
 	r.warnings = append(r.warnings, "config: "+fmt.Sprintf(format, args...))
 }
 
-// Fail makes err the error of the config unless it has one.
+// Fail records err unless the config already has an error.
 func (r *Reader) Fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
 }
 
-// brief shortens a value for an error message.
+// brief shortens a value for messages.
 func brief(raw json.RawMessage) string {
 	const most = 40
 	var special struct {
@@ -234,7 +234,7 @@ func brief(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// want says what kind of value a Go type takes. A type of an architecture's own has a method Want that says it.
+// want names the kind of value that a Go type takes. A type can name its own with a method Want.
 func want(v any) string {
 	if w, ok := v.(interface{ Want() string }); ok {
 		return w.Want()

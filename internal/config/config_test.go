@@ -89,7 +89,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestParseSaysWhere names line and column of a mistake.
+// TestParseSaysWhere checks that errors name line and column.
 func TestParseSaysWhere(t *testing.T) {
 	_, err := Parse([]byte("{\n \"a\": [0.0, Infinity],\n \"b\": ,\n}"), nil)
 	if want := "line 3, column 7: invalid character ','"; err == nil || !strings.Contains(err.Error(), want) {

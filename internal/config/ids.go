@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// IDs are token ids. A file has one number, a list or null.
+// IDs are token ids: in the file a number, a list or null.
 type IDs []int32
 
 // UnmarshalJSON accepts a number, a list or null.
@@ -24,7 +24,7 @@ func (t *IDs) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Want says what a config may hold.
+// Want names the values that a config may hold.
 func (IDs) Want() string { return "a token id, a list of ids, or null" }
 
 // MarshalJSON writes a single id as a number and none as null.
@@ -39,7 +39,7 @@ func (t IDs) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// First returns the first id, -1 if there is none.
+// First returns the first id, or -1 if there is none.
 func (t IDs) First() int32 {
 	if len(t) == 0 {
 		return -1
@@ -47,8 +47,8 @@ func (t IDs) First() int32 {
 	return t[0]
 }
 
-// ReadIDs reads ids into dst, which keeps its default only where the key is absent. Ids outside the vocabulary, which
-// no text of the model can contain, are left out with a warning.
+// ReadIDs reads ids into dst, which keeps its default only if the key is absent. Ids outside the vocabulary cannot
+// occur in a text; they are dropped with a warning.
 func ReadIDs(r *Reader, dst *IDs, vocab int, name string) {
 	given := r.Has(name)
 	if given {

@@ -5,10 +5,8 @@ import (
 	"strings"
 )
 
-// ReadAll reads every field of the struct that dst points to, which holds the defaults, as Read does: under the name
-// of its JSON tag and no other. The fields of embedded structs are read as its own. A field that is a struct, a pointer
-// to one or an interface with one is a part of the config: its settings stand in an object of its name, or beside it, as
-// in files that have no parts. A nil part has no settings.
+// ReadAll reads every field of the struct that dst points to, as Read does, under the name in its JSON tag only. The
+// struct holds the defaults. Fields of embedded structs count as its own.
 func ReadAll(r *Reader, dst any) { r.readAll(reflect.ValueOf(dst).Elem(), "") }
 
 func (r *Reader) readAll(v reflect.Value, part string) {
