@@ -1,10 +1,9 @@
-// Package analytic predicts what the layers of the architectures cost, from formulas alone: it knows the counting rule of
-// docs/counting.md and no layer. Predictions must equal the counts of an execution exactly, so that a mistake in
-// either shows.
+// Package analytic predicts the cost of the architectures' layers from formulas. It implements the counting rule of
+// docs/counting.md and shares no code with the layers. Predictions must equal the counts of a real execution exactly,
+// so a mistake in either shows.
 //
-// A multiply-add is 2 FLOPs, any other arithmetic operation, division or transcendental 1; bytes are those of weights,
-// inputs, outputs and state, each once for every operation. Formulas take rows, the number of tokens that go through
-// a layer at once.
+// A multiply-add is 2 FLOPs; any other arithmetic operation, division or transcendental is 1. Bytes count weights,
+// inputs, outputs and state, each once per operation. rows is the number of tokens that go through a layer at once.
 package analytic
 
 import (
@@ -12,10 +11,10 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Work is what a cost request amounts to: Docs documents get Len more tokens each, after Past others.
+// Work is a cost request in numbers: each of Docs documents gets Len more tokens after Past earlier ones.
 type Work struct {
 	Docs, Len, Past int
-	LogitRows       int  // rows that the output matrix is applied to
+	LogitRows       int  // rows that go through the output matrix
 	State           bool // keys and values are kept for later tokens
 	Backward        bool
 }
@@ -41,8 +40,8 @@ func WorkOf(req lm.CostRequest) (Work, error) {
 // Rows is the number of new tokens.
 func (w Work) Rows() int { return w.Docs * w.Len }
 
-// Sheet adds up the operations of a piece of work by component. Backward costs twice the forward, of attention two and
-// a half times, because scores are computed again.
+// Sheet sums up the operations of a piece of work by component. A backward pass costs twice the forward pass, for
+// attention two and a half times, because scores are recomputed.
 type Sheet struct {
 	items     []lm.CostItem
 	component int
@@ -52,10 +51,10 @@ type Sheet struct {
 // NewSheet returns an empty sheet for w.
 func NewSheet(w Work) *Sheet { return &Sheet{backward: w.Backward} }
 
-// Items returns the sums in the order in which their components were first named.
+// Items returns the sums in the order in which components were first named.
 func (s *Sheet) Items() []lm.CostItem { return s.items }
 
-// Component names the part of the model that the following operations belong to.
+// Component selects the part of the model that the following operations belong to.
 func (s *Sheet) Component(name string) {
 	for i := range s.items {
 		if s.items[i].Component == name {
@@ -67,7 +66,7 @@ func (s *Sheet) Component(name string) {
 	s.items = append(s.items, lm.CostItem{Component: name})
 }
 
-// Add adds an operation. Its backward costs twice as much.
+// Add adds an operation. Its backward pass costs twice as much.
 func (s *Sheet) Add(flops, bytes int) {
 	if s.backward {
 		flops, bytes = 3*flops, 3*bytes
@@ -80,7 +79,7 @@ func (s *Sheet) add(flops, bytes int) {
 	s.items[s.component].Bytes += int64(bytes)
 }
 
-// Linear is a product of rows × in with an [out, in] matrix.
+// Linear multiplies rows × in by an [out, in] matrix.
 func (s *Sheet) Linear(rows, in, out int, f kernel.Format) {
 	s.Add(2*rows*in*out, WeightBytes(f, out, in)+4*rows*(in+out))
 }
@@ -93,33 +92,33 @@ func (s *Sheet) Embedding(rows, dim int, f kernel.Format) {
 	s.Add(0, rows*(WeightBytes(f, 1, dim)+4*dim))
 }
 
-// LayerNorm normalises rows: mean 1, deviation 1, square and sum 2, normalise 2, weight and bias 2 for an element; and
-// 5 for a row.
+// LayerNorm normalises rows. Per element: mean 1, deviation 1, square and sum 2, normalise 2, weight and bias 2. Per
+// row: 5.
 func (s *Sheet) LayerNorm(rows, dim int) { s.Add(rows*(8*dim+5), 4*(2*rows+2)*dim) }
 
-// RMSNorm scales rows: square and sum 2, normalise 1, weight 1 for an element; and 4 for a row.
+// RMSNorm scales rows. Per element: square and sum 2, normalise 1, weight 1. Per row: 4.
 func (s *Sheet) RMSNorm(rows, dim int) { s.Add(rows*(4*dim+4), 4*(2*rows+1)*dim) }
 
 // Residual adds two matrices of n elements.
 func (s *Sheet) Residual(n int) { s.Add(n, 12*n) }
 
-// Activation applies a function of flops FLOPs to n elements.
+// Activation applies a function of the given FLOPs to n elements.
 func (s *Sheet) Activation(n, flops int) { s.Add(flops*n, 8*n) }
 
-// SwiGLU is silu(gate)·up over n elements: 4 for silu and the product.
+// SwiGLU is silu(gate)·up over n elements: 4 FLOPs for silu and the product.
 func (s *Sheet) SwiGLU(n int) { s.Add(5*n, 12*n) }
 
-// Angles are the rotations of rows tokens, for heads of dim components.
+// Angles computes the rotations of rows tokens for heads of dim components.
 func (s *Sheet) Angles(rows, dim int) { s.Add(3*rows*dim/2, 4*rows*dim+2*dim) }
 
-// Rotate turns heads of dim components in rows tokens: two products and a sum for each component.
+// Rotate rotates heads of dim components in rows tokens: two products and a sum per component.
 func (s *Sheet) Rotate(rows, heads, dim int) {
 	n := rows * heads * dim
 	s.Add(3*n, 8*n+4*rows*dim)
 }
 
-// WeightBytes is the size of an [out, in] matrix in a format: 4 or 2 bytes a weight; or codes of 1 or ½ byte, rows filled
-// up to a byte, and a float32 scale for every group of a row.
+// WeightBytes is the size of an [out, in] matrix in a format: 4 or 2 bytes per weight, or codes of 1 or ½ byte, each
+// row padded to a whole byte, plus a float32 scale per group of a row.
 func WeightBytes(f kernel.Format, out, in int) int {
 	group := in
 	if f.Group > 0 {

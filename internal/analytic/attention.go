@@ -6,7 +6,7 @@ type Attention struct {
 	Window              int // 0: none
 	Slots               int // positions kept in the state; 0: all
 	Naive               bool
-	BF16                bool // keys and values of the state are bf16
+	BF16                bool // the state holds keys and values as bf16
 }
 
 // Visible is the number of query-key pairs of one document: Σ min(position+1, W) over its new tokens.
@@ -17,7 +17,7 @@ func (a Attention) Visible(past, n int) int {
 	return a.seen(past+n) - a.seen(past)
 }
 
-// seen is the number of pairs of a whole document of n tokens.
+// seen is the number of pairs in a whole document of n tokens.
 func (a Attention) seen(n int) int {
 	if n <= a.Window {
 		return triangle(n)
@@ -27,9 +27,9 @@ func (a Attention) seen(n int) int {
 
 func triangle(n int) int { return n * (n + 1) / 2 }
 
-// Attention adds one layer: for each visible pair and head 2·dim for the score, 2·dim for the value, 4 for the softmax;
-// for each row and head dim to normalise. It reads queries, keys, values and the visible past, and writes its result
-// and, where there is a state, the new keys and values that remain in it.
+// Attention adds one layer. Per visible pair and head: 2·dim for the score, 2·dim for the value, 4 for the softmax. Per
+// row and head: dim to normalise. It reads queries, keys, values and the visible past, and writes its result and, if
+// there is a state, the new keys and values that the state keeps.
 func (s *Sheet) Attention(a Attention, w Work) {
 	visible, rows := w.Docs*a.Visible(w.Past, w.Len), w.Rows()
 	flops := a.Heads * (visible*(4*a.Dim+4) + rows*a.Dim)
@@ -37,7 +37,7 @@ func (s *Sheet) Attention(a Attention, w Work) {
 	if a.Window > 0 {
 		past = min(past, a.Window-1)
 	}
-	cached := 8 * a.KVHeads * a.Dim // bytes of a key and a value
+	cached := 8 * a.KVHeads * a.Dim // bytes of one key and value
 	if a.BF16 {
 		cached /= 2
 	}

@@ -2,18 +2,18 @@ package analytic
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// Expert is the shape of a feed-forward network of two layers with biases.
+// Expert is the shape of a two-layer feed-forward network with biases.
 type Expert struct {
 	Dim, Inner int
-	Activation int  // FLOPs of an element
-	Gated      bool // SwiGLU: the first layer has twice the width
+	Activation int  // FLOPs per element
+	Gated      bool // SwiGLU: the first layer is twice as wide
 	Format     kernel.Format
 }
 
-// Expert adds one execution over rows tokens.
+// Expert adds one pass over rows tokens.
 func (s *Sheet) Expert(e Expert, rows int) { s.experts(e, rows, 1) }
 
-// experts adds rows tokens spread over a number of experts, each of whose weights are read once.
+// experts adds rows tokens spread over a number of experts. The weights of each expert are read once.
 func (s *Sheet) experts(e Expert, rows, used int) {
 	up := e.Inner
 	if e.Gated {
@@ -28,19 +28,19 @@ func (s *Sheet) experts(e Expert, rows, used int) {
 	}
 }
 
-// MoE adds a mixture of experts in which tokens are gathered for each expert: routed is the number of pairs of a token
-// and an expert that it uses, each of which costs one expert's pass, a copy and a weighted sum.
+// MoE adds a mixture of experts that gathers the tokens of each expert. routed is the number of (token, expert) pairs;
+// each costs a pass through the expert, a copy and a weighted sum.
 //
-// FLOPs are exact. Bytes depend on which experts are used at all: they are exact if one token is routed, or if every
-// expert is used, and else an upper bound.
+// FLOPs are exact. Bytes depend on which experts are used. They are exact if one token is routed or if every expert is
+// used; otherwise they are an upper bound.
 func (s *Sheet) MoE(e Expert, experts, routed int) {
 	s.experts(e, routed, min(experts, routed))
 	s.Add(0, 8*routed*e.Dim)
 	s.Add(2*routed*e.Dim, 12*routed*e.Dim)
 }
 
-// TopKGate adds the choice of k of a number of experts beside its linear: 3 for every logit under the softmax, 2 for
-// every weight, and 2 for its denominator.
+// TopKGate adds the choice of k experts, without its linear layer: 3 for every logit under the softmax, 2 for every
+// weight, and 2 for the denominator.
 func (s *Sheet) TopKGate(rows, experts, k int, renormalise bool) {
 	k = min(k, experts)
 	under := experts

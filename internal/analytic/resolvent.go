@@ -4,9 +4,9 @@ package analytic
 type Resolvent struct {
 	Heads, Values int
 	BornNorm      bool
-	IncludeG      bool // g is a feature beside the rows
+	IncludeG      bool // g is a feature of each row
 	Cayley        bool
-	Hops          int // rows of hops: one for each token, or 1 where all tokens share it
+	Hops          int // one hop per head for all tokens
 }
 
 // Features is the width of the layer's output.
@@ -18,12 +18,12 @@ func (r Resolvent) Features() int {
 	return features
 }
 
-// Resolvent adds the recursions of one layer. A step of g squares the hop, takes a multiply-add for each part of the
-// denominator, 3 for its squared modulus and two divisions: 10. A step of y takes a multiply-add, a product and a
-// complex product of 6 for each value: 10. Born's norm takes a division, a root, and 2 products for each value; the
-// Cayley transform 10. Every document's g and y are read and written as complex numbers of 16 bytes.
+// Resolvent adds the recursions of one layer. A step of g costs 10: the square of the hop 1, a multiply-add for each
+// part of the denominator 4, its squared modulus 3, two divisions 2. A step of y costs 10 per value: a multiply-add 2,
+// a product and its sign 2, a complex product 6. Born's norm takes a division, a root, and 2 products per value; the
+// Cayley transform 10. Every document's g and y are read and written as 16-byte complex numbers.
 //
-// Backward takes 24 for each head and 22 for each value of a token.
+// A backward pass costs 24 per token and head, and 22 per token and value.
 func (s *Sheet) Resolvent(r Resolvent, w Work) {
 	rows := w.Rows()
 	perHead := 10 + 10*r.Values
