@@ -1,6 +1,5 @@
-// Package atomicfile writes files that are either whole or absent. Content goes to a temporary name in the same
-// folder, reaches the disk, and takes the place of an older file in one step; a failure leaves the older file as
-// it was and no temporary behind.
+// Package atomicfile writes files that are either complete or absent. It writes to a temporary name in the same folder,
+// syncs, and renames. A failure leaves an older file unchanged and no temporary file behind.
 package atomicfile
 
 import (
@@ -11,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// Write writes what the callback writes to the file at path, with mode 0644. The writer is buffered.
+// Write replaces the file at path with what the callback writes, with mode 0644. The writer is buffered.
 func Write(path string, content func(w io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
@@ -48,7 +47,7 @@ func Write(path string, content func(w io.Writer) error) (err error) {
 	return nil
 }
 
-// WriteBytes writes data to the file at path.
+// WriteBytes replaces the file at path with data.
 func WriteBytes(path string, data []byte) error {
 	return Write(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -56,7 +55,7 @@ func WriteBytes(path string, data []byte) error {
 	})
 }
 
-// syncDir makes the rename survive a power cut where the file system can do so; the file is complete either way.
+// syncDir makes the rename durable where the file system can; the file is complete either way.
 func syncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()

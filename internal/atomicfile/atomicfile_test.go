@@ -50,7 +50,7 @@ func TestNoFolder(t *testing.T) {
 	}
 }
 
-// wantOnly fails if the folder of path holds anything else.
+// wantOnly fails if the folder of path holds any other file.
 func wantOnly(t *testing.T, path string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))

@@ -1,6 +1,6 @@
-// Package half converts between float32 and the two 16-bit floating-point formats in which weights are stored:
-// bfloat16 (8 bits of exponent, 7 of fraction) and IEEE 754 binary16 (5 and 10). Widening is exact; narrowing
-// rounds to the nearest value, ties to even, overflows to infinity and keeps NaN a NaN.
+// Package half converts between float32 and the two 16-bit floating-point formats used for weights: bfloat16 (8
+// exponent and 7 fraction bits) and IEEE 754 binary16 (5 and 10). Widening is exact. Narrowing rounds to nearest even,
+// overflows to infinity and keeps NaN a NaN.
 package half
 
 import "math"
@@ -12,7 +12,7 @@ func FromBF16(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
 func ToBF16(f float32) uint16 {
 	u := math.Float32bits(f)
 	if f != f {
-		return uint16(u>>16) | 0x40 // quiet: the payload's high bits may be zero
+		return uint16(u>>16) | 0x40 // quiet NaN: the payload's high bits may be zero
 	}
 	return uint16((u + 0x7fff + u>>16&1) >> 16)
 }
@@ -39,7 +39,7 @@ func ToF16(f float32) uint16 {
 	switch {
 	case abs > 0x7f800000: // NaN
 		return sign | 0x7e00 | uint16(abs>>13&0x3ff)
-	case abs >= 0x477ff000: // halfway between the largest binary16 and 2^16, or more
+	case abs >= 0x477ff000: // at or beyond halfway between the largest binary16 and 2^16
 		return sign | 0x7c00
 	case abs >= 0x38800000: // normal, at least 2^-14
 		abs -= (127 - 15) << 23
@@ -50,7 +50,7 @@ func ToF16(f float32) uint16 {
 	}
 }
 
-// WidenBF16 widens src into dst, which is at least as long.
+// WidenBF16 widens src into dst, which must be at least as long.
 func WidenBF16(dst []float32, src []uint16) {
 	dst = dst[:len(src)]
 	for i, b := range src {
@@ -58,7 +58,7 @@ func WidenBF16(dst []float32, src []uint16) {
 	}
 }
 
-// NarrowBF16 narrows src into dst, which is at least as long.
+// NarrowBF16 narrows src into dst, which must be at least as long.
 func NarrowBF16(dst []uint16, src []float32) {
 	dst = dst[:len(src)]
 	for i, f := range src {

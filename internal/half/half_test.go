@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// format is one of the two, with its layout for the tests.
+// format is one of the two formats with its layout.
 type format struct {
 	name   string
 	widen  func(uint16) float32
 	narrow func(float32) uint16
-	inf    uint16 // bits of +infinity; every finite positive value has smaller bits
+	inf    uint16 // bits of +infinity; every finite positive value is below
 }
 
 var formats = []format{
@@ -38,15 +38,15 @@ func TestRoundTripOfEveryValue(t *testing.T) {
 	}
 }
 
-// TestEveryGap narrows values around the midpoint of each pair of neighbours: the nearest wins, the even one on a tie.
+// TestEveryGap narrows values around the midpoint of every two neighbours: the nearest wins, the even one on a tie.
 func TestEveryGap(t *testing.T) {
 	for _, f := range formats {
 		for b := range f.inf {
 			lo, hi := float64(f.widen(b)), float64(f.widen(b+1))
-			if b+1 == f.inf { // the next value if the exponent went on
+			if b+1 == f.inf { // the next value if the exponent range went on
 				hi = 2*lo - float64(f.widen(b-1))
 			}
-			mid := float32((lo + hi) / 2) // exact: float32 has at least one more bit of fraction
+			mid := float32((lo + hi) / 2) // exact: float32 has at least one more fraction bit
 			even := b + b&1
 			for _, c := range []struct {
 				in   float32

@@ -1,5 +1,5 @@
-// Package home finds the installation that a program belongs to, and what lies in it. A clone after make build and a
-// PREFIX of make install are both one:
+// Package home finds the installation that a program belongs to, and its parts. A built clone and an installed PREFIX
+// are both installations:
 //
 //	clone                        PREFIX or unpacked tarball
 //	bin/archbench                bin/archbench
@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 )
 
-// Variable names the environment variable with the folder of an installation, for a program that lies elsewhere.
+// Variable is the environment variable that names the installation's folder, for a program installed elsewhere.
 const Variable = "ARCHBENCH_HOME"
 
-// Dir returns the folder of the installation: that of ARCHBENCH_HOME, else the one above the program's own folder; ""
-// if the system does not say where the program lies.
+// Dir returns the installation's folder: ARCHBENCH_HOME, else the parent of the program's own folder; "" if the system
+// does not say where the program is.
 func Dir() string {
 	if dir := os.Getenv(Variable); dir != "" {
 		return dir
@@ -39,10 +39,10 @@ func Bin() string {
 	return filepath.Dir(self)
 }
 
-// Plugins lists the folders of the installation that may hold plugins.
+// Plugins lists the installation's folders that may hold plugins.
 func Plugins() []string { return below("libexec/archbench", "bin") }
 
-// Models lists the folders of the installation that may hold the shipped models.
+// Models lists the installation's folders that may hold the shipped models.
 func Models() []string { return below("models", "share/archbench/models") }
 
 // below joins the installation's folder with each path.

@@ -18,7 +18,7 @@ func TestVariable(t *testing.T) {
 	}
 }
 
-// Without the variable, the installation is the folder above that of the program.
+// Without the variable, the installation is the parent of the program's folder.
 func TestBesideProgram(t *testing.T) {
 	t.Setenv(Variable, "")
 	self, err := os.Executable()

@@ -1,6 +1,6 @@
-// Package printable makes text of plugins, files and users safe to show. Control characters (and with them terminal
-// escapes), line breaks that are none of ASCII's, and marks that reorder text are written as \u001b: the form that JSON
-// strings have for them, so sanitised JSON is still the same JSON.
+// Package printable makes text from plugins, files and users safe to show. It escapes control characters (and so
+// terminal escapes), non-ASCII line breaks and bidirectional marks as \u001b. JSON strings use the same form, so
+// sanitised JSON keeps its meaning.
 package printable
 
 import (
@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with everything that a terminal would obey written out, but for line feeds and tabs. Bytes that are no
-// UTF-8 become U+FFFD.
+// Text returns s with everything that acts on a terminal escaped, except line feeds and tabs. Invalid UTF-8 becomes
+// U+FFFD.
 func Text(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -29,17 +29,17 @@ func Text(s string) string {
 	return b.String()
 }
 
-// Line is Text in one line: line feeds and tabs become blanks.
+// Line is Text on one line: line feeds and tabs become spaces.
 func Line(s string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(Text(s))
 }
 
-// hidden reports whether a rune acts on what shows it instead of being seen.
+// hidden reports whether a rune acts on the display instead of being shown.
 func hidden(r rune) bool {
 	return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
-// Cut returns s, or its first n bytes and how many are left out.
+// Cut returns s, or its first n bytes and the number left out.
 func Cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -51,8 +51,7 @@ func Cut(s string, n int) string {
 	return fmt.Sprintf("%s ... (%d bytes left out)", s[:at], len(s)-at)
 }
 
-// Cell is a text that spreadsheets take for a text: a leading sign of a formula gets an apostrophe, as they write it
-// themselves.
+// Cell escapes text that a spreadsheet would take for a formula with a leading apostrophe, as spreadsheets do.
 func Cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
@@ -60,7 +59,7 @@ func Cell(s string) string {
 	return s
 }
 
-// Writer returns a writer of the Text of what it gets, whole characters at a time, to w.
+// Writer returns a writer that writes the Text of its input to w, whole characters at a time.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ w io.Writer }
@@ -73,7 +72,7 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// All applies Text to every string that v, a pointer, leads to.
+// All applies Text to every string reachable from the pointer v.
 func All(v any) { all(reflect.ValueOf(v).Elem()) }
 
 func all(v reflect.Value) {
@@ -99,7 +98,7 @@ func all(v reflect.Value) {
 	}
 }
 
-// allOfMap replaces the values of a map of strings; keys and other values stay.
+// allOfMap replaces the values of a string map; keys and other values stay.
 func allOfMap(v reflect.Value) {
 	if v.Type().Elem().Kind() != reflect.String {
 		return

@@ -32,7 +32,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestNothingActs: whatever comes in, nothing that a terminal obeys comes out, and doing it twice changes nothing.
+// TestNothingActs checks that no output acts on a terminal, and that Text is idempotent.
 func TestNothingActs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) + rapid.String().Draw(t, "runes")
@@ -44,7 +44,7 @@ func TestNothingActs(t *testing.T) {
 	})
 }
 
-// TestJSONStaysTheSame: in a JSON string an escape means the character that it stands for.
+// TestJSONStaysTheSame checks that an escape in a JSON string means the original character.
 func TestJSONStaysTheSame(t *testing.T) {
 	const text = "{\"name\": \"a\u202eb\u007f\"}"
 	var before, after map[string]string

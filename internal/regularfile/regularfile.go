@@ -1,5 +1,5 @@
-// Package regularfile opens and reads files that users name. A FIFO blocks whoever opens it and a device may never
-// end, so only regular files are accepted, and what is read whole has a bound.
+// Package regularfile opens and reads files named by users. Opening a FIFO may block and a device may never end, so it
+// accepts only regular files and bounds what it reads whole.
 package regularfile
 
 import (
@@ -49,7 +49,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	if info.Size() > limit {
 		return nil, tooLarge(path, limit)
 	}
-	// The size may lie (files under /proc report 0) or change, so the bound holds for what is read.
+	// The size may be wrong (files under /proc report 0) or change, so bound what is actually read.
 	data := make([]byte, 0, info.Size()+1)
 	for {
 		n, err := f.Read(data[len(data):cap(data)])
@@ -71,8 +71,8 @@ func tooLarge(path string, limit int64) error {
 	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)}
 }
 
-// brokenLink says of an absent file that it is a link to nothing, which is no [fs.ErrNotExist]: who may go on without a file
-// must not go on without one that somebody put there.
+// brokenLink reports a dangling link as such. That is not an [fs.ErrNotExist]: a caller that can do without a file must
+// not ignore one that somebody put there.
 func brokenLink(path string, err error) error {
 	target, linkErr := os.Readlink(path)
 	if !errors.Is(err, fs.ErrNotExist) || linkErr != nil {

@@ -47,7 +47,7 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
-// Files whose size is not told in advance are read to their end.
+// Files of unknown size are read to their end.
 func TestUntoldSize(t *testing.T) {
 	const path = "/proc/self/status"
 	if _, err := os.Stat(path); err != nil {
@@ -61,7 +61,7 @@ func TestUntoldSize(t *testing.T) {
 	}
 }
 
-// TestBrokenLink checks that a link to nothing is not taken for no file.
+// TestBrokenLink checks that a dangling link is not mistaken for an absent file.
 func TestBrokenLink(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.json")
 	if err := os.Symlink("../blobs/abc", path); err != nil {

@@ -2,5 +2,6 @@
 
 package sharedtest
 
-// race reports whether the race detector is on. It makes sync.Pool forget at random, so allocations cannot be counted.
+// race reports whether the race detector is on. It makes sync.Pool drop items at random, so allocations cannot be
+// counted.
 const race = true

@@ -1,5 +1,5 @@
-// Package sharedtest finds test material that lives outside the repository: checkpoints, corpora, reference
-// outputs. Tests that need it skip with a clear message where it is missing, and fail instead when CI=true.
+// Package sharedtest finds test data outside the repository: checkpoints, corpora, reference outputs. Tests skip if it
+// is missing, and fail instead if CI=true.
 package sharedtest
 
 import (
@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Dir returns the path of a file or folder of the shared material, for example "checkpoints/gpt2-3m". The material
-// is in $ARCHBENCH_SHARED, by default ../shared beside the repository.
+// Dir returns the path of a file or folder of the shared data, for example "checkpoints/gpt2-3m". The data is in
+// $ARCHBENCH_SHARED, by default ../shared beside the repository.
 func Dir(t testing.TB, name string) string {
 	t.Helper()
 	root := os.Getenv("ARCHBENCH_SHARED")
@@ -28,7 +28,7 @@ func Dir(t testing.TB, name string) string {
 	return path
 }
 
-// Long skips the test unless ARCHBENCH_LONG=1, with which `make check-long` runs what does not fit elsewhere.
+// Long skips the test unless ARCHBENCH_LONG=1, which `make check-long` sets for tests too slow for other targets.
 func Long(t testing.TB) {
 	t.Helper()
 	if os.Getenv("ARCHBENCH_LONG") != "1" {
@@ -54,8 +54,8 @@ func RepoRoot(t testing.TB) string {
 	return ""
 }
 
-// Eventually waits until a condition holds. The limit of a minute is not what a test is about: it only ends a test whose
-// condition never comes, and no machine is so slow that it matters.
+// Eventually waits until a condition holds. The one-minute limit only ends a test whose condition never comes true; no
+// machine is slow enough to reach it otherwise.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -65,7 +65,8 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// AllocsPerRun is testing.AllocsPerRun, and skips the test under the race detector, where sync.Pool forgets at random.
+// AllocsPerRun is testing.AllocsPerRun, but skips the test under the race detector, where sync.Pool drops items at
+// random.
 func AllocsPerRun(t testing.TB, runs int, f func()) float64 {
 	t.Helper()
 	if race {

@@ -1,5 +1,5 @@
-// Package signature says what a file is that is not what its name promises: the pointer that Git LFS leaves, a web page
-// in place of a download, a pickle under the name of a safetensors file.
+// Package signature recognises files that are not what their name promises: a Git LFS pointer, a web page in place of a
+// download, a pickle named like a safetensors file.
 package signature
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// ByExport tells how weights in another format become safetensors.
+// ByExport says how to convert weights from another format to safetensors.
 const ByExport = `save it as safetensors with Python: from transformers import AutoModelForCausalLM; ` +
 	`AutoModelForCausalLM.from_pretrained("DIR").save_pretrained("NEW", safe_serialization=True)`
 
@@ -29,12 +29,12 @@ var magics = []struct{ magic, is string }{
 
 const pickle = "is a Python pickle, as torch.save wrote, which is not read: name it pytorch_model.bin and " + ByExport
 
-// peek is how much of a file is looked at.
+// peek is how much of a file is examined.
 const peek = 512
 
-// Describe says what a file is that begins with head and was expected to be what, for example "the weights", and the
-// way out. It is "" for a file that looks like nothing in particular. Ask only about files that could not be read:
-// some formats may begin with any bytes.
+// Describe says what a file that begins with head is, where what was expected (for example "the weights"), and what to
+// do. It returns "" if nothing is recognised. Use it only for files that could not be read: some formats may begin with
+// any bytes.
 func Describe(head []byte, what string) string {
 	head = head[:min(len(head), peek)]
 	if len(head) == 0 {
@@ -54,7 +54,7 @@ func Describe(head []byte, what string) string {
 	return describeText(head, what)
 }
 
-// describeText tells web pages and other text that a download may leave.
+// describeText recognises web pages and other text that a download may leave.
 func describeText(head []byte, what string) string {
 	if !printable(head) {
 		return ""
@@ -69,7 +69,8 @@ func describeText(head []byte, what string) string {
 	return fmt.Sprintf("is text that begins %.40q, not %s", line, what)
 }
 
-// printable reports whether head is text: UTF-8, but for a rune that its end cuts, without control characters.
+// printable reports whether head is text: valid UTF-8, apart from a rune cut off at the end, without control
+// characters.
 func printable(head []byte) bool {
 	for len(head) > 0 {
 		r, n := utf8.DecodeRune(head)

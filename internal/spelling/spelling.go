@@ -1,4 +1,4 @@
-// Package spelling finds the words that somebody may have meant.
+// Package spelling suggests the words that a user may have meant.
 package spelling
 
 import (
@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// longest bounds the words that are compared: the work grows with the product of two lengths.
+// longest bounds the length of compared words, because the work grows with the product of their lengths.
 const longest = 256
 
-// Nearest returns at most n of the words that are like word, the nearest first: those that at most half of its letters
-// tell apart, capitals aside.
+// Nearest returns up to n of words that resemble word, nearest first. A match differs in at most half of its letters,
+// ignoring case.
 func Nearest(word string, words []string, n int) []string {
 	type near struct {
 		word     string
@@ -34,7 +34,7 @@ func Nearest(word string, words []string, n int) []string {
 	return found
 }
 
-// distance is the number of letters to insert, delete or replace (Levenshtein).
+// distance is the Levenshtein distance: the number of letters to insert, delete or replace.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

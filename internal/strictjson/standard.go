@@ -11,12 +11,12 @@ import (
 	"github.com/archbench/archbench/internal/signature"
 )
 
-// byteOrderMark begins what some editors call UTF-8.
+// byteOrderMark begins files that some editors save as UTF-8.
 var byteOrderMark = []byte("\ufeff")
 
-// Standard returns the JSON of data in its standard form. It takes off a byte order mark, and makes of the bare
-// Infinity, -Infinity and NaN that Python writes the objects that newer programs write in their place, for example
-// {"__float__":"Infinity"}. The error says with line and column why data is no JSON, or what it is instead.
+// Standard returns data as standard JSON. It removes a byte order mark, and replaces Python's bare Infinity, -Infinity
+// and NaN by the objects that newer programs write, for example {"__float__":"Infinity"}. If data is not JSON, the
+// error says why with line and column, or what it is instead.
 func Standard(data []byte) ([]byte, error) {
 	text := bytes.TrimPrefix(data, byteOrderMark)
 	bare := bareFloats(text)
@@ -24,7 +24,7 @@ func Standard(data []byte) ([]byte, error) {
 	if len(bare) > 0 {
 		digits = bytes.Clone(text)
 	}
-	for _, s := range bare { // numbers of the same length keep every position
+	for _, s := range bare { // same-length numbers keep every position
 		word := bytes.TrimPrefix(digits[s.begin:s.end], []byte("-"))
 		copy(word, bytes.Repeat([]byte("1"), len(word)))
 	}
@@ -34,7 +34,7 @@ func Standard(data []byte) ([]byte, error) {
 	return spellOut(text, bare), nil
 }
 
-// Explain says why data is no standard JSON, with line and column, or what it is instead; nil if it is JSON.
+// Explain returns why data is not standard JSON, with line and column, or what it is instead; nil if it is JSON.
 func Explain(data []byte) error {
 	var value json.RawMessage
 	err := json.Unmarshal(data, &value)
@@ -50,13 +50,13 @@ func Explain(data []byte) error {
 	return position(data, err)
 }
 
-// looksLikeJSON reports whether data begins as JSON does, so that its mistakes matter more than what else it may be.
+// looksLikeJSON reports whether data begins like JSON, so that a syntax error says more than what else it may be.
 func looksLikeJSON(data []byte) bool {
 	trimmed := bytes.TrimSpace(data)
 	return len(data) > 0 && (len(trimmed) == 0 || strings.ContainsRune("{[", rune(trimmed[0])))
 }
 
-// validPrefix is the length of the valid UTF-8 that data begins with.
+// validPrefix is the length of data's longest valid UTF-8 prefix.
 func validPrefix(data []byte) int {
 	n := 0
 	for {
@@ -68,10 +68,10 @@ func validPrefix(data []byte) int {
 	}
 }
 
-// span is a part of a text.
+// span is a range of a text.
 type span struct{ begin, end int }
 
-// bareFloats finds Python's words for numbers that JSON lacks, outside of strings and where a value may stand.
+// bareFloats finds Python's bare words for non-finite numbers, outside strings and in value position.
 func bareFloats(text []byte) []span {
 	var found []span
 	for i := 0; i < len(text); i++ {
@@ -101,7 +101,7 @@ func endOfString(text []byte, at int) int {
 	return len(text)
 }
 
-// floatWord returns the word that text begins with, or "".
+// floatWord returns the bare word that begins text, or "".
 func floatWord(text []byte) string {
 	for _, word := range []string{"Infinity", "-Infinity", "NaN"} {
 		if bytes.HasPrefix(text, []byte(word)) {
@@ -111,7 +111,7 @@ func floatWord(text []byte) string {
 	return ""
 }
 
-// ends reports whether a value may follow text; begins, whether text may follow a value.
+// ends reports whether a value may follow text; begins reports whether text may follow a value.
 func ends(text []byte) bool {
 	return len(text) == 0 || bytes.IndexByte([]byte(" \t\r\n:,["), text[len(text)-1]) >= 0
 }
@@ -120,7 +120,7 @@ func begins(text []byte) bool {
 	return len(text) == 0 || bytes.IndexByte([]byte(" \t\r\n,]}"), text[0]) >= 0
 }
 
-// spellOut puts objects in place of the bare words.
+// spellOut replaces the bare words by objects.
 func spellOut(text []byte, bare []span) []byte {
 	if len(bare) == 0 {
 		return text

@@ -40,7 +40,7 @@ func TestStandardRefuses(t *testing.T) {
 	}
 }
 
-// FuzzStandard expects valid JSON of what is accepted, and JSON that needs nothing done to it left as it is.
+// FuzzStandard checks that accepted text becomes valid JSON, and that standard JSON is unchanged.
 func FuzzStandard(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,NaN,-Infinity]}`, "\ufeff[]", `{"a":"\\\"Infinity"}`, `[-Infinity`, `[1NaN]`} {
 		f.Add([]byte(seed))

@@ -1,5 +1,5 @@
-// Package strictjson reads JSON files whose mistakes must not pass unnoticed: a key that nobody knows, a key that
-// stands twice, or text after the end is an error that names it.
+// Package strictjson decodes JSON and rejects unknown keys, duplicate keys and trailing text, with errors that name
+// them.
 package strictjson
 
 import (
@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// Unmarshal decodes data, which is made standard first, into v, which must be a pointer to a struct, map or slice.
+// Unmarshal decodes data, in standard form, into v, which must be a pointer to a struct, map or slice.
 func Unmarshal(data []byte, v any) error {
 	text, err := Standard(data)
 	if err != nil {
@@ -27,7 +27,7 @@ func Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// Object reads the members of one object from dec. For each it calls member, which must consume the value with
+// Object reads the members of one object from dec. It calls member for each, which must consume the value with
 // dec.Decode or a nested Object.
 func Object(dec *json.Decoder, member func(key string) error) error {
 	tok, err := dec.Token()
@@ -59,7 +59,7 @@ func Object(dec *json.Decoder, member func(key string) error) error {
 	return err
 }
 
-// End checks that nothing but white space follows in dec.
+// End checks that only white space is left in dec.
 func End(dec *json.Decoder) error {
 	switch tok, err := dec.Token(); {
 	case errors.Is(err, io.EOF):
@@ -71,10 +71,10 @@ func End(dec *json.Decoder) error {
 	}
 }
 
-// noDuplicates walks the whole of a valid document.
+// noDuplicates walks a valid document.
 func noDuplicates(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber() // a number that nobody reads may be beyond float64
+	dec.UseNumber() // an unused number may be beyond float64
 	if err := walk(dec, data); err != nil {
 		return fmt.Errorf("%s: %w", place(data, dec.InputOffset()-1), err)
 	}
@@ -101,7 +101,7 @@ func walk(dec *json.Decoder, data []byte) error {
 	return err
 }
 
-// position adds the line and column to a syntax or type error.
+// position adds line and column to a syntax or type error.
 func position(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
@@ -114,7 +114,7 @@ func position(data []byte, err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%s: %w", place(data, offset-1), err) // the offset is after the culprit
+	return fmt.Errorf("%s: %w", place(data, offset-1), err) // the offset is one past the culprit
 }
 
 // place names the line and column of data[at], both from 1.
@@ -125,7 +125,7 @@ func place(data []byte, at int64) string {
 	return fmt.Sprintf("line %d, column %d", line, column)
 }
 
-// describe names a token for an error message.
+// describe names a token for error messages.
 func describe(tok json.Token) string {
 	switch v := tok.(type) {
 	case nil:
