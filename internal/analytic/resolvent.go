@@ -6,7 +6,7 @@ type Resolvent struct {
 	BornNorm      bool
 	IncludeG      bool // g is a feature of each row
 	Cayley        bool
-	Hops          int // one hop per head for all tokens
+	Hops          int // rows of hops: one per token, or 1 if all tokens share it
 }
 
 // Features is the width of the layer's output.
@@ -43,9 +43,9 @@ func (s *Sheet) Resolvent(r Resolvent, w Work) {
 	s.add(flops, bytes)
 }
 
-// FullResolvent adds the diagonal of the resolvent of whole sequences, one chain each: three steps of 9 for the two
-// halves and their meeting, each after a subtraction of Re z, and two multiply-adds for the second neighbour make 34 a
-// token. Backward solves the chains again and takes 70.
+// FullResolvent adds the diagonal of the resolvent of whole sequences, one chain each. A token costs 34: three steps of
+// 9 for the two halves and their meeting, a subtraction of Re z before each, and two multiply-adds for the second
+// neighbour. A backward pass solves the chains again and costs 70.
 func (s *Sheet) FullResolvent(rows int) {
 	flops, bytes := 34*rows, 12*rows
 	if s.backward {
@@ -54,8 +54,8 @@ func (s *Sheet) FullResolvent(rows int) {
 	s.add(flops, bytes)
 }
 
-// SiteEnergy limits the projections of rows tokens and adds the band centre of their head, which is a difference: 2,
-// and for the smooth limit a division, a tanh and a product. It reads three numbers a head.
+// SiteEnergy limits the projections of rows tokens and adds their head's band centre, a difference: 2 FLOPs, and for
+// the smooth limit also a division, a tanh and a product. It reads three numbers per head.
 func (s *Sheet) SiteEnergy(rows, heads int, smooth bool) {
 	flops := 2
 	if smooth {
@@ -64,11 +64,11 @@ func (s *Sheet) SiteEnergy(rows, heads int, smooth bool) {
 	s.Add(flops*rows*heads, 8*rows*heads+12*heads)
 }
 
-// HopGate is √(k_max/(1 + e⁻ˣ)) of n elements.
+// HopGate computes √(k_max/(1 + e⁻ˣ)) for n elements.
 func (s *Sheet) HopGate(n int) { s.Add(4*n, 8*n) }
 
-// Clamp limits n elements.
+// Clamp clamps n elements.
 func (s *Sheet) Clamp(n int) { s.Add(0, 8*n) }
 
-// Scaled adds n elements times a scalar to another n.
+// Scaled adds n elements, times a scalar, to n others.
 func (s *Sheet) Scaled(n int) { s.Add(2*n, 12*n+4) }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// maxSize bounds a dimension, so that the product of two or three cannot overflow.
+// maxSize bounds a dimension so that a product of two or three cannot overflow.
 const maxSize = 1 << 20
 
-// Sizes are dimensions under their keys.
+// Sizes are dimensions by key.
 type Sizes []struct {
 	Key   string
 	Value int
@@ -25,13 +25,13 @@ func (s Sizes) Check() error {
 	return nil
 }
 
-// Positive are numbers above 0 under their keys.
+// Positive are numbers, by key, that must be above 0.
 type Positive []struct {
 	Key   string
 	Value float64
 }
 
-// Check returns an error that names the first number that is not above 0.
+// Check returns an error that names the first number not above 0.
 func (p Positive) Check() error {
 	for _, number := range p {
 		if !(number.Value > 0) {
@@ -41,13 +41,13 @@ func (p Positive) Check() error {
 	return nil
 }
 
-// Words are settings that take one of a few words, under their keys.
+// Words are settings, by key, that allow only a few words.
 type Words []struct {
 	Key, Value string
 	Allowed    []string
 }
 
-// Check returns an error that names the first setting with another word.
+// Check returns an error that names the first setting with any other word.
 func (w Words) Check() error {
 	for _, word := range w {
 		if !slices.Contains(word.Allowed, word.Value) {

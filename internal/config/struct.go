@@ -6,7 +6,9 @@ import (
 )
 
 // ReadAll reads every field of the struct that dst points to, as Read does, under the name in its JSON tag only. The
-// struct holds the defaults. Fields of embedded structs count as its own.
+// struct holds the defaults. Fields of embedded structs count as its own. A field that is a struct, a pointer to one or
+// an interface holding one is a part of the config: its settings are in an object of that name, or at the top level in
+// files without parts. A nil part has no settings.
 func ReadAll(r *Reader, dst any) { r.readAll(reflect.ValueOf(dst).Elem(), "") }
 
 func (r *Reader) readAll(v reflect.Value, part string) {
@@ -28,7 +30,7 @@ func (r *Reader) readAll(v reflect.Value, part string) {
 	}
 }
 
-// settingsOf returns the struct that v has where it is a part, nothing for a nil part, and else v.
+// settingsOf returns the struct that v holds if v is a part, the zero Value for a nil part, and v otherwise.
 func settingsOf(v reflect.Value) reflect.Value {
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct {
 		v = v.Elem()
