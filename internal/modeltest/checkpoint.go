@@ -67,19 +67,43 @@ func ReadEvaluation(t testing.TB, dir string) *Evaluation {
 	return e
 }
 
-// Excerpts checks the losses of single tokens within 1e-4.
-func Excerpts(t *testing.T, m lm.Model, e *Evaluation) {
+// Trained checks a trained model: its parameters, the losses of single tokens, greedy continuations, and that it loads
+// without a warning.
+func Trained(t *testing.T, m lm.Model, e *Evaluation) {
+	t.Helper()
+	if got := m.Info().Parameters; got != e.Parameters {
+		t.Errorf("%d parameters, want %d", got, e.Parameters)
+	}
+	if w := m.Info().Warnings; len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+	excerpts(t, m, e)
+	continuations(t, m, e)
+}
+
+// WholeTexts repeats a checkpoint's whole reference evaluation, on the texts of dir in float32 and on their beginnings in
+// every quantised precision.
+func WholeTexts(t *testing.T, arch lm.Architecture, checkpoint, dir string) {
+	e := ReadEvaluation(t, checkpoint)
+	t.Run("f32", func(t *testing.T) {
+		texts(t, Load(t, arch, lm.LoadRequest{Checkpoint: checkpoint}), e, checkpoint, dir)
+	})
+	quantisedTexts(t, arch, e, checkpoint, dir)
+}
+
+// excerpts checks the losses of single tokens within 1e-4.
+func excerpts(t *testing.T, m lm.Model, e *Evaluation) {
 	for _, name := range slices.Sorted(maps.Keys(e.Excerpts)) {
 		x := e.Excerpts[name]
-		Near(t, name+" in windows", Windows(t, m, x.IDs), x.NLL, 1e-4)
+		Near(t, name+" in windows", windows(t, m, x.IDs), x.NLL, 1e-4)
 		if x.OneWindow != nil && (m.Info().ContextLimit == 0 || len(x.IDs) <= m.Info().ContextLimit) {
 			Near(t, name+" in one window", losses(t, m, [][]int32{x.IDs}), x.OneWindow, 1e-4)
 		}
 	}
 }
 
-// Continuations checks greedy tokens up to the first step where the reference's choice is closer than 1e-3.
-func Continuations(t *testing.T, m lm.Model, e *Evaluation) {
+// continuations checks greedy tokens up to the first step where the reference's choice is closer than 1e-3.
+func continuations(t *testing.T, m lm.Model, e *Evaluation) {
 	for i, c := range e.Greedy {
 		n := slices.IndexFunc(c.Gap, func(gap float64) bool { return gap <= 1e-3 })
 		if n < 0 {
@@ -91,8 +115,8 @@ func Continuations(t *testing.T, m lm.Model, e *Evaluation) {
 	}
 }
 
-// Windows scores tokens in consecutive windows, each alone after the start token.
-func Windows(t testing.TB, m lm.Model, ids []int32) []float64 {
+// windows scores tokens in consecutive windows, each alone after the start token.
+func windows(t testing.TB, m lm.Model, ids []int32) []float64 {
 	t.Helper()
 	return losses(t, m, slices.Collect(slices.Chunk(ids, window)))
 }
@@ -122,14 +146,14 @@ func bitsPerByte(t testing.TB, m lm.Model, tok tokenizer.Tokenizer, text string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range Windows(t, m, ids) {
+	for _, v := range windows(t, m, ids) {
 		nats += v
 	}
 	return nats / (math.Ln2 * float64(len(text)))
 }
 
-// Texts checks the bits per byte of the whole texts <dir>/<name>.txt within 1e-5.
-func Texts(t *testing.T, m lm.Model, e *Evaluation, checkpoint, dir string) {
+// texts checks the bits per byte of the whole texts <dir>/<name>.txt within 1e-5.
+func texts(t *testing.T, m lm.Model, e *Evaluation, checkpoint, dir string) {
 	tok := openTokenizer(t, checkpoint)
 	for _, name := range slices.Sorted(maps.Keys(e.Sets)) {
 		got := bitsPerByte(t, m, tok, readText(t, dir, name))
@@ -143,8 +167,8 @@ var precisions = map[string]string{
 	"int4-row": "int4-row",
 }
 
-// QuantisedTexts checks the bits per byte of the beginnings of the texts in every quantised precision within 2e-3.
-func QuantisedTexts(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoint, dir string) {
+// quantisedTexts checks the bits per byte of the beginnings of the texts in every quantised precision within 2e-3.
+func quantisedTexts(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoint, dir string) {
 	tok := openTokenizer(t, checkpoint)
 	for _, scheme := range slices.Sorted(maps.Keys(precisions)) {
 		t.Run(scheme, func(t *testing.T) {
@@ -169,7 +193,7 @@ func QuantisedExcerpt(t *testing.T, arch lm.Architecture, e *Evaluation, checkpo
 	for precision, limit := range tolerance {
 		t.Run(precision, func(t *testing.T) {
 			m := Load(t, arch, lm.LoadRequest{Checkpoint: checkpoint, Precision: precision})
-			got := Mean(Windows(t, m, ids))
+			got := Mean(windows(t, m, ids))
 			Near(t, "mean loss", []float64{got}, []float64{want}, limit)
 			if got == want {
 				t.Error("the loss is exactly that of float32: nothing was quantised")

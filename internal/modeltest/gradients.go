@@ -72,17 +72,41 @@ func asStored(p *nn.Param) []float32 {
 
 // FixtureGradients checks the gradients of a fixture folder within 1e-4 of the largest entry of each, and its loss.
 func FixtureGradients(t *testing.T, family engine.Family, dir string, options map[string]string) {
-	r := ReadReference(t, dir)
-	loss, grads := Gradients(t, family, dir, options, r.Inputs...)
-	Near(t, "loss", []float64{loss}, []float64{r.Loss}, 1e-5)
+	loss, grads := Gradients(t, family, dir, options, Inputs(t, dir)...)
+	f := openReference(t, dir)
+	Near(t, "loss", []float64{loss}, widen(t, f, "loss"), 1e-5)
 	for name, got := range grads {
-		want := r.Grad(t, name)
-		if want == nil {
-			t.Errorf("the fixture has no gradient of %s", name)
-			continue
-		}
+		want := widen(t, f, "grad."+name)
 		Near(t, name, got, want, 1e-4*float64(largest(want)))
 	}
+}
+
+// KnownGradient is the norm and the first element of a parameter's gradient; NaN for an element that is not known.
+type KnownGradient struct {
+	Name        string
+	Norm, First float64
+}
+
+// KnownGradients checks the gradients of a checkpoint, whose names of tensors begin with prefix, on the formula's tokens
+// within a relative tolerance, and returns the loss. norm is that of all gradients together.
+func KnownGradients(
+	t *testing.T, family engine.Family, dir, prefix string, norm float64, known []KnownGradient, tolerance float64,
+) (loss float64) {
+	t.Helper()
+	loss, grads := Gradients(t, family, dir, nil, FormulaTokens)
+	var all []float32
+	for _, g := range grads {
+		all = append(all, g...)
+	}
+	Near(t, "norm of all", []float64{Norm(all)}, []float64{norm}, tolerance*norm)
+	for _, want := range known {
+		g := grads[prefix+want.Name]
+		Near(t, want.Name, []float64{Norm(g)}, []float64{want.Norm}, tolerance*want.Norm)
+		if !math.IsNaN(want.First) {
+			Near(t, want.Name+" first", g[:1], []float64{want.First}, tolerance*math.Abs(want.First)+1e-8)
+		}
+	}
+	return loss
 }
 
 func largest(x []float32) (top float32) {

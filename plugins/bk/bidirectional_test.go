@@ -43,7 +43,7 @@ func TestPublishedParameters(t *testing.T) {
 // depend on what follows it.
 func TestPublishedSeesTheFuture(t *testing.T) {
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/bk-seed-top2"})
-	document := modeltest.ReadReference(t, "testdata/bk-seed-top2").Inputs[0]
+	document := modeltest.Inputs(t, "testdata/bk-seed-top2")[0]
 	whole, prefix := modeltest.Scores(t, m, document), modeltest.Scores(t, m, document[:24])
 	leak := largest(whole.Logits[:24*384], prefix.Logits)
 	t.Logf("the logits of 24 tokens change by %.3g when 24 more follow", leak)

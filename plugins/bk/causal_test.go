@@ -16,27 +16,6 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// trained are the reference checkpoints.
-var trained = []string{"bk-row-3m", "bk-diag-3m", "bk-original-3m"}
-
-func TestCheckpoints(t *testing.T) {
-	for _, name := range trained {
-		t.Run(name, func(t *testing.T) {
-			dir := sharedtest.Dir(t, "checkpoints/"+name)
-			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
-			e := modeltest.ReadEvaluation(t, dir)
-			if got := m.Info().Parameters; got != e.Parameters {
-				t.Errorf("%d parameters, want %d", got, e.Parameters)
-			}
-			if w := m.Info().Warnings; len(w) > 0 {
-				t.Errorf("warnings: %q", w)
-			}
-			modeltest.Excerpts(t, m, e)
-			modeltest.Continuations(t, m, e)
-		})
-	}
-}
-
 // probes are the parts of reference.json that only these checkpoints have.
 type probes struct {
 	Logits struct {

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"math"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"testing"
 
+	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/sharedtest"
 	"github.com/archbench/archbench/lm"
 )
@@ -20,89 +15,15 @@ func TestStream(t *testing.T) {
 		"mamba2": `{"model_type": "mamba2", "vocab_size": 48, "hidden_size": 16, "num_heads": 4, "head_dim": 8, "n_groups": 2,
 			"state_size": 4, "num_hidden_layers": 2}`,
 	} {
-		t.Run(name, func(t *testing.T) { stream(t, load(t, lm.LoadRequest{Config: config}), 8<<10, 64<<10) })
+		t.Run(name, func(t *testing.T) {
+			modeltest.MemoryStays(t, load(t, lm.LoadRequest{Config: config}), someTokens(4096, 48), 8<<10, 64<<10)
+		})
 	}
 }
 
 // TestMillionTokens does the same over a million tokens with the model of 2.6 M parameters.
 func TestMillionTokens(t *testing.T) {
 	sharedtest.Long(t)
-	stream(t, load(t, lm.LoadRequest{Checkpoint: sharedtest.Dir(t, "checkpoints/mamba-3m")}), 64<<10, 1<<20)
-}
-
-// stream feeds tokens in pieces of 4096 and compares the memory after early of them with that after all.
-func stream(t *testing.T, m lm.Model, early, tokens int) {
-	t.Helper()
-	st, err := m.(lm.Stepper).NewState(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	forgetPeak()
-	piece := someTokens(4096, m.Info().Vocab)
-	var before, after footprint
-	for st.Len() < tokens {
-		reply, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{
-			Inputs: []lm.StepInput{{State: st, Tokens: piece}}, Want: lm.WantNLL,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range reply.Outputs[0].NLL {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				t.Fatalf("a loss before token %d is %v", st.Len(), v)
-			}
-		}
-		runtime.GC() // the losses are this test's garbage, not the model's memory
-		if st.Len() == early {
-			before = measure(t, m, st)
-		}
-	}
-	after = measure(t, m, st)
-	t.Logf("after %d tokens %+v, after %d %+v", early, before, tokens, after)
-	if after.state != before.state || after.activations != before.activations {
-		t.Errorf("state and activations grew from %d and %d bytes to %d and %d", before.state, before.activations, after.state, after.activations)
-	}
-	const scratch = 4 << 20 // what each thread keeps for its products, which it may need for the first time at any time
-	if float64(after.heap) > 1.05*float64(before.heap)+scratch {
-		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
-	}
-	if float64(after.process) > 1.05*float64(before.process)+scratch>>10 {
-		t.Errorf("the process's peak grew from %d to %d kB", before.process, after.process)
-	}
-}
-
-// footprint is the memory of a model in bytes, of its process in kB.
-type footprint struct {
-	state, activations int64
-	heap               uint64
-	process            int64 // peak; 0 where the system does not tell
-}
-
-// forgetPeak gives back what earlier tests have left and starts a new peak of the process, where the system can.
-func forgetPeak() {
-	debug.FreeOSMemory()
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // elsewhere the old peak stands, and is no smaller
-}
-
-func measure(t *testing.T, m lm.Model, st lm.State) (f footprint) {
-	t.Helper()
-	mem, err := m.(lm.MemoryReporter).Memory(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range mem.Peak {
-		f.activations += c.Bytes
-	}
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	f.state, f.heap = st.Bytes(), stats.HeapAlloc
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return f
-	}
-	_, line, _ := bytes.Cut(status, []byte("VmHWM:"))
-	if _, err := fmt.Sscan(string(line), &f.process); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	m := load(t, lm.LoadRequest{Checkpoint: sharedtest.Dir(t, "checkpoints/mamba-3m")})
+	modeltest.MemoryStays(t, m, someTokens(4096, m.Info().Vocab), 64<<10, 1<<20)
 }

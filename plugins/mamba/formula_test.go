@@ -6,25 +6,24 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/checkpoint"
-	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/modeltest"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 )
 
-// goldenConfig belongs to the values below, which an independent implementation computed in float64 from the same
+// formulaConfig belongs to the values below, which an independent implementation computed in float64 from the same
 // formula weights.
-const goldenConfig = `{"model_type": "mamba", "vocab_size": 48, "hidden_size": 16, "state_size": 4, "time_step_rank": 3,
+const formulaConfig = `{"model_type": "mamba", "vocab_size": 48, "hidden_size": 16, "state_size": 4, "time_step_rank": 3,
 	"num_hidden_layers": 2, "expand": 2, "conv_kernel": 4, "layer_norm_epsilon": 1e-5}`
 
 const (
-	goldenVocab = 48
-	goldenLoss  = 5.2009004349
+	formulaVocab = 48
+	formulaLoss  = 5.2009004349
 )
 
-// goldenCheckpoint writes the model with formula weights.
-func goldenCheckpoint(t *testing.T) (dir string) {
+// formulaCheckpoint writes the model with formula weights.
+func formulaCheckpoint(t *testing.T) (dir string) {
 	t.Helper()
 	tensors := []modeltest.FormulaTensor{
 		{Name: "backbone.embeddings.weight", Shape: []int{48, 16}, Scale: .5},
@@ -45,12 +44,7 @@ func goldenCheckpoint(t *testing.T) (dir string) {
 			{Name: name + "mixer.out_proj.weight", Shape: []int{16, 32}, Scale: .25},
 		}...)
 	}
-	return modeltest.FormulaCheckpoint(t, goldenConfig, tensors)
-}
-
-// TestSaved saves the same weights as different programs do.
-func TestSaved(t *testing.T) {
-	modeltest.Layouts(t, engine.New(Family{}), goldenCheckpoint(t), "backbone.", modeltest.FormulaTokens)
+	return modeltest.FormulaCheckpoint(t, formulaConfig, tensors)
 }
 
 // open loads a checkpoint in float32.
@@ -89,8 +83,8 @@ func feed(t testing.TB, m *Model, tokens []int32, st *state.Document, step int) 
 	return logits
 }
 
-func TestGolden(t *testing.T) {
-	m, ps := open(t, goldenCheckpoint(t))
+func TestFormulaWeights(t *testing.T) {
+	m, ps := open(t, formulaCheckpoint(t))
 	if ps.Count() != 5488 {
 		t.Errorf("%d parameters, want 5488", ps.Count())
 	}
@@ -101,17 +95,17 @@ func TestGolden(t *testing.T) {
 			z := feed(t, m, tokens, st, step)
 			var losses []float64
 			for i, next := range tokens[1:] {
-				row := z[i*goldenVocab:][:goldenVocab]
+				row := z[i*formulaVocab:][:formulaVocab]
 				losses = append(losses, kernel.LogSumExp(row)-float64(row[next]))
 			}
-			modeltest.Near(t, "loss", []float64{modeltest.Mean(losses)}, []float64{goldenLoss}, 2e-6)
+			modeltest.Near(t, "loss", []float64{modeltest.Mean(losses)}, []float64{formulaLoss}, 2e-6)
 			modeltest.Near(t, "first logits", z[:4], []float64{.40594022, -.70544992, -.90818642, 4.72507758}, 5e-6)
-			modeltest.Near(t, "last logits", z[11*goldenVocab:][:6],
+			modeltest.Near(t, "last logits", z[11*formulaVocab:][:6],
 				[]float64{-.36166585, 1.87519598, -.31685383, .60072275, -.14310556, -1.25356918}, 5e-6)
 			sum, squares := modeltest.Sums(z)
 			modeltest.Near(t, "sums of logits", []float64{sum, squares}, []float64{-2.90189753, 846.66003597}, 1e-3)
 			want := []int{3, 15, 41, 33, 39, 11, 1, 20, 32, 28, 32, 47}
-			if got := modeltest.Argmax(z, goldenVocab); !slices.Equal(got, want) {
+			if got := modeltest.Argmax(z, formulaVocab); !slices.Equal(got, want) {
 				t.Errorf("largest logits at %v, want %v", got, want)
 			}
 			h := state.Of[*state.SSM](st, 0).H

@@ -1,0 +1,90 @@
+package modeltest
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// MemoryStays feeds a piece of text again and again, as one document, and checks that every loss is finite and that the
+// memory after all of the tokens is that after early of them.
+func MemoryStays(t *testing.T, m lm.Model, piece []int32, early, tokens int) {
+	t.Helper()
+	st, err := m.(lm.Stepper).NewState(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgetPeak()
+	var before footprint
+	for st.Len() < tokens {
+		reply, err := m.(lm.Stepper).Step(t.Context(), lm.StepRequest{
+			Inputs: []lm.StepInput{{State: st, Tokens: piece}}, Want: lm.WantNLL,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range reply.Outputs[0].NLL {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("a loss before token %d is %v", st.Len(), v)
+			}
+		}
+		runtime.GC() // the losses are this test's garbage, not the model's memory
+		if st.Len() == early {
+			before = measure(t, m, st)
+		}
+	}
+	after := measure(t, m, st)
+	t.Logf("after %d tokens %+v, after %d %+v", early, before, tokens, after)
+	if after.state != before.state || after.activations != before.activations {
+		t.Errorf("state and activations grew from %d and %d bytes to %d and %d", before.state, before.activations, after.state, after.activations)
+	}
+	const scratch = 4 << 20 // what each thread keeps for its products, which it may need for the first time at any time
+	if float64(after.heap) > 1.05*float64(before.heap)+scratch {
+		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
+	}
+	if float64(after.process) > 1.05*float64(before.process)+scratch>>10 {
+		t.Errorf("the process's peak grew from %d to %d kB", before.process, after.process)
+	}
+}
+
+// footprint is the memory of a model in bytes, of its process in kB.
+type footprint struct {
+	state, activations int64
+	heap               uint64
+	process            int64 // peak; 0 where the system does not tell
+}
+
+// forgetPeak gives back what earlier tests have left and starts a new peak of the process, where the system can.
+func forgetPeak() {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // elsewhere the old peak stands, and is no smaller
+}
+
+func measure(t *testing.T, m lm.Model, st lm.State) (f footprint) {
+	t.Helper()
+	mem, err := m.(lm.MemoryReporter).Memory(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range mem.Peak {
+		f.activations += c.Bytes
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	f.state, f.heap = st.Bytes(), stats.HeapAlloc
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return f
+	}
+	_, line, _ := bytes.Cut(status, []byte("VmHWM:"))
+	if _, err := fmt.Sscan(string(line), &f.process); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
