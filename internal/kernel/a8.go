@@ -2,12 +2,12 @@ package kernel
 
 import "sync"
 
-// a8Matrix is a codeMatrix whose products quantise the activations as well, to int8 with one scale per token and group
-// of the weights:
+// a8Matrix is a codeMatrix whose products also quantise the activations to int8, with one scale per token and weight
+// group:
 //
 //	y[r, o] = Σ_groups (scale[o, group]·xscale[r, group]) · float32(Σ_i∈group xcode[r, i]·code[o, i])
 //
-// The inner sum is exact in int32, the outer one in order.
+// The inner sum is exact in int32; the outer sum runs in order.
 type a8Matrix struct{ *codeMatrix }
 
 // MulT implements Matrix.
@@ -34,7 +34,7 @@ type a8Task struct {
 
 var a8Tasks = sync.Pool{New: func() any { return new(a8Task) }}
 
-// quantise fills in the activations.
+// quantise quantises the activations.
 func (t *a8Task) quantise(w *codeMatrix, x []float32, rows int) {
 	t.w, t.x, t.scales = w, grow(t.x, rows*w.in), grow(t.scales, rows*w.groups)
 	for r := range rows {
@@ -45,7 +45,7 @@ func (t *a8Task) quantise(w *codeMatrix, x []float32, rows int) {
 	}
 }
 
-// intPanel holds a group of four rows of int8.
+// intPanel holds one group of four int8 rows.
 type intPanel [outputBlock][]int8
 
 var intPanels = sync.Pool{New: func() any { return new(intPanel) }}
@@ -59,7 +59,8 @@ func (t *a8Task) Do(lo, hi int) {
 	intPanels.Put(buf)
 }
 
-// block computes n outputs from o. Missing rows of the last block repeat its first one and are not stored.
+// block computes n outputs from o. In the last block, missing rows repeat its first row and their outputs are not
+// stored.
 func (t *a8Task) block(buf *intPanel, o, n int) {
 	w := t.w
 	for r := range t.rows {
@@ -81,7 +82,7 @@ func (t *a8Task) block(buf *intPanel, o, n int) {
 	}
 }
 
-// ints widens the codes of row o from lo to int8. A group begins at a byte.
+// ints widens the codes of row o from lo to int8. lo is a group start, which is byte-aligned.
 func (m *codeMatrix) ints(dst []int8, o, lo int) []int8 {
 	codes := m.codes[o*m.stride:][:m.stride]
 	if m.format.Kind == KindInt8 {
@@ -101,7 +102,7 @@ func (m *codeMatrix) ints(dst []int8, o, lo int) []int8 {
 	return dst
 }
 
-// intDot1x4 returns the products of x with four rows, each exact.
+// intDot1x4 returns the exact products of x with four rows.
 //
 //go:noinline
 func intDot1x4(x, w0, w1, w2, w3 []int8) (s0, s1, s2, s3 int32) {

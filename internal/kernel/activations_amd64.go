@@ -6,16 +6,16 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// pairs reports whether the product is one of bf16 with bf16 by VDPBF16PS.
+// pairs reports whether the product multiplies bf16 by bf16 with VDPBF16PS.
 func (t *product) pairs() bool { return t.shape.multipliesPairs(&t.w) }
 
-// multipliesPairs reports whether products with a matrix are ones of bf16 with bf16 by VDPBF16PS.
+// multipliesPairs reports whether products with w multiply bf16 by bf16 with VDPBF16PS.
 func (s *tileShape) multipliesPairs(w *operand) bool {
 	return w.storage == storePairs && !w.format.WideX && hasBF16 && s.pairs != nil
 }
 
-// planActivations makes room for the activations in the type that is multiplied: as they came, if that is the type and
-// rows are as long as those of the panels.
+// planActivations makes room for the activations in the type that is multiplied. They are used in place if they already
+// have that type and the panels' row length.
 func (t *product) planActivations() {
 	w, n := &t.w, t.rows*t.w.padded
 	switch {
@@ -35,7 +35,7 @@ func (t *product) planActivations() {
 	t.valid = t.stride
 }
 
-// converted reports whether float32 activations are rounded or padded.
+// converted reports whether float32 activations need rounding or padding.
 func (t *product) converted() bool {
 	f := t.w.format
 	return t.w.padded != t.w.in || f.A8 || f.Kind == KindBF16 && !f.WideX
@@ -63,7 +63,7 @@ func (t *product) activations(lo, hi int) {
 	}
 }
 
-// roundRow rounds activations that are multiplied as float32 to the values of their format.
+// roundRow rounds activations that are multiplied as float32 to their format's values.
 func (t *product) roundRow(row []float32) {
 	switch f := t.w.format; {
 	case f.A8:
@@ -73,7 +73,7 @@ func (t *product) roundRow(row []float32) {
 	}
 }
 
-// roundGroups rounds to what int8 represents, with one scale for every group.
+// roundGroups rounds to int8 values, with one scale per group.
 func roundGroups(row []float32, group int) {
 	for ; len(row) > 0; row = row[min(group, len(row)):] {
 		part := row[:min(group, len(row))]
@@ -84,8 +84,8 @@ func roundGroups(row []float32, group int) {
 	}
 }
 
-// quantiseRow quantises row r of the activations to int8, one scale for every quantum of the weights, and computes what
-// undoes the weights' offset in each of their groups.
+// quantiseRow quantises row r of the activations to int8, with one scale per quantum of the weights, and computes the
+// correction for the weights' offset in each group.
 func (t *product) quantiseRow(r int, x []float32) {
 	w := &t.w
 	row, sx, fix := t.bytes[r*w.padded:][:w.padded], t.sx[r*w.groups:][:w.groups], t.fix[r*w.groups:][:w.groups]
@@ -102,14 +102,14 @@ func (t *product) quantiseRow(r int, x []float32) {
 		if g < whole {
 			g += quantiseGroupsAVX512(whole-g, w.group, &row[g*w.group], &x[g*w.group], &sx[g], &fix[g], -w.bias())
 		}
-		if g < len(sx) { // of no usual scale, or not whole
+		if g < len(sx) { // an unusual scale or a partial group
 			lo, hi := min(g*w.group, w.in), min((g+1)*w.group, w.in)
 			sx[g], fix[g] = quantiseFast(row[lo:hi], x[lo:hi], 127), w.offset(row[lo:hi])
 		}
 	}
 }
 
-// offset returns what the offset of the stored weights adds to the products with activations q, negated.
+// offset returns the negated contribution of the stored weights' offset to products with activations q.
 func (w *operand) offset(q []int8) int32 {
 	n := len(q) &^ 63
 	var sum int32
@@ -122,7 +122,7 @@ func (w *operand) offset(q []int8) int32 {
 	return -int32(w.bias()) * sum
 }
 
-// bias is what is added to the codes of stored weights.
+// bias is the value added to the codes of stored weights.
 func (w *operand) bias() int {
 	if w.storage == storeNibbleQuads {
 		return 8
@@ -130,7 +130,7 @@ func (w *operand) bias() int {
 	return 128
 }
 
-// quantiseFast is quantiseGroup with vectors.
+// quantiseFast is quantiseGroup with vector instructions.
 func quantiseFast(dst []int8, x []float32, top float32) (scale float32) {
 	n := len(x) &^ 31
 	largest := absMax(x[n:])
@@ -138,7 +138,7 @@ func quantiseFast(dst []int8, x []float32, top float32) (scale float32) {
 		largest = max(largest, absMaxAVX512(n, &x[0]))
 	}
 	if scale = largest / top; scale == 0 || scale-scale != 0 {
-		n = 0 // what is no finite number takes the reference's way
+		n = 0 // non-finite values go through the reference
 	}
 	if n > 0 {
 		quantiseAVX512(n, &dst[0], &x[0], scale)
@@ -167,7 +167,7 @@ func narrowRowAVX2(dst []uint16, x []float32) {
 	half.NarrowBF16(dst[n:], x[n:])
 }
 
-// roundBF16Row rounds a row to what bf16 represents.
+// roundBF16Row rounds a row to bf16 values.
 func roundBF16Row(row []float32) {
 	n := len(row) &^ 31
 	if n > 0 {

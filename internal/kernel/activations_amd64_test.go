@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestQuantiseGroups compares activations that are quantised group by group with the reference: among usual groups are
-// some without a usual scale, and the last is not whole.
+// TestQuantiseGroups compares group-by-group quantisation with the reference, including groups with unusual scales and
+// a partial last group.
 func TestQuantiseGroups(t *testing.T) {
 	if !avx512.usable() || !hasVNNI {
 		t.Skip("int8 activations are multiplied with VNNI")
@@ -48,7 +48,7 @@ func TestQuantiseGroups(t *testing.T) {
 	}
 }
 
-// BenchmarkActivations converts a row of activations for each type of product.
+// BenchmarkActivations converts one row of activations for each type of product.
 func BenchmarkActivations(b *testing.B) {
 	for _, name := range []string{"bf16", "int8", "int4", "int8a8", "int4a8"} {
 		for _, in := range []int{768, 4096} {

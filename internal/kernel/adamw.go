@@ -2,15 +2,16 @@ package kernel
 
 import "math"
 
-// AdamW holds the rates of a step of Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
+// AdamW holds the rates for one step of Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 type AdamW struct {
-	LearningRate float64 // of this step, after the schedule
-	Beta1, Beta2 float64 // how much of the moments remains
-	Epsilon      float64 // is added to the root of the second moment
+	LearningRate float64 // for this step, after the schedule
+	Beta1, Beta2 float64 // decay rates of the moments
+	Epsilon      float64 // added to the root of the second moment
 	WeightDecay  float64 // in units of the learning rate
 }
 
-// Step updates weights w and moments m and v, which begin as zero, from gradient g in one pass. step counts from 1:
+// Step updates weights w and moments m and v from gradient g in one pass. The moments start at zero; step counts from
+// 1:
 //
 //	m = β₁m + (1-β₁)g    v = β₂v + (1-β₂)g²
 //	w = w - LearningRate·(m/(1-β₁ˢᵗᵉᵖ)/(√(v/(1-β₂ˢᵗᵉᵖ)) + Epsilon) + WeightDecay·w)
@@ -26,15 +27,15 @@ func (o AdamW) Step(pool *Pool, w, g, m, v []float32, step int) {
 	pool.spread(len(w), adamWork*len(w), taskFunc(update))
 }
 
-// adamWork is how many multiply-adds take as long as the update of a weight, whose operands come from memory.
+// adamWork is the cost of updating one weight, with operands from memory, in multiply-adds.
 const adamWork = 16
 
-// adamRates are the factors of a step, in the order in which the kernels read them.
+// adamRates are the factors of a step, in the order the kernels read them.
 type adamRates struct {
-	keep1, add1, keep2, add2 float32 // of the moments
-	decay                    float32 // what remains of a weight
-	rate                     float32 // the learning rate, by the correction of m
-	unbias                   float32 // the correction of √v
+	keep1, add1, keep2, add2 float32 // for the moments
+	decay                    float32 // fraction of a weight that remains
+	rate                     float32 // learning rate with the correction of m
+	unbias                   float32 // correction of √v
 	epsilon                  float32
 }
 

@@ -8,7 +8,7 @@ import (
 
 var adamW = AdamW{LearningRate: 1e-3, Beta1: .9, Beta2: .95, Epsilon: 1e-8, WeightDecay: .1}
 
-// adamW64 is the published algorithm in float64, for one weight.
+// adamW64 is the published algorithm for one weight, in float64.
 type adamW64 struct{ w, m, v float64 }
 
 func (s *adamW64) step(o AdamW, g float64, step int) {
@@ -18,7 +18,7 @@ func (s *adamW64) step(o AdamW, g float64, step int) {
 	s.w -= o.LearningRate * (m/(math.Sqrt(v)+o.Epsilon) + o.WeightDecay*s.w)
 }
 
-// Every tier follows the published algorithm over many steps, whatever the length and the threads.
+// Every tier follows the published algorithm over many steps, for any length and number of threads.
 func TestAdamW(t *testing.T) {
 	pool := NewPool(3)
 	defer pool.Close()
@@ -54,7 +54,7 @@ func compareAdamW(t *testing.T, tr *tier, pool *Pool, n int) {
 	}
 }
 
-// A gradient that is no number, or infinite, shows in the weight; zero gradients only let it decay.
+// A NaN or infinite gradient shows in the weight; zero gradients only decay it.
 func TestAdamWSpecialValues(t *testing.T) {
 	for _, tr := range append(usableTiers(), &reference) {
 		withTier(t, tr, func() {

@@ -2,16 +2,15 @@ package kernel
 
 import "slices"
 
-// amx is avx512 with the products of bf16 and of int8 activations on AMX tiles.
+// amx is avx512 with AMX tiles for products of bf16 and of int8 activations.
 //
-// A tile product takes in 32 pairs of bf16 along the input in two chains, one over the even elements and one over the
-// odd ones, and adds their sum to the output (TDPBF16PS). That is another order than that of VDPBF16PS, so bf16 products
-// run on tiles for any number of rows: a token has the same products by itself and among many. Sums of int8 are exact,
-// so a few rows of those stay with the products of avx512. TDPBF16PS takes denormals for zero and makes zero of what
-// would become one, as VDPBF16PS does.
+// A tile product (TDPBF16PS) sums 32 bf16 pairs along the input in two chains, one over even and one over odd elements,
+// and adds their sum to the output. VDPBF16PS uses another order, so bf16 products run on tiles for any number of rows:
+// a token gets the same products alone and among many. int8 sums are exact, so products of a few rows stay on avx512.
+// Like VDPBF16PS, TDPBF16PS treats denormal inputs as zero and flushes denormal results to zero.
 var amx = func() tier {
 	t := avx512
-	t.name, t.found = "amx", nil // it has both
+	t.name, t.found = "amx", nil // the tier implies both
 	t.usable = func() bool { return avx512.usable() && hasVNNI && hasBF16 && hasAMX() }
 	t.products(&wideAMX)
 	t.ceilings = append(slices.Clip(t.ceilings),
@@ -20,7 +19,7 @@ var amx = func() tier {
 	return t
 }()
 
-// wideAMX is wide512 with tiles for what AMX multiplies.
+// wideAMX is wide512 with tiles where AMX can multiply.
 var wideAMX = func() tileShape {
 	s := wide512
 	s.amx = true
@@ -28,20 +27,20 @@ var wideAMX = func() tileShape {
 }()
 
 const (
-	amxRows   = 16 // of a tile, and dwords along the input
-	amxLine   = 64 // bytes of a tile's row
+	amxRows   = 16 // rows of a tile, and its dwords along the input
+	amxLine   = 64 // bytes per tile row
 	unitRows  = 2 * amxRows
-	unitLine  = unitRows * amxLine // bytes of a unit of activations for each line
-	panelStep = 2 * amxLine        // bytes of a panel for each dword
+	unitLine  = unitRows * amxLine // bytes of a unit of activations per line
+	panelStep = 2 * amxLine        // bytes of a panel per dword
 )
 
 // tileConfig is the operand of LDTILECFG.
 type tileConfig [64]byte
 
-// tileShapes configures the tiles of a product that takes in some dwords a step, with rows in the upper and the lower
+// tileShapes configures the tiles for a product with step dwords per step and the given rows in the upper and lower
 // half of a unit: sums in tiles 0 to 3, activations in 4 and 5, weights in 6 and 7.
 func tileShapes(upper, lower, dwords int) (c tileConfig) {
-	c[0] = 1 // the palette
+	c[0] = 1 // palette
 	shape := func(tile, rows, bytes int) {
 		if rows > 0 {
 			c[16+2*tile], c[48+tile] = byte(bytes), byte(rows)
@@ -60,7 +59,7 @@ func tileShapes(upper, lower, dwords int) (c tileConfig) {
 // fullTiles is the largest configuration.
 var fullTiles = tileShapes(amxRows, amxRows, amxRows)
 
-// tilePeak runs n rounds of a peak. Assembly cannot be interrupted, so a call is short.
+// tilePeak runs n rounds of a peak measurement. Assembly is not preemptible, so calls are short.
 func tilePeak(n int, peak func(n int, config *byte)) {
 	const most = 1 << 11
 	for ; n > 0; n -= most {

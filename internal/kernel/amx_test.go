@@ -19,7 +19,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// TestMain lets the tests run the amx tier on any CPU that has the rest of what it needs. Benchmarks do without: they
+// TestMain lets the tests run the amx tier on any CPU with its other prerequisites. Benchmarks do not, because they
 // would time the emulation.
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// emulateAMX makes the tier usable.
+// emulateAMX makes the amx tier usable.
 func emulateAMX() error {
 	if !avx512.usable() || !hasVNNI || !hasBF16 {
 		return errors.New("this CPU has no AVX-512 with VNNI and bf16")
@@ -55,8 +55,8 @@ func withAMX(t testing.TB, do func()) {
 	withTier(t, &amx, do)
 }
 
-// Products of the amx tier are those that AMX computes, in the order that Intel documents for TDPBF16PS: every 32
-// elements along the input make one sum of the even ones and one of the odd ones, and those two go to the output.
+// Products of the amx tier follow the order that Intel documents for TDPBF16PS: for every 32 elements along the input,
+// one sum over the even and one over the odd elements, both added to the output.
 func TestAMXOrder(t *testing.T) {
 	for _, size := range [][3]int{{1, 32, 64}, {1, 40, 576}, {3, 17, 31}, {16, 64, 96}, {17, 33, 130}, {33, 31, 1030}, {70, 50, 65}, {2, 33, 8300}, {1040, 5, 40}} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAMXOrder(t *testing.T) {
 	}
 }
 
-// inTileOrder is x·wᵀ rounded as TDPBF16PS rounds. Products of two bf16 are exact in float32.
+// inTileOrder is x·wᵀ with the rounding of TDPBF16PS. Products of two bf16 are exact in float32.
 func inTileOrder(x, w []float32, rows, out, in int) []float32 {
 	x, w = roundBF16(nil, x), roundBF16(nil, w)
 	y := make([]float32, rows*out)
@@ -94,7 +94,7 @@ func inTileOrder(x, w []float32, rows, out, in int) []float32 {
 	return y
 }
 
-// firstDifference returns where two slices differ in a bit, or -1.
+// firstDifference returns the first index at which two slices differ in any bit, or -1.
 func firstDifference(a, b []float32) int {
 	for i := range a {
 		if math.Float32bits(a[i]) != math.Float32bits(b[i]) {
@@ -104,7 +104,8 @@ func firstDifference(a, b []float32) int {
 	return -1
 }
 
-// Sizes around those of tiles, units, sweeps and blocks, and any others, equal the reference for any number of threads.
+// Products equal the reference at arbitrary sizes, including those around tiles, units, sweeps and blocks, for any
+// number of threads.
 func FuzzAMX(f *testing.F) {
 	formats := []string{"bf16", "int8a8", "int8a8-g32", "int8a8-g64", "int8a8-g128", "int4a8", "int4a8-g32", "int4a8-g128", "int4a8-row"}
 	for i, size := range [][3]uint16{
@@ -134,7 +135,7 @@ func FuzzAMX(f *testing.F) {
 	})
 }
 
-// A row's products are the same by itself and among any number of others, over several blocks and groups of the input.
+// A row's products do not depend on the number of other rows, over several blocks and groups of the input.
 func TestAMXSteady(t *testing.T) {
 	const out, in, most = 70, 4160, 35
 	x, w := gaussians(3, most*in), gaussians(4, out*in)
@@ -152,8 +153,7 @@ func TestAMXSteady(t *testing.T) {
 	})
 }
 
-// Denormals are zero on the way in and on the way out, whatever the mode of the CPU; infinities and NaN are not
-// invented by the zeros that fill tiles up.
+// Denormal inputs and outputs are zero in any CPU mode, and zero padding in tiles does not create infinities or NaN.
 func TestAMXSpecialValues(t *testing.T) {
 	const rows, out, in = 18, 33, 70
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
@@ -196,8 +196,8 @@ func TestAMXAllocatesNothing(t *testing.T) {
 	})
 }
 
-// Products stay what they are while goroutines outnumber the cores, the scheduler interrupts them and garbage is
-// collected: tiles are state of a thread that the Go runtime does not know of.
+// Products are unaffected by more goroutines than cores, scheduler preemption and garbage collection: tiles are thread
+// state that the Go runtime does not know about.
 func TestAMXUnderPreemption(t *testing.T) {
 	const goroutines, out, in, most = 8, 50, 700, 40
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2*runtime.NumCPU() + 2))
@@ -227,7 +227,7 @@ func TestAMXUnderPreemption(t *testing.T) {
 	})
 }
 
-// disturb collects garbage and sends the process the scheduler's signal, until stop returns the number of signals.
+// disturb collects garbage and sends the process preemption signals until stop, which returns the number of signals.
 func disturb(t *testing.T) (stop func() int) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup

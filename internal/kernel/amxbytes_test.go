@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// AMX instructions are spelled in bytes; the GNU assembler must agree with each of them.
+// AMX instructions are spelled as bytes; the GNU assembler must agree with each.
 func TestAMXBytes(t *testing.T) {
 	as, err := exec.LookPath("as")
 	if err != nil {
@@ -23,7 +23,7 @@ func TestAMXBytes(t *testing.T) {
 	if len(spelled) < 20 {
 		t.Fatalf("only %d instructions found", len(spelled))
 	}
-	const slot = 16 // each is assembled at the start of one
+	const slot = 16 // each instruction starts a slot
 	var source strings.Builder
 	var order []string
 	source.WriteString(".intel_syntax noprefix\n")
@@ -42,7 +42,7 @@ func TestAMXBytes(t *testing.T) {
 
 var byteDirective = regexp.MustCompile(`^\s*BYTE\s+\$0x([0-9a-f]{2})$`)
 
-// spelledInstructions returns the bytes below each comment that spells an instruction.
+// spelledInstructions returns the bytes below each comment that names an instruction.
 func spelledInstructions(t *testing.T, file string) map[string][]byte {
 	t.Helper()
 	text, err := os.ReadFile(file)

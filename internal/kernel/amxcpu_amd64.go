@@ -4,7 +4,7 @@ package kernel
 
 import "github.com/klauspost/cpuid/v2"
 
-// hasAMX reports whether this CPU multiplies tiles of bf16 and int8, and the system lets it.
+// hasAMX reports whether this CPU multiplies bf16 and int8 tiles and the system permits it.
 func hasAMX() bool {
 	return cpuid.CPU.Supports(cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8) && tilesPermitted()
 }

@@ -4,6 +4,6 @@ package kernel
 
 import "github.com/archbench/archbench/internal/kernel/amxemu"
 
-// hasAMX reports whether there is AMX or, which the build tag amxemu asks for, its emulation: with the tag the tests of
-// every package can run the amx tier.
+// hasAMX reports whether AMX or its emulation is available. The build tag amxemu selects the emulation, so that the
+// tests of every package can run the amx tier.
 func hasAMX() bool { return tilesPermitted() || amxemu.Install() == nil }

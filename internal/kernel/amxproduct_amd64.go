@@ -2,29 +2,30 @@ package kernel
 
 import "unsafe"
 
-// A product on AMX multiplies units of 32 rows of activations with panels of 32 outputs. The panels are tiles already:
-// a dword of the input for all outputs in a line. Up to 16 rows are read where they are, and panel after panel; more are
-// copied tile by tile once per product, and all pass by a block of a panel while it is in the first-level cache.
+// An AMX product multiplies units of 32 rows of activations by panels of 32 outputs. Panels already have the layout of
+// tiles: one line per input dword, with all outputs. Up to 16 rows are read in place, panel after panel. More rows are
+// copied into tile layout once per product, and all of them pass a block of a panel while it is in the first-level
+// cache.
 
 const (
-	// amxBlock is the number of dwords along the input that are multiplied at a time: 32 KiB of weights.
+	// amxBlock is the number of dwords along the input per block: 32 KiB of weights.
 	amxBlock = 16 * amxRows
-	// amxFewSteps bounds the time of one call that reads weights from memory: 512 KiB of them.
+	// amxFewSteps bounds the time of one call that streams weights from memory: 512 KiB of them.
 	amxFewSteps = 256
-	// amxSweep is the number of rows that pass by a block in one call: the sums of integers are 128 KiB.
+	// amxSweep is the number of rows that pass a block in one call: their integer sums take 128 KiB.
 	amxSweep = 1024
 )
 
-// tileKernel multiplies units with panels, see gen/amx.go.
+// tileKernel multiplies units by panels; see gen/amx.go.
 type tileKernel func(config *byte, units, steps int, x *byte, ldx, stepX, nextX int,
 	w *byte, stepW, nextW int, c *byte, ldc, nextC int, first bool)
 
-// amxTiles is what a product on AMX needs besides.
+// amxTiles is the extra state of an AMX product.
 type amxTiles struct {
-	whole, rest           tileKernel // of units of 32 rows, and of the rows that are left
+	whole, rest           tileKernel // for units of 32 rows, and for the remaining rows
 	wholeTiles, restTiles tileConfig
-	step                  int // dwords a step
-	group                 int // dwords that are summed before they are scaled, all of them in bf16
+	step                  int // dwords per step
+	group                 int // dwords summed before scaling; in bf16 all of them
 }
 
 // onAMX reports whether the product runs on AMX.
@@ -47,7 +48,7 @@ func (t *product) multiplyAMX(pool *Pool) {
 	t.run(pool, panels, (*product).amxPanels)
 }
 
-// planAMX chooses the sizes. No result depends on the block.
+// planAMX chooses the sizes. Results do not depend on the block.
 func (t *product) planAMX() {
 	g, w := &t.amx, &t.w
 	g.whole, g.rest, g.step, g.group = amxBF16x2, amxBF16x1, amxRows, w.dwords()
@@ -64,7 +65,7 @@ func (t *product) planAMX() {
 	t.tiles.block = roundUp(ceilDiv(g.group, ceilDiv(g.group, amxBlock)), g.step)
 }
 
-// placeUnits converts units [lo, hi) of the activations and copies them tile by tile.
+// placeUnits converts units [lo, hi) of the activations and copies them into tile layout.
 func (t *product) placeUnits(lo, hi int) {
 	for u := lo; u < hi; u++ {
 		r, end := u*unitRows, min(t.rows, (u+1)*unitRows)
@@ -73,12 +74,12 @@ func (t *product) placeUnits(lo, hi int) {
 	}
 }
 
-// unit returns the address of byte b of the first row of the unit that begins at row r.
+// unit returns the address of byte b of the first row of the unit that starts at row r.
 func (t *product) unit(r, b int) *byte {
 	return (*byte)(unsafe.Add(unsafe.Pointer(&t.tiles.a[0]), r*t.stride+b/amxLine*unitLine+b%amxLine))
 }
 
-// amxFew multiplies up to 16 rows of bf16 with panels [lo, hi), several in a call.
+// amxFew multiplies up to 16 bf16 rows by panels [lo, hi), several per call.
 func (t *product) amxFew(lo, hi int) {
 	cols, out := t.shape.cols(), t.w.out
 	full, batch := min(hi, out/cols), max(1, amxFewSteps*amxRows/t.tiles.dwords)
@@ -94,7 +95,7 @@ func (t *product) amxFew(lo, hi int) {
 	}
 }
 
-// fewTiles multiplies with some panels from j on; rows of y are ldy elements apart.
+// fewTiles multiplies by some panels starting at j; rows of y are ldy elements apart.
 func (t *product) fewTiles(panels, j int, y *float32, ldy int) {
 	steps := t.tiles.dwords / amxRows
 	for k := 0; k < steps; k += amxFewSteps {
@@ -120,14 +121,14 @@ func (t *product) amxPanels(lo, hi int) {
 	tileScratches.Put(s)
 }
 
-// sweeps multiplies all rows with panel j; rows of y are ldy elements apart.
+// sweeps multiplies all rows by panel j; rows of y are ldy elements apart.
 func (t *product) sweeps(s *tileScratch, j int, y []float32, ldy int) {
 	for r := 0; r < t.rows; r += amxSweep {
 		t.sweep(s, j, r, min(amxSweep, t.rows-r), &y[r*ldy], ldy)
 	}
 }
 
-// sweep multiplies rows rows from r on, whole units but for the last, with panel j.
+// sweep multiplies rows rows starting at r by panel j. All units but the last are whole.
 func (t *product) sweep(s *tileScratch, j, r, rows int, y *float32, ldy int) {
 	g, w, cols := &t.amx, &t.w, t.shape.cols()
 	c, ldc := (*byte)(unsafe.Pointer(y)), 4*ldy
@@ -148,7 +149,7 @@ func (t *product) sweep(s *tileScratch, j, r, rows int, y *float32, ldy int) {
 	}
 }
 
-// multiplyUnits adds the products of dwords [k, k+kc) to the sums c, or starts them.
+// multiplyUnits adds the products of dwords [k, k+kc) to the sums c, or initialises c with them.
 func (t *product) multiplyUnits(r, rows, k, kc int, b *uint32, c *byte, ldc int, first bool) {
 	g, w := &t.amx, (*byte)(unsafe.Pointer(b))
 	steps, stepW, nextX := kc/g.step, g.step*panelStep, unitRows*t.stride

@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// Attention is causal softmax attention with grouped queries: query head h reads key head h / (Heads/KVHeads).
-// Position i sees the keys of positions max(0, i-Window+1) to i.
+// Attention is causal softmax attention with grouped queries: query head h reads key head h / (Heads/KVHeads). Position
+// i sees the keys of positions max(0, i-Window+1) to i.
 //
 //	out[i] = Σ_j softmax_j(Scale · q[i]·k[j]) v[j]
 //
-// Forward works tile by tile with a running maximum and sum (Milakov and Gimelshein 2018; Dao 2023), so its scratch
-// does not grow with the number of keys, and tiles outside the window are never touched. With Naive, each query's
-// scores exist as a whole: the textbook form, which the tiled one is tested against.
+// Forward works tile by tile with a running maximum and sum (Milakov and Gimelshein 2018; Dao 2023). Its scratch memory
+// does not grow with the number of keys, and it skips tiles outside the window. Naive is the textbook form, which
+// materialises all scores of a query; the tiled form is tested against it.
 type Attention struct {
 	Heads, KVHeads, Dim int
-	Window              int     // visible keys, the query's own included; 0: all up to it
-	Scale               float32 // of the dot products
+	Window              int     // number of visible keys, including the query's own; 0: all keys so far
+	Scale               float32 // factor of the dot products
 	Naive               bool
-	// BF16 rounds queries, keys, exponentials and values to bf16 before they are multiplied. Keys and values are those
-	// of each span's Cache, the new ones included; k and v of Forward are not read.
+	// BF16 rounds queries, keys, exponentials and values to bf16 before multiplying them. All keys and values,
+	// including the new ones, are read from each span's Cache; Forward ignores k and v.
 	BF16 bool
 }
 
@@ -32,18 +32,18 @@ type Rows struct {
 // From returns the rows from row r and column c on.
 func (x Rows) From(r, c int) Rows { return Rows{x.Data[r*x.Stride+c:], x.Stride} }
 
-// AttentionSpan is one document's new tokens and what is left of its earlier ones.
+// AttentionSpan is one document's new tokens and its retained past.
 type AttentionSpan struct {
 	Row, Len int // rows of the new tokens in q, k, v and out
-	Pos      int // position of the first of them
+	Pos      int // position of the first new token
 	// PastK and PastV are rings [KVHeads, Slots, Dim]: position p < Pos is in row p mod Slots of each head. They hold
-	// at least the last Window-1 positions before Pos (all of them without a window). Unused while Pos is 0.
+	// at least the last Window-1 positions before Pos, or all of them without a window. They are unused while Pos is 0.
 	PastK, PastV []float32
 	Slots        int
-	Cache        *KeyValues // of attention in bf16, instead of k, v and the rings
+	Cache        *KeyValues // for attention in bf16; replaces k, v and the rings
 }
 
-// First returns the first position that position pos sees.
+// First returns the first position visible from pos.
 func (a *Attention) First(pos int) int {
 	if a.Window == 0 {
 		return 0
@@ -54,9 +54,9 @@ func (a *Attention) First(pos int) int {
 // group is the number of query heads that share a key head.
 func (a *Attention) group() int { return a.Heads / a.KVHeads }
 
-// Forward attends from the rows of q, [*, Heads*Dim], over those of k and v, [*, KVHeads*Dim], and over each span's
-// past, and writes out, [*, Heads*Dim]. Where lse is not nil it receives ln Σ_j exp(score_j) of each row and head,
-// [*, Heads], which Backward needs. Results do not depend on the pool.
+// Forward attends from the rows of q, [*, Heads*Dim], to those of k and v, [*, KVHeads*Dim], and to each span's past,
+// and writes out, [*, Heads*Dim]. If lse is not nil, it receives ln Σ_j exp(score_j) per row and head, [*, Heads],
+// which Backward needs. Results do not depend on the pool.
 func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans []AttentionSpan) {
 	run := attentionRuns.Get().(*attentionRun)
 	defer attentionRuns.Put(run)
@@ -70,7 +70,7 @@ func (a *Attention) Forward(pool *Pool, out, q, k, v Rows, lse []float32, spans 
 	*run = attentionRun{}
 }
 
-// attentionRun is one Forward in flight. Runs are reused, so that decoding allocates nothing.
+// attentionRun is the state of one Forward call. It is pooled, so decoding does not allocate.
 type attentionRun struct {
 	Attention
 	out, q, k, v Rows
@@ -88,18 +88,18 @@ func (run *attentionRun) tileTokens() int {
 	return max(1, queryRows/run.group())
 }
 
-// products is about the number of multiply-adds of a span.
+// products is the approximate number of multiply-adds of a span.
 func (run *attentionRun) products(s *AttentionSpan) int {
 	last := s.Pos + s.Len
 	return 2 * s.Len * (last - run.First(last-1)) * run.Heads * run.Dim
 }
 
-// items is the number of work items of a span: one for each key head and tile of query tokens.
+// items is the number of work items of a span: one per key head and tile of query tokens.
 func (run *attentionRun) items(s *AttentionSpan) int {
 	return run.KVHeads * ceilDiv(s.Len, run.tileTokens())
 }
 
-// Do implements Task: it computes work items [lo, hi) of all spans.
+// Do implements Task; it computes work items [lo, hi) of all spans.
 func (run *attentionRun) Do(lo, hi int) {
 	w := attentionScratches.Get().(*attentionScratch)
 	defer w.release()
@@ -131,8 +131,8 @@ func (run *attentionRun) attend(w *attentionScratch, t queryTile) {
 	}
 }
 
-// queryTile is some consecutive query tokens of a span and the heads that share one key head. Its rows are ordered
-// by token, then by head.
+// queryTile is a run of query tokens of a span, with the heads that share one key head. Its rows are ordered by token,
+// then head.
 type queryTile struct {
 	span   *AttentionSpan
 	head   int // key head
@@ -143,14 +143,14 @@ type queryTile struct {
 // pos returns the position of the tile's t-th token.
 func (t queryTile) pos(i int) int { return t.span.Pos + t.first + i }
 
-// row returns the tile's rows of x, which has heads of dim columns grouped by key head.
+// row returns the tile's part of row t of x. x has heads of dim columns grouped by key head.
 func (t queryTile) row(x Rows, i, width int) []float32 {
 	at := (t.span.Row+t.first+i)*x.Stride + t.head*width
 	return x.Data[at : at+width]
 }
 
-// keys returns the keys and values of head at positions [pos, pos+n), where n ≤ limit is the number of them that lie
-// one after the other in memory before position end.
+// keys returns the keys and values of head at positions [pos, pos+n). n ≤ limit is the number of positions before end
+// that are contiguous in memory.
 func (run *attentionRun) keys(s *AttentionSpan, head, pos, end, limit int) (k, v Rows, n int) {
 	at := head * run.Dim
 	if pos >= s.Pos {
@@ -163,12 +163,12 @@ func (run *attentionRun) keys(s *AttentionSpan, head, pos, end, limit int) (k, v
 	return Rows{s.PastK[at:], run.Dim}, Rows{s.PastV[at:], run.Dim}, n
 }
 
-// attentionScratch is one worker's memory. It grows with the head size and the group, and, for the naive form only,
-// with the number of keys.
+// attentionScratch is one worker's memory. It grows with head size and group, and with the number of keys in the naive
+// form only.
 type attentionScratch struct {
 	floats  []float32
 	taken   int
-	weights operand // keys or values of a tile in bf16
+	weights operand // bf16 keys or values of a tile
 }
 
 var attentionScratches = sync.Pool{New: func() any { return &attentionScratch{} }}
@@ -181,13 +181,13 @@ func (w *attentionScratch) reserve(n int) {
 	w.floats, w.taken = w.floats[:cap(w.floats)], 0
 }
 
-// release hands the memory to the next worker.
+// release returns the scratch to the pool.
 func (w *attentionScratch) release() {
 	w.weights = operand{}
 	attentionScratches.Put(w)
 }
 
-// take returns n uninitialised floats of those reserved.
+// take returns n uninitialised floats from the reserved memory.
 func (w *attentionScratch) take(n int) []float32 {
 	s := w.floats[w.taken : w.taken+n : w.taken+n]
 	w.taken += n

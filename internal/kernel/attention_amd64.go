@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// attentionAVX512 runs the tiles of attention on the micro-kernels of the matrix product.
+// attentionAVX512 runs attention tiles on the matrix-product micro-kernels.
 var attentionAVX512 = wide512.attention(&rows512)
 
 // attentionAVX2 is the same with smaller tiles.
@@ -30,7 +30,7 @@ func (s *tileShape) attention(a *rowAssembly) attentionKernels {
 	return kernels
 }
 
-// tileMulT implements attentionKernels. A few rows read b where it is, as far as it fills vectors.
+// tileMulT implements attentionKernels. With few rows it reads the part of b that fills vectors in place.
 func (s *tileShape) tileMulT(c, a, b Rows, m, n, k int) {
 	if whole := n / s.lanes * s.lanes; m <= skinnyTile && k%s.lanes == 0 && whole > 0 {
 		s.chains[m](whole, k, &a.Data[0], a.Stride, &b.Data[0], b.Stride, &c.Data[0], c.Stride)
@@ -46,7 +46,7 @@ func (s *tileShape) tileMulT(c, a, b Rows, m, n, k int) {
 	attentionPacks.Put(w)
 }
 
-// tileMulAdd implements attentionKernels. A few rows read b where it is.
+// tileMulAdd implements attentionKernels. With few rows it reads b in place.
 func (s *tileShape) tileMulAdd(c, a, b Rows, m, n, k int) {
 	if m <= skinnyTile {
 		for i := range m {
@@ -61,21 +61,21 @@ func (s *tileShape) tileMulAdd(c, a, b Rows, m, n, k int) {
 	attentionPacks.Put(w)
 }
 
-// skinnyTile is the largest number of rows that are not worth a transposition.
+// skinnyTile is the largest number of rows for which transposing does not pay.
 const skinnyTile = 4
 
-// attentionPack holds the operands of one tile product in the order in which the micro-kernel reads them: panels of
-// s.lanes rows of a, and of s.cols() columns of b, step by step of k.
+// attentionPack holds the operands of one tile product in the order the micro-kernel reads them: panels of s.lanes rows
+// of a and of s.cols() columns of b, one step of k after another.
 type attentionPack struct {
 	a, b []uint32
-	edge [14 * 32]float32 // outputs of a tile that reaches beyond c
+	edge [14 * 32]float32 // outputs of a tile that extends beyond c
 	tile [16 * 64]byte
 }
 
 var attentionPacks = sync.Pool{New: func() any { return new(attentionPack) }}
 
-// panelsOf is the number of panels of at most s.rows that m rows are cut into, as even as they can be: panel p begins
-// at row p·m/panels.
+// panelsOf is the number of panels of at most s.rows rows that m rows are divided into, as evenly as possible: panel p
+// starts at row p·m/panels.
 func (s *tileShape) panelsOf(m int) int { return ceilDiv(m, s.rows) }
 
 // packA packs a [m, k].
@@ -93,7 +93,7 @@ func (w *attentionPack) packA(s *tileShape, a Rows, m, k int) {
 	}
 }
 
-// scatter writes column i of a few rows into dst[i*ldd:].
+// scatter writes column i of a few rows to dst[i*ldd:].
 func scatter(dst []uint32, ldd int, a Rows, rows, k int) {
 	for r := range rows {
 		for i, v := range bits(a.Data[r*a.Stride:][:k]) {
@@ -138,7 +138,7 @@ func (w *attentionPack) packBT(s *tileShape, b Rows, n, k int) {
 	}
 }
 
-// multiply computes c = a·b, or adds it.
+// multiply computes c = a·b if first is set, else c += a·b.
 func (w *attentionPack) multiply(s *tileShape, c Rows, m, n, k int, first bool) {
 	panels, cols, steps := s.panelsOf(m), s.cols(), roundUp(k, s.lanes)
 	for j := 0; j < n; j += cols {
@@ -165,5 +165,5 @@ func copyRows(dst, src Rows, rows, n int) {
 	}
 }
 
-// bits sees floats as the dwords that panels are made of.
+// bits returns floats as dwords, the units of panels.
 func bits(x []float32) []uint32 { return unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), len(x)) }

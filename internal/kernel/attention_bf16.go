@@ -6,11 +6,12 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// In bf16 the two products of attention are those of a linear layer with bf16 weights: queries, times the scale, with
-// keys, and exponentials with values, which lie in panels ([KeyValues]). All four are rounded; sums are float32.
+// In bf16, both products of attention are linear-layer products with bf16 weights: scaled queries by keys, and
+// exponentials by values. Keys and values are stored in panels ([KeyValues]). All operands are rounded; sums are
+// float32.
 
-// tiledBF16 attends from one query tile over its window, key tile by key tile. What a tile adds is summed from zero, so
-// a token's result is the same, bit by bit, however its document was cut.
+// tiledBF16 attends from one query tile over its window, one key tile at a time. Each tile's contribution is summed
+// from zero, so a token's result is bit-identical however its document was split.
 func (run *attentionRun) tiledBF16(w *attentionScratch, t queryTile) {
 	cache, st := t.span.Cache, run.begin(w, t)
 	first, end := run.First(t.pos(0))/pairInputs*pairInputs, t.pos(t.tokens)
@@ -61,7 +62,7 @@ func (run *attentionRun) naiveBF16(w *attentionScratch, t queryTile) {
 	}
 }
 
-// multiplyPanels computes y = x·wᵀ with bf16 weights in panels and x, [rows, in], rounded to bf16, which it may be after.
+// multiplyPanels computes y = x·wᵀ with bf16 weights in panels. x, [rows, in], is rounded to bf16, possibly in place.
 func multiplyPanels(w *operand, y, x []float32, rows int) {
 	if active.product != nil {
 		active.product(nil, w, y, x, rows)
@@ -77,7 +78,7 @@ func multiplyPanels(w *operand, y, x []float32, rows int) {
 	}
 }
 
-// panelOutputs is the number of outputs of a panel of the reference.
+// panelOutputs is the number of outputs per panel in the reference.
 const panelOutputs = 32
 
 // dotPairs returns the product of x with output o.

@@ -1,8 +1,8 @@
 package kernel
 
-// AttentionGrad is the backward of [Attention] over whole documents: its spans have no past. From Forward's inputs
-// and outputs and the gradient of the output it adds to the gradients of q, k and v. Scores are computed again
-// rather than kept:
+// AttentionGrad is the backward pass of [Attention] over whole documents: its spans have no past. From Forward's
+// inputs, its outputs and the output gradient it adds to the gradients of q, k and v. Scores are recomputed rather than
+// kept:
 //
 //	P = exp(S - lse)   D = Σ dout·out   dS = scale·P·(dout·vᵀ - D)
 //	dv += Pᵀ·dout      dq += dS·k       dk += dSᵀ·q
@@ -32,7 +32,7 @@ func (g *AttentionGrad) Run(pool *Pool) {
 	})
 }
 
-// tiled adds the gradients of one span and key head. Each tile of keys meets the tiles of queries that see it.
+// tiled adds the gradients of one span and key head. Each key tile is combined with every query tile that sees it.
 func (g *AttentionGrad) tiled(w *attentionScratch, s *AttentionSpan, head int) {
 	tokens := max(1, queryRows/g.group())
 	for key := 0; key < s.Len; key += keyTile {
@@ -47,7 +47,7 @@ func (g *AttentionGrad) tiled(w *attentionScratch, s *AttentionSpan, head int) {
 	}
 }
 
-// tilePair adds what one tile of queries and n keys from key on contribute.
+// tilePair adds the contribution of one query tile and n keys starting at key.
 func (g *AttentionGrad) tilePair(w *attentionScratch, t queryTile, key, n int) {
 	group, rows := g.group(), t.tokens*g.group()
 	w.reserve(rows * (3*g.Dim + 2*keyTile))

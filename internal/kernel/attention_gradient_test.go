@@ -20,8 +20,8 @@ func (c *attentionCase) grads(pool *Pool, weight []float64) (dq, dk, dv []float3
 	return dq, dk, dv
 }
 
-// difference is the central difference of Σ weight·out, in float64, for each element of x, one of q, k and v. It is
-// computed once for all cases that are alike.
+// difference is the central difference of Σ weight·out in float64 for each element of x, which is q, k or v. Equal
+// cases share one computation.
 func (c *attentionCase) difference(name string, x, weight []float64) []float64 {
 	key := name + c.key
 	if references[key] == nil {

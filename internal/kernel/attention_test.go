@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// attentionCase is one problem in float64, with its reference solution by the definition.
+// attentionCase is one problem in float64 with its solution by definition.
 type attentionCase struct {
 	Attention
 	rows    int
@@ -20,10 +20,10 @@ type attentionCase struct {
 	key     string
 }
 
-// references keeps solutions that several forms and tiers are held against.
+// references caches solutions, which several forms and tiers are compared with.
 var references = map[string][]float64{}
 
-// solution is the reference solution, computed once for all cases that are alike.
+// solution is the reference solution. Equal cases share one computation.
 func (c *attentionCase) solution() []float64 {
 	if references[c.key] == nil {
 		references[c.key] = c.reference()
@@ -116,7 +116,7 @@ func (c *attentionCase) forward(pool *Pool) (out, lse []float32) {
 	return out, lse
 }
 
-// cache returns n keys and values from row on as attention in bf16 reads them.
+// cache returns n keys and values, starting at row, in the form that bf16 attention reads.
 func (c *attentionCase) cache(pool *Pool, row, n int) *KeyValues {
 	if !c.BF16 {
 		return nil
@@ -128,7 +128,7 @@ func (c *attentionCase) cache(pool *Pool, row, n int) *KeyValues {
 
 func (c *attentionCase) rowsOf(x []float64) Rows { return Rows{narrow(x), len(x) / c.rows} }
 
-// maxDiff checks the largest difference relative to the largest value, which counts as at least 1.
+// maxDiff checks the largest difference relative to the largest value or 1, whichever is greater.
 func maxDiff(t *testing.T, what string, got []float32, want []float64, tolerance float64) {
 	t.Helper()
 	worst, largest := 0.0, 1.0
@@ -161,8 +161,7 @@ var attentionShapesBF16 = []Attention{
 	{Heads: 16, KVHeads: 2, Dim: 80, Scale: .11, Window: 1, BF16: true},
 }
 
-// tolerance is what rounding may take from a result that has the given tolerance in float32: the exponentials of bf16 are
-// rounded by 2^-9.
+// tolerance widens a float32 tolerance for the precision in use: bf16 exponentials have a rounding error of 2^-9.
 func (a Attention) tolerance(f32 float64) float64 {
 	if a.BF16 {
 		return max(f32, 4e-3)
@@ -180,7 +179,7 @@ func eachAttention(t *testing.T, test func(t *testing.T, a Attention)) {
 	eachForm(t, attentionShapesBF16, test)
 }
 
-// eachForm runs a test for every shape in the naive form and, on every tier, in the tiled one.
+// eachForm runs a test for every shape, in the naive form and in the tiled form on every tier.
 func eachForm(t *testing.T, shapes []Attention, test func(t *testing.T, a Attention)) {
 	for _, a := range shapes {
 		a.Naive = true
@@ -237,8 +236,8 @@ func TestAttentionIndependentOfThreads(t *testing.T) {
 	})
 }
 
-// TestAttentionPast feeds a document in pieces through a ring of exactly Window rows. The result is the same, bit by
-// bit, as in one piece.
+// TestAttentionPast feeds a document in pieces through a ring of exactly Window rows. The result must be bit-identical
+// to one piece.
 func TestAttentionPast(t *testing.T) {
 	const n = 230
 	eachAttention(t, func(t *testing.T, a Attention) {
@@ -277,8 +276,8 @@ func TestAttentionPast(t *testing.T) {
 	})
 }
 
-// TestAttentionScratch checks that the tiled form's memory does not grow with the keys, and that a second call
-// allocates nothing.
+// TestAttentionScratch checks that the tiled form's memory does not grow with the keys, and that a second call does not
+// allocate.
 func TestAttentionScratch(t *testing.T) {
 	a := Attention{Heads: 2, KVHeads: 1, Dim: 8, Scale: 1}
 	sizes := map[int]int{}
@@ -299,7 +298,7 @@ func TestAttentionScratch(t *testing.T) {
 	}
 }
 
-// BenchmarkAttention times GPT-2's heads over a prompt and at a step of decoding, in float32 and in bf16.
+// BenchmarkAttention times GPT-2's heads for a prompt and for a decoding step, in float32 and bf16.
 func BenchmarkAttention(b *testing.B) {
 	for _, bench := range []struct {
 		name   string

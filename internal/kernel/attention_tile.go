@@ -1,7 +1,7 @@
 package kernel
 
-// attentionKernels are the inner loops of tiled attention: three products of small strided tiles, and what the softmax
-// does with a row of scores. Inputs are finite; a NaN may spread through a tile.
+// attentionKernels are the inner loops of tiled attention: three products of small strided tiles, and the softmax
+// operations on a row of scores. Inputs are finite; a NaN may spread through a tile.
 type attentionKernels struct {
 	// mulT computes c = a·bᵀ with a [m, k], b [n, k] and c [m, n].
 	mulT func(c, a, b Rows, m, n, k int)
@@ -37,7 +37,7 @@ func tileMulT(c, a, b Rows, m, n, k int) {
 	}
 }
 
-// dot4 returns the products of x with the first four rows of b. The four sums hide each other's latency.
+// dot4 returns the products of x with the first four rows of b. Four independent sums hide the latency.
 func dot4(x []float32, b Rows) (s0, s1, s2, s3 float32) {
 	b0, b1 := b.Data[:len(x)], b.Data[b.Stride:][:len(x)]
 	b2, b3 := b.Data[2*b.Stride:][:len(x)], b.Data[3*b.Stride:][:len(x)]
@@ -50,7 +50,7 @@ func dot4(x []float32, b Rows) (s0, s1, s2, s3 float32) {
 	return s0, s1, s2, s3
 }
 
-// dotTile sums in the order of dot4, so that a key's score does not depend on where its tile begins.
+// dotTile sums in the order of dot4, so a key's score does not depend on where its tile begins.
 func dotTile(x, y []float32) (sum float32) {
 	y = y[:len(x)]
 	for i, v := range x {

@@ -2,19 +2,19 @@ package kernel
 
 import "math"
 
-// Tile sizes of the tiled form: a tile of scores, its keys and its values stay in the second-level cache.
+// Tile sizes of the tiled form: a tile of scores with its keys and values fits in the second-level cache.
 const (
-	queryRows = 56 // query tokens × heads of a group: four of the widest micro-kernel's tiles
+	queryRows = 56 // query tokens × heads of a group: four tiles of the widest micro-kernel
 	keyTile   = 128
 )
 
-// softmaxTile is the running state of one query tile: for each row the maximum m and the sum l of exponentials so
-// far, and acc = Σ exp(score-m)·v.
+// softmaxTile is the running state of one query tile: for each row the maximum m and the sum l of exponentials so far,
+// and acc = Σ exp(score-m)·v.
 type softmaxTile struct {
 	rows, dim int
-	q         []float32 // [rows, dim], times the scale of scores
+	q         []float32 // [rows, dim], times the score scale
 	acc       []float32 // [rows, dim]
-	part      []float32 // [rows, dim] what one key tile adds to it, in bf16
+	part      []float32 // [rows, dim]; one key tile's contribution, in bf16
 	scores    []float32 // [rows, lds]
 	lds       int
 	m, l      []float32 // [rows]
@@ -29,7 +29,7 @@ func (w *attentionScratch) softmaxTile(rows, dim int) softmaxTile {
 	}
 }
 
-// tiled attends from one query tile over its window, key tile by key tile.
+// tiled attends from one query tile over its window, one key tile at a time.
 func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
 	st := run.begin(w, t)
 	end := t.pos(t.tokens)
@@ -41,10 +41,10 @@ func (run *attentionRun) tiled(w *attentionScratch, t queryTile) {
 	run.finish(&st, t)
 }
 
-// tileEnd is where the key tile of position pos ends.
+// tileEnd is the end of the key tile that contains pos.
 func tileEnd(pos, end int) int { return min((pos/keyTile+1)*keyTile, end) }
 
-// begin returns the state of a query tile that has seen no key.
+// begin returns the state of a query tile before its first key.
 func (run *attentionRun) begin(w *attentionScratch, t queryTile) softmaxTile {
 	group := run.group()
 	width := group * run.Dim
@@ -57,7 +57,7 @@ func (run *attentionRun) begin(w *attentionScratch, t queryTile) softmaxTile {
 	return st
 }
 
-// finish stores the results of a query tile that has seen all its keys.
+// finish stores the results of a query tile after its last key.
 func (run *attentionRun) finish(st *softmaxTile, t queryTile) {
 	group := run.group()
 	for i := range t.tokens {
@@ -68,9 +68,9 @@ func (run *attentionRun) finish(st *softmaxTile, t queryTile) {
 	}
 }
 
-// keyTile adds the keys at positions [first, end) of one tile. Tiles begin at multiples of their size, and every sum has
-// one order, so a token's result is the same, bit by bit, however its document was cut. The keys may lie in several
-// pieces: the ring's end, its beginning, and the new tokens.
+// keyTile adds the keys at positions [first, end) of one tile. Tiles start at multiples of their size and every sum has
+// one order, so a token's result is bit-identical however its document was split. The keys may be in several pieces:
+// the end of the ring, its start, and the new tokens.
 func (run *attentionRun) keyTile(st *softmaxTile, t queryTile, first, end int) {
 	kernels := &active.attention
 	for pos, n := first, 0; pos < end; pos += n {
@@ -106,7 +106,7 @@ func (st *softmaxTile) clear() {
 	}
 }
 
-// advance turns the scores of row r into exponentials under the new maximum, of which only keys [lo, hi) are visible,
+// advance turns the scores of row r, of which only keys [lo, hi) are visible, into exponentials under the new maximum,
 // and rescales what was accumulated under the old one.
 func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
 	row := st.scores[r*st.lds:][:n]
@@ -127,7 +127,7 @@ func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
 	st.l[r] += kernels.expShift(row, top)
 }
 
-// write stores acc/l of the rows from r on, one after the other.
+// write stores acc/l for consecutive rows starting at r.
 func (st *softmaxTile) write(r int, out []float32) {
 	for ; len(out) > 0; r++ {
 		row := st.acc[r*st.dim:][:st.dim]
@@ -137,7 +137,7 @@ func (st *softmaxTile) write(r int, out []float32) {
 	}
 }
 
-// logSums stores m + ln l of the rows from r on.
+// logSums stores m + ln l for consecutive rows starting at r.
 func (st *softmaxTile) logSums(r int, lse []float32) {
 	for i := range lse {
 		lse[i] = st.m[r+i] + float32(math.Log(float64(st.l[r+i])))

@@ -5,32 +5,32 @@ import (
 	"unsafe"
 )
 
-// The products of the backward pass, c += a·b and c += aᵀ·b, run on the tiles of the forward's: they differ only in how
-// the panels are packed. The panels of b, and those of a transposed a, are strips of rows; those of a are transposed.
-// Every element of c takes in its products in the order of k, one fused multiply-add after the other, so the result
-// depends neither on the blocks nor on the threads.
+// The products of the backward pass, c += a·b and c += aᵀ·b, run on the forward pass's tiles and differ only in
+// packing. Panels of b and of a transposed a are copied strips of rows; panels of a are transposed. Every element of c
+// accumulates its products in the order of k, one fused multiply-add after another, so results depend on neither blocks
+// nor threads.
 
 const (
-	// gradBlock is the number of steps along k that are multiplied at a time: a panel of a stays in the first-level
-	// cache, gradGroup panels of b in the second.
+	// gradBlock is the number of steps along k per block: a panel of a stays in the first-level cache, gradGroup panels
+	// of b in the second.
 	gradBlock = 384
-	// gradGroup is the number of panels of b that share one sweep over those of a.
+	// gradGroup is the number of panels of b that share one sweep over the panels of a.
 	gradGroup = 8
-	// gradUnits is the number of units of work that a product is cut into at least, where it is large enough.
+	// gradUnits is the minimum number of work units that a large product is divided into.
 	gradUnits = 16
 )
 
-// gradProduct is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
+// gradProduct is the state of one product. It is pooled with its buffers, so products do not allocate.
 type gradProduct struct {
 	shape   *tileShape
 	c, a, b []float32
 	m, n, k int
-	turned  bool // a is [k, m]
+	turned  bool // a is stored as [k, m]
 	do      func(t *gradProduct, lo, hi int)
 
-	panels int      // of rows of c
-	group  int      // panels of b of a unit
-	slabs  int      // parts of the rows of c
+	panels int      // row panels of c
+	group  int      // panels of b per unit
+	slabs  int      // parts that the rows of c are divided into
 	packed []uint32 // a
 }
 
@@ -50,7 +50,7 @@ func mulAddTiles(s *tileShape) func(pool *Pool, c, a, b []float32, m, n, k int, 
 	}
 }
 
-// run packs a and computes the product, in units of a few panels of b by a part of the rows.
+// run packs a and computes the product in units of a few panels of b by a part of the rows.
 func (t *gradProduct) run(pool *Pool) {
 	work := t.m * t.n * t.k
 	t.panels = ceilDiv(t.m, t.shape.rows)
@@ -68,10 +68,10 @@ func (t *gradProduct) run(pool *Pool) {
 // Do implements Task.
 func (t *gradProduct) Do(lo, hi int) { t.do(t, lo, hi) }
 
-// firstRow is the first row of panel p: the panels are as even as they can be.
+// firstRow is the first row of panel p: the panels are as even as possible.
 func (t *gradProduct) firstRow(p int) int { return p * t.m / t.panels }
 
-// aBlock is where steps [k0, k0+kc) of panel p lie.
+// aBlock is the position of steps [k0, k0+kc) of panel p.
 func (t *gradProduct) aBlock(p, k0 int) *uint32 {
 	return &t.packed[(p*roundUp(t.k, t.shape.lanes)+k0)*t.shape.lanes]
 }
@@ -92,8 +92,8 @@ func (t *gradProduct) packA(lo, hi int) {
 	gradScratches.Put(s)
 }
 
-// copyStrip copies the first width elements of each of k rows, stride apart, by strip. What a row of src lacks at its
-// end may hold anything: it reaches no output.
+// copyStrip copies the first width elements of each of k rows, stride apart, with strip. Columns missing at the end of
+// src may hold anything: they do not reach an output.
 func copyStrip(strip func(k int, dst, src *float32, lds int), dst, src []float32, k, width, stride int) {
 	whole := 0
 	if len(src) >= width {
@@ -107,7 +107,7 @@ func copyStrip(strip func(k int, dst, src *float32, lds int), dst, src []float32
 	}
 }
 
-// gradScratch is a thread's share of b, packed, and a tile at the edge of c.
+// gradScratch is a thread's packed part of b, and a tile for the edge of c.
 type gradScratch struct {
 	b    []float32
 	edge []float32
@@ -127,7 +127,7 @@ func (t *gradProduct) multiply(lo, hi int) {
 	gradScratches.Put(s)
 }
 
-// unit computes panels [p0, p1) of rows by [j0, j1) of columns.
+// unit computes row panels [p0, p1) by column panels [j0, j1).
 func (t *gradProduct) unit(s *gradScratch, p0, p1, j0, j1 int) {
 	cols := t.shape.cols()
 	block := gradBlock * cols
@@ -145,7 +145,7 @@ func (t *gradProduct) unit(s *gradScratch, p0, p1, j0, j1 int) {
 	}
 }
 
-// tile runs the micro-kernel on c, or at its edge on a copy.
+// tile runs the micro-kernel on c, or on a copy at its edge.
 func (t *gradProduct) tile(s *gradScratch, p, j, k0, kc int, b *float32) {
 	cols, r := t.shape.cols(), t.firstRow(p)
 	rows, a := t.firstRow(p+1)-r, (*float32)(unsafe.Pointer(t.aBlock(p, k0)))
@@ -164,7 +164,7 @@ func (t *gradProduct) tile(s *gradScratch, p, j, k0, kc int, b *float32) {
 	}
 }
 
-// floatsOf sees dwords as float32.
+// floatsOf returns dwords as float32.
 func floatsOf(s []uint32) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// gradSizes are m, n, k around the tiles and blocks of every tier.
+// gradSizes are m, n, k around the tile and block sizes of every tier.
 var gradSizes = [][3]int{
 	{1, 1, 1}, {1, 40, 3}, {3, 1, 70}, {5, 7, 6}, {6, 16, 8}, {7, 17, 9}, {13, 31, 15}, {14, 32, 16}, {15, 33, 17}, {29, 65, 383},
 	{28, 64, 384}, {30, 66, 385}, {43, 100, 770}, {2, 300, 700}, {200, 3, 90}, {97, 530, 64},
 }
 
-// Every tier's NN and TN equal the reference's over ragged sizes, at addresses of any alignment, and do not depend on
-// the threads.
+// Every tier's NN and TN products equal the reference over ragged sizes and any alignment, and do not depend on the
+// number of threads.
 func TestTierMulAdd(t *testing.T) {
 	pools := []*Pool{nil, NewPool(2), NewPool(3)}
 	defer func() {
@@ -39,7 +39,7 @@ func TestTierMulAdd(t *testing.T) {
 	}
 }
 
-// compareMulAdd returns the largest difference from a product in float64, relative to the sum of its terms' magnitudes.
+// compareMulAdd returns the largest difference from a float64 product, relative to the sum of the terms' magnitudes.
 func compareMulAdd(t testing.TB, tr *tier, pools []*Pool, m, n, k, offset int, turned bool) (worst float64) {
 	t.Helper()
 	a, b, c := gaussians(1, m*k+offset)[offset:], gaussians(2, k*n+offset)[offset:], gaussians(3, m*n)
@@ -76,7 +76,7 @@ func compareMulAdd(t testing.TB, tr *tier, pools []*Pool, m, n, k, offset int, t
 	return worst
 }
 
-// NaN, infinities and denormals reach just the outputs that they belong to, in every tier.
+// NaN, infinities and denormals reach exactly the outputs that depend on them, in every tier.
 func TestTierMulAddSpecialValues(t *testing.T) {
 	const m, n, k = 17, 35, 19
 	for _, special := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-42, math.MaxFloat32} {

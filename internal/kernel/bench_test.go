@@ -31,7 +31,7 @@ func mustFormat(tb testing.TB, name string) Format {
 	return f
 }
 
-// BenchmarkMulT times products in every precision: prefill-like with many rows, decode-like with one.
+// BenchmarkMulT times products in every precision, with many rows as in prefill and with one as in decoding.
 func BenchmarkMulT(b *testing.B) {
 	for _, rows := range []int{1, 64} {
 		for _, name := range FormatNames {

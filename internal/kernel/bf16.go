@@ -9,8 +9,8 @@ type bf16Matrix struct {
 	out, in int
 }
 
-// NewBF16 returns a matrix of w, which holds [out, in] row-major, and whether it keeps w: where the tier does not
-// multiply rows, it is a packed copy. The kind of f is bf16.
+// NewBF16 returns a matrix of w, [out, in] row-major, and reports whether it keeps w. If the tier multiplies panels,
+// the matrix is a packed copy. f must be of kind bf16.
 func NewBF16(f Format, w []uint16, out, in int) (m Matrix, kept bool) {
 	if active.product == nil {
 		return &bf16Matrix{format: f, w: w[:out*in], out: out, in: in}, true
@@ -61,7 +61,7 @@ func (m *bf16Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	t.run(pool, m, y, x, rows)
 }
 
-// roundBF16 rounds every element to bf16 into dst, which grows if it must.
+// roundBF16 rounds every element to bf16 into dst, growing it if needed.
 func roundBF16(dst, x []float32) []float32 {
 	dst = grow(dst, len(x))
 	for i, v := range x {
@@ -70,7 +70,7 @@ func roundBF16(dst, x []float32) []float32 {
 	return dst
 }
 
-// grow returns n elements, of s if it has room for them.
+// grow returns n elements, reusing s if it is large enough.
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)

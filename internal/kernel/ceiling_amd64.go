@@ -20,7 +20,7 @@ func (t *tier) measured256() {
 	t.read = func(x []byte) { readBlocks(x, 256, readAVX2) }
 }
 
-// readBlocks reads whole blocks with read, and the rest word by word.
+// readBlocks reads whole blocks with read and the remainder word by word.
 func readBlocks(x []byte, block int, read func(n int, p *byte)) {
 	n := len(x) / block
 	if n > 0 {

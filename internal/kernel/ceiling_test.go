@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Ceilings run, and reading stays within its memory, in every tier.
+// Ceilings run in every tier, and reading stays within its memory.
 func TestCeilings(t *testing.T) {
 	for _, tr := range tiers {
 		if !tr.usable() {

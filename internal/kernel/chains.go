@@ -2,55 +2,54 @@ package kernel
 
 import "sync"
 
-// Chains is one document's piece of the causal resolvents of several heads (see resolventStep), with one site a token.
-// Token t advances the state of head h and its values,
+// Chains is one document's piece of the causal resolvents of several heads (see resolventStep), with one site per
+// token. Token t advances the state of head h and its values,
 //
 //	g ← 1/(a − iη − c² g)        y ← g (u − c y)
 //
-// and gives z = y √(η/Im g) if Born, else y, and q = (g − i)/(g + i) if Cayley, else g. Heads are independent of each
-// other, so results depend neither on how they are shared out nor on where a document is cut into pieces.
+// and gives z = y √(η/Im g) if Born, else y, and q = (g − i)/(g + i) if Cayley, else g. Heads are independent, so
+// results depend neither on the division of work nor on where a document is split.
 //
-// Heads and values fill the vectors, not time. The sites of a single head could be cut into blocks whose maps g ↦
-// (p g + q)/(r g + s) are composed, carried and walked again, but that triples the arithmetic to hide the latency of a
-// division, some 10 ns beside the microseconds of a token's products, and rounds differently wherever a piece ends.
+// Heads and values fill the vectors, not time. Time could be parallelised by composing the maps g ↦ (p g + q)/(r g + s)
+// over blocks of sites. But that triples the arithmetic to hide the latency of a division, some 10 ns beside the
+// microseconds of a token's products, and rounding would depend on where a piece ends.
 type Chains struct {
 	Len, Heads, Values int
 
 	A   Rows      // [len, heads]; site energy minus Re z
-	Hop Rows      // [len, heads]; c. With a stride of 0 it is the same for all tokens
+	Hop Rows      // [len, heads]; c. A stride of 0 means the same c for all tokens
 	Eta []float32 // [heads]
 	U   Rows      // [len, heads·values]
-	G   Complex   // [heads]; the state before the piece, replaced by that after it
-	Y   Complex   // [heads·values]; the same
+	G   Complex   // [heads]; the state, updated in place
+	Y   Complex   // [heads·values]; likewise
 
 	Born   bool
 	ZRe    Rows // [len, heads·values]
 	ZIm    Rows
 	Cayley bool
-	QRe    Rows // [len, heads]; without data q is not wanted
+	QRe    Rows // [len, heads]; no data: q is not wanted
 	QIm    Rows
 }
 
 const (
-	// resolventLanes is the number of chains that are advanced together: the widest vector of float32.
+	// resolventLanes is the number of chains that advance together: the widest vector of float32.
 	resolventLanes = 16
-	// resolventStretch is the number of tokens over which they are, before their rows follow.
+	// resolventStretch is the number of tokens that g advances before the rows follow.
 	resolventStretch = 32
 )
 
-// laneRow is a number for each of the chains of a tile.
+// laneRow holds one number per chain of a tile.
 type laneRow = [resolventLanes]float64
 
-// resolventTile is the memory with which one thread walks chains through time. Tiles are reused, so that decoding
-// allocates nothing.
+// resolventTile is one thread's memory for advancing chains. It is pooled, so decoding does not allocate.
 type resolventTile struct {
 	Chains
-	re, im, eta laneRow // g before the stretch, replaced by that after it, and η
-	yRe, yIm    laneRow // values that fill no vector
+	re, im, eta laneRow // g, updated after each stretch, and η
+	yRe, yIm    laneRow // values that do not fill a vector
 	sites       [resolventStretch]resolventSite
 }
 
-// resolventSite is what the chains have after a token of the stretch.
+// resolventSite is the state of the chains after one token of the stretch.
 type resolventSite struct{ re, im, factor, hop laneRow }
 
 var resolventTiles = sync.Pool{New: func() any { return new(resolventTile) }}
@@ -59,15 +58,16 @@ var resolventTiles = sync.Pool{New: func() any { return new(resolventTile) }}
 type resolventKernels struct {
 	// chains advances g and fills the tile's sites.
 	chains func(w *resolventTile, from, n, lo, hi int)
-	// row advances values [j, end) of chain h, which is the tile's lane, and writes z.
+	// row advances values [j, end) of chain h, which is the tile's given lane, and writes z.
 	row func(w *resolventTile, from, n, h, lane, j, end int)
 	// cayley writes q.
 	cayley func(w *resolventTile, from, n, lo, hi int)
-	// back takes a token's step of a row back, and returns its terms in the adjoint of g and minus that of the hop.
+	// back reverses one token's step of a row. It returns the row's terms in the adjoint of g and, negated, in the
+	// adjoint of the hop.
 	back func(b rowBack) (toG complex128, toHop float64)
 }
 
-// resolventReference are the plain-Go kernels, which define the others.
+// resolventReference holds the plain-Go kernels, which define the results.
 var resolventReference = resolventKernels{
 	chains: resolventChains, row: resolventRow, cayley: resolventCayley, back: resolventBack,
 }
@@ -83,7 +83,7 @@ func (c Chains) Run() {
 	resolventTiles.Put(w)
 }
 
-// From returns the piece of n tokens from token t on.
+// From returns the piece of n tokens starting at token t.
 func (c Chains) From(t, n int) Chains {
 	c.Len = n
 	for _, r := range []*Rows{&c.A, &c.Hop, &c.U, &c.ZRe, &c.ZIm, &c.QRe, &c.QIm} {
@@ -94,7 +94,7 @@ func (c Chains) From(t, n int) Chains {
 	return c
 }
 
-// walk takes chains [lo, hi) through time, a stretch after the other.
+// walk advances chains [lo, hi) through time, one stretch after another.
 func (w *resolventTile) walk(lo, hi int) {
 	w.load(lo, hi)
 	for from := 0; from < w.Len; from += resolventStretch {
@@ -117,7 +117,7 @@ func (w *resolventTile) walk(lo, hi int) {
 	copy(w.G.Im[lo:hi], w.im[:])
 }
 
-// load fetches the state of chains [lo, hi). The lanes beyond them compute what nobody reads.
+// load fetches the state of chains [lo, hi). Results of the remaining lanes are not used.
 func (w *resolventTile) load(lo, hi int) {
 	w.re, w.im, w.eta = laneRow{}, laneRow{}, laneRow{}
 	copy(w.re[:], w.G.Re[lo:hi])

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// chainsCase returns chains over random data inside wider rows, as the models use them. Every third head has a small η.
+// chainsCase returns chains over random data inside wider rows, as in the models. Every third head has a small η.
 func chainsCase(r *rand.Rand, length, heads, values int, fixedHop bool) *Chains {
 	rows := func(cols int) Rows { return Rows{normals(r, max(1, length)*(cols+3)), cols + 3}.From(0, 2) }
 	c := &Chains{
@@ -33,7 +33,7 @@ func chainsCase(r *rand.Rand, length, heads, values int, fixedHop bool) *Chains 
 	return c
 }
 
-// sibling returns c with a state and outputs of its own, equal to those of c.
+// sibling returns a copy of c with its own state and outputs.
 func (c *Chains) sibling() *Chains {
 	s := *c
 	s.G, s.Y = c.G.Clone(), c.Y.Clone()
@@ -43,8 +43,8 @@ func (c *Chains) sibling() *Chains {
 	return &s
 }
 
-// differences reports the largest difference of states, as a share of their size, and of outputs, in units of the last
-// place of numbers no smaller than one.
+// differences returns the largest difference of states, relative to their size, and of outputs, in ulps of numbers no
+// smaller than one.
 func (c *Chains) differences(d *Chains) (states, outputs float64) {
 	for _, p := range [][2][]float64{{c.G.Re, d.G.Re}, {c.G.Im, d.G.Im}, {c.Y.Re, d.Y.Re}, {c.Y.Im, d.Y.Im}} {
 		for i, v := range p[0] {
@@ -63,8 +63,8 @@ func (c *Chains) differences(d *Chains) (states, outputs float64) {
 	return states, outputs
 }
 
-// TestTierChains compares the kernels of every tier with the reference over lanes that fill no vector and tokens that
-// fill no stretch.
+// TestTierChains compares every tier with the reference, including lanes that do not fill a vector and tokens that do
+// not fill a stretch.
 func TestTierChains(t *testing.T) {
 	for _, tr := range tiers {
 		if tr == &reference || !tr.usable() {
@@ -89,8 +89,8 @@ func TestTierChains(t *testing.T) {
 	}
 }
 
-// TestTierChainsOfExtremes checks that what is not finite stays with its own head, and is of the kind that the reference
-// has.
+// TestTierChainsOfExtremes checks that non-finite values stay in their head and are of the same kind as in the
+// reference.
 func TestTierChainsOfExtremes(t *testing.T) {
 	for _, tr := range tiers {
 		if !tr.usable() {
@@ -114,7 +114,7 @@ func TestTierChainsOfExtremes(t *testing.T) {
 	}
 }
 
-// TestChainsApart checks that walking chains together is walking them alone and in pieces, bit for bit.
+// TestChainsApart checks that walking chains together equals, bit for bit, walking them alone and in pieces.
 func TestChainsApart(t *testing.T) {
 	const length, heads, values = 71, 13, 7
 	for _, tr := range tiers {
@@ -157,7 +157,7 @@ func (c Chains) heads(lo, hi int) Chains {
 	return c
 }
 
-// TestChainsWriteTheirRowsOnly checks that what lies between the outputs is left alone.
+// TestChainsWriteTheirRowsOnly checks that memory between the output rows is untouched.
 func TestChainsWriteTheirRowsOnly(t *testing.T) {
 	c := chainsCase(rand.New(rand.NewPCG(4, 4)), 3, 5, 3, false)
 	before := slices.Clone(c.ZRe.Data)
@@ -176,7 +176,7 @@ func TestChainsAllocateNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkChains times 512 tokens of a layer of bk-row-3m, of bk-diag-3m and of bk-original-3m on every tier.
+// BenchmarkChains times 512 tokens of a layer of bk-row-3m, bk-diag-3m and bk-original-3m on every tier.
 func BenchmarkChains(b *testing.B) {
 	for _, size := range [][2]int{{12, 16}, {64, 0}, {1, 0}} {
 		eachTier(b, fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B, _ *tier) {

@@ -1,25 +1,25 @@
 package kernel
 
-// codeMatrix is a Matrix of integer codes with float32 scales, one for every group of a row's weights: int8, two int4
-// in a byte, or two indices into the levels of nf4. Rows begin at a byte; the last group of a row may be shorter.
+// codeMatrix is a Matrix of integer codes with one float32 scale per group of a row's weights: int8, two int4 per byte,
+// or two indices of nf4 levels per byte. Rows are byte-aligned; the last group of a row may be shorter.
 type codeMatrix struct {
 	format  Format
 	out, in int
-	group   int // weights a scale, at most in
-	groups  int // scales a row
-	stride  int // bytes a row
+	group   int // weights per scale, at most in
+	groups  int // scales per row
+	stride  int // bytes per row
 	codes   []byte
 	scales  []float32 // [out, groups]
 }
 
-// nf4Levels are the 16 quantiles of a normal distribution, scaled to [-1, 1], with an exact zero (Dettmers et al. 2023,
+// nf4Levels are 16 quantiles of the normal distribution, scaled to [-1, 1], with an exact zero (Dettmers et al. 2023,
 // appendix E).
 var nf4Levels = [16]float32{
 	-1, -.69619280, -.52507305, -.39491749, -.28444138, -.18477343, -.09105004, 0,
 	.07958030, .16093020, .24611230, .33791524, .44070983, .56261700, .72295684, 1,
 }
 
-// int4Levels are the values of the codes of int4.
+// int4Levels are the values of int4 codes.
 var int4Levels = [16]float32{-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7}
 
 // Format implements Matrix.
@@ -71,7 +71,7 @@ func widenInt8(dst []float32, codes []byte, scale float32) {
 	}
 }
 
-// widenNibbles looks up two weights for every byte, the low nibble first.
+// widenNibbles looks up two weights per byte, the low nibble first.
 func widenNibbles(dst []float32, codes []byte, levels [16]float32, scale float32) {
 	for i := range levels {
 		levels[i] *= scale

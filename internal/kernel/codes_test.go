@@ -39,8 +39,8 @@ func TestNF4Packing(t *testing.T) {
 	}
 }
 
-// TestQuantisationError checks the relative RMS error of normally distributed weights in rows of 2048 against the
-// figures that the formats are known for.
+// TestQuantisationError compares the relative RMS error of normally distributed weights, in rows of 2048, with the
+// formats' known figures.
 func TestQuantisationError(t *testing.T) {
 	const rows, in = 32, 2048
 	for name, want := range map[string]float64{
@@ -65,7 +65,7 @@ func TestQuantisationError(t *testing.T) {
 	}
 }
 
-// TestProductError checks the relative error of a product with int8 activations and weights.
+// TestProductError checks the relative error of a product of int8 activations and weights.
 func TestProductError(t *testing.T) {
 	const out, in = 64, 2048
 	x := gaussians(9, in)
@@ -98,7 +98,7 @@ func TestPackedBytes(t *testing.T) {
 	}
 }
 
-// TestUnpackWithinHalfStep checks that every weight comes back within half a step, whatever the row's length.
+// TestUnpackWithinHalfStep checks that every weight is restored to within half a step, for any row length.
 func TestUnpackWithinHalfStep(t *testing.T) {
 	formats := []Format{mustFormat(t, "int8"), mustFormat(t, "int8-g32"), mustFormat(t, "int4"), mustFormat(t, "int4-row")}
 	rapid.Check(t, func(t *rapid.T) {
@@ -114,7 +114,7 @@ func TestUnpackWithinHalfStep(t *testing.T) {
 	})
 }
 
-// TestActivationCodes checks rounding half to even, and that the widened codes are those that Row shows.
+// TestActivationCodes checks rounding half to even, and that the widened codes match Row.
 func TestActivationCodes(t *testing.T) {
 	x, got := []float32{127, 2.5, 3.5, -2.5, -.5, 0}, make([]int8, 6)
 	if scale := quantiseInt8(got, x); scale != 1 {
@@ -138,7 +138,7 @@ func TestActivationCodes(t *testing.T) {
 	}
 }
 
-// TestQuantisedReference compares scales and weights with those that the reference evaluation of a trained model used.
+// TestQuantisedReference compares scales and weights with the reference evaluation of a trained model.
 func TestQuantisedReference(t *testing.T) {
 	dir := sharedtest.Dir(t, "checkpoints/gpt2-3m")
 	text, err := os.ReadFile(dir + "/reference.json")

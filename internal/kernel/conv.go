@@ -2,22 +2,22 @@ package kernel
 
 import "sync"
 
-// Conv is one document's piece of a causal depthwise convolution: for token t, channel e and k taps
+// Conv is one document's piece of a causal depthwise convolution. For token t, channel e and k taps
 //
 //	y[t,e] = bias[e] + Σ_q w[q,e]·x[t-(k-1)+q, e]
 //
-// with the last k-1 inputs of the piece before it, zeros at the start of a document.
+// where inputs before the piece come from Tail, which is zero at the start of a document.
 type Conv struct {
 	Len, Channels, Taps int
 
 	X    Rows      // [len, channels]
-	W    []float32 // [taps, channels]; the last tap meets the current token
+	W    []float32 // [taps, channels]; the last tap multiplies the current token
 	Bias []float32 // [channels]; nil: none
-	Tail []float32 // [taps-1, channels], oldest first; replaced by the last inputs of this piece
+	Tail []float32 // [taps-1, channels], oldest first; updated to the last inputs of this piece
 	Y    []float32 // [len, channels]; the output
 }
 
-// convStretch is the number of tokens that are convolved together: their rows are read as so many streams.
+// convStretch is the number of tokens convolved together; each of their rows is a memory stream.
 const convStretch = 8
 
 // Run computes Y and advances Tail.
@@ -29,7 +29,7 @@ func (c Conv) Run(pool *Pool) {
 	convRuns.Put(run)
 }
 
-// convRun is a Conv in flight. Runs are reused, so that decoding allocates nothing.
+// convRun is the state of one Run. It is pooled, so decoding does not allocate.
 type convRun struct{ Conv }
 
 var convRuns = sync.Pool{New: func() any { return &convRun{} }}
@@ -54,11 +54,11 @@ func (c *convRun) Do(lo, hi int) {
 	}
 }
 
-// convMemory holds a thread's memory for what a piece begins with.
+// convMemory holds a thread's memory for the start of a piece.
 var convMemory = sync.Pool{New: func() any { return new([]float32) }}
 
-// prepare returns the bias of channels [lo, hi), or zeros, and puts the tail and the inputs of the early tokens, which
-// reach into the tail, one after the other.
+// prepare returns the bias of channels [lo, hi), or zeros, and makes the tail contiguous with the early inputs whose
+// windows overlap it.
 func (c *Conv) prepare(memory *[]float32, early, lo, hi int) (bias []float32, start Rows) {
 	before, width := c.Taps-1, hi-lo
 	if want := (1 + before + early) * width; len(*memory) < want {
@@ -93,7 +93,7 @@ func addMulReference(y, w, x []float32) {
 	}
 }
 
-// input returns the inputs of token t; those before the piece are in the tail.
+// input returns the inputs of token t; those before the piece come from the tail.
 func (c *Conv) input(t int) []float32 {
 	if t < 0 {
 		return c.Tail[(t+c.Taps-1)*c.Channels:][:c.Channels]
@@ -101,8 +101,8 @@ func (c *Conv) input(t int) []float32 {
 	return rowOf(c.X, t, c.Channels)
 }
 
-// ConvGrad is the backward of a Conv. It adds to the gradients that it is given; Tail holds the inputs before the
-// piece, which get no gradient.
+// ConvGrad is the backward pass of a Conv. It adds to the given gradients. Tail holds the inputs before the piece,
+// which get no gradient.
 type ConvGrad struct {
 	Conv
 	DY    []float32 // [len, channels]

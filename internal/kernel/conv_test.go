@@ -18,7 +18,7 @@ func convCase(r *rand.Rand, length, channels, taps int) Conv {
 	}
 }
 
-// convValue returns Σ w·y of a convolution, computed in float64 straight from the definition.
+// convValue returns Σ w·y of a convolution, in float64 by definition.
 func convValue(c Conv, w []float32) float64 {
 	var sum float64
 	for t := range c.Len {
@@ -86,7 +86,7 @@ func convInPiecesAndOnThreads(t *testing.T) {
 	}
 }
 
-// TestConvGrad compares with central differences of the definition in float64.
+// TestConvGrad compares gradients with central differences of the definition in float64.
 func TestConvGrad(t *testing.T) { everyTier(t, convGrad) }
 
 func convGrad(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// The elementwise functions write dst[i] = f(x[i]) for every i; dst and the operands have one length and may be the
-// same memory. The references compute in float64 and round once.
+// The elementwise functions write dst[i] = f(x[i]) for every i. dst and the operands have the same length and may
+// overlap completely. The references compute in float64 and round once.
 
 // Add writes x + y.
 func Add(dst, x, y []float32) { active.add(dst, x, y) }
@@ -21,7 +21,7 @@ func Exp(dst, x []float32) { active.exp(dst, x) }
 // SiLU writes x/(1 + e⁻ˣ).
 func SiLU(dst, x []float32) { active.silu(dst, x) }
 
-// GELU writes x·Φ(x), with the normal distribution Φ by the error function.
+// GELU writes x·Φ(x), where Φ is the normal distribution computed from the error function.
 func GELU(dst, x []float32) { active.gelu(dst, x) }
 
 // GELUNew writes GPT-2's approximation ½x(1 + tanh √(2/π)(x + 0.044715x³)).
@@ -122,7 +122,7 @@ func axpyReference(a float32, x, y []float32) {
 	}
 }
 
-// dotReference sums four interleaved parts, in the order ((0+2)+(1+3)).
+// dotReference sums four interleaved parts, combined as ((0+2)+(1+3)).
 func dotReference(x, y []float32) float32 {
 	y = y[:len(x)]
 	var s0, s1, s2, s3 float32

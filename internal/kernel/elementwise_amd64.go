@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// rowAssembly is the assembly of one vector width for rows of float32. The pointers are to n elements each.
+// rowAssembly is the assembly for float32 rows at one vector width. Each pointer is to n elements.
 type rowAssembly struct {
 	exp, silu, gelu, geluNew, softplus, relu      func(n int, dst, x *float32)
 	add, addMul, swiglu                           func(n int, dst, x, y *float32)
@@ -52,7 +52,7 @@ var rows256 = rowAssembly{
 	normSums: normSumsAVX2, normGrad: normGradAVX2, scoreGrad: scoreGradAVX2,
 }
 
-// vectorised replaces the elementwise kernels of t, and those of rows, by assembly.
+// vectorised replaces t's kernels for elements and rows with assembly.
 func (t *tier) vectorised(a *rowAssembly) {
 	t.exp, t.silu, t.gelu, t.geluNew, t.softplus = unary(a.exp), unary(a.silu), unary(a.gelu), unary(a.geluNew), unary(a.softplus)
 	t.relu = unary(a.relu)
@@ -143,7 +143,7 @@ func (a *rowAssembly) layerNormRow(dst, x, w, b []float32, eps float64) {
 func (a *rowAssembly) moments(x []float32, eps float64) (mean, scale float32) {
 	n := len(x)
 	mean = a.sum(n, &x[0], 0) / float32(n)
-	mean += a.sum(n, &x[0], mean) / float32(n) // what rounding has left
+	mean += a.sum(n, &x[0], mean) / float32(n) // corrects rounding
 	variance := float64(a.sumSquares(n, &x[0], mean)) / float64(n)
 	return mean, float32(1 / math.Sqrt(variance+eps))
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// extremes are arguments at which a formula may overflow or lose its digits.
+// extremes are arguments at which a formula may overflow or lose precision.
 var extremes = []float32{0, -1e-8, 1e-8, .5, -.5, 1, -1, 19.9, 20, 20.1, -40, 40, 87, -87, 100, -100, 1e30, -1e30}
 
 func TestElementwise(t *testing.T) {

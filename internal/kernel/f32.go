@@ -5,22 +5,22 @@ import (
 	"unsafe"
 )
 
-// F32Matrix is a Matrix of float32 over memory that the caller keeps (mapped from a file, or a tensor's backing).
+// F32Matrix is a float32 Matrix over memory owned by the caller, such as a mapped file or a tensor.
 type F32Matrix struct {
 	w       []float32
 	out, in int
 	operand operand
 }
 
-// NewF32 wraps w, which holds [out, in] row-major, without copying it.
+// NewF32 wraps w, [out, in] row-major, without copying it.
 func NewF32(w []float32, out, in int) *F32Matrix {
 	m := &F32Matrix{out: out, in: in}
 	m.Rebind(w)
 	return m
 }
 
-// Rebind replaces the memory by another of the same length, for parameters that move when training starts. Nothing
-// may use the matrix at the same time.
+// Rebind replaces the memory with another slice of the same length, for parameters that move when training starts. The
+// matrix must not be in use.
 func (m *F32Matrix) Rebind(w []float32) {
 	m.w = w[:m.out*m.in]
 	m.operand = operand{
@@ -44,11 +44,11 @@ func (m *F32Matrix) Row(o int, dst []float32) { copy(dst, m.w[o*m.in:(o+1)*m.in]
 // Part implements Matrix.
 func (m *F32Matrix) Part(lo, hi int) Matrix {
 	part := NewF32(m.w[lo*m.in:hi*m.in], hi-lo, m.in)
-	part.operand.small = m.operand.small // a small part of a large matrix sums as that does
+	part.operand.small = m.operand.small // a small part of a large matrix sums like the large one
 	return part
 }
 
-// MulT implements Matrix. Products are summed in the order of the input.
+// MulT implements Matrix. Products are summed in input order.
 func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 	if active.product == nil {
 		MulT(pool, y, x, m.w, rows, m.in, m.out)
@@ -89,7 +89,7 @@ func mulAddReference(pool *Pool, c, a, b []float32, m, n, k int, turned bool) {
 	mulAddTasks.Put(t)
 }
 
-// The tasks of products are reused, so that a product allocates nothing.
+// Product tasks are pooled, so products do not allocate.
 var (
 	mulTTasks   = sync.Pool{New: func() any { return new(mulTTask) }}
 	mulAddTasks = sync.Pool{New: func() any { return new(mulAddTask) }}
@@ -113,8 +113,8 @@ type mulAddTask struct {
 // Do computes rows [lo, hi) of c.
 func (t *mulAddTask) Do(lo, hi int) { addProduct(t.c, t.a, t.b, t.n, t.k, t.ai, t.ap, lo, hi) }
 
-// mulT is the reference of tier.mulT: every output is the sum of its products in order. Four outputs are summed
-// together, in two by two for two rows, which changes no result and keeps the adders busy.
+// mulT is the reference for tier.mulT: every output sums its products in order. Four outputs are summed at once, or two
+// by two for two rows, which keeps the adders busy without changing results.
 func mulT(y, x, w []float32, rows, in, out, lo, hi int) {
 	for ; lo+outputBlock <= hi; lo += outputBlock {
 		w0, w1, w2, w3 := w[lo*in:][:in], w[(lo+1)*in:][:in], w[(lo+2)*in:][:in], w[(lo+3)*in:][:in]
@@ -146,8 +146,8 @@ func dotInOrder(x, w []float32) (sum float32) {
 	return sum
 }
 
-// dot1x4 returns the products of x with four rows, each summed in order. Inlined, its sums would not stay in registers;
-// the same holds for its siblings.
+// dot1x4 returns the products of x with four rows, each summed in order. If it or its siblings were inlined, the sums
+// would not stay in registers.
 //
 //go:noinline
 func dot1x4(x, w0, w1, w2, w3 []float32) (s0, s1, s2, s3 float32) {
@@ -176,11 +176,10 @@ func dot2x2(x, z, w0, w1 []float32) (s0, s1, t0, t1 float32) {
 	return s0, s1, t0, t1
 }
 
-// mulAddRows is the number of rows of b that stay in the cache while all rows of c take them in.
+// mulAddRows is the number of rows of b that stay in the cache while all rows of c accumulate them.
 const mulAddRows = 64
 
-// addProduct computes c[lo:hi, :] += a[lo:hi, :]·b with a[i, p] at a[i·ai + p·ap]: c takes in one row of b after the
-// other.
+// addProduct computes c[lo:hi, :] += a[lo:hi, :]·b with a[i, p] at a[i·ai + p·ap], adding one row of b after another.
 func addProduct(c, a, b []float32, n, k, ai, ap, lo, hi int) {
 	for p0 := 0; p0 < k; p0 += mulAddRows {
 		p1 := min(k, p0+mulAddRows)
@@ -197,7 +196,7 @@ func addProduct(c, a, b []float32, n, k, ai, ap, lo, hi int) {
 	}
 }
 
-// axpy4 computes y += a0·x0, then a1·x1, a2·x2, a3·x3.
+// axpy4 adds a0·x0, then a1·x1, a2·x2 and a3·x3 to y.
 func axpy4(y []float32, a0, a1, a2, a3 float32, x0, x1, x2, x3 []float32) {
 	x0, x1, x2, x3 = x0[:len(y)], x1[:len(y)], x2[:len(y)], x3[:len(y)]
 	for i, v := range y {

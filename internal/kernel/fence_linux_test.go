@@ -7,15 +7,15 @@ import (
 	"unsafe"
 )
 
-// fence hands out memory between two pages that nobody may touch, so that a kernel that reads or writes beyond its
-// operands faults. The memory of mapped files and of other operands ends as abruptly.
+// fence allocates memory between two inaccessible pages, so a kernel that reads or writes beyond its operands faults.
+// Mapped files, for one, end just as abruptly.
 type fence struct {
 	t     testing.TB
-	front bool // operands begin where their page does; otherwise they end with it
+	front bool // operands start at the start of their page; otherwise they end at its end
 	maps  [][]byte
 }
 
-// fenced returns a copy of x in such memory.
+// fenced returns a copy of x in fenced memory.
 func fenced[T any](f *fence, x []T) []T {
 	f.t.Helper()
 	page, size := syscall.Getpagesize(), len(x)*int(unsafe.Sizeof(*new(T)))
@@ -45,7 +45,7 @@ func (f *fence) rows(x Rows) Rows { return Rows{fenced(f, x.Data), x.Stride} }
 // zeros returns n zeros in fenced memory.
 func (f *fence) zeros(n int) []float32 { return fenced(f, make([]float32, n)) }
 
-// release gives the memory back.
+// release frees the memory.
 func (f *fence) release() {
 	for _, b := range f.maps {
 		if err := syscall.Munmap(b); err != nil {

@@ -2,27 +2,27 @@ package kernel
 
 import "unsafe"
 
-// fewKernel multiplies some rows of activations with one panel, or one row with two. The distances ldw, lds, ldx, ldg
-// and ldy are in bytes.
+// fewKernel multiplies several rows of activations by one panel, or one row by two panels. The strides ldw, lds, ldx,
+// ldg and ldy are in bytes.
 type fewKernel func(groups, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, sx *float32,
 	ldg int, y *float32, ldy int, table *float32)
 
-// fewKernels are the kernels of one storage.
+// fewKernels are the kernels for one storage.
 type fewKernels struct {
-	// pair multiplies one row with two panels; nil where one panel has sums enough to hide their latency: memory is
-	// faster at one stream than at two.
+	// pair multiplies one row by two panels. It is nil if one panel has enough sums to hide their latency, because
+	// memory is faster with one stream than with two.
 	pair fewKernel
-	rows []fewKernel // rows[n-1] multiplies n rows with a panel
+	rows []fewKernel // rows[n-1] multiplies n rows by a panel
 }
 
-// multiplyFew multiplies a few rows with panels: each panel is read once, from its begin to its end.
+// multiplyFew multiplies a few rows by panels. Each panel is read once, front to back.
 func (t *product) multiplyFew(pool *Pool) {
 	t.planActivations()
 	t.activations(0, t.rows)
 	t.run(pool, t.w.panels(t.shape.cols()), (*product).fewPanels)
 }
 
-// kernels returns those that multiply a few rows with a matrix.
+// kernels returns the kernels that multiply a few rows by w.
 func (s *tileShape) kernels(w *operand) fewKernels {
 	switch {
 	case w.digits() > 1:
@@ -50,7 +50,7 @@ func (t *product) fewPanels(lo, hi int) {
 	}
 }
 
-// fewLast computes the last panel, which is not full.
+// fewLast computes the partial last panel.
 func (t *product) fewLast(kernel fewKernel, j int) {
 	cols, out := t.shape.cols(), t.w.out
 	s := tileScratches.Get().(*tileScratch)
@@ -79,8 +79,8 @@ func (t *product) fewPanel(kernel fewKernel, j int, y *float32, ldy int) {
 		y, 4*ldy, &levelsOf(w.format)[0])
 }
 
-// fewRows multiplies a few rows with blocks [lo, hi) of float32 rows by inner products: all of them with a single row, a
-// block at a time, which stays in the first-level cache, with several.
+// fewRows multiplies a few rows by blocks [lo, hi) of float32 rows with inner products: all blocks at once for a single
+// row, else one block at a time, which stays in the first-level cache.
 func (t *product) fewRows(lo, hi int) {
 	in, out := t.w.in, t.w.out
 	first, last, step := lo*outputBlock, min(out, hi*outputBlock), outputBlock
@@ -94,18 +94,18 @@ func (t *product) fewRows(lo, hi int) {
 	}
 }
 
-// chained reports whether a small product turns squares of weights in registers: it takes whole ones.
+// chained reports whether a small product transposes squares of weights in registers. It needs whole squares.
 func (t *product) chained() bool {
 	w := &t.w
 	return w.small && t.rows < len(t.shape.chains) && w.in%t.shape.lanes == 0 && w.out%t.shape.lanes == 0
 }
 
-// fewChains multiplies a few rows with squares [lo, hi) of outputs in the order of the tiles.
+// fewChains multiplies a few rows by squares [lo, hi) of outputs in the summation order of the tiles.
 func (t *product) fewChains(lo, hi int) {
 	w, lanes := &t.w, t.shape.lanes
 	t.shape.chains[t.rows]((hi-lo)*lanes, w.in, &t.in[0], w.in, (*float32)(unsafe.Pointer(w.row(lo*lanes))), w.in,
 		&t.y[lo*lanes], w.out)
 }
 
-// floatBytes returns the address of the bytes of x.
+// floatBytes returns the address of x as bytes.
 func floatBytes(x []float32) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(x))) }

@@ -2,26 +2,26 @@ package kernel
 
 import "math"
 
-// Weights of int8 and int4 are multiplied with float32 activations as integers too: those of a group are rounded to fixed
-// point of 24 bits and split into digits of int8. The products with each digit are exact; what is lost is up to half a
-// unit of each activation, and the unit is 2^-23 of the largest of the group. So an outlier costs the others digits, see
-// docs/decisions/0001-precision-is-arithmetic.md. A product with three digits takes fewer instructions than weights
-// that are widened to float32.
+// int8 and int4 weights are multiplied with float32 activations in integer arithmetic, too. The activations of a group
+// are rounded to 24-bit fixed point and split into int8 digits, whose products are exact. Each activation loses up to
+// half a unit, where a unit is 2^-23 of the group's largest activation, so an outlier costs the others digits; see
+// docs/decisions/0001-precision-is-arithmetic.md. Three digits take fewer instructions than widening the weights to
+// float32.
 
 const (
-	// fixedDigits is the number of digits of an activation, of base 256.
+	// fixedDigits is the number of base-256 digits per activation.
 	fixedDigits = 3
 	// fixedTop is the largest activation of a group in fixed point: its digits are 127, 0 and 0.
 	fixedTop = 127 << 16
-	// fixedLeast is taken for the largest activation where that is less: the inverse of the scale is finite, and the
-	// unit never below about 2^-123.
+	// fixedLeast is the minimum used as a group's largest activation. It keeps the inverse of the scale finite and the
+	// unit above about 2^-123.
 	fixedLeast = 0x1p-100
-	// maxFixedGroup is the largest number of activations that share a scale: it bounds how far an outlier reaches, while
-	// scales stay cheap.
+	// maxFixedGroup is the largest number of activations that share a scale. It limits the reach of an outlier while
+	// keeping scales cheap.
 	maxFixedGroup = 512
 )
 
-// digits is the number of int8 that stand for an activation.
+// digits is the number of int8 digits per activation.
 func (w *operand) digits() int {
 	if w.storage.integer() && !w.format.A8 {
 		return fixedDigits
@@ -29,7 +29,8 @@ func (w *operand) digits() int {
 	return 1
 }
 
-// fixRow writes row r of the activations in fixed point, and computes what undoes the weights' offset for each digit.
+// fixRow writes row r of the activations in fixed point, and computes the correction for the weights' offset for each
+// digit.
 func (t *product) fixRow(r int, x []float32) {
 	w := &t.w
 	row, sx := t.bytes[r*fixedDigits*w.padded:][:fixedDigits*w.padded], t.sx[r*w.groups:][:w.groups]
@@ -46,8 +47,8 @@ func (t *product) fixRow(r int, x []float32) {
 	}
 }
 
-// fixedPoint writes the digits of x, the largest first, each ldd from the one before, and returns their scale. Of what
-// holds an infinity or NaN these alone count: the scale is infinite or NaN, and the digits are signs.
+// fixedPoint writes the digits of x, most significant first, ldd apart, and returns their scale. If x holds an infinity
+// or NaN, only those count: the scale is infinite or NaN, and the digits are signs.
 func fixedPoint(dst []int8, ldd int, x []float32) (scale float32) {
 	n := len(x) &^ 31
 	largest := absMax(x[n:])
@@ -73,7 +74,7 @@ func fixedPoint(dst []int8, ldd int, x []float32) (scale float32) {
 	return largest / fixedTop
 }
 
-// signs writes 1 and -1 as the first digit of infinities, and zeros.
+// signs writes 1 or -1 as the first digit of infinities, and zeros elsewhere.
 func signs(dst []int8, ldd int, x []float32) {
 	for d := range fixedDigits {
 		clear(dst[d*ldd:][:len(x)])

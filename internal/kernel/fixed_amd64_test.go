@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestFixedPoint reads activations back from their digits: each is within a unit of 24 bits of the largest, whether it
-// went through vectors or not.
+// TestFixedPoint reconstructs activations from their digits: each must be within a 24-bit unit of the largest, with and
+// without vector code.
 func TestFixedPoint(t *testing.T) {
 	if !avx512.usable() {
 		t.Skip("the digits are AVX-512's")
@@ -37,8 +37,8 @@ func TestFixedPoint(t *testing.T) {
 	}
 }
 
-// TestFixedPointOfOutliers multiplies activations of very different sizes: what is lost is relative to the largest of a
-// group alone.
+// TestFixedPointOfOutliers multiplies activations of very different sizes: the error is relative to the largest in the
+// group only.
 func TestFixedPointOfOutliers(t *testing.T) {
 	const out, in, outlier = 40, 300, 1e4
 	for _, name := range []string{"int8", "int8-g32", "int4", "int4-row"} {

@@ -10,7 +10,7 @@ import (
 // Kind is the storage of a weight matrix.
 type Kind int
 
-// The storages. Int4 and NF4 keep two weights in a byte, the low nibble first.
+// Storage kinds. Int4 and NF4 keep two weights per byte, the low nibble first.
 const (
 	KindF32 Kind = iota
 	KindBF16
@@ -19,43 +19,43 @@ const (
 	KindNF4
 )
 
-// Format fixes the arithmetic of a product with a weight matrix, whatever kernel runs it.
+// Format defines the arithmetic of a product with a weight matrix, whichever kernel runs it.
 //
 //	f32         float32 weights and activations
 //	bf16        both rounded to bf16 (nearest even), products summed in float32
-//	int8        weights q·s, one scale a row: s = max|w|/127, q = round-half-even(w/s); float32 activations
-//	int8-g64    the same, one scale for every 64 weights along the input; the last group may be shorter
+//	int8        weights q·s, one scale per row: s = max|w|/127, q = round-half-even(w/s); float32 activations
+//	int8-g64    the same, one scale per 64 weights along the input; the last group may be shorter
 //	int4        groups of 64, q in [-7,7]; int4-g32, int4-g128, int4-row choose the group
-//	nf4         groups of 64, the 16 quantiles of a normal distribution
-//	int8a8      int8 with activations quantised to int8 as well, per token and group
-//	int4a8      int4 with the same
+//	nf4         groups of 64, 16 quantiles of the normal distribution
+//	int8a8      int8 with activations also quantised to int8, per token and group
+//	int4a8      int4 likewise
 //
-// Where the CPU multiplies int8, int8 and int4 take float32 activations in fixed point: each to 2^-24 of the largest of
-// up to 512 along the input. In every tier weights are scaled before they meet float32 activations, so that large
-// activations overflow about where they do with float32 weights.
+// Where the CPU multiplies int8, int8 and int4 use float32 activations in fixed point: each is rounded to 2^-24 of the
+// largest of up to 512 along the input. In every tier weights are scaled before multiplying float32 activations, so
+// large activations overflow about where they do with float32 weights.
 //
-// A model whose activations are rounded, in bf16 or to int8, attends in bf16, see [Attention].
+// A model whose activations are rounded, to bf16 or int8, attends in bf16; see [Attention].
 type Format struct {
 	Kind  Kind
 	Group int  // weights per scale along the input; 0: the whole row
 	A8    bool // activations are quantised to int8, one scale per token and group
-	// WideX keeps the activations of a bf16 product in float32. The heads and embeddings of the weight-only
-	// precisions use it; it has no name of its own.
+	// WideX keeps the activations of a bf16 product in float32. Heads and embeddings of the weight-only precisions use
+	// it; it has no name of its own.
 	WideX bool
 }
 
-// The formats without parameters.
+// Formats without parameters.
 var (
 	F32      = Format{Kind: KindF32}
 	BF16     = Format{Kind: KindBF16}
 	BF16Wide = Format{Kind: KindBF16, WideX: true}
 )
 
-// formats are the formats by every name, and FormatNames these names, for help texts and Description.Precisions. Some
+// formats maps every name to its format. FormatNames lists the names, for help texts and Description.Precisions. Some
 // formats have two: int8-row is int8, and int4-g64 is int4.
 var formats, FormatNames = nameFormats()
 
-// nameFormats names all formats but those of wide activations.
+// nameFormats names all formats except those with wide activations.
 func nameFormats() (byName map[string]Format, names []string) {
 	byName = map[string]Format{}
 	add := func(name string, f Format) { byName[name], names = f, append(names, name) }
@@ -84,7 +84,7 @@ func nameFormats() (byName map[string]Format, names []string) {
 	return byName, names
 }
 
-// ParseFormat reads a precision's name, one of [FormatNames]. The empty name is f32.
+// ParseFormat parses a precision's name, one of [FormatNames]. The empty name is f32.
 func ParseFormat(name string) (Format, error) {
 	f, known := formats[cmp.Or(name, "f32")]
 	if !known {
@@ -96,11 +96,11 @@ func ParseFormat(name string) (Format, error) {
 // Quantised reports whether weights are stored as integers or codes with scales.
 func (f Format) Quantised() bool { return f.Kind >= KindInt8 }
 
-// AttentionBF16 reports whether a model whose blocks have this format attends in bf16 and keeps keys and values so: the
-// formats that round activations do.
+// AttentionBF16 reports whether a model whose blocks have this format attends in bf16, with bf16 keys and values: it
+// does if the format rounds activations.
 func (f Format) AttentionBF16() bool { return f == BF16 || f.A8 }
 
-// String returns the shortest name: ParseFormat(f.String()) is f, WideX aside.
+// String returns the shortest name: ParseFormat(f.String()) is f, except for WideX.
 func (f Format) String() string {
 	name := [...]string{"f32", "bf16", "int8", "int4", "nf4"}[f.Kind]
 	if f.A8 {

@@ -1,7 +1,7 @@
 package kernel
 
-// Bytes is the size of an [out, in] matrix in this format: its weights, with rows that begin at a byte, and its
-// float32 scales, with a shorter last group where the row is no multiple.
+// Bytes is the size of an [out, in] matrix in this format: weights, with byte-aligned rows, and float32 scales, with a
+// shorter last group if in is not a multiple.
 func (f Format) Bytes(out, in int) int64 {
 	row, group := in, f.Group
 	switch f.Kind {

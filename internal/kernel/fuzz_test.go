@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzProduct compares the products of every tier with the reference's, over sizes and formats, and one thread with two.
+// FuzzProduct compares the products of every tier with the reference over sizes and formats, and one thread with two.
 func FuzzProduct(f *testing.F) {
 	pool := NewPool(2)
 	f.Cleanup(pool.Close)
@@ -26,7 +26,7 @@ func FuzzProduct(f *testing.F) {
 	})
 }
 
-// newFuzzMatrix returns what packs a matrix for the active tier.
+// newFuzzMatrix returns a function that packs a matrix for the active tier.
 func newFuzzMatrix(f Format, out, in int) func(seed int) Matrix {
 	return func(seed int) Matrix {
 		w := gaussians(uint64(seed), out*in)
@@ -49,7 +49,7 @@ func compareFuzz(t *testing.T, tr *tier, w Matrix, pool *Pool, want, x []float32
 	}
 }
 
-// FuzzMulAdd compares the products of the backward of every tier with float64, over sizes.
+// FuzzMulAdd compares the backward products of every tier with float64, over sizes.
 func FuzzMulAdd(f *testing.F) {
 	pool := NewPool(2)
 	f.Cleanup(pool.Close)
@@ -64,8 +64,8 @@ func FuzzMulAdd(f *testing.F) {
 	})
 }
 
-// FuzzRows compares the elementwise kernels and those of rows of every tier with the reference, over lengths, alignments
-// and, where elements do not depend on each other, any bits.
+// FuzzRows compares every tier's elementwise and row kernels with the reference over lengths, alignments and, where
+// elements are independent, arbitrary bits.
 func FuzzRows(f *testing.F) {
 	for i := range rowOps {
 		f.Add(uint8(i), uint16(16+i), uint8(i), uint32(0x7f800000), uint32(0x80000001), uint32(0xc1c80000))

@@ -2,9 +2,8 @@ package kernel
 
 import "math"
 
-// The gradients add to dx, from the gradient dy of an operation's result and the operand x that it had: what the
-// operation's result was used for elsewhere has already been added. Slices have one length; dx is neither dy nor x.
-// The references compute slopes in float64 and round them once.
+// The gradient functions add to dx, given the gradient dy of an operation's result and its operand x. Slices have the
+// same length; dx must not be dy or x. The references compute slopes in float64 and round once.
 
 // gradKernels are a tier's gradients.
 type gradKernels struct {
@@ -35,7 +34,7 @@ func SiLUGrad(dx, dy, x []float32) { active.grad.silu(dx, dy, x) }
 // GELUGrad adds dy·(Φ(x) + x·φ(x)) to dx, with the normal distribution Φ and its density φ.
 func GELUGrad(dx, dy, x []float32) { active.grad.gelu(dx, dy, x) }
 
-// GELUNewGrad adds to dx what dy is through [GELUNew].
+// GELUNewGrad adds the gradient of [GELUNew] to dx.
 func GELUNewGrad(dx, dy, x []float32) { active.grad.geluNew(dx, dy, x) }
 
 // SoftplusGrad adds dy·σ(x) to dx.
@@ -92,8 +91,8 @@ func geluSlope(x float64) float64 {
 	return 0.5*math.Erfc(-x/math.Sqrt2) + x*density
 }
 
-// geluNewSlope differentiates x·σ(2u), which is ½x(1 + tanh u), with u = √(2/π)(x + 0.044715x³). Beyond ±10 it is 0 and
-// 1 to float32.
+// geluNewSlope is the derivative of x·σ(2u), which is ½x(1 + tanh u), with u = √(2/π)(x + 0.044715x³). Below -10 it is
+// 0 and above 10 it is 1 in float32.
 func geluNewSlope(x float64) float64 {
 	x = max(-10, min(10, x))
 	c := math.Sqrt(2 / math.Pi)

@@ -5,28 +5,28 @@ import (
 	"unsafe"
 )
 
-// KeyValues holds keys and values of attention in bf16, in the order in which its two products read them: the keys of a
-// head are weights of shape [rows, dim], its values weights of shape [dim, rows], both in panels of outputs. Position p
-// is in row p mod Rows.
+// KeyValues holds bf16 keys and values for attention, in the order its two products read them. A head's keys are
+// weights of shape [rows, dim] and its values weights of shape [dim, rows], both in panels of outputs. Position p is in
+// row p mod Rows.
 //
-// Rows of a tile that a query does not see are multiplied by zero, so an infinity or NaN among its values reaches all
+// Rows of a tile that a query does not see are multiplied by zero, so an infinity or NaN among their values reaches all
 // queries of the tile.
 type KeyValues struct {
 	heads, dim, rows int
-	cols             int // outputs of a panel
+	cols             int // outputs per panel
 
 	// Pairs along the input, for all outputs of a panel side by side.
 	k []uint16 // [heads, rows/cols, keyInputs/2, cols, 2]
 	v []uint16 // [heads, valueOutputs/cols, rows/2, cols, 2]
 }
 
-// pairInputs is what the inputs of a product of bf16 are padded to: a vector of pairs.
+// pairInputs is the multiple that inputs of a bf16 product are padded to: a vector of pairs.
 const pairInputs = 32
 
-// NewKeyValues returns room for the keys and values of at least that many positions, all zero. Rows are whole tiles of
-// attention, so that no tile is cut where a ring begins again. memory lends the floats that are asked for, or is nil.
+// NewKeyValues returns zeroed room for the keys and values of at least that many positions. Rows is a multiple of
+// attention's tile size, so the ring's end does not split a tile. memory provides the requested floats, or is nil.
 func NewKeyValues(heads, dim, rows int, memory func(floats int) []float32) *KeyValues {
-	const line = 16 // floats of a cache line, where panels begin
+	const line = 16 // floats per cache line, where panels start
 	c := shapeOf(heads, dim, rows)
 	keys, values := c.elements()
 	floats := (keys+values)/2 + line
@@ -43,36 +43,36 @@ func NewKeyValues(heads, dim, rows int, memory func(floats int) []float32) *KeyV
 	return c
 }
 
-// KeyValuesBytes is the memory of the keys and values of at least that many positions.
+// KeyValuesBytes is the memory for the keys and values of at least that many positions.
 func KeyValuesBytes(heads, dim, rows int) int64 {
 	keys, values := shapeOf(heads, dim, rows).elements()
 	return 2 * int64(keys+values)
 }
 
-// shapeOf returns KeyValues without their memory.
+// shapeOf returns KeyValues without memory.
 func shapeOf(heads, dim, rows int) *KeyValues {
 	return &KeyValues{heads: heads, dim: dim, rows: roundUp(rows, keyTile), cols: active.panel}
 }
 
-// elements is the number of those of keys and values.
+// elements is the number of elements of keys and values.
 func (c *KeyValues) elements() (keys, values int) {
 	return c.heads * c.rows * c.keyInputs(), c.heads * c.rows * c.valueOutputs()
 }
 
-// keyInputs is the length of a key with what fills its last vector of pairs.
+// keyInputs is a key's length, padded to whole vectors of pairs.
 func (c *KeyValues) keyInputs() int { return roundUp(c.dim, pairInputs) }
 
-// valueOutputs is the length of a value with what fills the last panel.
+// valueOutputs is a value's length, padded to whole panels.
 func (c *KeyValues) valueOutputs() int { return roundUp(c.dim, c.cols) }
 
-// Rows is the number of positions that there is room for.
+// Rows is the number of positions there is room for.
 func (c *KeyValues) Rows() int { return c.rows }
 
-// Bytes is the memory of keys and values, with what fills their last vectors.
+// Bytes is the memory of keys and values, including padding.
 func (c *KeyValues) Bytes() int64 { return 2 * int64(len(c.k)+len(c.v)) }
 
-// Grown returns a copy with room for at least that many positions. No position lies beyond the first turn of the ring, or
-// the rows stay as many.
+// Grown returns a copy with room for at least that many positions. Unless the number of rows stays the same, the ring
+// must not have wrapped.
 func (c *KeyValues) Grown(rows int) *KeyValues {
 	d := NewKeyValues(c.heads, c.dim, max(rows, c.rows), nil)
 	d.CopyTiles(c, 0, c.rows)
@@ -85,7 +85,7 @@ func (c *KeyValues) Clear() {
 	clear(c.v)
 }
 
-// CopyTiles copies the tiles that hold positions [first, end), which both have room for.
+// CopyTiles copies the tiles that hold positions [first, end). Both must have room for them.
 func (c *KeyValues) CopyTiles(from *KeyValues, first, end int) {
 	for pos := first / keyTile * keyTile; pos < end; pos += keyTile {
 		for head := range c.heads {
@@ -99,21 +99,21 @@ func (c *KeyValues) CopyTiles(from *KeyValues, first, end int) {
 	}
 }
 
-// TileRows is the number of rows that the tiles of positions [first, end) need.
+// TileRows is the number of rows in the tiles of positions [first, end).
 func TileRows(first, end int) int { return end - first/keyTile*keyTile }
 
-// keyPanel is where the panel with the key of a position begins.
+// keyPanel is where the panel with a position's key starts.
 func (c *KeyValues) keyPanel(head, pos int) int {
 	return (head*c.rows + pos%c.rows/c.cols*c.cols) * c.keyInputs()
 }
 
-// valuePairs is where element i of the values of a position and of the next begins; the position is even.
+// valuePairs is where element i of the values of a position and its successor starts; the position is even.
 func (c *KeyValues) valuePairs(head, i, pos int) int {
 	return (head*c.valueOutputs()+i/c.cols*c.cols)*c.rows + (pos%c.rows/2*c.cols+i%c.cols)*2
 }
 
-// Put stores the keys k and values v of positions [pos, pos+n), rounded to bf16. k and v are [n, heads*dim]. Of more
-// positions than there are rows it stores the last.
+// Put stores the keys k and values v of positions [pos, pos+n), rounded to bf16. k and v are [n, heads*dim]. If there
+// are more positions than rows, it stores the last ones.
 func (c *KeyValues) Put(pool *Pool, pos int, k, v Rows, n int) {
 	if n == 0 {
 		return
@@ -128,10 +128,10 @@ func (c *KeyValues) Put(pool *Pool, pos int, k, v Rows, n int) {
 	putTasks.Put(t)
 }
 
-// putWork is how many multiply-adds take as long as storing an element of a key and one of a value.
+// putWork is the cost, in multiply-adds, of storing one element each of a key and a value.
 const putWork = 4
 
-// putTask is a Put in flight. Tasks are reused, so that decoding allocates nothing.
+// putTask is the state of one Put. It is pooled, so decoding does not allocate.
 type putTask struct {
 	*KeyValues
 	pos, n       int
@@ -150,12 +150,12 @@ func (t *putTask) Do(lo, hi int) {
 	putScratches.Put(s)
 }
 
-// putScratch is a thread's rounded keys of a panel, or values of two positions.
+// putScratch holds a thread's rounded keys of one panel, or values of two positions.
 type putScratch struct{ rows []uint16 }
 
 var putScratches = sync.Pool{New: func() any { return new(putScratch) }}
 
-// round returns rows rows of x from row r on, in bf16, each filled up to inputs.
+// round returns rows rows of x starting at r, in bf16, each padded to inputs.
 func (s *putScratch) round(x Rows, r, rows, dim, inputs int) []uint16 {
 	s.rows = grow(s.rows, rows*inputs)
 	for i := range rows {
@@ -212,19 +212,19 @@ func interleave(dst, x, y []uint16) {
 	}
 }
 
-// dwords sees pairs as the dwords that a transposition moves.
+// dwords returns pairs as dwords, the units of a transposition.
 func dwords(x []uint16) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x)/2)
 }
 
-// keyWeights makes w the keys of n positions from pos on, where a panel begins: outputs are positions.
+// keyWeights sets w to the keys of n positions starting at pos, a panel start: outputs are positions.
 func (c *KeyValues) keyWeights(w *operand, head, pos, n int) {
 	*w = operand{format: BF16, storage: storePairs, out: n, in: c.dim, padded: c.keyInputs()}
 	w.data, w.stride = unsafe.Pointer(&c.k[c.keyPanel(head, pos)]), 2*c.cols*c.keyInputs()
 }
 
-// valueWeights makes w the values of n positions from pos on, where a panel of keys begins: inputs are positions. Those
-// beyond n that fill the last vector are multiplied by zero.
+// valueWeights sets w to the values of n positions starting at pos, the start of a key panel: inputs are positions.
+// Positions beyond n that fill the last vector are multiplied by zero.
 func (c *KeyValues) valueWeights(w *operand, head, pos, n int) {
 	*w = operand{format: BF16, storage: storePairs, out: c.dim, in: n, padded: roundUp(n, pairInputs)}
 	w.data, w.stride = unsafe.Pointer(&c.v[c.valuePairs(head, 0, pos)]), 2*c.cols*c.rows

@@ -10,10 +10,10 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// keyHeads is the number of key heads of these tests.
+// keyHeads is the number of key heads in these tests.
 const keyHeads = 3
 
-// eachKeyValues runs a test for every usable tier and for heads that fill vectors and panels, and that do not.
+// eachKeyValues runs a test on every usable tier, for heads that fill vectors and panels and heads that do not.
 func eachKeyValues(t *testing.T, test func(t *testing.T, dim int)) {
 	for _, tr := range append(usableTiers(), &reference) {
 		for _, dim := range []int{7, 32, 40, 64} {
@@ -24,7 +24,7 @@ func eachKeyValues(t *testing.T, test func(t *testing.T, dim int)) {
 	}
 }
 
-// plainKeyValues is the model of KeyValues: keys and values in bf16, [rows, heads*dim] each.
+// plainKeyValues is a simple model of KeyValues: bf16 keys and values, [rows, heads*dim] each.
 type plainKeyValues struct {
 	rows, width int
 	k, v        []uint16
@@ -51,7 +51,7 @@ func (m *plainKeyValues) put(pos int, k, v Rows, n int) {
 	}
 }
 
-// copyRow takes over a position of another model.
+// copyRow copies a position from another model.
 func (m *plainKeyValues) copyRow(from *plainKeyValues, pos int) {
 	k, v := m.row(pos)
 	fromK, fromV := from.row(pos)
@@ -59,7 +59,7 @@ func (m *plainKeyValues) copyRow(from *plainKeyValues, pos int) {
 	copy(v, fromV)
 }
 
-// unpack reads c by the shapes that its fields are documented with. What fills vectors and panels must be zero.
+// unpack reads c according to the documented shapes of its fields. Padding must be zero.
 func unpack(t *testing.T, c *KeyValues) *plainKeyValues {
 	t.Helper()
 	m := newPlain(c.dim, c.rows)
@@ -87,7 +87,7 @@ func unpack(t *testing.T, c *KeyValues) *plainKeyValues {
 	return m
 }
 
-// check fails unless c holds what the model does.
+// check fails unless c matches the model.
 func (m *plainKeyValues) check(t *testing.T, c *KeyValues) {
 	t.Helper()
 	got := unpack(t, c)
@@ -121,8 +121,8 @@ func filled(seed uint64, dim, rows, pos, n int) (*KeyValues, *plainKeyValues) {
 	return c, m
 }
 
-// Keys and values are those of the last position that each row was given, however positions came: singly, in pieces that
-// begin and end anywhere, over the end of the ring, or more at once than it holds; on any number of threads.
+// Each row has the keys and values of the last position stored in it, however positions arrive: one at a time, in
+// pieces with any borders, across the ring's end, or more than fit at once; on any number of threads.
 func TestKeyValuesPut(t *testing.T) {
 	pool := NewPool(3)
 	defer pool.Close()
@@ -187,7 +187,7 @@ func unitMatrix(n int) []float32 {
 	return x
 }
 
-// Lent memory is cleared, and panels begin at a cache line wherever it does.
+// Borrowed memory is cleared, and panels start at a cache line wherever it starts.
 func TestKeyValuesMemory(t *testing.T) {
 	eachKeyValues(t, func(t *testing.T, dim int) {
 		for skip := range 16 {
@@ -202,7 +202,7 @@ func TestKeyValuesMemory(t *testing.T) {
 	})
 }
 
-// A grown copy keeps every position, and shares nothing; one that needs no more rows keeps a ring that has turned.
+// A grown copy keeps every position and shares no memory. If no more rows are needed, the ring may have wrapped.
 func TestKeyValuesGrown(t *testing.T) {
 	eachKeyValues(t, func(t *testing.T, dim int) {
 		c, m := filled(1, dim, 256, 0, 191)
@@ -222,7 +222,7 @@ func TestKeyValuesGrown(t *testing.T) {
 	})
 }
 
-// Clear leaves what a new one has.
+// Clear restores the state of a new KeyValues.
 func TestKeyValuesClear(t *testing.T) {
 	eachKeyValues(t, func(t *testing.T, dim int) {
 		c, _ := filled(1, dim, 128, 9, 200)
@@ -231,7 +231,7 @@ func TestKeyValuesClear(t *testing.T) {
 	})
 }
 
-// CopyTiles copies whole tiles between rings of different lengths, and leaves the other tiles alone. A ring of TileRows
+// CopyTiles copies whole tiles between rings of different lengths and leaves other tiles unchanged. A ring of TileRows
 // has room for them.
 func TestKeyValuesCopyTiles(t *testing.T) {
 	eachKeyValues(t, func(t *testing.T, dim int) {

@@ -2,8 +2,8 @@ package kernel
 
 import "fmt"
 
-// ladderProducts are the matrix products: those of the forward in every format, of many rows and of one, and those of
-// the backward.
+// ladderProducts are the matrix products: the forward pass in every format, with many rows and with one, and the
+// backward pass.
 func ladderProducts() (list []rung) {
 	for _, name := range []string{"f32", "bf16", "int8", "int4", "nf4", "int8a8", "int4a8"} {
 		for _, size := range [][3]int{{512, 2304, 768}, {512, 768, 3072}, {1024, 1024, 1024}, {1, 4096, 4096}, {1, 11008, 4096}} {
@@ -40,7 +40,7 @@ func ladderProduct(name string, rows, out, in int) rung {
 		setup: func(*tier) func() {
 			line := gaussians(2, in)
 			w := NewMatrix(f, out, in, func(_ int, dst []float32) { copy(dst, line) })
-			if f == F32 { // rows in the order of the file, as a model maps them
+			if f == F32 { // rows in file order, as a model maps them
 				w = NewF32(gaussians(2, out*in), out, in)
 			}
 			x, y := gaussians(3, rows*in), make([]float32, rows*out)

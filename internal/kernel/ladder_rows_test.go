@@ -1,13 +1,13 @@
 package kernel
 
-// The ladder's activations: as many rows as a prefill has, which are in the third-level cache as they are there.
+// The ladder's activations: as many rows as in prefill, resident in the third-level cache as they are there.
 const (
 	ladderTokens = 512
 	ladderDim    = 2048
 	ladderVocab  = 50257
 )
 
-// ladderElementwise are the kernels of elements: their FLOPs an element, and how many matrices they read or write.
+// ladderElementwise are the elementwise kernels, with their FLOPs per element and the matrices they read or write.
 var ladderElementwise = []struct {
 	name            string
 	flops, matrices int
@@ -31,7 +31,7 @@ var ladderElementwise = []struct {
 	{"swiglu-grad", 0, 7, func(tr *tier, dst, x, y, z, u []float32) { tr.grad.swiglu(dst, u, y, x, z) }},
 }
 
-// ladderByRow are the kernels of a row of ladderDim.
+// ladderByRow are the kernels that take a row of ladderDim.
 var ladderByRow = []struct {
 	name            string
 	flops, matrices int
@@ -46,7 +46,7 @@ var ladderByRow = []struct {
 	{"rope", 3, 2, func(_ *tier, dst, _, _ []float32, w [4][]float32) { Rotate(dst, w[0][:64], w[1][:64], false) }},
 }
 
-// ladderRows are the operations on activations, the loss, and the step of the optimiser.
+// ladderRows are the operations on activations, the loss and the optimiser step.
 func ladderRows() (list []rung) {
 	const n = ladderTokens * ladderDim
 	for _, op := range ladderElementwise {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// ladderSequences are the operations along time: attention, the state-space recurrences, the resolvent's.
+// ladderSequences are the operations along time: attention, state-space recurrences and resolvents.
 func ladderSequences() []rung {
 	return []rung{
 		ladderAttention(F32, 512, 0), ladderAttention(F32, 1, 256), ladderAttention(BF16, 512, 0), ladderAttention(BF16, 1, 256),
@@ -16,7 +16,7 @@ func ladderSequences() []rung {
 	}
 }
 
-// Heads of the ladder's attention, as GPT-2 has them.
+// Heads of the ladder's attention, as in GPT-2.
 const (
 	ladderHeads   = 12
 	ladderHeadDim = 64
@@ -30,7 +30,7 @@ func attentionFLOPs(n, past int) int {
 
 func ladderAttention(f Format, n, past int) rung {
 	const width = ladderHeads * ladderHeadDim
-	pastBytes := 4 * past // for each element of a key or value
+	pastBytes := 4 * past // per element of a key or value
 	if f.AttentionBF16() {
 		pastBytes /= 2
 	}
@@ -74,7 +74,7 @@ func ladderAttentionGrad() rung {
 	}
 }
 
-// Sizes of the ladder's state-space layers, as Mamba 130M has them.
+// Sizes of the ladder's state-space layers, as in Mamba 130M.
 const (
 	ladderChannels = 1536
 	ladderStates   = 16
@@ -128,7 +128,7 @@ func ladderScanGrad() rung {
 	}}
 }
 
-// Sizes of the ladder's layer of Mamba-2: as many channels in heads, with more states.
+// Sizes of the ladder's Mamba-2 layer: as many channels, in heads, with more states.
 const (
 	ladderSSDHeads  = 24
 	ladderSSDDim    = 64
@@ -158,7 +158,7 @@ func ladderSSDGrad() rung {
 	}}
 }
 
-// Sizes of the ladder's resolvent chains: heads of several streams side by side, and the values of each.
+// Sizes of the ladder's resolvent chains: heads of several documents side by side, and values per head.
 const (
 	ladderChains = 64
 	ladderValues = 32

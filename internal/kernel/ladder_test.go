@@ -10,16 +10,16 @@ import (
 // rung is an operation of the ladder.
 type rung struct {
 	name   string
-	flops  int // of one run, by the rule of the model's costs; 0: only its bytes count
-	bytes  int // of operands and results, each once
+	flops  int // per run, by the counting rule of the models; 0: only bytes count
+	bytes  int // operands and results, each counted once
 	format Format
 	setup  func(tr *tier) (run func()) // makes the operands
 }
 
-// BenchmarkLadder runs each operation of the forward and the backward on each tier that this CPU has, on one thread. The
-// ceiling is the roofline: the time of the operation's FLOPs at the tier's own rate (for bf16 and int8 activations that
-// of their products), or that of reading as many bytes, whichever is longer. Results go back to memory beside what is
-// read, so operations that do little else may pass it. `make bench-kernels` prints it.
+// BenchmarkLadder runs each forward and backward operation on each tier that this CPU has, on one thread. The ceiling
+// is the roofline: the longer of the time for the operation's FLOPs at the tier's own rate (for bf16 and int8
+// activations, that of their products) and the time to read as many bytes. Results are written while operands are read,
+// so memory-bound operations may pass it. `make bench-kernels` prints it.
 func BenchmarkLadder(b *testing.B) {
 	for _, list := range [][]rung{ladderProducts(), ladderRows(), ladderSequences()} {
 		for i := range list {
@@ -28,7 +28,7 @@ func BenchmarkLadder(b *testing.B) {
 	}
 }
 
-// eachTier runs a benchmark on every usable tier, the slowest first.
+// eachTier runs a benchmark on every usable tier, slowest first.
 func eachTier(b *testing.B, name string, run func(b *testing.B, tr *tier)) {
 	for _, tr := range slices.Backward(tiers) {
 		if tr.usable() {
@@ -37,7 +37,7 @@ func eachTier(b *testing.B, name string, run func(b *testing.B, tr *tier)) {
 	}
 }
 
-// climb times the operation, and reports its rate and its share of the ceiling.
+// climb times the operation, and reports its rate and its fraction of the ceiling.
 func (r *rung) climb(b *testing.B, tr *tier) {
 	run := r.setup(tr)
 	run()
@@ -54,7 +54,7 @@ func (r *rung) climb(b *testing.B, tr *tier) {
 	b.ReportMetric(100*least/seconds, "%ceiling")
 }
 
-// arithmeticCeiling is the rate of the instruction that a format's products use, in operations per second.
+// arithmeticCeiling is the rate of the instruction used by a format's products, in operations per second.
 func arithmeticCeiling(tr *tier, f Format) float64 {
 	best := tr.ceilings[0]
 	for _, c := range tr.ceilings { // AMX comes last
@@ -66,13 +66,13 @@ func arithmeticCeiling(tr *tier, f Format) float64 {
 	return best.Amount * rounds / fastest(func() { best.Run(rounds) })
 }
 
-// readingTime is how long the tier takes to read so many bytes, which lie where the caches leave them.
+// readingTime is how long the tier takes to read that many bytes from wherever they are: a cache or memory.
 func readingTime(tr *tier, bytes int) float64 {
 	memory := make([]byte, bytes)
 	for i := range memory {
 		memory[i] = byte(i)
 	}
-	const enough = 1 << 20 // for the clock
+	const enough = 1 << 20 // enough for the clock's resolution
 	times := 1 + enough/bytes
 	return fastest(func() {
 		for range times {
@@ -81,7 +81,7 @@ func readingTime(tr *tier, bytes int) float64 {
 	}) / float64(times)
 }
 
-// fastest returns the least seconds of a few runs.
+// fastest returns the shortest of several runs, in seconds.
 func fastest(run func()) float64 {
 	least := time.Hour
 	for range 7 {

@@ -2,18 +2,18 @@ package kernel
 
 import "math"
 
-// LogSum is log Σ eˣ of a row whose parts come one after the other, so that the row never has to exist as a whole. The
-// zero value is the sum of nothing. Parts that begin at multiples of [LogSumBlock] give the very result of the row.
+// LogSum computes log Σ eˣ of a row piece by piece, so the row never exists as a whole. The zero value is the empty
+// sum. Pieces that start at multiples of [LogSumBlock] give exactly the result of the whole row.
 type LogSum struct {
 	top float32 // the largest x so far
 	sum float64 // Σ e^(x - top)
 }
 
-// LogSumBlock is the number of elements that are looked at twice, once for their largest and once for their sum, while
-// they are in the first-level cache. Parts of a matrix may begin there too.
+// LogSumBlock is the number of elements that are read twice, once for the maximum and once for the sum, while they are
+// in the first-level cache. Matrix parts may start at its multiples, too.
 const LogSumBlock = 128 * PartAlign
 
-// Add takes in the next part.
+// Add adds the next piece.
 func (s *LogSum) Add(x []float32) {
 	for len(x) > 0 {
 		n := min(len(x), LogSumBlock)
@@ -23,7 +23,7 @@ func (s *LogSum) Add(x []float32) {
 	}
 }
 
-// raise makes top the element that the others are compared with, if it is the largest so far.
+// raise makes top the reference element if it is the largest so far.
 func (s *LogSum) raise(top float32) {
 	switch {
 	case math.IsInf(float64(top), -1): // adds nothing
@@ -35,7 +35,7 @@ func (s *LogSum) raise(top float32) {
 	}
 }
 
-// Value returns log Σ eˣ of the parts so far, -Inf for none.
+// Value returns log Σ eˣ of the pieces so far, or -Inf if there were none.
 func (s *LogSum) Value() float64 { return float64(s.top) + math.Log(s.sum) }
 
 // LogSumExp returns log Σ eˣ of one row in float64.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A row in parts that begin at multiples of LogSumBlock has the sum of the whole row, bit by bit, whichever part has the
-// largest element; one in any parts has it but for rounding.
+// A row in pieces that start at multiples of LogSumBlock has exactly the sum of the whole row, wherever the largest
+// element is; with other pieces the sum differs only by rounding.
 func TestLogSumOfParts(t *testing.T) {
 	const n = 5*LogSumBlock + 77
 	for _, tr := range append(usableTiers(), &reference) {
@@ -34,7 +34,7 @@ func logSumInParts(x []float32, size int) float64 {
 	return s.Value()
 }
 
-// The parts of a matrix in every format and tier have the rows of the whole, and its products.
+// The parts of a matrix have the rows and products of the whole, in every format and tier.
 func TestMatrixParts(t *testing.T) {
 	const out, in = 5*PartAlign + 9, 133
 	for _, tr := range append(usableTiers(), &reference) {

@@ -1,34 +1,34 @@
 package kernel
 
-// Matrix is a weight matrix of shape [out, in] in some Format, the right-hand side of every linear layer.
-// It is immutable and may be used by several goroutines.
+// Matrix is a weight matrix of shape [out, in] in some Format, the right-hand side of every linear layer. It is
+// immutable and safe for concurrent use.
 type Matrix interface {
 	Format() Format
 	// Shape returns (out, in).
 	Shape() (out, in int)
-	// Bytes is the memory of weights and scales, without what a layout adds to fill its last vectors.
+	// Bytes is the memory of weights and scales, without padding.
 	Bytes() int64
-	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in], y is [rows, out], both dense.
-	// Each output has a fixed order of summation, so the result does not depend on the pool, nor on the other rows
-	// beyond what SteadyRows says.
+	// MulT computes y[r, o] = Σ_i x[r, i]·w[o, i] for rows rows; x is [rows, in] and y is [rows, out], both dense. Each
+	// output has a fixed order of summation, so the result depends neither on the pool nor, apart from the exception in
+	// SteadyRows, on the number of rows.
 	MulT(pool *Pool, y, x []float32, rows int)
 	// Row widens row o into dst, which has in elements.
 	Row(o int, dst []float32)
-	// Part returns outputs [lo, hi) as a matrix of their own that shares the memory. lo is a multiple of PartAlign.
-	// Products with the parts are those with the whole.
+	// Part returns outputs [lo, hi) as a matrix that shares the memory. lo must be a multiple of PartAlign. Products
+	// with the parts equal products with the whole.
 	Part(lo, hi int) Matrix
 }
 
-// PartAlign is where the parts of a matrix may begin.
+// PartAlign is the alignment of matrix parts.
 const PartAlign = 32
 
-// NewMatrix packs an [out, in] matrix in the given format. row(o, dst) writes row o; rows are asked for once, in
-// order, so a matrix never has to exist in float32 as a whole.
+// NewMatrix packs an [out, in] matrix in the given format. row(o, dst) writes row o; rows are requested once, in order,
+// so the matrix never exists in float32 as a whole.
 func NewMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
 	return active.matrix(f, out, in, row)
 }
 
-// newMatrix is NewMatrix in the layouts of the reference.
+// newMatrix is NewMatrix with the reference's layouts.
 func newMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
 	switch {
 	case f.Kind == KindF32:
@@ -46,7 +46,7 @@ func newMatrix(f Format, out, in int, row func(o int, dst []float32)) Matrix {
 	}
 }
 
-// outputBlock is the number of outputs that the products compute together; threads share them in such blocks.
+// outputBlock is the number of outputs computed together; threads share work in such blocks.
 const outputBlock = 4
 
 // outputBlocks is the number of blocks of out outputs.

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// allFormats are the named precisions, those with other groups, and the wide bf16.
+// allFormats are the named precisions, those with other groups, and wide bf16.
 func allFormats(t testing.TB) []Format {
 	t.Helper()
 	formats := []Format{BF16Wide}
@@ -23,7 +23,7 @@ func allFormats(t testing.TB) []Format {
 	return formats
 }
 
-// activations are what a product in format f sees of one row of activations, in float64.
+// activations returns one row of activations as a product in format f sees them, in float64.
 func activations(f Format, x []float32) []float64 {
 	seen := make([]float64, len(x))
 	group := f.Group
@@ -46,13 +46,13 @@ func activations(f Format, x []float32) []float64 {
 	return seen
 }
 
-// checkProduct compares a product with one in float64 over the weights that Row returns. Activations of the weight-only
-// integer formats may be rounded to fixed point, of 24 bits relative to the largest.
+// checkProduct compares a product with a float64 product over the weights that Row returns. Activations of the
+// weight-only integer formats may be rounded to 24-bit fixed point relative to the largest.
 func checkProduct(t interface{ Fatalf(string, ...any) }, m Matrix, x []float32, rows int, pool *Pool) {
 	out, in := m.Shape()
 	y, w := make([]float32, rows*out), make([]float32, in)
 	for i := range y {
-		y[i] = float32(math.NaN()) // MulT must not read what was there
+		y[i] = float32(math.NaN()) // MulT must not read y
 	}
 	m.MulT(pool, y, x, rows)
 	for o := range out {
@@ -147,7 +147,7 @@ func TestMulTSpecialValues(t *testing.T) {
 	}
 }
 
-// TestMulAdd compares the products of the backward pass with float64.
+// TestMulAdd compares the backward products with float64.
 func TestMulAdd(t *testing.T) {
 	pool := NewPool(2)
 	defer pool.Close()

@@ -19,7 +19,7 @@ func packCodes(f Format, out, in int, row func(o int, dst []float32)) *codeMatri
 	return m
 }
 
-// chooseGroups sets the weights that share a scale.
+// chooseGroups sets the number of weights that share a scale.
 func (m *codeMatrix) chooseGroups() {
 	m.group = m.in
 	if m.format.Group != 0 {
@@ -28,7 +28,7 @@ func (m *codeMatrix) chooseGroups() {
 	m.groups = ceilDiv(m.in, m.group)
 }
 
-// encodeRow writes the codes and scales of one row; quantise is quantiseGroup or as good.
+// encodeRow writes the codes and scales of one row. quantise is quantiseGroup or an equivalent.
 func (m *codeMatrix) encodeRow(codes []int8, scales, w []float32, quantise func(dst []int8, x []float32, top float32) float32) {
 	for g := range scales {
 		lo, hi := g*m.group, min(m.in, (g+1)*m.group)
@@ -43,7 +43,7 @@ func (m *codeMatrix) encodeRow(codes []int8, scales, w []float32, quantise func(
 	}
 }
 
-// storeRow packs the codes of row o; those of int4 are stored with 8 added.
+// storeRow packs the codes of row o; int4 codes are stored with a bias of 8.
 func (m *codeMatrix) storeRow(o int, codes []int8) {
 	row, offset := m.codes[o*m.stride:][:m.stride], int8(8)
 	switch m.format.Kind {
@@ -62,7 +62,7 @@ func (m *codeMatrix) storeRow(o int, codes []int8) {
 	}
 }
 
-// quantiseGroup writes round-half-even(x/scale) with the scale max|x|/top that it returns.
+// quantiseGroup writes round-half-even(x/scale) and returns the scale, max|x|/top.
 func quantiseGroup(dst []int8, x []float32, top float32) (scale float32) {
 	scale = absMax(x) / top
 	dst = dst[:len(x)]
@@ -75,7 +75,7 @@ func quantiseGroup(dst []int8, x []float32, top float32) (scale float32) {
 // quantiseInt8 is quantiseGroup for activations.
 func quantiseInt8(dst []int8, x []float32) (scale float32) { return quantiseGroup(dst, x, 127) }
 
-// absMax returns the largest magnitude, NaN if there is a NaN.
+// absMax returns the largest magnitude, or NaN if there is a NaN.
 func absMax(x []float32) float32 {
 	var top float32
 	for _, v := range x {
@@ -84,8 +84,8 @@ func absMax(x []float32) float32 {
 	return top
 }
 
-// quantise returns v/scale rounded half to even, within ±top. A zero scale gives zero. A scale that is no number makes
-// every product with the group NaN, so zero does there too.
+// quantise returns v/scale rounded half to even, within ±top. A zero scale gives zero. A NaN scale gives zero, too,
+// because it makes every product with the group NaN anyway.
 func quantise(v, scale, top float32) int8 {
 	q := v / scale
 	if scale == 0 || q != q {
@@ -95,7 +95,7 @@ func quantise(v, scale, top float32) int8 {
 	return int8(math.Float32bits(max(-top, min(top, q)) + integers))
 }
 
-// nf4Midpoints lie between the levels of nf4.
+// nf4Midpoints are the midpoints between nf4 levels.
 var nf4Midpoints = func() (mid [15]float32) {
 	for i := range mid {
 		mid[i] = (nf4Levels[i] + nf4Levels[i+1]) / 2
@@ -103,7 +103,7 @@ var nf4Midpoints = func() (mid [15]float32) {
 	return mid
 }()
 
-// quantiseNF4 writes the index of the level nearest to x/scale with the scale max|x| that it returns.
+// quantiseNF4 writes the index of the level nearest to x/scale and returns the scale, max|x|.
 func quantiseNF4(dst []int8, x []float32) (scale float32) {
 	scale = absMax(x)
 	dst = dst[:len(x)]

@@ -6,23 +6,23 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// maxIntegerGroup is the largest number of integer products that are summed before they are scaled: those of a longer
-// group are split, with the same scale. Both operands of a block of the tiles stay in the first-level cache.
+// maxIntegerGroup is the largest number of integer products summed before scaling. Longer groups are split, with the
+// same scale. Both operands of a block of the tiles stay in the first-level cache.
 const maxIntegerGroup = 4 * blockDwords
 
-// packer packs rows, which come in order, into panels.
+// packer packs rows, given in order, into panels.
 type packer struct {
 	operand
 	shape *tileShape
-	coder codeMatrix // quantises a row; it has no memory of its own
+	coder codeMatrix // quantises a row; has no memory of its own
 	line  []float32
 	codes []int8
 	scale []float32
-	rows  []uint32 // the panel at work row by row, where it is transposed
-	quads []uint32 // the same in quads, where these are merged
+	rows  []uint32 // the current panel by rows, if it is transposed
+	quads []uint32 // the same in quads, if these are merged
 }
 
-// newPacker returns a packer with the memory of the whole matrix.
+// newPacker returns a packer with memory for the whole matrix.
 func newPacker(s *tileShape, f Format, out, in int) *packer {
 	p := &packer{shape: s, operand: operand{format: f, storage: storageOf(f, s.quads != nil && hasVNNI), out: out, in: in}}
 	p.coder = codeMatrix{format: f, out: out, in: in}
@@ -42,7 +42,7 @@ func newPacker(s *tileShape, f Format, out, in int) *packer {
 	return p
 }
 
-// planGroups chooses the groups that are scaled together, and pads the input to whole groups and vectors.
+// planGroups chooses the groups that are scaled together and pads the input to whole groups and vectors.
 func (p *packer) planGroups() {
 	p.padded = roundUp(p.in, p.shape.lanes*p.perDword())
 	switch {
@@ -63,7 +63,7 @@ func (p *packer) planGroups() {
 	p.groups, p.quantum = p.padded/p.group, p.coder.group
 }
 
-// alignedBytes returns n zero bytes that begin at a cache line.
+// alignedBytes returns n zero bytes aligned to a cache line.
 func alignedBytes(n int) []byte {
 	const line = 64
 	b := make([]byte, n+line-1)
@@ -71,7 +71,7 @@ func alignedBytes(n int) []byte {
 	return b[off:][:n]
 }
 
-// add packs row o, which comes after row o-1.
+// add packs row o. Rows must be added in order.
 func (p *packer) add(o int, row func(o int, dst []float32)) {
 	cols := p.shape.cols()
 	if o%cols == 0 {
@@ -92,7 +92,7 @@ func (p *packer) add(o int, row func(o int, dst []float32)) {
 	}
 }
 
-// quantise makes the codes of row o and stores its scales.
+// quantise computes the codes of row o and stores its scales.
 func (p *packer) quantise(o int) {
 	cols := p.shape.cols()
 	quantise := quantiseGroup
@@ -106,7 +106,7 @@ func (p *packer) quantise(o int) {
 	}
 }
 
-// store writes a row as it is transposed.
+// store writes a row in the form that is transposed.
 func (p *packer) store(dst []byte) {
 	switch p.storage {
 	case storeFloats:
@@ -127,7 +127,7 @@ func (p *packer) store(dst []byte) {
 	}
 }
 
-// scatter writes the codes of row o into its panel.
+// scatter writes the codes of row o directly into its panel.
 func (p *packer) scatter(o int) {
 	cols := p.shape.cols()
 	panel := unsafe.Slice(p.panel(o/cols), p.stride)[o%cols:]
@@ -150,7 +150,7 @@ func (p *packer) scatter(o int) {
 	}
 }
 
-// transpose writes the rows of panel j into it.
+// transpose transposes the rows of panel j into it.
 func (p *packer) transpose(j int) {
 	s, d := p.shape, p.dwords()
 	dst, flip := unsafe.Slice((*uint32)(unsafe.Pointer(p.panel(j))), p.stride/4), uint32(0)
@@ -171,7 +171,7 @@ func (p *packer) transpose(j int) {
 	}
 }
 
-// mergeNibbleQuads puts two steps of cols quads of 4-bit values into one.
+// mergeNibbleQuads merges two steps of cols quads of 4-bit values into one.
 func mergeNibbleQuads(dst, quads []uint32, cols int) {
 	for lo := 0; lo < len(dst); lo += cols {
 		low, high := quads[2*lo:][:cols], quads[2*lo+cols:][:cols]

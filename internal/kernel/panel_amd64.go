@@ -6,10 +6,9 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// panelMatrix is a Matrix in the layout that the tiles of one shape read: panels of shape.cols() outputs. A panel is
-// read from its begin to its end, by one row of activations as by many, and its outputs are summed in the order of the
-// input, so that a row's result does not depend on the number of rows. What is missing of the last panel, and of the
-// last step, is zero.
+// panelMatrix is a Matrix in the layout that tiles of one shape read: panels of shape.cols() outputs. A panel is always
+// read front to back, by one row of activations or many, and sums in input order, so a row's result does not depend on
+// the number of rows. The last panel and the last step are padded with zeros.
 type panelMatrix struct {
 	shape   *tileShape
 	operand operand
@@ -66,7 +65,7 @@ func (m *panelMatrix) Part(lo, hi int) Matrix {
 	return &part
 }
 
-// widen writes the unscaled weights of an output whose steps lie stride bytes apart.
+// widen writes the unscaled weights of an output; its steps are stride bytes apart.
 func (w *operand) widen(dst []float32, steps []byte, stride int) {
 	switch levels := levelsOf(w.format); w.storage {
 	case storeFloats:

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// tilesPermitted asks Linux for the use of AMX tiles, whose 8 KiB of state a process does not have by default. The
-// permission holds for all of its threads, those to come too.
+// tilesPermitted requests AMX tiles from Linux, whose 8 KiB of state a process does not have by default. The permission
+// covers all of its threads, including future ones.
 var tilesPermitted = sync.OnceValue(func() bool {
 	const (
 		requestPermission = 0x1023 // ARCH_REQ_XCOMP_PERM

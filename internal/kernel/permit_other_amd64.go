@@ -2,5 +2,5 @@
 
 package kernel
 
-// tilesPermitted reports whether AMX tiles may be used. How other systems are asked has not been tried.
+// tilesPermitted reports false: requesting AMX tiles has not been tried on other systems.
 func tilesPermitted() bool { return false }

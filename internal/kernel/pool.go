@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Task is work over [0, n) that can be cut into ranges. Do is called on disjoint ranges by several goroutines.
+// Task is work over [0, n) that can be divided into ranges. Do is called on disjoint ranges, concurrently.
 type Task interface{ Do(lo, hi int) }
 
 // taskFunc is a function as a Task.
@@ -17,37 +17,37 @@ type taskFunc func(lo, hi int)
 func (f taskFunc) Do(lo, hi int) { f(lo, hi) }
 
 const (
-	// spinTime is how long an idle worker looks for the next task before it sleeps. The loops of one token follow each
+	// spinTime is how long an idle worker spins for the next task before it sleeps. The loops of one token follow each
 	// other within microseconds, and waking a sleeper costs more than most of them.
 	spinTime = 50 * time.Microsecond
-	// chunksPerThread cuts a loop finer than its threads, so that a late worker takes less of it.
+	// chunksPerThread is the number of chunks per thread, so a late worker takes fewer of them.
 	chunksPerThread = 8
-	// shareOfWork is the number of multiply-adds that a thread takes at a time, and below which work is not shared:
-	// vectors are done with so many in a microsecond or two, of which handing over half takes one.
+	// shareOfWork is the minimum number of multiply-adds per chunk; less work is not shared. Vector code does this many
+	// in a microsecond or two, and handing over half of it takes one.
 	shareOfWork = 1 << 16
 )
 
-// Pool runs loops over outputs on a fixed number of threads, the caller's among them. A nil pool runs them on the
-// caller's alone. The workers wait for work spinning for a moment, then asleep, where they cost nothing.
+// Pool runs loops over outputs on a fixed number of threads, including the caller's. A nil pool uses only the caller's
+// thread. Idle workers spin briefly, then sleep, at no cost.
 type Pool struct {
 	threads int
 	spin    time.Duration
 
-	busy sync.Mutex // held while a task runs: a task within a task runs on its caller's thread
+	busy sync.Mutex // held while a task runs; a nested task runs on its caller's thread
 
-	// The task, its size and its number of chunks. A worker reads them only after it has claimed a chunk, and they
-	// change only when every chunk is done.
+	// The task, its size and its number of chunks. Workers read them only after claiming a chunk, and they change only
+	// when every chunk is done.
 	task   Task
 	n      int
 	chunks int
 
 	_       apart
-	claim   atomic.Uint64 // generation<<32 | chunks that nobody has claimed yet
+	claim   atomic.Uint64 // generation<<32 | unclaimed chunks
 	_       apart
-	pending atomic.Int32 // chunks that are not done, and one for the caller
+	pending atomic.Int32 // unfinished chunks, plus one for the caller
 	_       apart
 
-	done    chan struct{} // tells the caller, if it sleeps, that the last chunk is done
+	done    chan struct{} // wakes the sleeping caller after the last chunk
 	failure atomic.Pointer[any]
 
 	asleep  atomic.Int32
@@ -56,16 +56,16 @@ type Pool struct {
 	workers sync.WaitGroup
 }
 
-// apart keeps what one thread writes off the cache lines that another reads in a loop, and off their neighbours, which
-// are fetched with them.
+// apart keeps a field written by one thread off the cache lines that another polls, and off the adjacent lines
+// prefetched with them.
 type apart [128]byte
 
-// NewPool returns a pool of that many threads, at least one; Close releases them.
+// NewPool returns a pool of that many threads, at least one. Close releases them.
 func NewPool(threads int) *Pool {
 	p := &Pool{threads: max(1, threads), done: make(chan struct{}, 1)}
 	p.wake = make(chan struct{}, p.threads)
 	if runtime.GOMAXPROCS(0) >= p.threads {
-		p.spin = spinTime // otherwise a spinning worker would keep a working one from running
+		p.spin = spinTime // otherwise spinning would take CPU time from working threads
 	}
 	for range p.threads - 1 {
 		p.workers.Go(p.work)
@@ -93,12 +93,11 @@ func (p *Pool) Close() {
 // Each calls do on disjoint ranges that cover [0, n), and returns when all are done.
 func (p *Pool) Each(n int, do func(lo, hi int)) { p.Run(n, taskFunc(do)) }
 
-// Run is Each for a task that is kept by the caller: it allocates nothing. A panic of the task reaches the caller. If
-// the pool is busy, with a task that calls Run itself or one of another goroutine, the caller does all the work.
+// Run is like Each for a task kept by the caller; it does not allocate. A panic of the task propagates to the caller.
+// If the pool is busy, with a task that itself calls Run or with another goroutine's, the caller does all the work.
 func (p *Pool) Run(n int, task Task) { p.cut(n, p.Threads()*chunksPerThread, task) }
 
-// spread is Run for a task that takes about so many multiply-adds, or what takes as long: in no more chunks than are
-// worth handing over.
+// spread is Run for a task that costs about work multiply-adds. It uses no more chunks than are worth handing over.
 func (p *Pool) spread(n, work int, task Task) {
 	threads := p.Threads()
 	if work < shareOfWork {
@@ -107,7 +106,7 @@ func (p *Pool) spread(n, work int, task Task) {
 	p.cut(n, threads*min(chunksPerThread, max(1, work/(threads*shareOfWork))), task)
 }
 
-// cut runs a task in at most so many chunks.
+// cut runs a task in at most that many chunks.
 func (p *Pool) cut(n, chunks int, task Task) {
 	chunks = min(n, chunks)
 	switch {
@@ -119,7 +118,7 @@ func (p *Pool) cut(n, chunks int, task Task) {
 	}
 }
 
-// share publishes a task, works on it, and waits for what others have claimed.
+// share publishes a task, works on it, and waits for the chunks claimed by others.
 func (p *Pool) share(n, chunks int, task Task) {
 	p.task, p.n, p.chunks = task, n, chunks
 	p.pending.Store(int32(p.chunks) + 1)
@@ -148,7 +147,7 @@ func (p *Pool) rouse(n int) {
 	}
 }
 
-// step claims one chunk of the current task and does it. It reports whether there was one.
+// step claims and runs one chunk of the current task. It reports false if there was none.
 func (p *Pool) step() bool {
 	for {
 		claim := p.claim.Load()
@@ -163,15 +162,15 @@ func (p *Pool) step() bool {
 	}
 }
 
-// place is where the i-th chunk lies that is claimed. Threads that take turns go through a part of the task each, from
-// its begin to its end: much of memory that is read so comes before it is asked for.
+// place maps the i-th claimed chunk to its position. Threads that alternate each go through a part of the task front to
+// back, which suits hardware prefetching.
 func (p *Pool) place(i int) int {
 	part, at := i%p.threads, i/p.threads
 	each, longer := p.chunks/p.threads, p.chunks%p.threads
 	return part*each + min(part, longer) + at
 }
 
-// chunk does one chunk of the task. A panic is kept for the caller.
+// chunk runs one chunk of the task. A panic is kept for the caller.
 func (p *Pool) chunk(i int) {
 	defer p.finish()
 	p.task.Do(p.n*i/p.chunks, p.n*(i+1)/p.chunks)
@@ -190,7 +189,7 @@ func (p *Pool) finish() {
 // fail keeps the first panic of a task.
 func (p *Pool) fail(failure any) { p.failure.CompareAndSwap(nil, &failure) }
 
-// await returns when every chunk is done: soon, if the workers are about to finish, else after a sleep.
+// await returns when every chunk is done. It spins first, then sleeps.
 func (p *Pool) await() {
 	if p.spinUntil(func() bool { return p.pending.Load() == 1 }) {
 		return
@@ -200,7 +199,7 @@ func (p *Pool) await() {
 	}
 }
 
-// spinUntil calls ready until it is true or the time for spinning is over.
+// spinUntil polls ready for at most the spin time and reports whether it became true.
 func (p *Pool) spinUntil(ready func() bool) bool {
 	if ready() {
 		return true
@@ -218,19 +217,19 @@ func (p *Pool) spinUntil(ready func() bool) bool {
 	return false
 }
 
-// work is the life of a worker.
+// work is a worker's main loop.
 func (p *Pool) work() {
 	for !p.closed.Load() {
 		if p.step() || p.spinUntil(p.hasWork) {
 			continue
 		}
 		p.asleep.Add(1)
-		if !p.hasWork() { // published before asleep was counted: nobody will wake us
+		if !p.hasWork() { // a task published before asleep was incremented would not wake us
 			<-p.wake
 		}
 		p.asleep.Add(-1)
 	}
 }
 
-// hasWork reports whether a worker should look for work: there is a chunk to claim, or the pool is closed.
+// hasWork reports whether a worker should look for work: a chunk is unclaimed, or the pool is closed.
 func (p *Pool) hasWork() bool { return uint32(p.claim.Load()) > 0 || p.closed.Load() }

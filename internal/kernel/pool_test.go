@@ -40,7 +40,7 @@ func TestPoolCoversRange(t *testing.T) {
 	none.Close()
 }
 
-// TestPoolPlacesTurnsTogether gives every thread's turns consecutive places.
+// TestPoolPlacesTurnsTogether checks that each thread's turns get consecutive places.
 func TestPoolPlacesTurnsTogether(t *testing.T) {
 	for threads := 1; threads <= 5; threads++ {
 		for chunks := 1; chunks <= 3*threads; chunks++ {
@@ -59,7 +59,7 @@ func TestPoolPlacesTurnsTogether(t *testing.T) {
 	}
 }
 
-// TestPoolSpreadsByWork counts the chunks of tasks of different sizes.
+// TestPoolSpreadsByWork counts the chunks for tasks of different sizes.
 func TestPoolSpreadsByWork(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
@@ -85,7 +85,7 @@ func TestPoolSpreadsByWork(t *testing.T) {
 	}
 }
 
-// TestPoolSleepsAndWakes lets the workers fall asleep between tasks.
+// TestPoolSleepsAndWakes lets workers fall asleep between tasks.
 func TestPoolSleepsAndWakes(t *testing.T) {
 	p := NewPool(3)
 	defer p.Close()

@@ -7,28 +7,28 @@ import (
 
 // tileShape is the geometry of a matrix product's micro-kernels: rows × 2·lanes outputs at a time.
 type tileShape struct {
-	lanes      int  // dwords of a vector
-	rows       int  // of a full tile
-	amx        bool // whether AMX multiplies what it can
+	lanes      int  // dwords per vector
+	rows       int  // rows of a full tile
+	amx        bool // whether AMX multiplies the types it supports
 	fma        []func(k int, a, b, c *float32, ldc int, first bool)
 	pairs      []func(k int, a, b *uint32, c *float32, ldc int, first bool)
 	quads      []quadKernel
-	fixedQuads []quadKernel // of activations in fixed point
+	fixedQuads []quadKernel // for activations in fixed point
 
 	transpose func(dst *uint32, ldd int, src *byte, lds int, flip uint32)
-	stripA    func(k int, dst, src *float32, lds int) // copies a strip of one vector
-	stripB    func(k int, dst, src *float32, lds int) // of two
+	stripA    func(k int, dst, src *float32, lds int) // copies a strip one vector wide
+	stripB    func(k int, dst, src *float32, lds int) // copies a strip two vectors wide
 	dot       func(n, k int, w *byte, ldw int, x, y *float32)
-	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by rows
+	chains    []func(n, k int, x *float32, ldx int, w *float32, ldw int, y *float32, ldy int) // by number of rows
 	weighted  func(k int, p, b *float32, ldb int, c *float32, n int)                          // one row times rows of b
 
-	few   [storages]fewKernels // by the storage of the panels
-	wide  fewKernels           // of bf16 that is multiplied as float32
-	fixed [storages]fewKernels // of integers and activations in fixed point
+	few   [storages]fewKernels // by panel storage
+	wide  fewKernels           // for bf16 multiplied as float32
+	fixed [storages]fewKernels // for integers and activations in fixed point
 	widen [storages]func(k int, dst *float32, src *byte, s, table *float32)
 }
 
-// quadKernel multiplies a tile of int8 and adds it to c, see int8Quads of the generator.
+// quadKernel multiplies an int8 tile and adds it to c; see int8Quads in the generator.
 type quadKernel = func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)
 
 // cols is the number of outputs of a tile.
@@ -94,7 +94,7 @@ var wide256 = tileShape{
 	},
 }
 
-// products sets what multiplies with the given tiles.
+// products sets t's product functions for the given tiles.
 func (t *tier) products(s *tileShape) {
 	t.matrix, t.turn, t.panel = s.newMatrix, s.turn, s.cols()
 	t.product = func(pool *Pool, w *operand, y, x []float32, rows int) { multiply(s, pool, w, y, x, rows) }
@@ -127,11 +127,11 @@ func multiply(s *tileShape, pool *Pool, w *operand, y, x []float32, rows int) {
 	products.Put(t)
 }
 
-// mostRows is the largest number of rows of activations that are multiplied by inner products with rows of weights,
-// where those are not in panels: reading the weights is what takes the time then.
+// mostRows is the largest number of activation rows multiplied by weight rows as inner products, if the weights are not
+// in panels: reading the weights dominates then.
 const mostRows = SteadyRows - 1
 
-// most is the largest number of rows that are multiplied without tiles.
+// most is the largest number of rows multiplied without tiles.
 func (s *tileShape) most(w *operand) int {
 	switch {
 	case w.small:
@@ -142,22 +142,22 @@ func (s *tileShape) most(w *operand) int {
 	return len(s.kernels(w).rows)
 }
 
-// product is one product on its way. It is reused, with its buffers, so that a product allocates nothing.
+// product is the state of one product. It is pooled with its buffers, so products do not allocate.
 type product struct {
 	shape *tileShape
 	w     operand
 	y     []float32 // [rows, out]
 	rows  int
-	do    func(t *product, lo, hi int) // the phase that runs
+	do    func(t *product, lo, hi int) // the current phase
 
-	// The activations in the type that is multiplied, stride bytes from row to row, of which valid hold something.
+	// The activations in the type that is multiplied, in rows of stride bytes, of which valid hold data.
 	src           *byte
 	stride, valid int
-	in            []float32 // as they came
-	x             []float32 // as float32 that are rounded, or padded
-	bytes         []int8    // as int8, digit by digit for each row, or bf16
-	sx            []float32 // [rows, groups] the scales of int8
-	fix           []int32   // [rows, digits, groups] what undoes the offset of the weights
+	in            []float32 // as given
+	x             []float32 // as float32, if rounded or padded
+	bytes         []int8    // as int8, digit by digit for each row, or as bf16
+	sx            []float32 // [rows, groups]; int8 scales
+	fix           []int32   // [rows, digits, groups]; corrections for the weights' offset
 
 	tiles tiles
 	amx   amxTiles

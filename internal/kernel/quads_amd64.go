@@ -2,8 +2,8 @@ package kernel
 
 import "unsafe"
 
-// packQuadScales lays the scales and corrections of panel p of the activations out as the micro-kernels read them: for
-// every group, a vector over the rows.
+// packQuadScales arranges the scales and corrections of activation panel p as the micro-kernels read them: one vector
+// over the rows per group.
 func (t *product) packQuadScales(p int) {
 	g, groups, lanes, digits := &t.tiles, t.w.groups, t.shape.lanes, t.w.digits()
 	first, end := t.firstRow(p), t.firstRow(p+1)
@@ -18,7 +18,7 @@ func (t *product) packQuadScales(p int) {
 	}
 }
 
-// quadTile runs the micro-kernel of integer products, which adds to its outputs.
+// quadTile runs the micro-kernel for integer products, which adds to its outputs.
 func (t *product) quadTile(p, j, k0, kc int, a, b *uint32, c *float32, ldc int) {
 	g, w, cols, lanes := &t.tiles, &t.w, t.shape.cols(), t.shape.lanes
 	rows := t.firstRow(p+1) - t.firstRow(p)

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzScan compares the scan of every tier with the reference's over sizes, and a document in one piece with the same in
-// two.
+// FuzzScan compares every tier's scan with the reference over sizes, and a document in one piece with the same in two.
 func FuzzScan(f *testing.F) {
 	f.Add(uint64(1), uint8(5), uint16(16), uint8(16), uint8(2))
 	f.Add(uint64(2), uint8(17), uint16(37), uint8(3), uint8(16))
@@ -34,7 +33,7 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// sibling returns s with a state and outputs of its own, equal to those of s.
+// sibling returns a copy of s with its own state and outputs.
 func (s Scan) sibling() Scan {
 	s.H, s.Y = unaligned(s.H), unaligned(s.Y)
 	return s
@@ -50,8 +49,8 @@ func (s Scan) piece(from, to int) Scan {
 	return s
 }
 
-// FuzzChains compares the resolvents of every tier with the reference's over sizes, and a document in one piece with the
-// same in two.
+// FuzzChains compares every tier's resolvents with the reference over sizes, and a document in one piece with the same
+// in two.
 func FuzzChains(f *testing.F) {
 	f.Add(uint64(1), uint8(40), uint8(12), uint8(16), uint8(33))
 	f.Add(uint64(2), uint8(3), uint8(64), uint8(0), uint8(1))

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The generator allocates any of 32 vector registers, of which a CPU without AVX-512 has the first 16, and knows
-// instructions that such a CPU does not.
+// The generator can allocate any of 32 vector registers and knows AVX-512 instructions; kernels for CPUs without
+// AVX-512 must use only the first 16 registers and none of those instructions.
 func TestAVX2Registers(t *testing.T) {
 	files, err := filepath.Glob("*_amd64.s")
 	if err != nil || len(files) == 0 {
@@ -37,7 +37,7 @@ func TestAVX2Registers(t *testing.T) {
 	}
 }
 
-// A CPU with AVX-512 but neither VNNI nor bf16 multiplies codes and the values of rounded activations as float32.
+// A CPU with AVX-512 but neither VNNI nor bf16 multiplies codes and rounded activations as float32.
 func TestTierWithoutIntegers(t *testing.T) {
 	if !avx512.usable() {
 		t.Skip("this CPU lacks the instructions")
@@ -50,7 +50,7 @@ func TestTierWithoutIntegers(t *testing.T) {
 	}
 }
 
-// The full name tells apart what computes other bits, and ARCHBENCH_KERNEL takes the plain one.
+// The full name distinguishes tiers whose results differ in bits; ARCHBENCH_KERNEL takes the plain name.
 func TestTierNames(t *testing.T) {
 	for _, tr := range tiers {
 		if got, err := chooseTier(tr.name); tr.usable() && (err != nil || got != tr) {
@@ -74,7 +74,7 @@ func TestTierNames(t *testing.T) {
 	}
 }
 
-// pretend lets the CPU have bf16 products and VNNI, or not, until the test ends.
+// pretend overrides the detection of bf16 products and VNNI until the test ends.
 func pretend(t *testing.T, bf16, vnni bool) {
 	oldBF16, oldVNNI := hasBF16, hasVNNI
 	t.Cleanup(func() { hasBF16, hasVNNI = oldBF16, oldVNNI })

@@ -1,7 +1,7 @@
 package kernel
 
-// resolventVectors is the assembly of causal resolvents for a width of vectors. Strides are in bytes, and channels are
-// those from the pointers on, of which a call handles as many as a vector of float32 holds.
+// resolventVectors is the assembly of causal resolvents at one vector width. Strides are in bytes. A call handles one
+// float32 vector of channels, starting at the pointers.
 type resolventVectors struct {
 	lanes  int
 	chains func(tokens, channels, aStride, hopStride, born int, a, hop *float32, state, out *float64)
@@ -61,7 +61,7 @@ func (v *resolventVectors) resolventCayley(w *resolventTile, from, n, lo, hi int
 	}
 }
 
-// resolventBack leaves the values that fill no vector to the reference.
+// resolventBack leaves values that do not fill a vector to the reference.
 func (v *resolventVectors) resolventBack(b rowBack) (toG complex128, toHop float64) {
 	n := len(b.u) / (v.lanes / 2) * (v.lanes / 2)
 	toG, toHop = resolventBack(b.from(n))

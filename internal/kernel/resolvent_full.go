@@ -3,18 +3,18 @@ package kernel
 import "math/cmplx"
 
 // FullResolvent computes the diagonal G of the whole resolvent (H − z)^{-1} of a tridiagonal matrix in O(n), without
-// determinants, so nothing overflows. a [n] is the diagonal, k [n−1] the products b_i c_i of the off-diagonals that
-// couple sites i and i+1. g sees the sites up to i (the past), h those from i on (the future):
+// determinants, so nothing overflows. a [n] is the diagonal; k [n−1] holds the products b_i c_i of the off-diagonals
+// that couple sites i and i+1. g sees the sites up to i (the past), h the sites from i on (the future):
 //
 //	g_i = 1/(a_i − z − k_{i−1} g_{i−1})      h_i = 1/(a_i − z − k_i h_{i+1})
 //	G_i = 1/(a_i − z − k_{i−1} g_{i−1} − k_i h_{i+1})
 //
-// All three have n elements. It costs 34 FLOPs a site: three resolventStep of 9 with
-// a subtraction of x each, and two multiply-adds for the second neighbour of G.
+// All three have n elements. It costs 34 FLOPs per site: three times resolventStep (9) with a subtraction of x, and two
+// multiply-adds for G's second neighbour.
 func FullResolvent(a, k []float64, z complex128, g, h, full []complex128) {
 	n := len(a)
 	x, eta := real(z), imag(z)
-	for i := range n { // from both ends at once: each waits for its own divisions only
+	for i := range n { // from both ends at once, so their division latencies overlap
 		left, kl := neighbour(g, k, i-1, i-1)
 		g[i] = resolventStep(a[i]-x, eta, kl, left)
 		j := n - 1 - i
@@ -60,7 +60,7 @@ func FullResolventGrad(k []float64, g, h, full, w, past, future []complex128, da
 	}
 }
 
-// push adds k[link] t to v[site] unless the site lies beyond an open end.
+// push adds k[link] t to v[site] unless the site is beyond an open end.
 func push(v []complex128, k []float64, site, link int, t complex128) {
 	if site >= 0 && site < len(v) {
 		v[site] += complex(k[link], 0) * t

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// chainTrace runs a chain from a state and keeps what backward needs.
+// chainTrace runs a chain from a state and keeps the data for the backward pass.
 func chainTrace(a, hop, u []float64, values int, eta float64, g0 complex128, y0 []complex128) *ResolventTrace {
 	n := len(a)
 	t := &ResolventTrace{Values: values, Hop: hop, U: u, G: make([]complex128, n+1), Y: NewComplex((n + 1) * values)}
@@ -22,7 +22,7 @@ func chainTrace(a, hop, u []float64, values int, eta float64, g0 complex128, y0 
 	return t
 }
 
-// planes returns z as two planes, and numbers the numbers of two planes.
+// planes returns z as two planes; numbers returns the numbers of two planes.
 func planes(z []complex128) Complex {
 	v := NewComplex(len(z))
 	for i, x := range z {
@@ -75,7 +75,7 @@ func nearReal(t *testing.T, what string, got, want []float64, tolerance float64)
 	}
 }
 
-// chainSlope is the derivative of f at x[i] by central differences.
+// chainSlope is the central-difference derivative of f at x[i].
 func chainSlope(x []float64, i int, f func() float64) float64 {
 	const step = 1e-5
 	at := x[i]
@@ -168,7 +168,7 @@ func complexValues(r *rand.Rand, n int) []complex128 {
 	return x
 }
 
-// TestTierResolventBack compares the kernels of every tier with the reference, at the first token of a document too.
+// TestTierResolventBack compares every tier with the reference, including a document's first token.
 func TestTierResolventBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, tr := range tiers {

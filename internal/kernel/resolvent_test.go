@@ -20,7 +20,7 @@ func fullResolvent(a, k []float64, z complex128) (g, h, full []complex128) {
 	return g, h, full
 }
 
-// nearComplex fails unless got and want agree to tolerance, and logs the largest difference.
+// nearComplex fails unless got and want agree within tolerance, and logs the largest difference.
 func nearComplex(t *testing.T, what string, got, want []complex128, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -46,7 +46,7 @@ func uniform(n int, v float64) []float64 {
 	return x
 }
 
-// mirror continues the first half of a palindrome of n values.
+// mirror completes a palindrome of n values from its first half.
 func mirror(half []complex128, n int) []complex128 {
 	all := append([]complex128(nil), half...)
 	for i := len(half); i < n; i++ {
@@ -76,7 +76,7 @@ func TestFullResolventConstantChain(t *testing.T) {
 	nearComplex(t, "limit of g", g[63:], []complex128{-0.375189466 + 0.300242590i}, 1e-9)
 }
 
-// The chain of four sites with which the reference values of this file were computed.
+// The four-site chain used to compute this file's reference values.
 var (
 	chainV = []float64{0.5, -1, 2, 0.25}
 	chainA = []float64{-1.5, -3, 0, -1.75}
@@ -102,7 +102,7 @@ func TestFullResolventOfPotential(t *testing.T) {
 	nearComplex(t, "1/(1/g + 1/h - (a - z))", full, identityOfHalves(g, h, chainA, 1i), 1e-14)
 }
 
-// identityOfHalves gives G from the two half-chains by another formula.
+// identityOfHalves computes G from the two half-chains by another formula.
 func identityOfHalves(g, h []complex128, a []float64, z complex128) []complex128 {
 	full := make([]complex128, len(a))
 	for i := range a {
@@ -130,7 +130,7 @@ func TestResolventRowAndBornNorm(t *testing.T) {
 	}
 }
 
-// logDet is log det(H − z) = −Σ log g_i. Every arg g_i lies in (0, π), so no branch is ambiguous.
+// logDet is log det(H − z) = −Σ log g_i. Every arg g_i is in (0, π), so the branch is unambiguous.
 func logDet(g []complex128) (sum complex128) {
 	for _, v := range g {
 		sum -= cmplx.Log(v)
@@ -202,15 +202,15 @@ func pairs(v []float64) []complex128 {
 	return z
 }
 
-// TestInvariants checks what holds for every real diagonal, every k ≥ 0 and every η > 0: Im g > 0, |g| ≤ 1/η, the
-// lower bound of |g|, Ward's identity, and that the Cayley transform lies in the unit disc.
+// TestInvariants checks properties that hold for every real diagonal, every k ≥ 0 and every η > 0: Im g > 0, |g| ≤ 1/η,
+// the lower bound of |g|, Ward's identity, and a Cayley transform in the unit disc.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "n")
 		eta := rapid.Float64Range(2e-3, 3).Draw(t, "eta")
 		a := rapid.SliceOfN(rapid.Float64Range(-5, 5), n, n).Draw(t, "a")
 		hop := rapid.SliceOfN(rapid.Float64Range(0, 1.5), n, n).Draw(t, "c")
-		rows := make([]complex128, n) // R_ij of the current i, one unit value at each j
+		rows := make([]complex128, n) // R_ij for the current i, from a unit value at each j
 		var g complex128
 		for i := range n {
 			k := hop[i] * hop[i]

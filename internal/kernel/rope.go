@@ -2,11 +2,11 @@ package kernel
 
 import "math"
 
-// Rotary position embedding (Su et al. 2021) in Hugging Face's pairing: component i of a head turns with component
-// i + dim/2, by the angle position·θ_i with θ_i = base^(-2i/dim).
+// Rotary position embedding (Su et al. 2021) with Hugging Face's pairing: components i and i + dim/2 of a head rotate
+// by the angle position·θ_i with θ_i = base^(-2i/dim).
 
-// RopeFrequencies returns θ_i for i < dim/2. Frequencies and angles are float32 as in the reference
-// implementations: at position 32767 a float64 angle would differ by up to 2e-3 radians.
+// RopeFrequencies returns θ_i for i < dim/2. Frequencies and angles are float32, as in the reference implementations:
+// at position 32767 a float64 angle would differ by up to 2e-3 radians.
 func RopeFrequencies(dim int, base float64) []float32 {
 	freq := make([]float32, dim/2)
 	for i := range freq {
@@ -16,7 +16,7 @@ func RopeFrequencies(dim int, base float64) []float32 {
 	return freq
 }
 
-// RopeAngles fills cos and sin, of len(freq), for one position.
+// RopeAngles fills cos and sin, of length len(freq), for one position.
 func RopeAngles(cos, sin, freq []float32, pos int) {
 	for i, f := range freq {
 		s, c := math.Sincos(float64(float32(pos) * f))
@@ -24,7 +24,7 @@ func RopeAngles(cos, sin, freq []float32, pos int) {
 	}
 }
 
-// Rotate turns the heads of one row x, [heads, 2*len(cos)], in place. Turning by -sin undoes it: invert does that.
+// Rotate rotates the heads of one row x, [heads, 2*len(cos)], in place. invert rotates back, by -sin.
 func Rotate(x, cos, sin []float32, invert bool) {
 	half, flip := len(cos), float32(0)
 	if invert {

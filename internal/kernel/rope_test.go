@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestRotateKnown checks frequencies and one rotation by hand: dim 4, base 10000 has θ = 1, 0.01.
+// TestRotateKnown checks frequencies and one rotation by hand: with dim 4 and base 10000, θ = 1, 0.01.
 func TestRotateKnown(t *testing.T) {
 	freq := RopeFrequencies(4, 10000)
 	if freq[0] != 1 || math.Abs(float64(freq[1])-.01) > 1e-9 {
@@ -29,7 +29,7 @@ func TestRotateKnown(t *testing.T) {
 	maxDiff(t, "turned back", x, widen(original), 1e-6)
 }
 
-// TestRotateRelative checks that a product of rotated vectors depends on the distance of their positions only.
+// TestRotateRelative checks that the product of two rotated vectors depends only on the distance of their positions.
 func TestRotateRelative(t *testing.T) {
 	const dim = 16
 	freq := RopeFrequencies(dim, 10000)

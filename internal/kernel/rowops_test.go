@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// rowOp is an elementwise kernel, or one of rows, with its promise: within so many units of the last place of the
-// reference's result, where a result smaller than floor (the size of an operand, for what adds to dst) counts as that.
+// rowOp is an elementwise or row kernel and its accuracy: at most that many ulps from the reference result. Results
+// smaller than floor (an operand's size, for kernels that add to dst) are measured in ulps of floor.
 type rowOp struct {
 	name  string
 	ulps  float64
 	floor float64
-	sums  bool // over the row, whose elements must be of one size
+	sums  bool // sums over the row, so its elements must be of similar size
 	run   func(tr *tier, dst, x, y, z []float32)
 }
 
-// rowOps lists them all. dst begins with normally distributed values, as y and z do; x may hold anything.
+// rowOps lists the kernels. dst, y and z start with normally distributed values; x may hold anything.
 var rowOps = []rowOp{
 	{"exp", 2, 1e-37, false, func(tr *tier, dst, x, _, _ []float32) { tr.exp(dst, x) }},
 	{"silu", 4, 1e-30, false, func(tr *tier, dst, x, _, _ []float32) { tr.silu(dst, x) }},
@@ -77,7 +77,7 @@ func fill(dst []float32, v float32) {
 	}
 }
 
-// usableTiers are those of this CPU beside the reference.
+// usableTiers are this CPU's tiers other than the reference.
 func usableTiers() (list []*tier) {
 	for _, tr := range tiers {
 		if tr != &reference && tr.usable() {
@@ -87,8 +87,8 @@ func usableTiers() (list []*tier) {
 	return list
 }
 
-// compareRow returns how many units of the last place op is from the reference, at any alignment, for n elements of
-// which x begins with special. It fails where one is a number and the other is not, and where op writes beyond dst.
+// compareRow returns op's largest distance from the reference in ulps, at any alignment, for n elements whose x starts
+// with special. It fails if only one of the results is a number, or if op writes beyond dst.
 func compareRow(t testing.TB, tr *tier, op *rowOp, n, offset int, special []float32) (worst float64) {
 	t.Helper()
 	x, y, z := gaussians(1, n+offset)[offset:], gaussians(2, n+offset)[offset:], gaussians(3, n+offset)[offset:]
@@ -112,7 +112,7 @@ func compareRow(t testing.TB, tr *tier, op *rowOp, n, offset int, special []floa
 	return worst
 }
 
-// ulps is the distance of two numbers in units of the last place of the larger, or of floor.
+// ulps is the distance of two numbers in ulps of the larger one or of floor.
 func ulps(a, b float32, floor float64) float64 {
 	if a == b || a != a && b != b {
 		return 0
@@ -121,8 +121,8 @@ func ulps(a, b float32, floor float64) float64 {
 	return math.Abs(float64(a)-float64(b)) / (scale * 0x1p-23)
 }
 
-// Every tier's elementwise kernels, and those of rows, keep their promise over all lengths of a few vectors and some of
-// many, at any alignment.
+// Every tier's elementwise and row kernels keep their accuracy for all lengths of a few vectors and some longer ones,
+// at any alignment.
 func TestTierRows(t *testing.T) {
 	lengths := []int{127, 128, 129, 1000, 4095, 4097, 9001}
 	for n := range 68 {
@@ -146,7 +146,7 @@ func TestTierRows(t *testing.T) {
 	}
 }
 
-// NaN, infinities, zeros and denormals among the operands give what the reference gives.
+// NaN, infinities, zeros and denormals give the reference's results.
 func TestTierRowsSpecialValues(t *testing.T) {
 	inf := float32(math.Inf(1))
 	specials := []float32{float32(math.NaN()), inf, -inf, 0, float32(math.Copysign(0, -1)), 1e-42, -1e-42, 1e-45}
@@ -163,7 +163,7 @@ func TestTierRowsSpecialValues(t *testing.T) {
 	}
 }
 
-// A row of -Inf but for some elements, as a mask leaves it, has the sum of those.
+// A masked row, -Inf except for some elements, has the sum of those elements.
 func TestTierMaskedRows(t *testing.T) {
 	for _, tr := range usableTiers() {
 		for _, n := range []int{1, 20, 4096, 12_300} {
@@ -180,7 +180,7 @@ func TestTierMaskedRows(t *testing.T) {
 	}
 }
 
-// Every tier's inner product is exact but for the rounding of its sums.
+// Every tier's inner product is exact up to the rounding of its sums.
 func TestTierDot(t *testing.T) {
 	for _, tr := range append(usableTiers(), &reference) {
 		for _, n := range []int{0, 1, 2, 7, 8, 15, 16, 31, 33, 63, 64, 65, 67, 128, 200, 4099} {
@@ -196,7 +196,7 @@ func TestTierDot(t *testing.T) {
 	}
 }
 
-// The exact GELU keeps its promise against the error function itself, over all of its range.
+// The exact GELU keeps its accuracy against the error function over its whole range.
 func TestGELUMatchesErf(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	x := make([]float32, 200_000)
@@ -217,7 +217,7 @@ func TestGELUMatchesErf(t *testing.T) {
 	}
 }
 
-// TestArgMax compares with the definition, with the largest in every place of a block, ties and what is no number.
+// TestArgMax compares with the definition: the maximum at every position of a block, ties, and NaN.
 func TestArgMax(t *testing.T) {
 	for _, tr := range tiers {
 		if !tr.usable() {

@@ -19,8 +19,7 @@ func NLL(pool *Pool, out []float64, logits []float32, targets []int32) {
 	})
 }
 
-// ArgMax returns the index of the largest element, the first of those that are equal. x is not empty; a NaN is passed over
-// unless it is the first.
+// ArgMax returns the index of the first largest element. x must not be empty; NaN is skipped unless it comes first.
 func ArgMax(x []float32) int {
 	const block = 1 << 10
 	best := 0
@@ -38,7 +37,7 @@ func ArgMax(x []float32) int {
 	return best
 }
 
-// rowMax returns the largest element, NaN if there is one.
+// rowMax returns the largest element, or NaN if there is one.
 func rowMax(x []float32) float32 {
 	top := float32(math.Inf(-1))
 	for _, v := range x {

@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// Scan is one document's piece of a selective scan, the recurrence of a diagonal state-space model whose step size
-// and input and output maps depend on the token (Gu and Dao 2023, equation 2 and algorithm 2). For token t, channel
-// e and state s
+// Scan is one document's piece of a selective scan: the recurrence of a diagonal state-space model whose step size and
+// input and output maps depend on the token (Gu and Dao 2023, equation 2 and algorithm 2). For token t, channel e and
+// state s
 //
 //	h[e,s] ← exp(Δ[t,e]·A[e,s])·h[e,s] + Δ[t,e]·B[t,s]·u[t,e]
 //	y[t,e] = Σ_s C[t,s]·h[e,s] + D[e]·u[t,e]
 //
-// Channels are independent and each one's sums have a fixed order, so results depend neither on the pool nor on where
-// a document is cut into pieces. That is also why time is not cut: chunks of it that run side by side cost twice the
-// arithmetic and round differently, and there are more blocks of channels than threads.
+// Channels are independent and each sums in a fixed order, so results depend neither on the pool nor on where a
+// document is split. That is also why time is not parallelised: concurrent chunks would take twice the arithmetic and
+// round differently, and there are more blocks of channels than threads.
 type Scan struct {
 	Len, Channels, States int
 
@@ -22,29 +22,29 @@ type Scan struct {
 	B, C     Rows      // [len, states]
 	A        []float32 // [channels, states] in the order of ScanIndex
 	D        []float32 // [channels]
-	H        []float32 // [channels, states] in the same order; the state before the piece, replaced by that after it
+	H        []float32 // [channels, states] in the same order; the state, updated in place
 	Y        []float32 // [len, channels]; the output
 
-	// Saved, if not nil, receives the state before every saveEvery-th token, for backward: SavedLen floats.
+	// Saved, if not nil, receives the state before every saveEvery-th token for the backward pass: SavedLen floats.
 	Saved []float32
 }
 
 const (
-	// saveEvery is the distance between saved states: backward recomputes those between.
+	// saveEvery is the distance between saved states; the backward pass recomputes the states between.
 	saveEvery = 16
-	// scanBlock is the number of channels that walk through time together: the widest vector. Their states stay in the
+	// scanBlock is the number of channels that advance together: the widest vector. Their states stay in the
 	// first-level cache.
 	scanBlock = 16
-	// leastDecay bounds the exponent of a decay. e⁻⁸⁷ is about the smallest normal number; smaller ones would change
-	// nothing but the speed, which is a hundredth with denormal operands.
+	// leastDecay bounds the exponent of a decay. e⁻⁸⁷ is about the smallest normal number. Anything smaller would only
+	// cost speed: denormal operands are a hundred times slower.
 	leastDecay = -87
-	// scanWork and ssdWork are how many multiply-adds take as long as an update of a state, with and without the
-	// exponential of its decay.
+	// scanWork and ssdWork are the cost of a state update in multiply-adds, with and without the exponential of its
+	// decay.
 	scanWork, ssdWork = 4, 3
 )
 
-// ScanIndex is where A and H of that many channels hold a state of a channel: blocks of scanBlock channels lie one after
-// the other, and in a block the first state of its channels, then the second, and so on.
+// ScanIndex is the position of a channel's state in A and H: blocks of scanBlock channels follow each other, and a
+// block holds the first state of all its channels, then the second, and so on.
 func ScanIndex(channels, states, channel, state int) int {
 	first := channel / scanBlock * scanBlock
 	return first*states + state*min(scanBlock, channels-first) + channel - first
@@ -65,12 +65,12 @@ func (s Scan) Run(pool *Pool) {
 // scanBlocks is the number of blocks of channels.
 func scanBlocks(channels int) int { return (channels + scanBlock - 1) / scanBlock }
 
-// scanRun is a Scan in flight. Runs are reused, so that decoding allocates nothing.
+// scanRun is the state of one Run. It is pooled, so decoding does not allocate.
 type scanRun struct{ Scan }
 
 var scanRuns = sync.Pool{New: func() any { return &scanRun{} }}
 
-// Do walks blocks [lo, hi) of channels through time.
+// Do advances blocks [lo, hi) of channels through time.
 func (s *scanRun) Do(lo, hi int) {
 	step := s.Len
 	if s.Saved != nil {
@@ -97,18 +97,18 @@ func (s *Scan) saved(t int) []float32 {
 type scanKernels struct {
 	// tokens advances channels [lo, hi) of a block of a Scan over tokens [from, to).
 	tokens func(s *Scan, from, to, lo, hi int)
-	// ssd advances channels [lo, hi) of a block of head j of an SSD over len(steps)/2 tokens from token from on, with
-	// the decay and Δ of each in steps.
+	// ssd advances channels [lo, hi) of a block of head j of an SSD over len(steps)/2 tokens starting at from; steps
+	// holds each token's decay and Δ.
 	ssd func(s *SSD, j, from int, steps []float32, lo, hi int)
-	// convolve computes y[t,e] = bias[e] + Σ_q w[q,e]·x[t+q,e] of at least one token for the channels of bias.
+	// convolve computes y[t,e] = bias[e] + Σ_q w[q,e]·x[t+q,e] for at least one token and the channels of bias.
 	convolve func(y Rows, bias []float32, w Rows, taps int, x Rows, tokens int)
-	// states computes the states and decays of tokens of a block from its inputs, and back takes it from after token t
-	// of them to before it.
+	// states computes the states and decays of a block for the given tokens from its inputs; back moves the adjoint
+	// from after token t to before it.
 	states func(w *scanWalk, tokens int, b Rows)
 	back   func(w *scanWalk, t int, b, c, db, dc []float32)
 }
 
-// scanReference are the plain-Go kernels, which define the others.
+// scanReference holds the plain-Go kernels, which define the results.
 var scanReference = scanKernels{
 	tokens: scanTokens, ssd: ssdTokens, convolve: convolveReference, states: scanStates, back: scanBack,
 }

@@ -1,7 +1,7 @@
 package kernel
 
-// scanVectors is the assembly of the recurrences for a width of vectors. Strides are in bytes, and channels are those
-// from the pointers on, of which a call handles as many as a vector holds.
+// scanVectors is the assembly of the recurrences at one vector width. Strides are in bytes. A call handles one vector
+// of channels, starting at the pointers.
 type scanVectors struct {
 	lanes    int
 	tokens   func(tokens, states, channels, stride, inStride int, h, a, b, c, delta, u, d, y *float32, bStride, cStride int)

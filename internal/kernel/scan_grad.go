@@ -1,7 +1,7 @@
 package kernel
 
-// ScanGrad is the backward of a Scan whose Saved was filled. It adds to the gradients that it is given. With G the
-// adjoint of the state, carried from the last token to the first, and a = exp(Δ·A):
+// ScanGrad is the backward pass of a Scan whose Saved was filled. It adds to the given gradients. With G the adjoint of
+// the state, carried from the last token to the first, and a = exp(Δ·A):
 //
 //	G += dy[t,e]·C[t,s]         dC[t,s] = Σ_e dy[t,e]·h_t[e,s]      dD[e]   = Σ_t dy[t,e]·u[t,e]
 //	dB[t,s] = Σ_e G·Δ[t,e]·u[t,e]                                  dA[e,s] = Σ_t G·h_{t-1}·a·Δ[t,e]
@@ -17,8 +17,8 @@ type ScanGrad struct {
 	DA         []float32 // as A
 	DD         []float32 // [channels]
 
-	// Parts is scratch of PartsLen floats: the share of each group of channels in dB and dC. They are added up in
-	// the order of the groups, whichever thread computed them.
+	// Parts is scratch of PartsLen floats: each channel group's part of dB and dC. The parts are summed in group order,
+	// whichever thread computed them.
 	Parts []float32
 }
 
@@ -59,7 +59,7 @@ func addTo(sum, x []float32) {
 	}
 }
 
-// part returns the share of group i in dB and dC of token t.
+// part returns group i's part of dB and dC for token t.
 func (g *ScanGrad) part(i, t int) (db, dc []float32) {
 	n := g.States
 	p := g.Parts[(i*g.Len+t)*2*n:][:2*n]
@@ -93,7 +93,7 @@ func (g *ScanGrad) block(w *scanWalk, i, lo, hi int) {
 	}
 }
 
-// finish adds what a token of channels [lo, hi) contributes to the gradients of its inputs and D.
+// finish adds one token's contribution from channels [lo, hi) to the gradients of its inputs and D.
 func (g *ScanGrad) finish(token *scanInputs, t, lo, hi int) {
 	for e := lo; e < hi; e++ {
 		at, i := t*g.Channels+e, e-lo

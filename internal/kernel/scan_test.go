@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// scanCase returns a Scan over random data with B and C inside wider rows, as the models use it.
+// scanCase returns a Scan over random data with B and C inside wider rows, as in the models.
 func scanCase(r *rand.Rand, length, channels, states int) Scan {
 	const before = 3
 	stride := before + 2*states
@@ -39,7 +39,7 @@ func normals(r *rand.Rand, n int) []float32 {
 	return x
 }
 
-// scanValue returns Σ w·y of a scan, computed in float64 straight from the definition.
+// scanValue returns Σ w·y of a scan, in float64 by definition.
 func scanValue(s Scan, w []float32) float64 {
 	h := make([]float64, len(s.H))
 	for i, v := range s.H {
@@ -135,7 +135,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestScanGrad compares with central differences of the definition in float64.
+// TestScanGrad compares gradients with central differences of the definition in float64.
 func TestScanGrad(t *testing.T) { everyTier(t, scanGrad) }
 
 func scanGrad(t *testing.T) {
@@ -160,7 +160,7 @@ func scanGrad(t *testing.T) {
 			check("Delta", s.Delta, g.DDelta)
 			check("A", s.A, g.DA)
 			check("D", s.D, g.DD)
-			// B and C lie between other columns, whose gradient stays 0.
+			// B and C share rows with other columns, whose gradient stays 0.
 			check("BC", s.B.Data[:len(g.DB.Data)], g.DB.Data)
 		})
 	}
@@ -176,8 +176,8 @@ func scanGradOnThreads(t *testing.T) {
 	}
 }
 
-// runScanGrad runs s forward and backward with a random output gradient. Row t of the gradient of B and C begins
-// where that of B does.
+// runScanGrad runs s forward and backward with a random output gradient. The gradients of B and C share rows as B and C
+// do.
 func runScanGrad(r *rand.Rand, s Scan, threads int) ScanGrad {
 	pool := NewPool(threads)
 	defer pool.Close()
@@ -217,7 +217,7 @@ func largest(x []float32) float64 {
 	return m
 }
 
-// BenchmarkScan times 64 tokens of a layer of mamba-130m, and of mamba2-130m.
+// BenchmarkScan times 64 tokens of a layer of mamba-130m and of mamba2-130m.
 func BenchmarkScan(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	scan := scanCase(r, 64, 1536, 16)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// scanTiers runs a test on the inner loops of every tier but the reference that this CPU has.
+// scanTiers runs a test on the inner loops of every usable tier except the reference.
 func scanTiers(t *testing.T, test func(t *testing.T, k scanKernels)) {
 	for _, tr := range tiers {
 		if tr != &reference && tr.usable() {
@@ -16,7 +16,7 @@ func scanTiers(t *testing.T, test func(t *testing.T, k scanKernels)) {
 	}
 }
 
-// everyTier runs a test with every tier that this CPU has in turn.
+// everyTier runs a test on every usable tier in turn.
 func everyTier(t *testing.T, test func(t *testing.T)) {
 	for _, tr := range tiers {
 		if tr.usable() {
@@ -25,8 +25,8 @@ func everyTier(t *testing.T, test func(t *testing.T)) {
 	}
 }
 
-// near32 fails unless got is want to a few units in the last place of numbers of size scale; NaN and infinities are equal
-// to their like only. Elements beyond got must be those of want.
+// near32 fails unless got is within a few ulps of want, for numbers of size scale. NaN equals only NaN, and an infinity
+// only itself.
 func near32(t *testing.T, what string, got, want []float32, scale float64) {
 	t.Helper()
 	for i, a := range want {
@@ -37,7 +37,7 @@ func near32(t *testing.T, what string, got, want []float32, scale float64) {
 	}
 }
 
-// unaligned returns a copy of x that begins off every boundary of vectors.
+// unaligned returns a copy of x that starts off every vector boundary.
 func unaligned(x []float32) []float32 { return append([]float32{7}, x...)[1:] }
 
 func TestTierScanTokens(t *testing.T) {
@@ -105,7 +105,7 @@ func TestTierConvolve(t *testing.T) {
 	})
 }
 
-// TestTierScanBack compares the walk back through a stretch.
+// TestTierScanBack compares the backward walk through a stretch.
 func TestTierScanBack(t *testing.T) {
 	scanTiers(t, func(t *testing.T, k scanKernels) {
 		r := rand.New(rand.NewPCG(4, 4))

@@ -1,21 +1,21 @@
 package kernel
 
-// blockRow is a number for every channel of a block.
+// blockRow holds one number per channel of a block.
 type blockRow = [scanBlock]float32
 
-// scanWalk is the memory with which one thread walks a block of channels back through time, a stretch of saveEvery
-// tokens after the other. Channels beyond the last are zero.
+// scanWalk is one thread's memory for walking a block of channels back through time, one stretch of saveEvery tokens
+// after another. Padding channels are zero.
 type scanWalk struct {
-	count  int                   // states a channel
+	count  int                   // states per channel
 	h      []blockRow            // [saveEvery+1, states], the states before each token of the stretch and after the last
 	decay  []blockRow            // [saveEvery, states], exp(Δ·A)
 	g      []blockRow            // [states], the adjoint of the state
 	a, da  []blockRow            // [states], A and its gradient
-	tokens [saveEvery]scanInputs // of the stretch
+	tokens [saveEvery]scanInputs // the tokens of the stretch
 }
 
-// scanInputs are what a token gives a block of channels, and the sums that its gradients are made of:
-// dInput = Σ_s G·B[s] is the gradient of Δ·u, dDelta = Σ_s G·h·exp(Δ·A)·A the rest of that of Δ.
+// scanInputs are one token's inputs for a block of channels, and the sums that its gradients are made of: dInput = Σ_s
+// G·B[s] is the gradient of Δ·u, and dDelta = Σ_s G·h·exp(Δ·A)·A the rest of the gradient of Δ.
 type scanInputs struct{ u, delta, dy, dInput, dDelta blockRow }
 
 func newScanWalk(states int) *scanWalk {
@@ -34,7 +34,7 @@ func (w *scanWalk) reset() {
 	clear(w.tokens[:])
 }
 
-// spread copies rows of width channels, as in a Scan's A and H, to those of a block.
+// spread copies rows of width channels, as in a Scan's A and H, to rows of a block.
 func spread(rows []blockRow, from []float32, width int) {
 	for i := range rows {
 		copy(rows[i][:], from[i*width:(i+1)*width])

@@ -4,8 +4,8 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// avx512 multiplies with AVX-512: 14×32 tiles of fused multiply-adds for many rows of activations; for a few, panels from
-// their begin to their end, or inner products with four float32 rows of weights at a time. Where the CPU has them it uses
+// avx512 multiplies with AVX-512. Many rows of activations use 14×32 tiles of fused multiply-adds; a few rows read
+// panels front to back, or take inner products with four float32 weight rows at a time. Where the CPU has them, it uses
 // VPDPBUSD for int8 activations and VDPBF16PS for bf16.
 var avx512 = func() tier {
 	t := reference
@@ -23,7 +23,7 @@ var avx512 = func() tier {
 	return t
 }()
 
-// found512 lists what products of bf16 and of integer codes use.
+// found512 lists the instructions used by products of bf16 and of integer codes.
 func found512() (found []string) {
 	if hasBF16 {
 		found = append(found, "bf16")
@@ -48,7 +48,7 @@ var avx2 = func() tier {
 	return t
 }()
 
-// simdTiers lists the tiers of this architecture, the fastest first.
+// simdTiers lists this architecture's tiers, fastest first.
 func simdTiers() []*tier { return []*tier{&amx, &avx512, &avx2} }
 
 var (

@@ -2,15 +2,15 @@ package kernel
 
 import "sync"
 
-// SSD is one document's piece of the recurrence of Mamba-2 (Dao and Gu 2024, section 3), a state-space model whose decay
-// is one number a head. Head j of Dim channels reads input and output maps of group g = j / (Heads/Groups). For token
-// t, channel p and state n
+// SSD is one document's piece of Mamba-2's recurrence (Dao and Gu 2024, section 3), a state-space model with one decay
+// per head. Head j of Dim channels reads the input and output maps of group g = j / (Heads/Groups). For token t,
+// channel p and state n
 //
 //	h[j,p,n] ← exp(Δ[t,j]·A[j])·h[j,p,n] + Δ[t,j]·B[t,g,n]·x[t,j,p]
 //	y[t,j,p] = Σ_n C[t,g,n]·h[j,p,n] + D[j]·x[t,j,p]
 //
-// Heads are independent and each one's sums have a fixed order, so results depend neither on the pool nor on where a
-// document is cut into pieces.
+// Heads are independent and each sums in a fixed order, so results depend neither on the pool nor on where a document
+// is split.
 type SSD struct {
 	Len, Heads, Dim, Groups, States int
 
@@ -18,10 +18,10 @@ type SSD struct {
 	Delta []float32 // [len, heads]
 	B, C  Rows      // [len, groups·states]
 	A, D  []float32 // [heads]
-	H     []float32 // [heads, dim, states], each head in the order of ScanIndex; the state, replaced by that after the piece
+	H     []float32 // [heads, dim, states], each head in the order of ScanIndex; the state, updated in place
 	Y     []float32 // [len, heads·dim]; the output
 
-	// Saved, if not nil, receives the state before every saveEvery-th token, for backward: SavedLen floats.
+	// Saved, if not nil, receives the state before every saveEvery-th token for the backward pass: SavedLen floats.
 	Saved []float32
 }
 
@@ -42,7 +42,7 @@ func (s SSD) Run(pool *Pool) {
 	ssdRuns.Put(run)
 }
 
-// ssdRun is an SSD in flight. Runs are reused, so that decoding allocates nothing.
+// ssdRun is the state of one Run. It is pooled, so decoding does not allocate.
 type ssdRun struct{ SSD }
 
 var ssdRuns = sync.Pool{New: func() any { return &ssdRun{} }}
@@ -56,7 +56,7 @@ func (s *ssdRun) Do(lo, hi int) {
 	ssdSteps.Put(steps)
 }
 
-// ssdScratch is a thread's memory for the tokens of a stretch: decays, and each one's decay beside its Δ.
+// ssdScratch is a thread's memory for the tokens of a stretch: decays, and each decay paired with its Δ.
 type ssdScratch struct {
 	decays [ssdStretch]float32
 	steps  [2 * ssdStretch]float32
@@ -78,7 +78,7 @@ func (w *ssdScratch) of(s *SSD, j, t, tokens int) []float32 {
 	return steps
 }
 
-// head walks head j through time.
+// head advances head j through time.
 func (s *SSD) head(w *ssdScratch, j int) {
 	stretch := ssdStretch
 	if s.Saved != nil {

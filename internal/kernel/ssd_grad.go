@@ -1,7 +1,7 @@
 package kernel
 
-// SSDGrad is the backward of an SSD whose Saved was filled. It adds to the gradients that it is given. With G the
-// adjoint of the state, carried from the last token to the first, a = exp(Δ·A) and k = Σ_pn G·h_{t-1}·a:
+// SSDGrad is the backward pass of an SSD whose Saved was filled. It adds to the given gradients. With G the adjoint of
+// the state, carried from the last token to the first, a = exp(Δ·A) and k = Σ_pn G·h_{t-1}·a:
 //
 //	G += dy[t,j,p]·C[t,g,n]                     dC[t,g,n]  = Σ_jp dy[t,j,p]·h_t[j,p,n]
 //	dB[t,g,n]  = Σ_jp G·Δ[t,j]·x[t,j,p]          dx[t,j,p]  = D[j]·dy[t,j,p] + Δ[t,j]·Σ_n G·B[t,g,n]
@@ -17,8 +17,8 @@ type SSDGrad struct {
 	DB, DC Rows      // [len, groups·states]
 	DA, DD []float32 // [heads]
 
-	// Parts is scratch of PartsLen floats: the share of each head in dB and dC. They are added up in the order of the
-	// heads, whichever thread computed them.
+	// Parts is scratch of PartsLen floats: each head's part of dB and dC. The parts are summed in head order, whichever
+	// thread computed them.
 	Parts []float32
 }
 
@@ -48,15 +48,15 @@ func (g *SSDGrad) Run(pool *Pool) {
 	})
 }
 
-// part returns the share of head j in dB and dC of token t.
+// part returns head j's part of dB and dC for token t.
 func (g *SSDGrad) part(j, t int) (db, dc []float32) {
 	n := g.States
 	p := g.Parts[(j*g.Len+t)*2*n:][:2*n]
 	return p[:n], p[n:]
 }
 
-// block walks channels [lo, hi) of head j from the last token to the first, as those of a scan whose A and Δ are the
-// same for all of them.
+// block walks channels [lo, hi) of head j from the last token to the first, like a scan whose channels all have the
+// same A and Δ.
 func (g *SSDGrad) block(w *scanWalk, j, lo, hi int) {
 	w.reset()
 	for s := range w.a {
@@ -94,7 +94,7 @@ func setAll(x []float32, v float32) {
 	}
 }
 
-// finish adds what a token of channels [lo, hi) of head j contributes to the gradients of its inputs and D.
+// finish adds one token's contribution from channels [lo, hi) of head j to the gradients of its inputs and D.
 func (g *SSDGrad) finish(token *scanInputs, j, t, lo, hi int) {
 	dx := g.DX.From(t, j*g.Dim).Data[lo:hi]
 	for i := range dx {

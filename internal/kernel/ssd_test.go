@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// ssdCase returns an SSD over random data with X, B and C side by side in one row, as the models use it.
+// ssdCase returns an SSD over random data with X, B and C side by side in one row, as in the models.
 func ssdCase(r *rand.Rand, length, heads, dim, groups, states int) SSD {
 	stride := heads*dim + 2*groups*states
 	all := Rows{normals(r, length*stride), stride}
@@ -27,7 +27,7 @@ func ssdCase(r *rand.Rand, length, heads, dim, groups, states int) SSD {
 	return s
 }
 
-// asScan spreads an SSD out to the scan that it is a special case of, one for every head.
+// asScan expands an SSD to the equivalent scans, one per head.
 func asScan(s SSD, j int) Scan {
 	w := Scan{Len: s.Len, Channels: s.Dim, States: s.States, Y: make([]float32, s.Len*s.Dim)}
 	g := j / (s.Heads / s.Groups)
@@ -115,7 +115,7 @@ func ssdValue(s SSD, w []float32) (sum float64) {
 	return sum
 }
 
-// TestSSDGrad compares with central differences of the definition in float64.
+// TestSSDGrad compares gradients with central differences of the definition in float64.
 func TestSSDGrad(t *testing.T) { everyTier(t, ssdGrad) }
 
 func ssdGrad(t *testing.T) {

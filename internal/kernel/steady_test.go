@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSteadyRows checks in every tier and format that a row's result does not depend on the number of rows, and where
-// float32 rows stay in the caller's memory, from SteadyRows on and below it.
+// TestSteadyRows checks in every tier and format that a row's result does not depend on the number of rows; for float32
+// rows in the caller's memory it checks this separately below SteadyRows and from there on.
 func TestSteadyRows(t *testing.T) {
 	const in, out, most = 130, 1100, 40
 	r := rand.New(rand.NewPCG(4, 2))
@@ -42,7 +42,7 @@ func TestSteadyRows(t *testing.T) {
 	}
 }
 
-// checkSteadyFrom checks that the results of rows are the same from least of them on, and that Steady says so.
+// checkSteadyFrom checks that results do not depend on the number of rows from least on, and that Steady agrees.
 func checkSteadyFrom(t *testing.T, least int, m Matrix, x []float32, most int) {
 	t.Helper()
 	for rows := 1; rows <= most; rows++ {
@@ -53,7 +53,7 @@ func checkSteadyFrom(t *testing.T, least int, m Matrix, x []float32, most int) {
 	checkSteady(t, m, x, least, most)
 }
 
-// checkSteady checks that the results of rows are the same among least to most of them.
+// checkSteady checks that results are the same for least to most rows.
 func checkSteady(t *testing.T, m Matrix, x []float32, least, most int) {
 	t.Helper()
 	out, _ := m.Shape()

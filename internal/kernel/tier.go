@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// tier is a set of kernels for one kind of CPU. A tier starts as a copy of a slower one and replaces what it has a
-// faster variant of, so that a new tier is one file and one entry in tiers.
+// tier is a set of kernels for one kind of CPU. A tier starts as a copy of a slower one and replaces the kernels it has
+// faster variants of, so a new tier is one file and one entry in tiers.
 type tier struct {
 	name   string
 	usable func() bool // whether this CPU can run it
-	// found lists the instructions that the tier uses only where the CPU has them, and that change results; nil: none.
+	// found lists the optional instructions in use that change results; nil: none.
 	found func() []string
 
-	// matrix packs a weight matrix into the layout that the tier's products read.
+	// matrix packs a weight matrix in the layout that the tier's products read.
 	matrix func(f Format, out, in int, row func(o int, dst []float32)) Matrix
 	// panel is the number of outputs of a panel.
 	panel int
-	// product computes y = x·wᵀ for rows rows of x with float32 weights w; nil: the tier has no way but the reference's.
+	// product computes y = x·wᵀ for rows rows of x with float32 weights w; nil: the tier uses the reference.
 	product func(pool *Pool, w *operand, y, x []float32, rows int)
 	// mulT computes y[:, lo:hi] = x·w[lo:hi, :]ᵀ with x [rows, in], w [out, in] and y [rows, out].
 	mulT func(y, x, w []float32, rows, in, out, lo, hi int)
@@ -46,7 +46,7 @@ type tier struct {
 	expSum    func(x []float32, shift float32) float64
 	rmsNorm   func(dst, x, w []float32, eps float64)
 	layerNorm func(dst, x, w, b []float32, eps float64)
-	// rotate turns the pairs (x, y) by angles; flip is -0 to turn them back, else 0.
+	// rotate rotates the pairs (x, y) by angles; flip is -0 to rotate back, else 0.
 	rotate func(x, y, cos, sin []float32, flip float32)
 	grad   gradKernels
 	adamW  func(w, g, m, v []float32, r *adamRates)
@@ -59,13 +59,13 @@ type tier struct {
 	resolvent resolventKernels
 }
 
-// tiers lists all tiers, the fastest first. The reference is always last and always usable.
+// tiers lists all tiers, fastest first. The reference is always last and always usable.
 var tiers = append(simdTiers(), &reference)
 
 // active is the tier in use, chosen before main starts.
 var active, errTier = chooseTier(os.Getenv("ARCHBENCH_KERNEL"))
 
-// chooseTier returns the named tier, or the fastest that this CPU can run if name is empty.
+// chooseTier returns the named tier, or the fastest usable one if name is empty.
 func chooseTier(name string) (*tier, error) {
 	var names []string
 	for _, t := range tiers {
@@ -83,15 +83,15 @@ func chooseTier(name string) (*tier, error) {
 	return &reference, fmt.Errorf("ARCHBENCH_KERNEL=%s: unknown kernels: use one of %s", name, strings.Join(names, ", "))
 }
 
-// Available reports whether the kernels that ARCHBENCH_KERNEL asks for exist and run on this CPU. A plugin checks it
-// before it loads a model; until then the reference stands in.
+// Available reports whether the kernels that ARCHBENCH_KERNEL asks for exist and run on this CPU. A plugin checks this
+// before it loads a model; the reference is in use until then.
 func Available() error { return errTier }
 
-// Tier names the kernels in use and the optional instructions that they found, which change the last places of results:
+// Tier names the kernels in use and the optional instructions found, which change the last places of results:
 // "avx512+bf16+vnni".
 func Tier() string { return active.fullName() }
 
-// fullName is the name with what the tier found.
+// fullName is the name with the optional instructions found.
 func (t *tier) fullName() string {
 	if t.found == nil {
 		return t.name

@@ -17,7 +17,7 @@ func withTier(t testing.TB, tr *tier, do func()) {
 	do()
 }
 
-// Every tier's product equals the reference's for every precision, over ragged sizes and numbers of threads.
+// Every tier's product equals the reference in every precision, over ragged sizes and numbers of threads.
 func TestTierProducts(t *testing.T) {
 	formats := []string{"f32", "bf16", "int8", "int8-g32", "int8-g64", "int8-g128", "int4", "int4-g32", "int4-g128", "int4-row", "nf4",
 		"int8a8", "int8a8-g64", "int8a8-g128", "int4a8", "int4a8-g32", "int4a8-g128", "int4a8-row"}
@@ -98,7 +98,7 @@ func compareTier(t *testing.T, tr *tier, name string, pools []*Pool, rows, out, 
 	return diff / max(top, 1e-30)
 }
 
-// compareRows checks that a packed matrix has the weights of the reference.
+// compareRows checks that a packed matrix has the reference's weights.
 func compareRows(t *testing.T, name string, want, got Matrix) {
 	t.Helper()
 	out, in := want.Shape()
@@ -112,7 +112,7 @@ func compareRows(t *testing.T, name string, want, got Matrix) {
 	}
 }
 
-// Denormals, infinities and NaN go the same way in every tier.
+// Denormals, infinities and NaN are treated alike in every tier.
 func TestTierSpecialValues(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	for _, tr := range tiers {
@@ -128,7 +128,7 @@ func TestTierSpecialValues(t *testing.T) {
 					for i := range x {
 						x[i] = float32(i%7) + 1
 					}
-					x[5], x[in-1] = special, special // of whole vectors, and of the rest
+					x[5], x[in-1] = special, special // in whole vectors and in the remainder
 					multiply := func(y []float32) func() {
 						return func() {
 							NewMatrix(f, out, in, func(o int, dst []float32) {
@@ -153,7 +153,8 @@ func TestTierSpecialValues(t *testing.T) {
 	}
 }
 
-// Weights are scaled before they meet the activations in every tier: large ones overflow nowhere if their products do not.
+// Every tier scales weights before multiplying by the activations, so large activations overflow only if their products
+// do.
 func TestTierLargeActivations(t *testing.T) {
 	const out, in, large = 36, 200, 1e38
 	for _, name := range []string{"bf16", "int8", "int8-g64", "int4", "int4-g128", "nf4"} {
@@ -182,7 +183,7 @@ func TestTierLargeActivations(t *testing.T) {
 	}
 }
 
-// class tells finite numbers, infinities and NaN apart.
+// class distinguishes finite numbers, infinities and NaN.
 func class(v float32) string {
 	switch {
 	case v != v:

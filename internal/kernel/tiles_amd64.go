@@ -5,35 +5,34 @@ import (
 	"unsafe"
 )
 
-// A product of many rows runs on panels: the activations of a tile's rows, and the weights of a tile's outputs, are
-// transposed so that step k of the micro-kernel finds its operands side by side. The unit is the dword: one float32,
-// two bf16 or four int8 along the input.
+// A product of many rows runs on panels: a tile's activations and weights are transposed so that the operands of step k
+// of the micro-kernel are adjacent. The unit is the dword: one float32, two bf16 or four int8 along the input.
 //
-// The activations are packed once per product. Weights in panels are so already: those of products of bf16 or int8 are
-// used where they are, those that are multiplied as float32 are widened by each thread just before. Float32 rows, which
-// stay in the memory that they came in, are transposed there.
+// Activations are packed once per product. Weights in panels are already in this order: bf16 and int8 panels are used
+// in place, and those multiplied as float32 are widened by each thread just before use. Float32 rows, which stay in the
+// caller's memory, are transposed there.
 
 const (
-	// blockDwords is the number of dwords along the input that are multiplied at a time. A block of weights stays in
-	// the second-level cache, a panel of activations in the first.
+	// blockDwords is the number of dwords along the input per block. A block of weights stays in the second-level
+	// cache, a panel of activations in the first.
 	blockDwords = 512
 	// panelGroup is the largest number of weight panels that share one sweep over the activations.
 	panelGroup = 6
 )
 
-// tiles is what a product of many rows needs besides.
+// tiles is the extra state of a product of many rows.
 type tiles struct {
 	kind   tileKind
-	dwords int // of a row, rounded up to whole vectors
-	per    int // elements a dword
-	panels int // of rows
-	units  int // groups of panels of the weights
-	block  int // dwords that are multiplied at a time
+	dwords int // per row, rounded up to whole vectors
+	per    int // elements per dword
+	panels int // of activation rows
+	units  int // groups of weight panels
+	block  int // dwords per block
 	a      []uint32
 
-	// Of integer activations: what product has of them, as the micro-kernels read it.
+	// For integer activations: product's sx and fix, in the order the micro-kernels read them.
 	sx  []float32 // [panels, groups, lanes]
-	fix []int32   // the same
+	fix []int32   // likewise
 }
 
 type tileKind int
@@ -76,10 +75,10 @@ func (t *product) planTiles() {
 	}
 }
 
-// firstRow is the first row of panel p: the panels are as even as they can be.
+// firstRow is the first row of panel p: the panels are as even as possible.
 func (t *product) firstRow(p int) int { return p * t.rows / t.tiles.panels }
 
-// aOffset is where panel p of the block of dwords [k0, k0+kc) begins.
+// aOffset is where panel p of the block of dwords [k0, k0+kc) starts.
 func (t *product) aOffset(p, k0, kc int) int { return (k0*t.tiles.panels + p*kc) * t.shape.lanes }
 
 // packA transposes panels [lo, hi) of the activations.
@@ -101,8 +100,8 @@ func (t *product) packA(lo, hi int) {
 	tileScratches.Put(s)
 }
 
-// pack transposes rows rows of kc dwords into dst, whose rows are ldd dwords apart; readable rows may be read, and
-// bytes bytes of each. What is missing counts as zero, and goes through tile.
+// pack transposes rows rows of kc dwords into dst, whose rows are ldd dwords apart. Only readable rows and bytes bytes
+// of each may be read; the rest counts as zero and goes through tile.
 func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readable, bytes, kc int, tile *[16 * 64]byte) {
 	for k := 0; k < kc; k += s.lanes {
 		out, n := &dst[k*ldd], min(4*s.lanes, bytes-4*k)
@@ -120,11 +119,11 @@ func (s *tileShape) pack(dst []uint32, ldd int, src *byte, stride, rows, readabl
 	}
 }
 
-// tileScratch is a thread's share of the weights, packed, and of the outputs that fill no tile.
+// tileScratch is a thread's packed part of the weights, and outputs that do not fill a tile.
 type tileScratch struct {
 	b    []uint32  // panelGroup panels of a block
 	edge []float32 // [rows, cols] of the last panel
-	sums []int32   // [rows, cols] of a group on AMX
+	sums []int32   // [rows, cols]; a group's sums on AMX
 	tile [16 * 64]byte
 }
 
@@ -139,7 +138,7 @@ func (t *product) tileUnits(lo, hi int) {
 	tileScratches.Put(s)
 }
 
-// tileGroup computes a few panels in one sweep over the activations per block.
+// tileGroup computes a few panels, in one sweep over the activations per block.
 func (t *product) tileGroup(s *tileScratch, lo, hi int) {
 	g, cols := &t.tiles, t.shape.cols()
 	full := hi*cols <= t.w.out
@@ -164,7 +163,7 @@ func (t *product) tileGroup(s *tileScratch, lo, hi int) {
 	}
 }
 
-// outputs returns where panel p of rows and j of outputs is computed.
+// outputs returns where row panel p by output panel j is computed.
 func (t *product) outputs(s *tileScratch, p, j int) (c *float32, ldc int) {
 	r, cols := t.firstRow(p), t.shape.cols()
 	if (j+1)*cols <= t.w.out {
@@ -173,7 +172,7 @@ func (t *product) outputs(s *tileScratch, p, j int) (c *float32, ldc int) {
 	return &s.edge[r*cols], cols
 }
 
-// copyEdge stores the outputs of the last panel, which is not full.
+// copyEdge stores the outputs of the partial last panel.
 func (t *product) copyEdge(s *tileScratch, j int) {
 	cols, out := t.shape.cols(), t.w.out
 	for r := range t.rows {
@@ -181,7 +180,7 @@ func (t *product) copyEdge(s *tileScratch, j int) {
 	}
 }
 
-// tile runs the micro-kernel on panel p of rows and j of outputs.
+// tile runs the micro-kernel on row panel p and output panel j.
 func (t *product) tile(p, j, k0, kc int, b *uint32, c *float32, ldc int) {
 	g, shape := &t.tiles, t.shape
 	rows, a := t.firstRow(p+1)-t.firstRow(p), &g.a[t.aOffset(p, k0, kc)]
@@ -195,8 +194,8 @@ func (t *product) tile(p, j, k0, kc int, b *uint32, c *float32, ldc int) {
 	}
 }
 
-// panelB returns block [k0, k0+kc) of panel j of the weights in the type that is multiplied: where it is, or in place i
-// of the scratch.
+// panelB returns block [k0, k0+kc) of weight panel j in the type that is multiplied: in place, or in slot i of the
+// scratch.
 func (t *product) panelB(s *tileScratch, j, i, k0, kc int) *uint32 {
 	w, cols := &t.w, t.shape.cols()
 	if w.storage == storeFloats || w.storage == storeQuads || t.pairs() {
@@ -215,7 +214,7 @@ func (t *product) panelB(s *tileScratch, j, i, k0, kc int) *uint32 {
 	return &dst[0]
 }
 
-// packRows transposes block [k0, k0+kc) of the float32 rows from o on.
+// packRows transposes block [k0, k0+kc) of the float32 rows starting at o.
 func (t *product) packRows(s *tileScratch, dst []uint32, o, k0, kc int) {
 	w, shape := &t.w, t.shape
 	for side := range 2 {

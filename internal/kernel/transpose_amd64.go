@@ -2,7 +2,7 @@ package kernel
 
 import "unsafe"
 
-// turn is tier.turn by squares of registers.
+// turn is tier.turn, in squares of registers.
 func (s *tileShape) turn(dst, src []float32, rows, cols, lo, hi int) {
 	whole, right := rows/s.lanes*s.lanes, lo+(hi-lo)/s.lanes*s.lanes
 	for r := 0; r < whole; r += s.lanes {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTranspose checks every element on every tier, over sizes around those of blocks.
+// TestTranspose checks every element on every tier, over sizes around the block size.
 func TestTranspose(t *testing.T) {
 	pool := NewPool(3)
 	defer pool.Close()

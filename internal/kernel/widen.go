@@ -2,8 +2,8 @@ package kernel
 
 import "sync"
 
-// maxSegment is the largest number of weights that are widened at a time. Products are summed within a segment, then
-// added to the output. A group of up to that many weights is one segment; the segments of a longer one share its scale.
+// maxSegment is the largest number of weights widened at a time. Products are summed within a segment, then added to
+// the output. Groups of up to that many weights are one segment; the segments of a longer group share its scale.
 const maxSegment = 128
 
 // packedRows are weights that widen to float32.
@@ -11,7 +11,7 @@ type packedRows interface {
 	Shape() (out, in int)
 	// segment is the number of weights in a segment, at most maxSegment.
 	segment() int
-	// widen writes weights [lo, hi) of row o, which lie in one segment.
+	// widen writes weights [lo, hi) of row o, which must be in one segment.
 	widen(dst []float32, o, lo, hi int)
 }
 
@@ -19,18 +19,18 @@ type packedRows interface {
 //
 //	y[r, o] = Σ_segments Σ_i∈segment x[r, i]·w[o, i]
 //
-// both sums in order. It widens four rows by a segment at a time, never a matrix.
+// with both sums in order. It widens four rows, one segment at a time, never a whole matrix.
 type wideTask struct {
 	w       packedRows
 	y, x    []float32
 	rows    int
-	step    int       // weights of a segment
+	step    int       // weights per segment
 	rounded []float32 // scratch for rounded activations
 }
 
 var wideTasks = sync.Pool{New: func() any { return new(wideTask) }}
 
-// run does the product and gives the task back.
+// run computes the product and returns the task to the pool.
 func (t *wideTask) run(pool *Pool, w packedRows, y, x []float32, rows int) {
 	out, in := w.Shape()
 	t.w, t.y, t.x, t.rows, t.step = w, y, x, rows, w.segment()
@@ -73,7 +73,7 @@ func (t *wideTask) block(buf *panel, o, n int) {
 	}
 }
 
-// add4 adds the segment [lo, hi) to four outputs from o.
+// add4 adds segment [lo, hi) to four outputs starting at o.
 func (t *wideTask) add4(buf *panel, o, lo, hi int) {
 	out, in := t.w.Shape()
 	w0, w1, w2, w3 := buf[0][:hi-lo], buf[1][:hi-lo], buf[2][:hi-lo], buf[3][:hi-lo]
@@ -99,7 +99,7 @@ func addTo4(y []float32, s0, s1, s2, s3 float32) {
 	y[3] += s3
 }
 
-// addFew adds the segment [lo, hi) to the last n outputs, fewer than four.
+// addFew adds segment [lo, hi) to the last n outputs, fewer than four.
 func (t *wideTask) addFew(buf *panel, o, n, lo, hi int) {
 	out, in := t.w.Shape()
 	for r := range t.rows {

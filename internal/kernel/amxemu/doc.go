@@ -1,10 +1,10 @@
-// Package amxemu lets the tests of package kernel run AMX instructions on CPUs without them. Such a CPU raises SIGILL at
-// each; the handler that [Install] sets up decodes the instruction, carries it out on tiles of the thread's own and
-// continues behind it. It knows the instructions that the kernels use:
+// Package amxemu emulates AMX instructions, so package kernel's tests can run them on CPUs without AMX. Such a CPU
+// raises SIGILL at each instruction; the handler set up by [Install] decodes the instruction, executes it on per-thread
+// tiles and continues after it. It supports the instructions that the kernels use:
 //
 //	LDTILECFG, TILERELEASE, TILEZERO, TILELOADD, TILELOADDT1, TILESTORED, TDPBF16PS, TDPBSUD
 //
-// with the results and the undefined cases that Intel documents (Software Developer's Manual, volume 2; Architecture
-// Instruction Set Extensions, chapter 3). One instruction takes about a microsecond, so this shows what the kernels
-// compute, not how fast. It is cgo, and for tests alone.
+// with the results and undefined cases that Intel documents (Software Developer's Manual, volume 2; Architecture
+// Instruction Set Extensions, chapter 3). One instruction takes about a microsecond, so the emulation shows results,
+// not speed. It needs cgo and is for tests only.
 package amxemu

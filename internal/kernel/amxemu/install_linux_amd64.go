@@ -7,8 +7,8 @@ import "C"
 
 import "fmt"
 
-// Install sets the handler for the rest of the process's life. A SIGILL at any other instruction goes on to the
-// handler that was there before, which is the Go runtime's.
+// Install sets the handler for the rest of the process's life. A SIGILL at any other instruction goes to the previous
+// handler, the Go runtime's.
 func Install() error {
 	if errno := C.amxemu_install(); errno != 0 {
 		return fmt.Errorf("amxemu: sigaction: errno %d", errno)
@@ -16,7 +16,7 @@ func Install() error {
 	return nil
 }
 
-// Executed is the number of AMX instructions that were carried out.
+// Executed is the number of emulated instructions.
 func Executed() int64 { return int64(C.amxemu_executed()) }
 
 // trap executes an instruction that no CPU has.

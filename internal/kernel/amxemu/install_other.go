@@ -7,5 +7,5 @@ import "errors"
 // Install reports that there is no emulation on this platform.
 func Install() error { return errors.New("amxemu: needs linux/amd64 and cgo") }
 
-// Executed is the number of AMX instructions that were carried out.
+// Executed is the number of emulated instructions.
 func Executed() int64 { return 0 }

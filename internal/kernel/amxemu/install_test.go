@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What is no AMX instruction stays the Go runtime's affair: the program ends with its report of an illegal instruction.
+// Other illegal instructions still go to the Go runtime, which reports them and exits.
 func TestOtherInstructions(t *testing.T) {
 	const child = "AMXEMU_TRAP"
 	if os.Getenv(child) != "" {
