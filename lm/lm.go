@@ -1,8 +1,8 @@
 // Package lm is the contract between archbench and a language model.
 //
 // A plugin implements [Architecture]: it says what it is and loads models. A [Model] can be scored; everything
-// else it can do (carry state, generate, count its cost, report its memory, save itself) is an optional interface
-// that it may implement too: [Stepper], [Generator], [Coster], [MemoryReporter], [Saver]. [As] says whether a model has
+// else it can do (carry state, generate, count its cost, report its memory, save itself, be trained) is an optional interface
+// that it may implement too: [Stepper], [Generator], [Coster], [MemoryReporter], [Saver], [Trainer]. [As] says whether a model has
 // one. What it lacks is reported as "n/a (no ability X)", never as zero.
 //
 // The package imports the standard library only. The same interfaces are implemented by the models inside a plugin
@@ -107,7 +107,7 @@ const (
 	AbilityVersus    Ability = "versus" // Score against another loaded model
 	AbilitySave      Ability = "save"
 	AbilityCalibrate Ability = "calibrate"
-	AbilityTrain     Ability = "train"   // declared in lm.proto, served by no plugin yet
+	AbilityTrain     Ability = "train"
 	AbilityAnswers   Ability = "answers" // Score with targets and ranks
 	AbilitySample    Ability = "sample"  // Step with samplers
 )
@@ -171,6 +171,8 @@ func abilityOf[T any]() Ability {
 		return AbilityMemory
 	case *Saver:
 		return AbilitySave
+	case *Trainer:
+		return AbilityTrain
 	}
 	panic("lm: not an optional interface of a Model")
 }

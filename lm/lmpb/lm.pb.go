@@ -3558,7 +3558,7 @@ type Optimizer struct {
 	WeightDecay float64 `protobuf:"fixed64,4,opt,name=weight_decay,json=weightDecay,proto3" json:"weight_decay,omitempty"`
 	// Deprecated: Marked as deprecated in lm/v1/lm.proto.
 	Clip float64 `protobuf:"fixed64,5,opt,name=clip,proto3" json:"clip,omitempty"`
-	// adamw, sgd, ...; another than the plugin has is UNIMPLEMENTED.
+	// adamw, sgd, ...; "": the default of the plugin. Another than it has is UNIMPLEMENTED.
 	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
 	// By name: beta1, beta2, epsilon and weight_decay of adamw, for example. One that is not given has the plugin's default,
 	// one that the optimizer does not have is INVALID_ARGUMENT. Decay is decoupled: a share of the weight and of the rate.

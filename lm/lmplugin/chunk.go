@@ -74,8 +74,24 @@ func targetChunks(targets [][]int32, weights [][]float32) iter.Seq[[]*lmpb.Targe
 
 // inputs are the values of each input that a request stream has carried.
 type inputs struct {
-	tokens, targets [][]int32
-	weights         [][]float32
+	tokens, targets  [][]int32
+	weights, teacher [][]float32
+}
+
+// addTeacher appends a teacher's logits to their inputs.
+func (in *inputs) addTeacher(message []*lmpb.LogitChunk) (err error) {
+	for _, c := range message {
+		if uint64(c.GetInput()) >= uint64(len(in.tokens)) {
+			return lm.Errorf(lm.Invalid, "", "logits for input %d of %d", c.GetInput(), len(in.tokens))
+		}
+		if in.teacher == nil {
+			in.teacher = make([][]float32, len(in.tokens))
+		}
+		if in.teacher[c.GetInput()], err = appendFloats(in.teacher[c.GetInput()], c.GetLogits()); err != nil {
+			return lm.Errorf(lm.Invalid, "", "%w", err)
+		}
+	}
+	return nil
 }
 
 // addTargets appends the targets of a message to their inputs.
@@ -133,6 +149,11 @@ func receive[H any, M tokenMessage[H]](recv func() (M, error), count func(*H) in
 		}
 		if m, ok := any(message).(interface{ GetTargets() []*lmpb.TargetChunk }); ok {
 			if err := in.addTargets(m.GetTargets()); err != nil {
+				return nil, in, err
+			}
+		}
+		if m, ok := any(message).(interface{ GetTeacher() []*lmpb.LogitChunk }); ok {
+			if err := in.addTeacher(m.GetTeacher()); err != nil {
 				return nil, in, err
 			}
 		}

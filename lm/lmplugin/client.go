@@ -86,15 +86,23 @@ func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
-	info := infoFromPB(reply.GetInfo()).Of(c.description)
-	err = firstError(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took))
-	if err == nil && reply.GetModel() == 0 {
-		err = lm.Faultf(lm.Malformed, "a model without a handle")
-	}
+	m, err := c.loaded(reply.GetModel(), reply.GetInfo(), took)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
-	return &model{client: c, handle: reply.GetModel(), info: info}, nil
+	return m, nil
+}
+
+// loaded makes the proxy of a model that took so long to load.
+func (c *client) loaded(handle uint64, said *lmpb.ModelInfo, took time.Duration) (*model, error) {
+	info := infoFromPB(said).Of(c.description)
+	if err := firstError(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took)); err != nil {
+		return nil, err
+	}
+	if handle == 0 {
+		return nil, lm.Faultf(lm.Malformed, "a model without a handle")
+	}
+	return &model{client: c, handle: handle, info: info}, nil
 }
 
 // model is a proxy of a model in the plugin. It implements every optional interface.

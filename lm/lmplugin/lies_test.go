@@ -76,6 +76,15 @@ func sampled(change func(m *lmpb.StepResponse)) lie {
 	})
 }
 
+// updating makes a lie about an update of the weights.
+func updating(change func(m *lmpb.TrainStepResponse)) lie {
+	return of(func(m *lmpb.TrainStepResponse) {
+		if m.Updated {
+			change(m)
+		}
+	})
+}
+
 // times sends one kind of message n times.
 func times[M any](n int) lie {
 	return func(m any) []any {
@@ -130,7 +139,35 @@ func everything(ctx context.Context, c *client) error {
 	}
 	_, cost := m.(lm.Coster).Cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 3, Count: true})
 	_, memory := m.(lm.MemoryReporter).Memory(ctx, false)
-	return firstError(cost, memory, state.Reset(ctx))
+	return firstError(cost, memory, state.Reset(ctx), train(ctx, c, m))
+}
+
+// train makes every kind of call on a training, if there is one.
+func train(ctx context.Context, c *client, m lm.Model) error {
+	if !m.Info().Has(lm.AbilityTrain) {
+		return nil
+	}
+	t, err := c.OpenTraining(ctx, lm.TrainingRequest{Load: &lm.LoadRequest{Variant: "default", Seed: 8}})
+	if err != nil {
+		return err
+	}
+	logits := make([]float32, 23)
+	for _, step := range []lm.TrainStep{
+		{Documents: []lm.TrainDocument{{Tokens: []int32{1, 2, 3}}, {Tokens: []int32{4}, Targets: []int32{5}}}, LabelSmoothing: 0.1},
+		{Documents: []lm.TrainDocument{{Tokens: []int32{1, 2}, Carry: true}}, Teacher: &lm.Teacher{Model: m, Temperature: 2, Weight: 0.5}},
+		{
+			Documents: []lm.TrainDocument{{Tokens: []int32{1, 2}, Teacher: logits}}, Teacher: &lm.Teacher{Weight: 1},
+			Update: true, LearningRate: 0.1, ClipNorm: 1, Weight: 0.5, LossScale: 8,
+		},
+	} {
+		if _, err := t.Step(ctx, step); err != nil {
+			return err
+		}
+	}
+	if got := t.Info(); got.Optimizer.Name != "sgd" {
+		return lm.Errorf(lm.Internal, "", "%+v", got)
+	}
+	return firstError(t.Close(), t.Model().Close())
 }
 
 // TestLies: whatever a plugin says that cannot be true is refused where it comes in, with the fault by its name.
@@ -165,7 +202,7 @@ func TestLies(t *testing.T) {
 		{"negative load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = -1 }), lm.Malformed, "below 0"},
 		{"long load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = absurd }), lm.Contradiction, "in a call that took"},
 
-		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"train"}} }), lm.Malformed, `the model declares an unknown ability "train"`},
+		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"calibrate"}} }), lm.Malformed, `the model declares an unknown ability "calibrate"`},
 
 		{"negative loss", of(func(m *lmpb.ScoreResponse) { m.Nll[0] = -1 }), lm.Malformed, "loss 0 is -1, below 0"},
 		{"loss NaN", of(func(m *lmpb.ScoreResponse) { m.Nll[1] = nan }), lm.NonFinite, "loss 1 is NaN"},
@@ -248,6 +285,29 @@ func TestLies(t *testing.T) {
 				s.Length = 7
 			}
 		}), lm.Malformed, "state in tokens is 7"},
+
+		{"no training", of(func(m *lmpb.OpenTrainingResponse) { m.Training = 0 }), lm.Malformed, "training without a handle"},
+		{"no model to train", of(func(m *lmpb.OpenTrainingResponse) { m.Model = 0 }), lm.Malformed, "model without a handle"},
+		{"no info of it", of(func(m *lmpb.OpenTrainingResponse) { m.Info = nil }), lm.Malformed, "vocabulary is 0"},
+		{"a fresh training with a past", of(func(m *lmpb.OpenTrainingResponse) { m.Updates = 3 }), lm.Malformed, "number of updates is 3"},
+		{"more in groups than there is", of(func(m *lmpb.OpenTrainingResponse) { m.Groups[0].Parameters = 1 << 40 }), lm.Malformed, "parameters of group all"},
+		{"no optimizer", of(func(m *lmpb.OpenTrainingResponse) { m.Optimizer = nil }), lm.Malformed, "no optimizer"},
+		{"an option NaN", of(func(m *lmpb.OpenTrainingResponse) { m.Optimizer.Options["momentum"] = nan }), lm.NonFinite, "option momentum is NaN"},
+		{"endless components", of(func(m *lmpb.OpenTrainingResponse) { m.Components = make([]string, 1<<13) }), lm.Malformed, "8192 components"},
+		{"negative training loss", of(func(m *lmpb.TrainStepResponse) { m.Loss = -1 }), lm.Malformed, "loss 0 is -1"},
+		{"training loss NaN", of(func(m *lmpb.TrainStepResponse) { m.Loss = nan }), lm.NonFinite, "loss 0 is NaN"},
+		{"parts that do not add up", of(func(m *lmpb.TrainStepResponse) { m.Objective++ }), lm.Contradiction, "its parts sum to"},
+		{"an unknown part", of(func(m *lmpb.TrainStepResponse) { m.Parts["z"] = 0 }), lm.Malformed, `unknown part "z"`},
+		{"few targets", of(func(m *lmpb.TrainStepResponse) { m.Targets-- }), lm.Malformed, "asked for 3 targets, got 2"},
+		{"light targets", of(func(m *lmpb.TrainStepResponse) { m.Weight /= 2 }), lm.Contradiction, "weights of targets sum to 3, not 1.5"},
+		{"a secret update", of(func(m *lmpb.TrainStepResponse) { m.Updated = true }), lm.Contradiction, "update asked for: false"},
+		{"an update of what is not finite", of(func(m *lmpb.TrainStepResponse) { m.Finite = !m.Updated }), lm.Contradiction, "finite: false, made: true"},
+		{"many updates", of(func(m *lmpb.TrainStepResponse) { m.Updates = 7 }), lm.Contradiction, "7 updates after 0 and 0"},
+		{"a norm nobody asked for", of(func(m *lmpb.TrainStepResponse) { m.GradientNorm = 1 }), lm.Malformed, "not asked for"},
+		{"a negative norm", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorm = -1 }), lm.Malformed, "norm of the gradient of all is -1"},
+		{"a norm NaN", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorms["head"] = nan }), lm.NonFinite, "gradient of component head is NaN"},
+		{"an unknown component", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorms["x"] = 1 }), lm.Malformed, `unknown component "x"`},
+		{"step time of training", of(func(m *lmpb.TrainStepResponse) { m.ComputeNs = absurd }), lm.Contradiction, "in a call that took"},
 
 		{"negative FLOPs", of(func(m *lmpb.CostResponse) { m.Analytic[0].Flops = -1 }), lm.Malformed, "is -1"},
 		{"FLOPs that do not add up", of(func(m *lmpb.CostResponse) {

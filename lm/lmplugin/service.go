@@ -15,6 +15,7 @@ type service struct {
 	arch      lm.Architecture
 	models    handles[lm.Model]
 	documents handles[*document]
+	trainings handles[*served]
 }
 
 func newService(arch lm.Architecture) *service {
@@ -22,6 +23,7 @@ func newService(arch lm.Architecture) *service {
 		arch:      arch,
 		models:    handles[lm.Model]{sort: "model"},
 		documents: handles[*document]{sort: "state"},
+		trainings: handles[*served]{sort: "training"},
 	}
 }
 
@@ -100,6 +102,11 @@ func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.Unlo
 	for _, id := range s.documents.where(func(d *document) bool { return d.model == req.GetModel() }) {
 		if d, err := s.documents.remove(id); err == nil {
 			errs = append(errs, d.state.Close())
+		}
+	}
+	for _, id := range s.trainings.where(func(t *served) bool { return t.model == req.GetModel() }) {
+		if t, err := s.trainings.remove(id); err == nil {
+			errs = append(errs, t.training.Close())
 		}
 	}
 	if err := errors.Join(append(errs, model.Close())...); err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -290,13 +292,72 @@ func (f *fixture) greedy(ctx context.Context, prompt []int32, n int) ([]int32, e
 	return text[len(prompt):], nil
 }
 
-// compareGradients waits for plugins that can train: no version of the contract in Go can ask for gradients yet.
-func (f *fixture) compareGradients(context.Context) (figure, error) {
-	if !slices.ContainsFunc(f.file.Names(), func(name string) bool { return strings.HasPrefix(name, "grad.") }) {
+// gradientLimit is how far a gradient may be from the reference's, as a share of its norm.
+const gradientLimit = 1e-3
+
+// compareGradients holds the gradient of the mean loss by every parameter that the fixture has against the reference's.
+func (f *fixture) compareGradients(ctx context.Context) (figure, error) {
+	names := slices.DeleteFunc(f.file.Names(), func(name string) bool { return !strings.HasPrefix(name, "grad.") })
+	if f.inputs == nil || len(names) == 0 {
 		return figure{}, unavailable(NotInFixture)
 	}
-	if !f.info.Has(lm.AbilityTrain) {
+	trainer, ok := lm.As[lm.Trainer](f.model)
+	if !ok {
 		return figure{}, unavailable(fmt.Sprintf("no ability %s", lm.AbilityTrain))
 	}
-	return figure{}, unavailable("package lm has no calls for training yet")
+	got, err := f.gradients(ctx, trainer)
+	if err != nil {
+		return figure{}, err
+	}
+	defer got.Close()
+	result := figure{unit: "|Δ gradient| / |gradient|", limit: gradientLimit}
+	for _, name := range names {
+		want, err := f.floats(name)
+		if err != nil {
+			return result, err
+		}
+		parameter := strings.TrimPrefix(name, "grad.")
+		own, err := got.Widen(parameter)
+		if err != nil {
+			return result, fmt.Errorf("the gradient of parameter %q: %w", parameter, err)
+		}
+		if d := distance(own, want); !(d <= result.value) {
+			result.value, result.note = d, "largest by "+parameter
+		}
+	}
+	return result, nil
+}
+
+// gradients lets a training write the gradient of the inputs' mean loss.
+func (f *fixture) gradients(ctx context.Context, trainer lm.Trainer) (*safetensors.File, error) {
+	t, err := trainer.OpenTraining(ctx, lm.TrainingRequest{})
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	dir, err := os.MkdirTemp("", "lmtest")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) // an open file stays readable
+	step := lm.TrainStep{Gradients: filepath.Join(dir, "gradients.safetensors")}
+	for _, tokens := range f.inputs {
+		step.Documents = append(step.Documents, lm.TrainDocument{Tokens: tokens})
+	}
+	if _, err := trained(ctx, t, step); err != nil {
+		return nil, err
+	}
+	return safetensors.Open(step.Gradients)
+}
+
+// distance is the norm of the difference of two vectors as a share of that of the second; infinite if they differ in length.
+func distance(got []float32, want []float64) float64 {
+	if len(got) != len(want) {
+		return math.Inf(1)
+	}
+	var apart, size float64
+	for i, w := range want {
+		apart, size = apart+(float64(got[i])-w)*(float64(got[i])-w), size+w*w
+	}
+	return math.Sqrt(apart / max(size, math.SmallestNonzeroFloat64))
 }

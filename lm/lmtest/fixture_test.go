@@ -60,7 +60,9 @@ func writeFixture(t *testing.T, spoil func(map[string]*safetensors.Tensor)) stri
 		greedy = append(greedy, next)
 	}
 	tensors := map[string]*safetensors.Tensor{}
+	gradient := gradientOf(t, m, text)
 	for _, tensor := range []safetensors.Tensor{
+		reals("grad.head", gradient, m.Info().Vocab, len(gradient)/m.Info().Vocab),
 		ids("input_ids", text),
 		reals("logits", reply.Scores[0].Logits, 1, len(text), m.Info().Vocab),
 		reals("loss", []float32{float32(loss)}, 1),
@@ -77,6 +79,30 @@ func writeFixture(t *testing.T, spoil func(map[string]*safetensors.Tensor)) stri
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// gradientOf is that of a toy's output matrix, which the toy's own test holds against differences.
+func gradientOf(t *testing.T, m lm.Model, text []int32) []float32 {
+	t.Helper()
+	training, err := m.(lm.Trainer).OpenTraining(t.Context(), lm.TrainingRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer training.Close()
+	path := filepath.Join(t.TempDir(), "gradients")
+	if _, err := training.Step(t.Context(), lm.TrainStep{Gradients: path, Documents: []lm.TrainDocument{{Tokens: text}}}); err != nil {
+		t.Fatal(err)
+	}
+	file, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	gradient, err := file.Widen("head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gradient
 }
 
 func TestCompareFixture(t *testing.T) {
@@ -96,12 +122,13 @@ func TestCompareFixture(t *testing.T) {
 		spoil func(map[string]*safetensors.Tensor)
 		want  map[string]Status
 	}{
-		{"own outputs", none, map[string]Status{"logits": Pass, "loss": Pass, "greedy": Pass, "gradients": Unavailable, "fixture": Pass}},
-		{"other logits", flip("logits", 4*30+2), map[string]Status{"logits": Fail, "loss": Pass, "greedy": Pass, "gradients": Unavailable, "fixture": Pass}},
-		{"other loss", flip("loss", 2), map[string]Status{"logits": Pass, "loss": Fail, "greedy": Pass, "gradients": Unavailable, "fixture": Pass}},
-		{"other greedy", flip("greedy", 8*11), map[string]Status{"logits": Pass, "loss": Pass, "greedy": Fail, "gradients": Unavailable, "fixture": Pass}},
-		{"no greedy", without("greedy"), map[string]Status{"logits": Pass, "loss": Pass, "greedy": Unavailable, "gradients": Unavailable, "fixture": Pass}},
-		{"inputs alone", without("greedy", "logits", "loss"), map[string]Status{"logits": Unavailable, "loss": Unavailable, "greedy": Unavailable, "gradients": Unavailable, "fixture": Fail}},
+		{"own outputs", none, map[string]Status{"logits": Pass, "loss": Pass, "greedy": Pass, "gradients": Pass, "fixture": Pass}},
+		{"other logits", flip("logits", 4*30+2), map[string]Status{"logits": Fail, "loss": Pass, "greedy": Pass, "gradients": Pass, "fixture": Pass}},
+		{"other loss", flip("loss", 2), map[string]Status{"logits": Pass, "loss": Fail, "greedy": Pass, "gradients": Pass, "fixture": Pass}},
+		{"other greedy", flip("greedy", 8*11), map[string]Status{"logits": Pass, "loss": Pass, "greedy": Fail, "gradients": Pass, "fixture": Pass}},
+		{"other gradient", flip("grad.head", 2), map[string]Status{"logits": Pass, "loss": Pass, "greedy": Pass, "gradients": Fail, "fixture": Pass}},
+		{"no greedy", without("greedy"), map[string]Status{"logits": Pass, "loss": Pass, "greedy": Unavailable, "gradients": Pass, "fixture": Pass}},
+		{"inputs alone", without("greedy", "logits", "loss", "grad.head"), map[string]Status{"logits": Unavailable, "loss": Unavailable, "greedy": Unavailable, "gradients": Unavailable, "fixture": Fail}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := map[string]Status{}

@@ -152,6 +152,7 @@ var table = []check{
 	{"cost", []lm.Ability{lm.AbilityCost}, checkCost},
 	{"counted cost", []lm.Ability{lm.AbilityCost, lm.AbilityCount}, checkCountedCost},
 	{"memory", []lm.Ability{lm.AbilityMemory}, checkMemory},
+	{"training", []lm.Ability{lm.AbilityTrain, lm.AbilityAnswers}, checkTraining},
 	{"save", []lm.Ability{lm.AbilitySave}, checkSave},
 	{"errors", nil, checkErrors},
 	{"state errors", []lm.Ability{lm.AbilityStep}, checkStateErrors},

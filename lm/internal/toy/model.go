@@ -19,6 +19,7 @@ type Model struct {
 	initialised bool
 	loadTime    time.Duration
 	closed      atomic.Bool
+	training    atomic.Bool // there is one
 }
 
 var (

@@ -65,7 +65,7 @@ func (a Architecture) Describe(context.Context) (lm.Description, error) {
 		Variants: append([]lm.Variant{{Name: "default", Summary: "a few hundred parameters", Config: Default}}, a.Variants...),
 		Abilities: []lm.Ability{
 			lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
-			lm.AbilityAnswers, lm.AbilitySample,
+			lm.AbilityAnswers, lm.AbilitySample, lm.AbilityTrain,
 		},
 		Precisions:   []string{"f32"},
 		ConfigSchema: `{"type": "object", "required": ["model_type", "vocab_size", "hidden_size", "decay"]}`,

@@ -1,0 +1,179 @@
+package lmplugin
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/archbench/archbench/lm"
+	"github.com/archbench/archbench/lm/lmpb"
+)
+
+// training is a proxy of a training in the plugin.
+type training struct {
+	model  *model
+	handle uint64
+	info   lm.TrainingInfo
+
+	mu      sync.Mutex
+	updates int64 // made so far
+	closed  bool
+}
+
+var (
+	_ lm.Trainer  = (*client)(nil)
+	_ lm.Trainer  = (*model)(nil)
+	_ lm.Training = (*training)(nil)
+)
+
+const opOpenTraining = "opentraining"
+
+// OpenTraining implements lm.Trainer for a model that is loaded for it.
+func (c *client) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Training, error) {
+	if req.Load == nil {
+		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names no model to load: a loaded one is asked itself")
+	}
+	if !c.description.Has(lm.AbilityTrain) {
+		return nil, noAbility(opOpenTraining, lm.AbilityTrain)
+	}
+	return c.openTraining(ctx, req, nil)
+}
+
+// OpenTraining implements lm.Trainer.
+func (m *model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Training, error) {
+	if err := m.ready(opOpenTraining, lm.AbilityTrain); err != nil {
+		return nil, err
+	}
+	if req.Load != nil {
+		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names a model to load, but it is a loaded one that is asked")
+	}
+	return m.client.openTraining(ctx, req, m)
+}
+
+// openTraining opens a training of a model, or, of none, of the one that the request loads.
+func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *model) (lm.Training, error) {
+	wire, err := trainingToPB(req)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		wire.Model = m.handle
+	}
+	start := time.Now()
+	reply, err := c.rpc.OpenTraining(ctx, wire)
+	took := time.Since(start)
+	if err != nil {
+		return nil, c.failed(ctx, opOpenTraining, err)
+	}
+	if m == nil {
+		m, err = c.loaded(reply.GetModel(), reply.GetInfo(), took)
+	}
+	if err == nil && reply.GetTraining() == 0 {
+		err = lm.Faultf(lm.Malformed, "a training without a handle")
+	}
+	t := &training{model: m, handle: reply.GetTraining(), info: trainingInfoFromPB(reply), updates: reply.GetUpdates()}
+	if err == nil {
+		err = t.info.Check(m.info.Parameters, req.Resume != "")
+	}
+	if err != nil {
+		return nil, c.failed(ctx, opOpenTraining, err)
+	}
+	return t, nil
+}
+
+// Info implements lm.Training.
+func (t *training) Info() lm.TrainingInfo { return t.info }
+
+// Model implements lm.Training.
+func (t *training) Model() lm.Model { return t.model }
+
+// ready fails if the training or its model is closed.
+func (t *training) ready(op string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return lm.Errorf(lm.Invalid, op, "the training is closed")
+	}
+	return t.model.ready(op)
+}
+
+// Step implements lm.Training.
+func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, error) {
+	const op = "trainstep"
+	if err := t.ready(op); err != nil {
+		return lm.TrainReply{}, err
+	}
+	if err := step.Validate(t.model.info.Vocab, t.info); err != nil {
+		return lm.TrainReply{}, lm.Errorf(lm.Invalid, op, "%w", err)
+	}
+	header := trainHeader(step, t.handle)
+	if step.Teacher != nil && step.Teacher.Model != nil {
+		teacher, ok := step.Teacher.Model.(*model)
+		if !ok || teacher.client != t.model.client {
+			return lm.TrainReply{}, lm.Errorf(lm.Invalid, op, "the teacher lives in another plugin process")
+		}
+		if err := teacher.ready(op); err != nil {
+			return lm.TrainReply{}, err
+		}
+		header.Teacher.Model = teacher.handle
+	}
+	reply, err := t.step(ctx, header, step)
+	if err != nil {
+		return lm.TrainReply{}, t.model.client.failed(ctx, op, err)
+	}
+	return reply, nil
+}
+
+func (t *training) step(ctx context.Context, header *lmpb.TrainStepHeader, step lm.TrainStep) (reply lm.TrainReply, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	start := time.Now()
+	stream, err := t.model.client.rpc.TrainStep(ctx)
+	if err != nil {
+		return reply, err
+	}
+	if err := sendAll(stream, trainMessages(header, step.Documents)); err != nil {
+		return reply, err
+	}
+	wire, err := stream.CloseAndRecv()
+	if err != nil {
+		return reply, err
+	}
+	reply = trainReplyFromPB(wire)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := firstError(step.Check(t.info, t.updates, reply), lm.CheckClock("the time of the work", reply.Compute, time.Since(start))); err != nil {
+		return reply, err
+	}
+	t.updates = reply.Updates
+	return reply, nil
+}
+
+// Save implements lm.Training.
+func (t *training) Save(ctx context.Context, dir string) error {
+	const op = "savetraining"
+	if err := t.ready(op); err != nil {
+		return err
+	}
+	if _, err := t.model.client.rpc.SaveTraining(ctx, &lmpb.SaveTrainingRequest{Training: t.handle, Dir: dir}); err != nil {
+		return t.model.client.failed(ctx, op, err)
+	}
+	return nil
+}
+
+// Close implements lm.Training. A closed model has ended its training already.
+func (t *training) Close() error {
+	t.mu.Lock()
+	closed := t.closed || t.model.closed.Load()
+	t.closed = true
+	t.mu.Unlock()
+	if closed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if _, err := t.model.client.rpc.CloseTraining(ctx, &lmpb.CloseTrainingRequest{Training: t.handle}); err != nil {
+		return t.model.client.failed(ctx, "closetraining", err)
+	}
+	return nil
+}

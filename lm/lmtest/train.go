@@ -1,0 +1,207 @@
+package lmtest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/archbench/archbench/lm"
+)
+
+// trainingSlack is how much sums in another order may differ by, as a share.
+const trainingSlack = 1e-4
+
+// checkTraining: a step tells the loss that scoring gives, micro-batches add up to their batch, updates bring the loss
+// down, and what was saved goes on as if it had never ended.
+func checkTraining(ctx context.Context, k *kit) (figure, error) {
+	if err := k.ready(); err != nil {
+		return figure{}, err
+	}
+	t, err := k.openTraining(ctx, k.request(1), "")
+	if err != nil {
+		return figure{}, err
+	}
+	defer t.Model().Close()
+	defer t.Close()
+	step := lm.TrainStep{Update: true, LearningRate: 1e-2, ClipNorm: 1, Documents: []lm.TrainDocument{
+		{Tokens: k.text, Targets: k.someTargets()}, {Tokens: k.document(2, 5), Weights: []float32{1, 0.5, 0, 2, 1}},
+	}}
+	f := figure{unit: "nats learnt"}
+	whole, err := k.compareLoss(ctx, t, step)
+	if err != nil {
+		return f, err
+	}
+	if err := k.compareMicroBatches(ctx, step, whole); err != nil {
+		return f, err
+	}
+	last := whole
+	for range 5 {
+		if last, err = trained(ctx, t, step); err != nil {
+			return f, err
+		}
+	}
+	if f.value = whole.Loss - last.Loss; !(f.value > 0) {
+		return f, fmt.Errorf("the loss of a batch is %g after 5 updates on it, it was %g", last.Loss, whole.Loss)
+	}
+	return f, errors.Join(k.compareResumed(ctx, t, step), k.refusedSteps(ctx, t, step))
+}
+
+// openTraining trains a model of its own.
+func (k *kit) openTraining(ctx context.Context, load lm.LoadRequest, resume string) (lm.Training, error) {
+	m, err := k.arch.Load(ctx, load)
+	if err != nil {
+		return nil, err
+	}
+	trainer, ok := lm.As[lm.Trainer](m)
+	if !ok {
+		return nil, errors.Join(notImplemented(lm.AbilityTrain), m.Close())
+	}
+	t, err := trainer.OpenTraining(ctx, lm.TrainingRequest{Seed: 1, Resume: resume})
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return t, t.Info().Check(k.info.Parameters, resume != "")
+}
+
+// trained makes a step and holds its reply against it.
+func trained(ctx context.Context, t lm.Training, step lm.TrainStep) (lm.TrainReply, error) {
+	reply, err := t.Step(ctx, step)
+	if err != nil {
+		return reply, err
+	}
+	before := reply.Updates
+	if reply.Updated {
+		before--
+	}
+	return reply, step.Check(t.Info(), before, reply)
+}
+
+// compareLoss makes a first step and holds its loss against that of scoring the same targets before.
+func (k *kit) compareLoss(ctx context.Context, t lm.Training, step lm.TrainStep) (lm.TrainReply, error) {
+	req := lm.ScoreRequest{}
+	for _, d := range step.Documents {
+		req.Sequences = append(req.Sequences, lm.Sequence{Tokens: d.Tokens, Targets: d.Predicted()})
+	}
+	scores, err := k.checkedScore(ctx, t.Model(), req)
+	if err != nil {
+		return lm.TrainReply{}, err
+	}
+	var sum, weight float64
+	for i, d := range step.Documents {
+		n := 0
+		for p, target := range d.Predicted() {
+			if target < 0 {
+				continue
+			}
+			w := 1.0
+			if d.Weights != nil {
+				w = float64(d.Weights[p])
+			}
+			sum, weight, n = sum+w*scores.Scores[i].NLL[n], weight+w, n+1
+		}
+	}
+	reply, err := trained(ctx, t, step)
+	if err == nil && !near(reply.Loss, sum/weight) {
+		err = fmt.Errorf("the loss of a step is %g, scoring gives %g", reply.Loss, sum/weight)
+	}
+	return reply, err
+}
+
+// near reports whether two sums are the same but for rounding.
+func near(a, b float64) bool {
+	return math.Abs(a-b) <= trainingSlack*math.Max(math.Abs(a), math.Abs(b))
+}
+
+// compareMicroBatches makes the same step of a model of the same seed, a document at a time.
+func (k *kit) compareMicroBatches(ctx context.Context, step lm.TrainStep, whole lm.TrainReply) error {
+	t, err := k.openTraining(ctx, k.request(1), "")
+	if err != nil {
+		return err
+	}
+	defer t.Model().Close()
+	defer t.Close()
+	var loss float64
+	for i, d := range step.Documents {
+		part := step
+		part.Documents, part.Update = []lm.TrainDocument{d}, i == len(step.Documents)-1
+		_, own := part.Counted()
+		part.Weight = own / whole.Weight
+		reply, err := trained(ctx, t, part)
+		if err != nil {
+			return err
+		}
+		loss += part.Weight * reply.Loss
+		if part.Update && (!near(loss, whole.Loss) || !near(reply.GradientNorm, whole.GradientNorm)) {
+			return fmt.Errorf("micro-batches give the loss %g and a gradient of norm %g, their batch %g and %g",
+				loss, reply.GradientNorm, whole.Loss, whole.GradientNorm)
+		}
+		if !part.Update {
+			if err := kindError("saving between micro-batches", t.Save(ctx, filepath.Join(cmp.Or(k.options.TempDir, os.TempDir()), "unsaved")), lm.Invalid); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compareResumed goes on with a training and with what was saved of it: they must not differ.
+func (k *kit) compareResumed(ctx context.Context, t lm.Training, step lm.TrainStep) error {
+	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := t.Save(ctx, dir); err != nil {
+		return err
+	}
+	load := k.request(1)
+	load.Checkpoint, load.Config, load.Variant = dir, "", ""
+	again, err := k.openTraining(ctx, load, dir)
+	if err != nil {
+		return err
+	}
+	defer again.Model().Close()
+	defer again.Close()
+	step.Documents = append([]lm.TrainDocument{}, step.Documents...)
+	step.Documents[0].Carry = true
+	for range 3 {
+		want, err := trained(ctx, t, step)
+		if err != nil {
+			return err
+		}
+		got, err := trained(ctx, again, step)
+		if err != nil {
+			return fmt.Errorf("resumed: %w", err)
+		}
+		if got.Loss != want.Loss || got.GradientNorm != want.GradientNorm || got.Updates != want.Updates {
+			return fmt.Errorf("resumed, update %d has the loss %v and a gradient of norm %v, without a break %v and %v in update %d",
+				got.Updates, got.Loss, got.GradientNorm, want.Loss, want.GradientNorm, want.Updates)
+		}
+	}
+	return nil
+}
+
+// refusedSteps tries steps that make no sense.
+func (k *kit) refusedSteps(ctx context.Context, t lm.Training, good lm.TrainStep) error {
+	try := func(what string, change func(s *lm.TrainStep)) error {
+		bad := good
+		bad.Documents = append([]lm.TrainDocument{}, good.Documents...)
+		change(&bad)
+		_, err := t.Step(ctx, bad)
+		return kindError(what, err, lm.Invalid)
+	}
+	return errors.Join(
+		try("no documents", func(s *lm.TrainStep) { s.Documents = nil }),
+		try("a target outside of the vocabulary", func(s *lm.TrainStep) {
+			s.Documents[0].Targets = append([]int32{int32(k.info.Vocab)}, s.Documents[0].Targets[1:]...)
+		}),
+		try("a weight below 0", func(s *lm.TrainStep) { s.Documents[1].Weights = []float32{1, 1, 1, -1, 1} }),
+		try("nothing to learn", func(s *lm.TrainStep) { s.Documents = []lm.TrainDocument{{Tokens: k.text[:1]}} }),
+		try("a learning rate below 0", func(s *lm.TrainStep) { s.LearningRate = -1 }),
+		try("an unknown auxiliary loss", func(s *lm.TrainStep) { s.Auxiliary = map[string]float64{"no such loss": 1} }),
+	)
+}
