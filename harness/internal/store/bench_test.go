@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// BenchmarkRecord stores samples in batches of the size of a block.
+// BenchmarkRecord stores samples in batches the size of a block.
 func BenchmarkRecord(b *testing.B) {
 	ctx, db, run := context.Background(), open(b), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {

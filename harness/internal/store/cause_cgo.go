@@ -9,14 +9,14 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// causes of the driver's error codes.
+// causes maps the driver's error codes to failures.
 var causes = map[sqlite3.ErrNo]failure{
 	sqlite3.ErrFull: diskFull, sqlite3.ErrNotADB: notDatabase, sqlite3.ErrCantOpen: cannotWrite,
 	sqlite3.ErrReadonly: cannotWrite, sqlite3.ErrPerm: cannotWrite, sqlite3.ErrBusy: locked, sqlite3.ErrLocked: locked,
 	sqlite3.ErrCorrupt: damaged,
 }
 
-// cause reads the failure from the driver's error.
+// cause extracts the failure from a driver error.
 func cause(err error) failure {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {

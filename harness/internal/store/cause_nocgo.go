@@ -2,5 +2,5 @@
 
 package store
 
-// cause knows no codes without the driver.
+// cause finds nothing: there are no error codes without the driver.
 func cause(error) failure { return otherFailure }

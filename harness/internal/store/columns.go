@@ -12,10 +12,11 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// column is one column of a table and where its value is. The same list writes a row and reads it, by name.
+// column is a table column and the variable that holds its value. One list serves both writing a row and reading it, by
+// name.
 type column struct {
 	name  string
-	value any // a pointer to what database/sql converts, or an adapter below
+	value any // pointer to a type that database/sql converts, or an adapter below
 }
 
 func hostColumns(h *record.Host) []column {
@@ -43,7 +44,7 @@ func modelColumns(m *record.Model) []column {
 	}
 }
 
-// planColumns are what the plan says of a cell, resultColumns what measuring it has led to.
+// planColumns hold a cell's plan, resultColumns the outcome of measuring it.
 func planColumns(c *record.Cell) []column {
 	return []column{
 		{"id", &c.ID}, {"suite", &c.Suite}, {"probe", &c.Probe}, {"model", &c.Model}, {"point", asJSON(&c.Point)},
@@ -75,7 +76,7 @@ func names(columns []column) string {
 	return strings.Join(list, ", ")
 }
 
-// values lists where columns are scanned to, or written from.
+// values lists the variables that columns are scanned into or written from.
 func values(columns []column) (list []any) {
 	for _, c := range columns {
 		list = append(list, c.value)
@@ -83,7 +84,7 @@ func values(columns []column) (list []any) {
 	return list
 }
 
-// inserting is the statement that writes columns to a table; a column's alias is left out.
+// inserting is the statement that inserts columns into a table, without the columns' aliases.
 func inserting(table string, columns []column) string {
 	var own []string
 	for _, c := range columns {
@@ -92,7 +93,7 @@ func inserting(table string, columns []column) string {
 	return fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s)", table, strings.Join(own, ", "), strings.Repeat(", ?", len(own)-1))
 }
 
-// insert writes n rows of the same columns.
+// insert writes n rows with the same columns.
 func insert(ctx context.Context, tx *sql.Tx, table string, n int, row func(i int) []column) error {
 	var statement *sql.Stmt
 	for i := range n {
@@ -111,7 +112,7 @@ func insert(ctx context.Context, tx *sql.Tx, table string, n int, row func(i int
 	return nil
 }
 
-// nanoseconds is a time as a column: null for the zero time.
+// nanoseconds stores a time; the zero time is null.
 type nanoseconds time.Time
 
 // Value implements [driver.Valuer].
@@ -130,7 +131,7 @@ func (t *nanoseconds) Scan(value any) error {
 	return nil
 }
 
-// unsigned is a number of 64 bits in a column with a sign.
+// unsigned stores a 64-bit unsigned number in a signed column.
 type unsigned uint64
 
 // Value implements [driver.Valuer].
@@ -146,7 +147,7 @@ func (u *unsigned) Scan(value any) error {
 	return nil
 }
 
-// jsonColumn is a list or an object as text; empty ones are nil.
+// jsonColumn stores a list or an object as text; empty ones are read as nil.
 type jsonColumn[T any] struct{ of *T }
 
 func asJSON[T any](of *T) jsonColumn[T] { return jsonColumn[T]{of} }
@@ -160,7 +161,7 @@ func (c jsonColumn[T]) Value() (driver.Value, error) {
 	return string(text), err
 }
 
-// empty is the text of a nil list or object.
+// empty is the text for a nil list or object.
 func empty(of any) string {
 	if _, object := of.(map[string]string); object {
 		return "{}"

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// told are errors that say themselves what to do.
+// told are errors that already say what to do.
 var told = []error{ErrNewer, ErrForeign, ErrNotFound, ErrMoved, ErrTaken}
 
-// explain adds to an error of the driver what the user can do about it.
+// explain adds to a driver error what the user can do about it.
 func (db *DB) explain(err error) error {
 	switch {
 	case err == nil, slices.ContainsFunc(told, func(e error) bool { return errors.Is(err, e) }):
@@ -43,7 +43,7 @@ func (db *DB) explain(err error) error {
 	}
 }
 
-// failure is what kept SQLite from working, as far as a user can act on it.
+// failure is the reason why SQLite failed, as far as a user can act on it.
 type failure int
 
 const (

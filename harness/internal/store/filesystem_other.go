@@ -2,5 +2,5 @@
 
 package store
 
-// networkFileSystem is not known on this platform; the trial on a scratch file decides.
+// networkFileSystem is unknown on this platform; the trial on a scratch file decides.
 func networkFileSystem(string) string { return "" }

@@ -11,31 +11,31 @@ import (
 	"github.com/archbench/archbench/harness/internal/shell"
 )
 
-// lease says who measures a run. It stands in the run's row as JSON; a write to a run whose row has another one is
-// refused, so that nobody who has lost a run can add to it.
+// lease identifies who measures a run. It is stored in the run's row as JSON. A write to a run with another lease is
+// refused, so nobody who has lost a run can add to it.
 type lease struct {
 	Process process.ID
-	Token   string // of the open database that holds the lease
+	Token   string // identifies the open database that holds the lease
 }
 
-// mine is the lease of this handle.
+// mine is this handle's lease.
 func (db *DB) mine() string { return lease{process.Self(), db.token}.column() }
 
 func (l lease) column() string {
 	b, err := json.Marshal(l)
 	if err != nil {
-		panic(fmt.Sprintf("store: encode a lease: %v", err)) // strings and numbers
+		panic(fmt.Sprintf("store: encode a lease: %v", err)) // cannot fail: strings and numbers
 	}
 	return string(b)
 }
 
-// holder reads the lease of a run.
+// holder reads a run's lease.
 func holder(column string) (l lease, held bool) {
 	return l, column != "" && json.Unmarshal([]byte(column), &l) == nil
 }
 
-// Claim makes this process the one that measures a run, unless another one does. It takes over from a process that is
-// gone. A process on another machine or in another container cannot be seen from here, and is taken for gone only if
+// Claim takes a run for this process to measure, unless another process has it. It takes over from a process that is
+// gone. A process on another machine or in another container cannot be checked from here; it counts as gone only if
 // takeOver is set.
 func (db *DB) Claim(ctx context.Context, run string, takeOver bool) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
@@ -70,7 +70,7 @@ func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) e
 	return nil
 }
 
-// Release gives a run back that this handle has claimed.
+// Release gives back a run that this handle has claimed.
 func (db *DB) Release(ctx context.Context, run string) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET owner = '' WHERE id = ?`, run)
@@ -112,8 +112,8 @@ func (db *DB) writeOwned(ctx context.Context, run string, fn func(*sql.Tx) error
 	})
 }
 
-// write runs fn in a transaction, on the files that were opened and no others: what was stored is where the user
-// looks for it, or there is an error.
+// write runs fn in a transaction on the originally opened files. If it succeeds, the data is where the user looks for
+// it.
 func (db *DB) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	if db.ReadOnly {
 		return errors.New("the database was opened to be read")

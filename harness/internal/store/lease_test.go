@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// again opens the database of another handle once more, as another process would.
+// again opens another handle's database once more, as another process would.
 func again(t *testing.T, db *DB) *DB {
 	t.Helper()
 	other, err := Open(context.Background(), db.path)
@@ -26,7 +26,7 @@ func again(t *testing.T, db *DB) *DB {
 	return other
 }
 
-// leaseTo writes a lease of some process into a run's row.
+// leaseTo writes a process's lease into a run's row.
 func leaseTo(t *testing.T, db *DB, run string, p process.ID) {
 	t.Helper()
 	if _, err := db.sql.Exec(`UPDATE runs SET owner = ? WHERE id = ?`, lease{p, "another"}.column(), run); err != nil {
@@ -46,7 +46,7 @@ func dead(t *testing.T) process.ID {
 	return id
 }
 
-// TestClaim asks for a run that belongs to processes in every state.
+// TestClaim claims runs that belong to processes in every state.
 func TestClaim(t *testing.T) {
 	ctx, self := context.Background(), process.Self()
 	reused, booted, elsewhere := self, self, self
@@ -55,8 +55,8 @@ func TestClaim(t *testing.T) {
 		name     string
 		owner    process.ID
 		takeOver bool
-		want     string // "" is a claim
-		status   string // as others see the run before
+		want     string // "": the claim succeeds
+		status   string // status before the claim, as others see it
 	}{
 		{"alive", self, false, "lives; wait until it ends, or end it (kill ", record.Running},
 		{"alive, by force", self, true, "lives; wait", record.Running},
@@ -82,7 +82,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestClaimedOnce lets many ask for an interrupted run at the same time: one gets it.
+// TestClaimedOnce lets many handles claim an interrupted run at once: only one gets it.
 func TestClaimedOnce(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {
@@ -108,7 +108,7 @@ func TestClaimedOnce(t *testing.T) {
 	}
 }
 
-// TestLostRun checks that a process adds nothing to a run that another one has taken over, or that was removed.
+// TestLostRun checks that a process cannot add to a run that was taken over or removed.
 func TestLostRun(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {
@@ -139,7 +139,7 @@ func TestLostRun(t *testing.T) {
 	}
 }
 
-// TestRelease gives a run back, at its end and before.
+// TestRelease gives a run back before and at its end.
 func TestRelease(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {
@@ -164,7 +164,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestBlockOnce stores a block of a cell twice: the second time is refused, and nothing of it stays.
+// TestBlockOnce stores a block of a cell twice: the second attempt is refused and stores nothing.
 func TestBlockOnce(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {

@@ -9,7 +9,7 @@ import (
 	"io/fs"
 )
 
-// migrations hold the schema, one step per file, applied in the order of their names and never changed afterwards.
+// migrations holds the schema, one step per file, applied in name order and never changed afterwards.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -17,8 +17,8 @@ var migrations embed.FS
 // applicationID marks a database as archbench's in its header ("arch").
 const applicationID = 0x61726368
 
-// missingSteps returns all steps and how many of them the database has seen. It refuses databases of other programs
-// and of newer versions of this one.
+// missingSteps returns all steps and how many of them are applied. It refuses databases of other programs and of newer
+// versions of this one.
 func missingSteps(ctx context.Context, db *sql.DB) (steps []string, seen int, err error) {
 	if steps, err = fs.Glob(migrations, "migrations/*.sql"); err != nil {
 		return nil, 0, err
@@ -33,7 +33,7 @@ func missingSteps(ctx context.Context, db *sql.DB) (steps []string, seen int, er
 	return steps, seen, nil
 }
 
-// migrate brings the database to the schema of this program, one transaction per step.
+// migrate brings the database to this program's schema, one transaction per step.
 func migrate(ctx context.Context, db *sql.DB) error {
 	steps, version, err := missingSteps(ctx, db)
 	if err != nil {
@@ -52,8 +52,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// withoutForeignKeys runs fn while no table guards what it refers to, so that a table can be made anew under the same
-// name.
+// withoutForeignKeys runs fn with foreign keys off, so that a table can be recreated under the same name.
 func withoutForeignKeys(ctx context.Context, db *sql.DB, fn func() error) error {
 	if _, err := db.ExecContext(ctx, "PRAGMA foreign_keys = OFF"); err != nil {
 		return err
@@ -63,7 +62,7 @@ func withoutForeignKeys(ctx context.Context, db *sql.DB, fn func() error) error 
 	return errors.Join(err, on)
 }
 
-// schemaVersion reads how many steps the database has seen: 0 for an empty one.
+// schemaVersion returns the number of applied steps, 0 for an empty database.
 func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
 	var application, version, tables int
 	err := db.QueryRowContext(ctx, `SELECT a.application_id, u.user_version, (SELECT count(*) FROM sqlite_schema)
@@ -77,7 +76,7 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
 	return version, nil
 }
 
-// step applies one migration and counts it in the same transaction, unless another process has done so meanwhile.
+// step applies one migration and counts it in the same transaction, unless another process has just done so.
 func step(ctx context.Context, db *sql.DB, name string, version int) error {
 	text, err := migrations.ReadFile(name)
 	if err != nil {
@@ -101,13 +100,13 @@ func step(ctx context.Context, db *sql.DB, name string, version int) error {
 	})
 }
 
-// within runs fn in a transaction that is rolled back when fn fails.
+// within runs fn in a transaction that is rolled back if fn fails.
 func within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // does nothing after Commit
+	defer tx.Rollback() // no effect after Commit
 	if err := fn(tx); err != nil {
 		return err
 	}

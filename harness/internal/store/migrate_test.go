@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// firstSchema makes a database as the first archbench did.
+// firstSchema makes a database with the first schema.
 func firstSchema(t *testing.T, path string, rows string) {
 	t.Helper()
 	text, err := migrations.ReadFile("migrations/0001_runs.sql")
@@ -30,8 +30,7 @@ func firstSchema(t *testing.T, path string, rows string) {
 	}
 }
 
-// oldRuns are rows of the first schema: r-1, which two processes measured at the same time, and r-2, in which nothing
-// loaded.
+// oldRuns are rows of the first schema: r-1, which two processes measured at once, and r-2, in which nothing loaded.
 const oldRuns = `
 INSERT INTO hosts VALUES ('h', 'f', '[{"Name":"cpu","Value":"x, n/a (y)"},{"Name":"governor","Value":"n/a (no \"cpufreq\" (x))"}]');
 INSERT INTO runs VALUES ('r-1', 1, 2, 'done', 'v', 'c', 1, '[]', '', '[{"Name":"threads","Value":"2"},{"Name":"ceiling","Value":"n/a (no echo)"}]', 'h');
@@ -53,7 +52,7 @@ INSERT INTO samples VALUES (1, 0, 'seconds', '', 1.0, 's', 0, 4, 1, 1), (1, 1, '
 INSERT INTO samples VALUES (2, 0, 'bytes', 'blocks', 1, 'B', 0, 0, 0, 0), (2, 1, 'bytes', 'blocks', 2, 'B', 0, 0, 0, 0), (2, 2, 'state', '', 3, 'B', 0, 0, 0, 0);
 `
 
-// TestMigrate reads a database of the first schema, in place and through a copy.
+// TestMigrate reads a database with the first schema, in place and through a copy.
 func TestMigrate(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "old.db")
 	firstSchema(t, path, oldRuns)

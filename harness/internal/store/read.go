@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// Runs returns the runs of the database, latest first, without models and with no more than a tally of the cells.
+// Runs returns all runs, latest first, without models and with only a tally of the cells.
 func (db *DB) Runs(ctx context.Context) ([]record.Run, error) {
 	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` ORDER BY started DESC, r.id`)
 	if err == nil {
@@ -20,7 +20,7 @@ func (db *DB) Runs(ctx context.Context) ([]record.Run, error) {
 	return runs, db.wrap(err, "list runs")
 }
 
-// countCells gives runs the tally of their cells.
+// countCells fills in the runs' tallies of cells.
 func (db *DB) countCells(ctx context.Context, runs []record.Run) error {
 	type count struct {
 		run    string
@@ -45,7 +45,7 @@ func (db *DB) countCells(ctx context.Context, runs []record.Run) error {
 	return err
 }
 
-// Latest returns the ID of the latest run that has measured something, and those of later runs that have not.
+// Latest returns the ID of the latest run that has measured something, and the IDs of later runs that have not.
 func (db *DB) Latest(ctx context.Context) (id string, empty []string, err error) {
 	id, empty, err = db.latest(ctx)
 	return id, empty, db.wrap(err, "find the latest run")
@@ -74,7 +74,7 @@ func (db *DB) latest(ctx context.Context) (id string, empty []string, err error)
 	return "", nil, fmt.Errorf("%w: the database holds no run yet; start one with `archbench run`", ErrNotFound)
 }
 
-// LoadRun returns a run with its models, cells and samples. A unique prefix of the ID will do.
+// LoadRun returns a run with its models, cells and samples. id may be a unique prefix.
 func (db *DB) LoadRun(ctx context.Context, id string) (*record.Run, error) {
 	run, err := db.loadRun(ctx, id)
 	return run, db.wrap(err, "load run %s", id)
@@ -106,8 +106,8 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 	return run, db.unchanged()
 }
 
-// whole fails for a run that lacks models, of which each has one at least and all that its cells name, or whose cells lie
-// nowhere.
+// whole fails if a run is incomplete: it must have at least one model, every model that its cells name, and a name for
+// every coordinate.
 func whole(r *record.Run) error {
 	known := map[string]bool{}
 	for i := range r.Models {
@@ -128,7 +128,7 @@ func whole(r *record.Run) error {
 	return nil
 }
 
-// runNamed finds the one run whose ID starts with prefix.
+// runNamed finds the only run whose ID starts with prefix.
 func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) {
 	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` WHERE r.id = ?1 OR substr(r.id, 1, length(?1)) = ?1 LIMIT 2`, prefix)
 	switch {
@@ -142,7 +142,7 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) 
 	return &runs[0], nil
 }
 
-// loadSamples gives each cell its samples in the order of measurement. The places are those of the cells' keys.
+// loadSamples fills in each cell's samples in the order of measurement. places maps the cells' keys to their indices.
 func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64]int) error {
 	rows, err := db.sql.QueryContext(ctx, `SELECT c.key, `+names(sampleColumns(new(record.Sample)))+`
 		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
@@ -165,8 +165,8 @@ func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64
 	return rows.Err()
 }
 
-// Cell returns the cell whose ID starts with prefix, with its samples, and the run that it belongs to. When several
-// runs hold the cell, the latest one's is returned.
+// Cell returns the cell whose ID starts with prefix, with its samples, and its run. If several runs have the cell, it
+// returns the latest run's.
 func (db *DB) Cell(ctx context.Context, prefix string) (*record.Run, *record.Cell, error) {
 	run, cell, err := db.findCell(ctx, prefix)
 	return run, cell, db.wrap(err, "find cell %s", prefix)
@@ -218,7 +218,7 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 	return all, rows.Err()
 }
 
-// The queries of what scanRun, scanModel and scanCell read.
+// The queries whose rows scanRun, scanModel and scanCell read.
 var (
 	selectRuns   = `SELECT ` + names(append(runColumns(new(record.Run), nil), hostColumns(new(record.Host))...)) + ` FROM runs AS r JOIN hosts AS h ON h.id = r.host`
 	selectModels = `SELECT ` + names(modelColumns(new(record.Model))) + ` FROM models WHERE run = ?`
@@ -231,7 +231,7 @@ func scanRun(row *sql.Rows) (r record.Run, err error) {
 	if l, held := holder(owner); held && l.Process.State() != process.Gone {
 		r.Owner = l.Process.String()
 	} else if r.Status == record.Running {
-		r.Status = record.Interrupted // without a word: killed, or by a loss of power
+		r.Status = record.Interrupted // ended without notice: killed, or by a power cut
 	}
 	return r, err
 }
@@ -241,7 +241,7 @@ func scanModel(row *sql.Rows) (m record.Model, err error) {
 	return m, err
 }
 
-// keyed is a cell with its key in the database.
+// keyed is a cell with its database key.
 type keyed struct {
 	key int64
 	record.Cell

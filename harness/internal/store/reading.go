@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenToRead opens the database at path without changing it, wherever it lies and whoever may write it. A database of
-// an older archbench is read through a copy in memory.
+// OpenToRead opens the database at path without changing it, whatever the permissions of its folder. It reads an older
+// schema through a copy in memory.
 func OpenToRead(ctx context.Context, path string) (*DB, error) {
 	return openBy(ctx, path, (*DB).openToRead)
 }
@@ -37,9 +37,10 @@ func (db *DB) openToRead(ctx context.Context) error {
 	return failed
 }
 
-// waysToRead are settings to try, first those that need the most rights and guard the best. Whoever may write the
-// folder takes part in SQLite's locks. Nobody writes a database while no journal lies beside it; if one does, its
-// writer has made the shared memory that a reader needs, or is gone, and then nobody is to be locked out.
+// waysToRead are connection settings in the order to try, those with the most rights and best protection first. With
+// write access to the folder, SQLite's locks are used. Without a journal beside the database, nobody is writing it.
+// With one, its writer has either created the shared memory that a reader needs or is gone, and then there is nobody to
+// lock out.
 func (db *DB) waysToRead() []url.Values {
 	switch {
 	case db.Writable():
@@ -50,13 +51,13 @@ func (db *DB) waysToRead() []url.Values {
 	return []url.Values{{"mode": {"ro"}}, {"mode": {"ro"}, "vfs": {"unix-none"}, "_locking_mode": {"EXCLUSIVE"}}}
 }
 
-// Writable reports whether this process may write the database, for which SQLite needs its folder too.
+// Writable reports whether this process can write the database; SQLite needs write access to its folder, too.
 func (db *DB) Writable() bool {
 	real := db.realPath()
 	return unix.Access(real, unix.W_OK) == nil && unix.Access(filepath.Dir(real), unix.W_OK) == nil
 }
 
-// hasJournal reports whether a journal with content lies beside the database.
+// hasJournal reports whether a non-empty journal is beside the database.
 func (db *DB) hasJournal() bool {
 	real := db.realPath()
 	for _, suffix := range []string{"-wal", "-journal"} {
@@ -67,7 +68,7 @@ func (db *DB) hasJournal() bool {
 	return false
 }
 
-// readBy connects with some settings.
+// readBy connects with the given settings.
 func (db *DB) readBy(ctx context.Context, query url.Values) (err error) {
 	if db.sql, err = connect(db.path, query); err != nil {
 		return err
@@ -85,11 +86,11 @@ func (db *DB) readBy(ctx context.Context, query url.Values) (err error) {
 	return nil
 }
 
-// copyAndMigrate goes on with a copy in memory that has the schema of this program.
+// copyAndMigrate switches to a copy in memory, migrated to this program's schema.
 func (db *DB) copyAndMigrate(ctx context.Context) error {
 	source := db.sql
 	defer source.Close()
-	name := "/" + db.token // shared within this process, as long as one connection has it open
+	name := "/" + db.token // shared within this process while a connection is open
 	var err error
 	if db.sql, err = connect(name, url.Values{"vfs": {"memdb"}, "_foreign_keys": {"on"}, "_txlock": {"immediate"}}); err != nil {
 		return err

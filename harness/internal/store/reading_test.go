@@ -19,7 +19,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// readVariable makes this binary read the run r-1 of a database instead of testing.
+// readVariable makes this test binary read run r-1 of a database instead of running tests.
 const readVariable = "ARCHBENCH_TEST_READ"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	fmt.Print(n, " samples")
 }
 
-// countSamples reads how many samples the first cell of r-1 has.
+// countSamples returns the number of samples of r-1's first cell.
 func countSamples(path string) (int, error) {
 	ctx := context.Background()
 	db, err := OpenToRead(ctx, path)
@@ -56,7 +56,7 @@ func countSamples(path string) (int, error) {
 	return len(run.Cells[0].Samples), nil
 }
 
-// stranger is this binary as a user who owns nothing, on a folder that everybody can reach.
+// stranger runs this binary as a user who owns nothing, in a folder accessible to everybody.
 type stranger struct{ binary, dir string }
 
 func newStranger(t *testing.T) stranger {
@@ -78,13 +78,13 @@ func newStranger(t *testing.T) stranger {
 	return s
 }
 
-// read returns what the stranger reads in a database.
+// read returns what the stranger reads from a database.
 func (s stranger) read(t *testing.T, path string) (string, error) {
 	t.Helper()
 	c := exec.Command(s.binary)
 	c.Env = append(os.Environ(), readVariable+"="+path)
 	c.Dir = "/"
-	if os.Getuid() == 0 { // whom permissions do not bind
+	if os.Getuid() == 0 { // root ignores permissions
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	out, err := c.Output()
@@ -95,8 +95,8 @@ func (s stranger) read(t *testing.T, path string) (string, error) {
 	return string(out), err
 }
 
-// TestReadWithoutWriting reads databases in every state as somebody who may write neither the file nor its folder. They
-// are all read, and nothing in the folder changes.
+// TestReadWithoutWriting reads databases in every state without write access to the file or its folder. All can be
+// read, and nothing in the folder changes.
 func TestReadWithoutWriting(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	must(t, db.CreateRun(ctx, run))
@@ -154,7 +154,7 @@ func TestReadWithoutWriting(t *testing.T) {
 	}
 }
 
-// files reads a database and what lies beside it, by suffix.
+// files reads a database and the files beside it, by suffix.
 func files(t *testing.T, path string, suffixes ...string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
@@ -169,7 +169,7 @@ func files(t *testing.T, path string, suffixes ...string) map[string][]byte {
 	return all
 }
 
-// TestReadBesideWriter reads a database as somebody who may not write it, while another process writes it.
+// TestReadBesideWriter reads a database without write access while another process writes it.
 func TestReadBesideWriter(t *testing.T) {
 	ctx, s, run := context.Background(), newStranger(t), example("r-1")
 	path := filepath.Join(s.dir, "r.db")
@@ -185,7 +185,7 @@ func TestReadBesideWriter(t *testing.T) {
 	}
 }
 
-// TestReadIsStill changes a database that is read without locks: what was read cannot be trusted.
+// TestReadIsStill changes a database during a read without locks: the result cannot be trusted.
 func TestReadIsStill(t *testing.T) {
 	db := &DB{path: filepath.Join(t.TempDir(), "r.db"), ReadOnly: true}
 	must(t, os.WriteFile(db.path, []byte("a"), 0o644))
@@ -199,7 +199,7 @@ func TestReadIsStill(t *testing.T) {
 	}
 }
 
-// TestReadNeverMigrates reads an older database that may be written, and leaves it as it is.
+// TestReadNeverMigrates reads an older, writable database and leaves it unchanged.
 func TestReadNeverMigrates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "old.db")
 	firstSchema(t, path, oldRuns)

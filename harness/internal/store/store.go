@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+	_ "github.com/mattn/go-sqlite3" // registers the driver "sqlite3"
 )
 
-// The errors that callers tell apart.
+// Errors that callers distinguish.
 var (
 	ErrNewer    = errors.New("store: database of a newer archbench")
 	ErrForeign  = errors.New("store: not archbench's database")
@@ -30,18 +30,17 @@ var (
 type DB struct {
 	path  string
 	sql   *sql.DB
-	token string   // of this handle, in the runs that it measures
-	files []*place // that must stay where they are
+	token string   // identifies this handle in the runs that it measures
+	files []*place // must not be moved or replaced
 	moved error    // why the database must not be written any more
-	// ReadOnly databases refuse to be written.
+	// ReadOnly databases refuse writes.
 	ReadOnly bool
-	// Warnings say what is less safe or slower than usual about this database, for example a network file system.
+	// Warnings say what is less safe or slower than usual, for example a network file system.
 	Warnings []string
 }
 
-// Open opens the database at path for writing, creates it with its folder when it does not exist, and brings its
-// schema up to date. Write-ahead logging is used where the file system supports it, so that a reader never blocks the
-// run.
+// Open opens the database at path for writing. It creates the file and its folder if needed and migrates the schema. It
+// uses a write-ahead log if the file system supports one, so readers never block the run.
 func Open(ctx context.Context, path string) (*DB, error) { return openBy(ctx, path, (*DB).openToWrite) }
 
 func openBy(ctx context.Context, path string, how func(*DB, context.Context) error) (*DB, error) {
@@ -86,7 +85,7 @@ func (db *DB) openToWrite(ctx context.Context) error {
 	return db.watch()
 }
 
-// sound fails for a damaged database: what is written to it may spoil what is still readable, and be lost itself.
+// sound fails if the database is damaged: writing to it could lose the new data and spoil data that can still be read.
 func sound(ctx context.Context, db *sql.DB) error {
 	var found string
 	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found)
@@ -96,7 +95,7 @@ func sound(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// regular refuses what is no file: opening a FIFO may wait for ever.
+// regular refuses special files: opening a FIFO may wait forever.
 func regular(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -105,11 +104,11 @@ func regular(path string) error {
 	return err
 }
 
-// writing are the settings for a database that is written, in a mode of its journal.
+// writing returns the settings for a writable database with the given journal mode.
 func writing(journal string) url.Values {
 	query := url.Values{
 		"_foreign_keys": {"on"}, "_journal_mode": {journal}, "_txlock": {"immediate"},
-		"_synchronous": {"NORMAL"}, // survives kill -9 and, with a write-ahead log, power cuts lose at most the last commits
+		"_synchronous": {"NORMAL"}, // survives kill -9; with a write-ahead log, a power cut loses at most the last commits
 	}
 	if journal != "WAL" {
 		query.Set("_synchronous", "FULL")
@@ -129,8 +128,8 @@ func connect(path string, query url.Values) (*sql.DB, error) {
 	return db, nil
 }
 
-// noSharedMemory says why a write-ahead log must not be used in dir, "" if it may. Some network file systems accept
-// the mode and fail at the first write, so a new database tries it on a scratch file beside it.
+// noSharedMemory says why a write-ahead log must not be used in dir, or "" if it may. Some network file systems accept
+// the mode and fail at the first write, so a new database first tries it on a scratch file beside it.
 func noSharedMemory(ctx context.Context, dir, path string) string {
 	if name := networkFileSystem(dir); name != "" {
 		return dir + " is on " + name
@@ -141,13 +140,13 @@ func noSharedMemory(ctx context.Context, dir, path string) string {
 	scratch := path + fmt.Sprintf(".probe-%d", os.Getpid())
 	defer func() {
 		for _, suffix := range []string{"", "-wal", "-shm"} {
-			_ = os.Remove(scratch + suffix) // what is left of a scratch file harms nobody
+			_ = os.Remove(scratch + suffix) // leftovers of a scratch file are harmless
 		}
 	}()
 	if err := tryWAL(ctx, scratch); err != nil && strings.Contains(err.Error(), "locking protocol") {
 		return "the file system of " + dir + " has no shared memory (" + err.Error() + ")"
 	}
-	return "" // another error comes again, with its explanation, when the database itself is opened
+	return "" // other errors recur, with an explanation, when the database itself is opened
 }
 
 // tryWAL writes to a scratch database in write-ahead mode.
@@ -161,11 +160,11 @@ func tryWAL(ctx context.Context, path string) error {
 	return err
 }
 
-// Path is where the database lies.
+// Path is the database's path.
 func (db *DB) Path() string { return db.path }
 
-// Close writes what is pending and closes the database. One that is no longer where it was stays open until the process
-// ends: SQLite would clean up under its name, where something else may be by now.
+// Close writes pending data and closes the database. A database that was moved stays open until the process ends:
+// SQLite would clean up under the old name, where there may be another file by now.
 func (db *DB) Close() error {
 	if db.moved != nil {
 		return nil

@@ -19,7 +19,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// example returns a small run with every column set to something.
+// example returns a small run with every column set.
 func example(id string) *record.Run {
 	return &record.Run{
 		ID: id, Started: time.Unix(1700000000, 5).UTC(), Status: "running", Version: "v1", Command: "archbench run speed",
@@ -88,7 +88,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestOpenAtOnce opens a new database from several sides, as runs that start together do.
+// TestOpenAtOnce opens a new database concurrently, as runs started together do.
 func TestOpenAtOnce(t *testing.T) {
 	for range 5 {
 		path := filepath.Join(t.TempDir(), "new.db")
@@ -130,7 +130,7 @@ func TestFindCell(t *testing.T) {
 	}
 }
 
-// TestLatest passes over runs in which nothing was measured.
+// TestLatest checks that runs without results are passed over.
 func TestLatest(t *testing.T) {
 	ctx, db := context.Background(), open(t)
 	if _, _, err := db.Latest(ctx); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "holds no run yet") {
@@ -185,7 +185,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// TestDatabaseOfBefore opens a database with the first schema: its runs are read as they were.
+// TestDatabaseOfBefore reads the runs of a database with the first schema unchanged.
 func TestDatabaseOfBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.db")
 	schema, err := migrations.ReadFile("migrations/0001_runs.sql")
@@ -214,7 +214,7 @@ func TestDatabaseOfBefore(t *testing.T) {
 	}
 }
 
-// TestRefusal opens files that are not ours to write.
+// TestRefusal opens files that do not belong to archbench.
 func TestRefusal(t *testing.T) {
 	write := func(query string) func(string) error {
 		return func(path string) error {
@@ -253,7 +253,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// TestDamagedRows spoils rows, which SQLite cannot notice: a run is read as it was stored, or not at all.
+// TestDamagedRows damages rows in ways that SQLite cannot detect: a run is read as stored, or not at all.
 func TestDamagedRows(t *testing.T) {
 	for _, c := range []struct {
 		name, spoil string
@@ -284,7 +284,7 @@ func TestDamagedRows(t *testing.T) {
 	}
 }
 
-// A page that is damaged is found before anything is measured, wherever it lies.
+// A damaged page is found before anything is measured, wherever it is.
 func TestDamagedPage(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	must(t, db.CreateRun(ctx, run))
@@ -320,8 +320,8 @@ func TestUnwritableFolder(t *testing.T) {
 	}
 }
 
-// TestDiskFull lets the database grow into a limit of pages, as a full disk would: what was committed stays, what was
-// not is gone, and the next write after space was made succeeds.
+// TestDiskFull lets the database grow into a page limit, as on a full disk: committed data stays, uncommitted data is
+// gone, and the next write after space is freed succeeds.
 func TestDiskFull(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	if err := db.CreateRun(ctx, run); err != nil {
@@ -355,7 +355,7 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// limit sets the size that the database may grow to, in pages.
+// limit sets the maximum size of the database, in pages.
 func limit(t *testing.T, db *DB, pages int) {
 	t.Helper()
 	if _, err := db.sql.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {

@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// place is a file of the open database, as it was when it was last looked at.
+// place is a file of the open database as last seen.
 type place struct {
 	path string
 	info fs.FileInfo
-	log  bool // may become shorter
+	log  bool // may shrink
 }
 
-// watch remembers the files of the database: SQLite goes on with files that were removed or replaced under it, and
-// what it then writes is nowhere to be found.
+// watch records the database's files. SQLite keeps writing to files that were removed or replaced, and such data is
+// lost.
 func (db *DB) watch() error {
 	real := db.realPath()
 	for _, p := range []*place{{path: db.path}, {path: real + "-wal", log: true}, {path: real + "-shm", log: true}} {
@@ -33,7 +33,7 @@ func (db *DB) watch() error {
 	return nil
 }
 
-// unchanged fails if a file that is read without locks was written meanwhile.
+// unchanged fails if a file read without locks was written meanwhile.
 func (db *DB) unchanged() error {
 	for _, p := range db.files {
 		now, err := os.Stat(p.path)
@@ -44,7 +44,7 @@ func (db *DB) unchanged() error {
 	return nil
 }
 
-// realPath is where SQLite keeps the files beside a database that is named by a link.
+// realPath resolves links: SQLite keeps its other files beside the link's target.
 func (db *DB) realPath() string {
 	if real, err := filepath.EvalSymlinks(db.path); err == nil {
 		return real
@@ -52,7 +52,7 @@ func (db *DB) realPath() string {
 	return db.path
 }
 
-// intact fails once a file of the database is not the one that was opened.
+// intact fails if any database file is no longer the one that was opened.
 func (db *DB) intact(ctx context.Context) error {
 	if db.moved != nil {
 		return db.moved
@@ -66,7 +66,7 @@ func (db *DB) intact(ctx context.Context) error {
 	return nil
 }
 
-// look says what has happened to a file, "" if nothing has.
+// look says what has happened to a file, or "".
 func (p *place) look() string {
 	now, err := os.Stat(p.path)
 	switch {
@@ -83,8 +83,8 @@ func (p *place) look() string {
 	return ""
 }
 
-// rescue saves what the connection still sees beside the place where the database was, and says so. SQLite holds the
-// files of its connection open, so that nothing is lost as long as this process lives.
+// rescue saves what the connection still sees beside the database's old place, and reports it. SQLite holds its files
+// open, so nothing is lost while this process lives.
 func (db *DB) rescue(ctx context.Context) string {
 	path := fmt.Sprintf("%s.rescued-%d.db", strings.TrimSuffix(db.path, ".db"), os.Getpid())
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
@@ -92,7 +92,7 @@ func (db *DB) rescue(ctx context.Context) string {
 		_, err = db.sql.ExecContext(context.WithoutCancel(ctx), "VACUUM INTO ?", path)
 	}
 	if err != nil {
-		_ = os.Remove(path) // half a copy is none
+		_ = os.Remove(path) // half a copy is worthless
 		return fmt.Sprintf("what it held could not be saved (%v): restore a copy, or start the run again", err)
 	}
 	return fmt.Sprintf("what it held is in %s: move it to where it belongs, or name it with --db", path)

@@ -15,8 +15,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// TestMoved takes the files of a database away under a run in every way. The next write must fail, and what was stored
-// must be saved as far as it is still there; nothing may be written to what has taken the place.
+// TestMoved removes or replaces the database's files during a run in every way. The next write must fail, stored data
+// must be saved as far as it still exists, and nothing may be written to the replacement.
 func TestMoved(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -87,7 +87,7 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// checkSaved opens a database that was saved: it has what was committed, and the run can go on there.
+// checkSaved opens a saved database: it has the committed data, and the run can go on there.
 func checkSaved(t *testing.T, path string) {
 	t.Helper()
 	ctx := context.Background()
@@ -101,7 +101,7 @@ func checkSaved(t *testing.T, path string) {
 	}
 }
 
-// TestStays checks that what others may do to a database is no harm: reading it, writing it, and leaving it.
+// TestStays checks that reading, writing and closing by others does no harm.
 func TestStays(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	must(t, db.CreateRun(ctx, run))
@@ -120,7 +120,7 @@ func TestStays(t *testing.T) {
 	}
 }
 
-// TestLinked follows a database that is named by a link, which somebody points elsewhere.
+// TestLinked opens a database through a link that is then changed.
 func TestLinked(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	link := filepath.Join(dir, "link.db")

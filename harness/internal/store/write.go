@@ -10,7 +10,7 @@ import (
 )
 
 // CreateRun stores a plan before its first sample: the run, its host, models and cells, all or nothing. The run belongs
-// to this handle until [DB.SetStatus] says that it has ended.
+// to this handle until [DB.SetStatus] ends it.
 func (db *DB) CreateRun(ctx context.Context, run *record.Run) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := insertRun(ctx, tx, run, db.mine()); err != nil {
@@ -46,8 +46,9 @@ func insertCells(ctx context.Context, tx *sql.Tx, run *record.Run) error {
 	})
 }
 
-// Record stores the state of a cell (status, reason, failure, warnings, what is missing) and the samples of one new block, in one
-// transaction. It stores nothing if any part fails, if the block is already there, or if another process owns the run.
+// Record stores a cell's state (status, reason, failure, warnings, missing data) and the samples of one new block in
+// one transaction. It stores nothing if any part fails, if the block is already stored, or if another process owns the
+// run.
 func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []record.Sample) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
 		var key int64
@@ -66,7 +67,7 @@ func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []
 }
 
 func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []record.Sample) error {
-	next := map[int]int{} // place in each block
+	next := map[int]int{} // index within each block
 	return insert(ctx, tx, "samples", len(samples), func(i int) []column {
 		s := &samples[i]
 		next[s.Block]++
@@ -74,7 +75,7 @@ func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []record
 	})
 }
 
-// MarkLeak records that the causality suite caught a model of the run looking into the future.
+// MarkLeak records that the causality suite caught one of the run's models looking into the future.
 func (db *DB) MarkLeak(ctx context.Context, run, model string) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
@@ -83,8 +84,8 @@ func (db *DB) MarkLeak(ctx context.Context, run, model string) error {
 	return db.wrap(err, "mark model %s of run %s", model, run)
 }
 
-// SetStatus records how a run stands, and what is known about it by then. A run that goes on has no end; any other
-// status gives it back.
+// SetStatus records a run's status and what is known so far. A status other than running ends the run and gives it
+// back.
 func (db *DB) SetStatus(ctx context.Context, run *record.Run) error {
 	err := db.writeOwned(ctx, run.ID, func(tx *sql.Tx) error {
 		owner := ""
@@ -98,8 +99,8 @@ func (db *DB) SetStatus(ctx context.Context, run *record.Run) error {
 	return db.wrap(err, "store status of run %s", run.ID)
 }
 
-// Remove deletes a run with everything that belongs to it and gives its pages back for reuse. A run that a living
-// process measures stays.
+// Remove deletes a run with all its data and frees its pages for reuse. It refuses a run that a living process
+// measures.
 func (db *DB) Remove(ctx context.Context, run string) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		if err := db.free(ctx, tx, run, true); err != nil {
@@ -111,7 +112,7 @@ func (db *DB) Remove(ctx context.Context, run string) error {
 	return db.wrap(err, "remove run %s", run)
 }
 
-// wrap names the operation in an error and says what to do about it.
+// wrap adds the operation and the remedy to an error.
 func (db *DB) wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
