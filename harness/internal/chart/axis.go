@@ -8,10 +8,10 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// span is the range of an axis, always finite and never empty; on a logarithmic axis always positive.
+// span is the range of an axis: finite, never empty, and positive on a logarithmic axis.
 type span struct{ min, max float64 }
 
-// spanOf fits an axis around values. Values must already suit the axis.
+// spanOf fits an axis around values, which must suit the axis.
 func spanOf(values []float64, scale Scale) span {
 	if len(values) == 0 {
 		values = []float64{1}
@@ -26,7 +26,7 @@ func spanOf(values []float64, scale Scale) span {
 	return s.padLog()
 }
 
-// padLinear leaves 6 % beside the data, and shows zero where that costs little room.
+// padLinear leaves 6 % around the data, and includes zero if that costs little room.
 func (s span) padLinear() span {
 	room := 0.06 * (s.max - s.min)
 	if largest := math.Max(math.Abs(s.min), math.Abs(s.max)); room <= 1e-9*largest {
@@ -39,7 +39,7 @@ func (s span) padLinear() span {
 	return span{lo, hi}
 }
 
-// padLog leaves 6 % of the logarithmic range, and a factor of 1.5 around a single value.
+// padLog leaves 6 % of the logarithmic range, or a factor of 1.5 around a single value.
 func (s span) padLog() span {
 	factor := math.Max(math.Pow(s.max/s.min, 0.06), 1.04)
 	if s.max/s.min < 1.02 {
@@ -48,7 +48,7 @@ func (s span) padLog() span {
 	return span{s.min / factor, s.max * factor}
 }
 
-// normalizer maps an axis to [0, 1]. Unlike plot.LogScale it has an answer for every number.
+// normalizer maps an axis to [0, 1]. Unlike plot.LogScale, it accepts every number.
 type normalizer struct{ scale Scale }
 
 // Normalize implements plot.Normalizer.
@@ -80,7 +80,7 @@ func ticks(a Axis, s span) []plot.Tick {
 	return linearTicks(a, s)
 }
 
-// mostTicks is how many labels an axis of a figure can carry without crowding.
+// mostTicks is how many labels an axis can carry without crowding.
 const mostTicks = 8
 
 func log2Ticks(a Axis, s span) []plot.Tick {
@@ -93,7 +93,7 @@ func log2Ticks(a Axis, s span) []plot.Tick {
 	for e := first; e <= last; e++ {
 		v := math.Exp2(float64(e))
 		label := ""
-		if (e-first)%step == 0 { // from the first point on, so that measured lengths are the labelled ones
+		if (e-first)%step == 0 { // start at the first point, so that measured lengths get the labels
 			label = write(v, a.Unit)
 		}
 		out = append(out, plot.Tick{Value: v, Label: label})
@@ -158,7 +158,7 @@ func linearTicks(a Axis, s span) []plot.Tick {
 	return out
 }
 
-// write labels a tick: numbers of tokens as lengths, everything else with its unit's prefix.
+// write labels a tick: token counts as lengths, everything else with its unit's prefix.
 func write(v float64, name string) string {
 	if name == unit.Token {
 		return unit.Length(v)

@@ -1,8 +1,8 @@
-// Package chart draws the figures of a report with gonum/plot. A [Figure] is data: it knows nothing of runs and
+// Package chart draws the figures of a report with gonum/plot. A [Figure] is plain data, independent of runs and
 // databases, and the same figure always gives the same bytes of SVG and PNG.
 //
-// Whatever the data, nothing panics and nothing lies: what a logarithmic axis cannot show is left out and said so
-// below the plot, and a figure without data says why in words.
+// No data makes drawing panic or mislead: points that a logarithmic axis cannot show are left out with a note below the
+// plot, and a figure without data says why.
 package chart
 
 import (
@@ -16,29 +16,29 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Size of every figure: two of them side by side fill a page, one fills a telephone.
+// Size of every figure: two fit side by side on a page, one on a phone.
 const (
 	width  = 480 * vg.Inch / 72
 	height = 330 * vg.Inch / 72
-	dpi    = 192 // of the PNG
+	dpi    = 192 // for PNG
 )
 
-// Figure is one plot with everything that is drawn in it and said about it.
+// Figure is one plot with all its data and text.
 type Figure struct {
-	Name    string // stem of its file names
+	Name    string // base name of its files
 	Title   string
-	Caption string   // what to read from it, for the text beside the figure
+	Caption string   // how to read it, for the text beside the figure
 	Foot    string   // one line inside the figure: sample counts, kind of interval
 	X, Y    Axis     `json:"-"`
-	Series  []Series `json:"-"` // may hold numbers that JSON has no form for
+	Series  []Series `json:"-"` // may hold NaN or infinities, which JSON lacks
 	Rules   []Rule   `json:"-"`
 	Empty   string   `json:",omitempty"` // why there is no data, if there is none
 }
 
 // Axis is one axis of a figure.
 type Axis struct {
-	Label string // with the unit's name
-	Unit  string // of package unit: decides how ticks are written
+	Label string // includes the unit's name
+	Unit  string // from package unit; decides how ticks are written
 	Log   Scale
 }
 
@@ -52,25 +52,25 @@ const (
 	Log2         // ticks at powers of two: lengths and bytes
 )
 
-// Series is one set of points with one look.
+// Series is a set of points drawn alike.
 type Series struct {
 	Name   string
-	Style  int  // index of colour, marker and dash; equal things keep theirs from figure to figure
+	Style  int  // index of colour, marker and dash; the same subject keeps its style across figures
 	Joined bool // connect the points in order
 	Points []Point
 }
 
-// Point is one value with its intervals. Lo and Hi equal to Y, or not finite, draw no interval; XLo and XHi neither if
-// they do not enclose X, so that a point of an exact X leaves them at zero.
+// Point is one value with its intervals. If Lo and Hi equal Y or are not finite, no interval is drawn; the same holds
+// for XLo and XHi if they do not enclose X, so an exact X can leave them zero.
 type Point struct {
 	X, Y     float64
 	Lo, Hi   float64 // of Y
 	XLo, XHi float64 // of X
-	Label    string  // written beside it
-	Hollow   bool    // outside of what the model is made for, for example beyond its trained context
+	Label    string  // written beside the point
+	Hollow   bool    // outside the model's intended range, for example beyond its trained context
 }
 
-// Rule is a reference line across the plot, with a word on it.
+// Rule is a reference line across the plot, with a label.
 type Rule struct {
 	Vertical bool
 	At       float64
@@ -80,7 +80,7 @@ type Rule struct {
 // HasData reports whether the figure has a point that its axes can show.
 func (f Figure) HasData() bool { return len(clean(f).Series) > 0 }
 
-// SVG draws the figure as a scalable picture. Its text stays text.
+// SVG renders the figure as SVG. Its text stays text.
 func (f Figure) SVG() ([]byte, error) {
 	canvas := vgsvg.New(width, height)
 	if err := f.draw(draw.New(canvas)); err != nil {
@@ -90,13 +90,13 @@ func (f Figure) SVG() ([]byte, error) {
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return nil, fmt.Errorf("chart %s: %w", f.Name, err)
 	}
-	// Arial has the metrics of Liberation Sans, for readers who have no such font.
+	// Arial has the metrics of Liberation Sans, for readers without that font.
 	text := strings.ReplaceAll(out.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
 	text = strings.ReplaceAll(text, "font-variant:normal;", "")
 	return []byte(text), nil
 }
 
-// PNG draws the figure as pixels.
+// PNG renders the figure as PNG.
 func (f Figure) PNG() ([]byte, error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
 	if err := f.draw(draw.New(canvas)); err != nil {
@@ -109,7 +109,7 @@ func (f Figure) PNG() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// draw turns a panic of the plotting library, which has many, into an error that names the figure.
+// draw turns panics of the plotting library into an error that names the figure.
 func (f Figure) draw(c draw.Canvas) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

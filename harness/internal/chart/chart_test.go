@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata")
 
-// gallery has one figure of every kind that reports use.
+// gallery has one figure of every kind used in reports.
 func gallery() []Figure {
 	scaling := Figure{
 		Name: "scaling", Title: "Time to stream a long text", Foot: "median of 10 blocks; bars: 95 % interval",
@@ -111,8 +111,8 @@ func wellFormed(t *testing.T, svg []byte) {
 	}
 }
 
-// picture checks that a PNG has its size, and that drawing it again gives the same bytes. With ARCHBENCH_PICTURES
-// set to a folder, it leaves the picture there to look at.
+// picture checks a PNG's size, and that drawing it again gives the same bytes. If ARCHBENCH_PICTURES names a folder, it
+// also writes the PNG there for inspection.
 func picture(t *testing.T, f Figure) {
 	t.Helper()
 	first, err := f.PNG()

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// clean returns the figure with only the points that its axes can show, and a word in the foot about the others.
+// clean returns the figure with only the points that its axes can show, and a note about the others in the foot.
 func clean(f Figure) Figure {
 	dropped := 0
 	series := make([]Series, 0, len(f.Series))
@@ -32,10 +32,10 @@ func clean(f Figure) Figure {
 	return f
 }
 
-// farthest is the magnitude beyond which a value is no measurement and arithmetic on axes would overflow.
+// farthest is the largest plausible magnitude; beyond it axis arithmetic could overflow.
 const farthest = 1e60
 
-// fits reports whether an axis has a place for v.
+// fits reports whether an axis can show v.
 func fits(v float64, scale Scale) bool {
 	if math.IsNaN(v) || math.Abs(v) > farthest {
 		return false
@@ -43,7 +43,7 @@ func fits(v float64, scale Scale) bool {
 	return scale == Linear || v > 1/farthest
 }
 
-// interval is that around v from lo to hi, empty if that cannot be drawn.
+// interval returns the interval from lo to hi around v, or an empty one if it cannot be drawn.
 func interval(v, lo, hi float64, scale Scale) (from, to float64) {
 	if !fits(lo, scale) || !fits(hi, scale) || lo > v || hi < v {
 		return v, v

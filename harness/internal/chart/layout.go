@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// layout places title, legend, plot and foot on the canvas, from the top and the bottom inwards.
+// layout places title, legend, plot and foot on the canvas, from top and bottom inwards.
 type layout struct {
 	figure Figure
 	canvas draw.Canvas
@@ -54,7 +54,7 @@ func (l *layout) foot() {
 	l.canvas.Min.Y += 5
 }
 
-// empty writes the reason for the lack of data into the middle of the figure.
+// empty writes the reason for missing data in the middle of the figure.
 func (l *layout) empty() {
 	reason := l.figure.Empty
 	if reason == "" {
@@ -74,7 +74,7 @@ func (l *layout) empty() {
 	l.canvas.StrokeLines(border, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, r.Min})
 }
 
-// legend flows the names of the series over as many rows as they need, below the title.
+// legend lays out the series' names below the title, in as many rows as needed.
 func (l *layout) legend() {
 	style := textStyle(10, ink)
 	const gap = vg.Length(14)
@@ -104,7 +104,7 @@ func (l *layout) legend() {
 	l.canvas.Max.Y = at.Y - 10
 }
 
-// plot draws the axes and the data into what is left of the canvas.
+// plot draws the axes and the data in the rest of the canvas.
 func (l *layout) plot() {
 	f := l.figure
 	x, y := ranges(f)
@@ -125,7 +125,7 @@ func (l *layout) plot() {
 	p.Draw(l.canvas)
 }
 
-// dodge shifts a line sideways so that intervals at the same place stay apart.
+// dodge shifts a series sideways so that intervals at the same x do not overlap.
 func dodge(f Figure, i int) vg.Length {
 	const step = vg.Length(3.4)
 	for _, s := range f.Series {

@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// gridlines are faint lines at the labelled ticks.
+// gridlines draws faint lines at the labelled ticks.
 type gridlines struct{ x, y []plot.Tick }
 
 // Plot implements plot.Plotter.
@@ -25,7 +25,8 @@ func (g gridlines) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// Plot implements plot.Plotter: a dotted line and its word, at the top of vertical and the left of horizontal ones.
+// Plot implements plot.Plotter. It draws a dotted line with its label at the top of a vertical or the left of a
+// horizontal rule.
 func (r rule) Plot(c draw.Canvas, p *plot.Plot) {
 	px, py := p.Transforms(&c)
 	stroke := draw.LineStyle{Color: faint, Width: 0.9, Dashes: []vg.Length{2, 2}}
@@ -79,7 +80,7 @@ func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// GlyphBoxes implements plot.GlyphBoxer, so that markers at the edge are not cut off.
+// GlyphBoxes implements plot.GlyphBoxer, so that markers at the edge are not clipped.
 func (s curve) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 	r := markerRadius + 1
 	box := vg.Rectangle{Min: vg.Point{X: s.shift - r, Y: -r}, Max: vg.Point{X: s.shift + r, Y: r}}
@@ -90,10 +91,10 @@ func (s curve) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 	return boxes
 }
 
-// capHalf is half the length of the bar at each end of an interval.
+// capHalf is half the length of an interval's end caps.
 const capHalf = vg.Length(3.5)
 
-// whisker is an interval with caps, which reach by half to both sides of its ends.
+// whisker draws an interval with end caps that extend by half to both sides.
 func whisker(c draw.Canvas, style draw.LineStyle, from, to, half vg.Point) {
 	c.StrokeLines(style, []vg.Point{from, to})
 	for _, end := range []vg.Point{from, to} {
@@ -101,7 +102,7 @@ func whisker(c draw.Canvas, style draw.LineStyle, from, to, half vg.Point) {
 	}
 }
 
-// labels writes the words beside points, each where it covers the least.
+// labels draws the points' labels, each where it covers the least.
 type labels struct {
 	series []Series
 	taken  []vg.Rectangle
@@ -131,7 +132,7 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// crowded is the share of a label that may be covered; beyond it the label is left away, its marker stays.
+// crowded is the fraction of a label that may be covered; beyond that the label is omitted and its marker stays.
 const crowded = 0.35
 
 func (l *labels) write(c draw.Canvas, at vg.Point, word string, look look) {
@@ -152,7 +153,7 @@ func (l *labels) write(c draw.Canvas, at vg.Point, word string, look look) {
 	c.FillText(style, best.Min, word)
 }
 
-// corners are the places for a label of a size beside a marker, the better ones first.
+// corners lists the places for a label of a given size beside a marker, best first.
 func corners(at, size vg.Point) []vg.Point {
 	const d = markerRadius + 3
 	right, left, middle := at.X+d, at.X-d-size.X, at.X-size.X/2
@@ -164,7 +165,7 @@ func corners(at, size vg.Point) []vg.Point {
 	}
 }
 
-// cost is the area that a box shares with others, plus a heavy fine for leaving the canvas.
+// cost is the area that a box shares with others, plus a heavy penalty for leaving the canvas.
 func (l *labels) cost(c draw.Canvas, box vg.Rectangle) vg.Length {
 	area := vg.Length(0)
 	for _, t := range l.taken {

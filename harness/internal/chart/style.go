@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// palette is that of Okabe and Ito, which people with any of the common colour vision deficiencies can tell apart,
-// without its yellow, which is too pale for lines on white.
+// palette is Okabe and Ito's, which people with common colour vision deficiencies can tell apart, without yellow, which
+// is too pale for lines on white.
 var palette = []color.RGBA{
 	{0x00, 0x72, 0xb2, 0xff}, // blue
 	{0xd5, 0x5e, 0x00, 0xff}, // vermilion
@@ -22,7 +22,7 @@ var palette = []color.RGBA{
 	{0x44, 0x44, 0x44, 0xff}, // grey
 }
 
-// dashes differ as well, so that figures survive a black-and-white printer.
+// dashes distinguish series in black and white.
 var dashes = [][]vg.Length{nil, {6, 2.5}, {7, 2.5, 1.5, 2.5}, {1.8, 2}, {10, 3}}
 
 var (
@@ -58,7 +58,7 @@ var shapes = [][]vg.Point{
 	{{X: -1.1, Y: 0}, {X: 0, Y: -0.6}, {X: 1.1, Y: 0}, {X: 0, Y: 0.6}, {X: -1.1, Y: 0.0}}, // flat diamond
 }
 
-// mark draws one marker with a white rim, so that overlapping ones stay separate.
+// mark draws one marker with a white rim, so that overlapping ones stay distinct.
 func (l look) mark(c *draw.Canvas, at vg.Point, hollow bool) {
 	l.fill(c, at, markerRadius+0.9, white)
 	l.fill(c, at, markerRadius, l.color)
@@ -89,7 +89,7 @@ func (l look) fill(c *draw.Canvas, at vg.Point, radius vg.Length, fill color.Col
 	c.Fill(path)
 }
 
-// line is the stroke that joins points.
+// line is the stroke that connects points.
 func (l look) line() draw.LineStyle {
 	return draw.LineStyle{Color: l.color, Width: 1.6, Dashes: l.dashes}
 }
@@ -97,7 +97,7 @@ func (l look) line() draw.LineStyle {
 // thin is the stroke of intervals.
 func (l look) thin() draw.LineStyle { return draw.LineStyle{Color: l.color, Width: 1} }
 
-// textStyle is sans-serif text of a size in points, anchored at its left end on the base line.
+// textStyle is sans-serif text of a size in points, anchored at the left of its baseline.
 func textStyle(size vg.Length, ink color.Color) text.Style {
 	return text.Style{
 		Color:   ink,

@@ -12,30 +12,30 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// machine is the folder that /proc and /sys lie in: / except in tests.
+// machine is the root of /proc and /sys: / except in tests.
 type machine string
 
 const here machine = "/"
 
 func (m machine) path(p string) string { return filepath.Join(string(m), p) }
 
-// limit is the tightest bound that control groups set.
+// limit is the tightest limit set by control groups.
 type limit struct {
 	value float64 // CPUs or bytes; +Inf: none
 	group string  // the folder that sets it
 }
 
-// none reports whether nothing is limited.
+// none reports whether there is no limit.
 func (l limit) none() bool { return math.IsInf(l.value, 1) }
 
-// cpuLimit is how many CPUs the process may use at a time, on average.
+// cpuLimit is how many CPUs the process may use on average.
 func (m machine) cpuLimit() (limit, error) { return m.tightest("cpu", cpuQuota) }
 
-// memoryLimit is how many bytes the process's groups may hold.
+// memoryLimit is how many bytes the process's groups may use.
 func (m machine) memoryLimit() (limit, error) { return m.tightest("memory", memoryBound) }
 
-// tightest reads the bound of every group that the process is in: its own and all above it, in the hierarchies of
-// version 1 and of version 2.
+// tightest reads the limits of every group that contains the process, up to the root, in the hierarchies of versions 1
+// and 2.
 func (m machine) tightest(controller string, read func(group string) (float64, bool)) (limit, error) {
 	groups, err := m.groups(controller)
 	if err != nil {
@@ -50,7 +50,7 @@ func (m machine) tightest(controller string, read func(group string) (float64, b
 	return least, nil
 }
 
-// groups returns the folders of the groups that the process is in and a controller may bound.
+// groups returns the folders of the process's groups that a controller may limit.
 func (m machine) groups(controller string) ([]string, error) {
 	proc, err := procfs.NewFS(m.path("proc"))
 	if err != nil {
@@ -87,8 +87,8 @@ func (m machine) groups(controller string) ([]string, error) {
 	return all, nil
 }
 
-// upwards lists the folders from a group up to the mount point of its hierarchy, of which a container sees the part
-// below root. A group outside of that part is taken for its top.
+// upwards lists the folders from a group up to its hierarchy's mount point. A container sees only the part below root;
+// a group outside that part counts as its top.
 func upwards(mountPoint, root, group string) []string {
 	below, err := filepath.Rel(root, group)
 	if err != nil || below == ".." || strings.HasPrefix(below, "../") {
@@ -101,7 +101,7 @@ func upwards(mountPoint, root, group string) []string {
 	return append(all, mountPoint)
 }
 
-// cpuQuota reads the quota of a group in CPUs. ok is false where it has none.
+// cpuQuota reads a group's quota in CPUs. ok is false if it has none.
 func cpuQuota(group string) (cpus float64, ok bool) {
 	quota, period, _ := strings.Cut(content(group, "cpu.max"), " ")
 	if quota == "" {
@@ -115,7 +115,7 @@ func cpuQuota(group string) (cpus float64, ok bool) {
 	return q / p, true
 }
 
-// memoryBound reads how many bytes a group may hold. Version 1 says nearly all of the address space for no bound.
+// memoryBound reads how many bytes a group may use. Version 1 writes nearly the whole address space for no limit.
 func memoryBound(group string) (bytes float64, ok bool) {
 	for _, name := range []string{"memory.max", "memory.limit_in_bytes"} {
 		if n, err := strconv.ParseInt(content(group, name), 10, 64); err == nil && n < 1<<62 {
@@ -125,7 +125,7 @@ func memoryBound(group string) (bytes float64, ok bool) {
 	return 0, false
 }
 
-// content is what a one-line file holds, "" if there is none.
+// content returns the contents of a one-line file, "" if there is none.
 func content(folder, name string) string {
 	b, err := os.ReadFile(filepath.Join(folder, name))
 	if err != nil {

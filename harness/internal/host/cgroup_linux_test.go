@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// files makes a machine of files by path below its root, for a process of number 7.
+// files makes a machine from files by path below its root, for process number 7.
 func files(t *testing.T, contents map[string]string) machine {
 	t.Helper()
 	root := t.TempDir()
@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 		contents map[string]string
 		cpus     float64 // 0: none
 		memory   float64
-		group    string // of the CPU limit
+		group    string // sets the CPU limit
 	}{
 		{"version 1, in a group", map[string]string{
 			"proc/7/cgroup": "4:memory:/a\n1:cpu,cpuacct:/t\n0::/\n", "proc/7/mountinfo": mountsV1,
@@ -93,7 +93,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// or is no limit for 0.
+// or returns v, or no limit for 0.
 func or(v float64) float64 {
 	if v == 0 {
 		return math.Inf(1)
@@ -111,7 +111,7 @@ func TestNoGroups(t *testing.T) {
 	}
 }
 
-// TestCores counts the cores of CPUs that share some, with and without an affinity mask.
+// TestCores counts cores whose CPUs are shared, with and without an affinity mask.
 func TestCores(t *testing.T) {
 	const topology = "/topology/thread_siblings_list"
 	m := files(t, map[string]string{

@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// physicalCores words how many cores the CPUs that the process may run on belong to.
+// physicalCores describes how many cores the process's CPUs belong to.
 func physicalCores() string {
 	var mask unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &mask); err != nil {
@@ -28,8 +28,8 @@ func physicalCores() string {
 	return fmt.Sprintf("%d physical", n)
 }
 
-// cores counts the cores of some CPUs: CPUs of one core name the same siblings. So there are never more cores than CPUs,
-// whatever the processor says of itself to a virtual machine.
+// cores counts cores of the given CPUs: CPUs of one core list the same siblings. So there are never more cores than
+// CPUs, whatever the processor reports to a virtual machine.
 func (m machine) cores(cpus []int) (int, error) {
 	siblings := map[string]bool{}
 	for _, cpu := range cpus {

@@ -7,18 +7,19 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// Snapshot is the state of the machine's counters at one moment. Two of them tell what disturbed the time between.
+// Snapshot is the state of the machine's counters at one moment. Two snapshots show what disturbed the time between
+// them.
 type Snapshot struct {
 	at      time.Time
-	load    gauge    // runnable processes, mean of the last minute
+	load    gauge    // runnable processes, one-minute average
 	steal   gauge    // CPU seconds taken by the hypervisor since boot
 	total   gauge    // CPU seconds of all kinds since boot
-	stalled [3]gauge // seconds that some task waited for cpu, memory, io since boot
+	stalled [3]gauge // seconds since boot in which some task waited for cpu, memory, io
 	free    gauge    // bytes
 	freq    gauge    // kHz of the first core
 }
 
-// gauge is a reading that a machine may not offer.
+// gauge is a reading that a machine may not provide.
 type gauge struct {
 	value float64
 	ok    bool
@@ -29,7 +30,7 @@ var pressures = [3]string{"cpu", "memory", "io"}
 
 const notOffered = "not offered by this machine"
 
-// Since words what happened between an earlier snapshot and this one.
+// Since describes what happened between an earlier snapshot and this one.
 func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 	elapsed := s.at.Sub(earlier.at).Seconds()
 	facts := []record.Fact{
@@ -46,7 +47,7 @@ func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 
 func (g gauge) scale(by float64) gauge { return gauge{g.value * by, g.ok} }
 
-// pair words a quantity before and after.
+// pair formats a quantity before and after.
 func pair(name string, before, after gauge, format string) record.Fact {
 	if !before.ok || !after.ok {
 		return record.Fact{Name: name, Reason: notOffered}
@@ -54,7 +55,7 @@ func pair(name string, before, after gauge, format string) record.Fact {
 	return record.Fact{Name: name, Value: fmt.Sprintf(format+" before, "+format+" after", before.value, after.value)}
 }
 
-// share words the growth of a counter as a share of whole, which "of" names.
+// share formats a counter's growth as a share of whole; of names the whole.
 func share(name string, before, after gauge, whole float64, of string) record.Fact {
 	switch {
 	case !before.ok || !after.ok:

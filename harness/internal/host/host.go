@@ -1,5 +1,5 @@
-// Package host describes the machine that a run happens on and what disturbed it meanwhile. Everything is read from
-// files and registers, nothing is set. What a machine does not tell is a fact too, with the reason.
+// Package host describes the machine that a run happens on, and what disturbed it meanwhile. It reads files and
+// registers and changes nothing. A fact that the machine does not provide is recorded with the reason.
 package host
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// Describe reads the machine's facts. Those that decide how fast it is make the fingerprint: timings may be compared
-// within one fingerprint. The ID covers all of them.
+// Describe reads the machine's facts. Those that decide its speed make up the fingerprint: timings are comparable only
+// within one fingerprint. The ID covers all facts.
 func Describe() record.Host {
 	class := []record.Fact{
 		{Name: "platform", Value: runtime.GOOS + "/" + runtime.GOARCH},
@@ -31,7 +31,7 @@ func Describe() record.Host {
 	return record.Host{ID: digest(facts), Fingerprint: digest(class), Facts: facts}
 }
 
-// digest hashes facts in their order.
+// digest hashes facts in order.
 func digest(facts []record.Fact) string {
 	h := sha256.New()
 	for _, f := range facts {
@@ -40,7 +40,7 @@ func digest(facts []record.Fact) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// known is a fact that a machine may not tell, for a reason that holds where the value is blank.
+// known is a fact that a machine may not provide, with the reason for a blank value.
 func known(name, value, reason string) record.Fact {
 	if value != "" {
 		return record.Fact{Name: name, Value: value}

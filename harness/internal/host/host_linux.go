@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// system reads the facts that Linux keeps in /proc and /sys.
+// system reads facts from Linux's /proc and /sys.
 func system() []record.Fact {
 	return []record.Fact{
 		file("kernel", "/proc/sys/kernel/osrelease"),
@@ -26,7 +26,7 @@ func system() []record.Fact {
 	}
 }
 
-// boost reads the two places where drivers say whether the clock may exceed its nominal frequency.
+// boost reads the two files in which drivers say whether the clock may exceed its nominal frequency.
 func boost() record.Fact {
 	if v, err := os.ReadFile("/sys/devices/system/cpu/intel_pstate/no_turbo"); err == nil {
 		return record.Fact{Name: "boost", Value: "intel_pstate no_turbo=" + strings.TrimSpace(string(v))}
@@ -34,7 +34,7 @@ func boost() record.Fact {
 	return file("boost", "/sys/devices/system/cpu/cpufreq/boost")
 }
 
-// told words a limit in units of a size.
+// told formats a limit in units of a size.
 func told(l limit, err error) func(name, unit string, size float64) record.Fact {
 	return func(name, unit string, size float64) record.Fact {
 		switch {
@@ -47,13 +47,13 @@ func told(l limit, err error) func(name, unit string, size float64) record.Fact 
 	}
 }
 
-// cpuLimit is how many CPUs the process's control groups let it use; ok is false where they set no limit.
+// cpuLimit is how many CPUs the process's control groups let it use; ok is false if there is no limit.
 func cpuLimit() (cpus float64, ok bool) {
 	l, err := here.cpuLimit()
 	return l.value, err == nil && !l.none()
 }
 
-// file tells the contents of a one-line file, or why there are none.
+// file returns the contents of a one-line file, or why there are none.
 func file(name, path string) record.Fact {
 	b, err := os.ReadFile(path)
 	switch {
@@ -81,8 +81,8 @@ func meminfo() (procfs.Meminfo, error) {
 	return p.Meminfo()
 }
 
-// FreeMemory returns the bytes that new processes may use without swapping, and whether the machine says so. A
-// tighter limit of the process's control groups wins.
+// FreeMemory returns the bytes that new processes may use without swapping, and whether the machine provides that
+// number. A tighter limit of the process's control groups wins.
 func FreeMemory() (bytes int64, ok bool) {
 	m, err := meminfo()
 	if err != nil || m.MemAvailableBytes == nil {

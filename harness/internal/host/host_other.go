@@ -20,7 +20,7 @@ func system() []record.Fact {
 	}
 }
 
-// physicalCores are those that the processor tells of itself, unless there cannot be so many.
+// physicalCores returns the processor's own number, unless it is impossible.
 func physicalCores() string {
 	n := cpuid.CPU.PhysicalCores
 	if n == 0 || n > runtime.NumCPU() {
@@ -38,5 +38,5 @@ func FreeMemory() (bytes int64, ok bool) { return 0, false }
 // ReadMemory has no source on this platform.
 func ReadMemory(int) (Memory, bool) { return Memory{}, false }
 
-// Now has no source on this platform: every difference of two snapshots is "n/a".
+// Now has no source on this platform: every difference between two snapshots is "n/a".
 func Now() Snapshot { return Snapshot{} }

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// TestDescribe checks that no fact is blank and that two readings of one machine agree.
+// TestDescribe checks that no fact is blank and that two readings agree.
 func TestDescribe(t *testing.T) {
 	a, b := Describe(), Describe()
 	if a.Fingerprint != b.Fingerprint || a.ID != b.ID {
@@ -59,7 +59,7 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// TestMemory holds the readings of this process and of a child against each other.
+// TestMemory compares the readings for this process and a child.
 func TestMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells the memory of a process")

@@ -1,7 +1,7 @@
 package host
 
-// Memory is what the kernel accounts to one process.
+// Memory is a process's memory as accounted by the kernel.
 type Memory struct {
 	RSS  int64 // resident now (VmRSS)
-	Peak int64 // resident at most since the process started (VmHWM)
+	Peak int64 // largest resident size since the process started (VmHWM)
 }

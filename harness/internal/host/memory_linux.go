@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ReadMemory reads the memory of a process; ok is false when it is gone.
+// ReadMemory reads a process's memory; ok is false if the process is gone.
 func ReadMemory(pid int) (m Memory, ok bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -28,7 +28,7 @@ func ReadMemory(pid int) (m Memory, ok bool) {
 	return m, m.Peak > 0
 }
 
-// kibibytes reads a value like "  1234 kB".
+// kibibytes parses a value like " 1234 kB".
 func kibibytes(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(s), " kB"), 10, 64)
 	if err != nil {

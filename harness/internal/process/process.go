@@ -1,5 +1,5 @@
-// Package process names processes so that none is taken for another: a number alone is given again, by the same
-// system, by the next boot and in every container.
+// Package process identifies processes unambiguously: a PID alone is reused by the same system, after the next boot and
+// in every container.
 package process
 
 import (
@@ -9,31 +9,31 @@ import (
 	"syscall"
 )
 
-// ID names one process. What the system does not tell is empty.
+// ID identifies one process. Parts that the system does not provide are empty.
 type ID struct {
 	PID       int
-	Start     string // when the process started, in the system's own unit
-	Namespace string // in which PID counts
-	Boot      string // of the system, another one each time
-	Machine   string // stays the same over boots
+	Start     string // start time, in the system's own unit
+	Namespace string // namespace of PID
+	Boot      string // different after each boot
+	Machine   string // stable across boots
 	Host      string // the machine's name, for messages
 }
 
-// State says whether a process lives.
+// State says whether a process is alive.
 type State int
 
-// The states of a process.
+// Process states.
 const (
 	Gone    State = iota
-	Alive         // or stopped
-	Unknown       // it runs elsewhere, or the system does not tell
+	Alive         // running or stopped
+	Unknown       // it runs elsewhere, or the system does not say
 )
 
-// Self returns the name of this process.
+// Self returns this process's ID.
 func Self() ID {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "" // a name for messages only
+		host = "" // used in messages only
 	}
 	id := ID{PID: os.Getpid(), Namespace: namespace(), Boot: boot(), Machine: machine() + "/" + host, Host: host}
 	id.Start, _, _ = start(id.PID)
@@ -48,14 +48,14 @@ func (id ID) String() string {
 	return fmt.Sprintf("process %d on %s", id.PID, id.Host)
 }
 
-// State says whether the process lives, as far as this process can see.
+// State says whether the process is alive, as far as this process can tell.
 func (id ID) State() State { return id.seenFrom(Self()) }
 
-// seenFrom says whether the process lives, as seen from another one.
+// seenFrom says whether the process is alive, as seen from another one.
 func (id ID) seenFrom(self ID) State {
 	switch {
 	case id.Boot != self.Boot && id.Boot != "" && self.Boot != "" && id.Machine == self.Machine:
-		return Gone // with the boot that it belonged to
+		return Gone // gone with its boot
 	case id.Boot != self.Boot, id.Boot == "" && id.Machine != self.Machine, id.Namespace != self.Namespace:
 		return Unknown
 	}

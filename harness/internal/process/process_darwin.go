@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// zombie is the state of a process that has ended and only waits for its parent to notice (SZOMB).
+// zombie is the state of a process that has ended but has not been waited for (SZOMB).
 const zombie = 5
 
-// start returns when a process started, in microseconds since 1970, and whether it has ended.
+// start returns a process's start time, in microseconds since 1970, and whether it has ended.
 func start(pid int) (at string, ended bool, err error) {
 	p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {
@@ -19,13 +19,13 @@ func start(pid int) (at string, ended bool, err error) {
 	return fmt.Sprintf("%d.%06d", t.Sec, t.Usec), p.Proc.P_stat == zombie, nil
 }
 
-func namespace() string { return "" } // there is one
+func namespace() string { return "" } // there is only one
 
 func boot() string { return text("kern.bootsessionuuid") }
 
 func machine() string { return text("kern.uuid") }
 
-// text reads a value of the kernel, "" where there is none.
+// text reads a kernel value, "" if there is none.
 func text(name string) string {
 	v, err := unix.Sysctl(name)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// start returns when a process started, in clock ticks since the boot, and whether it has ended and only waits for
-// its parent to notice.
+// start returns a process's start time, in clock ticks since boot, and whether it has ended without having been waited
+// for.
 func start(pid int) (ticks string, ended bool, err error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
@@ -22,7 +22,7 @@ func start(pid int) (ticks string, ended bool, err error) {
 	return strconv.FormatUint(s.Starttime, 10), s.State == "Z" || s.State == "X", nil
 }
 
-// namespace identifies the PID namespace of this process.
+// namespace identifies this process's PID namespace.
 func namespace() string {
 	name, err := os.Readlink("/proc/self/ns/pid")
 	if err != nil {
@@ -35,7 +35,7 @@ func boot() string { return line("/proc/sys/kernel/random/boot_id") }
 
 func machine() string { return line("/etc/machine-id") }
 
-// line reads a file of one line, "" where there is none.
+// line reads a one-line file, "" if there is none.
 func line(path string) string {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -2,7 +2,7 @@
 
 package process
 
-// start is not known on this platform, so a process that may live is never taken for gone.
+// start is unknown on this platform, so a process is never taken for gone while it may be alive.
 func start(int) (at string, ended bool, err error) { return "", false, nil }
 
 func namespace() string { return "" }

@@ -13,7 +13,7 @@ func TestSelfIsAlive(t *testing.T) {
 	}
 }
 
-// TestEnded follows a process over its end: dead but not yet waited for, and gone.
+// TestEnded follows a process past its end: dead but not yet waited for, then gone.
 func TestEnded(t *testing.T) {
 	c := exec.Command("sleep", "600")
 	if err := c.Start(); err != nil {
@@ -28,7 +28,7 @@ func TestEnded(t *testing.T) {
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for id.State() == Alive { // until the signal has arrived
+	for id.State() == Alive { // until the signal arrives
 		runtime.Gosched()
 	}
 	if got := id.State(); got != Gone {
@@ -40,7 +40,7 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// TestSeenFrom holds a name against systems that may or may not be its own.
+// TestSeenFrom judges an ID on systems that may or may not be its own.
 func TestSeenFrom(t *testing.T) {
 	self := Self()
 	for name, c := range map[string]struct {

@@ -20,7 +20,7 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-// TestJoinThroughShell gives random words to a real shell and takes them back.
+// TestJoinThroughShell passes random words through a real shell.
 func TestJoinThroughShell(t *testing.T) {
 	sh, err := exec.LookPath("sh")
 	if err != nil {

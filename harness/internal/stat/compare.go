@@ -10,33 +10,33 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Alpha is the level below which an adjusted p-value counts as a difference.
+// Alpha is the level below which an adjusted p-value is a difference.
 const Alpha = 1 - Confidence
 
 // Comparison is the ratio of one quantity to another, other / base, and the p-value of "they are equal".
 //
-// Interval and p-value are one statement ([invert]): P is below Alpha exactly where the interval excludes 1. So there
-// is one verdict, [Comparison.Verdict], and nothing beside it can contradict it.
+// Interval and p-value come from one test ([invert]): P is below Alpha exactly where the interval excludes 1. So there
+// is only one verdict, [Comparison.Verdict], which nothing beside it can contradict.
 type Comparison struct {
 	Estimate         // of the ratio
 	P        float64 // of this comparison alone; see Holm
-	Adjusted float64 // within its family; equal to P until Holm has been applied
-	Exact    bool    // of quantities without noise: there is no p-value, and any difference is one
+	Adjusted float64 // within its family; equal to P before Holm
+	Exact    bool    // noise-free quantities: no p-value, and any difference is real
 }
 
 // Verdict is what a comparison shows about the ratio.
 type Verdict int
 
-// The verdicts. Undecided is not Equal: it says that the samples cannot tell.
+// The verdicts. Undecided is not Equal: it means that the samples cannot tell.
 const (
 	Undecided Verdict = iota
 	Less
-	Equal // of exact quantities only
+	Equal // exact quantities only
 	More
 )
 
-// Verdict is the only place where a comparison is decided: by the adjusted p-value and the interval together, in the
-// direction of the ratio.
+// Verdict is the only place that decides a comparison: by adjusted p-value and interval together, in the direction of
+// the ratio.
 func (c Comparison) Verdict() Verdict {
 	decided := c.Exact || c.Adjusted < Alpha && c.Bounded() && (c.Lo > 1 || c.Hi < 1)
 	switch {
@@ -50,15 +50,15 @@ func (c Comparison) Verdict() Verdict {
 	return Equal
 }
 
-// Inverse is the same comparison the other way round, base / other.
+// Inverse is the comparison in the other direction, base / other.
 func (c Comparison) Inverse() Comparison {
 	c.Estimate = c.Map(func(x float64) float64 { return 1 / x })
 	return c
 }
 
-// Paired compares quantities that were measured in the same blocks, keyed by block: the median ratio per block with
-// its order-statistic interval and the p-value of the sign test. What disturbs a whole block cancels out, and what
-// disturbs a few blocks moves no rank. Values must be positive.
+// Paired compares quantities measured in the same blocks, keyed by block. It gives the median ratio per block with its
+// order-statistic interval and the p-value of the sign test. A disturbance of a whole block cancels out, and one of a
+// few blocks moves no rank. Values must be positive.
 func Paired(base, other map[int]float64) Comparison {
 	logs, dropped := logRatios(base, other)
 	slices.Sort(logs)
@@ -73,7 +73,7 @@ func Paired(base, other map[int]float64) Comparison {
 
 func logRatios(base, other map[int]float64) (logs []float64, dropped int) {
 	for block, b := range base {
-		o := other[block] // an absent block is 0 and is dropped with the values that have no log
+		o := other[block] // absent blocks are 0 and dropped, like all values without a log
 		if b > 0 && o > 0 && isFinite(b) && isFinite(o) {
 			logs = append(logs, math.Log(o/b))
 		}
@@ -81,8 +81,8 @@ func logRatios(base, other map[int]float64) (logs []float64, dropped int) {
 	return logs, max(len(base), len(other)) - len(logs)
 }
 
-// Unpaired compares quantities from different runs: the Hodges-Lehmann ratio (median of all other/base) with its
-// interval and the p-value of the Mann-Whitney U test. Values must be positive.
+// Unpaired compares quantities from different runs. It gives the Hodges-Lehmann ratio (median of all other/base) with
+// its interval and the p-value of the Mann-Whitney U test. Values must be positive.
 func Unpaired(base, other []float64) Comparison {
 	b, o := positive(base), positive(other)
 	logs := make([]float64, 0, len(b)*len(o))
@@ -95,10 +95,10 @@ func Unpaired(base, other []float64) Comparison {
 	return comparison(logs, min(len(b), len(o)), func(n int) float64 { return rankSum(len(b), len(o), n) })
 }
 
-// exactRankSum is the largest sample for which the distribution of U is exact.
+// exactRankSum is the largest sample size for which the exact distribution of U is used.
 const exactRankSum = 50
 
-// rankSum is P(U <= u) of the Mann-Whitney statistic of equal samples of n and m values.
+// rankSum is P(U <= u) of the Mann-Whitney statistic for n and m values with equal distributions.
 func rankSum(n, m, u int) float64 {
 	if max(n, m) <= exactRankSum {
 		return stats.UDist{N1: n, N2: m}.CDF(float64(u))
@@ -107,7 +107,7 @@ func rankSum(n, m, u int) float64 {
 	return distuv.Normal{Mu: nm / 2, Sigma: math.Sqrt(nm * float64(n+m+1) / 12)}.CDF(float64(u) + 0.5)
 }
 
-// ExactRatio compares quantities without noise.
+// ExactRatio compares noise-free quantities.
 func ExactRatio(base, other float64) Comparison {
 	ratio := other / base
 	switch {
@@ -119,7 +119,7 @@ func ExactRatio(base, other float64) Comparison {
 	return Comparison{Estimate: Estimate{Value: ratio, Lo: ratio, Hi: ratio, N: 1}, Exact: true}
 }
 
-// comparison makes the ratio of n samples from sorted log ratios: their median, with interval and p-value by cdf.
+// comparison makes the ratio of n samples from sorted log ratios: their median, with interval and p-value from cdf.
 func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
 	if len(logs) == 0 {
 		return Comparison{Estimate: nothing("no pair of positive samples to compare"), P: 1, Adjusted: 1}
@@ -132,10 +132,9 @@ func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
 	return Comparison{Estimate: e, P: p, Adjusted: p}
 }
 
-// invert is a two-sided test of "the centre is 0" and the interval of all centres that the test does not reject, from
+// invert is a two-sided test of "the centre is 0" with the interval of all centres that the test does not reject, from
 // sorted contrasts. cdf(n) is the probability that at most n of them lie below the true centre. Both follow from one
-// count, so that p < Alpha exactly where the interval excludes 0. An interval that the contrasts do not bound is
-// infinite.
+// count, so p < Alpha exactly where the interval excludes 0. The interval is infinite if the contrasts do not bound it.
 func invert(sorted []float64, cdf func(int) float64) (p, lo, hi float64) {
 	notAbove, _ := slices.BinarySearchFunc(sorted, 0, func(v, zero float64) int {
 		if v <= zero {
@@ -152,13 +151,13 @@ func invert(sorted []float64, cdf func(int) float64) (p, lo, hi float64) {
 	return p, sorted[rank-1], sorted[len(sorted)-rank]
 }
 
-// bound is the rank, from 1, of the contrast of n that bounds the interval from below; 0 if none does.
+// bound is the rank, from 1, of the one of n contrasts that bounds the interval from below; 0 if none does.
 func bound(n int, cdf func(int) float64) int {
 	return sort.Search((n+1)/2, func(rank int) bool { return 2*cdf(rank) >= Alpha })
 }
 
-// Holm adjusts the p-values of a family of comparisons in place (Holm 1979, step-down), so that the chance of one
-// false claim in the whole family stays below Alpha. Exact comparisons take no part.
+// Holm adjusts the p-values of a family of comparisons in place (Holm 1979, step-down), so that the chance of any false
+// claim in the family stays below Alpha. Exact comparisons are skipped.
 func Holm(family []*Comparison) {
 	order := slices.DeleteFunc(slices.Clone(family), func(c *Comparison) bool { return c.Exact })
 	slices.SortStableFunc(order, func(a, b *Comparison) int {

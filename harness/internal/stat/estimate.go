@@ -1,10 +1,10 @@
 // Package stat turns raw samples into statements with their uncertainty: medians, paired ratios, scaling exponents and
 // differences of language-model quality, each with a 95 % interval.
 //
-// It is opinionated. Timings follow no known distribution, so their intervals are built from order statistics and
-// their tests from permutations; the only model that is ever fitted is a power law, and its departure from one is a
-// warning. A caveat is a value ([Estimate.Warnings]) that travels with the number, never an error that stops an
-// analysis, and what cannot be said from too few samples is an infinite interval, never a narrow one.
+// It is opinionated. Timings follow no known distribution, so intervals come from order statistics and tests from
+// permutations. The only fitted model is a power law, and a departure from it is a warning. Caveats are values
+// ([Estimate.Warnings]) that travel with the number, not errors that stop an analysis. Too few samples give an infinite
+// interval, never a narrow one.
 package stat
 
 import (
@@ -15,17 +15,17 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// Confidence is the level of every interval of this package.
+// Confidence is the level of every interval in this package.
 const Confidence = 0.95
 
-// MinSamples is the number of samples from which a median has a finite distribution-free interval at [Confidence].
+// MinSamples is the smallest number of samples whose median has a finite distribution-free interval at [Confidence].
 const MinSamples = 6
 
-// Estimate is a number and what is known about its uncertainty.
+// Estimate is a number and its uncertainty.
 type Estimate struct {
 	Value    float64
-	Lo, Hi   float64 // interval at Confidence; -Inf and +Inf where the samples do not bound it
-	N        int     // samples, blocks, points or documents behind it
+	Lo, Hi   float64 // interval at Confidence; -Inf and +Inf if the samples do not bound it
+	N        int     // number of samples, blocks, points or documents
 	Warnings []string
 }
 
@@ -35,7 +35,7 @@ func (e Estimate) Bounded() bool { return isFinite(e.Lo) && isFinite(e.Hi) }
 // Valid reports whether there is a value at all.
 func (e Estimate) Valid() bool { return e.N > 0 && isFinite(e.Value) }
 
-// RelativeHalfWidth is the larger half of the interval as a share of the value; +Inf if it is not bounded.
+// RelativeHalfWidth is the larger half of the interval relative to the value; +Inf if unbounded.
 func (e Estimate) RelativeHalfWidth() float64 {
 	if !e.Bounded() || e.Value == 0 {
 		return math.Inf(1)
@@ -55,7 +55,7 @@ func (e Estimate) Map(f func(float64) float64) Estimate {
 	return Estimate{Value: f(e.Value), Lo: lo, Hi: hi, N: e.N, Warnings: e.Warnings}
 }
 
-// mapBound leaves an unknown bound unknown: 1/∞ = 0 would pretend to know it.
+// mapBound keeps an unknown bound unknown: 1/∞ = 0 would look like a known one.
 func mapBound(f func(float64) float64, bound float64) float64 {
 	if math.IsInf(bound, 0) {
 		return bound
@@ -64,14 +64,13 @@ func mapBound(f func(float64) float64, bound float64) float64 {
 }
 
 // Median summarises samples by their median and its distribution-free interval (order statistics of the binomial
-// distribution, golang.org/x/perf/benchmath). The slice is left as it is; values that are not finite are left out
-// with a warning.
+// distribution, golang.org/x/perf/benchmath). It does not modify the slice, and drops non-finite values with a warning.
 func Median(values []float64) Estimate {
 	kept := finite(values)
 	if len(kept) == 0 {
 		return nothing(fmt.Sprintf("no finite value among %d samples", len(values)))
 	}
-	sample := benchmath.NewSample(kept, &benchmath.DefaultThresholds) // sorts kept, which is our copy
+	sample := benchmath.NewSample(kept, &benchmath.DefaultThresholds) // sorts kept, our copy
 	summary := benchmath.AssumeNothing.Summary(sample, Confidence)
 	e := Estimate{Value: summary.Center, Lo: summary.Lo, Hi: summary.Hi, N: len(kept)}
 	if e.N < MinSamples {
@@ -84,8 +83,8 @@ func Median(values []float64) Estimate {
 	return e
 }
 
-// Exact is the estimate of a quantity that has no noise, for example a count of operations. It warns when the
-// samples differ after all.
+// Exact is the estimate of a noise-free quantity, such as a count of operations. It warns if the samples differ after
+// all.
 func Exact(values []float64) Estimate {
 	e := Median(values)
 	if e.N == 0 {

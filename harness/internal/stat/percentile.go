@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// beyond is how many samples must lie beyond a percentile for it to be more than the largest ones' luck.
+// beyond is how many samples must lie beyond a percentile for it to be more than luck of the largest ones.
 const beyond = 10
 
-// Needed is how many samples the percentile q needs, 0.9 standing for the 90th: ten beyond it.
+// Needed is how many samples the percentile q (0.9 for the 90th) needs: ten beyond it.
 func Needed(q float64) int { return int(math.Ceil(beyond/(1-q) - 1e-9)) }
 
-// Percentile is the value that the share q of all samples does not exceed. From fewer than [Needed] samples there is
-// none, and the warning says so. It has no interval: what follows each other within a process is not independent.
+// Percentile is the value that the fraction q of all samples does not exceed. With fewer than [Needed] samples there is
+// no value, only a warning. It has no interval, because samples within a process are not independent.
 func Percentile(values []float64, q float64) Estimate {
 	kept := finite(values)
 	if len(kept) < Needed(q) {

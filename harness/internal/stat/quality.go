@@ -7,24 +7,24 @@ import (
 	"slices"
 )
 
-// Document is what a model paid for one text: nats spent on a number of UTF-8 bytes.
+// Document is a model's cost of one text: nats, and the UTF-8 bytes they were spent on.
 type Document struct {
 	Name        string
 	Nats, Bytes float64
 }
 
-// bootstrapDraws is the number of resamples of documents.
+// bootstrapDraws is the number of bootstrap resamples of documents.
 const bootstrapDraws = 4000
 
-// BitsPerByte is the total cost of the documents in bits over their total bytes, with a percentile bootstrap interval
-// over documents. Bits per byte compare models with different tokenizers; perplexities do not.
+// BitsPerByte is the documents' total cost in bits divided by their total bytes, with a percentile bootstrap interval
+// over documents. Unlike perplexity, it is comparable across tokenizers.
 func BitsPerByte(docs []Document) Estimate {
 	return bootstrap(docs, bitsPerByte)
 }
 
-// CompareBitsPerByte compares two models on the documents that both scored, by a paired bootstrap. Documents that are hard
-// for both models do not widen the interval. The difference other - base in bits per byte and the ratio come
-// from the same resamples, so they agree on the direction and on whether there is one.
+// CompareBitsPerByte compares two models on the documents that both scored, by a paired bootstrap, so documents that
+// are hard for both do not widen the interval. The difference other - base in bits per byte and the ratio come from the
+// same resamples, so they agree on significance and direction.
 func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comparison) {
 	pairs, dropped := pairDocuments(base, other)
 	difference = bootstrap(pairs, func(draw []pair) float64 {
@@ -47,7 +47,7 @@ func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comp
 	return difference, ratio
 }
 
-// sums are the nats of both models and the bytes of a draw.
+// sums are a resample's nats for both models, and its bytes.
 func sums(draw []pair) (base, other, bytes float64) {
 	for _, p := range draw {
 		base, other, bytes = base+p.base, other+p.other, bytes+p.bytes
@@ -79,10 +79,10 @@ func bitsPerByte(docs []Document) float64 {
 	return nats / bytes / math.Ln2
 }
 
-// Weighted is a value and how much it counts, for example a mean per token of a document and its tokens.
+// Weighted is a value and its weight, for example a document's mean per token and its number of tokens.
 type Weighted struct{ Value, Weight float64 }
 
-// WeightedMean averages with a percentile bootstrap interval over the units, for shares and divergences by document.
+// WeightedMean averages shares or divergences of documents, with a percentile bootstrap interval over documents.
 func WeightedMean(units []Weighted) Estimate {
 	return bootstrap(units, func(draw []Weighted) float64 {
 		sum, weight := 0.0, 0.0
@@ -110,11 +110,11 @@ func bootstrap[T any](units []T, statistic func([]T) float64) Estimate {
 	return e
 }
 
-// ofDraws is the share of resamples that n of them stand for.
+// ofDraws is the fraction of resamples that n of them are.
 func ofDraws(n int) float64 { return float64(n+1) / (bootstrapDraws + 1) }
 
-// resample returns the sorted values of a statistic over resampled units, nil if there are too few units. The resampling
-// is seeded by the number of units alone, so the same data always give the same interval.
+// resample returns the sorted values of a statistic over resampled units, or nil if there are too few. The seed depends
+// only on the number of units, so the same data always give the same interval.
 func resample[T any](units []T, statistic func([]T) float64) []float64 {
 	n := len(units)
 	if n < MinSamples {

@@ -17,25 +17,25 @@ type Point struct{ X, Y float64 }
 type PowerLaw struct {
 	Exponent    Estimate
 	Coefficient float64
-	From, To    float64 // range of x that was fitted
+	From, To    float64 // range of x in the fit
 	Lengths     int     // distinct values of x
 
 	low  float64  // exponent of the lower half of the curve
-	bend Estimate // that of the upper half less that of the lower; invalid where a half has no exponent
+	bend Estimate // upper exponent minus lower; invalid if a half has no exponent
 }
 
-// An exponent takes at least three lengths: any curve passes through two. Four are the least over which a power law
-// can be told from a curve that bends, and claimed.
+// An exponent needs at least three lengths, because any curve fits two. A power law is claimed from four, the fewest
+// that can distinguish it from a bent curve.
 const (
 	exponentLengths = 3
 	lawLengths      = 4
 )
 
-// loosest is how far the interval of an exponent may reach for a claim about the curve: a wider one does not even tell
-// constant from linear.
+// loosest is the widest interval of an exponent that supports a claim about the curve: a wider one does not even
+// separate constant from linear.
 const loosest = 1
 
-// Verdict says in words whether the curve is a power law. It is the only place where this is decided.
+// Verdict says in words whether the curve is a power law. It is the only place that decides this.
 func (p PowerLaw) Verdict() string {
 	e := p.Exponent
 	switch {
@@ -53,14 +53,14 @@ func (p PowerLaw) Verdict() string {
 	return "the blocks cannot tell a power law from a bend"
 }
 
-// PowerLawHolds is the verdict on a curve that one exponent describes.
+// PowerLawHolds is the verdict on a curve described by one exponent.
 const PowerLawHolds = "a power law"
 
-// bentBy is the change of the local exponent across a curve above which it is called no power law.
+// bentBy is the change of the local exponent beyond which a curve is not a power law.
 const bentBy = 0.25
 
-// FitPowerLaw fits one curve; the interval of the exponent is Student's t of the regression. Points whose logarithm does
-// not exist are left out.
+// FitPowerLaw fits one curve. The interval of the exponent is Student's t of the regression. Points without a logarithm
+// are dropped.
 func FitPowerLaw(points []Point) PowerLaw {
 	xs, ys := logs(points)
 	lengths := distinct(xs)
@@ -85,9 +85,9 @@ func distinct(xs []float64) int {
 	return len(slices.Compact(sorted))
 }
 
-// FitPowerLaws fits one curve per block and summarises the exponents, and how far the curves bend, by their medians with
-// distribution-free intervals: blocks are the independent repeats, points within a block are not. With fewer than
-// [MinSamples] blocks it falls back to one fit of all points.
+// FitPowerLaws fits one curve per block and summarises exponents and bends by their medians with distribution-free
+// intervals: blocks are independent repeats, points within a block are not. With fewer than [MinSamples] blocks it
+// falls back to a single fit of all points.
 func FitPowerLaws(blocks [][]Point) PowerLaw {
 	var all []Point
 	var exponents, lows, bends []float64
@@ -119,7 +119,7 @@ func slopeHalfWidth(xs, ys []float64, intercept, slope float64) float64 {
 	return t * math.Sqrt(residual/free/spread(xs))
 }
 
-// bend compares the exponents of the lower and the upper half of one curve, taken as it is: only several curves tell
+// bend compares the exponents of the lower and upper half of one curve, noise included: only several curves can tell
 // how much of it is noise.
 func bend(xs, ys []float64) (low float64, change Estimate) {
 	mid := (slices.Min(xs) + slices.Max(xs)) / 2

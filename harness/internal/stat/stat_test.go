@@ -12,7 +12,7 @@ import (
 )
 
 func TestMedianInterval(t *testing.T) {
-	// Order statistics of the binomial distribution: with n=6 the extremes, with n=10 the 2nd and the 9th value.
+	// Order statistics of the binomial distribution: the extremes for n=6, the 2nd and 9th value for n=10.
 	for _, tc := range []struct {
 		values          []float64
 		median, lo, hi  float64
@@ -41,7 +41,7 @@ func TestMedianInterval(t *testing.T) {
 }
 
 func TestMedianCoverage(t *testing.T) {
-	// Nominal 95 % at the least favourable 10 samples of a skewed distribution with median ln 2.
+	// Nominal 95 % coverage in the least favourable case: 10 samples of a skewed distribution with median ln 2.
 	rng := rand.New(rand.NewPCG(1, 2))
 	covered := 0
 	const trials = 2000
@@ -68,8 +68,8 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// TestSignTest holds the p-value of paired blocks against the binomial distribution: of 10 blocks of which one points
-// the other way it is 2 (1+10) / 2^10.
+// TestSignTest compares the p-value of paired blocks with the binomial distribution: if one of 10 blocks points the
+// other way, it is 2 (1+10) / 2^10.
 func TestSignTest(t *testing.T) {
 	for _, tc := range []struct {
 		ratios []float64
@@ -93,7 +93,7 @@ func TestSignTest(t *testing.T) {
 	}
 }
 
-// comparisons draws a comparison of every kind.
+// comparisons draws comparisons of every kind.
 func comparisons(t *rapid.T) []Comparison {
 	value := rapid.OneOf(rapid.Float64Range(0.5, 2), rapid.SampledFrom([]float64{0, 1, 2}))
 	values := func(label string) []float64 { return rapid.SliceOfN(value, 0, 14).Draw(t, label) }
@@ -119,8 +119,8 @@ func comparisons(t *rapid.T) []Comparison {
 	return all
 }
 
-// TestComparisonsDoNotContradictThemselves: the interval holds the ratio; the p-value and the interval decide alike; a
-// verdict needs both and has the direction of the ratio; and the comparison the other way round says the opposite.
+// TestComparisonsDoNotContradictThemselves checks that the interval holds the ratio, that p-value and interval decide
+// alike, that a verdict needs both and has the ratio's direction, and that the inverse comparison says the opposite.
 func TestComparisonsDoNotContradictThemselves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := comparisons(t)
@@ -163,7 +163,7 @@ func TestComparisonsDoNotContradictThemselves(t *testing.T) {
 	})
 }
 
-// TestDifferenceAndRatioOfQualityAgree: one is beside the other in tables.
+// TestDifferenceAndRatioOfQualityAgree covers two numbers that tables show side by side.
 func TestDifferenceAndRatioOfQualityAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "documents")
@@ -181,7 +181,7 @@ func TestDifferenceAndRatioOfQualityAgree(t *testing.T) {
 }
 
 func TestPairedCancelsDrift(t *testing.T) {
-	// Every block is slower than the one before; the ratio within a block is always 1.10.
+	// Every block is slower than the one before; the ratio within each block is 1.10.
 	base, other := map[int]float64{}, map[int]float64{}
 	for block := range 10 {
 		base[block] = 1 + float64(block)
@@ -197,7 +197,7 @@ func TestPairedCancelsDrift(t *testing.T) {
 }
 
 func TestPairedFalsePositives(t *testing.T) {
-	// Identical arms under drift and bursts: claims at nominal 5 % stay within 3 standard errors.
+	// Identical arms under drift and bursts: false claims at nominal 5 % stay within 3 standard errors.
 	rng := rand.New(rand.NewPCG(5, 6))
 	const trials = 1000
 	claims := 0
@@ -239,7 +239,7 @@ func TestPairedSaysWhatItCannot(t *testing.T) {
 }
 
 func TestUnpaired(t *testing.T) {
-	// Complete separation of 5 against 5: p = 2/C(10,5).
+	// Complete separation of 5 from 5: p = 2/C(10,5).
 	c := Unpaired([]float64{1, 2, 3, 4, 5}, []float64{10, 20, 30, 40, 50})
 	if math.Abs(c.P-2.0/252) > 1e-12 || c.Value < 9 || c.Value > 11 {
 		t.Errorf("Unpaired = %+v, want ratio about 10 and p = 2/252", c)
@@ -320,7 +320,7 @@ func TestFitPowerLawFlagsBends(t *testing.T) {
 	}
 }
 
-// TestBendIsDecidedByBlocks: noise bends every curve; a claim, whichever way, needs blocks that agree on it.
+// TestBendIsDecidedByBlocks checks that a claim either way needs blocks that agree, because noise bends every curve.
 func TestBendIsDecidedByBlocks(t *testing.T) {
 	blocks := func(rng *rand.Rand, noise, curvature float64) (all [][]Point) {
 		for range 10 {
@@ -336,8 +336,8 @@ func TestBendIsDecidedByBlocks(t *testing.T) {
 	for _, c := range []struct {
 		name             string
 		noise, curvature float64
-		wrong            string // what must not be said
-		want             string // what is said of most curves
+		wrong            string // verdicts that must not occur
+		want             string // the verdict on most curves
 	}{
 		{"a line, quiet", 0.02, 0, "no single", "a power law"},
 		{"a line, noisy", 0.4, 0, "no single", "the blocks cannot tell"},
@@ -360,7 +360,7 @@ func TestBendIsDecidedByBlocks(t *testing.T) {
 	}
 }
 
-// TestVerdictOnCurves: two lengths have no exponent, however often they were measured, and three no power law.
+// TestVerdictOnCurves checks that two lengths give no exponent, however often measured, and three no power law.
 func TestVerdictOnCurves(t *testing.T) {
 	curve := func(lengths ...float64) (points []Point) {
 		for _, x := range lengths {
@@ -396,7 +396,7 @@ func TestBitsPerByte(t *testing.T) {
 		var out []Document
 		for i := range 40 {
 			bytes := float64(100 * (i + 1))
-			hard := 0.5 + 0.05*float64(i%20) // bits per byte of the document itself
+			hard := 0.5 + 0.05*float64(i%20) // the document's own bits per byte
 			out = append(out, Document{Name: string(rune('A' + i)), Nats: (hard + shift) * bytes * math.Ln2, Bytes: bytes})
 		}
 		return out

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// expand replaces ranges by their values. A value stands once.
+// expand replaces ranges by their values. Duplicate values are an error.
 func expand(values []string) ([]string, error) {
 	var out []string
 	seen := map[string]bool{}

@@ -8,7 +8,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// included reads one entry of include: a suite with its changes.
+// included reads one entry of include: a suite and changes to it.
 func (d *decoder) included(n ast.Node) error {
 	var s *Suite
 	var changes, drop ast.Node
@@ -45,7 +45,7 @@ func (d *decoder) included(n ast.Node) error {
 	return nil
 }
 
-// drop leaves a probe of an included suite out.
+// drop removes a probe from an included suite.
 func (s *Suite) drop(n ast.Node) error {
 	text, err := scalar(n)
 	if err != nil {

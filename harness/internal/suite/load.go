@@ -12,22 +12,22 @@ import (
 	"github.com/archbench/archbench/suites"
 )
 
-// Load reads a suite: a path that ends in .yaml, or the name of one that ships with archbench. Suites that it
-// includes are looked for beside it first, then among those that ship.
+// Load reads a suite: a path ending in .yaml, or the name of a built-in suite. Included suites are looked up beside it
+// first, then among the built-in ones.
 func Load(name string) (*Suite, error) { return new(loader).load(name, "", nil) }
 
-// loader reads a suite and those that it includes.
+// loader reads a suite and its includes.
 type loader struct{ read int }
 
-// mostSuites bounds how many suites one suite includes, directly and through others: a few files that each include the next
+// mostSuites limits how many suites one suite includes, directly and indirectly: a few files that each include the next
 // one twice would make millions.
 const mostSuites = 1000
 
-// Names lists the suites that ship with archbench.
+// Names lists the built-in suites.
 func Names() []string {
 	files, err := fs.Glob(suites.FS, "*.yaml")
 	if err != nil {
-		return nil // the pattern is well-formed
+		return nil // cannot fail: the pattern is well-formed
 	}
 	for i := range files {
 		files[i] = strings.TrimSuffix(files[i], ".yaml")
@@ -35,7 +35,7 @@ func Names() []string {
 	return files
 }
 
-// load reads a suite that those of the stack include; dir is the folder of the last of them.
+// load reads a suite included by the suites on the stack; dir is the folder of the innermost.
 func (l *loader) load(name, dir string, stack []string) (*Suite, error) {
 	if l.read++; l.read > mostSuites {
 		return nil, fmt.Errorf("more than %d suites are included, through each other", mostSuites)
@@ -51,7 +51,7 @@ func (l *loader) load(name, dir string, stack []string) (*Suite, error) {
 	return parse(from, func(included string) (*Suite, error) { return l.load(included, dir, stack) })
 }
 
-// find reads the file of a suite and returns the folder in which what it includes is looked for first.
+// find reads a suite's file and returns the folder in which its includes are looked up first.
 func find(name, dir string) (from source, folder string, err error) {
 	if strings.HasSuffix(name, ".yaml") {
 		from, err = read(name)
@@ -73,7 +73,7 @@ func find(name, dir string) (from source, folder string, err error) {
 	return source{name: "suites/" + name + ".yaml", data: data}, dir, err
 }
 
-// mostBytes bounds a suite's file.
+// mostBytes limits the size of a suite file.
 const mostBytes = 1 << 20
 
 // read reads a suite from a file.

@@ -13,21 +13,21 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// fields say how each key of a mapping is read.
+// fields maps each key of a mapping to its reader.
 type fields map[string]func(ast.Node) error
 
-// unknownKeyError is the error of a key that no field has.
+// unknownKeyError reports an unknown key.
 type unknownKeyError struct {
 	token *token.Token
 	known string
 }
 
-// Error names the key and those that there are.
+// Error names the unknown key and lists the known ones.
 func (e *unknownKeyError) Error() string {
 	return fmt.Sprintf("unknown key %q: there are %s", e.token.Value, e.known)
 }
 
-// GetToken implements yaml.Error: where the key stands.
+// GetToken implements yaml.Error. It returns the position of the key.
 func (e *unknownKeyError) GetToken() *token.Token { return e.token }
 
 // GetMessage implements yaml.Error.
@@ -38,7 +38,7 @@ func (e *unknownKeyError) FormatError(colored, source bool) string {
 	return yaml.FormatErrorWithToken(e.Error(), e.token, colored, source)
 }
 
-// mapping reads every key of a mapping with its field, in the order of the file.
+// mapping reads every key of a mapping with its field, in file order.
 func mapping(n ast.Node, known fields) error {
 	pairs, err := entries(n)
 	if err != nil {
@@ -86,7 +86,7 @@ func each(n ast.Node, read func(ast.Node) error) error {
 	return nil
 }
 
-// values reads a list of scalars, or one scalar, and expands its ranges.
+// values reads a scalar or a list of scalars, and expands ranges.
 func values(n ast.Node) ([]string, error) {
 	var all []string
 	one := func(n ast.Node) error {
@@ -108,7 +108,7 @@ func values(n ast.Node) ([]string, error) {
 	return all, nil
 }
 
-// scalar reads a string, number or word as it is written.
+// scalar reads a string, number or word as written.
 func scalar(n ast.Node) (string, error) {
 	switch v := n.(type) {
 	case *ast.StringNode:
@@ -122,7 +122,7 @@ func scalar(n ast.Node) (string, error) {
 	}
 }
 
-// whole reads a whole number of at least 1.
+// whole reads an integer of at least 1.
 func whole(n ast.Node) (int, error) {
 	text, err := scalar(n)
 	if err != nil {
@@ -135,10 +135,10 @@ func whole(n ast.Node) (int, error) {
 	return v, nil
 }
 
-// names are those that suites may have: they become parts of file names and of report anchors.
+// names matches valid suite names. They become part of file names and report anchors.
 var names = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
-// name reads the name of a suite.
+// name reads a suite's name.
 func name(n ast.Node) (string, error) {
 	text, err := scalar(n)
 	if err == nil && !names.MatchString(text) {
@@ -147,7 +147,7 @@ func name(n ast.Node) (string, error) {
 	return text, err
 }
 
-// kind words the type of a node.
+// kind names a node's type.
 func kind(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:

@@ -16,15 +16,15 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 )
 
-// Error is a mistake in a suite file.
+// Error is an error in a suite file.
 type Error struct {
 	File         string
-	Line, Column int    // from 1; 0 where the file as a whole is meant
+	Line, Column int    // from 1; 0 for the file as a whole
 	Message      string // what is wrong
-	Excerpt      string // the place, with a mark
+	Excerpt      string // the source line, with a marker
 }
 
-// Error returns "file:line:column: message" and, on further lines, the place.
+// Error returns "file:line:column: message" and, on further lines, the excerpt.
 func (e *Error) Error() string {
 	s := e.File
 	if e.Line > 0 {
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Parse reads the text of a suite; file is its name in errors. It may include the suites that ship with archbench.
+// Parse parses a suite; file is its name in errors. It may include built-in suites.
 func Parse(file string, data []byte) (*Suite, error) {
 	return parse(source{name: file, data: data}, Load)
 }
@@ -45,11 +45,11 @@ func Parse(file string, data []byte) (*Suite, error) {
 // source is the text of a suite.
 type source struct {
 	name string // in errors
-	path string // absolute; "" of a suite that ships with archbench
+	path string // absolute; "" for built-in suites
 	data []byte
 }
 
-// parse reads the text of a suite.
+// parse parses the source.
 func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
 	d := &decoder{include: include, path: from.path, suite: &Suite{Version: 1}}
 	file, data := from.name, from.data
@@ -78,7 +78,7 @@ type decoder struct {
 	low     []string // precisions
 }
 
-// wrong is an error at a node.
+// wrong returns an error at a node.
 func wrong(n ast.Node, format string, args ...any) error {
 	return wrongAt(n.GetToken(), format, args...)
 }
@@ -128,7 +128,7 @@ func (d *decoder) document(data []byte) error {
 // mostBrackets is far more than a suite needs. The parser's time grows with the square of the depth.
 const mostBrackets = 100
 
-// brackets is how many brackets are open at once, also in texts and comments.
+// brackets is the largest nesting depth of brackets, counting those in strings and comments.
 func brackets(data []byte) (most int) {
 	open := 0
 	for _, c := range data {
@@ -186,7 +186,7 @@ func (d *decoder) probe(n ast.Node) error {
 	return nil
 }
 
-// setRepeats gives a part the repeats of its entry, else those of the suite.
+// setRepeats sets a part's repeats from its entry, else from the suite.
 func (d *decoder) setRepeats(p *Part, n ast.Node) (err error) {
 	switch {
 	case n != nil && !p.Probe.Timing:
@@ -234,7 +234,7 @@ func probeNames() (all []string) {
 	return all
 }
 
-// duration reads a duration like 5m or 90s.
+// duration parses a duration like 5m or 90s.
 func duration(n ast.Node) (time.Duration, error) {
 	text, err := scalar(n)
 	if err != nil {

@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write suites/schema.json anew")
 
 type object = map[string]any
 
-// schema describes suites as JSON Schema, for editors. It is made from the probe table, so it cannot disagree with it.
+// schema describes suites as JSON Schema, for editors. It is generated from the probe table, so the two cannot
+// disagree.
 func schema() object {
 	var probes []any
 	for _, p := range probe.Table {
@@ -51,7 +52,7 @@ func schema() object {
 	return root
 }
 
-// closed is an object that has no other keys.
+// closed is an object without additional keys.
 func closed(properties object, required ...any) object {
 	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
@@ -74,14 +75,14 @@ func settings(all []probe.Setting, lists bool) object {
 	return object{"type": "object", "properties": properties, "additionalProperties": false}
 }
 
-// oneOrMore is one value, a range of whole numbers, or a list of them.
+// oneOrMore is a value, an integer range, or a list of these.
 func oneOrMore(one object) object {
 	alternatives := []any{one, object{"type": "string", "pattern": `^\d+\.\.\d+\*\d+$`}}
 	list := object{"type": "array", "minItems": 1, "items": object{"anyOf": alternatives}}
 	return object{"anyOf": append([]any{list}, alternatives...)}
 }
 
-// compiled returns the schema as checked in.
+// compiled returns the checked-in schema.
 func compiled(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	text, err := suites.FS.ReadFile("schema.json")
@@ -121,7 +122,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
-// TestSuites loads every suite that ships, and holds it against the schema.
+// TestSuites loads every built-in suite and validates it against the schema.
 func TestSuites(t *testing.T) {
 	s := compiled(t)
 	for _, name := range Names() {
@@ -146,7 +147,7 @@ func TestSuites(t *testing.T) {
 	}
 }
 
-// validate holds YAML against a schema.
+// validate checks YAML against a schema.
 func validate(s *jsonschema.Schema, text []byte) error {
 	b, err := yaml.YAMLToJSON(text)
 	if err != nil {
@@ -159,7 +160,7 @@ func validate(s *jsonschema.Schema, text []byte) error {
 	return s.Validate(doc)
 }
 
-// TestSchemaAgrees gives the same mistakes to the parser and to the schema.
+// TestSchemaAgrees checks that parser and schema reject the same mistakes.
 func TestSchemaAgrees(t *testing.T) {
 	s := compiled(t)
 	for _, c := range mistakes {

@@ -1,6 +1,5 @@
-// Package suite reads suites: YAML files that say which probes to run over which grid. Reading is strict; an error
-// names the file, line and column and shows the place. [Load] finds the suites that ship with archbench by name and
-// others by path.
+// Package suite reads suites: YAML files that say which probes to run over which grid. Parsing is strict; errors name
+// file, line and column and show the line. [Load] finds built-in suites by name and others by path.
 package suite
 
 import (
@@ -24,13 +23,13 @@ type Suite struct {
 
 // Part is one probe over one grid.
 type Part struct {
-	Suite      string // that the part comes from: an included suite keeps its name
-	File       string // of that suite, absolute; "" if it ships with archbench
+	Suite      string // the suite that defines the part, even if included by another
+	File       string // that suite's file, absolute; "" if built in
 	Probe      *probe.Probe
-	Grid       []Axis // every axis of the probe, in the probe's order
+	Grid       []Axis // all axes of the probe, in the probe's order
 	Params     record.Point
 	Repeats    int      // blocks of a timing probe; 1 for others
-	Precisions []string // in which every model runs that the user gave none; nil: f32
+	Precisions []string // precisions for models given without one; nil: f32
 	Asked      bool     // the user chose the precisions, not the suite
 }
 
@@ -40,10 +39,10 @@ type Axis struct {
 	Values []string
 }
 
-// DefaultRepeats is how many blocks a timing probe runs for unless its suite says otherwise.
+// DefaultRepeats is the number of blocks of a timing probe unless its suite says otherwise.
 const DefaultRepeats = 10
 
-// Points returns all combinations of the axes, the last axis fastest.
+// Points returns all combinations of the axes; the last axis varies fastest.
 func (p Part) Points() []record.Point {
 	points := []record.Point{nil}
 	for _, axis := range p.Grid {
@@ -58,9 +57,9 @@ func (p Part) Points() []record.Point {
 	return points
 }
 
-// Set changes the values of a key wherever the suite has it: an axis or parameter, alone or as probe.key, "repeats" of
-// timing probes, or "precision", in which every model of the user is then run. values are separated by commas and may
-// hold ranges like 1024..65536*4. It speaks for the user: precisions set so are models that the user asked for.
+// Set overrides the values of a key throughout the suite: an axis or parameter, alone or as probe.key, "repeats" of
+// timing probes, or "precision" of every model. values are comma-separated and may contain ranges like 1024..65536*4.
+// Set acts for the user: precisions set this way count as models that the user asked for.
 func (s *Suite) Set(key, values string) error {
 	if err := s.assign(key, values); err != nil {
 		return err
@@ -148,7 +147,7 @@ func repeats(values []string) (int, error) {
 	return n, err
 }
 
-// keys lists what Set may change, for messages.
+// keys lists what Set can change, for messages.
 func (s *Suite) keys() []string {
 	all := []string{"precision"}
 	for _, p := range s.Parts {
@@ -163,7 +162,7 @@ func (s *Suite) keys() []string {
 	return slices.Compact(all)
 }
 
-// Probes names the probes of the parts, each once.
+// Probes names the parts' probes, without duplicates.
 func (s *Suite) Probes() []string {
 	var names []string
 	for _, p := range s.Parts {
@@ -174,7 +173,7 @@ func (s *Suite) Probes() []string {
 	return names
 }
 
-// Only keeps the parts of the named probes. It fails when the suite has none of one of them.
+// Only keeps the parts of the named probes. It fails if the suite lacks one of them.
 func (s *Suite) Only(probes ...string) error {
 	for _, name := range probes {
 		if !slices.ContainsFunc(s.Parts, func(p Part) bool { return p.Probe.Name == name }) {
@@ -185,7 +184,7 @@ func (s *Suite) Only(probes ...string) error {
 	return nil
 }
 
-// Default returns a probe at the defaults of all its settings, as a part of the named suite.
+// Default returns a probe with default settings, as a part of the named suite.
 func Default(suite string, p *probe.Probe) Part {
 	part := Part{Suite: suite, Probe: p, Repeats: 1}
 	if p.Timing {

@@ -58,7 +58,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// mistakes are suites that must not load, with the error they give. Some are beyond what a schema can say.
+// mistakes are invalid suites with their errors. Some are beyond what a schema can express.
 var mistakes = []struct {
 	yaml, want   string
 	beyondSchema bool
@@ -134,7 +134,7 @@ func TestInclude(t *testing.T) {
 	}
 }
 
-// TestIncludeBomb reads suites of which each includes the next one twice, 2³⁰ in all.
+// TestIncludeBomb reads suites that each include the next one twice, 2³⁰ in all.
 func TestIncludeBomb(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 30 {
@@ -194,7 +194,7 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestQuickstart holds the quickstart against what it promises.
+// TestQuickstart checks that the quickstart does what it promises.
 func TestQuickstart(t *testing.T) {
 	s, err := Load("quickstart")
 	if err != nil {

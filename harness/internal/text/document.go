@@ -26,7 +26,7 @@ type source interface {
 	io.Closer
 }
 
-// FromString returns a document that is in memory already.
+// FromString returns a document from memory.
 func FromString(name, text string) Document {
 	return Document{Name: name, Bytes: int64(len(text)), open: func() (source, error) { return inMemory{strings.NewReader(text)}, nil }}
 }
@@ -35,8 +35,8 @@ type inMemory struct{ io.ReaderAt }
 
 func (inMemory) Close() error { return nil }
 
-// fromFile returns a document that is read from its file. A file that is no longer what it was is an error then: its
-// numbers would not belong to the text that the corpus stands for.
+// fromFile returns a document that is read from its file. If the file has changed since, reading is an error: results
+// would not belong to the corpus.
 func fromFile(path, name string, size int64, modified time.Time) Document {
 	d := Document{Name: name, Bytes: size}
 	d.open = func() (source, error) {
@@ -57,12 +57,12 @@ func fromFile(path, name string, size int64, modified time.Time) Document {
 	return d
 }
 
-// changed is the error of a document that is not what it was.
+// changed is the error for a document that has changed.
 func (d Document) changed() error {
 	return fmt.Errorf("text %s has changed since the corpus was looked at: run again", d.Name)
 }
 
-// read returns the text from position at on, n bytes long.
+// read returns n bytes of the text starting at position at.
 func (d Document) read(at, n int64) (string, error) {
 	r, err := d.open()
 	if err != nil {
@@ -79,8 +79,7 @@ func (d Document) read(at, n int64) (string, error) {
 	return string(b), nil
 }
 
-// start returns the start of the document of at most n bytes, up to the end of a line where there is one, else of a
-// rune.
+// start returns the document's start, at most n bytes, up to the end of a line if there is one, else of a rune.
 func (d Document) start(n int64) (Document, error) {
 	if d.Bytes <= n {
 		return d, nil
@@ -100,7 +99,7 @@ func (d Document) start(n int64) (Document, error) {
 	return d.startOfRunes(n)
 }
 
-// startOfRunes returns the start of at most n bytes that ends where a rune begins.
+// startOfRunes returns the start, at most n bytes, that ends on a rune boundary.
 func (d Document) startOfRunes(n int64) (Document, error) {
 	at := max(0, n-utf8.UTFMax)
 	text, err := d.read(at, n+1-at)
@@ -115,7 +114,7 @@ func (d Document) startOfRunes(n int64) (Document, error) {
 	return d, nil
 }
 
-// cancellable reads until its context ends.
+// cancellable is a reader that stops when its context ends.
 type cancellable struct {
 	ctx context.Context
 	r   io.Reader
@@ -129,10 +128,10 @@ func (c cancellable) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// inspect reads a text to its end, or to what makes it none, and says what that is.
+// inspect reads a file to its end, or to the first bytes that are not text, and classifies it.
 func inspect(r io.Reader) (notText string, err error) {
 	buffer := make([]byte, 1<<18)
-	rest := 0 // bytes of a rune that the last block cut
+	rest := 0 // bytes of a rune split by the block's end
 	for first := true; ; first = false {
 		n, err := io.ReadFull(r, buffer[rest:])
 		last := err == io.EOF || err == io.ErrUnexpectedEOF //nolint:errorlint // io.ReadFull returns them bare
@@ -159,12 +158,12 @@ func inspect(r io.Reader) (notText string, err error) {
 	}
 }
 
-// hasUTF16Mark reports whether b begins with the byte order mark of UTF-16, which is no UTF-8.
+// hasUTF16Mark reports whether b begins with a UTF-16 byte order mark.
 func hasUTF16Mark(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
 }
 
-// cutRune is how many bytes at the end of b begin a rune that goes on after it.
+// cutRune is the number of bytes of an incomplete rune at the end of b.
 func cutRune(b []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		if start := b[len(b)-n:]; utf8.RuneStart(start[0]) {

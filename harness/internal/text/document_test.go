@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSHA256 pins the identity of a corpus, which stored results refer to.
+// TestSHA256 pins a corpus's identity, which stored results refer to.
 func TestSHA256(t *testing.T) {
 	c, err := Load(t.Context(), tree(t, map[string]string{"b.txt": "two\n", "a/ж.md": "one"}))
 	if want := "5489f9d8aa695e175439e41c9f9de2c22fbf8b72ec6c3fc9986add58f61532ca"; err != nil || sum(t, c) != want {
@@ -69,7 +69,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// Special files are refused at once, whatever is or is not on their other end.
+// Special files are refused at once, with or without a process at the other end.
 func TestSpecialFile(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o644); err != nil {
@@ -92,7 +92,7 @@ func TestLinkedFolder(t *testing.T) {
 	}
 }
 
-// A document whose file has changed gives no text that its corpus does not stand for.
+// A document whose file has changed yields no text.
 func TestChangedFile(t *testing.T) {
 	dir := tree(t, map[string]string{"a.txt": "text"})
 	c, err := Load(t.Context(), dir)

@@ -10,27 +10,27 @@ import (
 	"unicode/utf8"
 )
 
-// How a document is encoded. A document of one piece is encoded whole.
+// How documents are encoded. A document of one piece is encoded whole.
 const (
 	pieceBytes = 4 << 20 // read and encoded at a time
-	sightBytes = 4 << 10 // before and after a border that decide whether it is one
+	sightBytes = 4 << 10 // context on each side of a border that decides whether it is one
 )
 
-// encoder encodes a document piece by piece. The ids are those of the whole: a piece ends where the tokenizer is seen to
-// keep apart what stands before and after, and is encoded behind the text before it, whose ids are then taken off. So
-// what a tokenizer does at the start or the end of a text (a prefix, stripped blanks) happens at those of the document
-// alone.
+// encoder encodes a document piece by piece, with the ids of the whole. A piece ends where the tokenizer is seen to
+// separate the text before from the text after. Each piece is encoded together with the text before it, whose ids are
+// then removed, so whatever a tokenizer does at the start or end of a text (a prefix, stripped blanks) happens only at
+// those of the document.
 type encoder struct {
 	document  Document
 	tokenizer Tokenizer
 	vocab     int   // of the model
-	piece     int64 // bytes of a piece
-	at        int64 // bytes that are encoded
+	piece     int64 // bytes per piece
+	at        int64 // bytes encoded so far
 	before    string
-	changed   *bool // set where ids do not decode to their text; nil: nobody wants to know
+	changed   *bool // set if ids do not decode to their text; nil: not needed
 }
 
-// all yields the pieces of the document from its start.
+// all yields the document's pieces in order.
 func (e encoder) all(yield func([]int32, error) bool) {
 	for {
 		ids, err := e.next()
@@ -71,7 +71,7 @@ func (e *encoder) next() ([]int32, error) {
 	return ids, nil
 }
 
-// check refuses ids that the model lacks: a tokenizer may have more tokens than the model.
+// check refuses ids that the model lacks; a tokenizer may have more tokens than the model.
 func (e *encoder) check(ids []int32) error {
 	for _, id := range ids {
 		if int(id) >= e.vocab {
@@ -83,13 +83,14 @@ func (e *encoder) check(ids []int32) error {
 	return nil
 }
 
-// decodesTo reports whether ids give their text back. Blanks at its ends may go: a tokenizer adds and strips one there.
+// decodesTo reports whether ids decode to their text. Blanks at its ends may differ, because some tokenizers add and
+// strip one there.
 func decodesTo(t Tokenizer, ids []int32, text string) bool {
 	decoded, err := t.Decode(ids)
 	return err == nil && strings.Trim(decoded, " ") == strings.Trim(text, " ")
 }
 
-// behind returns the ids of text as it goes on after the text before it.
+// behind returns the ids of text as the continuation of the text before it.
 func (e *encoder) behind(text string) ([]int32, error) {
 	if e.before != "" {
 		ids, apart, err := cut(e.tokenizer, e.before, text)
@@ -100,7 +101,7 @@ func (e *encoder) behind(text string) ([]int32, error) {
 	return e.tokenizer.Encode(text)
 }
 
-// cut encodes two texts as one, and returns the ids of the second if they come apart from those of the first.
+// cut encodes two texts together and returns the ids of the second, if they separate from those of the first.
 func cut(t Tokenizer, before, after string) (ids []int32, apart bool, err error) {
 	first, err := t.Encode(before)
 	if err != nil {
@@ -113,9 +114,9 @@ func cut(t Tokenizer, before, after string) (ids []int32, apart bool, err error)
 	return both[len(first):], true, nil
 }
 
-// border finds the last place in text where a piece can end, and returns the text before it that the next piece is
-// encoded behind. If a tokenizer looks across each place that is tried, the last line ends the piece and the next stands
-// alone, as a text of its own.
+// border finds the last place in text where a piece can end, and returns the text before it with which the next piece
+// is encoded. If the tokenizer joins text across every place tried, the piece ends at the last line and the next one is
+// encoded on its own.
 func border(t Tokenizer, text string) (end int, before string, err error) {
 	for at := range places(text) {
 		before := text[runeStart(text, max(0, at-sightBytes)):at]
@@ -130,8 +131,8 @@ func border(t Tokenizer, text string) (end int, before string, err error) {
 	return end, "", nil
 }
 
-// places yields where a text may be parted, the best first: the ends of the last lines, else the starts of the last
-// runes. Behind each there is text to see.
+// places yields possible borders, best first: the ends of the last lines, else the starts of the last runes. Each has
+// text after it to look at.
 func places(text string) iter.Seq[int] {
 	const most = 64 // of each kind
 	return func(yield func(int) bool) {
@@ -155,7 +156,7 @@ func places(text string) iter.Seq[int] {
 	}
 }
 
-// runeStart is the start of the rune that at is in.
+// runeStart is the start of the rune that contains at.
 func runeStart(text string, at int) int {
 	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {
 		at--

@@ -21,7 +21,7 @@ func inPieces(t testing.TB, k Tokenizer, text string, n int64) []int32 {
 	return collect(t, encoder{document: FromString("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}.all)
 }
 
-// sentencePiece is a tokenizer that writes a mark before a text, as those of SentencePiece do, and knows no words.
+// sentencePiece is a tokenizer without words that writes a mark before a text, as SentencePiece does.
 const sentencePiece = `{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
 	"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
 		{"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
@@ -55,7 +55,7 @@ func tokenizers(t *testing.T) map[string]tokenizer.Tokenizer {
 	return all
 }
 
-// TestPiecesAreTheWhole holds texts encoded in pieces against the same texts encoded whole.
+// TestPiecesAreTheWhole compares texts encoded in pieces with the same texts encoded whole.
 func TestPiecesAreTheWhole(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(sharedtest.RepoRoot(t), "README.md"))
 	if err != nil {
@@ -82,7 +82,7 @@ func TestPiecesAreTheWhole(t *testing.T) {
 	}
 }
 
-// TestRandomPieces does so for what people do not write.
+// TestRandomPieces does the same for random text.
 func TestRandomPieces(t *testing.T) {
 	for kind, k := range tokenizers(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRandomPieces(t *testing.T) {
 	}
 }
 
-// TestNoBorder encodes what a tokenizer never parts: nothing is lost.
+// TestNoBorder encodes text that the tokenizer never separates: nothing is lost.
 func TestNoBorder(t *testing.T) {
 	text := strings.Repeat("ж", 5000)
 	total := 0
@@ -117,7 +117,7 @@ func TestNoBorder(t *testing.T) {
 	}
 }
 
-// lengths is a tokenizer with one token a text.
+// lengths is a tokenizer with one token per text.
 type lengths struct{}
 
 func (lengths) Token(int32) string { return "" }
@@ -126,7 +126,7 @@ func (lengths) Decode([]int32) (string, error) { return "", nil }
 
 func (lengths) Encode(text string) ([]int32, error) { return []int32{int32(len(text))}, nil }
 
-// endless is a text of 5 GB that exists where it is read, and remembers the longest read and all of them.
+// endless is a 5 GB text that exists only where it is read. It records the longest read and the total.
 type endless struct{ longest, total int64 }
 
 func (e *endless) ReadAt(p []byte, at int64) (int, error) {
@@ -139,7 +139,7 @@ func (e *endless) ReadAt(p []byte, at int64) (int, error) {
 
 func (*endless) Close() error { return nil }
 
-// TestLargerThanMemory reads no more of a huge document than is asked for, and a piece at a time.
+// TestLargerThanMemory reads no more of a huge document than requested, one piece at a time.
 func TestLargerThanMemory(t *testing.T) {
 	e := &endless{}
 	huge := Document{Name: "huge", Bytes: 5e9, open: func() (source, error) { return e, nil }}

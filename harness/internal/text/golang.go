@@ -13,15 +13,15 @@ import (
 	"strings"
 )
 
-// heldOut lists the packages of the Go tree that the bundled models never saw, one import path a line.
+// heldOut lists the Go packages that the bundled models never saw, one import path per line.
 //
 //go:embed heldout.txt
 var heldOut string
 
-// ErrNoGo says that no Go source tree was found.
+// ErrNoGo reports that no Go source tree was found.
 var ErrNoGo = errors.New("text: no Go toolchain found; install Go, set GOROOT, or name your own text with --corpus FILE or DIR")
 
-// GoRoot finds the source tree of the toolchain at hand: $GOROOT/src, else that of the go command.
+// GoRoot finds the installed toolchain's source tree: $GOROOT/src, else the go command's.
 func GoRoot(ctx context.Context) (string, error) {
 	root := os.Getenv("GOROOT")
 	if root == "" {
@@ -38,7 +38,7 @@ func GoRoot(ctx context.Context) (string, error) {
 	return src, nil
 }
 
-// GoSource reads the whole tree below src, for work in which only speed and length matter.
+// GoSource reads the whole tree below src, for measurements that depend only on speed and length.
 func GoSource(ctx context.Context, src string) (*Corpus, error) {
 	c := &Corpus{Source: "Go source tree"}
 	if err := errors.Join(c.walk(ctx, src, "", goSource), c.dropGenerated()); err != nil {
@@ -47,8 +47,8 @@ func GoSource(ctx context.Context, src string) (*Corpus, error) {
 	return c, nil
 }
 
-// HeldOut reads the packages below src that the bundled models never saw, for quality. A package that the toolchain
-// does not have is left out.
+// HeldOut reads the packages below src that the bundled models never saw, for quality. Packages missing from the
+// toolchain are skipped.
 func HeldOut(ctx context.Context, src string) (*Corpus, error) {
 	c := &Corpus{Source: "held-out packages of the Go source tree"}
 	for pkg := range strings.FieldsSeq(heldOut) {
@@ -66,7 +66,7 @@ func HeldOut(ctx context.Context, src string) (*Corpus, error) {
 	return c, nil
 }
 
-// goSource keeps Go files that people wrote for use: no tests, test data or copies of other modules.
+// goSource selects handwritten Go files: no tests, test data or vendored modules.
 func goSource(name string, dir bool) bool {
 	base := path.Base(name)
 	if dir {
@@ -75,13 +75,13 @@ func goSource(name string, dir bool) bool {
 	return strings.HasSuffix(base, ".go") && !strings.HasSuffix(base, "_test.go")
 }
 
-// generated is the mark of generated Go code.
+// generated matches the marker of generated Go code.
 var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
-// tables are files of data that carry no such mark at their head in every release.
+// tables are data files without that marker at their head in some releases.
 var tables = map[string]bool{"unicode/tables.go": true, "cmd/go/alldocs.go": true}
 
-// dropGenerated leaves out generated code, whose mark stands before the package clause.
+// dropGenerated leaves out generated code, which has its marker before the package clause.
 func (c *Corpus) dropGenerated() error {
 	kept := c.Documents[:0]
 	for _, d := range c.Documents {

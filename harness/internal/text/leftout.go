@@ -14,10 +14,10 @@ import (
 // LeftOut is a file or folder that gives no document.
 type LeftOut struct {
 	Name   string // path below the corpus
-	Reason string // what it is: "is not UTF-8"
+	Reason string // for example "is not UTF-8"
 }
 
-// addOne adds the only file of a corpus, which must be a regular one.
+// addOne adds a corpus's only file, which must be regular.
 func (c *Corpus) addOne(ctx context.Context, path string) error {
 	f, err := regularfile.Open(path)
 	if err != nil {
@@ -26,8 +26,8 @@ func (c *Corpus) addOne(ctx context.Context, path string) error {
 	return errors.Join(f.Close(), c.add(ctx, path, filepath.Base(path)))
 }
 
-// add looks at one file and makes a document of it, unless it is empty or not text. Only the end of the context is an
-// error: a file that cannot be read is left out.
+// add inspects a file and makes a document of it, unless it is empty or not text. The only error is the end of the
+// context; unreadable files are left out.
 func (c *Corpus) add(ctx context.Context, path, name string) error {
 	f, err := regularfile.Open(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *Corpus) leaveOut(name, reason string) {
 	c.LeftOut = append(c.LeftOut, LeftOut{name, reason})
 }
 
-// reasonOf leaves the path out of an error that is told beside a name.
+// reasonOf removes the path from an error that is printed beside a name.
 func reasonOf(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -71,7 +71,7 @@ func reasonOf(err error) string {
 // told is how many files Omissions names.
 const told = 3
 
-// Omissions says in one line what was left out, "" for nothing.
+// Omissions describes what was left out in one line, "" if nothing.
 func (c *Corpus) Omissions() string {
 	if len(c.LeftOut) == 0 {
 		return ""
@@ -90,7 +90,7 @@ func (c *Corpus) Omissions() string {
 	return fmt.Sprintf("%d %s left out: %s", len(c.LeftOut), files, strings.Join(words, ", "))
 }
 
-// because puts an explanation behind a message, if there is one.
+// because appends an explanation to a message, if there is one.
 func because(why string) string {
 	if why == "" {
 		return ""

@@ -1,9 +1,9 @@
-// Package text finds the text that models read: the Go source tree of the toolchain at hand, its packages that the
-// bundled models never saw, or a file or folder of the user's. The same files give the same documents, in the same
-// order and with the same sha256, on every machine.
+// Package text finds the text that models read: the installed toolchain's Go source tree, those of its packages that
+// the bundled models never saw, or a user's file or folder. The same files give the same documents, in the same order
+// and with the same sha256, on every machine.
 //
-// A corpus knows where its documents are and how long. Text is read in pieces when it is needed, so a corpus may be larger
-// than memory.
+// A corpus holds only the places and lengths of its documents. Text is read in pieces when needed, so a corpus may be
+// larger than memory.
 package text
 
 import (
@@ -21,13 +21,13 @@ import (
 
 // Corpus is a list of documents.
 type Corpus struct {
-	Source    string // what it is, in words
+	Source    string // description
 	Documents []Document
-	LeftOut   []LeftOut // what was found beside them and is no text, or could not be read
+	LeftOut   []LeftOut // files that are not text or could not be read
 }
 
-// Load looks at a text file as one document, or at every text file below a folder as one document each, sorted by
-// path. Hidden and empty files are no documents; what else is none is in LeftOut.
+// Load opens a text file as one document, or every text file below a folder as one document each, sorted by path.
+// Hidden and empty files are skipped; anything else that is not text is listed in LeftOut.
 func Load(ctx context.Context, path string) (*Corpus, error) {
 	var root string
 	info, err := os.Stat(path)
@@ -49,7 +49,7 @@ func Load(ctx context.Context, path string) (*Corpus, error) {
 	return c, nil
 }
 
-// walk adds the files below root/sub for which keep says yes, in lexical order.
+// walk adds the files below root/sub that keep accepts, in lexical order.
 func (c *Corpus) walk(ctx context.Context, root, sub string, keep func(name string, dir bool) bool) error {
 	top := filepath.Join(root, sub)
 	return filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
@@ -67,7 +67,7 @@ func (c *Corpus) walk(ctx context.Context, root, sub string, keep func(name stri
 				return fs.SkipDir
 			}
 			return nil
-		case err != nil: // a folder that cannot be read
+		case err != nil: // an unreadable folder
 			c.leaveOut(name, reasonOf(err))
 			return nil
 		case d.IsDir():
@@ -80,7 +80,7 @@ func (c *Corpus) walk(ctx context.Context, root, sub string, keep func(name stri
 	})
 }
 
-// Bytes is the length of all documents.
+// Bytes is the total length of all documents.
 func (c *Corpus) Bytes() int64 {
 	var n int64
 	for _, d := range c.Documents {
@@ -115,8 +115,8 @@ func (d Document) copyTo(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-// Excerpt returns documents of about total bytes in all, the shares of the documents as equal as their lengths
-// allow, each share the start of its document cut at the end of a line. A corpus of less is returned whole.
+// Excerpt returns documents of about total bytes in all. Each is the start of a document, cut at the end of a line, and
+// they are as equal in size as the documents' lengths allow. A smaller corpus is returned whole.
 func (c *Corpus) Excerpt(total int64) (*Corpus, error) {
 	share := c.share(total)
 	e := &Corpus{Source: fmt.Sprintf("%s, first %d bytes of each document", c.Source, share)}
@@ -132,7 +132,7 @@ func (c *Corpus) Excerpt(total int64) (*Corpus, error) {
 	return e, nil
 }
 
-// share finds how much of each document makes total bytes: the level to which total fills them.
+// share finds how much of each document to take for total bytes: the level to which total fills them all.
 func (c *Corpus) share(total int64) int64 {
 	lengths := make([]int64, len(c.Documents))
 	for i, d := range c.Documents {

@@ -91,7 +91,7 @@ func TestGoTree(t *testing.T) {
 	}
 }
 
-// TestHeldOutAsTrained holds the list against what the cards of the bundled models say.
+// TestHeldOutAsTrained compares the list with the bundled models' cards.
 func TestHeldOutAsTrained(t *testing.T) {
 	cards, err := filepath.Glob(filepath.Join(sharedtest.RepoRoot(t), "models", "*", checkpoint.CardFile))
 	if err != nil || len(cards) == 0 {
@@ -108,7 +108,7 @@ func TestHeldOutAsTrained(t *testing.T) {
 	}
 }
 
-// TestToolchain reads the tree of the toolchain that runs this test.
+// TestToolchain reads the source tree of the toolchain that runs this test.
 func TestToolchain(t *testing.T) {
 	src, err := GoRoot(context.Background())
 	if err != nil {
@@ -125,8 +125,8 @@ func TestToolchain(t *testing.T) {
 	}
 }
 
-// TestExcerpt checks that every document gives its start, nearly total bytes come together, and no document gives
-// less while another gives more than it could.
+// TestExcerpt checks that every document contributes its start, that the sizes add up to nearly total, and that no
+// document contributes less while another contributes more than it could.
 func TestExcerpt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &Corpus{}
@@ -150,7 +150,7 @@ func TestExcerpt(t *testing.T) {
 	})
 }
 
-// TestStart cuts documents whose last line ends near, far from or nowhere before the cut.
+// TestStart cuts documents whose last line ends close to the cut, far from it, or nowhere before it.
 func TestStart(t *testing.T) {
 	long := strings.Repeat("ж", 100_000)
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// runes is a tokenizer with one token a rune.
+// runes is a tokenizer with one token per rune.
 type runes struct{}
 
 func (runes) Encode(s string) (ids []int32, err error) {
@@ -186,7 +186,7 @@ func (d deaf) Encode(s string) ([]int32, error) {
 	return d.runes.Encode(strings.ReplaceAll(s, "x", ""))
 }
 
-// TestChanged finds the documents that a tokenizer does not give back.
+// TestChanged finds the documents that a tokenizer does not restore.
 func TestChanged(t *testing.T) {
 	c := &Corpus{Source: "test", Documents: []Document{FromString("a", " ab"), FromString("b", "cxd")}}
 	e, err := NewTokens(c, deaf{}, -1, 256).Excerpt(6)
@@ -220,7 +220,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// collect puts pieces of tokens together.
+// collect concatenates pieces of tokens.
 func collect(t testing.TB, pieces iter.Seq2[[]int32, error]) (all []int32) {
 	t.Helper()
 	for ids, err := range pieces {
@@ -234,7 +234,7 @@ func collect(t testing.TB, pieces iter.Seq2[[]int32, error]) (all []int32) {
 
 func (runes) Token(id int32) string { return string(id) }
 
-// TestTokensBeyondTheModel refuses a text only where an id that the model lacks occurs.
+// TestTokensBeyondTheModel refuses a text only if it contains an id that the model lacks.
 func TestTokensBeyondTheModel(t *testing.T) {
 	c := &Corpus{Source: "test", Documents: []Document{FromString("a", "abc"), FromString("b", "xé")}}
 	tokens := NewTokens(c, runes{}, -1, 'z')

@@ -18,7 +18,7 @@ type Tokenizer interface {
 	Token(id int32) string
 }
 
-// UnsuitableError says why a text cannot be given to a model.
+// UnsuitableError reports why a text cannot be given to a model.
 type UnsuitableError struct{ Reason string }
 
 // Error implements error.
@@ -28,8 +28,7 @@ func unsuitable(format string, args ...any) error {
 	return &UnsuitableError{fmt.Sprintf(format, args...)}
 }
 
-// Tokens are what a model reads: a corpus in one tokenizer's ids, which is read and encoded when it is first needed, or
-// random ids.
+// Tokens are a model's input: a corpus in one tokenizer's ids, read and encoded on demand, or random ids.
 type Tokens struct {
 	source    string
 	corpus    *Corpus
@@ -39,21 +38,21 @@ type Tokens struct {
 
 	mu     sync.Mutex
 	stream []int32
-	more   func() ([]int32, error) // further ids of the stream; io.EOF at its end
-	next   int                     // first document that is not in stream
-	open   *encoder                // of the document before it, while it is not whole in stream
+	more   func() ([]int32, error) // more ids of the stream; io.EOF at its end
+	next   int                     // first document not in stream
+	open   *encoder                // the document before next, until all of it is in stream
 }
 
-// NewTokens encodes a corpus for a model with vocab ids; in a stream, each document follows the token start, unless
-// that is negative.
+// NewTokens encodes a corpus for a model with vocab ids. In a stream, each document follows the token start, unless
+// start is negative.
 func NewTokens(c *Corpus, t Tokenizer, start int32, vocab int) *Tokens {
 	all := &Tokens{source: c.Source, corpus: c, tokenizer: t, start: start, vocab: vocab}
 	all.more = all.piece
 	return all
 }
 
-// RandomTokens are seeded ids below vocab, endlessly, none of them in avoid: for work in which only speed and length
-// matter. They have no documents.
+// RandomTokens is an endless sequence of seeded random ids below vocab, none of them in avoid, for measurements that
+// depend only on speed and length. It has no documents.
 func RandomTokens(seed uint64, vocab int, avoid ...int32) *Tokens {
 	avoid = slices.Compact(slices.Sorted(slices.Values(avoid)))
 	avoid = slices.DeleteFunc(avoid, func(id int32) bool { return id < 0 || int(id) >= vocab })
@@ -72,7 +71,7 @@ func RandomTokens(seed uint64, vocab int, avoid ...int32) *Tokens {
 	}}
 }
 
-// Stream returns the first n tokens of all documents in a row, or an [UnsuitableError] if there are fewer.
+// Stream returns the first n tokens of all documents in sequence, or an [UnsuitableError] if there are fewer.
 func (t *Tokens) Stream(n int) ([]int32, error) {
 	tokens, err := t.AtMost(n)
 	if err == nil && len(tokens) < n {
@@ -81,7 +80,7 @@ func (t *Tokens) Stream(n int) ([]int32, error) {
 	return tokens, err
 }
 
-// AtMost returns the first n tokens of all documents in a row, or as many as there are.
+// AtMost returns the first n tokens of all documents in sequence, or as many as there are.
 func (t *Tokens) AtMost(n int) ([]int32, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -123,17 +122,17 @@ func (t *Tokens) encoder(d Document) *encoder {
 	return &encoder{document: d, tokenizer: t.tokenizer, vocab: t.vocab, piece: pieceBytes}
 }
 
-// Encoded is a document with its token ids, which come in pieces, as they are read.
+// Encoded is a document with its token ids, which are read in pieces.
 type Encoded struct {
 	Name   string
 	Bytes  int64
 	Tokens iter.Seq2[[]int32, error]
-	// Changed is set once Tokens has given ids that do not decode to their text: the tokenizer drops characters, has no
-	// token for them or changes case or form. Bits per byte are then those of another text than the one that has Bytes.
+	// Changed is set once Tokens has yielded ids that do not decode to their text: the tokenizer drops characters, has
+	// no token for them, or changes case or form. Bits per byte then refer to a different text than Bytes.
 	Changed *bool
 }
 
-// Excerpt encodes about total bytes of the corpus, see [Corpus.Excerpt].
+// Excerpt encodes about total bytes of the corpus; see [Corpus.Excerpt].
 func (t *Tokens) Excerpt(total int64) ([]Encoded, error) {
 	excerpt, err := t.corpus.Excerpt(total)
 	if err != nil {

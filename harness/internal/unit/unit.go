@@ -1,5 +1,5 @@
-// Package unit writes quantities for people: "1.718 ms", "36.00 KiB", "12.35 GFLOP". It knows the units of the metric
-// table and the derived ones of reports; machine-readable output uses plain numbers in the base unit instead.
+// Package unit formats quantities for people: "1.718 ms", "36.00 KiB", "12.35 GFLOP". It covers the units of the metric
+// table and those derived in reports. Machine-readable output uses plain numbers in the base unit instead.
 package unit
 
 import (
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// The units that reports use beside those of the metric table.
+// Units used in reports in addition to the metric table's.
 const (
 	Second        = "s"
 	Byte          = "B"
@@ -23,11 +23,10 @@ const (
 	One           = "1"
 )
 
-// plain lists the units whose values are written as they are, without an SI prefix: "1.412 bit/B", never
-// "1412 mbit/B".
+// plain lists the units whose values take no SI prefix: "1.412 bit/B", never "1412 mbit/B".
 var plain = map[string]bool{BitsPerByte: true, BitsPerWeight: true, Nat: true, "bit/token": true, "nat/token": true}
 
-// Format writes a value with its unit, four significant digits and a prefix where the unit takes one.
+// Format formats a value with its unit, to four significant digits, with a prefix if the unit takes one.
 func Format(value float64, unit string) string {
 	switch {
 	case math.IsNaN(value) || math.IsInf(value, 0):
@@ -41,8 +40,8 @@ func Format(value float64, unit string) string {
 	return strconv.FormatFloat(value/s.Factor, 'f', s.Prec, 64) + " " + s.Prefix + unit
 }
 
-// Tick writes a round value of an axis: "250 µs", "4 KiB", "2k". Counts carry their prefix without the unit's name,
-// which stands on the axis.
+// Tick formats a round value on an axis: "250 µs", "4 KiB", "2k". Counts have a prefix but no unit, because the axis
+// names it.
 func Tick(value float64, unit string) string {
 	switch {
 	case value == 0:
@@ -57,7 +56,7 @@ func Tick(value float64, unit string) string {
 	return short(value/s.Factor) + s.Prefix
 }
 
-// Length writes a number of tokens the way people name context lengths: 128, 2K (2048), 1M (1048576), 1000.
+// Length formats a number of tokens like a context length: 128, 2K (2048), 1M (1048576), 1000.
 func Length(tokens float64) string {
 	n := int64(math.Round(tokens))
 	for _, scale := range []struct {
@@ -71,8 +70,8 @@ func Length(tokens float64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// Number writes a plain number: whole ones below 10⁷ in full, others with four significant digits, and very small and very
-// large ones with three and an exponent.
+// Number formats a plain number: integers below 10⁷ in full, others to four significant digits, and very small and very
+// large ones to three with an exponent.
 func Number(value float64) string {
 	magnitude := math.Abs(value)
 	switch {
@@ -85,7 +84,7 @@ func Number(value float64) string {
 	return strconv.FormatFloat(value, 'g', 3, 64)
 }
 
-// Percent writes a share, for example "1.2 %".
+// Percent formats a fraction, for example "1.2 %".
 func Percent(share float64) string {
 	percent := 100 * share
 	digits := 1
@@ -95,7 +94,7 @@ func Percent(share float64) string {
 	return strconv.FormatFloat(percent, 'f', digits, 64) + " %"
 }
 
-// Signed writes a difference with its sign; what rounds to zero has none.
+// Signed formats a difference with its sign; a value that rounds to zero has none.
 func Signed(value float64, digits int) string {
 	s := strconv.FormatFloat(value, 'f', digits, 64)
 	if strings.HasPrefix(s, "-") {
@@ -122,7 +121,7 @@ func scaler(value float64, unit string) benchunit.Scaler {
 	return s
 }
 
-// short drops what a round number does not need: 250, 2.5, 1e-05.
+// short drops trailing zeros: 250, 2.5, 1e-05.
 func short(value float64) string {
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(value, 'g', 4, 64), 64)
 	if magnitude := math.Abs(rounded); magnitude >= 1e5 || magnitude < 1e-4 {
