@@ -8,10 +8,10 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// Type is how a tensor stores its elements; the numbers are ggml's.
+// Type is a tensor's storage format, numbered as in ggml.
 type Type uint32
 
-// The types that can be written.
+// The supported types.
 const (
 	F32  Type = 0
 	F16  Type = 1
@@ -36,7 +36,7 @@ func (t Type) String() string {
 	return fmt.Sprintf("type %d", uint32(t))
 }
 
-// Block is the number of elements that are stored together.
+// Block is the number of elements stored together.
 func (t Type) Block() int {
 	if t == Q4_0 || t == Q8_0 {
 		return blockLen
@@ -44,13 +44,13 @@ func (t Type) Block() int {
 	return 1
 }
 
-// rowBytes is the size of n elements, a whole number of blocks.
+// rowBytes is the size of n elements, which must be whole blocks.
 func (t Type) rowBytes(n int) int {
 	size := map[Type]int{F32: 4, F16: 2, Q4_0: 2 + blockLen/2, Q8_0: 2 + blockLen}[t]
 	return n / t.Block() * size
 }
 
-// Append appends the elements of x, a whole number of blocks, to dst.
+// Append appends the elements of x, which must be whole blocks, to dst.
 func (t Type) Append(dst []byte, x []float32) []byte {
 	switch t {
 	case F16:
@@ -84,7 +84,7 @@ func appendQ8(dst []byte, x []float32) []byte {
 	return dst
 }
 
-// appendQ4 maps the element of the largest magnitude to code 0, which stands for -8.
+// appendQ4 maps the element of largest magnitude to code 0, which means -8.
 func appendQ4(dst []byte, x []float32) []byte {
 	d := extreme(x) / -8
 	dst = binary.LittleEndian.AppendUint16(dst, half.ToF16(d))
@@ -96,7 +96,7 @@ func appendQ4(dst []byte, x []float32) []byte {
 	return dst
 }
 
-// extreme returns the element of the largest magnitude.
+// extreme returns the element of largest magnitude.
 func extreme(x []float32) float32 {
 	var e float32
 	for _, v := range x {

@@ -1,6 +1,5 @@
-// Package gguf writes model files in the GGUF format, version 3, that llama.cpp reads: metadata, then descriptions of
-// the tensors, then their data, each aligned to 32 bytes.
-// See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+// Package gguf writes model files for llama.cpp in GGUF version 3: metadata, then tensor descriptions, then the
+// tensors' data, each aligned to 32 bytes. See https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 package gguf
 
 import (
@@ -17,30 +16,30 @@ const (
 	alignment = 32
 )
 
-// Value is a pair of the metadata. Data is a string, uint32 or float32.
+// Value is a metadata entry. Data is a string, uint32 or float32.
 type Value struct {
 	Key  string
 	Data any
 }
 
-// Tensor is one tensor of a file. Data is asked for row by row, in order, so it never exists as a whole.
+// Tensor is one tensor of a file. Its data is requested row by row, in order, so it never exists as a whole.
 type Tensor struct {
 	Name string
 	Type Type
-	// Rows and Cols are the shape [rows, cols], row-major; a vector has Rows 0. A row of a block type is a whole
-	// number of blocks.
+	// Rows and Cols are the shape [rows, cols], row-major; a vector has Rows 0. A row of a block type must be whole
+	// blocks.
 	Rows, Cols int
 	// Fill writes the next row.
 	Fill func(row []float32)
 }
 
-// rows is the number of rows, that of a vector being 1.
+// rows is the number of rows, 1 for a vector.
 func (t Tensor) rows() int { return max(1, t.Rows) }
 
 // bytes is the size of the data.
 func (t Tensor) bytes() int { return t.rows() * t.Type.rowBytes(t.Cols) }
 
-// check refuses what the format cannot hold.
+// check refuses what the format cannot represent.
 func (t Tensor) check() error {
 	if t.Cols < 1 || t.Rows < 0 {
 		return fmt.Errorf("tensor %s has the shape [%d, %d]", t.Name, t.Rows, t.Cols)
@@ -51,7 +50,7 @@ func (t Tensor) check() error {
 	return nil
 }
 
-// Write writes a file at path. It appears there only when it is complete.
+// Write writes a file at path. It appears only when complete.
 func Write(path string, metadata []Value, tensors []Tensor) error {
 	for _, t := range tensors {
 		if err := t.check(); err != nil {
@@ -68,14 +67,14 @@ func Write(path string, metadata []Value, tensors []Tensor) error {
 	})
 }
 
-// The types of metadata that are written.
+// The metadata types in use.
 const (
 	valueUint32  = 4
 	valueFloat32 = 6
 	valueString  = 8
 )
 
-// writer keeps the first error.
+// writer is a writer that keeps the first error.
 type writer struct {
 	out io.Writer
 	at  int
@@ -89,7 +88,7 @@ func (w *writer) bytes(b []byte) {
 	}
 }
 
-// number writes a fixed-size value in little endian.
+// number writes a fixed-size value in little-endian order.
 func (w *writer) number(v any) {
 	b, err := binary.Append(nil, binary.LittleEndian, v)
 	if err != nil && w.err == nil {
@@ -103,7 +102,7 @@ func (w *writer) text(s string) {
 	w.bytes([]byte(s))
 }
 
-// pad fills with zeros up to the alignment.
+// pad writes zeros up to the alignment.
 func (w *writer) pad() { w.bytes(make([]byte, aligned(w.at)-w.at)) }
 
 func aligned(at int) int { return (at + alignment - 1) / alignment * alignment }
@@ -142,7 +141,7 @@ func (w *writer) value(v Value) {
 	}
 }
 
-// describe writes a tensor's name, shape, type and place. The format names the innermost dimension first.
+// describe writes a tensor's name, shape, type and offset. The format lists the innermost dimension first.
 func (w *writer) describe(t Tensor, offset int) {
 	w.text(t.Name)
 	dims := []uint64{uint64(t.Cols)}

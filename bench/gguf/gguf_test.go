@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/internal/half"
 )
 
-// widen decodes a block by the definition of its type.
+// widen decodes a block according to its type's definition.
 func widen(t Type, b []byte) []float32 {
 	d, codes, x := half.FromF16(binary.LittleEndian.Uint16(b)), b[2:], make([]float32, blockLen)
 	for i := range x {
@@ -33,13 +33,13 @@ func TestBlocksKeepTheirElements(t *testing.T) {
 	}
 	for _, c := range []struct {
 		kind  Type
-		steps float64 // by which the largest magnitude is divided
+		steps float64 // divisor of the largest magnitude
 	}{{Q8_0, 127}, {Q4_0, 8}} {
 		packed := c.kind.Append(nil, x)
 		if len(packed) != c.kind.rowBytes(blockLen) {
 			t.Fatalf("%s: a block has %d bytes, want %d", c.kind, len(packed), c.kind.rowBytes(blockLen))
 		}
-		// Half a step, and a whole one where the most positive code is cut off; d is rounded to 11 bits.
+		// Half a step, or a whole one where the most positive code is clipped; d is rounded to 11 bits.
 		step := math.Abs(float64(extreme(x))) / c.steps
 		for i, got := range widen(c.kind, packed) {
 			if diff := math.Abs(float64(got - x[i])); diff > 1.01*step {

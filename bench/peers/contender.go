@@ -15,33 +15,33 @@ import (
 
 // timing is one measurement.
 type timing struct {
-	own  time.Duration // by the contender's clock, around the work alone
-	host time.Duration // by ours, the way there and back included
+	own  time.Duration // by the contender's clock, work only
+	host time.Duration // by ours, including the round trip
 }
 
-// contender is something that has loaded a model, or a product's operands, and works on request.
+// contender has a model, or a product's operands, loaded and works on request.
 type contender interface {
-	// version says what was measured: program, version, kernels.
+	// version identifies what was measured: program, version, kernels.
 	version() string
 	run(ctx context.Context, t task) (timing, error)
 	close() error
 }
 
-// child is a contender in a process of its own that speaks a protocol of lines: it prints "ready VERSION" once, then
-// answers each task with its seconds. Instead of either it may print "error REASON".
+// child is a contender in its own process. It speaks a line protocol: it prints "ready VERSION" once, then answers each
+// task with its seconds. Instead of either it may print "error REASON".
 type child struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Scanner
 	stderr *strings.Builder
-	says   string // the version
+	says   string // version
 }
 
-// inherited are the variables that a child gets: what a program needs to start, and none of those that steer
-// numeric libraries, which would change a peer behind the reader's back.
+// inherited are the environment variables passed to a child: those that programs need to start, and none that steer
+// numeric libraries, which would silently change a peer.
 var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG"}
 
-// environment returns the inherited variables and those given.
+// environment returns the inherited variables plus the given ones.
 func environment(extra ...string) []string {
 	var env []string
 	for _, key := range inherited {
@@ -80,7 +80,7 @@ func startChild(ctx context.Context, env []string, name string, args ...string) 
 	return c, nil
 }
 
-// answer reads a line that is no error. Where there is none, the child ends.
+// answer reads a line that is not an error. If there is none, it closes the child.
 func (c *child) answer() (string, error) {
 	if !c.out.Scan() {
 		_ = c.close() // how it ends matters less than what it said
@@ -120,14 +120,14 @@ func (c *child) run(_ context.Context, t task) (timing, error) {
 	return timing{own: time.Duration(seconds * float64(time.Second)), host: host}, nil
 }
 
-// patience is how long a child may take to end, and what it has started to let go of its output.
+// patience is how long a child may take to end, and its descendants to close its output.
 const patience = 2 * time.Second
 
-// close lets the child end by closing its input, and kills it if it does not.
+// close ends the child by closing its input, and kills it if that does not work.
 func (c *child) close() error {
 	_ = c.in.Close()
 	timer := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer timer.Stop()
-	_ = c.cmd.Wait() // killed or not, it has served
+	_ = c.cmd.Wait() // killed or not, it is done
 	return nil
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// group is a set of contenders that are loaded together and do the same tasks in turn. The first one is archbench,
-// which the others are compared with.
+// group is a set of contenders that are loaded together and take turns at the same tasks. The first is archbench; the
+// others are compared with it.
 type group struct {
 	name     string
 	threads  int
 	entrants []entrant
 	tasks    []task
-	limit    time.Duration // that archbench should stay within; 0: none
-	rounds   int           // at most, where one takes minutes; 0: as many as asked for
+	limit    time.Duration // time limit for archbench; 0: none
+	rounds   int           // maximum, where one round takes minutes; 0: as requested
 }
 
 // entrant is a contender before it is started.
@@ -28,11 +28,11 @@ type entrant struct {
 	name string
 	// start loads it; first is the group's first contender, or nil if this is it.
 	start func(ctx context.Context, first contender) (contender, error)
-	// goals say, by the operation or the whole task, how many times as fast as this peer archbench should be.
+	// goals say how many times as fast as this peer archbench should be, by operation or by whole task.
 	goals map[string]float64
 }
 
-// groups lists all comparisons, with the goals of the project.
+// groups lists all comparisons, with the project's goals.
 func (w *workshop) groups(threads int) []group {
 	var all []group
 	for t := 1; t <= threads; t *= 2 {
@@ -56,7 +56,7 @@ func (w *workshop) groups(threads int) []group {
 	return append(all, w.lengths(threads), w.depths(threads), w.million(threads), w.start(threads))
 }
 
-// cores compares decoding of a small model on all threads with one.
+// cores compares decoding of a small model on all threads with decoding on one.
 func (w *workshop) cores(architecture, precision string, threads int) group {
 	one := w.model(architecture, seeded("3m", precision, "", 1))
 	one.name += ", 1 thread"
@@ -68,7 +68,7 @@ func (w *workshop) cores(architecture, precision string, threads int) group {
 	}
 }
 
-// products are those of a prefill of 512 tokens and one square one.
+// products are those of a prefill of 512 tokens, and one square product.
 func (w *workshop) products(threads int) group {
 	return group{
 		name: fmt.Sprintf("gemm-t%d", threads), threads: threads,
@@ -83,7 +83,7 @@ func (w *workshop) products(threads int) group {
 	}
 }
 
-// vectors are products with one row, as in decoding.
+// vectors are products with a single row, as in decoding.
 func (w *workshop) vectors(precision string, threads int) group {
 	g := group{
 		name: "gemv-" + precision, threads: threads,
@@ -96,17 +96,17 @@ func (w *workshop) vectors(precision string, threads int) group {
 	return g
 }
 
-// compared is a model that archbench and the peers have, with the goals against llama.cpp's files by precision.
+// compared is a model that archbench and the peers have, with the goals against llama.cpp by precision.
 type compared struct {
 	architecture, variant string
 	llama                 llamaShape
 	decode                task
-	share                 float64 // of the bandwidth that decoding should reach; 0: no goal
-	torch                 float64 // times PyTorch's speed in prefill; 0: no goal
+	share                 float64 // bandwidth fraction that decoding should reach; 0: no goal
+	torch                 float64 // goal as a multiple of PyTorch's prefill speed; 0: no goal
 	pairs                 []pair
 }
 
-// pair is a precision of archbench beside a type of llama.cpp, with the goals of archbench's speed over its.
+// pair is an archbench precision beside a llama.cpp type, with the goals for the ratio of their speeds.
 type pair struct {
 	precision string
 	kind      gguf.Type
@@ -131,8 +131,8 @@ func (w *workshop) models() []compared {
 	}
 }
 
-// pair compares one precision of a model. Where llama.cpp quantises the head, archbench's first contender does too,
-// and quantises activations as llama.cpp does.
+// pair compares one precision of a model. Where llama.cpp quantises the head, archbench's first contender does so, too,
+// and quantises activations like llama.cpp.
 func (w *workshop) pair(m compared, p pair, threads int) group {
 	own := w.model(m.architecture, seeded(m.variant, p.precision, "", threads))
 	g := group{name: m.architecture + "-" + p.precision, threads: threads, entrants: []entrant{own}}
@@ -160,7 +160,7 @@ func (w *workshop) pair(m compared, p pair, threads int) group {
 	return g
 }
 
-// goals drops those that are not set.
+// goals drops unset goals.
 func goals(all map[string]float64) map[string]float64 {
 	set := map[string]float64{}
 	for op, ratio := range all {
@@ -171,7 +171,7 @@ func goals(all map[string]float64) map[string]float64 {
 	return set
 }
 
-// lengths compares prefill of bk with that of a gpt2 of equal blocks, given positions enough.
+// lengths compares prefill of bk with that of a gpt2 with the same number of blocks and enough positions.
 func (w *workshop) lengths(threads int) group {
 	long := seeded("3m", "f32", "", threads)
 	long.Options = map[string]string{"n_positions": "16384"}
@@ -184,7 +184,7 @@ func (w *workshop) lengths(threads int) group {
 	}
 }
 
-// depths decodes after ever longer documents.
+// depths times decoding after ever longer documents.
 func (w *workshop) depths(threads int) group {
 	g := group{
 		name: "bk-depth", threads: threads,
@@ -220,12 +220,12 @@ func (w *workshop) start(threads int) group {
 	}
 }
 
-// seeded asks for a model with random weights.
+// seeded requests a model with random weights.
 func seeded(variant, precision, head string, threads int) lm.LoadRequest {
 	return lm.LoadRequest{Variant: variant, Seed: 1, Precision: precision, Head: head, Threads: threads}
 }
 
-// model is archbench behind its boundary.
+// model is archbench behind its plugin boundary.
 func (w *workshop) model(architecture string, req lm.LoadRequest) entrant {
 	name := []string{"archbench", architecture, req.Precision}
 	if req.Head != "" {
@@ -243,7 +243,7 @@ func (w *workshop) model(architecture string, req lm.LoadRequest) entrant {
 	}
 }
 
-// product is archbench's kernels, in a child of this very program.
+// product is archbench's kernels, in a child process of this program.
 func (w *workshop) product(precision string, threads int) entrant {
 	return entrant{
 		name: "archbench " + precision,
@@ -285,7 +285,7 @@ func (w *workshop) ceilingEntrant(threads int, goals map[string]float64) entrant
 	}
 }
 
-// started makes a contender of a child; without one there is none, which is not the same as a nil child.
+// started returns a child as a contender; without a child it returns a nil interface, not a nil *child.
 func started(c *child, err error) (contender, error) {
 	if err != nil {
 		return nil, err

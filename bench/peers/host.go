@@ -18,7 +18,7 @@ type machine struct {
 	Family   string    `json:"family"` // family, model and stepping
 	Features []string  `json:"features"`
 	Cores    int       `json:"cores"`
-	Virtual  bool      `json:"virtual"` // a guest, whose neighbours may disturb
+	Virtual  bool      `json:"virtual"` // a guest, which other guests may disturb
 	Memory   string    `json:"memory"`
 	OS       string    `json:"os"`
 	Kernel   string    `json:"kernel"`
@@ -38,13 +38,13 @@ func thisMachine(rounds int) machine {
 	}
 }
 
-// kernelVersion is the release of the system's kernel, without what its builder has added.
+// kernelVersion is the kernel release without the builder's suffix.
 func kernelVersion() string {
 	release, _, _ := strings.Cut(field("/proc/sys/kernel/osrelease", ""), "-")
 	return release
 }
 
-// revision describes the working tree, or is "" outside of one.
+// revision describes the working tree, or is "" outside one.
 func revision() string {
 	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
 	if err != nil {
@@ -53,7 +53,7 @@ func revision() string {
 	return strings.TrimSpace(string(out))
 }
 
-// vectorFeatures are those that decide which kernels run.
+// vectorFeatures are the CPU features that decide which kernels run.
 func vectorFeatures() []string {
 	var found []string
 	for _, f := range []cpuid.FeatureID{
@@ -66,7 +66,7 @@ func vectorFeatures() []string {
 	return found
 }
 
-// field returns the rest of the first line of a file that begins with key, or "".
+// field returns the rest of a file's first line that begins with key, or "".
 func field(path, key string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -81,7 +81,7 @@ func field(path, key string) string {
 	return ""
 }
 
-// load1 is the machine's load average over a minute, 0 where the system does not tell.
+// load1 is the machine's one-minute load average, 0 if unknown.
 func load1() float64 {
 	var load float64
 	data, err := os.ReadFile("/proc/loadavg")

@@ -7,14 +7,14 @@ import (
 	"github.com/archbench/archbench/bench/gguf"
 )
 
-// llamaShape is a model in the words of llama.cpp: the metadata and the tensors of its architecture.
+// llamaShape describes a model to llama.cpp: the metadata and tensors of its architecture.
 type llamaShape struct {
 	name  string
 	vocab int
 	build func(f *llamaFile)
 }
 
-// write writes a file of random weights whose matrices are of one type.
+// write writes a file of random weights whose matrices have one type.
 func (s llamaShape) write(path string, kind gguf.Type) error {
 	f := s.file(kind)
 	return gguf.Write(path, f.metadata, f.tensors)
@@ -26,7 +26,7 @@ func (s llamaShape) file(kind gguf.Type) *llamaFile {
 	return f
 }
 
-// llamaFile collects the contents of a file.
+// llamaFile collects a file's contents.
 type llamaFile struct {
 	architecture string
 	kind         gguf.Type
@@ -36,7 +36,7 @@ type llamaFile struct {
 	tensors      []gguf.Tensor
 }
 
-// begin names the architecture. There is no tokenizer: the vocabulary is a number of ids.
+// begin names the architecture. There is no tokenizer, only a number of ids.
 func (f *llamaFile) begin(architecture string) {
 	f.architecture = architecture
 	f.metadata = []gguf.Value{
@@ -54,10 +54,10 @@ func (f *llamaFile) number(key string, x float64) {
 	f.metadata = append(f.metadata, gguf.Value{Key: f.architecture + "." + key, Data: float32(x)})
 }
 
-// matrix adds weights [rows, cols] of the file's type, uniform with the deviation 0.02.
+// matrix adds weights [rows, cols] of the file's type, uniform with a standard deviation of 0.02.
 func (f *llamaFile) matrix(name string, rows, cols int) { f.add(name, f.kind, rows, cols) }
 
-// add adds such weights of a type, or of F16 where a row is no whole number of blocks.
+// add adds such weights of a given type, or of F16 if a row is not whole blocks.
 func (f *llamaFile) add(name string, kind gguf.Type, rows, cols int) {
 	if cols%kind.Block() != 0 {
 		kind = gguf.F16
@@ -70,12 +70,12 @@ func (f *llamaFile) add(name string, kind gguf.Type, rows, cols int) {
 	f.tensors = append(f.tensors, gguf.Tensor{Name: name + ".weight", Type: kind, Rows: rows, Cols: cols, Fill: fill})
 }
 
-// vector adds n equal numbers in F32.
+// vector adds n equal F32 numbers.
 func (f *llamaFile) vector(name string, n int, value float32) {
 	f.table(name, 0, n, func(int) float32 { return value })
 }
 
-// table adds [rows, cols] in F32 whose rows are alike.
+// table adds an F32 matrix [rows, cols] with identical rows.
 func (f *llamaFile) table(name string, rows, cols int, value func(col int) float32) {
 	fill := func(row []float32) {
 		for i := range row {
@@ -85,7 +85,7 @@ func (f *llamaFile) table(name string, rows, cols int, value func(col int) float
 	f.tensors = append(f.tensors, gguf.Tensor{Name: name, Type: gguf.F32, Rows: rows, Cols: cols, Fill: fill})
 }
 
-// norm adds a layer norm, affine adds a linear layer with a bias.
+// norm adds a layer norm; affine adds a linear layer with bias.
 func (f *llamaFile) norm(name string, n int) {
 	f.vector(name+".weight", n, 1)
 	f.vector(name+".bias", n, 0)
@@ -120,8 +120,8 @@ var llamaGPT2 = llamaShape{"gpt2-124m", 50257, func(f *llamaFile) {
 	f.norm("output_norm", d)
 }}
 
-// llamaMistral is a Mistral of 1.21 B parameters, which llama.cpp runs as a Llama: documents here are shorter than
-// the window.
+// llamaMistral is a Mistral of 1.21 B parameters, which llama.cpp runs as a Llama: documents here are shorter than the
+// window.
 var llamaMistral = llamaShape{"mistral-1.2b", 32000, func(f *llamaFile) {
 	const layers, d, heads, kvHeads, dim, inner = 24, 2048, 32, 8, 64, 5632
 	f.begin("llama")

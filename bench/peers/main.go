@@ -1,6 +1,6 @@
 // Command peers times archbench beside its peers on the same CPU: OpenBLAS for matrix products, PyTorch and llama.cpp
-// for models. Contenders are processes that stay loaded; within a group they work in turn, in random order, round
-// after round, so that a change of the machine's speed meets all of them. See ../README.md.
+// for models. Contenders are processes that stay loaded. Within a group they take turns in random order, round after
+// round, so that changes in the machine's speed affect all of them equally. See ../README.md.
 package main
 
 import (
@@ -79,7 +79,7 @@ func compare(ctx context.Context) error {
 	return s.all(ctx, chosen(w.groups(*threads), *only), *out)
 }
 
-// all measures groups, reports each when it is done, and publishes what there is so far.
+// all measures groups, prints each when it is done, and publishes the results so far.
 func (s session) all(ctx context.Context, groups []group, out string) error {
 	if len(groups) == 0 {
 		return errors.New("no group has such a name")
@@ -103,7 +103,7 @@ func (s session) all(ctx context.Context, groups []group, out string) error {
 	return nil
 }
 
-// chosen keeps the groups whose names begin with one of those asked for.
+// chosen keeps the groups whose names begin with a requested prefix.
 func chosen(groups []group, only string) []group {
 	var kept []group
 	for _, g := range groups {

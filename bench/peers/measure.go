@@ -9,37 +9,37 @@ import (
 	"time"
 )
 
-// sample is one measurement, as it is published.
+// sample is one measurement as published.
 type sample struct {
 	Group     string  `json:"group"`
 	Task      string  `json:"task"`
 	Contender string  `json:"contender"`
-	Version   string  `json:"version,omitempty"` // in the sample of the warm-up
+	Version   string  `json:"version,omitempty"` // only in the warm-up's sample
 	Threads   int     `json:"threads"`
 	Round     int     `json:"round"`             // 0: warm-up, which does not count
 	Seconds   float64 `json:"seconds"`           // by the contender's clock
-	Host      float64 `json:"host_seconds"`      // by ours, with the way to the contender
+	Host      float64 `json:"host_seconds"`      // by ours, including the round trip
 	Amount    float64 `json:"amount"`            // of the work
-	Unit      string  `json:"unit"`              // of the amount: FLOP, byte or token
-	Load      float64 `json:"load"`              // runnable processes of the machine just before, over the last minute
+	Unit      string  `json:"unit"`              // unit of the amount: FLOP, byte or token
+	Load      float64 `json:"load"`              // runnable processes just before, one-minute average
 	Missing   string  `json:"missing,omitempty"` // why there is no measurement
 }
 
 // session measures groups.
 type session struct {
 	rounds   int
-	pause    time.Duration // before each measurement, in which the last contender's threads go to sleep
+	pause    time.Duration // before each measurement, so that the last contender's threads go to sleep
 	random   *rand.Rand
 	progress io.Writer
 }
 
-// measure loads the contenders of a group and lets them work in turn, in a new random order for each task and round.
-// A contender that does not start, or fails, is a sample that says why.
+// measure loads a group's contenders and lets them take turns, in a new random order for each task and round. A
+// contender that does not start, or fails, gives a sample that says why.
 func (s session) measure(ctx context.Context, g group) ([]sample, error) {
 	running, samples := s.startAll(ctx, g)
 	defer func() {
 		for _, c := range running {
-			_ = c.close() // it has served
+			_ = c.close() // it is done
 		}
 	}()
 	for round := range min(s.rounds, cmp.Or(g.rounds, s.rounds)) + 1 {
@@ -63,7 +63,7 @@ func (s session) measure(ctx context.Context, g group) ([]sample, error) {
 	return samples, nil
 }
 
-// startAll loads the contenders, by their place in the group.
+// startAll loads the contenders; the result is indexed like the group.
 func (s session) startAll(ctx context.Context, g group) (map[int]contender, []sample) {
 	running := map[int]contender{}
 	var samples []sample

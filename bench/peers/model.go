@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// priced is a contender that knows the least that a task costs.
+// priced is a contender that knows a task's minimum cost.
 type priced interface {
 	// cost returns the floating-point operations and the bytes that must be read.
 	cost(ctx context.Context, t task) (flops, bytes int64, err error)
@@ -22,7 +22,7 @@ type model struct {
 	plugin  *lmplugin.Plugin
 	lm      lm.Model
 	about   lm.Description
-	content string           // identity of the plugin's files
+	content string           // identifies the plugin's files
 	deep    map[int]lm.State // documents read up to a depth, forked for each decoding
 }
 
@@ -74,7 +74,7 @@ func (m *model) run(ctx context.Context, t task) (timing, error) {
 	return timing{}, fmt.Errorf("archbench's models do not answer %q", t)
 }
 
-// tokens are the same pseudo-random ones for every contender.
+// tokens are pseudo-random and the same for every contender.
 func (m *model) tokens(at, n int) []int32 {
 	tokens := make([]int32, n)
 	for i := range tokens {
@@ -108,8 +108,8 @@ func (m *model) append(ctx context.Context, state lm.State, n, chunk int, want l
 	return sum, nil
 }
 
-// decode generates greedily after a document of depth tokens, which is read once and forked. The first token comes
-// from a prompt of one token more, outside the time of the others.
+// decode generates greedily after a document of depth tokens, which is read once and forked. The first token comes from
+// a prompt of one more token, outside the timed part.
 func (m *model) decode(ctx context.Context, depth, count int) (timing, error) {
 	base, err := m.document(ctx, depth-1)
 	if err != nil {
@@ -148,7 +148,7 @@ func (m *model) document(ctx context.Context, n int) (lm.State, error) {
 	return state, nil
 }
 
-// checkLogits fails unless every logit after a few tokens is a number.
+// checkLogits fails unless all logits after a few tokens are finite.
 func (m *model) checkLogits(ctx context.Context) error {
 	req := lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: m.tokens(0, 5), From: 5}}, Logits: true}
 	reply, err := m.lm.Score(ctx, req)
@@ -163,7 +163,7 @@ func (m *model) checkLogits(ctx context.Context) error {
 	return nil
 }
 
-// cost implements priced by the model's own formulas.
+// cost implements priced with the model's own formulas.
 func (m *model) cost(ctx context.Context, t task) (flops, bytes int64, err error) {
 	req, times := lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: t.args[0]}, int64(1)
 	if t.op == "decode" {
@@ -177,7 +177,7 @@ func (m *model) cost(ctx context.Context, t task) (flops, bytes int64, err error
 	return times * flops, times * bytes, err
 }
 
-// starter times how long a plugin takes from its start to the first token of a checkpoint.
+// starter times a plugin from its start to a checkpoint's first token.
 type starter struct {
 	bin, architecture, checkpoint string
 	threads                       int

@@ -15,17 +15,17 @@ import (
 	"github.com/archbench/archbench/bench/gguf"
 )
 
-// sources are the contenders that are not written in Go, unpacked into the work folder at the start.
+// sources are the contenders not written in Go, unpacked into the work folder at start.
 //
 //go:embed contenders
 var sources embed.FS
 
-// workshop knows where things are and makes what the peers need.
+// workshop locates tools and builds what the peers need.
 type workshop struct {
-	work    string // folder for the sources, binaries and model files that we make
-	bin     string // folder with archbench's plugins
+	work    string // for generated sources, binaries and model files
+	bin     string // holds archbench's plugins
 	python  string // an interpreter that finds PyTorch
-	blasDir string // folder of the OpenBLAS that OpenBLAS and PyTorch run on
+	blasDir string // holds the OpenBLAS library used by OpenBLAS and PyTorch
 
 	compiling   sync.Once
 	notCompiled error
@@ -51,7 +51,7 @@ func (w *workshop) unpack() error {
 
 func (w *workshop) path(name string) string { return filepath.Join(w.work, name) }
 
-// command runs a tool in the work folder; its output is the reason if it fails.
+// command runs a tool in the work folder; if it fails, its output is the reason.
 func (w *workshop) command(ctx context.Context, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = w.work
@@ -61,7 +61,7 @@ func (w *workshop) command(ctx context.Context, name string, args ...string) err
 	return nil
 }
 
-// blasEnv makes every thread pool have that many threads, and OpenBLAS the chosen one.
+// blasEnv gives every thread pool that many threads and selects the OpenBLAS library.
 func (w *workshop) blasEnv(threads int) []string {
 	return environment(fmt.Sprintf("OMP_NUM_THREADS=%d", threads), fmt.Sprintf("OPENBLAS_NUM_THREADS=%d", threads),
 		"LD_LIBRARY_PATH="+w.blasDir)
@@ -78,12 +78,12 @@ func (w *workshop) openBLAS(ctx context.Context, threads int) (*child, error) {
 	return startChild(ctx, w.blasEnv(threads), w.path("blas"), fmt.Sprint(threads))
 }
 
-// torch starts PyTorch with one of the models of torch_models.py.
+// torch starts PyTorch with one of the models in torch_models.py.
 func (w *workshop) torch(ctx context.Context, architecture string, threads int) (*child, error) {
 	return startChild(ctx, w.blasEnv(threads), w.python, w.path("torch_models.py"), architecture, fmt.Sprint(threads))
 }
 
-// llama starts llama.cpp with a model file of random weights, which it makes first if there is none.
+// llama starts llama.cpp with a model file of random weights, creating the file if needed.
 func (w *workshop) llama(ctx context.Context, shape llamaShape, kind gguf.Type, threads int) (*child, error) {
 	const module = "node_modules/@node-llama-cpp/linux-x64"
 	if _, err := os.Stat(w.path(module)); errors.Is(err, fs.ErrNotExist) {
@@ -97,12 +97,12 @@ func (w *workshop) llama(ctx context.Context, shape llamaShape, kind gguf.Type, 
 			return nil, err
 		}
 	}
-	// One thread runs all of Node's work in the background, so that the library always sees the same one.
+	// All of Node's background work runs on one thread, so the library always sees the same one.
 	env := environment("UV_THREADPOOL_SIZE=1")
 	return startChild(ctx, env, "node", w.path("llama.mjs"), w.path(module), file, fmt.Sprint(threads), "1024", fmt.Sprint(shape.vocab))
 }
 
-// checkpoint makes a folder with a seeded model of an architecture, if there is none.
+// checkpoint creates a folder with a seeded model of an architecture, if there is none.
 func (w *workshop) checkpoint(ctx context.Context, architecture, variant string) (string, error) {
 	dir := w.path(architecture + "-" + variant)
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
@@ -119,8 +119,8 @@ func (w *workshop) checkpoint(ctx context.Context, architecture, variant string)
 	return dir, m.save(ctx, dir)
 }
 
-// ceiling is the machine's limit as a contender: it does the least that the task of another one needs. For products
-// of many rows that is their arithmetic in float32, for those of one row it is reading the weights.
+// ceiling is the machine's limit as a contender: it does the minimum that another contender's task needs. For products
+// of many rows that is their float32 arithmetic; for products of one row it is reading the weights.
 type ceiling struct {
 	*child
 	of priced

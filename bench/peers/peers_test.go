@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The files of llama.cpp have the parameters of the models that they stand for.
+// llama.cpp's files have the parameter counts of the models they represent.
 func TestLlamaShapes(t *testing.T) {
 	for _, c := range []struct {
 		shape llamaShape
@@ -44,7 +44,7 @@ func TestLlamaShapes(t *testing.T) {
 	}
 }
 
-// A row that is no whole number of blocks is stored in F16, everything else as asked for.
+// A row that is not whole blocks is stored as F16, all others as requested.
 func TestLlamaFallback(t *testing.T) {
 	for _, tensor := range llamaMamba.file(gguf.Q4_0).tensors {
 		want := gguf.F32
@@ -77,7 +77,7 @@ func TestTaskRoundTrip(t *testing.T) {
 	}
 }
 
-// A contender in another process answers tasks with times, and says what is wrong with others.
+// A contender in another process answers tasks with times, and says what is wrong with bad ones.
 func TestProductChild(t *testing.T) {
 	c, err := startSelf(t.Context(), "int8a8", 1)
 	if err != nil {
@@ -104,7 +104,7 @@ func TestProductChild(t *testing.T) {
 	}
 }
 
-// products of two contenders, measured for real, end in a table and in a file with every sample.
+// Really measured products of two contenders end up in a table and in a file with every sample.
 func TestMeasureReportPublish(t *testing.T) {
 	var w workshop
 	g := group{
@@ -161,7 +161,7 @@ func (f *fading) run(context.Context, task) (timing, error) {
 	return timing{own: time.Second, host: time.Second}, nil
 }
 
-// A contender that fails in a later round is not tabulated as if it had run all of them.
+// A contender that fails in a later round is not tabulated as if it had run all rounds.
 func TestReportTellsLateFailures(t *testing.T) {
 	entrants := func(times map[string]int) (list []entrant) {
 		for _, name := range []string{"steady", "early", "late"} {
@@ -195,7 +195,7 @@ func TestReportTellsLateFailures(t *testing.T) {
 	}
 }
 
-// A child that answers without an end is given up rather than waited for.
+// A child that answers endlessly is abandoned, not waited for.
 func TestChildOfTooLongAnswers(t *testing.T) {
 	c, err := startChild(t.Context(), environment(), "sh", "-c", "echo ready sh; read task; head -c 70000 /dev/zero; read task")
 	if err != nil {
@@ -275,7 +275,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// has reports whether a group has a task, or one of such an operation.
+// has reports whether a group has a task, or a task with that operation.
 func (g group) has(key string) bool {
 	for _, t := range g.tasks {
 		if t.op == key || t.String() == key {

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// product is a contender's work with one weight matrix, prepacked as a plugin does when it loads.
+// product is a contender's work with one weight matrix, prepacked as a plugin does on loading.
 type product struct {
 	*child
 	format kernel.Format
@@ -23,7 +23,7 @@ func (p product) cost(_ context.Context, t task) (flops, bytes int64, err error)
 	return 2 * int64(rows*out*in*reps), int64(reps) * p.format.Bytes(out, in), err
 }
 
-// serveProducts is the other end of a product: the child that runs archbench's kernels in one format.
+// serveProducts is the child side of a product: it runs archbench's kernels in one format.
 func serveProducts(in io.Reader, out io.Writer, precision string, threads int) error {
 	format, err := kernel.ParseFormat(precision)
 	if err == nil {
@@ -51,7 +51,7 @@ func serveProducts(in io.Reader, out io.Writer, precision string, threads int) e
 	}
 }
 
-// packedMatrix keeps the operands of the last shape.
+// packedMatrix keeps the last shape's operands.
 type packedMatrix struct {
 	w    kernel.Matrix
 	x, y []float32
@@ -87,7 +87,7 @@ func (p *packedMatrix) reshape(f kernel.Format, rows, out, in int) {
 		}
 	}
 	p.w = kernel.NewMatrix(f, out, in, func(_ int, row []float32) { fill(row) })
-	if f == kernel.F32 { // rows in the order of the file, as a model maps them
+	if f == kernel.F32 { // rows in file order, as a model maps them
 		w := make([]float32, out*in)
 		fill(w)
 		p.w = kernel.NewF32(w, out, in)

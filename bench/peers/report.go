@@ -12,10 +12,10 @@ import (
 	"github.com/archbench/archbench/internal/atomicfile"
 )
 
-// report prints a table of a group: of each contender the median time with its range, the rate, and how many times
-// as fast the group's first contender, archbench, is. That ratio is the median of the ratios within each round, which
-// a change of the machine's speed during the run does not touch. A contender that fails after the warm-up keeps the
-// times of the rounds before: its name in the table says so, and below stands why.
+// report prints a group's table: each contender's median time with its range, its rate, and how many times as fast the
+// first contender, archbench, is. That ratio is the median of the ratios within each round, so changes in the machine's
+// speed during the run do not affect it. A contender that fails after the warm-up keeps the times of earlier rounds:
+// the table marks its name, and a note below gives the reason.
 func report(w io.Writer, g group, samples []sample) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "\n%s, %d threads\n", g.name, g.threads)
@@ -45,7 +45,7 @@ func report(w io.Writer, g group, samples []sample) error {
 	return err
 }
 
-// label names a contender, and the round in which it failed if it has times of earlier ones.
+// label names a contender, and the round in which it failed if it has earlier times.
 func label(samples []sample, contender string) string {
 	if f := failure(samples, contender); f != nil && f.Round > 0 {
 		return fmt.Sprintf("%s (until round %d)", contender, f.Round)
@@ -53,7 +53,7 @@ func label(samples []sample, contender string) string {
 	return contender
 }
 
-// times writes a median and its range.
+// times formats a median and its range.
 func times(seconds map[int]float64) string {
 	all := values(seconds)
 	return fmt.Sprintf("%s\t%s–%s", duration(median(all)), duration(slices.Min(all)), duration(slices.Max(all)))
@@ -69,7 +69,7 @@ func duration(seconds float64) string {
 	return fmt.Sprintf("%.3f s", seconds)
 }
 
-// rate writes the amount of work per second.
+// rate formats the amount of work per second.
 func rate(work task, seconds map[int]float64) string {
 	amount, unit := work.amount()
 	switch perSecond := amount / median(values(seconds)); unit {
@@ -82,11 +82,11 @@ func rate(work task, seconds map[int]float64) string {
 	}
 }
 
-// verdict says how many times as fast as contender i of a group the first is, and whether the goal is met: that of the
-// ratio, or the time that the group's own contenders should stay within. What does not apply is empty.
+// verdict says how many times as fast as contender i the group's first is, and whether the goal is met: the ratio's
+// goal, or the group's time limit for archbench's own contenders. It returns "" for what does not apply.
 func verdict(g group, work task, i int, first, seconds map[int]float64) (ratio, goal string) {
 	e := g.entrants[i]
-	limited := g.limit > 0 && e.goals == nil // archbench itself, and no peer with goals against it
+	limited := g.limit > 0 && e.goals == nil // archbench itself, not a peer with goals
 	switch {
 	case limited:
 		return "", met(median(values(seconds)) <= g.limit.Seconds(), fmt.Sprintf("≤ %v", g.limit))
@@ -103,7 +103,7 @@ func verdict(g group, work task, i int, first, seconds map[int]float64) (ratio, 
 	return fmt.Sprintf("%.2fx as fast", faster), goal
 }
 
-// goal is what archbench should reach against e in a task: that of the whole task, else that of its operation.
+// goal is what archbench should reach against e: the goal of the whole task, else of its operation.
 func (e entrant) goal(work task) (ratio float64, ok bool) {
 	if ratio, ok = e.goals[work.String()]; ok {
 		return ratio, ok
@@ -119,7 +119,7 @@ func met(ok bool, goal string) string {
 	return goal + " missed"
 }
 
-// secondsOf returns the times of a contender by round, without the warm-up.
+// secondsOf returns a contender's times by round, without the warm-up.
 func secondsOf(samples []sample, work task, contender string) map[int]float64 {
 	seconds := map[int]float64{}
 	for _, s := range samples {
@@ -138,7 +138,7 @@ func reason(samples []sample, contender string) string {
 	return "not measured"
 }
 
-// failure is the sample in which a contender failed, nil if it did not.
+// failure is the sample in which a contender failed, or nil.
 func failure(samples []sample, contender string) *sample {
 	for i := range samples {
 		if s := &samples[i]; s.Contender == contender && s.Missing != "" {
@@ -148,7 +148,7 @@ func failure(samples []sample, contender string) *sample {
 	return nil
 }
 
-// ratioOf is the median over the rounds of a's time over b's.
+// ratioOf is the median over the rounds of a's time divided by b's.
 func ratioOf(a, b map[int]float64) (float64, bool) {
 	var ratios []float64
 	for round, seconds := range a {
@@ -170,7 +170,7 @@ func values(m map[int]float64) []float64 {
 	return all
 }
 
-// median of at least one number.
+// median returns the median of at least one number.
 func median(x []float64) float64 {
 	x = slices.SortedFunc(slices.Values(x), cmp.Compare[float64])
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// task is one piece of work that every contender of a group does.
+// task is a piece of work that every contender of a group does.
 type task struct {
 	op   string // gemm, gemv, prefill, decode, stream, start, fma or read
 	args []int  // see the contenders: for example prefill N, or decode DEPTH COUNT
 }
 
-// String is the line that asks for the work.
+// String is the line that requests the work.
 func (t task) String() string {
 	words := []string{t.op}
 	for _, a := range t.args {
@@ -22,7 +22,7 @@ func (t task) String() string {
 	return strings.Join(words, " ")
 }
 
-// parseTask reads what String writes.
+// parseTask parses String's output.
 func parseTask(line string) (task, error) {
 	words := strings.Fields(line)
 	if len(words) == 0 {
@@ -39,7 +39,7 @@ func parseTask(line string) (task, error) {
 	return t, nil
 }
 
-// product reads the sizes of "gemm M N K REPS" or "gemv N K REPS": y[rows, out] = x[rows, in]·wᵀ.
+// product parses the sizes of "gemm M N K REPS" or "gemv N K REPS": y[rows, out] = x[rows, in]·wᵀ.
 func (t task) product() (rows, out, in, reps int, err error) {
 	switch {
 	case t.op == "gemm" && len(t.args) == 4:
@@ -50,7 +50,7 @@ func (t task) product() (rows, out, in, reps int, err error) {
 	return 0, 0, 0, 0, fmt.Errorf("%q is no product", t)
 }
 
-// reps is how often the task repeats what it is about: the last size of a product or of decoding.
+// reps is how often the task repeats its operation: the last size of a product or of decoding.
 func (t task) reps() int {
 	if t.op == "prefill" {
 		return 1
@@ -58,7 +58,7 @@ func (t task) reps() int {
 	return t.args[len(t.args)-1]
 }
 
-// amount is the size of the work and its unit, "" where there is none to speak of.
+// amount is the size of the work and its unit, "" if there is none worth reporting.
 func (t task) amount() (float64, string) {
 	switch t.op {
 	case "gemm", "gemv":

@@ -88,7 +88,7 @@ func (architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, err
 	return newModel(c, req.Checkpoint == "", start), nil
 }
 
-// configText returns the config.json that a request means.
+// configText returns the config.json selected by a request.
 func configText(req lm.LoadRequest) (string, error) {
 	switch {
 	case req.Checkpoint != "":

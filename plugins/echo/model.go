@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// model is the uniform distribution over a vocabulary: all logits are 0, every token costs ln V nats.
+// model is the uniform distribution over a vocabulary: all logits are 0, and every token costs ln V nats.
 type model struct {
 	info   lm.ModelInfo
 	nll    float64
@@ -19,7 +19,7 @@ type model struct {
 }
 
 func newModel(c config, initialised bool, start time.Time) *model {
-	text, _ := json.Marshal(c) // a struct of a string and a number cannot fail
+	text, _ := json.Marshal(c) // cannot fail: a struct of a string and a number
 	return &model{
 		nll: math.Log(float64(c.VocabSize)),
 		info: lm.ModelInfo{
@@ -57,7 +57,7 @@ func (m *model) Close() error {
 	return nil
 }
 
-// ready fails if the model is closed or the caller has given up.
+// ready fails if the model is closed or the context has ended.
 func (m *model) ready(ctx context.Context, op string) error {
 	if m.closed.Load() {
 		return lm.Errorf(lm.Invalid, op, "the model is closed")
@@ -101,7 +101,7 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return reply, nil
 }
 
-// scores of n positions: the uniform distribution does not diverge from itself.
+// scores returns the scores of n positions: the uniform distribution does not diverge from itself.
 func (m *model) scores(n int, logits, versus bool) lm.Scores {
 	s := lm.Scores{NLL: m.losses(n)}
 	if logits {
@@ -124,7 +124,7 @@ func (m *model) losses(n int) []float64 {
 	return nll
 }
 
-// Memory implements lm.MemoryReporter. There are no weights and nothing is computed.
+// Memory implements lm.MemoryReporter. There are no weights and no activations.
 func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
 	none := []lm.ByteClass{{Class: "weights"}, {Class: "state"}, {Class: "activations"}}
 	return lm.Memory{Live: none, Peak: none}, m.ready(ctx, "memory")

@@ -15,7 +15,7 @@ type state struct {
 	seen  int
 }
 
-// stateBytes is what the count takes.
+// stateBytes is the size of the count.
 const stateBytes = 8
 
 // NewState implements lm.Stepper.
@@ -91,7 +91,7 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 		n := len(req.Inputs[i].Tokens)
 		switch req.Want {
 		case lm.WantNLL:
-			reply.Outputs[i].NLL = m.losses(n - max(0, 1-s.seen)) // the first token of a document has no prediction
+			reply.Outputs[i].NLL = m.losses(n - max(0, 1-s.seen)) // a document's first token has no prediction
 		case lm.WantLastLogits:
 			reply.Outputs[i].Logits = make([]float32, m.info.Vocab)
 		case lm.WantAllLogits:
@@ -103,8 +103,8 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	return reply, nil
 }
 
-// Generate implements lm.Generator. Greedy continuations repeat token 0, the lowest of equals; temperature and
-// top-p change nothing, and top-k keeps the lowest k.
+// Generate implements lm.Generator. Greedy decoding repeats token 0, the lowest of all equal ones; temperature and
+// top-p have no effect, and top-k keeps the k lowest.
 func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	start := time.Now()
 	states, err := m.inputs(ctx, "generate", req.Inputs)
@@ -125,7 +125,7 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	return g.run(ctx, states, start, emit)
 }
 
-// generation is one Generate on its way.
+// generation is the state of one Generate call.
 type generation struct {
 	model  *model
 	req    lm.GenerateRequest
@@ -149,7 +149,7 @@ func (g *generation) run(ctx context.Context, states []*state, start time.Time, 
 		for i, s := range states {
 			s.seen += len(chunk.Tokens[i])
 			if chunk.Done && !g.ended[i] {
-				s.seen-- // nothing has been predicted from the last token
+				s.seen-- // nothing has been predicted from the last token yet
 			}
 		}
 		chunk.Compute = time.Since(start)
@@ -161,7 +161,7 @@ func (g *generation) run(ctx context.Context, states []*state, start time.Time, 
 	return nil
 }
 
-// next adds a token to every continuation that has not ended.
+// next adds a token to every unfinished continuation.
 func (g *generation) next(tokens [][]int32) {
 	for i := range tokens {
 		if g.ended[i] {
