@@ -7,16 +7,32 @@ import (
 	"math/rand/v2"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probe "causality".
+const (
+	SuffixDiff    = "suffix_max_diff" // change of earlier predictions when later tokens change
+	PrefixDiff    = "prefix_max_diff" // of a prefix's predictions against those of the whole
+	BatchDiff     = "batch_max_diff"  // when other documents join the batch
+	CausalVerdict = "causal"          // 1: no leak found, 0: sees the future
 )
 
 // causalityProbe looks for influence where there must be none: of later tokens on earlier predictions, of a document
 // on its neighbours in a batch. It does so for every model, whatever the model declares.
 var causalityProbe = &Probe{
 	Name: "causality", Version: 2, Summary: "whether predictions depend on what they must not see",
-	Text:    StreamText,
-	Axes:    []Setting{{Name: "len", Default: "128", Min: leastLength, Doc: "tokens of each document"}},
-	Params:  []Setting{{Name: "trials", Default: "4", Min: 1, Doc: "random places where documents are changed or cut"}},
+	Text:   StreamText,
+	Budget: Always,
+	Axes:   []Setting{{Name: "len", Default: "128", Min: leastLength, Doc: "tokens of each document"}},
+	Params: []Setting{{Name: "trials", Default: "4", Min: 1, Doc: "random places where documents are changed or cut"}},
+	Metrics: []Metric{
+		{Name: SuffixDiff, Unit: unit.One, Better: -1, Title: "change of earlier logits when later tokens change"},
+		{Name: PrefixDiff, Unit: unit.One, Better: -1, Title: "change of a prefix's logits when text follows"},
+		{Name: BatchDiff, Unit: unit.One, Better: -1, Title: "change of logits when the batch grows"},
+		{Name: CausalVerdict, Unit: unit.One, Better: +1, Title: "no look into the future found"},
+	},
 	context: func(record.Point) int { return leastLength }, // a shorter context limit shortens the documents
 	work: func(p record.Point) []Work {
 		return []Work{{lm.Scoring, 1, number(p, "len"), 9 * number(p, "trials")}}

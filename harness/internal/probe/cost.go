@@ -5,7 +5,18 @@ import (
 	"fmt"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probe "cost", at points phase=prefill|score|decode|train len batch. Labels are components; the sum over
+// them is the total.
+const (
+	AnalyticFLOPs  = "flops_analytic"
+	CountedFLOPs   = "flops_counted"
+	AnalyticBytes  = "bytes_analytic"
+	CountedBytes   = "bytes_counted"
+	ReferenceFLOPs = "flops_reference_counter" // the published project's own counter
 )
 
 // costProbe asks for FLOPs and bytes by component: by formula, and counted in a real execution where the model is
@@ -19,6 +30,21 @@ var costProbe = &Probe{
 	},
 	Params: []Setting{{Name: "count", Default: "yes", Words: []string{"yes", "no"}, Doc: "execute the work and count"}},
 	Needs:  []lm.Ability{lm.AbilityCost},
+	Metrics: []Metric{
+		{Name: AnalyticFLOPs, Unit: unit.FLOP, Better: -1, Title: "FLOPs by formula"},
+		{Name: CountedFLOPs, Unit: unit.FLOP, Better: -1, Title: "counted values"},
+		{Name: AnalyticBytes, Unit: unit.Byte, Better: -1, Title: "bytes moved by formula"},
+		{Name: CountedBytes, Unit: unit.Byte, Better: -1, Title: "counted bytes", With: CountedFLOPs},
+		{Name: ReferenceFLOPs, Unit: unit.FLOP, Title: "FLOPs by the published project's counter"},
+	},
+	Quantities: []Quantity{
+		{Name: "flops", Title: "FLOPs by formula", Metric: AnalyticFLOPs, Exact: true, Main: "len"},
+		{Name: "flops-per-token", Title: "FLOPs per token, by formula", Metric: AnalyticFLOPs, Exact: true, Main: "len", derive: perToken},
+		{Name: "flops-counted", Title: "FLOPs counted in an execution", Metric: CountedFLOPs, Exact: true, Main: "len", Absent: "by formula only"},
+		{Name: "flops-reference", Title: "FLOPs by the published project's own counter", Metric: ReferenceFLOPs, Exact: true, Main: "len", Absent: "no published counter"},
+		{Name: "traffic", Title: "Bytes moved, by formula", Metric: AnalyticBytes, Exact: true, Main: "len"},
+		{Name: "traffic-counted", Title: "Bytes moved, counted", Metric: CountedBytes, Exact: true, Main: "len", Absent: "by formula only"},
+	},
 	context: func(p record.Point) int {
 		if p.Get("phase") == string(lm.Decode) {
 			return number(p, "len") + 1
@@ -36,6 +62,15 @@ var costProbe = &Probe{
 		return []Work{{phase, batch, n, 1}}
 	},
 	measure: cost,
+}
+
+// perToken is the work of a new token, or of a document over its tokens.
+func perToken(p record.Point, flops float64) float64 {
+	tokens := batchOf(p)
+	if p.Get("phase") != string(lm.Decode) {
+		tokens *= float64(number(p, "len"))
+	}
+	return flops / tokens
 }
 
 // counts reports whether a point asks for an execution. Training is known by formula only.

@@ -8,18 +8,29 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probes "ttft" at points len, and "decode" at points depth batch.
+const (
+	TTFTSeconds   = "ttft_seconds"             // prompt of len tokens to the first new token
+	DecodeSeconds = "decode_seconds_per_token" // per step; one step makes batch tokens
+	StepSeconds   = "decode_step_seconds"      // each step by itself; label: its number
 )
 
 // ttftProbe times what a user waits for: from a prompt to its first new token.
 var ttftProbe = &Probe{
 	Name: "ttft", Version: 1, Summary: "time from a prompt to its first new token",
 	Timing: true, Text: StreamText,
-	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
-	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
-	context: lengthOf("len"),
-	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
-	measure: ttft,
+	Axes:       []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
+	Needs:      []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
+	Metrics:    []Metric{{Name: TTFTSeconds, Unit: unit.Second, Better: -1, Title: "time to first token", Bench: "FirstToken"}},
+	Quantities: []Quantity{{Name: "ttft", Title: "Time to first token", Metric: TTFTSeconds, Main: "len"}},
+	Tails:      []Tail{{Metric: TTFTSeconds, Title: "Time to first token, percentiles", Caption: "over the calls of all blocks"}},
+	context:    lengthOf("len"),
+	work:       func(p record.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
+	measure:    ttft,
 }
 
 func ttft(ctx context.Context, s *Subject) (r Result, err error) {
@@ -47,8 +58,22 @@ var decodeProbe = &Probe{
 		{Name: "depth", Default: "128", Min: 1, Doc: "tokens before the first timed one"},
 		{Name: "batch", Default: "1", Min: 1, Doc: "documents that advance together"},
 	},
-	Params:  []Setting{{Name: "tokens", Default: "64", Min: 64, Doc: "timed steps, all in one call"}},
-	Needs:   []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
+	Params: []Setting{{Name: "tokens", Default: "64", Min: 64, Doc: "timed steps, all in one call"}},
+	Needs:  []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
+	Metrics: []Metric{
+		{Name: DecodeSeconds, Unit: unit.Second, Better: -1, Title: "decode step", Bench: "Decode"},
+		{Name: StepSeconds, Unit: unit.Second, Better: -1, Title: "time between tokens"}, rooflineShare,
+	},
+	Quantities: []Quantity{
+		{Name: "decode", Title: "Decode time per step", Metric: DecodeSeconds, Main: "depth", Figure: &Figure{
+			Label: "time per step", Log: 10, Caption: "Time to make one more token after a context. A flat line is a state of constant size.",
+		}},
+		{Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Metric: DecodeSeconds, Better: +1, Main: "depth",
+			derive: func(p record.Point, seconds float64) float64 { return batchOf(p) / seconds }},
+		{Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Metric: RooflineShare, Main: "depth", Optional: true, Absent: noCeiling},
+	},
+	Tails: []Tail{{Metric: StepSeconds, Title: "Time between tokens, percentiles",
+		Caption: "over the single steps of all blocks, where the decode time per step is the mean of those of a call"}},
 	context: func(p record.Point) int { return number(p, "depth") + number(p, "tokens") + 1 },
 	work: func(p record.Point) []Work {
 		batch, depth := number(p, "batch"), number(p, "depth")

@@ -4,14 +4,46 @@ import (
 	"context"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probe "memory", at points len.
+const (
+	WeightBytes         = "weight_bytes" // label: class
+	StateBytes          = "state_bytes"  // live, measured after len tokens
+	StateBytesFormula   = "state_bytes_formula"
+	ActivationPeakBytes = "activation_peak_bytes"
+	ProcessPeakBytes    = "process_peak_bytes" // VmHWM of the plugin process
+	ProcessRSSBytes     = "process_rss_bytes"
 )
 
 // memoryProbe reads what one document of a given length takes, in a process that has done nothing else.
 var memoryProbe = &Probe{
 	Name: "memory", Version: 1, Summary: "bytes of weights, state, activations and the process at a context length",
-	Text:    StreamText,
-	Axes:    []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
+	Text: StreamText,
+	Axes: []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
+	Metrics: []Metric{
+		{Name: WeightBytes, Unit: unit.Byte, Better: -1, Title: "weights"},
+		{Name: StateBytes, Unit: unit.Byte, Better: -1, Title: "state"},
+		{Name: StateBytesFormula, Unit: unit.Byte, Better: -1, Title: "state by formula", With: StateBytes},
+		{Name: ActivationPeakBytes, Unit: unit.Byte, Better: -1, Title: "activations"},
+		{Name: ProcessPeakBytes, Unit: unit.Byte, Better: -1, Title: "process memory"},
+		{Name: ProcessRSSBytes, Unit: unit.Byte, Better: -1, Title: "resident memory of the process", With: ProcessPeakBytes},
+	},
+	Quantities: []Quantity{
+		{Name: "weights", Title: "Weights", Metric: WeightBytes, Exact: true, Main: "len"},
+		{Name: "state", Title: "State of one document", Metric: StateBytes, Exact: true, Main: "len", Growth: "Growth of state with context", Figure: &Figure{
+			Title: "State against context", Label: "bytes of state", Log: 2,
+			Caption: "What a model carries for one document after reading a context: keys and values, or a state of constant size.",
+		}},
+		{Name: "state-formula", Title: "State of one document, by formula", Metric: StateBytesFormula, Exact: true, Main: "len", Optional: true},
+		{Name: "activations", Title: "Peak of activations", Metric: ActivationPeakBytes, Main: "len"},
+		{Name: "process-peak", Title: "Peak of the plugin process", Metric: ProcessPeakBytes, Main: "len", Figure: &Figure{
+			Title: "Peak of the process against context", Label: "peak resident bytes", Log: 2,
+			Caption: "Highest resident memory of the plugin process: weights, state, activations and the program itself.",
+		}},
+	},
 	context: lengthOf("len"),
 	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, 1, number(p, "len"), 1}} },
 	measure: memory,

@@ -6,8 +6,12 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
 )
+
+// PrefillSeconds is the time of one prefill of batch × len tokens.
+const PrefillSeconds = "prefill_seconds"
 
 // prefillProbe times reading documents from an empty state up to the predictions after their last token.
 var prefillProbe = &Probe{
@@ -16,6 +20,16 @@ var prefillProbe = &Probe{
 	Axes: []Setting{
 		{Name: "len", Default: "512", Min: 2, Doc: "tokens of each document"},
 		{Name: "batch", Default: "1", Min: 1, Doc: "documents at once"},
+	},
+	Metrics: []Metric{{Name: PrefillSeconds, Unit: unit.Second, Better: -1, Title: "prefill", Bench: "Prefill"}, rooflineShare},
+	Quantities: []Quantity{
+		{Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Metric: PrefillSeconds, Better: +1, Main: "len",
+			derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * float64(number(p, "len")) / seconds },
+			Growth: "Growth of prefill time with length", Figure: &Figure{
+				Log:     10,
+				Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
+			}},
+		{Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Metric: RooflineShare, Main: "len", Optional: true, Absent: noCeiling},
 	},
 	context: lengthOf("len"),
 	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, number(p, "batch"), number(p, "len"), 1}} },

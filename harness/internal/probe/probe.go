@@ -1,6 +1,7 @@
 // Package probe holds the ways of measuring a model: one file each, and one line in [Table]. A probe gets a loaded
-// model and one point of its grid, and answers with raw samples of the closed set of [Metrics]. What cannot be
-// measured is [Unavailable] with a reason, never zero.
+// model and one point of its grid, and answers with raw samples of the metrics that it declares. What cannot be
+// measured is [Unavailable] with a reason, never zero. What is derived from the samples, and how it is compared and
+// shown, stands beside the measuring.
 package probe
 
 import (
@@ -11,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -48,6 +50,11 @@ type Probe struct {
 	Axes   []Setting // of the grid
 	Params []Setting // what is the same for all points
 	Needs  []lm.Ability
+	Budget Rank
+
+	Metrics    []Metric
+	Quantities []Quantity // in the order of a report
+	Tails      []Tail
 
 	// refuse says what is wrong with settings that are each allowed; nil: nothing ever is.
 	refuse func(record.Point) error
@@ -58,6 +65,16 @@ type Probe struct {
 	// measure takes one measurement.
 	measure func(context.Context, *Subject) (Result, error)
 }
+
+// Rank is a probe's place when a budget is filled.
+type Rank int
+
+// The ranks, the last first.
+const (
+	ByPrice Rank = iota // after the others, from the cheapest point up
+	First               // says whether a model is any good
+	Always              // guards others, and is never left out
+)
 
 // TextKind is the text that a probe reads.
 type TextKind int
@@ -151,6 +168,11 @@ func (p *Probe) Warnings(trainedTo int, settings record.Point) []string {
 	return nil
 }
 
+// Clocked reports whether any of its metrics is a time.
+func (p *Probe) Clocked() bool {
+	return slices.ContainsFunc(p.Metrics, func(m Metric) bool { return m.Unit == unit.Second })
+}
+
 // Measure takes one measurement of a point.
 func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	if err := p.Check(s.Settings); err != nil {
@@ -169,9 +191,8 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 			return Result{}, lm.Faultf(lm.NonFinite, "%s %s is not finite", sample.Metric, sample.Label)
 		}
 		sample.Block = s.Block
-		if m, ok := Lookup(sample.Metric); ok {
-			sample.Unit = m.Unit
-		}
+		m, _ := p.metric(sample.Metric)
+		sample.Unit = m.Unit
 	}
 	return r, nil
 }

@@ -90,16 +90,22 @@ func measure(t *testing.T, p *Probe, s *Subject) (map[string]record.Sample, Resu
 }
 
 func TestTables(t *testing.T) {
-	seen := map[string]bool{}
-	for _, m := range Metrics {
-		if seen[m.Name] || m.Title == "" || m.Unit == "" {
-			t.Errorf("metric %+v is twice in the table or incomplete", m)
-		}
-		seen[m.Name] = true
-	}
+	seen := map[string]Metric{}
 	for _, p := range Table {
 		if Find(p.Name) != p || p.Version < 1 || p.Summary == "" || p.context == nil || p.work == nil || p.measure == nil {
 			t.Errorf("probe %q is incomplete", p.Name)
+		}
+		for _, m := range p.Metrics {
+			if other, ok := seen[m.Name]; ok && other != m || m.Title == "" || m.Unit == "" {
+				t.Errorf("metric %+v means two things or is incomplete", m)
+			}
+			seen[m.Name] = m
+		}
+		for _, q := range p.Quantities {
+			if _, ok := p.metric(q.Metric); !ok && !q.Documents || q.Name == "" || q.Title == "" ||
+				!slices.ContainsFunc(p.Axes, func(s Setting) bool { return s.Name == q.Main }) {
+				t.Errorf("probe %s: quantity %q is incomplete", p.Name, q.Name)
+			}
 		}
 		for _, s := range append(append([]Setting(nil), p.Axes...), p.Params...) {
 			if err := s.Check(s.Default); err != nil || s.Doc == "" {

@@ -6,19 +6,39 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probe "quality", at points context stride. Labels are documents (or parts of the text).
+const (
+	DocumentNats   = "document_nats"
+	DocumentBytes  = "document_bytes" // UTF-8 bytes that the nats were spent on
+	DocumentKL     = "document_kl"    // mean KL(f32 || model) per token, nats
+	DocumentTop1   = "document_top1"  // share of positions where the first choice is that of f32
+	DocumentTokens = "document_tokens"
 )
 
 // qualityProbe scores held-out text: nats and bytes per document, so that bits per byte do not depend on the
 // tokenizer, under a stated context and stride. Models of low precision are held against f32.
 var qualityProbe = &Probe{
 	Name: "quality", Version: 1, Summary: "bits per byte of held-out text, divergence from f32",
-	Text: HeldOut, Language: true, Versus: true,
+	Text: HeldOut, Language: true, Versus: true, Budget: First,
 	Axes: []Setting{
 		{Name: "context", Default: "256", Min: 1, Doc: "tokens of text in each window, after the start token"},
 		{Name: "stride", Default: "256", Min: 1, Doc: "tokens scored in each window but the first; at most context"},
 	},
-	Params:  []Setting{{Name: "text_bytes", Default: "65536", Min: 1024, Doc: "bytes of text, shared among the documents"}},
+	Params: []Setting{{Name: "text_bytes", Default: "65536", Min: 1024, Doc: "bytes of text, shared among the documents"}},
+	Metrics: []Metric{
+		{Name: DocumentNats, Unit: unit.Nat, Better: -1, Title: "loss of the document"},
+		{Name: DocumentBytes, Unit: unit.Byte, Title: "bytes of the document"},
+		{Name: DocumentKL, Unit: unit.Nat, Better: -1, Title: "mean divergence from f32 per token"},
+		{Name: DocumentTop1, Unit: unit.One, Better: +1, Title: "first choice as in f32"},
+		{Name: DocumentTokens, Unit: unit.Token, Title: "tokens of the document"},
+	},
+	Quantities: []Quantity{{
+		Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Better: -1, Main: "context", Documents: true, Absent: "no document was scored",
+	}},
 	refuse:  widerStride,
 	context: lengthOf("context"),
 	work: func(p record.Point) []Work {

@@ -8,16 +8,35 @@ import (
 	"strconv"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
+)
+
+// The metrics of probe "stream", at points len. Labels are positions (tokens seen so far).
+const (
+	StreamSeconds    = "stream_seconds" // cumulative, at geometric positions
+	StreamStateBytes = "stream_state_bytes"
+	StreamNLL        = "stream_nll"        // mean nats per token between the previous label and this
+	StreamFinite     = "stream_finite"     // 1 if all outputs were finite
+	StreamChunkDiff  = "stream_chunk_diff" // max |Δ nll| of chunked against one shot on a prefix
+	StreamPeakBytes  = "stream_process_peak_bytes"
 )
 
 // streamProbe reads one very long document in chunks with carried state.
 var streamProbe = &Probe{
 	Name: "stream", Version: 1, Summary: "time, state and loss along one long document",
 	Text: StreamText, Language: true,
-	Axes:    []Setting{{Name: "len", Default: "65536", Min: 64, Doc: "tokens of the document"}},
-	Params:  []Setting{{Name: "chunk", Default: "2048", Min: 1, Doc: "tokens of each call"}},
-	Needs:   []lm.Ability{lm.AbilityStep},
+	Axes:   []Setting{{Name: "len", Default: "65536", Min: 64, Doc: "tokens of the document"}},
+	Params: []Setting{{Name: "chunk", Default: "2048", Min: 1, Doc: "tokens of each call"}},
+	Needs:  []lm.Ability{lm.AbilityStep},
+	Metrics: []Metric{
+		{Name: StreamSeconds, Unit: unit.Second, Better: -1, Title: "time since the start of the stream"},
+		{Name: StreamStateBytes, Unit: unit.Byte, Better: -1, Title: "state along the stream"},
+		{Name: StreamNLL, Unit: unit.Nat, Better: -1, Title: "losses"},
+		{Name: StreamFinite, Unit: unit.One, Better: +1, Title: "all outputs finite"},
+		{Name: StreamChunkDiff, Unit: unit.Nat, Better: -1, Title: "largest difference of chunked and one-shot losses"},
+		{Name: StreamPeakBytes, Unit: unit.Byte, Better: -1, Title: "process memory"},
+	},
 	context: lengthOf("len"),
 	work:    func(p record.Point) []Work { return []Work{{lm.Scoring, 1, number(p, "len"), 1}} },
 	measure: stream,

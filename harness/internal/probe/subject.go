@@ -9,6 +9,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/text"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -114,6 +115,11 @@ func (s *Subject) documents(batch, n int) ([][]int32, error) {
 	}
 	return all, nil
 }
+
+// RooflineShare is 0..1 of the ceiling that binds; label: the ceiling.
+const RooflineShare = "roofline_share"
+
+var rooflineShare = Metric{Name: RooflineShare, Unit: unit.One, Better: +1, Title: "share of the ceiling"}
 
 // share adds the achieved share of the ceiling that binds a piece of work, given the seconds that all of it took.
 // Without a price or ceilings there is no sample.

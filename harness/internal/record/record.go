@@ -156,7 +156,7 @@ func (p Point) String() string {
 
 // Sample is one raw measured value.
 type Sample struct {
-	Metric   string // a name of package probe's table
+	Metric   string // as its probe declares it
 	Label    string // what part it belongs to: a component, a position, a document; often ""
 	Value    float64
 	Unit     string

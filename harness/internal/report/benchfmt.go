@@ -8,6 +8,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
+	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, so that benchstat
@@ -29,10 +30,6 @@ func WriteBench(w io.Writer, run *record.Run) error {
 	return nil
 }
 
-var benchNames = map[string]string{
-	probe.PrefillSeconds: "Prefill", probe.TTFTSeconds: "FirstToken", probe.DecodeSeconds: "Decode",
-}
-
 func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 	threads := 1
 	for i := range run.Models {
@@ -45,13 +42,13 @@ func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 		name += "/" + benchWord(p.Name) + "=" + benchWord(p.Value)
 	}
 	for _, s := range c.Samples {
-		kind, ok := benchNames[s.Metric]
-		if !ok {
+		metric, _ := probe.Lookup(s.Metric)
+		if metric.Bench == "" {
 			continue
 		}
-		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
-		for _, q := range []*result.Quantity{result.PrefillSpeed, result.DecodeSpeed} {
-			if q.Metric == s.Metric {
+		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", metric.Bench, name, threads, s.Value)
+		for _, q := range result.QuantitiesOf(c.Probe) {
+			if q.Metric == s.Metric && q.Unit == unit.TokensPerSec {
 				line += fmt.Sprintf("\t%.9g tokens/sec", q.Of(c.Point, s.Value))
 			}
 		}

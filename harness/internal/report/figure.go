@@ -1,12 +1,23 @@
 package report
 
 import (
+	"cmp"
+
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
+
+// scales are those of an axis by their base.
+var scales = map[int]chart.Scale{2: chart.Log2, 10: chart.Log10}
+
+// figureOf draws a quantity as its probe says.
+func (ix *index) figureOf(q *result.Quantity, cells []*record.Cell) chart.Figure {
+	return ix.figure(q, cells, chart.Figure{Name: q.Name, Title: cmp.Or(q.Figure.Title, q.Title), Caption: q.Figure.Caption,
+		Y: chart.Axis{Log: scales[q.Figure.Log], Label: q.Figure.Label}})
+}
 
 // figure draws a quantity over its main axis, one line per model; minor axes are held at their first value.
 func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure) chart.Figure {

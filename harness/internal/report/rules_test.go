@@ -111,7 +111,7 @@ func TestDerivedNumbers(t *testing.T) {
 	repeats := &record.Cell{Status: record.OK, Samples: []record.Sample{
 		{Metric: probe.TTFTSeconds, Value: 1, Block: 0}, {Metric: probe.TTFTSeconds, Value: 3, Block: 0}, {Metric: probe.TTFTSeconds, Value: 9, Block: 0},
 	}}
-	if e := result.Ttft.Estimate(repeats); e.N != 1 || e.Value != 3 {
+	if e := result.Named("ttft").Estimate(repeats); e.N != 1 || e.Value != 3 {
 		t.Errorf("three repeats in one process count as %d blocks with value %v, want 1 and 3", e.N, e.Value)
 	}
 }

@@ -1,16 +1,13 @@
 package report
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
-	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // Section is what a report says about one suite.
@@ -22,21 +19,63 @@ type Section struct {
 	Figures []chart.Figure
 }
 
-// view adds what one probe measured to a section. There is one per probe; a new probe adds a line here.
-type view struct {
-	probe string
-	add   func(ix *index, s *Section, cells []*record.Cell)
+// views add what a probe measured to a section, for the probes that have more to show than their quantities.
+var views = map[string]func(ix *index, s *Section, cells []*record.Cell){
+	"causality": addCausality, "cost": addCost, "memory": addMemory, "stream": addStream, "quality": addQuality,
 }
 
-var views = []view{
-	{"causality", addCausality},
-	{"cost", addCost},
-	{"memory", addMemory},
-	{"ttft", addFirstToken},
-	{"prefill", addPrefill},
-	{"decode", addDecode},
-	{"stream", addStream},
-	{"quality", addQuality},
+// reading is the order in which probes are read; others come last.
+var reading = []string{"causality", "cost", "memory", "ttft", "prefill", "decode", "stream", "quality"}
+
+// inReadingOrder lists all probes.
+func inReadingOrder() []string {
+	names := slices.Clone(reading)
+	for _, p := range probe.Table {
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// addQuantities shows the quantities of the cells' probe: their tables, those of tails, of what only some cells have and of
+// growth, and the figures.
+func addQuantities(ix *index, s *Section, cells []*record.Cell) {
+	quantities := result.QuantitiesOf(cells[0].Probe)
+	for _, q := range quantities {
+		if !q.Optional {
+			s.Tables = append(s.Tables, ix.Pivot(q, cells))
+		}
+	}
+	s.Tables = append(s.Tables, ix.TailTables(cells)...)
+	for _, q := range quantities {
+		if q.Optional {
+			s.Tables = append(s.Tables, ix.measuredOnly(q, cells)...)
+		}
+	}
+	ix.addGrowth(s, quantities, cells)
+}
+
+// addGrowth adds the exponents and the figures of quantities that have them.
+func (ix *index) addGrowth(s *Section, quantities []*result.Quantity, cells []*record.Cell) {
+	for _, q := range quantities {
+		if q.Growth != "" {
+			s.Tables = append(s.Tables, ix.Growth(q, cells))
+		}
+		if q.Figure != nil {
+			s.Figures = append(s.Figures, ix.figureOf(q, cells))
+		}
+	}
+}
+
+// measuredOnly is the table of a quantity if any cell has it, else nothing.
+func (ix *index) measuredOnly(q *result.Quantity, cells []*record.Cell) []table.Table {
+	for _, c := range cells {
+		if len(q.Blocks(c)) > 0 {
+			return []table.Table{ix.Pivot(q, cells)}
+		}
+	}
+	return nil
 }
 
 // section collects the views of one suite's cells. Cells that hold several precisions of a model become one table of
@@ -48,12 +87,16 @@ func (ix *index) section(suite string) Section {
 	if precisions {
 		addPrecisions(ix, &s, cells)
 	}
-	for _, v := range views {
-		own := result.OfProbe(cells, v.probe)
-		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory"}, v.probe) {
+	for _, name := range inReadingOrder() {
+		own := result.OfProbe(cells, name)
+		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory"}, name) {
 			continue
 		}
-		v.add(ix, &s, own)
+		add, ok := views[name]
+		if !ok {
+			add = addQuantities
+		}
+		add(ix, &s, own)
 	}
 	for i := range s.Tables {
 		s.Tables[i].ID = s.ID + "-" + s.Tables[i].ID
@@ -75,201 +118,4 @@ func (ix *index) relevant(suite string) []*record.Cell {
 		}
 	}
 	return out
-}
-
-func addFirstToken(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.Pivot(result.Ttft, cells))
-	s.Tables = append(s.Tables, ix.TailTables("ttft", cells)...)
-}
-
-func addPrefill(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.Pivot(result.PrefillSpeed, cells))
-	s.Tables = append(s.Tables, ix.measuredOnly(result.PrefillShare, cells)...)
-	s.Tables = append(s.Tables, ix.Scaling("prefill", "Growth of prefill time with length", cells, result.PrefillTimes))
-	s.Figures = append(s.Figures, ix.figure(result.PrefillSpeed, cells, chart.Figure{
-		Name: "prefill", Title: "Prefill speed", Y: chart.Axis{Log: chart.Log10},
-		Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
-	}))
-}
-
-func addDecode(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.Pivot(result.DecodeLatency, cells), ix.Pivot(result.DecodeSpeed, cells))
-	s.Tables = append(s.Tables, ix.TailTables("decode", cells)...)
-	s.Tables = append(s.Tables, ix.measuredOnly(result.DecodeShare, cells)...)
-	s.Figures = append(s.Figures, ix.figure(result.DecodeLatency, cells, chart.Figure{
-		Name: "decode", Title: "Decode time per step", Y: chart.Axis{Log: chart.Log10, Label: "time per step"},
-		Caption: "Time to make one more token after a context. A flat line is a state of constant size.",
-	}))
-}
-
-// measuredOnly is the table of a quantity if any cell has it, else nothing.
-func (ix *index) measuredOnly(q *result.Quantity, cells []*record.Cell) []table.Table {
-	for _, c := range cells {
-		if len(q.Blocks(c)) > 0 {
-			return []table.Table{ix.Pivot(q, cells)}
-		}
-	}
-	return nil
-}
-
-func addCost(ix *index, s *Section, cells []*record.Cell) {
-	for _, phase := range result.Axis(cells, "phase") {
-		own := result.With(cells, "phase", phase)
-		for _, q := range []*result.Quantity{result.AnalyticFLOPs, result.CountedFLOPs, result.ReferenceFLOPs, result.AnalyticBytes, result.CountedBytes} {
-			for _, t := range ix.measuredOnly(q, own) {
-				t.ID += "-" + phase
-				t.Title += ", " + phase
-				s.Tables = append(s.Tables, t)
-			}
-		}
-		s.Figures = append(s.Figures, ix.figure(result.FlopsPerToken, own, chart.Figure{
-			Name: "flops-" + phase, Title: "FLOPs per token against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP per token"},
-			Caption: flopsCaption(phase),
-		}))
-	}
-	s.Tables = append(s.Tables, ix.components(cells))
-	s.Notes = append(s.Notes, agreement("Counted FLOPs", cells, result.AnalyticFLOPs, result.CountedFLOPs))
-}
-
-func flopsCaption(phase string) string {
-	const rule = " By formula: a multiply-add is 2 FLOPs, everything else 1."
-	if phase == "decode" {
-		return "Work of one new token after a context of the given length." + rule
-	}
-	return "Work of one document of the given length, over its tokens: a flat line is work linear in the length." + rule
-}
-
-// agreement says whether what was counted or measured equals the formula wherever both exist.
-func agreement(what string, cells []*record.Cell, formula, found *result.Quantity) string {
-	both, differ := 0, []string{}
-	for _, c := range cells {
-		a, b := formula.Estimate(c), found.Estimate(c)
-		if !a.Valid() || !b.Valid() {
-			continue
-		}
-		both++
-		if a.Value != b.Value {
-			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %.0f, found %.0f %s", c.Model, c.Point, table.Short(c.ID), a.Value, b.Value, found.Unit))
-		}
-	}
-	switch {
-	case both == 0:
-		return what + " against the formula: n/a (no cell has both)."
-	case len(differ) == 0:
-		return fmt.Sprintf("%s: equal to the formula exactly, in all %s that have both.", what, result.Describe(both, "cell"))
-	}
-	return fmt.Sprintf("%s: different from the formula in %d of %d cells: %s.", what, len(differ), both, strings.Join(differ, "; "))
-}
-
-// components is where the FLOPs go, at the longest prefill of each model.
-func (ix *index) components(cells []*record.Cell) table.Table {
-	t := table.Table{
-		ID: "components", Title: "Where the FLOPs go", Columns: append(table.Keys("model", "component"), table.Column{Name: "share", ID: "flops-share", Unit: unit.One}, table.Column{Name: "FLOPs", Unit: unit.FLOP}),
-		Caption: "at the longest prefill that each model has; by formula",
-	}
-	for _, m := range ix.ModelsOf(cells) {
-		c := result.Longest(result.With(result.OfModel(cells, m.Name), "phase", "prefill"))
-		if c == nil {
-			continue
-		}
-		parts, total := componentsOf(c)
-		for _, p := range parts {
-			share := p.value / total
-			t.Rows = append(t.Rows, []table.Value{
-				table.Text(m.Name), table.Text(p.name),
-				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
-				table.Exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
-			})
-		}
-	}
-	return t
-}
-
-type part struct {
-	name  string
-	value float64
-}
-
-// componentsOf returns the parts of a cost cell by formula, the largest first.
-func componentsOf(c *record.Cell) (parts []part, total float64) {
-	for _, s := range c.Samples {
-		if s.Metric == result.AnalyticFLOPs.Metric && s.Value > 0 {
-			parts = append(parts, part{s.Label, s.Value})
-			total += s.Value
-		}
-	}
-	slices.SortStableFunc(parts, func(a, b part) int {
-		switch {
-		case a.value > b.value:
-			return -1
-		case a.value < b.value:
-			return 1
-		}
-		return 0
-	})
-	return parts, total
-}
-
-func addMemory(ix *index, s *Section, cells []*record.Cell) {
-	s.Tables = append(s.Tables, ix.weights(cells))
-	s.Tables = append(s.Tables, ix.Pivot(result.StateBytes, cells))
-	s.Tables = append(s.Tables, ix.measuredOnly(result.StateFormula, cells)...)
-	s.Tables = append(s.Tables, ix.Pivot(result.ActivationBytes, cells), ix.Pivot(result.ProcessPeak, cells))
-	s.Notes = append(s.Notes, agreement("State in memory", cells, result.StateFormula, result.StateBytes))
-	s.Tables = append(s.Tables, ix.Scaling("state", "Growth of state with context", cells, result.StateSizes))
-	s.Figures = append(s.Figures,
-		ix.figure(result.StateBytes, cells, chart.Figure{
-			Name: "state", Title: "State against context", Y: chart.Axis{Log: chart.Log2, Label: "bytes of state"},
-			Caption: "What a model carries for one document after reading a context: keys and values, or a state of constant size.",
-		}),
-		ix.figure(result.ProcessPeak, cells, chart.Figure{
-			Name: "process-peak", Title: "Peak of the process against context", Y: chart.Axis{Log: chart.Log2, Label: "peak resident bytes"},
-			Caption: "Highest resident memory of the plugin process: weights, state, activations and the program itself.",
-		}))
-}
-
-// weights is the table of weight bytes by class.
-func (ix *index) weights(cells []*record.Cell) table.Table {
-	t := table.Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: table.Keys("model")}
-	var classes []string
-	for _, c := range cells {
-		for _, s := range c.Samples {
-			if s.Metric == result.WeightBytes.Metric && !slices.Contains(classes, s.Label) {
-				classes = append(classes, s.Label)
-			}
-		}
-	}
-	for _, class := range append(classes, "total") {
-		t.Columns = append(t.Columns, table.Column{Name: class, ID: result.WeightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
-	}
-	for _, m := range ix.ModelsOf(cells) {
-		t.Rows = append(t.Rows, weightsRow(m, classes, result.OfModel(cells, m.Name)))
-	}
-	return t
-}
-
-func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []table.Value {
-	row := []table.Value{table.Text(m.Name)}
-	for _, c := range cells {
-		if c.Status != record.OK {
-			continue
-		}
-		for _, class := range classes {
-			row = append(row, classBytes(c, class))
-		}
-		return append(row, result.WeightBytes.Value(c))
-	}
-	for range len(classes) + 1 {
-		row = append(row, result.Missing(cells[0]))
-	}
-	return row
-}
-
-func classBytes(c *record.Cell, class string) table.Value {
-	for _, s := range c.Samples {
-		if s.Metric == result.WeightBytes.Metric && s.Label == class {
-			return table.Exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
-		}
-	}
-	return table.Unavailable("no such class")
 }

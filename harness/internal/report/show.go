@@ -115,13 +115,13 @@ func summary(run *record.Run, c *record.Cell) table.Table {
 	ix := newIndex(run)
 	t := table.Table{ID: "derived", Title: "Derived", Columns: append(table.Keys("quantity"), table.Column{Name: "value"}),
 		Frame: &table.Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
-	for _, q := range result.Quantities {
-		if v := ix.Value(q, c); q.Probe == c.Probe && v.Number != nil {
+	for _, q := range result.QuantitiesOf(c.Probe) {
+		if v := ix.Value(q, c); v.Number != nil {
 			t.Rows = append(t.Rows, []table.Value{table.Text(q.Title), v})
 			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, table.Direction(q.Better), v.Number, v.Lo, v.Hi, table.Known(v.N), v.Notes})
 		}
 	}
-	for _, tail := range result.Tails {
+	for _, tail := range result.TailsOf(c.Probe) {
 		for i, v := range tail.Derived(c) {
 			t.Rows = append(t.Rows, []table.Value{table.Text(tail.Title + " " + result.PercentileName(result.Percentiles[i])), v})
 			t.Frame.Rows = append(t.Frame.Rows, []any{tail.Quantity(result.Percentiles[i]), unit.Second, table.Direction(-1), v.Number, nil, nil, table.Known(v.N), v.Notes})

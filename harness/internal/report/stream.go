@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/probe"
@@ -185,49 +184,4 @@ func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure
 		f.Series = append(f.Series, s)
 	}
 	return f
-}
-
-// addCausality shows what the guard found, whatever the models declare.
-func addCausality(ix *index, s *Section, cells []*record.Cell) {
-	t := table.Table{
-		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
-		Columns: append(table.Keys("model"), table.Column{Name: "verdict", ID: "causal"}, table.Column{Name: "declared", ID: "causal-declared"},
-			table.Column{Name: "changed suffix", ID: "causality-suffix", Unit: unit.One, Better: -1}, table.Column{Name: "prefix alone", ID: "causality-prefix", Unit: unit.One, Better: -1},
-			table.Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),
-	}
-	var leaking []string
-	for _, m := range ix.ModelsOf(cells) {
-		t.Rows = append(t.Rows, causalityRow(m, result.OfModel(cells, m.Name)))
-		if result.SeesFuture(m) {
-			leaking = append(leaking, m.Name)
-		}
-	}
-	if len(leaking) > 0 {
-		t.Notes = append(t.Notes, strings.Join(leaking, ", ")+": sees the future, so it is kept out of language-model tables.")
-	}
-	s.Tables = append(s.Tables, t)
-}
-
-func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
-	declared := "bidirectional"
-	if m.Causal {
-		declared = "causal"
-	}
-	c := result.Longest(cells)
-	if c == nil {
-		na := result.Missing(cells[0])
-		return []table.Value{table.Text(m.Name), na, table.Text(declared), na, na, na}
-	}
-	verdict := table.Unavailable("not measured here")
-	if v, ok := result.Only(c, probe.CausalVerdict); ok {
-		verdict = table.Value{Text: "no leak found", Number: &v, Cells: result.IDOf(c), Notes: c.Warnings}
-		if v != 1 {
-			verdict.Text = "SEES THE FUTURE"
-		}
-		if v != 1 && m.Causal {
-			verdict.Notes = append(slices.Clone(verdict.Notes), "declared causal: the declaration is wrong")
-		}
-	}
-	return []table.Value{table.Text(m.Name), verdict, table.Text(declared),
-		single(c, probe.SuffixDiff, unit.One), single(c, probe.PrefixDiff, unit.One), single(c, probe.BatchDiff, unit.One)}
 }

@@ -24,7 +24,7 @@ func TestPercentiles(t *testing.T) {
 	enough, few, silent := stepping(640), stepping(19), stepping(0)
 	silent.Missing = []record.Missing{{Metric: probe.StepSeconds, Reason: "the plugin does not time single steps"}}
 	ix := newIndex(&record.Run{Models: []record.Model{{Name: "m"}}})
-	tables := ix.TailTables("decode", []*record.Cell{&enough, &silent})
+	tables := ix.TailTables([]*record.Cell{&enough, &silent})
 	if len(tables) != 1 {
 		t.Fatalf("%d tables", len(tables))
 	}
@@ -38,7 +38,7 @@ func TestPercentiles(t *testing.T) {
 	if got := tables[0].Rows[1][2].Text; got != "n/a (the plugin does not time single steps)" {
 		t.Errorf("%q", got)
 	}
-	if got := ix.TailTables("decode", []*record.Cell{&few}); len(got) != 0 {
+	if got := ix.TailTables([]*record.Cell{&few}); len(got) != 0 {
 		t.Errorf("a table of nothing: %+v", got)
 	}
 	shown := ShowCell(&record.Run{}, &enough)

@@ -26,10 +26,9 @@ type CompareOptions struct {
 var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte"}
 
 // QuantityNames lists what a comparison may show.
-func QuantityNames() []string {
-	names := make([]string, len(Quantities))
-	for i, q := range Quantities {
-		names[i] = q.Name
+func QuantityNames() (names []string) {
+	for _, q := range Quantities() {
+		names = append(names, q.Name)
 	}
 	return names
 }
@@ -68,11 +67,9 @@ func quantitiesNamed(names []string) ([]*Quantity, error) {
 	}
 	all := make([]*Quantity, len(names))
 	for i, name := range names {
-		at := slices.IndexFunc(Quantities, func(q *Quantity) bool { return q.Name == name })
-		if at < 0 {
+		if all[i] = Named(name); all[i] == nil {
 			return nil, fmt.Errorf("unknown quantity %q; there are %s", name, strings.Join(QuantityNames(), ", "))
 		}
-		all[i] = Quantities[at]
 	}
 	return all, nil
 }
@@ -258,7 +255,7 @@ func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []stri
 	if len(runs) > 1 {
 		return append(notes, unshared(arms)...)
 	}
-	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.documents }) {
+	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.Documents }) {
 		models := make([]*record.Model, len(arms))
 		for i, a := range arms {
 			models[i] = a.ix.ByName[a.model]

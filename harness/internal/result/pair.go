@@ -42,7 +42,7 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 		}
 	}
 	switch {
-	case q.documents:
+	case q.Documents:
 		p.test = "bootstrap"
 		gap, ratio := stat.CompareBitsPerByte(Documents(base.cell), Documents(other.cell))
 		p.gap, p.result = &gap, ratio

@@ -13,121 +13,51 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Quantity is one number that a cell gives. This table is the only place where numbers are derived from samples.
+// Quantity is a quantity of a probe, with unit and direction.
 type Quantity struct {
-	Name   string // as in compare --filter
-	Title  string
-	Unit   string
-	Probe  string
-	Metric string
-	Better int
-	Exact  bool // has no noise: counted or computed
-	// documents says that it is derived from what a model pays for documents, and compared over them.
-	documents bool
-	Main      string // axis of the grid that it is usually read along
-	// derive turns a value of the metric into this quantity; nil leaves it as it is.
-	derive func(p record.Point, v float64) float64
-	absent string // why a cell lacks it that does not tell
+	probe.Quantity
+	Probe string
 }
 
-// Quantities lists them in the order of a report.
-var Quantities = []*Quantity{
-	PrefillSpeed, Ttft, DecodeLatency, DecodeSpeed, PrefillShare, DecodeShare,
-	AnalyticFLOPs, FlopsPerToken, CountedFLOPs, ReferenceFLOPs, AnalyticBytes, CountedBytes,
-	WeightBytes, StateBytes, StateFormula, ActivationBytes, ProcessPeak, BitsPerByte,
-}
-
-var (
-	PrefillSpeed = &Quantity{
-		Name: "prefill", Title: "Prefill speed", Unit: unit.TokensPerSec, Probe: "prefill", Metric: probe.PrefillSeconds,
-		Better: +1, Main: "len",
-		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * Number(p, "len") / seconds },
-	}
-	Ttft = &Quantity{
-		Name: "ttft", Title: "Time to first token", Unit: unit.Second, Probe: "ttft", Metric: probe.TTFTSeconds,
-		Better: -1, Main: "len",
-	}
-	DecodeLatency = &Quantity{
-		Name: "decode", Title: "Decode time per step", Unit: unit.Second, Probe: "decode", Metric: probe.DecodeSeconds,
-		Better: -1, Main: "depth",
-	}
-	DecodeSpeed = &Quantity{
-		Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Probe: "decode", Metric: probe.DecodeSeconds,
-		Better: +1, Main: "depth",
-		derive: func(p record.Point, seconds float64) float64 { return batchOf(p) / seconds },
-	}
-	PrefillShare = &Quantity{
-		Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Unit: unit.One, Probe: "prefill",
-		Metric: probe.RooflineShare, Better: +1, Main: "len", absent: "no ceiling was measured",
-	}
-	DecodeShare = &Quantity{
-		Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Unit: unit.One, Probe: "decode",
-		Metric: probe.RooflineShare, Better: +1, Main: "depth", absent: "no ceiling was measured",
-	}
-	AnalyticFLOPs = &Quantity{
-		Name: "flops", Title: "FLOPs by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
-		Better: -1, Exact: true, Main: "len",
-	}
-	FlopsPerToken = &Quantity{
-		Name: "flops-per-token", Title: "FLOPs per token, by formula", Unit: unit.FLOP, Probe: "cost", Metric: probe.AnalyticFLOPs,
-		Better: -1, Exact: true, Main: "len",
-		derive: func(p record.Point, flops float64) float64 {
-			tokens := batchOf(p)
-			if p.Get("phase") != "decode" {
-				tokens *= Number(p, "len")
+// Quantities lists those of all probes.
+func Quantities() (all []*Quantity) {
+	for _, p := range probe.Table {
+		for _, own := range p.Quantities {
+			q := &Quantity{own, p.Name}
+			if m, ok := probe.Lookup(q.Metric); ok && q.Unit == "" {
+				q.Unit, q.Better = m.Unit, m.Better
 			}
-			return flops / tokens
-		},
+			all = append(all, q)
+		}
 	}
-	CountedFLOPs = &Quantity{
-		Name: "flops-counted", Title: "FLOPs counted in an execution", Unit: unit.FLOP, Probe: "cost",
-		Metric: probe.CountedFLOPs, Better: -1, Exact: true, Main: "len", absent: "by formula only",
-	}
-	ReferenceFLOPs = &Quantity{
-		Name: "flops-reference", Title: "FLOPs by the published project's own counter", Unit: unit.FLOP, Probe: "cost",
-		Metric: probe.ReferenceFLOPs, Exact: true, Main: "len", absent: "no published counter",
-	}
-	AnalyticBytes = &Quantity{
-		Name: "traffic", Title: "Bytes moved, by formula", Unit: unit.Byte, Probe: "cost", Metric: probe.AnalyticBytes,
-		Better: -1, Exact: true, Main: "len",
-	}
-	CountedBytes = &Quantity{
-		Name: "traffic-counted", Title: "Bytes moved, counted", Unit: unit.Byte, Probe: "cost", Metric: probe.CountedBytes,
-		Better: -1, Exact: true, Main: "len", absent: "by formula only",
-	}
-	WeightBytes = &Quantity{
-		Name: "weights", Title: "Weights", Unit: unit.Byte, Probe: "memory", Metric: probe.WeightBytes,
-		Better: -1, Exact: true, Main: "len",
-	}
-	StateBytes = &Quantity{
-		Name: "state", Title: "State of one document", Unit: unit.Byte, Probe: "memory", Metric: probe.StateBytes,
-		Better: -1, Exact: true, Main: "len",
-	}
-	StateFormula = &Quantity{
-		Name: "state-formula", Title: "State of one document, by formula", Unit: unit.Byte, Probe: "memory",
-		Metric: probe.StateBytesFormula, Better: -1, Exact: true, Main: "len",
-	}
-	ActivationBytes = &Quantity{
-		Name: "activations", Title: "Peak of activations", Unit: unit.Byte, Probe: "memory",
-		Metric: probe.ActivationPeakBytes, Better: -1, Main: "len",
-	}
-	ProcessPeak = &Quantity{
-		Name: "process-peak", Title: "Peak of the plugin process", Unit: unit.Byte, Probe: "memory",
-		Metric: probe.ProcessPeakBytes, Better: -1, Main: "len",
-	}
-)
-
-// BitsPerByte is what a model pays for text.
-var BitsPerByte = &Quantity{
-	Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Probe: "quality", Better: -1, Main: "context",
-	documents: true, absent: "no document was scored",
+	return all
 }
+
+// QuantitiesOf lists those of one probe, in the order of a report.
+func QuantitiesOf(probe string) []*Quantity {
+	return slices.DeleteFunc(Quantities(), func(q *Quantity) bool { return q.Probe != probe })
+}
+
+// Named is the quantity of that name, nil if there is none.
+func Named(name string) *Quantity {
+	for _, q := range Quantities() {
+		if q.Name == name {
+			return q
+		}
+	}
+	return nil
+}
+
+// Those that are shown or compared in ways of their own.
+var (
+	PrefillSpeed, DecodeLatency, DecodeSpeed   = Named("prefill"), Named("decode"), Named("decode-speed")
+	AnalyticFLOPs, CountedFLOPs, FLOPsPerToken = Named("flops"), Named("flops-counted"), Named("flops-per-token")
+	WeightBytes, StateBytes, StateFormula      = Named("weights"), Named("state"), Named("state-formula")
+	BitsPerByte                                = Named("bits-per-byte")
+)
 
 // timed reports whether the quantity is a speed or a time.
 func (q *Quantity) timed() bool { return q.Unit == unit.Second || q.Unit == unit.TokensPerSec }
-
-// batchOf is the number of documents of a point, 1 where the probe has no such axis.
-func batchOf(p record.Point) float64 { return max(Number(p, "batch"), 1) }
 
 // Blocks returns one value per block.
 func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
@@ -160,18 +90,10 @@ func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	return out
 }
 
-// Of turns a value of the metric into the quantity.
-func (q *Quantity) Of(p record.Point, v float64) float64 {
-	if q.derive == nil {
-		return v
-	}
-	return q.derive(p, v)
-}
-
 // Estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
 // and a speed of the same samples are each other's inverse.
 func (q *Quantity) Estimate(c *record.Cell) stat.Estimate {
-	if q.documents {
+	if q.Documents {
 		return stat.BitsPerByte(Documents(c))
 	}
 	byBlock := values(q.raw(c))
@@ -193,7 +115,7 @@ func values(byBlock map[int]float64) []float64 {
 
 // Value is the value of a cell: none of a language model for what sees the future.
 func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
-	if q.documents && SeesFuture(ix.ByName[c.Model]) {
+	if q.Documents && SeesFuture(ix.ByName[c.Model]) {
 		v := table.Unavailable("sees the future")
 		v.Cells = IDOf(c)
 		return v
@@ -227,7 +149,7 @@ func (q *Quantity) Value(c *record.Cell) table.Value {
 
 // lacking says why a measured cell has no sample of the metric.
 func (q *Quantity) lacking(c *record.Cell) string {
-	return cmp.Or(probe.Lacking(c, q.Metric), q.absent, NotReported)
+	return cmp.Or(probe.Lacking(c, q.Metric), q.Absent, NotReported)
 }
 
 // NotReported is why a cell lacks what it does not tell about.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -77,23 +76,22 @@ func IDs(cells []*record.Cell) []string {
 	return out
 }
 
-// PrefillTimes are the seconds of a prefill of one document by length, one curve per block.
-func PrefillTimes(cells []*record.Cell) [][]stat.Point {
-	seconds := &Quantity{Metric: probe.PrefillSeconds}
-	if batches := Axis(cells, "batch"); len(batches) > 0 {
-		cells = With(cells, "batch", batches[0])
-	}
-	return byBlock(cells, seconds)
+// Growth is the table of exponents of a quantity's metric along its main axis; other axes are held at their first value.
+func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
+	return ix.Scaling(q.Name, q.Growth, cells, q.curves)
 }
 
-// StateSizes are the bytes of state by length.
-func StateSizes(cells []*record.Cell) [][]stat.Point { return byBlock(cells, StateBytes) }
-
-func byBlock(cells []*record.Cell, q *Quantity) [][]stat.Point {
+// curves are the values of the metric along the main axis, one curve per block.
+func (q *Quantity) curves(cells []*record.Cell) [][]stat.Point {
+	for _, name := range Axes(cells) {
+		if name != q.Main {
+			cells = With(cells, name, Axis(cells, name)[0])
+		}
+	}
 	blocks := map[int][]stat.Point{}
 	for _, c := range cells {
-		for block, v := range q.Blocks(c) {
-			blocks[block] = append(blocks[block], stat.Point{X: Number(c.Point, "len"), Y: v})
+		for block, v := range q.raw(c) {
+			blocks[block] = append(blocks[block], stat.Point{X: Number(c.Point, q.Main), Y: v})
 		}
 	}
 	out := make([][]stat.Point, 0, len(blocks))

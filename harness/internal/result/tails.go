@@ -11,18 +11,20 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Tail is a time whose percentiles are told beside its median: what most users wait at least, and a few at most.
+// Tail is a time of a probe whose percentiles are told.
 type Tail struct {
-	probe, metric string
-	id, Title     string
-	caption       string
+	probe.Tail
+	probe string
 }
 
-// Tails lists them.
-var Tails = []Tail{
-	{"ttft", probe.TTFTSeconds, "ttft-percentiles", "Time to first token, percentiles", "over the calls of all blocks"},
-	{"decode", probe.StepSeconds, "decode-percentiles", "Time between tokens, percentiles",
-		"over the single steps of all blocks, where the decode time per step is the mean of those of a call"},
+// TailsOf lists those of a probe.
+func TailsOf(name string) (all []Tail) {
+	if p := probe.Find(name); p != nil {
+		for _, t := range p.Tails {
+			all = append(all, Tail{t, name})
+		}
+	}
+	return all
 }
 
 // Percentiles are those that a tail is told by.
@@ -34,7 +36,7 @@ func PercentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
 // samples are all values of a cell, over all blocks.
 func (t Tail) samples(c *record.Cell) (values []float64) {
 	for _, s := range c.Samples {
-		if s.Metric == t.metric {
+		if s.Metric == t.Metric {
 			values = append(values, s.Value)
 		}
 	}
@@ -49,7 +51,7 @@ func (t Tail) values(c *record.Cell) (row []table.Value) {
 		case c.Status != record.OK:
 			row = append(row, Missing(c))
 		case len(values) == 0:
-			row = append(row, table.Unavailable(cmp.Or(probe.Lacking(c, t.metric), NotReported)))
+			row = append(row, table.Unavailable(cmp.Or(probe.Lacking(c, t.Metric), NotReported)))
 		default:
 			row = append(row, table.Pointwise(stat.Percentile(values, q), unit.Second, c.ID))
 		}
@@ -57,15 +59,12 @@ func (t Tail) values(c *record.Cell) (row []table.Value) {
 	return row
 }
 
-// TailTables are the percentiles of the cells of a probe, where any of them has samples enough for one.
-func (ix *Index) TailTables(name string, cells []*record.Cell) (tables []table.Table) {
-	for _, t := range Tails {
-		if t.probe != name {
-			continue
-		}
+// TailTables are the percentiles of the cells of one probe, where any of them has samples enough for one.
+func (ix *Index) TailTables(cells []*record.Cell) (tables []table.Table) {
+	for _, t := range TailsOf(cells[0].Probe) {
 		names := Axes(cells)
-		percents := table.Table{ID: t.id, Title: t.Title, Columns: append(table.Keys(names...), table.Keys("model")...),
-			Caption: t.caption + "; a percentile needs ten samples beyond it"}
+		percents := table.Table{ID: t.probe + "-percentiles", Title: t.Title, Columns: append(table.Keys(names...), table.Keys("model")...),
+			Caption: t.Caption + "; a percentile needs ten samples beyond it"}
 		for _, q := range Percentiles {
 			percents.Columns = append(percents.Columns, table.Column{Name: PercentileName(q), ID: t.Quantity(q), Unit: unit.Second, Better: -1})
 		}
@@ -90,7 +89,7 @@ func (t Tail) Quantity(q float64) string { return t.probe + "-" + PercentileName
 
 // Derived are the percentiles of one cell if it has samples enough for one.
 func (t Tail) Derived(c *record.Cell) []table.Value {
-	if t.probe != c.Probe || len(t.samples(c)) < stat.Needed(Percentiles[0]) {
+	if len(t.samples(c)) < stat.Needed(Percentiles[0]) {
 		return nil
 	}
 	return t.values(c)

@@ -52,7 +52,7 @@ func (ix *Index) contenders(q *Quantity) []*record.Cell {
 	for _, c := range ix.Cells("", q.Probe) {
 		m := ix.ByName[c.Model]
 		key := c.Model + "\x00" + c.Point.String()
-		if seen[key] || !slices.Contains(bases, m) || q.documents && m.Initialised {
+		if seen[key] || !slices.Contains(bases, m) || q.Documents && m.Initialised {
 			continue
 		}
 		seen[key] = true
@@ -180,7 +180,7 @@ func (r *ranking) notes() []string {
 	if r.leader() == nil {
 		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
 	}
-	if r.q.documents {
+	if r.q.Documents {
 		models := []*record.Model{r.first.ix.ByName[r.first.model]}
 		for _, p := range r.rivals {
 			models = append(models, p.base.ix.ByName[p.base.model])

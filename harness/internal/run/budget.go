@@ -80,20 +80,17 @@ func (p *Plan) keepBudget() {
 	in := map[string]bool{}
 	for _, g := range p.ranked() {
 		in[g.name] = true
-		if g.rank > 0 && p.total(in) > budget {
+		if g.rank < probe.Always && p.total(in) > budget {
 			delete(in, g.name)
 			p.leaveOut(g.name, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, g.price.Round(time.Second)))
 		}
 	}
 }
 
-// ranking orders probes for the budget; those that are not named come last.
-var ranking = []string{"causality", "quality"}
-
 // ranked is a group of cells with its place in the budget.
 type ranked struct {
 	name  string
-	rank  int
+	rank  probe.Rank
 	price time.Duration
 }
 
@@ -105,15 +102,11 @@ func (p *Plan) ranked() (all []ranked) {
 		name := group(c)
 		if _, ok := at[name]; !ok {
 			at[name] = len(all)
-			rank := slices.Index(ranking, c.Probe)
-			if rank < 0 {
-				rank = len(ranking)
-			}
-			all = append(all, ranked{name: name, rank: rank})
+			all = append(all, ranked{name: name, rank: probe.Find(c.Probe).Budget})
 		}
 		all[at[name]].price += p.price(c)
 	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.price, b.price)) })
+	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.price, b.price)) })
 	return all
 }
 

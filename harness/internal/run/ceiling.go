@@ -91,7 +91,7 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	for i := range p.Run.Cells {
 		if c := &p.Run.Cells[i]; c.Status == record.Pending {
 			timing = timing || probe.Find(c.Probe).Timing
-			clocked = clocked || timing || c.Probe == "stream"
+			clocked = clocked || probe.Find(c.Probe).Clocked()
 		}
 	}
 	if !clocked {

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/table"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// addCost shows the FLOPs and bytes of each phase.
+func addCost(ix *index, s *Section, cells []*record.Cell) {
+	for _, phase := range result.Axis(cells, "phase") {
+		own := result.With(cells, "phase", phase)
+		for _, q := range result.QuantitiesOf("cost") {
+			if q.Name == result.FLOPsPerToken.Name {
+				continue // a figure says it better
+			}
+			for _, t := range ix.measuredOnly(q, own) {
+				t.ID += "-" + phase
+				t.Title += ", " + phase
+				s.Tables = append(s.Tables, t)
+			}
+		}
+		s.Figures = append(s.Figures, ix.figure(result.FLOPsPerToken, own, chart.Figure{
+			Name: "flops-" + phase, Title: "FLOPs per token against length, " + phase, Y: chart.Axis{Log: chart.Log10, Label: "FLOP per token"},
+			Caption: flopsCaption(phase),
+		}))
+	}
+	s.Tables = append(s.Tables, ix.components(cells))
+	s.Notes = append(s.Notes, agreement("Counted FLOPs", cells, result.AnalyticFLOPs, result.CountedFLOPs))
+}
+
+func flopsCaption(phase string) string {
+	const rule = " By formula: a multiply-add is 2 FLOPs, everything else 1."
+	if phase == "decode" {
+		return "Work of one new token after a context of the given length." + rule
+	}
+	return "Work of one document of the given length, over its tokens: a flat line is work linear in the length." + rule
+}
+
+// agreement says whether what was counted or measured equals the formula wherever both exist.
+func agreement(what string, cells []*record.Cell, formula, found *result.Quantity) string {
+	both, differ := 0, []string{}
+	for _, c := range cells {
+		a, b := formula.Estimate(c), found.Estimate(c)
+		if !a.Valid() || !b.Valid() {
+			continue
+		}
+		both++
+		if a.Value != b.Value {
+			differ = append(differ, fmt.Sprintf("%s %s (cell %s): formula %.0f, found %.0f %s", c.Model, c.Point, table.Short(c.ID), a.Value, b.Value, found.Unit))
+		}
+	}
+	switch {
+	case both == 0:
+		return what + " against the formula: n/a (no cell has both)."
+	case len(differ) == 0:
+		return fmt.Sprintf("%s: equal to the formula exactly, in all %s that have both.", what, result.Describe(both, "cell"))
+	}
+	return fmt.Sprintf("%s: different from the formula in %d of %d cells: %s.", what, len(differ), both, strings.Join(differ, "; "))
+}
+
+// components is where the FLOPs go, at the longest prefill of each model.
+func (ix *index) components(cells []*record.Cell) table.Table {
+	t := table.Table{
+		ID: "components", Title: "Where the FLOPs go", Columns: append(table.Keys("model", "component"), table.Column{Name: "share", ID: "flops-share", Unit: unit.One}, table.Column{Name: "FLOPs", Unit: unit.FLOP}),
+		Caption: "at the longest prefill that each model has; by formula",
+	}
+	for _, m := range ix.ModelsOf(cells) {
+		c := result.Longest(result.With(result.OfModel(cells, m.Name), "phase", "prefill"))
+		if c == nil {
+			continue
+		}
+		parts, total := componentsOf(c)
+		for _, p := range parts {
+			share := p.value / total
+			t.Rows = append(t.Rows, []table.Value{
+				table.Text(m.Name), table.Text(p.name),
+				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
+				table.Exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
+			})
+		}
+	}
+	return t
+}
+
+type part struct {
+	name  string
+	value float64
+}
+
+// componentsOf returns the parts of a cost cell by formula, the largest first.
+func componentsOf(c *record.Cell) (parts []part, total float64) {
+	for _, s := range c.Samples {
+		if s.Metric == result.AnalyticFLOPs.Metric && s.Value > 0 {
+			parts = append(parts, part{s.Label, s.Value})
+			total += s.Value
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b part) int {
+		switch {
+		case a.value > b.value:
+			return -1
+		case a.value < b.value:
+			return 1
+		}
+		return 0
+	})
+	return parts, total
+}
