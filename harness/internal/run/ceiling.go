@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ const ceilingFact = "ceiling"
 // ceilingFacts words a roofline as facts of a run.
 func ceilingFacts(r lm.Roofline) (facts []record.Fact) {
 	for _, c := range r.Ceilings {
-		value := fmt.Sprintf("%.4g %s (%s), %s", c.Value, c.Unit, c.Kernels, c.Operation)
+		value := fmt.Sprintf("%.4g %s (%s), %s", c.Value, c.Unit, c.Kernels, cmp.Or(c.Operation, "unknown"))
 		if c.Footprint > 0 {
 			value += fmt.Sprintf(" of %d bytes", c.Footprint)
 		} else if len(c.Precisions) > 0 {
@@ -60,25 +61,20 @@ func ceilings(facts []record.Fact) (r lm.Roofline) {
 // boundaryFact is the name of the fact that holds what a call costs.
 const boundaryFact = "boundary of a call"
 
-// boundaryForm is how that fact is worded.
-var boundaryForm = regexp.MustCompile(`^(\S+) typical, (\S+) in nine of ten calls$`)
-
 func boundaryFactOf(b probe.Boundary) record.Fact {
 	return record.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
 }
 
 // boundaryOf reads the boundary back from the facts of a run. It is unknown where none was measured, or where the fact is
 // not in that form.
-func boundaryOf(facts []record.Fact) probe.Boundary {
+func boundaryOf(facts []record.Fact) (b probe.Boundary) {
 	for _, f := range facts {
-		words := boundaryForm.FindStringSubmatch(f.Value)
-		if f.Name != boundaryFact || words == nil {
-			continue
-		}
-		typical, err := time.ParseDuration(words[1])
-		most, err2 := time.ParseDuration(words[2])
-		if err == nil && err2 == nil && 0 <= typical && typical <= most {
-			return probe.Boundary{Typical: typical, Most: most}
+		var typical, most string
+		_, _ = fmt.Sscanf(f.Value, "%s typical, %s", &typical, &most)
+		b.Typical, _ = time.ParseDuration(typical)
+		b.Most, _ = time.ParseDuration(most)
+		if f == boundaryFactOf(b) && 0 <= b.Typical && b.Typical <= b.Most {
+			return b
 		}
 	}
 	return probe.Boundary{}

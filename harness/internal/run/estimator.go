@@ -33,7 +33,7 @@ func newEstimator(ctx context.Context, m *loadedModel, model lm.Model, works []p
 	}
 	tokens := m.trialText()
 	n := len(tokens)
-	read, decode, err := trial(ctx, m, model, tokens)
+	read, decode, err := trial(ctx, model, tokens)
 	if err != nil {
 		return s, err
 	}
@@ -46,7 +46,7 @@ func newEstimator(ctx context.Context, m *loadedModel, model lm.Model, works []p
 func (m *loadedModel) trialText() []int32 {
 	n := trialLength
 	if m.info.ContextLimit > 0 {
-		n = min(n, m.info.ContextLimit/2)
+		n = max(2, min(n, m.info.ContextLimit/2)) // with a prediction, whatever the limit
 	}
 	tokens := make([]int32, n)
 	for i := range tokens {
@@ -57,72 +57,52 @@ func (m *loadedModel) trialText() []int32 {
 
 // trial times a document and the median step after it. A model without state has no steps: its plugin has none, or
 // this mode of it reads whole documents only.
-func trial(ctx context.Context, m *loadedModel, model lm.Model, tokens []int32) (read, decode time.Duration, err error) {
-	st, ok := lm.As[lm.Stepper](model)
-	if !ok {
-		read, err = trialScore(ctx, model, tokens)
-		return read, 0, err
+func trial(ctx context.Context, model lm.Model, tokens []int32) (read, decode time.Duration, err error) {
+	var state lm.State
+	stepper, ok := lm.As[lm.Stepper](model)
+	if ok {
+		state, err = stepper.NewState(ctx)
 	}
-	state, err := st.NewState(ctx)
-	switch {
-	case lm.KindOf(err) == lm.Unsupported:
-		read, err = trialScore(ctx, model, tokens)
-		return read, 0, err
-	case err != nil:
+	if !ok || lm.KindOf(err) == lm.Unsupported {
+		reads, err := timed(2, func() error {
+			_, err := model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}})
+			return err
+		})
+		return reads[0], 0, err
+	}
+	if err != nil {
 		return 0, 0, err
 	}
 	defer state.Close()
-	return trialSteps(ctx, st, state, tokens)
-}
-
-// trialScore times a document that is scored.
-func trialScore(ctx context.Context, m lm.Model, tokens []int32) (read time.Duration, err error) {
-	for range 2 {
-		start := time.Now()
-		if _, err := m.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: len(tokens) - 1}}}); err != nil {
-			return 0, err
-		}
-		read = faster(read, time.Since(start))
+	step := func(tokens []int32) error {
+		_, err := stepper.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits})
+		return err
 	}
-	return read, nil
-}
-
-// trialSteps times a document that goes into a state, and the median step after it.
-func trialSteps(ctx context.Context, st lm.Stepper, state lm.State, tokens []int32) (read, decode time.Duration, err error) {
-	step := func(tokens []int32) (time.Duration, error) {
-		start := time.Now()
-		req := lm.StepRequest{Inputs: []lm.StepInput{{State: state, Tokens: tokens}}, Want: lm.WantLastLogits}
-		_, err := st.Step(ctx, req)
-		return time.Since(start), err
-	}
-	for range 2 {
+	reads, err := timed(2, func() error {
 		if err := state.Reset(ctx); err != nil {
-			return 0, 0, err
+			return err
 		}
-		took, err := step(tokens)
-		if err != nil {
-			return 0, 0, err
-		}
-		read = faster(read, took)
+		return step(tokens)
+	})
+	if err != nil {
+		return 0, 0, err
 	}
-	var steps []time.Duration
-	for range 5 {
-		took, err := step(tokens[:1])
-		if err != nil {
-			return 0, 0, err
-		}
-		steps = append(steps, took)
-	}
-	slices.Sort(steps)
-	return read, steps[len(steps)/2], nil
+	steps, err := timed(5, func() error { return step(tokens[:1]) })
+	return reads[0], steps[2], err
 }
 
-// faster is the shorter of two durations, where 0 is none.
-func faster(a, b time.Duration) time.Duration {
-	if a == 0 {
-		return b
+// timed returns how long n calls took, the shortest first.
+func timed(n int, call func() error) ([]time.Duration, error) {
+	all := make([]time.Duration, n)
+	for i := range all {
+		start := time.Now()
+		if err := call(); err != nil {
+			return all, err
+		}
+		all[i] = time.Since(start)
 	}
-	return min(a, b)
+	slices.Sort(all)
+	return all, nil
 }
 
 // request asks for the price of one execution of a piece of work.

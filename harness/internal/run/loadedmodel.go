@@ -179,11 +179,7 @@ func (l *loader) learn(ctx context.Context, m *loadedModel, s *session.Session) 
 // verify holds some losses against the logits that they must follow from. A model that contradicts itself is measured
 // by nothing.
 func (m *loadedModel) verify(ctx context.Context, model lm.Model) error {
-	text := m.trialText()
-	if len(text) < 2 {
-		return nil
-	}
-	err := probe.Verify(ctx, model, text)
+	err := probe.Verify(ctx, model, m.trialText())
 	bad, _ := errors.AsType[*lm.ReplyError](err)
 	switch {
 	case err != nil && lm.KindOf(err) == lm.Unsupported:

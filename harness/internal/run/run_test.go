@@ -487,3 +487,14 @@ func TestHangInPlan(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
+
+// TestTinyContexts: no context is too short to make a plan.
+func TestTinyContexts(t *testing.T) {
+	for limit := 1; limit < 12; limit++ {
+		f := honest()
+		f.all["a"].Limit = limit
+		if _, err := Prepare(t.Context(), options(t, f, "name: s\nprobes:\n  - {probe: cost, grid: {len: 16}}\n", "a")); err != nil {
+			t.Errorf("a context of %d: %v", limit, err)
+		}
+	}
+}
