@@ -131,6 +131,20 @@ func (f *Folder) openFile(name string) error {
 	return nil
 }
 
+// Shared returns the stored tensor of each name that save_model of the safetensors library has left out, because the
+// tensor has another name too, as a tied head has. The metadata says so.
+func (f *Folder) Shared() map[string]string {
+	shared := map[string]string{}
+	for _, file := range f.files {
+		for name, stored := range file.Metadata() {
+			if f.where[name] == nil && f.where[stored] != nil {
+				shared[name] = stored
+			}
+		}
+	}
+	return shared
+}
+
 // Close unmaps the weights. Slices returned earlier must not be used afterwards.
 func (f *Folder) Close() error {
 	var errs []error

@@ -33,6 +33,7 @@ func Layouts(t *testing.T, arch lm.Architecture, dir, body string, tokens []int3
 		"body in a class":      {saveAs, renamed(tensors, body, "model."), 0},
 		"doubles":              {saveAs, doubled(tensors), 0},
 		"shards":               {saveShards, tensors, 0},
+		"embedding as head":    {saveShared, tensors, 0},
 		"unneeded types":       {saveAs, slices.Concat(tensors, unneeded), len(unneeded)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +57,22 @@ func Layouts(t *testing.T, arch lm.Architecture, dir, body string, tokens []int3
 			t.Errorf("error %v, want one that names %s and its type", err, list[0].Name)
 		}
 	})
+}
+
+// saveShared saves as save_model of the safetensors library does, which keeps one of the names of a shared tensor, the
+// first in order, and leaves the others to the metadata.
+func saveShared(t testing.TB, dst string, tensors []safetensors.Tensor) {
+	t.Helper()
+	const kept = "lm_head.weight"
+	tensors, shared := slices.Clone(tensors), map[string]string{"format": "pt"}
+	for i := range tensors {
+		if name := &tensors[i].Name; strings.Contains(*name, "wte.") || strings.Contains(*name, "embed") {
+			shared[*name], *name = kept, kept
+		}
+	}
+	if err := safetensors.Write(filepath.Join(dst, checkpoint.WeightsFile), tensors, shared); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // unneeded are tensors that no model asks for, of types that cannot be weights.

@@ -17,6 +17,13 @@ type named struct {
 	own    map[string][]string // the source's names by what is the model's own in them
 	found  map[string]string   // the source's names by the model's
 	before map[string]string   // what stands before the source's names, by what stands before the model's
+	shared map[string]string   // the source's names by the model's own part of another name for the same tensor
+}
+
+// sharer is a source whose tensors may have had further names, which its writer has left out.
+type sharer interface {
+	// Shared returns the name of the stored tensor by each name that was left out.
+	Shared() map[string]string
 }
 
 // outer are the names that may stand before the model's own, and wrappers those that may stand anywhere.
@@ -40,7 +47,13 @@ func split(name string) (before, own string) {
 }
 
 func newNamed(src Source) *named {
-	n := &named{Source: src, own: map[string][]string{}, found: map[string]string{}, before: map[string]string{}}
+	n := &named{Source: src, own: map[string][]string{}, found: map[string]string{}, before: map[string]string{}, shared: map[string]string{}}
+	if s, ok := src.(sharer); ok {
+		for name, stored := range s.Shared() {
+			_, own := split(name)
+			n.shared[own] = stored
+		}
+	}
 	for _, name := range src.Names() {
 		_, own := split(name)
 		n.own[own] = append(n.own[own], name)
@@ -62,6 +75,9 @@ func (n *named) find(name string) string {
 		stored = name
 	case len(candidates) == 1:
 		stored = candidates[0]
+	}
+	if len(candidates) == 0 {
+		return n.shared[own]
 	}
 	if got, _ := split(stored); stored != "" {
 		if first, ok := n.before[before]; ok && first != got {
