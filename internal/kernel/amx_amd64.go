@@ -14,8 +14,8 @@ var amx = func() tier {
 	t.usable = func() bool { return avx512.usable() && hasVNNI && hasBF16 && hasAMX() }
 	t.products(&wideAMX)
 	t.ceilings = append(slices.Clip(t.ceilings),
-		Ceiling{"amx.bf16", ofBF16, "FLOP/s", 4 * 16 * 16 * 64, func(n int) { tilePeak(n, amxPeakBF16) }},
-		Ceiling{"amx.int8", ofInt8, "OP/s", 4 * 16 * 16 * 128, func(n int) { tilePeak(n, amxPeakInt8) }})
+		Ceiling{"amx.bf16", []string{"bf16"}, "FLOP/s", 4 * 16 * 16 * 64, func(n int) { tilePeak(n, amxPeakBF16) }},
+		Ceiling{"amx.int8", []string{"int8a8", "int4a8"}, "OP/s", 4 * 16 * 16 * 128, func(n int) { tilePeak(n, amxPeakInt8) }})
 	return t
 }()
 

@@ -10,13 +10,6 @@ type Ceiling struct {
 	Run        func(n int)
 }
 
-// The precisions of the products that operations other than multiply-adds compute.
-var (
-	ofBF16  = []string{BF16.String()}
-	ofInt8  = []string{"int8a8", "int4a8"} // on both sides
-	ofCodes = []string{"int8", "int4"}     // of weights alone
-)
-
 // Ceilings are the arithmetic limits of the active tier.
 func Ceilings() []Ceiling { return active.ceilings }
 

@@ -4,12 +4,12 @@ package kernel
 func (t *tier) measured512() {
 	t.ceilings = []Ceiling{{"fma.f32", nil, "FLOP/s", 28 * 32, fmaPeakAVX512}}
 	if hasBF16 {
-		t.ceilings = append(t.ceilings, Ceiling{"dot.bf16", ofBF16, "FLOP/s", 28 * 64, bf16PeakAVX512})
+		t.ceilings = append(t.ceilings, Ceiling{"dot.bf16", []string{"bf16"}, "FLOP/s", 28 * 64, bf16PeakAVX512})
 	}
 	if hasVNNI {
 		t.ceilings = append(t.ceilings,
-			Ceiling{"dot.int8", ofInt8, "OP/s", 28 * 128, vnniPeakAVX512},
-			Ceiling{"fixed.f32", ofCodes, "FLOP/s", 28 * 128 / float64(fixedDigits), vnniPeakAVX512})
+			Ceiling{"dot.int8", []string{"int8a8", "int4a8"}, "OP/s", 28 * 128, vnniPeakAVX512},
+			Ceiling{"fixed.f32", []string{"int8", "int4"}, "FLOP/s", 28 * 128 / float64(fixedDigits), vnniPeakAVX512})
 	}
 	t.read = func(x []byte) { readBlocks(x, 512, readAVX512) }
 }

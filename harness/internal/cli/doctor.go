@@ -231,22 +231,17 @@ func (d *diagnosis) calibrate(ctx context.Context, threads int) {
 		d.warn("ceilings", "no plugin has the ability "+string(lm.AbilityCalibrate), "make build")
 		return
 	}
-	name := d.calibrators[0]
-	roof, err := calibrated(ctx, name, threads)
+	var roof lm.Roofline
+	s, err := session.Open(ctx, session.Installed{}, d.calibrators[0], session.Limits{Threads: threads})
+	defer s.Kill()
+	if err == nil {
+		roof, err = s.Calibrate(ctx)
+	}
 	if err != nil {
-		d.warn("ceilings", err.Error(), "archbench plugins test "+name)
+		d.warn("ceilings", err.Error(), "archbench plugins test "+d.calibrators[0])
 		return
 	}
 	for _, c := range roof.Ceilings {
 		d.ok("ceiling "+c.Name, fmt.Sprintf("%s (%s, %s)", unit.Format(c.Value, c.Unit), c.Kernels, plural(roof.Threads, "thread")))
 	}
-}
-
-func calibrated(ctx context.Context, architecture string, threads int) (lm.Roofline, error) {
-	s, err := session.Open(ctx, session.Installed{}, architecture, session.Limits{Threads: threads})
-	defer s.Kill()
-	if err != nil {
-		return lm.Roofline{}, err
-	}
-	return s.Calibrate(ctx)
 }
