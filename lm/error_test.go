@@ -88,3 +88,52 @@ func TestAbilitiesOfAModel(t *testing.T) {
 		t.Error("a plugin without abilities has models that do not say")
 	}
 }
+
+func TestDevices(t *testing.T) {
+	gpu := lm.Device{Name: "cuda:0", Memory: 1000}
+	d := lm.Description{Devices: []lm.Device{{Name: "cpu"}, gpu}}
+	for name, want := range map[string]string{"": "cpu", "cpu": "cpu", "cuda:0": "cuda:0"} {
+		if got, err := d.Device(name); err != nil || got.Name != want {
+			t.Errorf("%q: %v, %v", name, got, err)
+		}
+	}
+	if _, err := d.Device("cuda:1"); lm.KindOf(err) != lm.Unsupported || err.Error() != "load: n/a (no device cuda:1: there is cpu, cuda:0)" {
+		t.Errorf("%v", err)
+	}
+	if _, err := (lm.Description{}).Device("cpu"); lm.KindOf(err) != lm.Unsupported {
+		t.Errorf("a plugin without devices: %v", err)
+	}
+	memory := func(host, own int64) lm.Memory {
+		return lm.Memory{Live: []lm.ByteClass{{Class: "weights", Bytes: host}, {Class: "weights", Bytes: own, Device: "cuda:0"}}}
+	}
+	for _, c := range []struct {
+		m      lm.Memory
+		device lm.Device
+		ok     bool
+	}{
+		{memory(10, 1000), gpu, true}, {memory(11, 0), gpu, false}, {memory(0, 1001), gpu, false}, {memory(0, 1), lm.Device{Name: "cpu"}, false},
+	} {
+		if err := c.m.Check(10, c.device); (err == nil) != c.ok {
+			t.Errorf("%+v on %+v: %v", c.m, c.device, err)
+		}
+	}
+}
+
+func TestBoundsOfCost(t *testing.T) {
+	item := func(flops int64) []lm.CostItem { return []lm.CostItem{{Component: "experts", FLOPs: flops}} }
+	for _, c := range []struct {
+		reply lm.CostReply
+		ok    bool
+	}{
+		{lm.CostReply{Analytic: item(5), Least: item(2), Most: item(9)}, true},
+		{lm.CostReply{Analytic: item(5), Counted: item(9), Least: item(2), Most: item(9)}, true},
+		{lm.CostReply{Analytic: item(5), Counted: item(10), Least: item(2), Most: item(9)}, false},
+		{lm.CostReply{Analytic: item(1), Least: item(2), Most: item(9)}, false},
+		{lm.CostReply{Analytic: item(5), Least: item(9), Most: item(2)}, false},
+		{lm.CostReply{Analytic: item(5), Least: item(2)}, false},
+	} {
+		if err := c.reply.Check(); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.reply, err)
+		}
+	}
+}

@@ -131,6 +131,34 @@ type Description struct {
 	ConfigSchema string
 	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512+bf16+vnni, ...
 	Kernels string
+	// Devices are those that Load can put models on, the default first; none: there is no choice.
+	Devices []Device
+}
+
+// Device is a processor with its memory.
+type Device struct {
+	Name    string // cpu, cuda:0, ...
+	Summary string // what it is, for example the name on its box
+	Memory  int64  // bytes of its own; 0: it uses the host's
+}
+
+// Device returns the device of that name, "" for the default. One that the plugin does not have is an error of kind
+// Unsupported.
+func (d Description) Device(name string) (Device, error) {
+	var names []string
+	for _, device := range d.Devices {
+		if name == "" || name == device.Name {
+			return device, nil
+		}
+		names = append(names, device.Name)
+	}
+	switch {
+	case name == "":
+		return Device{}, nil
+	case len(names) == 0:
+		return Device{}, Errorf(Unsupported, "load", "n/a (no device %s: the plugin has no choice of devices)", name)
+	}
+	return Device{}, Errorf(Unsupported, "load", "n/a (no device %s: there is %s)", name, strings.Join(names, ", "))
 }
 
 // Of returns what a plugin of this description says about a model, complete: a model that does not say what it is able
@@ -224,6 +252,10 @@ type LoadRequest struct {
 	Threads   int    // 0: all
 	// Options are keys of config.json that override it, for example use_flash_attention=false.
 	Options map[string]string
+	// Device is the name of one of Description.Devices; "": the default.
+	Device string
+	// DeviceMemory bounds the bytes of the device's own memory that everything of the model may take; 0: what there is.
+	DeviceMemory int64
 }
 
 // ModelInfo says what was loaded.
@@ -246,14 +278,16 @@ type ModelInfo struct {
 	Initialised   bool     // weights come from a seed: quality says nothing about the architecture
 	Warnings      []string // for example unknown tensors in the checkpoint
 	LoadTime      time.Duration
+	Device        Device // where it computes; no name: it does not say
 	// Abilities of this model, some or all of those of the Description; nil: it does not say, see [ModelInfo.Of].
 	Abilities []Ability
 }
 
 // ByteClass is an amount of memory and what it is for.
 type ByteClass struct {
-	Class string
-	Bytes int64
+	Class  string
+	Bytes  int64
+	Device string // whose own memory it is; "": the host's
 }
 
 // Sequence is one independent document of a ScoreRequest.
@@ -441,7 +475,10 @@ type CostReply struct {
 	// StateBytes is the memory that one document needs after Length tokens, by formula; State.Bytes is what it
 	// holds. -1: there is no formula, or no state.
 	StateBytes int64
-	Compute    time.Duration
+	// Least and Most bound the components whose cost depends on the data (experts, early exits). Analytic has their expected
+	// cost and Counted that of one input; both lie between.
+	Least, Most []CostItem
+	Compute     time.Duration
 }
 
 // CostItem is the cost of one component of the model.

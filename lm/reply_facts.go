@@ -36,6 +36,11 @@ func (d Description) Check() error {
 	for _, p := range d.Precisions {
 		errs = append(errs, named("precision", p))
 	}
+	errs = append(errs, few("devices", len(d.Devices)))
+	for _, device := range d.Devices {
+		errs = append(errs, named("name of a device", device.Name), short("summary of device", device.Summary, longestConfig),
+			within("the memory of device "+device.Name, device.Memory, 0, addressSpace))
+	}
 	return firstOf(errs...)
 }
 
@@ -86,7 +91,7 @@ func (m ModelInfo) Check(d Description) error {
 		within("the vocabulary", int64(m.Vocab), 1, math.MaxInt32), within("the start token", int64(m.BOS), -1, int64(m.Vocab)-1),
 		within("the context limit", int64(m.ContextLimit), 0, math.MaxInt64), within("the number of threads", int64(m.Threads), 0, 1<<20),
 		within("the number of parameters", m.Parameters, 0, 8*addressSpace),
-		few("ends", len(m.EOS)), short("config", m.Config, longestConfig),
+		few("ends", len(m.EOS)), short("config", m.Config, longestConfig), m.checkDevice(d),
 	}
 	for _, id := range m.EOS {
 		errs = append(errs, within("a token that ends a document", int64(id), 0, int64(m.Vocab)-1))
@@ -102,7 +107,15 @@ func (m ModelInfo) Check(d Description) error {
 	return firstOf(errs...)
 }
 
-// sumOf adds up memory by class, of which the host has most bytes.
+// checkDevice checks that the model is where its plugin can put it.
+func (m ModelInfo) checkDevice(d Description) error {
+	if m.Device.Name == "" || slices.Contains(d.Devices, m.Device) {
+		return nil
+	}
+	return Faultf(Malformed, "the model is on a device %.40q that the plugin does not have", m.Device.Name)
+}
+
+// sumOf adds up memory by class, of which there are most bytes.
 func sumOf(what string, classes []ByteClass, most int64) (total int64, err error) {
 	if err := few("classes of memory", len(classes)); err != nil {
 		return 0, err
@@ -116,20 +129,37 @@ func sumOf(what string, classes []ByteClass, most int64) (total int64, err error
 	return total, nil
 }
 
-// Check says what cannot be the memory of a process on a host with most bytes; 0: unknown.
-func (m Memory) Check(most int64) error {
+// Check says what cannot be the memory of a process on a host with most bytes, 0: unknown, and of its model's device.
+func (m Memory) Check(most int64, device Device) error {
+	return firstOf(checkMemory("the memory", m.Live, most, device), checkMemory("the peak", m.Peak, most, device))
+}
+
+// checkMemory holds the classes in the host's memory and those in the device's each against what there is.
+func checkMemory(what string, classes []ByteClass, most int64, device Device) error {
+	var host, own []ByteClass
+	for _, c := range classes {
+		switch {
+		case c.Device == "":
+			host = append(host, c)
+		case c.Device == device.Name && device.Memory > 0:
+			own = append(own, c)
+		default:
+			return Faultf(Malformed, "%s %.40q is said to be in the own memory of %.40q, which is not the model's device or has none",
+				what, c.Class, c.Device)
+		}
+	}
 	if most <= 0 {
 		most = addressSpace
 	}
-	_, live := sumOf("the memory", m.Live, most)
-	_, peak := sumOf("the peak", m.Peak, most)
-	return firstOf(live, peak)
+	_, inHost := sumOf(what, host, most)
+	_, inDevice := sumOf(what, own, device.Memory)
+	return firstOf(inHost, inDevice)
 }
 
 // Check says what cannot be a cost: what is negative, or too large to add up.
 func (r CostReply) Check() error {
 	errs := []error{within("the state by formula in bytes", r.StateBytes, -1, math.MaxInt64)}
-	for _, items := range [][]CostItem{r.Analytic, r.Counted, r.Reference} {
+	for _, items := range [][]CostItem{r.Analytic, r.Counted, r.Reference, r.Least, r.Most} {
 		errs = append(errs, few("components", len(items)))
 		var flops, bytes int64
 		for _, it := range items {
@@ -140,7 +170,37 @@ func (r CostReply) Check() error {
 			flops, bytes = flops+it.FLOPs, bytes+it.Bytes
 		}
 	}
-	return firstOf(errs...)
+	return firstOf(append(errs, r.checkBounds())...)
+}
+
+// checkBounds checks that bounds come in pairs, and that what they bound lies between.
+func (r CostReply) checkBounds() error {
+	if len(r.Least) != len(r.Most) {
+		return Faultf(Malformed, "bounds of %d components from below, of %d from above", len(r.Least), len(r.Most))
+	}
+	for _, least := range r.Least {
+		most, found := component(r.Most, least.Component)
+		if !found {
+			return Faultf(Malformed, "component %s has a bound from below alone", least.Component)
+		}
+		for what, items := range map[string][]CostItem{"by formula": r.Analytic, "counted": r.Counted} {
+			it, found := component(items, least.Component)
+			if len(items) > 0 && (!found || it.FLOPs < least.FLOPs || it.FLOPs > most.FLOPs || it.Bytes < least.Bytes || it.Bytes > most.Bytes) {
+				return Faultf(Contradiction, "component %s costs %d FLOPs and %d bytes %s, by its bounds %d to %d and %d to %d",
+					least.Component, it.FLOPs, it.Bytes, what, least.FLOPs, most.FLOPs, least.Bytes, most.Bytes)
+			}
+		}
+	}
+	return nil
+}
+
+// component finds the item of a component.
+func component(items []CostItem, name string) (CostItem, bool) {
+	i := slices.IndexFunc(items, func(it CostItem) bool { return it.Component == name })
+	if i < 0 {
+		return CostItem{}, false
+	}
+	return items[i], true
 }
 
 // CheckState says what cannot be a state that has seen from least to most tokens, on a host with so much memory; 0:

@@ -39,9 +39,12 @@ func (a *Architecture) Describe(context.Context) (lm.Description, error) {
 	d := a.family.Describe()
 	d.Version, d.Language, d.Kernels = Version, "go", kernel.Tier()
 	d.Precisions = kernel.FormatNames
-	d.Abilities = slices.Clone(abilities)
+	d.Abilities, d.Devices = slices.Clone(abilities), []lm.Device{cpu}
 	return d, nil
 }
+
+// cpu is where all models compute.
+var cpu = lm.Device{Name: "cpu", Summary: "the host's processor, " + runtime.GOARCH}
 
 // abilities are those of the engine's models.
 var abilities = []lm.Ability{
@@ -81,6 +84,12 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 }
 
 func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, error) {
+	if req.Device != "" && req.Device != cpu.Name {
+		return nil, lm.Errorf(lm.Unsupported, "", "no device %s: there is %s", req.Device, cpu.Name)
+	}
+	if req.DeviceMemory != 0 {
+		return nil, lm.Errorf(lm.Unsupported, "", "a limit of the device's memory: the cpu uses the host's")
+	}
 	precision, err := nn.ParsePrecision(req.Precision, req.Head)
 	if err != nil {
 		return nil, &lm.Error{Kind: lm.Invalid, Err: err}
@@ -147,7 +156,7 @@ func (m *Model) describe(req lm.LoadRequest, warnings []string) {
 	m.info.Kernels, m.info.Threads = kernel.Tier(), m.pool.Threads()
 	m.info.Initialised = req.Checkpoint == ""
 	m.info.Warnings = warnings
-	m.info.Abilities = m.abilities()
+	m.info.Abilities, m.info.Device = m.abilities(), cpu
 }
 
 // threads is the number asked for, by default all that the process may use.

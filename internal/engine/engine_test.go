@@ -547,3 +547,17 @@ func TestComputeTimeIsInside(t *testing.T) {
 		t.Errorf("plugin time %v, round trip %v, error %v", inside, outside, err)
 	}
 }
+
+// TestDevices: models are on the cpu, which uses the host's memory.
+func TestDevices(t *testing.T) {
+	a := New(toy{})
+	m, err := a.Load(t.Context(), lm.LoadRequest{Variant: "tiny", Device: "cpu"})
+	if err != nil || m.Info().Device.Name != "cpu" {
+		t.Fatalf("%v", err)
+	}
+	for _, req := range []lm.LoadRequest{{Variant: "tiny", Device: "cuda:0"}, {Variant: "tiny", DeviceMemory: 1 << 30}} {
+		if _, err := a.Load(t.Context(), req); lm.KindOf(err) != lm.Unsupported || err == nil {
+			t.Errorf("%+v: %v", req, err)
+		}
+	}
+}

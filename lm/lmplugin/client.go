@@ -76,7 +76,7 @@ func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error
 
 // Load implements lm.Architecture.
 func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
-	wire, err := loadToPB(req)
+	wire, err := c.loadRequest(req)
 	if err != nil {
 		return nil, err
 	}
@@ -86,18 +86,33 @@ func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
-	m, err := c.loaded(reply.GetModel(), reply.GetInfo(), took)
+	m, err := c.loaded(req, reply.GetModel(), reply.GetInfo(), took)
 	if err != nil {
 		return nil, c.failed(ctx, "load", err)
 	}
 	return m, nil
 }
 
+// loadRequest refuses what the plugin would not understand.
+func (c *client) loadRequest(req lm.LoadRequest) (*lmpb.LoadRequest, error) {
+	device, err := c.description.Device(req.Device)
+	if err == nil && req.DeviceMemory != 0 && device.Memory == 0 {
+		err = lm.Errorf(lm.Unsupported, "load", "n/a (the model's device has no memory of its own to limit)")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return loadToPB(req)
+}
+
 // loaded makes the proxy of a model that took so long to load.
-func (c *client) loaded(handle uint64, said *lmpb.ModelInfo, took time.Duration) (*model, error) {
+func (c *client) loaded(req lm.LoadRequest, handle uint64, said *lmpb.ModelInfo, took time.Duration) (*model, error) {
 	info := infoFromPB(said).Of(c.description)
 	if err := firstError(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took)); err != nil {
 		return nil, err
+	}
+	if req.Device != "" && info.Device.Name != req.Device {
+		return nil, lm.Faultf(lm.Contradiction, "the model was asked for on %s, and is on %q", req.Device, info.Device.Name)
 	}
 	if handle == 0 {
 		return nil, lm.Faultf(lm.Malformed, "a model without a handle")
@@ -182,6 +197,8 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 		Analytic:   mapped(reply.GetAnalytic(), costFromPB),
 		Counted:    mapped(reply.GetCounted(), costFromPB),
 		Reference:  mapped(reply.GetReference(), costFromPB),
+		Least:      mapped(reply.GetLeast(), costFromPB),
+		Most:       mapped(reply.GetMost(), costFromPB),
 		StateBytes: -1,
 		Compute:    time.Duration(reply.GetComputeNs()),
 	}
@@ -204,7 +221,7 @@ func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 		return lm.Memory{}, m.client.failed(ctx, "memory", err)
 	}
 	memory := lm.Memory{Live: mapped(reply.GetLive(), bytesFromPB), Peak: mapped(reply.GetPeak(), bytesFromPB)}
-	if err := memory.Check(hostMemory()); err != nil {
+	if err := memory.Check(hostMemory(), m.info.Device); err != nil {
 		return lm.Memory{}, m.client.failed(ctx, "memory", err)
 	}
 	return memory, nil

@@ -61,13 +61,22 @@ func (s *state) current() *lmpb.StateInfo {
 
 // update takes over what a reply says about the state, which can have seen from least to most tokens.
 func (s *state) update(info *lmpb.StateInfo, least, most int) error {
-	if err := lm.CheckState(info.GetLength(), info.GetBytes(), least, most, hostMemory()); err != nil {
+	if err := lm.CheckState(info.GetLength(), info.GetBytes(), least, most, s.model.mostMemory()); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.info = info
 	return nil
+}
+
+// mostMemory is what a state can take at most, 0: unknown. It lies in the host's memory or in that of the device.
+func (m *model) mostMemory() int64 {
+	host := hostMemory()
+	if host <= 0 {
+		return host
+	}
+	return max(host, m.info.Device.Memory)
 }
 
 // ready fails if the state or its model is closed.

@@ -52,12 +52,14 @@ func (m *model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Tr
 
 // openTraining opens a training of a model, or, of none, of the one that the request loads.
 func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *model) (lm.Training, error) {
-	wire, err := trainingToPB(req)
-	if err != nil {
-		return nil, err
-	}
+	wire := trainingToPB(req)
 	if m != nil {
 		wire.Model = m.handle
+	} else {
+		var err error
+		if wire.Load, err = c.loadRequest(*req.Load); err != nil {
+			return nil, err
+		}
 	}
 	start := time.Now()
 	reply, err := c.rpc.OpenTraining(ctx, wire)
@@ -66,7 +68,7 @@ func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *mo
 		return nil, c.failed(ctx, opOpenTraining, err)
 	}
 	if m == nil {
-		m, err = c.loaded(reply.GetModel(), reply.GetInfo(), took)
+		m, err = c.loaded(*req.Load, reply.GetModel(), reply.GetInfo(), took)
 	}
 	if err == nil && reply.GetTraining() == 0 {
 		err = lm.Faultf(lm.Malformed, "a training without a handle")

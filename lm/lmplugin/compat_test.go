@@ -188,6 +188,10 @@ func newCalls(t *testing.T, c *client, m lm.Model) (errs []error) {
 		_, err := m.Score(t.Context(), req)
 		errs = append(errs, err)
 	}
+	for _, req := range []lm.LoadRequest{{Variant: "default", Device: "cpu"}, {Variant: "default", DeviceMemory: 1 << 30}} {
+		_, err := c.Load(t.Context(), req)
+		errs = append(errs, err)
+	}
 	_, own := m.(lm.Trainer).OpenTraining(t.Context(), lm.TrainingRequest{})
 	_, loaded := c.OpenTraining(t.Context(), lm.TrainingRequest{Load: &lm.LoadRequest{Variant: "default"}})
 	errs = append(errs, own, loaded)

@@ -44,6 +44,7 @@ func describeToPB(d lm.Description) *lmpb.DescribeResponse {
 		ModelTypes:   d.ModelTypes,
 		MarkerKeys:   d.MarkerKeys,
 		Kernels:      d.Kernels,
+		Devices:      mapped(d.Devices, deviceToPB),
 	}
 }
 
@@ -62,6 +63,7 @@ func describeFromPB(d *lmpb.DescribeResponse) lm.Description {
 		ModelTypes:   d.GetModelTypes(),
 		MarkerKeys:   d.GetMarkerKeys(),
 		Kernels:      d.GetKernels(),
+		Devices:      mapped(d.GetDevices(), deviceFromPB),
 	}
 	printable.All(&out)
 	return out
@@ -104,6 +106,9 @@ func loadToPB(r lm.LoadRequest) (*lmpb.LoadRequest, error) {
 		Head:      r.Head,
 		Threads:   threads,
 		Options:   r.Options,
+
+		Device:       r.Device,
+		DeviceMemory: r.DeviceMemory,
 	}
 	sources := 0
 	if r.Checkpoint != "" {
@@ -134,7 +139,18 @@ func loadFromPB(r *lmpb.LoadRequest) lm.LoadRequest {
 		Head:       r.GetHead(),
 		Threads:    int(r.GetThreads()),
 		Options:    r.GetOptions(),
+
+		Device:       r.GetDevice(),
+		DeviceMemory: r.GetDeviceMemory(),
 	}
+}
+
+func deviceToPB(d lm.Device) *lmpb.Device {
+	return &lmpb.Device{Name: d.Name, Summary: d.Summary, Memory: d.Memory}
+}
+
+func deviceFromPB(d *lmpb.Device) lm.Device {
+	return lm.Device{Name: d.GetName(), Summary: d.GetSummary(), Memory: d.GetMemory()}
 }
 
 func infoToPB(m lm.ModelInfo) *lmpb.ModelInfo {
@@ -159,6 +175,9 @@ func infoToPB(m lm.ModelInfo) *lmpb.ModelInfo {
 	}
 	if m.BOS >= 0 {
 		info.Bos = &m.BOS
+	}
+	if m.Device.Name != "" {
+		info.Device = deviceToPB(m.Device)
 	}
 	if m.Abilities != nil {
 		info.Abilities = &lmpb.Abilities{Names: abilitiesToPB(m.Abilities)}
@@ -194,6 +213,7 @@ func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
 		Initialised:   m.GetInitialised(),
 		Warnings:      shortened(m.GetWarnings()),
 		LoadTime:      time.Duration(m.GetLoadNs()),
+		Device:        deviceFromPB(m.GetDevice()),
 	}
 	if m != nil && m.Bos != nil {
 		info.BOS = m.GetBos()
@@ -206,11 +226,11 @@ func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
 }
 
 func bytesToPB(c lm.ByteClass) *lmpb.ByteClass {
-	return &lmpb.ByteClass{Class: c.Class, Bytes: c.Bytes}
+	return &lmpb.ByteClass{Class: c.Class, Bytes: c.Bytes, Device: c.Device}
 }
 
 func bytesFromPB(c *lmpb.ByteClass) lm.ByteClass {
-	return lm.ByteClass{Class: printable.Line(c.GetClass()), Bytes: c.GetBytes()}
+	return lm.ByteClass{Class: printable.Line(c.GetClass()), Bytes: c.GetBytes(), Device: printable.Line(c.GetDevice())}
 }
 
 func costToPB(c lm.CostItem) *lmpb.CostItem {

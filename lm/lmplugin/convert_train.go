@@ -9,23 +9,17 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-func trainingToPB(r lm.TrainingRequest) (*lmpb.OpenTrainingRequest, error) {
-	req := &lmpb.OpenTrainingRequest{
+// trainingToPB leaves the model to the caller, as trainingFromPB does.
+func trainingToPB(r lm.TrainingRequest) *lmpb.OpenTrainingRequest {
+	return &lmpb.OpenTrainingRequest{
 		Optimizer:     optimizerToPB(r.Optimizer),
 		Seed:          r.Seed,
 		Checkpointing: r.Checkpointing,
 		Resume:        r.Resume,
 		Precision:     r.Precision,
 	}
-	if r.Load == nil {
-		return req, nil
-	}
-	var err error
-	req.Load, err = loadToPB(*r.Load)
-	return req, err
 }
 
-// trainingFromPB leaves Load out: the service loads.
 func trainingFromPB(r *lmpb.OpenTrainingRequest) lm.TrainingRequest {
 	return lm.TrainingRequest{
 		Optimizer:     optimizerFromPB(r.GetOptimizer()),

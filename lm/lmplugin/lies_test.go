@@ -202,6 +202,9 @@ func TestLies(t *testing.T) {
 		{"negative load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = -1 }), lm.Malformed, "below 0"},
 		{"long load", of(func(m *lmpb.LoadResponse) { m.Info.LoadNs = absurd }), lm.Contradiction, "in a call that took"},
 
+		{"a device without a name", of(func(m *lmpb.DescribeResponse) { m.Devices[0].Name = "" }), lm.Malformed, "no name of a device"},
+		{"a device's memory", of(func(m *lmpb.DescribeResponse) { m.Devices[0].Memory = -1 }), lm.Malformed, "memory of device cpu is -1"},
+		{"another device", of(func(m *lmpb.LoadResponse) { m.Info.Device.Name = "cuda:0" }), lm.Malformed, `device "cuda:0" that the plugin does not have`},
 		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"calibrate"}} }), lm.Malformed, `the model declares an unknown ability "calibrate"`},
 
 		{"negative loss", of(func(m *lmpb.ScoreResponse) { m.Nll[0] = -1 }), lm.Malformed, "loss 0 is -1, below 0"},
@@ -314,6 +317,13 @@ func TestLies(t *testing.T) {
 			m.Counted[0].Flops, m.Counted[1].Flops = math.MaxInt64, math.MaxInt64
 		}), lm.Malformed, "FLOPs of head"},
 		{"negative bytes of work", of(func(m *lmpb.CostResponse) { m.Analytic[0].Bytes = -1 }), lm.Malformed, "is -1"},
+		{"a bound from below alone", of(func(m *lmpb.CostResponse) { m.Least = m.Analytic[:1] }), lm.Malformed, "of 1 components from below, of 0 from above"},
+		{"bounds of two components", of(func(m *lmpb.CostResponse) { m.Least, m.Most = m.Analytic[:1], m.Analytic[1:] }), lm.Malformed, "has a bound from below alone"},
+		{"beyond its bounds", of(func(m *lmpb.CostResponse) {
+			low := &lmpb.CostItem{Component: "head", Flops: 1}
+			m.Least, m.Most = []*lmpb.CostItem{low}, []*lmpb.CostItem{low}
+		}), lm.Contradiction, "component head costs"},
+		{"memory of another device", of(func(m *lmpb.MemoryResponse) { m.Live[0].Device = "cuda:0" }), lm.Malformed, "own memory of"},
 		{"negative memory", of(func(m *lmpb.MemoryResponse) { m.Live[0].Bytes = -1 }), lm.Malformed, "is -1"},
 		{"absurd memory", of(func(m *lmpb.MemoryResponse) { m.Peak[0].Bytes = absurd }), lm.Malformed, "the peak"},
 	} {

@@ -140,6 +140,8 @@ func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostRe
 		Analytic:  mapped(reply.Analytic, costToPB),
 		Counted:   mapped(reply.Counted, costToPB),
 		Reference: mapped(reply.Reference, costToPB),
+		Least:     mapped(reply.Least, costToPB),
+		Most:      mapped(reply.Most, costToPB),
 		ComputeNs: computeNs(reply.Compute, start),
 	}
 	if reply.StateBytes >= 0 {

@@ -92,6 +92,9 @@ func checkLoad(ctx context.Context, k *kit) (figure, error) {
 		errs = append(errs, fmt.Errorf("precision %q, head precision %q, kernels %q and threads %d must be set",
 			info.Precision, info.HeadPrecision, info.Kernels, info.Threads))
 	}
+	if info.Device.Name != "" && !slices.Contains(k.description.Devices, info.Device) {
+		errs = append(errs, fmt.Errorf("device %+v is none of %+v", info.Device, k.description.Devices))
+	}
 	if info.LoadTime <= 0 {
 		errs = append(errs, fmt.Errorf("load time is %v", info.LoadTime))
 	}
@@ -117,7 +120,8 @@ func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 		return figure{}, err
 	}
 	good := k.request(1)
-	precision, source, option := good, good, good
+	precision, source, option, device := good, good, good, good
+	device.Device = "no such device"
 	precision.Precision = "f31"
 	source.Checkpoint, source.Config, source.Variant = "", "", ""
 	option.Options = map[string]string{"no_such_key_of_any_config": "1"}
@@ -134,6 +138,7 @@ func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 		{"an unknown precision", precision, []lm.Kind{lm.Invalid}},
 		{"no checkpoint, config or variant", source, []lm.Kind{lm.Invalid}},
 		{"an unknown option", option, []lm.Kind{lm.Invalid}},
+		{"an unknown device", device, []lm.Kind{lm.Unsupported}},
 	}
 	var errs []error
 	for _, c := range cases {

@@ -77,6 +77,9 @@ func (architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, err
 	for key := range req.Options {
 		return nil, lm.Errorf(lm.Invalid, "load", "unknown option %q: echo has none", key)
 	}
+	if req.Device != "" || req.DeviceMemory != 0 {
+		return nil, lm.Errorf(lm.Unsupported, "load", "echo has no choice of devices")
+	}
 	text, err := configText(req)
 	if err != nil {
 		return nil, err

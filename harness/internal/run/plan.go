@@ -188,10 +188,14 @@ func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
 		Point, Params                                                    record.Point
 		Text, Tokenizer, Host                                            string
 		RunSeed                                                          uint64
+		Device                                                           string `json:",omitempty"` // "": the cpu
 	}{
 		Plugin: m.PluginSHA, Weights: m.WeightsSHA, Variant: loaded.request.Variant, Precision: m.Precision, Head: m.Head, Mode: m.Mode,
 		Config: m.Config, Kernels: m.Kernels, Seed: m.Seed, Threads: m.Threads, Options: m.Options,
 		Probe: w.part.Probe.Name, Version: w.part.Probe.Version, Point: w.point, Params: w.part.Params, RunSeed: p.Run.Seed,
+	}
+	if device := loaded.info.Device.Name; device != "cpu" {
+		key.Device = device
 	}
 	switch text := w.part.Probe.Text; {
 	case loaded.readsRandom(w.part.Probe):

@@ -50,6 +50,7 @@ func (m *Model) Info() lm.ModelInfo {
 		Threads:       1,
 		Initialised:   m.initialised,
 		LoadTime:      m.loadTime,
+		Device:        lm.Device{Name: "cpu"},
 	}
 }
 

@@ -72,6 +72,7 @@ func (a Architecture) Describe(context.Context) (lm.Description, error) {
 		Kernels:      "reference",
 		ModelTypes:   []string{"toy", "plaything"},
 		MarkerKeys:   []string{"decay"},
+		Devices:      []lm.Device{{Name: "cpu"}},
 	}, nil
 }
 
@@ -83,6 +84,9 @@ func (a Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, e
 	}
 	if req.Precision != "" && req.Precision != "f32" {
 		return nil, lm.Errorf(lm.Invalid, "load", "unknown precision %q: use f32", req.Precision)
+	}
+	if req.Device != "" && req.Device != "cpu" || req.DeviceMemory != 0 {
+		return nil, lm.Errorf(lm.Unsupported, "load", "the toy is on the cpu, without a limit")
 	}
 	config, err := a.config(ctx, req)
 	if err != nil {
