@@ -64,9 +64,8 @@ func batchOf(p record.Point) float64 { return float64(max(number(p, "batch"), 1)
 
 // Lacking says why a cell has no sample of a metric, "" if the cell does not tell.
 func Lacking(c *record.Cell, metric string) string {
-	m, _ := Lookup(metric)
 	for _, missing := range c.Missing {
-		if missing.Metric == metric || missing.Metric == m.With {
+		if missing.Metric == metric || missing.Metric == Lookup(metric).With {
 			return missing.Reason
 		}
 	}
@@ -77,26 +76,19 @@ func Lacking(c *record.Cell, metric string) string {
 func Caveats(c *record.Cell) []string {
 	all := slices.Clone(c.Warnings)
 	for _, missing := range c.Missing {
-		m, _ := Lookup(missing.Metric)
-		all = append(all, cmp.Or(m.Title, missing.Metric)+" "+record.NA(missing.Reason))
+		all = append(all, cmp.Or(Lookup(missing.Metric).Title, missing.Metric)+" "+record.NA(missing.Reason))
 	}
 	return all
 }
 
-// Lookup finds a metric by name.
-func Lookup(name string) (Metric, bool) {
+// Lookup finds a metric by name; one that no probe declares is blank.
+func Lookup(name string) Metric {
 	for _, p := range Table {
-		if m, ok := p.metric(name); ok {
-			return m, true
+		for _, m := range p.Metrics {
+			if m.Name == name {
+				return m
+			}
 		}
 	}
-	return Metric{}, false
-}
-
-func (p *Probe) metric(name string) (Metric, bool) {
-	i := slices.IndexFunc(p.Metrics, func(m Metric) bool { return m.Name == name })
-	if i < 0 {
-		return Metric{}, false
-	}
-	return p.Metrics[i], true
+	return Metric{}
 }

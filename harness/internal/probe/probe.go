@@ -191,8 +191,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 			return Result{}, lm.Faultf(lm.NonFinite, "%s %s is not finite", sample.Metric, sample.Label)
 		}
 		sample.Block = s.Block
-		m, _ := p.metric(sample.Metric)
-		sample.Unit = m.Unit
+		sample.Unit = Lookup(sample.Metric).Unit
 	}
 	return r, nil
 }

@@ -120,6 +120,16 @@ type Cell struct {
 	Samples  []Sample // in the order of measurement
 }
 
+// Of returns the samples of a metric.
+func (c *Cell) Of(metric string) (all []Sample) {
+	for _, s := range c.Samples {
+		if s.Metric == metric {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
 // Missing says why a measured cell has no sample of a metric.
 type Missing struct{ Metric, Reason string }
 

@@ -42,11 +42,11 @@ func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 		name += "/" + benchWord(p.Name) + "=" + benchWord(p.Value)
 	}
 	for _, s := range c.Samples {
-		metric, _ := probe.Lookup(s.Metric)
-		if metric.Bench == "" {
+		kind := probe.Lookup(s.Metric).Bench
+		if kind == "" {
 			continue
 		}
-		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", metric.Bench, name, threads, s.Value)
+		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
 		for _, q := range result.QuantitiesOf(c.Probe) {
 			if q.Metric == s.Metric && q.Unit == unit.TokensPerSec {
 				line += fmt.Sprintf("\t%.9g tokens/sec", q.Of(c.Point, s.Value))

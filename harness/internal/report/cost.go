@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -79,38 +79,24 @@ func (ix *index) components(cells []*record.Cell) table.Table {
 		}
 		parts, total := componentsOf(c)
 		for _, p := range parts {
-			share := p.value / total
+			share := p.Value / total
 			t.Rows = append(t.Rows, []table.Value{
-				table.Text(m.Name), table.Text(p.name),
+				table.Text(m.Name), table.Text(p.Label),
 				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
-				table.Exact(stat.Exact([]float64{p.value}), unit.FLOP, c.ID),
+				table.Number(p.Value, unit.FLOP, c.ID),
 			})
 		}
 	}
 	return t
 }
 
-type part struct {
-	name  string
-	value float64
-}
-
 // componentsOf returns the parts of a cost cell by formula, the largest first.
-func componentsOf(c *record.Cell) (parts []part, total float64) {
-	for _, s := range c.Samples {
-		if s.Metric == result.AnalyticFLOPs.Metric && s.Value > 0 {
-			parts = append(parts, part{s.Label, s.Value})
-			total += s.Value
+func componentsOf(c *record.Cell) (parts []record.Sample, total float64) {
+	for _, s := range c.Of(result.AnalyticFLOPs.Metric) {
+		if s.Value > 0 {
+			parts, total = append(parts, s), total+s.Value
 		}
 	}
-	slices.SortStableFunc(parts, func(a, b part) int {
-		switch {
-		case a.value > b.value:
-			return -1
-		case a.value < b.value:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(parts, func(a, b record.Sample) int { return cmp.Compare(b.Value, a.Value) })
 	return parts, total
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -29,14 +28,11 @@ func addMemory(ix *index, s *Section, cells []*record.Cell) {
 // weights is the table of weight bytes by class.
 func (ix *index) weights(cells []*record.Cell) table.Table {
 	t := table.Table{ID: "weights", Title: "Weights", Caption: "bytes in memory by class", Columns: table.Keys("model")}
-	var classes []string
+	var parts []record.Sample
 	for _, c := range cells {
-		for _, s := range c.Samples {
-			if s.Metric == result.WeightBytes.Metric && !slices.Contains(classes, s.Label) {
-				classes = append(classes, s.Label)
-			}
-		}
+		parts = append(parts, c.Of(result.WeightBytes.Metric)...)
 	}
+	classes := result.Distinct(parts, func(s record.Sample) string { return s.Label })
 	for _, class := range append(classes, "total") {
 		t.Columns = append(t.Columns, table.Column{Name: class, ID: result.WeightBytes.Name, Part: strings.TrimSuffix(class, "total"), Unit: unit.Byte})
 	}
@@ -48,25 +44,20 @@ func (ix *index) weights(cells []*record.Cell) table.Table {
 
 func weightsRow(m *record.Model, classes []string, cells []*record.Cell) []table.Value {
 	row := []table.Value{table.Text(m.Name)}
-	for _, c := range cells {
-		if c.Status != record.OK {
-			continue
-		}
-		for _, class := range classes {
-			row = append(row, classBytes(c, class))
-		}
-		return append(row, result.WeightBytes.Value(c))
+	at := slices.IndexFunc(cells, func(c *record.Cell) bool { return c.Status == record.OK })
+	for _, class := range classes {
+		row = append(row, classBytes(cells[max(0, at)], class))
 	}
-	for range len(classes) + 1 {
-		row = append(row, result.Missing(cells[0]))
-	}
-	return row
+	return append(row, result.WeightBytes.Value(cells[max(0, at)]))
 }
 
 func classBytes(c *record.Cell, class string) table.Value {
-	for _, s := range c.Samples {
-		if s.Metric == result.WeightBytes.Metric && s.Label == class {
-			return table.Exact(stat.Exact([]float64{s.Value}), unit.Byte, c.ID)
+	if c.Status != record.OK {
+		return result.Missing(c)
+	}
+	for _, s := range c.Of(result.WeightBytes.Metric) {
+		if s.Label == class {
+			return table.Number(s.Value, unit.Byte, c.ID)
 		}
 	}
 	return table.Unavailable("no such class")

@@ -50,7 +50,7 @@ func documentCount(c *record.Cell) table.Value {
 	if n == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return table.Value{Text: unit.Number(n), Number: &n, Cells: result.IDOf(c)}
+	return table.Value{Text: unit.Number(n), Number: &n, Cells: []string{c.ID}}
 }
 
 func documentBytes(c *record.Cell) table.Value {
@@ -61,7 +61,7 @@ func documentBytes(c *record.Cell) table.Value {
 	if sum == 0 {
 		return missingOr(c, "no document was scored")
 	}
-	return table.Exact(stat.Exact([]float64{sum}), unit.Byte, c.ID)
+	return table.Number(sum, unit.Byte, c.ID)
 }
 
 func missingOr(c *record.Cell, reason string) table.Value {
@@ -164,7 +164,7 @@ func modelBytes(m *record.Model) table.Value {
 	if m.WeightBytes == 0 {
 		return table.Unavailable("the plugin does not report its size")
 	}
-	return table.Exact(stat.Exact([]float64{float64(m.WeightBytes)}), unit.Byte)
+	return table.Number(float64(m.WeightBytes), unit.Byte)
 }
 
 func speedAt(q *result.Quantity, cells []*record.Cell, at map[string]string) table.Value {

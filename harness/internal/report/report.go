@@ -259,7 +259,7 @@ func (ix *index) failures() table.Table {
 }
 
 func cellRef(c *record.Cell) table.Value {
-	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: result.IDOf(c)}
+	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: []string{c.ID}}
 }
 
 func orNone(s string) string {
@@ -359,11 +359,5 @@ func (ix *index) about(c *record.Cell) []any {
 }
 
 func blockCount(c *record.Cell) int {
-	var seen []int
-	for _, s := range c.Samples {
-		if !slices.Contains(seen, s.Block) {
-			seen = append(seen, s.Block)
-		}
-	}
-	return len(seen)
+	return len(result.Distinct(c.Samples, func(s record.Sample) int { return s.Block }))
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -57,21 +56,16 @@ func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
 	for _, r := range result.Readings(c, probe.StreamSeconds) {
 		last, seconds = r.Position, r.Value
 	}
-	one := []*record.Cell{c}
-	time, state := firstFit(one, probe.StreamSeconds), firstFit(one, probe.StreamStateBytes)
+	time, state := result.Along(c, probe.StreamSeconds), result.Along(c, probe.StreamStateBytes)
 	speed := table.Unavailable("no time was reported")
 	if seconds > 0 {
-		speed = table.Exact(stat.Exact([]float64{last / seconds}), unit.TokensPerSec, c.ID)
+		speed = table.Number(last/seconds, unit.TokensPerSec, c.ID)
 	}
 	return append(row,
-		table.Value{Text: unit.Length(last), Number: &last, Cells: result.IDOf(c)},
+		table.Value{Text: unit.Length(last), Number: &last, Cells: []string{c.ID}},
 		speed,
-		result.ExponentAlone(time, result.IDOf(c)), lastReading(c, probe.StreamStateBytes, unit.Byte), result.ExponentAlone(state, result.IDOf(c)),
+		result.ExponentAlone(time, []string{c.ID}), lastReading(c, probe.StreamStateBytes, unit.Byte), result.ExponentAlone(state, []string{c.ID}),
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
-}
-
-func firstFit(cells []*record.Cell, metric string) stat.PowerLaw {
-	return stat.FitPowerLaws(result.Along(metric)(cells))
 }
 
 func lastReading(c *record.Cell, metric, name string) table.Value {
@@ -79,7 +73,7 @@ func lastReading(c *record.Cell, metric, name string) table.Value {
 	if len(all) == 0 {
 		return table.Unavailable(result.NotReported)
 	}
-	return table.Exact(stat.Exact([]float64{all[len(all)-1].Value}), name, c.ID)
+	return table.Number(all[len(all)-1].Value, name, c.ID)
 }
 
 // single shows a metric that a cell has once.
@@ -88,7 +82,7 @@ func single(c *record.Cell, metric, name string) table.Value {
 	if !ok {
 		return table.Unavailable("not measured here")
 	}
-	return table.Exact(stat.Exact([]float64{v}), name, c.ID)
+	return table.Number(v, name, c.ID)
 }
 
 func finiteness(c *record.Cell) table.Value {
@@ -97,9 +91,9 @@ func finiteness(c *record.Cell) table.Value {
 	case !ok:
 		return table.Unavailable("not measured here")
 	case v == 1:
-		return table.Value{Text: "yes", Number: &v, Cells: result.IDOf(c)}
+		return table.Value{Text: "yes", Number: &v, Cells: []string{c.ID}}
 	}
-	return table.Value{Text: "NO", Number: &v, Cells: result.IDOf(c)}
+	return table.Value{Text: "NO", Number: &v, Cells: []string{c.ID}}
 }
 
 // losses is the table of loss by position; positions beyond the trained context carry a note.
@@ -111,12 +105,11 @@ func (ix *index) losses(cells []*record.Cell) table.Table {
 	var positions []float64
 	for _, c := range cells {
 		for _, r := range result.Readings(c, probe.StreamNLL) {
-			if !slices.Contains(positions, r.Position) {
-				positions = append(positions, r.Position)
-			}
+			positions = append(positions, r.Position)
 		}
 	}
 	slices.Sort(positions)
+	positions = slices.Compact(positions)
 	for _, p := range positions {
 		t.Columns = append(t.Columns, table.Column{Name: "to " + unit.Length(p), ID: "stream-loss", At: int(p), Unit: unit.Nat, Better: -1})
 	}
@@ -155,7 +148,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 			row = append(row, table.Unavailable("stream ends before"))
 			continue
 		}
-		value := table.Value{Text: unit.Number(v), Number: &v, N: 1, Cells: result.IDOf(c)}
+		value := table.Value{Text: unit.Number(v), Number: &v, N: 1, Cells: []string{c.ID}}
 		if m.TrainedTo > 0 && p > float64(m.TrainedTo) {
 			value.Notes = []string{fmt.Sprintf("beyond the trained context of %d", m.TrainedTo)}
 		}
@@ -175,7 +168,7 @@ func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure
 		}
 		s := chart.Series{Name: m.Name, Style: ix.Style[m.Name], Joined: true}
 		if metric != probe.StreamNLL {
-			s.Name += result.Law(firstFit([]*record.Cell{c}, metric))
+			s.Name += result.Law(result.Along(c, metric))
 		}
 		for _, r := range result.Readings(c, metric) {
 			beyond := metric == probe.StreamNLL && m.TrainedTo > 0 && r.Position > float64(m.TrainedTo)

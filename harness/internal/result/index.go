@@ -164,13 +164,17 @@ func (ix *Index) ManyPrecisions(cells []*record.Cell) bool {
 
 // Suites lists the suites that have cells, in the order of the plan.
 func (ix *Index) Suites() []string {
-	var names []string
-	for _, c := range ix.Run.Cells {
-		if !slices.Contains(names, c.Suite) {
-			names = append(names, c.Suite)
+	return Distinct(ix.Run.Cells, func(c record.Cell) string { return c.Suite })
+}
+
+// Distinct lists what is said of each element, each once.
+func Distinct[E any, T comparable](list []E, of func(E) T) (all []T) {
+	for _, e := range list {
+		if x := of(e); !slices.Contains(all, x) {
+			all = append(all, x)
 		}
 	}
-	return names
+	return all
 }
 
 // Cells returns those of a suite and a probe; "" matches all.
@@ -185,15 +189,37 @@ func (ix *Index) Cells(suite, probe string) []*record.Cell {
 	return out
 }
 
+// keep returns the cells of which something holds.
+func keep(cells []*record.Cell, holds func(*record.Cell) bool) []*record.Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c *record.Cell) bool { return !holds(c) })
+}
+
 // OfModel keeps the cells of one model.
 func OfModel(cells []*record.Cell, name string) []*record.Cell {
-	var out []*record.Cell
-	for _, c := range cells {
-		if c.Model == name {
-			out = append(out, c)
-		}
+	return keep(cells, func(c *record.Cell) bool { return c.Model == name })
+}
+
+// OfProbe keeps the cells of one probe.
+func OfProbe(cells []*record.Cell, name string) []*record.Cell {
+	return keep(cells, func(c *record.Cell) bool { return c.Probe == name })
+}
+
+// With keeps the cells at one value of an axis.
+func With(cells []*record.Cell, axis, value string) []*record.Cell {
+	return keep(cells, func(c *record.Cell) bool { return c.Point.Get(axis) == value })
+}
+
+// measured keeps the cells that were measured.
+func measured(cells []*record.Cell) []*record.Cell {
+	return keep(cells, func(c *record.Cell) bool { return c.Status == record.OK })
+}
+
+// Longest returns the measured cell with the greatest length, nil if there is none.
+func Longest(cells []*record.Cell) *record.Cell {
+	if cells = measured(cells); len(cells) == 0 {
+		return nil
 	}
-	return out
+	return slices.MaxFunc(cells, func(a, b *record.Cell) int { return cmp.Compare(Number(a.Point, "len"), Number(b.Point, "len")) })
 }
 
 // ModelsOf returns the models that have cells, in the order of the run.
@@ -210,12 +236,8 @@ func (ix *Index) ModelsOf(cells []*record.Cell) []*record.Model {
 
 // Axis returns the distinct values of one axis among cells, numbers in their order.
 func Axis(cells []*record.Cell, name string) []string {
-	var values []string
-	for _, c := range cells {
-		if v := c.Point.Get(name); v != "" && !slices.Contains(values, v) {
-			values = append(values, v)
-		}
-	}
+	values := Distinct(cells, func(c *record.Cell) string { return c.Point.Get(name) })
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 	slices.SortStableFunc(values, compareNumbers)
 	return values
 }
@@ -309,9 +331,6 @@ func Describe(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
-
-// IDOf is the list of one cell's ID.
-func IDOf(c *record.Cell) []string { return []string{c.ID} }
 
 // PrecisionOf is the precision of a model in words, with that of its head where it has another.
 func PrecisionOf(m *record.Model) string {

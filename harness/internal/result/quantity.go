@@ -24,7 +24,7 @@ func Quantities() (all []*Quantity) {
 	for _, p := range probe.Table {
 		for _, own := range p.Quantities {
 			q := &Quantity{own, p.Name}
-			if m, ok := probe.Lookup(q.Metric); ok && q.Unit == "" {
+			if m := probe.Lookup(q.Metric); q.Unit == "" {
 				q.Unit, q.Better = m.Unit, m.Better
 			}
 			all = append(all, q)
@@ -72,10 +72,7 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 // process's and count once, by their median.
 func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	parts := map[int]map[string][]float64{}
-	for _, s := range c.Samples {
-		if s.Metric != q.Metric {
-			continue
-		}
+	for _, s := range c.Of(q.Metric) {
 		if parts[s.Block] == nil {
 			parts[s.Block] = map[string][]float64{}
 		}
@@ -117,7 +114,7 @@ func values(byBlock map[int]float64) []float64 {
 func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
 	if q.Documents && SeesFuture(ix.ByName[c.Model]) {
 		v := table.Unavailable("sees the future")
-		v.Cells = IDOf(c)
+		v.Cells = []string{c.ID}
 		return v
 	}
 	return q.Value(c)
@@ -162,67 +159,49 @@ type Reading struct {
 }
 
 // Readings returns a metric of a stream by position.
-func Readings(c *record.Cell, metric string) []Reading {
-	var out []Reading
-	for _, s := range c.Samples {
-		if s.Metric != metric {
-			continue
-		}
+func Readings(c *record.Cell, metric string) (all []Reading) {
+	for _, s := range c.Of(metric) {
 		if at, err := strconv.ParseFloat(s.Label, 64); err == nil {
-			out = append(out, Reading{at, s.Value})
+			all = append(all, Reading{at, s.Value})
 		}
 	}
-	return out
+	return all
+}
+
+// byLabel returns the values of a metric by their labels, and these in their order.
+func byLabel(c *record.Cell, metric string) (labels []string, values map[string]float64) {
+	values = map[string]float64{}
+	for _, s := range c.Of(metric) {
+		values[s.Label] = s.Value
+	}
+	return Distinct(c.Of(metric), func(s record.Sample) string { return s.Label }), values
 }
 
 // Documents returns what a quality cell says about each text.
-func Documents(c *record.Cell) []stat.Document {
-	var names []string
-	nats, bytes := map[string]float64{}, map[string]float64{}
-	for _, s := range c.Samples {
-		switch s.Metric {
-		case probe.DocumentNats:
-			if _, ok := nats[s.Label]; !ok {
-				names = append(names, s.Label)
-			}
-			nats[s.Label] = s.Value
-		case probe.DocumentBytes:
-			bytes[s.Label] = s.Value
-		}
-	}
-	docs := make([]stat.Document, len(names))
-	for i, n := range names {
-		docs[i] = stat.Document{Name: n, Nats: nats[n], Bytes: bytes[n]}
+func Documents(c *record.Cell) (docs []stat.Document) {
+	names, nats := byLabel(c, probe.DocumentNats)
+	_, bytes := byLabel(c, probe.DocumentBytes)
+	for _, n := range names {
+		docs = append(docs, stat.Document{Name: n, Nats: nats[n], Bytes: bytes[n]})
 	}
 	return docs
 }
 
 // PerToken averages a per-document mean over tokens, with an interval over documents.
 func PerToken(c *record.Cell, metric string) stat.Estimate {
-	tokens, value := map[string]float64{}, map[string]float64{}
-	var names []string
-	for _, s := range c.Samples {
-		switch s.Metric {
-		case probe.DocumentTokens:
-			tokens[s.Label] = s.Value
-		case metric:
-			names = append(names, s.Label)
-			value[s.Label] = s.Value
-		}
-	}
-	weighted := make([]stat.Weighted, len(names))
-	for i, n := range names {
-		weighted[i] = stat.Weighted{Value: value[n], Weight: tokens[n]}
+	names, value := byLabel(c, metric)
+	_, tokens := byLabel(c, probe.DocumentTokens)
+	var weighted []stat.Weighted
+	for _, n := range names {
+		weighted = append(weighted, stat.Weighted{Value: value[n], Weight: tokens[n]})
 	}
 	return stat.WeightedMean(weighted)
 }
 
 // Only returns the single value of a metric.
 func Only(c *record.Cell, metric string) (float64, bool) {
-	for _, s := range c.Samples {
-		if s.Metric == metric {
-			return s.Value, true
-		}
+	if all := c.Of(metric); len(all) > 0 {
+		return all[0].Value, true
 	}
 	return 0, false
 }

@@ -98,6 +98,11 @@ func Exact(e stat.Estimate, name string, cells ...string) Value {
 	return Measured(e, name, cells...)
 }
 
+// Number writes a number without noise.
+func Number(v float64, name string, cells ...string) Value {
+	return Exact(stat.Exact([]float64{v}), name, cells...)
+}
+
 // Ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
 func Ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
 	if !e.Valid() {
