@@ -6,12 +6,6 @@ import (
 	"slices"
 )
 
-// abilities lists all that a plugin may declare.
-var abilities = []Ability{
-	AbilityStep, AbilityGenerate, AbilityCost, AbilityCount, AbilityMemory, AbilityVersus, AbilitySave, AbilityCalibrate, AbilityTrain,
-	AbilityAnswers, AbilitySample,
-}
-
 // The bounds of what a plugin says about itself.
 const (
 	longestName    = 256     // bytes of a name
@@ -25,7 +19,7 @@ const (
 // Check says what no plugin can be.
 func (d Description) Check() error {
 	errs := []error{
-		known("the plugin", d.Abilities, abilities),
+		few("abilities", len(d.Abilities)),
 		named("name", d.Name), short("version", d.Version, longestName), short("language", d.Language, longestName),
 		short("kernels", d.Kernels, longestName), short("summary", d.Summary, longestConfig), short("config schema", d.ConfigSchema, longestConfig),
 		few("variants", len(d.Variants)), few("precisions", len(d.Precisions)),
@@ -36,6 +30,9 @@ func (d Description) Check() error {
 	for _, p := range d.Precisions {
 		errs = append(errs, named("precision", p))
 	}
+	for _, a := range d.Abilities { // one that is not known here is of a newer contract, and nothing of it is asked for
+		errs = append(errs, named("ability", string(a)))
+	}
 	errs = append(errs, few("devices", len(d.Devices)))
 	for _, device := range d.Devices {
 		errs = append(errs, named("name of a device", device.Name), short("summary of device", device.Summary, longestConfig),
@@ -44,11 +41,11 @@ func (d Description) Check() error {
 	return firstOf(errs...)
 }
 
-// known checks that all of some abilities are among others.
-func known(who string, some, all []Ability) error {
-	for _, a := range some {
-		if !slices.Contains(all, a) {
-			return Faultf(Malformed, "%s declares an unknown ability %.40q; known are %q", who, string(a), all)
+// checkAbilities checks that the model is able to do no more than its plugin.
+func (m ModelInfo) checkAbilities(d Description) error {
+	for _, a := range m.Abilities {
+		if !d.Has(a) {
+			return Faultf(Contradiction, "the model has the ability %.40q, its plugin %q", string(a), d.Abilities)
 		}
 	}
 	return nil
@@ -87,11 +84,11 @@ func within(what string, n, least, most int64) error {
 // 64 MiB for tables and padding; a model that says nothing about its memory is held against the address space.
 func (m ModelInfo) Check(d Description) error {
 	errs := []error{
-		known("the model", m.Abilities, d.Abilities),
+		m.checkAbilities(d),
 		within("the vocabulary", int64(m.Vocab), 1, math.MaxInt32), within("the start token", int64(m.BOS), -1, int64(m.Vocab)-1),
 		within("the context limit", int64(m.ContextLimit), 0, math.MaxInt64), within("the number of threads", int64(m.Threads), 0, 1<<20),
 		within("the number of parameters", m.Parameters, 0, 8*addressSpace),
-		few("ends", len(m.EOS)), short("config", m.Config, longestConfig), m.checkDevice(d),
+		few("ends", len(m.EOS)), few("abilities of a model", len(m.Abilities)), short("config", m.Config, longestConfig), m.checkDevice(d),
 	}
 	for _, id := range m.EOS {
 		errs = append(errs, within("a token that ends a document", int64(id), 0, int64(m.Vocab)-1))

@@ -10,7 +10,7 @@
 // An ability that a plugin or a model does not declare is answered with UNIMPLEMENTED.
 //
 // Growth: within this package fields and calls are only added. A host asks for what is new only where an ability says
-// that the plugin knows it, so that nothing is left out in silence.
+// that the plugin knows it, so that nothing is left out in silence; it leaves alone an ability that it does not know.
 //
 // Streams: no message depends on the length of a context. Long requests and replies come in messages of at most
 // about 1 MiB (the host refuses more than 16): the first message of a request carries the header, any message may

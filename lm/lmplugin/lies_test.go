@@ -182,7 +182,9 @@ func TestLies(t *testing.T) {
 	}{
 		{"the truth", of(func(*lmpb.LoadResponse) {}), "", ""},
 
-		{"ability", of(func(m *lmpb.DescribeResponse) { m.Abilities[0] = "stepp" }), lm.Malformed, `unknown ability "stepp"`},
+		{"an ability of a newer contract", of(func(m *lmpb.DescribeResponse) { m.Abilities = append(m.Abilities, "dream") }), "", ""},
+		{"endless ability", of(func(m *lmpb.DescribeResponse) { m.Abilities[0] = strings.Repeat("x", 1<<10) }), lm.Malformed, "1024 bytes"},
+		{"endless abilities", of(func(m *lmpb.DescribeResponse) { m.Abilities = make([]string, 1<<13) }), lm.Malformed, "8192 abilities"},
 		{"endless name", of(func(m *lmpb.DescribeResponse) { m.Name = strings.Repeat("x", 1<<10) }), lm.Malformed, "1024 bytes"},
 		{"no name", of(func(m *lmpb.DescribeResponse) { m.Name = "" }), lm.Malformed, "no name"},
 		{"endless variants", of(func(m *lmpb.DescribeResponse) { m.Variants = make([]*lmpb.Variant, 1<<13) }), lm.Malformed, "8192 variants"},
@@ -205,7 +207,7 @@ func TestLies(t *testing.T) {
 		{"a device without a name", of(func(m *lmpb.DescribeResponse) { m.Devices[0].Name = "" }), lm.Malformed, "no name of a device"},
 		{"a device's memory", of(func(m *lmpb.DescribeResponse) { m.Devices[0].Memory = -1 }), lm.Malformed, "memory of device cpu is -1"},
 		{"another device", of(func(m *lmpb.LoadResponse) { m.Info.Device.Name = "cuda:0" }), lm.Malformed, `device "cuda:0" that the plugin does not have`},
-		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"calibrate"}} }), lm.Malformed, `the model declares an unknown ability "calibrate"`},
+		{"a model's own ability", of(func(m *lmpb.LoadResponse) { m.Info.Abilities = &lmpb.Abilities{Names: []string{"calibrate"}} }), lm.Contradiction, `the model has the ability "calibrate"`},
 
 		{"negative loss", of(func(m *lmpb.ScoreResponse) { m.Nll[0] = -1 }), lm.Malformed, "loss 0 is -1, below 0"},
 		{"loss NaN", of(func(m *lmpb.ScoreResponse) { m.Nll[1] = nan }), lm.NonFinite, "loss 1 is NaN"},

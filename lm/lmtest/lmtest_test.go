@@ -316,3 +316,18 @@ func TestUnloadableEndsTheRun(t *testing.T) {
 		t.Errorf("%v", checks)
 	}
 }
+
+// misspelt declares an ability that there is not.
+type misspelt struct{ lm.Architecture }
+
+func (m misspelt) Describe(ctx context.Context) (lm.Description, error) {
+	d, err := m.Architecture.Describe(ctx)
+	d.Abilities = append(d.Abilities, "stepp")
+	return d, err
+}
+
+func TestMisspeltAbility(t *testing.T) {
+	if c := expectFailure(t, misspelt{toy.Architecture{}}, "describe"); !strings.Contains(c.Message, `unknown ability "stepp"`) {
+		t.Errorf("%s", c)
+	}
+}

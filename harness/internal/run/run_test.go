@@ -110,7 +110,24 @@ func TestPlanIsDeterministic(t *testing.T) {
 	if got := ids(o); !slices.Equal(got, want) {
 		t.Error("one plan has different cells")
 	}
+	on := func(device string) func(*Options) {
+		return func(o *Options) {
+			f := honest()
+			f.all["a"].Tell = func(reply any) {
+				if info, ok := reply.(*lm.ModelInfo); ok {
+					info.Device.Name = device
+				}
+			}
+			o.Plugins = f
+		}
+	}
+	said := o
+	on("cpu")(&said)
+	if got := ids(said); !slices.Equal(got, want) {
+		t.Error("a model that says it is on the cpu has other cells than one that does not say")
+	}
 	for name, change := range map[string]func(*Options){
+		"device":    on("cuda:0"),
 		"seed":      func(o *Options) { o.Seed++ },
 		"threads":   func(o *Options) { o.Threads++ },
 		"weights":   func(o *Options) { o.Models = []ModelSpec{{Architecture: "a", Seed: 5}} },
