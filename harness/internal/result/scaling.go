@@ -14,8 +14,8 @@ import (
 func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
 	t := table.Table{
 		ID: q.Name + "-scaling", Title: q.Growth, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
-		Columns: append(table.Keys("model"), table.Column{Name: "exponent e", ID: q.Name + "-exponent", Unit: unit.One}, table.Column{Name: "fitted over", ID: q.Name + "-exponent-range"},
-			table.Column{Name: "remarks", ID: q.Name + "-exponent-verdict"}),
+		Columns: append(table.Keys("model"), table.Column{Name: "exponent e", ID: q.Name + "-exponent", Unit: unit.One},
+			table.Column{Name: "fitted over", ID: q.Name + "-exponent-range"}, table.Column{Name: "remarks", ID: q.Name + "-exponent-verdict"}),
 	}
 	for _, m := range ix.ModelsOf(cells) {
 		own := measured(OfModel(cells, m.Name))

@@ -85,10 +85,10 @@ func columnWidth(t Table, i int) int {
 
 // marked is a value with the numbers of its footnotes.
 func marked(t Table, v Value) string {
-	if marks := NotesOf(t).Marks(v); len(v.Notes) > 0 && marks != "" {
-		return v.Text + " [" + marks + "]"
+	if len(v.Notes) == 0 {
+		return v.Text
 	}
-	return v.Text
+	return v.Text + " [" + NotesOf(t).Marks(v) + "]"
 }
 
 // draw renders some columns of a table.
