@@ -278,7 +278,7 @@ func (w *workshop) ceilingEntrant(threads int, goals map[string]float64) entrant
 			}
 			of, ok := first.(priced)
 			if !ok {
-				return nil, errors.New("nobody says what the work costs")
+				return nil, errors.New("no contender knows what the work costs")
 			}
 			return ceiling{c, of}, nil
 		},

@@ -83,7 +83,7 @@ func (c *Card) Validate() error {
 			return fmt.Errorf("trained_on[%d] needs a name and a licence", i)
 		}
 		if text.Documents < 0 || text.Bytes < 0 || text.Tokens < 0 || text.Share < 0 || text.Share > 1 {
-			return fmt.Errorf("trained_on[%d] (%s): counts must not be negative and the share lies in 0 to 1", i, text.Name)
+			return fmt.Errorf("trained_on[%d] (%s): counts must not be negative and the share must be from 0 to 1", i, text.Name)
 		}
 	}
 	return nil

@@ -118,7 +118,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"corrupt single file", func(dir string) { put(t, dir, WeightsFile, "xx") }, `is text that begins "xx", not the weights`, false},
 		{"index no JSON", func(dir string) { put(t, dir, IndexFile, "[") }, IndexFile, false},
 		{"index without map", func(dir string) { put(t, dir, IndexFile, "{}") }, "has no weight_map", false},
-		{"index twice", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"b","y":"c"}}`) }, `"y" stands twice`, false},
+		{"index twice", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"b","y":"c"}}`) }, `duplicate key "y"`, false},
 		{"index leaves the folder", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"../b"}}`) }, `"../b" is not the name of a file`, false},
 		{"index to a control character", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":"\u001b[31m"}}`) }, `"\x1b[31m" is not the name of a file`, false},
 		{"index to no string", func(dir string) { put(t, dir, IndexFile, `{"weight_map":{"y":3}}`) }, `tensor "y": json`, false},

@@ -21,7 +21,7 @@ func TestEnds(t *testing.T) {
 		`{"eos_token_id":[65,100,-1]}`:         {[]int32{2, 65}, "eos_token_id 100 is outside the 100 ids"},
 		`{"eos_token_id":"</s>"}`:              {[]int32{2}, "generation_config.json lists are not known: key \"eos_token_id\" is \"</s>\", want a token id, a list"},
 		`{"eos_token_id":[65,null]}`:           {[]int32{2}, "want a token id, a list"},
-		`{"eos_token_id":1,"eos_token_id":65}`: {[]int32{2}, "stands twice"},
+		`{"eos_token_id":1,"eos_token_id":65}`: {[]int32{2}, "duplicate key"},
 		`{"eos_token_id":[1`:                   {[]int32{2}, "generation_config.json: line 1, column 18: unexpected end"},
 		`{"x":NaN,"eos_token_id":65}`:          {[]int32{2, 65}, ""},
 		strings.Repeat(" ", maxSettings) + "1": {[]int32{2}, "too large"},

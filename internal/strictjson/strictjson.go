@@ -48,7 +48,7 @@ func Object(dec *json.Decoder, member func(key string) error) error {
 			return fmt.Errorf("found %v where a key is expected", describe(tok))
 		}
 		if seen[key] {
-			return fmt.Errorf("key %q stands twice in one object", key)
+			return fmt.Errorf("duplicate key %q", key)
 		}
 		seen[key] = true
 		if err := member(key); err != nil {

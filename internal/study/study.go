@@ -117,7 +117,7 @@ func (s Settings) figures() ([]planned, error) {
 	for _, name := range s.Precisions {
 		f, err := kernel.ParseFormat(name)
 		if err != nil || name == "" {
-			return nil, fmt.Errorf("precision %q is none of %s", name, strings.Join(kernel.FormatNames, ", "))
+			return nil, fmt.Errorf("precision %q is not one of %s", name, strings.Join(kernel.FormatNames, ", "))
 		}
 		list = append(list, planned{Figure{Quantity: "rounding-error", Precision: name}, ofMatrix(func(w *weights) (float64, error) { return w.roundingError(f) })})
 	}

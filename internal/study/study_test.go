@@ -225,12 +225,12 @@ func TestMistakes(t *testing.T) {
 		dir string
 		Settings
 	}{
-		`precision "int3" is none of f32, bf16`: {dir, Settings{Precisions: []string{"int3"}}},
-		`precision "" is none of`:               {dir, Settings{Precisions: []string{""}}},
-		"rank 0: it is at least 1":              {dir, Settings{Ranks: []int{0}}},
-		"matches b*: a pattern is":              {dir, Settings{Names: []string{"b*"}}},
-		`pattern "[": syntax error`:             {dir, Settings{Names: []string{"["}}},
-		"there is no such folder":               {dir + "x", Settings{}},
+		`precision "int3" is not one of f32, bf16`: {dir, Settings{Precisions: []string{"int3"}}},
+		`precision "" is not one of`:               {dir, Settings{Precisions: []string{""}}},
+		"rank 0: it is at least 1":                 {dir, Settings{Ranks: []int{0}}},
+		"matches b*: a pattern is":                 {dir, Settings{Names: []string{"b*"}}},
+		`pattern "[": syntax error`:                {dir, Settings{Names: []string{"["}}},
+		"there is no such folder":                  {dir + "x", Settings{}},
 	} {
 		if s, err := Open(c.dir, c.Settings); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v, error %v; want %q", s, err, want)

@@ -179,7 +179,7 @@ func parseUnigram(raw json.RawMessage) (model, error) {
 	seen := map[string]bool{}
 	for i, s := range f.Vocab {
 		if seen[s.piece] {
-			return nil, fmt.Errorf("vocab[%d]: %q stands twice", i, s.piece)
+			return nil, fmt.Errorf("vocab[%d]: duplicate piece %q", i, s.piece)
 		}
 		seen[s.piece] = true
 		pieces[i], scores[i] = s.piece, s.score

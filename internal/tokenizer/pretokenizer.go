@@ -152,7 +152,7 @@ func parseMetaspaceFile(raw json.RawMessage) (metaspaceFile, error) {
 			f.PrependScheme = "always"
 		}
 	default:
-		return f, fmt.Errorf("prepend_scheme %q is none of always, first, never", f.PrependScheme)
+		return f, fmt.Errorf("prepend_scheme %q is not one of always, first, never", f.PrependScheme)
 	}
 	return f, nil
 }

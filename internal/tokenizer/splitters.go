@@ -87,7 +87,7 @@ func parseSplit(raw json.RawMessage) (preTokenizer, error) {
 func behaviourNamed(name string) (behaviour, error) {
 	b, ok := behaviours[name]
 	if !ok {
-		return b, fmt.Errorf("behavior %q is none of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous", name)
+		return b, fmt.Errorf("behavior %q is not one of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous", name)
 	}
 	return b, nil
 }

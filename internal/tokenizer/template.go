@@ -122,7 +122,7 @@ func parseTemplate(raw json.RawMessage) ([]templateItem, error) {
 		switch {
 		case part.Sequence != nil && part.SpecialToken == nil:
 			if part.Sequence.ID != "A" {
-				return nil, fmt.Errorf("single[%d]: Sequence %q is none of a single text", i, part.Sequence.ID)
+				return nil, fmt.Errorf("single[%d]: Sequence is %q, must be \"A\"", i, part.Sequence.ID)
 			}
 			items = append(items, templateItem{text: true})
 		case part.SpecialToken != nil && part.Sequence == nil:

@@ -143,7 +143,7 @@ func TestConfigRefuses(t *testing.T) {
 		`{"time_step_init_scheme": "none"}`:           `time_step_init_scheme is "none"`,
 		`{"hidden_size": "wide"}`:                     `key "hidden_size" is "wide", want a whole number`,
 		`{"hidden_size": 8, "d_model": 16}`:           `"hidden_size" and "d_model" contradict each other`,
-		`{"hidden_size": 8, "hidden_size": 8}`:        "stands twice",
+		`{"hidden_size": 8, "hidden_size": 8}`:        "duplicate key",
 		`{"use_bias": 1, "time_step_scale": 1}`:       `key "use_bias" is 1, want true or false`,
 		`{"hidden_size": 1048577, "expand": 1}`:       "hidden_size is 1048577",
 		`{"expand": 1048576, "hidden_size": 1048576}`: "intermediate_size is",

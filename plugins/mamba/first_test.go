@@ -90,7 +90,7 @@ func TestModerniseRefuses(t *testing.T) {
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "norm_before_gate": true}}`: "norm_before_gate is true",
 		`{"d_model": 8, "ssm_cfg": []}`:                                            `key "ssm_cfg" is [], want an object`,
 		`{"d_model": 8, "vocab_size": "many"}`:                                     `key "vocab_size" is "many", want a whole number`,
-		`{"d_model": 8, "ssm_cfg": {"headdim": 8, "headdim": 4}}`:                  "stands twice",
+		`{"d_model": 8, "ssm_cfg": {"headdim": 8, "headdim": 4}}`:                  "duplicate key",
 	} {
 		if _, err := modernise([]byte(data)); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: error %v, want one with %q", data, err, message)

@@ -25,7 +25,7 @@ func expand(values []string) ([]string, error) {
 		}
 		for _, one := range all {
 			if seen[one] {
-				return nil, fmt.Errorf("value %s stands twice", one)
+				return nil, fmt.Errorf("duplicate value %s", one)
 			}
 			seen[one] = true
 			out = append(out, one)

@@ -71,7 +71,7 @@ var mistakes = []struct {
 	{"name: x\nprobes:\n  - probe: cost\n    grid: {phase: sleep}\n", "phase is one of", false},
 	{"name: x\nprobes:\n  - probe: prefill\n    grid: {len: 1024..512*2}\n", "is not of the form first..last*factor", true},
 	{"name: x\nprobes:\n  - probe: prefill\n    grid: {len: 8..512+2}\n", "is not of the form first..last*factor", false},
-	{"name: x\nprobes:\n  - probe: prefill\n    grid: {len: [8, 8]}\n", "value 8 stands twice", true},
+	{"name: x\nprobes:\n  - probe: prefill\n    grid: {len: [8, 8]}\n", "duplicate value 8", true},
 	{"name: x\nprobes:\n  - probe: decode\n    with: {tokens: 8}\n", "tokens is a whole number of at least 64", false},
 	{"name: x\nprobes:\n  - probe: decode\n    with: {tokens: [64, 65]}\n", "takes one value", false},
 	{"name: x\nprobes:\n  - probe: cost\n    repeats: 3\n", "is not repeated", false},
