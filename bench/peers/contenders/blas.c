@@ -1,4 +1,4 @@
-// Answers each line of work on stdin with its seconds on stdout. Argument: the number of threads.
+// Times OpenBLAS and the machine: answers each line of work on stdin with its seconds on stdout. Argument: the number of threads.
 //   gemm M N K REPS   y[M,N] = x[M,K] * w[N,K]^T in float32, by OpenBLAS
 //   gemv N K REPS     y[N] = w[N,K] * x[K] in float32, by OpenBLAS
 //   fma FLOPS         float32 multiply-adds on registers, FLOPS over all threads: the ceiling of arithmetic
@@ -27,7 +27,7 @@ static float *buffer(size_t floats) {
     return p;
 }
 
-// x, w and y stay between lines of the same shape.
+// x, w and y are kept between lines of the same shape.
 static float *x, *w, *y;
 
 static void shape(long m, long n, long k) {

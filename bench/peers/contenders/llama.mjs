@@ -1,4 +1,4 @@
-// Answers each line of work on stdin with its seconds on stdout, by llama.cpp's prebuilt library.
+// Times llama.cpp's prebuilt library: answers each line of work on stdin with its seconds on stdout.
 //   prefill N           N tokens from an empty context, logits of the last
 //   decode DEPTH COUNT  COUNT tokens one by one after DEPTH others, logits of each; only they are timed
 // Arguments: the folder of the package @node-llama-cpp/linux-x64, the GGUF file, threads, context, vocabulary.
@@ -51,7 +51,7 @@ async function timed(work) {
     return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-// checkLogits fails unless every logit after a few tokens is a number.
+// checkLogits fails unless all logits after a few tokens are numbers.
 async function checkLogits({model, context}) {
     const last = await read(context, 5);
     const sampler = new addon.AddonSampler(model);

@@ -1,10 +1,10 @@
-"""Answers each line of work on stdin with its seconds on stdout, by PyTorch in eager float32.
+"""Times PyTorch in eager float32: answers each line of work on stdin with its seconds on stdout.
 
   prefill N           N tokens from an empty cache, logits of the last
   decode DEPTH COUNT  COUNT tokens one by one after DEPTH others, logits of each; only they are timed
 
-Arguments: gpt2, mamba or mistral, and the number of threads. Weights are random. The modules are written the way one
-writes them by hand: one fused projection where the model has one, a preallocated cache, no copies per token.
+Arguments: gpt2, mamba or mistral, and the number of threads. Weights are random. The modules are written as
+one would by hand: one fused projection where the model has one, a preallocated cache, no copies per token.
 """
 
 import math
@@ -22,12 +22,12 @@ def weight(*shape):
 
 
 def linear(x, w, b=None):
-    """x is [n, in]. One row goes through a product with a vector, for which OpenBLAS is faster."""
+    """x is [n, in]. A single row uses a matrix-vector product, which is faster in OpenBLAS."""
     return F.linear(x, w, b) if x.shape[0] > 1 else F.linear(x[0], w, b).unsqueeze(0)
 
 
 class Attention:
-    """Causal attention with a cache of keys and values, for grouped queries too."""
+    """Causal attention with a key-value cache and grouped queries."""
 
     def __init__(self, heads, kv_heads, dim):
         self.heads, self.kv_heads, self.dim = heads, kv_heads, dim
@@ -35,7 +35,7 @@ class Attention:
         self.values = torch.zeros(kv_heads, CONTEXT, dim)
 
     def __call__(self, q, k, v, at):
-        """q is [n, heads, dim], k and v are [n, kv_heads, dim], of the tokens from position at on."""
+        """q is [n, heads, dim], k and v are [n, kv_heads, dim], for the tokens starting at position at."""
         n, group = q.shape[0], self.heads // self.kv_heads
         end = at + n
         self.keys[:, at:end] = k.transpose(0, 1)
@@ -69,7 +69,7 @@ class GPT2:
         ]
 
     def reset(self):
-        """The cache is overwritten from the first position on."""
+        """Overwrites the cache from the first position."""
 
     def forward(self, tokens, at):
         d, n = self.width, len(tokens)
@@ -107,7 +107,7 @@ class Mistral:
         ]
 
     def reset(self):
-        """The cache is overwritten from the first position on."""
+        """Overwrites the cache from the first position."""
 
     def rotate(self, x, at):
         a, b = x.chunk(2, -1)
@@ -213,6 +213,6 @@ def main(name, threads):
 
 try:
     main(*sys.argv[1:])
-except Exception as e:  # told to the caller in its own protocol, then to people
+except Exception as e:  # reported in the protocol, then as a traceback
     print("error", str(e).replace("\n", " "), flush=True)
     raise
