@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,8 +21,7 @@ import (
 )
 
 func TestScripts(t *testing.T) {
-	root := sharedtest.RepoRoot(t)
-	bin := build(t, root)
+	root, bin := sharedtest.RepoRoot(t), build(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") == "1",
@@ -41,45 +41,48 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// binaries is the folder of what build has made, "" before.
+// binaries is the folder of what build makes.
 var binaries string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if binaries != "" {
-		os.RemoveAll(binaries)
+	var err error
+	if binaries, err = os.MkdirTemp("", "archbench-e2e"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	os.RemoveAll(binaries)
 	os.Exit(code)
 }
 
-// build makes the binaries as the Makefile does, once, and returns their folder.
-func build(t *testing.T, root string) string {
-	t.Helper()
-	if binaries != "" {
-		return binaries
+// builtPlugins are those that the tests have.
+var builtPlugins = []string{"bk", "gpt2", "echo"}
+
+// buildOnce makes the binaries as the Makefile does, but for the tables of debuggers, which take half of a linker's time.
+var buildOnce = sync.OnceValue(func() error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-w -X main.revision=e2e", "-o", binaries + "/", "./harness/cmd/archbench"}
+	for _, p := range builtPlugins {
+		args = append(args, "./plugins/"+p)
 	}
-	bin, err := os.MkdirTemp("", "archbench-e2e")
-	if err != nil {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = ".."
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	for _, p := range builtPlugins {
+		if err := os.Rename(filepath.Join(binaries, p), filepath.Join(binaries, "archbench-plugin-"+p)); err != nil {
+			return err
+		}
+	}
+	return nil
+})
+
+// build makes the binaries, once, and returns their folder.
+func build(t testing.TB) string {
+	t.Helper()
+	if err := buildOnce(); err != nil {
 		t.Fatal(err)
 	}
-	binaries = bin
-	targets := map[string]string{"archbench": "./harness/cmd/archbench"}
-	for _, p := range []string{"bk", "gpt2", "echo"} {
-		targets["archbench-plugin-"+p] = "./plugins/" + p
-	}
-	for name, pkg := range targets {
-		buildOne(t, root, filepath.Join(bin, name), pkg)
-	}
-	return bin
-}
-
-func buildOne(t testing.TB, root, path, pkg string) {
-	t.Helper()
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.revision=e2e", "-o", path, pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
-	}
+	return binaries
 }
 
 // exits runs a command and checks its exit code: exits 2 archbench run nothing.

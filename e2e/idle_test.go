@@ -39,12 +39,10 @@ func BenchmarkIdlePlugin(b *testing.B) {
 	b.ReportMetric(100*used.Seconds()/elapsed.Seconds(), "%core")
 }
 
-// launchBK builds and starts the plugin of bk.
+// launchBK starts the plugin of bk.
 func launchBK(t testing.TB) *lmplugin.Plugin {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "archbench-plugin-bk")
-	buildOne(t, sharedtest.RepoRoot(t), path, "./plugins/bk")
-	p, err := lmplugin.Launch(t.Context(), lmplugin.Options{Path: path})
+	p, err := lmplugin.Launch(t.Context(), lmplugin.Options{Path: filepath.Join(build(t), "archbench-plugin-bk")})
 	if err != nil {
 		t.Fatal(err)
 	}

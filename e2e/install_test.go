@@ -13,9 +13,10 @@ import (
 // TestInstall installs into a folder with a blank in its name and works from another folder, by a link and with an
 // environment that says nothing about archbench.
 func TestInstall(t *testing.T) {
+	t.Parallel()
 	root := sharedtest.RepoRoot(t)
 	prefix := filepath.Join(t.TempDir(), "pre fix")
-	makeIn(t, root, "install", "--old-file=build", "BIN="+build(t, root), "PLUGINS=bk gpt2 echo", "PREFIX="+prefix)
+	makeIn(t, root, "install", "--old-file=build", "BIN="+build(t), "PLUGINS=bk gpt2 echo", "PREFIX="+prefix)
 	link := filepath.Join(t.TempDir(), "archbench")
 	if err := os.Symlink(filepath.Join(prefix, "bin", "archbench"), link); err != nil {
 		t.Fatal(err)

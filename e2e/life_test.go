@@ -27,10 +27,22 @@ type user struct {
 	uid uint32 // 0: that of the tests
 }
 
+// newUser makes a user who has archbench and the plugin of gpt2 alone, so that no run measures the ceilings of the host.
 func newUser(t *testing.T) *user {
 	t.Helper()
-	bin := build(t, sharedtest.RepoRoot(t))
-	dir, err := os.MkdirTemp("", "archbench-user-") // t.TempDir is closed to other users
+	dir, bin := openFolder(t), openFolder(t)
+	for _, name := range []string{"archbench", "archbench-plugin-gpt2"} {
+		if err := os.Link(filepath.Join(build(t), name), filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &user{t: t, bin: bin, dir: dir}
+}
+
+// openFolder makes a folder that all users may read, which t.TempDir is not.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "archbench-user-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,12 +52,10 @@ func newUser(t *testing.T) *user {
 			t.Error(err)
 		}
 	})
-	for _, open := range []string{bin, dir} {
-		if err := os.Chmod(open, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
-	return &user{t: t, bin: bin, dir: dir}
+	return dir
 }
 
 // command is archbench, or another program, in the user's folder.
@@ -138,6 +148,7 @@ func (u *user) awaitMeasured() {
 // TestOneProcessPerRun resumes a run beside the process that measures it, then kills that and resumes from two sides at
 // the same time.
 func TestOneProcessPerRun(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	first := u.start()
 	id := u.rows("runs", "list")[0]["run"]
@@ -177,6 +188,7 @@ func TestOneProcessPerRun(t *testing.T) {
 
 // TestDatabaseTakenAway deletes and replaces the database under a run.
 func TestDatabaseTakenAway(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{
 		"deleted": os.Remove,
 		"cut":     func(path string) error { return os.Truncate(path, 0) },
@@ -207,6 +219,7 @@ func TestDatabaseTakenAway(t *testing.T) {
 
 // TestReadOnlyDatabase reads a database as somebody who may write neither it nor its folder.
 func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	u.expect(0, "3 measured", "run", "flops", "--plugins", "gpt2", "--set", "len=16", "--db", "ro/r.db")
 	id := u.rows("runs", "list", "--db", "ro/r.db")[0]["run"]
@@ -239,6 +252,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 // TestReproductionLines gives the commands that failures come with to a shell, from another folder: each measures its
 // cell again, into the same database.
 func TestReproductionLines(t *testing.T) {
+	t.Parallel()
 	u := newUser(t)
 	home := u.dir
 	u.dir = filepath.Join(home, "it's $HOME; `here` & \"there\" größer")

@@ -29,16 +29,14 @@ probes:
 
 // bench runs archbench in one folder.
 type bench struct {
-	t        *testing.T
-	bin, dir string
+	t                *testing.T
+	bin, dir, models string
 }
 
 // newBench makes a folder with the results of a small run of two models.
 func newBench(t *testing.T) bench {
 	root := sharedtest.RepoRoot(t)
-	b := bench{t, build(t, root), t.TempDir()}
-	t.Setenv("ARCHBENCH_MODELS", filepath.Join(root, "models"))
-	t.Setenv("ARCHBENCH_PLUGINS", b.bin)
+	b := bench{t: t, bin: build(t), dir: t.TempDir(), models: filepath.Join(root, "models")}
 	b.write("small.yaml", small)
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 		b.write("text/"+name+".txt", strings.Repeat("The quick brown fox "+name+" jumps over the lazy dog, and nobody minds. ", 20))
@@ -60,6 +58,7 @@ func (b bench) run(args ...string) []byte {
 	b.t.Helper()
 	cmd := exec.Command(filepath.Join(b.bin, "archbench"), args...)
 	cmd.Dir = b.dir
+	cmd.Env = append(os.Environ(), "ARCHBENCH_MODELS="+b.models, "ARCHBENCH_PLUGINS="+b.bin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -71,6 +70,7 @@ func (b bench) run(args ...string) []byte {
 
 // TestOutput holds docs/output.md against the commands, and runs its examples.
 func TestOutput(t *testing.T) {
+	t.Parallel()
 	b := newBench(t)
 	t.Run("documented", func(t *testing.T) { testDocumented(t, b) })
 	t.Run("examples", func(t *testing.T) { testExamples(t, b) })
@@ -86,7 +86,7 @@ func testDocumented(t *testing.T, b bench) {
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plugins list": {"plugins", "list"},
 		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"},
 		"tokenizer test":   {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
-		"checkpoint study": {"checkpoint", "study", filepath.Join(os.Getenv("ARCHBENCH_MODELS"), "gpt2-3m"), "*.h.0.*", "--ranks", "4"},
+		"checkpoint study": {"checkpoint", "study", filepath.Join(b.models, "gpt2-3m"), "*.h.0.*", "--ranks", "4"},
 	} {
 		want := documented[section]
 		if len(want) == 0 {

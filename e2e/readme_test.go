@@ -20,8 +20,9 @@ var smaller = strings.NewReplacer(
 
 // TestReadme runs the commands of README.md in their order, as a reader would.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	root := sharedtest.RepoRoot(t)
-	bin, dir := build(t, root), t.TempDir()
+	bin, dir := build(t), t.TempDir()
 	if err := os.Symlink(filepath.Join(root, "models/gpt2-3m"), filepath.Join(dir, "mine")); err != nil {
 		t.Fatal(err)
 	}
