@@ -88,7 +88,10 @@ func marked(t Table, v Value) string {
 	if len(v.Notes) == 0 {
 		return v.Text
 	}
-	return v.Text + " [" + NotesOf(t).Marks(v) + "]"
+	if marks := NotesOf(t).Marks(v); marks != "" {
+		return v.Text + " [" + marks + "]"
+	}
+	return v.Text
 }
 
 // draw renders some columns of a table.
