@@ -293,12 +293,11 @@ func (ix *index) unavailable() table.Table {
 		points[g] = append(points[g], c)
 	}
 	for _, g := range order {
-		var names, cells []string
+		var names []string
 		for _, c := range points[g] {
 			names = append(names, c.Point.String())
-			cells = append(cells, c.ID)
 		}
-		t.Rows = append(t.Rows, []table.Value{table.Text(g.model), table.Text(g.suite), table.Text(g.probe), {Text: strings.Join(names, "; "), Cells: cells}, table.Text(g.reason)})
+		t.Rows = append(t.Rows, []table.Value{table.Text(g.model), table.Text(g.suite), table.Text(g.probe), {Text: strings.Join(names, "; "), Cells: result.IDs(points[g])}, table.Text(g.reason)})
 	}
 	return t
 }
@@ -317,12 +316,8 @@ func (ix *index) warnings() table.Table {
 		}
 	}
 	for _, w := range order {
-		var names []string
-		for _, m := range ix.ModelsOf(cells[w]) {
-			names = append(names, m.Name)
-		}
 		n := float64(len(cells[w]))
-		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(names, ", ")), {Text: unit.Number(n), Number: &n, Cells: result.IDs(cells[w])}})
+		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(result.NamesOf(ix.ModelsOf(cells[w])), ", ")), {Text: unit.Number(n), Number: &n, Cells: result.IDs(cells[w])}})
 	}
 	return t
 }

@@ -26,11 +26,8 @@ type CompareOptions struct {
 var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte"}
 
 // QuantityNames lists what a comparison may show.
-func QuantityNames() (names []string) {
-	for _, q := range Quantities() {
-		names = append(names, q.Name)
-	}
-	return names
+func QuantityNames() []string {
+	return Distinct(Quantities(), func(q *Quantity) string { return q.Name })
 }
 
 // Compare relates the models of one run to a base model, by block; or one model after the other across several runs,
@@ -106,9 +103,7 @@ func arms(runs []*record.Run, o CompareOptions) ([]arm, error) {
 	ix := New(runs[0])
 	names := o.Models
 	if names == nil {
-		for _, m := range ix.Bases() {
-			names = append(names, m.Name)
-		}
+		names = NamesOf(ix.Bases())
 	}
 	for _, n := range names {
 		if ix.ByName[n] == nil {
@@ -123,11 +118,7 @@ func arms(runs []*record.Run, o CompareOptions) ([]arm, error) {
 }
 
 func modelNames(r *record.Run) []string {
-	names := make([]string, len(r.Models))
-	for i, m := range r.Models {
-		names[i] = m.Name
-	}
-	return names
+	return Distinct(r.Models, func(m record.Model) string { return m.Name })
 }
 
 // baseFirst moves the base to the front.
@@ -137,10 +128,7 @@ func baseFirst(all []arm, base, kind string) ([]arm, error) {
 	}
 	at := slices.IndexFunc(all, func(a arm) bool { return a.name == base })
 	if at < 0 {
-		names := make([]string, len(all))
-		for i, a := range all {
-			names[i] = a.name
-		}
+		names := Distinct(all, func(a arm) string { return a.name })
 		return nil, fmt.Errorf("no %s %q to compare with; there are %s", kind, base, strings.Join(names, ", "))
 	}
 	b := all[at]
@@ -256,10 +244,7 @@ func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []stri
 		return append(notes, unshared(arms)...)
 	}
 	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.Documents }) {
-		models := make([]*record.Model, len(arms))
-		for i, a := range arms {
-			models[i] = a.ix.ByName[a.model]
-		}
+		models := Distinct(arms, func(a arm) *record.Model { return a.ix.ByName[a.model] })
 		notes = append(notes, NotAlike(models...)...)
 	}
 	return notes

@@ -107,11 +107,7 @@ func (ix *Index) Wide(m *record.Model) *record.Model {
 
 // Bases are the models that are compared with each other: one per family.
 func (ix *Index) Bases() []*record.Model {
-	out := make([]*record.Model, len(ix.Families))
-	for i, f := range ix.Families {
-		out[i] = f.Base
-	}
-	return out
+	return Distinct(ix.Families, func(f Family) *record.Model { return f.Base })
 }
 
 // SeesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
@@ -143,6 +139,11 @@ func (ix *Index) Absentees() (notes []string) {
 		}
 	}
 	return notes
+}
+
+// NamesOf lists the names of models.
+func NamesOf(models []*record.Model) []string {
+	return Distinct(models, func(m *record.Model) string { return m.Name })
 }
 
 // ManyPrecisions reports whether cells hold several precisions of the same weights.

@@ -53,11 +53,7 @@ func Law(fit stat.PowerLaw) string {
 
 // IDs lists the IDs of cells.
 func IDs(cells []*record.Cell) []string {
-	out := make([]string, len(cells))
-	for i, c := range cells {
-		out[i] = c.ID
-	}
-	return out
+	return Distinct(cells, func(c *record.Cell) string { return c.ID })
 }
 
 // curves are the values of the metric along the main axis, one curve per block; other axes are held at their first value.
