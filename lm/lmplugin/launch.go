@@ -98,7 +98,7 @@ func (p *Plugin) start(ctx context.Context, limit time.Duration) error {
 		return nil
 	case ctx.Err() != nil:
 		return lm.Errorf(lm.Deadline, "launch", "plugin %s: %w", p.path, ctx.Err())
-	case bounded.Err() != nil:
+	case bounded.Err() != nil, lm.KindOf(err) == lm.Deadline: // the plugin's clock may be ahead of ours
 		return &lm.Error{Op: "launch", Kind: lm.Internal, Err: p.late()}
 	}
 	return err
