@@ -39,20 +39,19 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if err := bounded(o); err != nil {
 		return nil, err
 	}
+	wanted, err := expand(o)
+	if err != nil {
+		return nil, err
+	}
 	p := &Plan{options: o, models: map[string]*loadedModel{}, limits: limitsOf(o)}
 	p.describe()
 	var t *corpora
 	if readsText(o.Suites) {
-		var err error
 		if t, err = loadCorpora(ctx, o.Corpus); err != nil {
 			return nil, err
 		}
 		p.LeftOut = t.heldOut.Omissions()
 		p.Run.Facts = append(p.Run.Facts, t.facts()...)
-	}
-	wanted, err := expand(o)
-	if err != nil {
-		return nil, err
 	}
 	l := newLoader(o, p.limits, t)
 	l.works = works(wanted)

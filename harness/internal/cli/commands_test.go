@@ -1,0 +1,291 @@
+package cli
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/table"
+)
+
+const smallSuite = `name: small
+repeats: 2
+probes:
+  - {probe: cost, grid: {len: 16}}
+  - {probe: memory, grid: {len: 16}}
+  - {probe: quality, grid: {context: 64, stride: 64}, with: {text_bytes: 1024}}
+  - {probe: prefill, grid: {len: [16, 32]}}
+`
+
+// measured is a desk with a run of two models in its database, and the name of the run.
+func measured(t *testing.T) (d desk, run string) {
+	t.Helper()
+	d = newDesk(t)
+	d.write("small.yaml", smallSuite)
+	d.write("text/a.txt", strings.Repeat("The quick brown fox jumps over the lazy dog. ", 40))
+	stdout, stderr := d.must(ExitOK, "run", "./small.yaml", "--model", "a=fake:init:1", "--model", "b=fake:init:2@int8",
+		"--tokenizer", "bytes", "--corpus", "text", "--reports", "out")
+	for _, want := range []string{"Prefill speed", "verdict"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("run prints no %q:\n%s", want, stdout)
+		}
+	}
+	words := regexp.MustCompile(`(?m)^run  (r-[0-9a-f]+), 12 cells: 12 measured$`).FindStringSubmatch(stderr)
+	if words == nil {
+		t.Fatalf("run does not say what it has measured:\n%s", stderr)
+	}
+	for _, want := range []string{"plan  12 cells on 2 models", "out/index.html", "archbench compare " + words[1]} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("run does not say %q:\n%s", want, stderr)
+		}
+	}
+	return d, words[1]
+}
+
+// TestOneRun asks everything that can be asked of one run.
+func TestOneRun(t *testing.T) {
+	d, run := measured(t)
+	t.Run("every command in every form", func(t *testing.T) { testForms(t, d, run) })
+	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
+	t.Run("comes and goes", func(t *testing.T) { testComesAndGoes(t, d, run) })
+}
+
+// testForms prints whatever prints a table in each form of -o: for people something, for programs what a
+// parser reads, with the same keys in all forms.
+func testForms(t *testing.T, d desk, run string) {
+	cell := firstOf(t, d, "compare", "cell")
+	d.write("tok/tokenizer.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}}`)
+	d.write("tok/encodings.jsonl", `{"text":"ab","ids":[0,1],"decoded":"a b"}`+"\n")
+	for _, args := range [][]string{
+		{"compare"}, {"compare", run, run}, {"report"}, {"report", run}, {"show", run}, {"show", cell}, {"runs", "list"},
+		{"suites", "list"}, {"suites", "show", "speed"}, {"suites", "show", "./small.yaml"},
+		{"plugins", "list", "-v"}, {"plugins", "test", "broken"},
+		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"},
+	} {
+		want := ExitOK
+		if args[len(args)-1] == "broken" {
+			want = ExitFailed
+		}
+		if people, _ := d.must(want, append(args, "-o", "table")...); strings.Count(people, "\n") < 3 {
+			t.Errorf("%v:\n%s", args, people)
+		}
+		if _, md, _ := d.call(append(args, "-o", "md")...); !strings.Contains(md, "| --- |") {
+			t.Errorf("%v as Markdown:\n%s", args, md)
+		}
+		header, rows := csvOf(t, d, args)
+		lines := objects(t, d, args)
+		if len(lines) != rows {
+			t.Errorf("%v: %d rows of CSV, %d lines of JSON", args, rows, len(lines))
+		}
+		for _, line := range lines {
+			if diff := cmp.Diff(slices.Sorted(slices.Values(header)), line); diff != "" {
+				t.Errorf("%v: keys of CSV and of a line of JSON:\n%s", args, diff)
+			}
+		}
+		if _, whole, _ := d.call(append(args, "-o", "json")...); !json.Valid([]byte(whole)) {
+			t.Errorf("%v as JSON:\n%s", args, whole)
+		}
+	}
+}
+
+// csvOf returns the header of a command's CSV and how many rows are below it.
+func csvOf(t *testing.T, d desk, args []string) (header []string, rows int) {
+	t.Helper()
+	_, text, _ := d.call(append(args, "-o", "csv")...)
+	records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(records) < 2 {
+		t.Fatalf("%v: CSV of %d records, %v:\n%s", args, len(records), err, text)
+	}
+	return records[0], len(records) - 1
+}
+
+// objects returns the keys of each object of a command's JSON lines.
+func objects(t *testing.T, d desk, args []string) (keys [][]string) {
+	t.Helper()
+	_, text, _ := d.call(append(args, "-o", "jsonl")...)
+	for line := range strings.Lines(text) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			t.Fatalf("%v: %v in %s", args, err, line)
+		}
+		var names []string
+		for name := range object {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		keys = append(keys, names)
+	}
+	return keys
+}
+
+// firstOf returns a word of the first row that a command prints.
+func firstOf(t *testing.T, d desk, command, key string) string {
+	t.Helper()
+	stdout, _ := d.must(ExitOK, command, "-o", "json")
+	var rows []map[string]any
+	if err := json.Unmarshal([]byte(stdout), &rows); err != nil || len(rows) == 0 {
+		t.Fatalf("%s: %v\n%s", command, err, stdout)
+	}
+	return rows[0][key].(string)
+}
+
+// testBench prints timings as the Go benchmarks do, of run and report alone.
+func testBench(t *testing.T, d desk, run string) {
+	stdout, _ := d.must(ExitOK, "report", run, "-o", "bench")
+	if n := strings.Count(stdout, "\nBenchmarkPrefill/model=a/"); n < 2 {
+		t.Errorf("%d lines of model a:\n%s", n, stdout)
+	}
+	for _, command := range []string{"compare", "show"} {
+		_, stderr := d.must(ExitUsage, command, run, "-o", "bench")
+		if !strings.Contains(stderr, "it is one of "+strings.Join(table.FormatNames(), ", ")) || strings.Contains(stderr, ", bench") {
+			t.Errorf("%s: %s", command, stderr)
+		}
+	}
+}
+
+// testComesAndGoes lists, removes and misses runs.
+func testComesAndGoes(t *testing.T, d desk, run string) {
+	for _, tc := range []struct {
+		code int
+		say  string
+		args []string
+	}{
+		{ExitUsage, "no run of the database was interrupted", []string{"resume"}},
+		{ExitUsage, "nothing", []string{"resume", "nothing"}},
+		{ExitUsage, "two models are called \"a\"", []string{"run", "./small.yaml", "--model", "a=fake:init:1", "--model", "a=fake:init:2", "--corpus", "nowhere"}},
+		{ExitUsage, `no model "c"`, []string{"compare", "--base", "c"}},
+		{ExitUsage, `has no model "c"; it has a, b`, []string{"compare", "--models", "a,c"}},
+		{ExitUsage, "-o prints tables and --reports writes a folder", []string{"report", "-o", "csv", "--reports", "x"}},
+		{ExitUsage, `neither a run nor a cell "x"`, []string{"show", "x"}},
+		{ExitUsage, run[:5], []string{"runs", "rm", run[:5]}}, // by its whole name
+		{ExitOK, "", []string{"show", run[:5]}},
+		{ExitOK, "removed " + run, []string{"runs", "rm", run}},
+		{ExitUsage, run, []string{"runs", "rm", run}},
+		{ExitUsage, "", []string{"report"}},
+		{ExitUsage, run, []string{"report", run}},
+		{ExitUsage, "but there are: results/archbench.db", []string{"report", "--db", "other.db"}},
+	} {
+		_, stderr := d.must(tc.code, tc.args...)
+		if !strings.Contains(stderr, tc.say) {
+			t.Errorf("%v: %q, want %q", tc.args, stderr, tc.say)
+		}
+	}
+	if stdout, _ := d.must(ExitOK, "runs", "list", "-o", "jsonl"); stdout != "" {
+		t.Errorf("what was removed is listed: %s", stdout)
+	}
+	if _, err := os.Stat("other.db"); err == nil {
+		t.Error("a database that was only asked for was made")
+	}
+}
+
+// TestMistakes: what contradicts itself or its range is named, before a plugin is started or a database made, with exit
+// code 2 and nothing on standard output.
+func TestMistakes(t *testing.T) {
+	d := newDesk(t)
+	d.write("small.yaml", smallSuite)
+	d.write("text.txt", "text")
+	d.write("file", "")
+	run := func(more ...string) []string {
+		return append([]string{"run", "./small.yaml", "--model", "a=fake:init:1"}, more...)
+	}
+	for _, tc := range []struct {
+		say  string
+		args []string
+	}{
+		{"--max-cells 0 --max-repeats", run("--max-cells", "0")},
+		{"both are at least 1", run("--max-repeats", "0")},
+		{"--budget -1s: a budget is at least 0", run("--budget", "-1s")},
+		{"--threads 1025: it lies between 1 and 1024", run("--threads", "1025")},
+		{"--threads -1", run("--threads", "-1")},
+		{"--reports: file is no folder", run("--reports", "file")},
+		{`--set "len": the form is KEY=VALUES`, run("--set", "len")},
+		{`--set "=16": the form is KEY=VALUES`, run("--set", "=16")},
+		{`--option "=2": the form is KEY=VALUE`, run("--option", "=2")},
+		{"--init makes new weights and --checkpoint loads some", run("--init", "1", "--checkpoint", ".")},
+		{`--init "-1": a seed is a whole number`, run("--init", "-1")},
+		{"--variant names a config to initialise: say --init SEED too", run("--variant", "tiny")},
+		{"the model fake:tiny names its config already", []string{"run", "./small.yaml", "--model", "a=fake:tiny", "--init", "1", "--variant", "tiny"}},
+		{`fake has no variant "tini"; there are tiny; did you mean tiny?`, []string{"run", "./small.yaml", "--model", "a=fake:init:1:tini"}},
+		{"--checkpoint belongs to one architecture", []string{"run", "./small.yaml", "--plugins", "fake,broken", "--checkpoint", "."}},
+		{`precision "int8+ffn": "ffn" is not COMPONENT.PRECISION`, run("--precision", "int8+ffn")},
+		{`no plugin has a precision "int9"`, run("--head", "int9")},
+		{`no plugin has a precision "int7"`, run("--set", "quality.precision=f32,int7")},
+		{"no plugin with a shipped model was found", []string{"run", "./small.yaml"}},
+		{`no plugin "fke" is installed; there are broken, fake; did you mean fake?`, []string{"run", "./small.yaml", "--plugins", "fke"}},
+		{"smal.yaml: no such file", []string{"run", "./smal.yaml", "--plugins", "fake"}},
+		{"takes at least one SUITE", []string{"run"}},
+		{"--context 8 --stride 9", []string{"score", "fake:init:1", "text.txt", "--context", "8", "--stride", "9"}},
+		{"--tokenizer", []string{"score", "fake:init:1", "text.txt", "--tokenizer", "nowhere"}},
+		{"--top-k -1: it lies between 0", []string{"generate", "fake:init:1", "--top-k", "-1"}},
+		{"--max-new-tokens 0: it lies between 1", []string{"generate", "fake:init:1", "--max-new-tokens", "0"}},
+		{"--temperature NaN", []string{"generate", "fake:init:1", "--temperature", "nan"}},
+		{`unknown "sped"; there are`, []string{"compare", "--quantity", "sped"}},
+		{`unknown command "shw" for archbench; did you mean show?`, []string{"shw"}},
+		{"unknown flag: --quantiti; did you mean quantity?", []string{"compare", "--quantiti", "x"}},
+		{"unknown shorthand flag", []string{"compare", "-x"}},
+		{`--budget "5": a time is a number with a unit`, run("--budget", "5")},
+		{`--max-cells "many": it is a whole number`, run("--max-cells", "many")},
+		{"archbench version takes no argument, got 1", []string{"version", "x"}},
+		{"archbench checkpoint convert takes the folders SRC and DST, got 1", []string{"checkpoint", "convert", "x"}},
+		{"checkpoint nowhere", []string{"checkpoint", "convert", "nowhere", "out"}},
+		{"no reference encodings", []string{"tokenizer", "test", "."}},
+		{"--fixture: no folder nowhere", []string{"plugins", "test", "fake", "--fixture", "nowhere"}},
+		{"--threads 2000", []string{"plugins", "test", "fake", "--threads", "2000"}},
+		{"--threads 2000", []string{"doctor", "--threads", "2000"}},
+		{"--plugin x=file", []string{"plugins", "list", "--plugin", "x=file"}},
+	} {
+		code, stdout, stderr := d.call(tc.args...)
+		if code != ExitUsage || stdout != "" || !strings.Contains("\n"+stderr, "\narchbench: ") || !strings.Contains(stderr, tc.say) {
+			t.Errorf("%s\n  exit code %d, output %q\n  %s  want %s", strings.Join(tc.args, " "), code, stdout, stderr, tc.say)
+		}
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 3 {
+		t.Errorf("mistakes have left %v", left)
+	}
+}
+
+// TestModelsThatFail: a model that was named rightly and cannot be measured is exit code 4, and says why and what to do.
+func TestModelsThatFail(t *testing.T) {
+	d := newDesk(t)
+	d.write("small.yaml", smallSuite)
+	d.write("text.txt", "text")
+	for _, args := range [][]string{
+		{"score", "broken:init:1", "text.txt", "--tokenizer", "bytes"},
+		{"generate", "broken:init:1", "--tokenizer", "bytes", "--prompt", "x"},
+	} {
+		if stdout, stderr := d.must(ExitCells, args...); stdout != "" || !strings.Contains(stderr, "out of order") {
+			t.Errorf("%v: %q, %q", args, stdout, stderr)
+		}
+	}
+	stdout, stderr := d.must(ExitCells, "run", "./small.yaml", "--model", "good=fake:init:1", "--model", "bad=broken:init:1", "--tokenizer", "bytes", "--corpus", "text.txt", "-o", "json")
+	if !strings.Contains(stderr, "failed") || !strings.Contains(stdout, "out of order") || !strings.Contains(stdout, "--model bad=broken:init:1") {
+		t.Errorf("a run with a model that fails:\n%s\n%s", stderr, stdout)
+	}
+	if stdout, _ := d.must(ExitFailed, "plugins", "test", "broken"); !strings.Contains(stdout, "out of order") {
+		t.Errorf("the kit passes a model that fails:\n%s", stdout)
+	}
+}
+
+// TestGenerateStreams: the same seed gives the same text, greedy takes no draw, and the bounds hold.
+func TestGenerateStreams(t *testing.T) {
+	d := newDesk(t)
+	text := func(more ...string) string {
+		stdout, _ := d.must(ExitOK, append([]string{"generate", "fake:init:1", "--tokenizer", "bytes", "--prompt", "abc"}, more...)...)
+		return stdout
+	}
+	greedy := text("--greedy", "--max-new-tokens", "5")
+	if greedy != text("--temperature", "0", "--max-new-tokens", "5") || greedy != text("--greedy", "--seed", "9", "--max-length", "9") {
+		t.Errorf("greedy texts differ: %q", greedy)
+	}
+	_, stderr := d.must(ExitUsage, "generate", "fake:init:1", "--tokenizer", "bytes", "--prompt", "abc", "--max-length", "4")
+	if !strings.Contains(stderr, "leaves no room (context limit 0, --max-length 4)") {
+		t.Errorf("%q", stderr)
+	}
+}
