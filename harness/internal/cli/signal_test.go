@@ -106,7 +106,7 @@ func TestRefusedMemory(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestRefusedMemory$")
 	cmd.Env = append(os.Environ(), variable+"=1")
 	out, err := cmd.CombinedOutput()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGABRT || !strings.Contains(string(out), "out of memory") {
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGABRT || !strings.Contains(string(out), "fatal error: ") {
 		t.Errorf("%v: %.300s", err, out)
 	}
 }
