@@ -1,5 +1,5 @@
-// Package atomicfile writes files that are either complete or absent. It writes to a temporary name in the same folder,
-// syncs, and renames. A failure leaves an older file unchanged and no temporary file behind.
+// Package atomicfile writes files that are either complete or absent. It writes to a temporary name in the same folder
+// and renames. A failure leaves an older file unchanged and no temporary file behind.
 package atomicfile
 
 import (
@@ -10,10 +10,22 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file at path with what the callback writes, with mode 0644. The writer is buffered.
-func Write(path string, content func(w io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.tmp")
+// Write replaces the file at path with what the callback writes, with mode 0644, and syncs it. The writer is buffered.
+func Write(path string, content func(w io.Writer) error) error {
+	if err := replace(path, content, (*os.File).Sync); err != nil {
+		return err
+	}
+	syncDir(filepath.Dir(path))
+	return nil
+}
+
+// WriteDerived is Write for a file that can be made again, such as a figure: it does not wait for the disk.
+func WriteDerived(path string, content func(w io.Writer) error) error {
+	return replace(path, content, func(*os.File) error { return nil })
+}
+
+func replace(path string, content func(w io.Writer) error, sync func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -34,17 +46,13 @@ func Write(path string, content func(w io.Writer) error) (err error) {
 	if err := f.Chmod(0o644); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
+	if err := sync(f); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	syncDir(dir)
-	return nil
+	return os.Rename(f.Name(), path)
 }
 
 // WriteBytes replaces the file at path with data.

@@ -31,17 +31,19 @@ func TestFailureLeavesTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	err := Write(path, func(w io.Writer) error {
-		_, _ = io.WriteString(w, "new")
-		return broken
-	})
-	if !errors.Is(err, broken) {
-		t.Errorf("error %v", err)
+	for name, write := range map[string]func(string, func(io.Writer) error) error{"Write": Write, "WriteDerived": WriteDerived} {
+		err := write(path, func(w io.Writer) error {
+			_, _ = io.WriteString(w, "new")
+			return broken
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if got, _ := os.ReadFile(path); string(got) != "old" {
+			t.Errorf("%s: content %q", name, got)
+		}
+		wantOnly(t, path)
 	}
-	if got, _ := os.ReadFile(path); string(got) != "old" {
-		t.Errorf("content %q", got)
-	}
-	wantOnly(t, path)
 }
 
 func TestNoFolder(t *testing.T) {

@@ -105,16 +105,11 @@ func otherSafetensors(_ string, names []string) string {
 
 // folderBelow finds a model one or two levels down, as in download caches.
 func folderBelow(dir string, _ []string) string {
-	for _, pattern := range []string{"*", "*/*"} {
-		found, _ := filepath.Glob(filepath.Join(escape(dir), pattern, ConfigFile)) // cannot fail: the pattern is well-formed
+	for _, pattern := range []string{"*/", "*/*/"} {
+		found, _ := fs.Glob(os.DirFS(dir), pattern+ConfigFile) // cannot fail: the pattern is well-formed
 		if len(found) > 0 {
-			return "there is a model in " + filepath.Dir(found[0]) + ": name that folder"
+			return "there is a model in " + filepath.Join(dir, filepath.Dir(found[0])) + ": name that folder"
 		}
 	}
 	return ""
-}
-
-// escape escapes Glob's special characters in a path.
-func escape(path string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }

@@ -3,6 +3,7 @@ package lmplugin
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,13 +118,10 @@ func sharedDirs() []string {
 
 // candidates looks into one folder. A folder that cannot be read has none.
 func candidates(dir string) []Candidate {
-	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), Prefix+"*"))
-	if err != nil {
-		return nil
-	}
+	names, _ := fs.Glob(os.DirFS(dir), Prefix+"*") // cannot fail: the pattern is well-formed
 	var found []Candidate
-	for _, path := range paths {
-		base := filepath.Base(path)
+	for _, base := range names {
+		path := filepath.Join(dir, base)
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			path = filepath.Join(path, base)
 		}
@@ -134,11 +132,6 @@ func candidates(dir string) []Candidate {
 		})
 	}
 	return found
-}
-
-// escapeGlob makes the characters of a path stand for themselves.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // whyNotExecutable says what keeps a file from being started, or "".

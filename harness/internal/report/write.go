@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/table"
+	"github.com/archbench/archbench/internal/atomicfile"
 )
 
 // Write puts a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Files
@@ -25,11 +25,11 @@ func (r *Report) Write(dir string) (string, error) {
 	for _, write := range []func() error{
 		func() error { return r.writeFigures(filepath.Join(dir, "figures")) },
 		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
-		func() error { return writeFile(filepath.Join(dir, "report.md"), r.Markdown) },
+		func() error { return atomicfile.WriteDerived(filepath.Join(dir, "report.md"), r.Markdown) },
 		func() error {
-			return writeFile(filepath.Join(dir, "report.json"), func(w io.Writer) error { return table.WriteJSON(w, r.Data()...) })
+			return atomicfile.WriteDerived(filepath.Join(dir, "report.json"), func(w io.Writer) error { return table.WriteJSON(w, r.Data()...) })
 		},
-		func() error { return writeFile(index, r.HTML) },
+		func() error { return atomicfile.WriteDerived(index, r.HTML) },
 	} {
 		if err := write(); err != nil {
 			return "", fmt.Errorf("write report: %w; free some space or name another folder with --reports", err)
@@ -76,8 +76,8 @@ func (r *Report) writeFigures(dir string) error {
 			return err
 		}
 		if err := errors.Join(
-			writeFile(filepath.Join(dir, f.Name+".svg"), bytesWriter(svg)),
-			writeFile(filepath.Join(dir, f.Name+".png"), bytesWriter(png)),
+			atomicfile.WriteDerived(filepath.Join(dir, f.Name+".svg"), contentOf(svg)),
+			atomicfile.WriteDerived(filepath.Join(dir, f.Name+".png"), contentOf(png)),
 		); err != nil {
 			return err
 		}
@@ -87,34 +87,16 @@ func (r *Report) writeFigures(dir string) error {
 
 func (r *Report) writeTables(dir string) error {
 	for _, t := range append(r.Tables(), r.values) {
-		if err := writeFile(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return table.WriteCSV(w, t) }); err != nil {
+		if err := atomicfile.WriteDerived(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return table.WriteCSV(w, t) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func bytesWriter(data []byte) func(io.Writer) error {
+func contentOf(data []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	}
-}
-
-// writeFile writes a file under a temporary name and renames it.
-func writeFile(path string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it has been renamed
-	_, err = tmp.Write(b.Bytes())
-	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
