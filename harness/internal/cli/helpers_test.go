@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/lm/lmplugin"
+)
+
+func TestEventLine(t *testing.T) {
+	cell := &record.Cell{Probe: "prefill", Point: record.Point{{Name: "len", Value: "64"}, {Name: "batch", Value: "2"}}, Model: "gpt2@int8"}
+	for want, e := range map[string]run.Event{
+		"  0 %":             {},
+		"100 %":             {Done: 3, Total: 3},
+		" 33 %  block 1/6":  {Done: 1, Total: 3, Block: 1, Blocks: 6},
+		" 50 %  1m30s left": {Done: 1, Total: 2, Left: 90*time.Second + 300*time.Millisecond},
+		"  0 %  prefill len=64 batch=2 gpt2@int8": {Total: 2, Cell: cell},
+	} {
+		if got := eventLine(e); got != want {
+			t.Errorf("%+v: %q, want %q", e, got, want)
+		}
+	}
+}
+
+// TestProgressClears: a line that was drawn is removed once, and words of a plugin do not move the cursor.
+func TestProgressClears(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, true)
+	p.clear()
+	p.say("loading \x1b[2Ja\nb")
+	p.clear()
+	p.clear()
+	if want := "\r\x1b[K" + `loading \u001b[2Ja b` + "\r\x1b[K"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
+// TestWordsOfPlugin: --plugin takes a path whose name tells the architecture, or NAME=PATH; a folder holds its executable.
+func TestWordsOfPlugin(t *testing.T) {
+	t.Chdir(t.TempDir())
+	folder := lmplugin.Prefix + "mine"
+	program := filepath.Join(folder, folder)
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(program, []byte("#!"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string][2]string{
+		program: {"mine", program}, folder: {"mine", program}, "x=" + folder: {"x", program}, "./" + program: {"mine", "./" + program},
+		"nowhere/" + lmplugin.Prefix + "y.exe": {"y", "nowhere/" + lmplugin.Prefix + "y.exe"}, "=" + program: {"", program},
+	} {
+		name, path := plugin(words)
+		same := path == want[1]
+		if a, err := os.Stat(path); err == nil && !same {
+			b, _ := os.Stat(want[1])
+			same = os.SameFile(a, b)
+		}
+		if name != want[0] || !same {
+			t.Errorf("%s: %q at %q, want %v", words, name, path, want)
+		}
+	}
+}
+
+// TestPrecisionsOfSet lists the precisions that --set asks for, of all probes and of one.
+func TestPrecisionsOfSet(t *testing.T) {
+	got := precisionsOf([]string{"len=1,2", "precision=f32,int8", "quality.precision=int4", "precisions=x", "imprecision=y"})
+	if diff := cmp.Diff([]string{"f32", "int8", "int4"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSetAcrossSuites: a key may be unknown to some of several suites, not to all, and its value must be right.
+func TestSetAcrossSuites(t *testing.T) {
+	for set, want := range map[string]string{
+		"len=16": "", "phase=decode": "", "flops.phase=decode": "set flops.phase", "nothing=1": "set nothing=1", "len=none": "set len=none",
+	} {
+		_, err := loadSuites([]string{"speed", "flops"}, []string{set}, nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), "--"+want) || exitCode(t.Context(), err) != ExitUsage) {
+			t.Errorf("--set %s: %v, want %q", set, err, want)
+		}
+	}
+}
+
+// TestDatabasesNearby names each database once, and no folder that is called like one.
+func TestDatabasesNearby(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := errors.Join(os.MkdirAll("results/folder.db", 0o755), os.WriteFile("results/a.db", nil, 0o644), os.WriteFile("results/a.txt", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"results/a.db"}, databases("results", "results", "none")); diff != "" {
+		t.Error(diff)
+	}
+	a := &app{db: "results/b.db"}
+	if err := a.exists(); err == nil || !strings.Contains(err.Error(), "there is no database results/b.db, but there are: results/a.db\n") {
+		t.Errorf("%v", err)
+	}
+	for db, flag := range map[string]string{defaultDB: "", "my db": " --db 'my db'"} {
+		if got := (&app{db: db}).dbFlag(); got != flag {
+			t.Errorf("%s: %q, want %q", db, got, flag)
+		}
+	}
+}
+
+// TestReportsFolder: a folder that cannot be written to is refused before anything is measured, and none is made.
+func TestReportsFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("file", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"": "", "new/below": "", "file": "--reports: file is no folder", "file/below": "--reports file/below: "} {
+		err := checkReports(dir)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", dir, err, want)
+		}
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 1 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestStateFile(t *testing.T) {
+	for _, tc := range []struct{ state, home, want string }{
+		{"/s", "/h", "/s/archbench/x"}, {"relative", "/h", "/h/.local/state/archbench/x"}, {"", "/h", "/h/.local/state/archbench/x"}, {"", "", ""},
+	} {
+		t.Setenv("XDG_STATE_HOME", tc.state)
+		t.Setenv("HOME", tc.home)
+		if got := stateFile("x"); got != tc.want {
+			t.Errorf("%+v: %q", tc, got)
+		}
+	}
+}
+
+// TestTerminalWidth takes COLUMNS where it is a width that a table fits into.
+func TestTerminalWidth(t *testing.T) {
+	for columns, want := range map[string]int{"": 0, "80": 80, "20": 0, "-5": 0, "wide": 0} {
+		t.Setenv("COLUMNS", columns)
+		if got := terminalWidth(&bytes.Buffer{}); got != want {
+			t.Errorf("COLUMNS=%s: %d, want %d", columns, got, want)
+		}
+	}
+	if isTerminal(&bytes.Buffer{}) {
+		t.Error("a buffer is a terminal")
+	}
+}
+
+// TestInterruptedIsNoMistake: what fails while a command is interrupted is no mistake of the command line.
+func TestInterruptedIsNoMistake(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	boom := errors.New("boom")
+	if code := exitCode(ctx, asUsageUnlessDone(ctx, boom)); code != ExitUsage {
+		t.Errorf("code %d", code)
+	}
+	cancel()
+	err := asUsageUnlessDone(ctx, boom)
+	if code := exitCode(t.Context(), err); code != ExitInterrupted || !errors.Is(err, boom) {
+		t.Errorf("interrupted: code %d, %v", code, err)
+	}
+	if ofModel(nil) != nil || exitCode(t.Context(), ofModel(boom)) != ExitCells {
+		t.Error("failures of a model")
+	}
+}
+
+// TestWhatToResume takes the only interrupted run, and asks where there are several.
+func TestWhatToResume(t *testing.T) {
+	t.Chdir(t.TempDir())
+	a := &app{db: "r.db", err: &bytes.Buffer{}}
+	db, err := a.create(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	want := func(id, message string) {
+		t.Helper()
+		got, err := toResume(t.Context(), db, "")
+		if got != id || message == "" && err != nil || message != "" && (err == nil || !strings.Contains(err.Error(), message)) {
+			t.Errorf("%q, %v; want %q, %q", got, err, id, message)
+		}
+	}
+	want("", "no run of the database was interrupted")
+	var ids []string
+	for _, id := range []string{"r-1", "r-2"} {
+		r := &record.Run{ID: id, Started: time.Now(), Status: record.Running}
+		if err := db.CreateRun(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		want(strings.Join(ids, ""), map[bool]string{true: "no run was interrupted; still measured: " + r.ID + " ("}[len(ids) == 0])
+		r.Status = record.Interrupted
+		if err := db.SetStatus(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if ids = append(ids, r.ID); len(ids) == 1 {
+			want(r.ID, "")
+		}
+	}
+	want("", "several runs were interrupted: ")
+	if got, err := toResume(t.Context(), db, "r-x"); got != "r-x" || err != nil {
+		t.Errorf("by name: %q, %v", got, err)
+	}
+}
