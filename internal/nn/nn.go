@@ -155,15 +155,23 @@ func (a *arena) inUse() int { return a.mark.before + a.mark.offset }
 
 func (a *arena) release(m Mark) {
 	if PoisonReleased {
-		for i := m.slab; i <= a.mark.slab && i < len(a.slabs); i++ {
-			from := 0
-			if i == m.slab {
-				from = m.offset
-			}
-			poison(a.slabs[i][from:])
-		}
+		a.poison(m)
 	}
 	a.mark = m
+}
+
+// poison fills what has been allocated since m.
+func (a *arena) poison(m Mark) {
+	for i := m.slab; i <= a.mark.slab && i < len(a.slabs); i++ {
+		from, to := 0, len(a.slabs[i])
+		if i == m.slab {
+			from = m.offset
+		}
+		if i == a.mark.slab {
+			to = a.mark.offset
+		}
+		poison(a.slabs[i][from:max(from, to)])
+	}
 }
 
 // Tape records what backward has to do, in the order of the forward.
