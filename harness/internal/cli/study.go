@@ -22,7 +22,7 @@ func (a *app) studyCommand() *cobra.Command {
 		Long: `Study reads the tensors of a checkpoint one by one, those whose names match a PATTERN ('*.mlp.*') or all, and tells
 their range, the share of outliers, what each precision rounds away, and how many ranks they need. Errors are relative,
 in the norm of Frobenius: ‖W - Q(W)‖ / ‖W‖, with Q(W) the weights that a model in that precision computes with. What a
-model keeps in bf16 whatever its precision, such as its embedding, is studied like the rest.
+model keeps wider whatever its precision, such as its embedding and gates, is studied like the rest.
 
 Singular values of a matrix with a shorter side of 1024 take seconds, of 4096 many minutes, and singular vectors, which
 --ranks needs, several times as long: choose tensors by PATTERN, or leave singular values out with --spectrum=false.`,
