@@ -52,7 +52,7 @@ func instead(dir string) string {
 }
 
 // adapter finds a LoRA adapter.
-func adapter(dir string, names []string) string {
+func adapter(_ string, names []string) string {
 	if !slices.Contains(names, "adapter_config.json") {
 		return ""
 	}

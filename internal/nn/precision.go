@@ -32,7 +32,7 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 		return p, nil
 	}
 	p.Parts = map[string]kernel.Format{}
-	for _, part := range strings.Split(parts, "+") {
+	for part := range strings.SplitSeq(parts, "+") {
 		component, format, ok := strings.Cut(part, ".")
 		_, twice := p.Parts[component]
 		switch {

@@ -151,9 +151,10 @@ func (m *wordLevel) encode(ids []int32, word string, special bool) ([]int32, err
 func decodeWordPiece(prefix string, cleanup bool) decoder {
 	return eachToken(func(i int, token string) string {
 		if i > 0 {
-			inside := false
-			if token, inside = strings.CutPrefix(token, prefix); !inside {
-				token = " " + token
+			rest, inside := strings.CutPrefix(token, prefix)
+			token = rest
+			if !inside {
+				token = " " + rest
 			}
 		}
 		if cleanup {

@@ -43,11 +43,9 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 		about.say(f.Name, "", f.Words())
 	}
 	host := facts("host", "Host", run.Host.Facts)
-	host.Frame, host.Columns = pointer(host.Program()), nil
+	host.Frame, host.Columns = new(host.Program()), nil
 	return slices.Concat([]table.Table{about.table, summary(run, c), samples(run, c)}, steps(c), []table.Table{host})
 }
-
-func pointer[T any](v T) *T { return &v }
 
 // about is a table of facts for people and, for programs, one row with a key for each.
 type about struct{ table table.Table }

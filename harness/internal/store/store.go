@@ -1,3 +1,5 @@
+// Package store keeps runs in SQLite: what was planned, every raw sample, every failure. It is the only importer of the
+// driver.
 package store
 
 import (

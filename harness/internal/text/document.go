@@ -134,7 +134,7 @@ func inspect(r io.Reader) (notText string, err error) {
 	rest := 0 // bytes of a rune split by the block's end
 	for first := true; ; first = false {
 		n, err := io.ReadFull(r, buffer[rest:])
-		last := err == io.EOF || err == io.ErrUnexpectedEOF //nolint:errorlint // io.ReadFull returns them bare
+		last := err == io.EOF || err == io.ErrUnexpectedEOF // which io.ReadFull returns bare
 		if err != nil && !last {
 			return "", err
 		}
