@@ -23,6 +23,7 @@ const (
 // on its neighbours in a batch. It does so for every model, whatever the model declares.
 var causalityProbe = &Probe{
 	Name: "causality", Version: 2, Summary: "whether predictions depend on what they must not see",
+	Report: Shown{Place: 1, View: CausalityView},
 	Text:   StreamText,
 	Budget: Always,
 	Axes:   []Setting{{Name: "len", Default: "128", Min: leastLength, Doc: "tokens of each document"}},

@@ -23,6 +23,7 @@ const (
 // able to.
 var costProbe = &Probe{
 	Name: "cost", Version: 1, Summary: "FLOPs and bytes by component, by formula and counted",
+	Report: Shown{Place: 2, View: CostView},
 	Axes: []Setting{
 		{Name: "phase", Default: "prefill", Words: []string{"prefill", "score", "decode", "train"}, Doc: "kind of work"},
 		{Name: "len", Default: "128", Min: 1, Doc: "tokens of context"},

@@ -22,6 +22,7 @@ const (
 // ttftProbe times what a user waits for: from a prompt to its first new token.
 var ttftProbe = &Probe{
 	Name: "ttft", Version: 1, Summary: "time from a prompt to its first new token",
+	Report: Shown{Place: 4},
 	Timing: true, Text: StreamText,
 	Axes:       []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
 	Needs:      []lm.Ability{lm.AbilityStep, lm.AbilityGenerate},
@@ -53,6 +54,7 @@ func ttft(ctx context.Context, s *Subject) (r Result, err error) {
 // decodeProbe times new tokens after a context, all of them within one call.
 var decodeProbe = &Probe{
 	Name: "decode", Version: 1, Summary: "time of one decoding step after a context",
+	Report: Shown{Place: 6, WithPrecision: true},
 	Timing: true, Text: StreamText,
 	Axes: []Setting{
 		{Name: "depth", Default: "128", Min: 1, Doc: "tokens before the first timed one"},

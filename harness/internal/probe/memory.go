@@ -21,8 +21,9 @@ const (
 // memoryProbe reads what one document of a given length takes, in a process that has done nothing else.
 var memoryProbe = &Probe{
 	Name: "memory", Version: 1, Summary: "bytes of weights, state, activations and the process at a context length",
-	Text: StreamText,
-	Axes: []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
+	Report: Shown{Place: 3, View: MemoryView, WithPrecision: true},
+	Text:   StreamText,
+	Axes:   []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of context"}},
 	Metrics: []Metric{
 		{Name: WeightBytes, Unit: unit.Byte, Better: -1, Title: "weights"},
 		{Name: StateBytes, Unit: unit.Byte, Better: -1, Title: "state"},

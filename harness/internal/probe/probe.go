@@ -55,6 +55,7 @@ type Probe struct {
 	Metrics    []Metric
 	Quantities []Quantity // in the order of a report
 	Tails      []Tail
+	Report     Shown
 
 	// refuse says what is wrong with settings that are each allowed; nil: nothing ever is.
 	refuse func(record.Point) error
@@ -65,6 +66,26 @@ type Probe struct {
 	// measure takes one measurement.
 	measure func(context.Context, *Subject) (Result, error)
 }
+
+// Shown says how a section of a report shows a probe. The zero value shows the probe's quantities, after all other probes.
+type Shown struct {
+	Place         int // among the probes of a section, from 1; 0: last
+	View          View
+	WithPrecision bool // in a section that compares precisions, part of that table instead
+}
+
+// View is the form in which a report shows what a probe measured.
+type View int
+
+// The views.
+const (
+	QuantityView View = iota // tables, exponents and figures of the probe's quantities
+	CausalityView
+	CostView
+	MemoryView
+	StreamView
+	QualityView
+)
 
 // Rank is a probe's place when a budget is filled.
 type Rank int

@@ -23,7 +23,8 @@ const (
 // tokenizer, under a stated context and stride. Models of low precision are held against f32.
 var qualityProbe = &Probe{
 	Name: "quality", Version: 1, Summary: "bits per byte of held-out text, divergence from f32",
-	Text: HeldOut, Language: true, Versus: true, Budget: First,
+	Report: Shown{Place: 8, View: QualityView, WithPrecision: true},
+	Text:   HeldOut, Language: true, Versus: true, Budget: First,
 	Axes: []Setting{
 		{Name: "context", Default: "256", Min: 1, Doc: "tokens of text in each window, after the start token"},
 		{Name: "stride", Default: "256", Min: 1, Doc: "tokens scored in each window but the first; at most context"},

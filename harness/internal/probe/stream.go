@@ -25,7 +25,8 @@ const (
 // streamProbe reads one very long document in chunks with carried state.
 var streamProbe = &Probe{
 	Name: "stream", Version: 1, Summary: "time, state and loss along one long document",
-	Text: StreamText, Language: true,
+	Report: Shown{Place: 7, View: StreamView},
+	Text:   StreamText, Language: true,
 	Axes:   []Setting{{Name: "len", Default: "65536", Min: 64, Doc: "tokens of the document"}},
 	Params: []Setting{{Name: "chunk", Default: "2048", Min: 1, Doc: "tokens of each call"}},
 	Needs:  []lm.Ability{lm.AbilityStep},

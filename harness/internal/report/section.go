@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/chart"
@@ -19,23 +21,16 @@ type Section struct {
 	Figures []chart.Figure
 }
 
-// views add what a probe measured to a section, for the probes that have more to show than their quantities.
-var views = map[string]func(ix *index, s *Section, cells []*record.Cell){
-	"causality": addCausality, "cost": addCost, "memory": addMemory, "stream": addStream, "quality": addQuality,
+// views add what a probe measured to a section.
+var views = map[probe.View]func(ix *index, s *Section, cells []*record.Cell){
+	probe.QuantityView: addQuantities, probe.CausalityView: addCausality, probe.CostView: addCost,
+	probe.MemoryView: addMemory, probe.StreamView: addStream, probe.QualityView: addQuality,
 }
 
-// reading is the order in which probes are read; others come last.
-var reading = []string{"causality", "cost", "memory", "ttft", "prefill", "decode", "stream", "quality"}
-
-// inReadingOrder lists all probes.
-func inReadingOrder() []string {
-	names := slices.Clone(reading)
-	for _, p := range probe.Table {
-		if !slices.Contains(names, p.Name) {
-			names = append(names, p.Name)
-		}
-	}
-	return names
+// byPlace lists all probes in the order in which a section shows them.
+func byPlace() []*probe.Probe {
+	place := func(p *probe.Probe) int { return cmp.Or(p.Report.Place, math.MaxInt) }
+	return slices.SortedStableFunc(slices.Values(probe.Table), func(a, b *probe.Probe) int { return cmp.Compare(place(a), place(b)) })
 }
 
 // addQuantities shows the quantities of the cells' probe: their tables, those of tails, of what only some cells have and of
@@ -87,16 +82,11 @@ func (ix *index) section(suite string) Section {
 	if precisions {
 		addPrecisions(ix, &s, cells)
 	}
-	for _, name := range inReadingOrder() {
-		own := result.OfProbe(cells, name)
-		if len(own) == 0 || precisions && slices.Contains([]string{"quality", "decode", "prefill", "memory"}, name) {
-			continue
+	for _, p := range byPlace() {
+		own := result.OfProbe(cells, p.Name)
+		if len(own) > 0 && !(precisions && p.Report.WithPrecision) {
+			views[p.Report.View](ix, &s, own)
 		}
-		add, ok := views[name]
-		if !ok {
-			add = addQuantities
-		}
-		add(ix, &s, own)
 	}
 	for i := range s.Tables {
 		s.Tables[i].ID = s.ID + "-" + s.Tables[i].ID
