@@ -8,6 +8,7 @@ package chart
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -80,42 +81,36 @@ type Rule struct {
 // HasData reports whether the figure has a point that its axes can show.
 func (f Figure) HasData() bool { return len(clean(f).Series) > 0 }
 
-// SVG renders the figure as SVG. Its text stays text.
-func (f Figure) SVG() ([]byte, error) {
+// Arial has the metrics of Liberation Sans, for readers without that font.
+var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;", "font-variant:normal;", "")
+
+// SVG writes the figure as SVG. Its text stays text.
+func (f Figure) SVG(w io.Writer) error {
+	var out bytes.Buffer
 	canvas := vgsvg.New(width, height)
-	if err := f.draw(draw.New(canvas)); err != nil {
-		return nil, err
+	if err := f.draw(&out, canvas, canvas); err != nil {
+		return err
 	}
-	var out bytes.Buffer
-	if _, err := canvas.WriteTo(&out); err != nil {
-		return nil, fmt.Errorf("chart %s: %w", f.Name, err)
-	}
-	// Arial has the metrics of Liberation Sans, for readers without that font.
-	text := strings.ReplaceAll(out.String(), "font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;")
-	text = strings.ReplaceAll(text, "font-variant:normal;", "")
-	return []byte(text), nil
+	_, err := svgFonts.WriteString(w, out.String())
+	return err
 }
 
-// PNG renders the figure as PNG.
-func (f Figure) PNG() ([]byte, error) {
+// PNG writes the figure as PNG.
+func (f Figure) PNG(w io.Writer) error {
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
-	if err := f.draw(draw.New(canvas)); err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&out); err != nil {
-		return nil, fmt.Errorf("chart %s: %w", f.Name, err)
-	}
-	return out.Bytes(), nil
+	return f.draw(w, canvas, vgimg.PngCanvas{Canvas: canvas})
 }
 
-// draw turns panics of the plotting library into an error that names the figure.
-func (f Figure) draw(c draw.Canvas) (err error) {
+// draw draws on a canvas and writes its picture. Errors name the figure; panics of the plotting library become errors.
+func (f Figure) draw(w io.Writer, c vg.CanvasSizer, picture io.WriterTo) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("chart %s: drawing failed: %v", f.Name, r)
 		}
 	}()
-	newLayout(f, c).draw()
+	newLayout(f, draw.New(c)).draw()
+	if _, err := picture.WriteTo(w); err != nil {
+		return fmt.Errorf("chart %s: %w", f.Name, err)
+	}
 	return nil
 }

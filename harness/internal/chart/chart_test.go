@@ -73,10 +73,16 @@ func gallery() []Figure {
 	}
 }
 
+func rendered(render func(io.Writer) error) ([]byte, error) {
+	var b bytes.Buffer
+	err := render(&b)
+	return b.Bytes(), err
+}
+
 func TestGolden(t *testing.T) {
 	for _, f := range gallery() {
 		t.Run(f.Name, func(t *testing.T) {
-			svg, err := f.SVG()
+			svg, err := rendered(f.SVG)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,11 +121,11 @@ func wellFormed(t *testing.T, svg []byte) {
 // also writes the PNG there for inspection.
 func picture(t *testing.T, f Figure) {
 	t.Helper()
-	first, err := f.PNG()
+	first, err := rendered(f.PNG)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, _ := f.PNG()
+	second, _ := rendered(f.PNG)
 	if !bytes.Equal(first, second) {
 		t.Error("two renderings differ")
 	}
@@ -135,12 +141,12 @@ func picture(t *testing.T, f Figure) {
 }
 
 func TestEmptyFigureSaysWhy(t *testing.T) {
-	svg, err := Figure{Name: "x", Title: "T", Empty: "it rained"}.SVG()
+	svg, err := rendered(Figure{Name: "x", Title: "T", Empty: "it rained"}.SVG)
 	if err != nil || !strings.Contains(string(svg), "it rained") {
 		t.Errorf("no reason in %s (%v)", svg, err)
 	}
 	onlyZeros := Figure{Name: "x", Y: Axis{Log: Log10}, Series: []Series{{Points: []Point{{X: 1}}}}}
-	if svg, err := onlyZeros.SVG(); err != nil || !strings.Contains(string(svg), "No data") {
+	if svg, err := rendered(onlyZeros.SVG); err != nil || !strings.Contains(string(svg), "No data") {
 		t.Errorf("a figure whose axes can show no point: %v", err)
 	}
 }
@@ -162,7 +168,7 @@ func TestLeftOutPointsAreSaid(t *testing.T) {
 func TestHorizontalIntervals(t *testing.T) {
 	f := Figure{Name: "x", X: Axis{Log: Log10}, Series: []Series{{Points: []Point{{X: 100, Y: 1}}}}}
 	lines := func() int {
-		svg, err := f.SVG()
+		svg, err := rendered(f.SVG)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +200,7 @@ func TestNothingPanics(t *testing.T) {
 			Series: []Series{{Name: "s", Style: rapid.IntRange(-3, 40).Draw(t, "style"), Joined: true, Points: rapid.SliceOfN(point, 0, 5).Draw(t, "points")}},
 			Rules:  []Rule{{At: value.Draw(t, "rule")}, {Vertical: true, At: value.Draw(t, "rule")}},
 		}
-		if _, err := f.SVG(); err != nil {
+		if err := f.SVG(io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	})

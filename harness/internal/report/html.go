@@ -83,11 +83,11 @@ func class(c table.Column, v table.Value) string {
 
 // inline is a figure as an SVG element: without the prologue of a file, and as wide as its column.
 func inline(f chart.Figure) (template.HTML, error) {
-	svg, err := f.SVG()
-	if err != nil {
+	var svg strings.Builder
+	if err := f.SVG(&svg); err != nil {
 		return "", err
 	}
-	s := string(svg)
+	s := svg.String()
 	start := strings.Index(s, "<svg")
 	end := strings.Index(s[start:], ">") + start
 	box := ""

@@ -54,7 +54,7 @@ func markdownTable(b *bytes.Buffer, level int, t table.Table) {
 		b.WriteString("None.\n")
 		return
 	}
-	_ = table.WriteMarkdown(b, t, func(cell string) string { return "index.html#" + anchor(cell) }) // a buffer takes everything
+	table.WriteMarkdown(b, t, func(cell string) string { return "index.html#" + anchor(cell) })
 }
 
 func markdownFigure(b *bytes.Buffer, name, title, caption string) {

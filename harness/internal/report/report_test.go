@@ -24,7 +24,7 @@ func TestGolden(t *testing.T) {
 		func() error {
 			for _, tab := range r.Tables() {
 				csv.WriteString("# " + tab.ID + "\n")
-				if err := table.WriteCSV(&csv, tab); err != nil {
+				if err := table.Write(&csv, "csv", 0, tab); err != nil {
 					return err
 				}
 			}

@@ -267,7 +267,8 @@ func TestEscaping(t *testing.T) {
 	tab := table.Words("t", "T", []string{"key", "value"})
 	tab.Add(nasty, nasty)
 	var md, sheet bytes.Buffer
-	if err := errors.Join(table.WriteMarkdown(&md, tab, nil), table.WriteCSV(&sheet, tab)); err != nil {
+	table.WriteMarkdown(&md, tab, nil)
+	if err := table.Write(&sheet, "csv", 0, tab); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Split(strings.TrimSpace(md.String()), "\n"); len(lines) != 3 || strings.Contains(md.String(), "<script") {
@@ -322,7 +323,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 	notes := map[string]string{record.Running: "This run goes on", record.Interrupted: "archbench resume " + partial.ID, record.RunFailed: "nothing could be measured"}
 	for name, run := range map[string]*record.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
-		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), table.WriteJSON(io.Discard, r.Data()...)); err != nil {
+		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), table.Write(io.Discard, "json", 0, r.Data()...)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !strings.Contains(strings.Join(r.Notes, " "), notes[run.Status]) {
@@ -382,9 +383,7 @@ func TestCompareRuns(t *testing.T) {
 func markdownOf(t *testing.T, tab table.Table) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := table.WriteMarkdown(&b, tab, nil); err != nil {
-		t.Fatal(err)
-	}
+	table.WriteMarkdown(&b, tab, nil)
 	return b.Bytes()
 }
 
@@ -445,7 +444,8 @@ func TestLongReasonsAreFootnotes(t *testing.T) {
 	tab := table.Table{Columns: append(table.Keys("model"), table.Column{Name: "quality", ID: "quality", Unit: "bit/B"}, table.Column{Name: "speed", ID: "speed", Unit: "s"}),
 		Rows: [][]table.Value{{table.Text("a"), table.Unavailable(long), table.Unavailable("context limit 512")}, {table.Text("b"), table.Unavailable(long), {Text: "1 s", Notes: []string{"slow"}}}}}
 	var md, csv bytes.Buffer
-	if err := errors.Join(table.WriteMarkdown(&md, tab, nil), table.WriteCSV(&csv, tab)); err != nil {
+	table.WriteMarkdown(&md, tab, nil)
+	if err := table.Write(&csv, "csv", 0, tab); err != nil {
 		t.Fatal(err)
 	}
 	want := "| model | quality | speed |\n| --- | ---: | ---: |\n| a | n/a \\[1\\] | n/a (context limit 512) |\n| b | n/a \\[1\\] | 1 s \\[2\\] |\n" +

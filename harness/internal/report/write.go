@@ -26,9 +26,7 @@ func (r *Report) Write(dir string) (string, error) {
 		func() error { return r.writeFigures(filepath.Join(dir, "figures")) },
 		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
 		func() error { return atomicfile.WriteDerived(filepath.Join(dir, "report.md"), r.Markdown) },
-		func() error {
-			return atomicfile.WriteDerived(filepath.Join(dir, "report.json"), func(w io.Writer) error { return table.WriteJSON(w, r.Data()...) })
-		},
+		func() error { return writeTable(filepath.Join(dir, "report.json"), "json", r.Data()...) },
 		func() error { return atomicfile.WriteDerived(index, r.HTML) },
 	} {
 		if err := write(); err != nil {
@@ -67,18 +65,8 @@ func (r *Report) Data() []table.Table {
 
 func (r *Report) writeFigures(dir string) error {
 	for _, f := range r.Figures() {
-		svg, err := f.SVG()
-		if err != nil {
-			return err
-		}
-		png, err := f.PNG()
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(
-			atomicfile.WriteDerived(filepath.Join(dir, f.Name+".svg"), contentOf(svg)),
-			atomicfile.WriteDerived(filepath.Join(dir, f.Name+".png"), contentOf(png)),
-		); err != nil {
+		path := filepath.Join(dir, f.Name)
+		if err := errors.Join(atomicfile.WriteDerived(path+".svg", f.SVG), atomicfile.WriteDerived(path+".png", f.PNG)); err != nil {
 			return err
 		}
 	}
@@ -87,16 +75,13 @@ func (r *Report) writeFigures(dir string) error {
 
 func (r *Report) writeTables(dir string) error {
 	for _, t := range append(r.Tables(), r.values) {
-		if err := atomicfile.WriteDerived(filepath.Join(dir, t.ID+".csv"), func(w io.Writer) error { return table.WriteCSV(w, t) }); err != nil {
+		if err := writeTable(filepath.Join(dir, t.ID+".csv"), "csv", t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func contentOf(data []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	}
+func writeTable(path, format string, tables ...table.Table) error {
+	return atomicfile.WriteDerived(path, func(w io.Writer) error { return table.Write(w, format, 0, tables...) })
 }

@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/archbench/archbench/internal/printable"
 )
 
-var csvFormat = &Format{Name: "csv", Programs: true, render: func(b *bytes.Buffer, _ int, tables []Table) error {
-	return WriteCSV(b, mainOf(tables))
-}}
+var csvFormat = &Format{Name: "csv", Programs: true, render: renderCSV}
 
-// WriteCSV writes the rows of a table for programs, under one header.
-func WriteCSV(w io.Writer, t Table) error {
+// renderCSV writes the rows of the main table for programs, under one header.
+func renderCSV(b *bytes.Buffer, _ int, tables []Table) error {
+	t := mainOf(tables)
 	f := t.Program()
 	records := [][]string{f.Keys}
 	for _, row := range f.Rows {
@@ -26,13 +24,13 @@ func WriteCSV(w io.Writer, t Table) error {
 		}
 		records = append(records, record)
 	}
-	if err := csv.NewWriter(w).WriteAll(records); err != nil {
+	if err := csv.NewWriter(b).WriteAll(records); err != nil {
 		return fmt.Errorf("table %s as CSV: %w", t.ID, err)
 	}
 	return nil
 }
 
-// Plain writes a value for a CSV: nothing for null, lists with "; " between their parts.
+// Plain writes a value as a CSV field: null is empty, and the elements of a list are joined with "; ".
 func Plain(v any) string {
 	switch v := Settled(v).(type) {
 	case nil:

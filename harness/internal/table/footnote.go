@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// wordy is from how many characters on a reason is too long for an entry of a table.
+// wordy is the length in characters from which a reason is too long for an entry of a table.
 const wordy = 32
 
-// Shown is a table as people see it: a long reason why a value is missing is a footnote, so that it widens no column. A
-// table of two columns has the room.
+// Shown is a table as people see it: long reasons for missing values move to footnotes, so that they do not widen
+// columns. A table of at most two columns has room for them.
 func Shown(t Table) Table {
 	if len(t.Columns) <= 2 {
 		return t
@@ -30,8 +30,7 @@ func Shown(t Table) Table {
 	return t
 }
 
-// Footnotes are what stands below a table: the notes of its values, numbered in the order of their appearance, then those of
-// the table itself.
+// Footnotes are the notes below a table: those of its values, numbered in order of appearance, then those of the table.
 type Footnotes struct{ list, table []string }
 
 // NotesOf collects the footnotes of a table.
@@ -60,7 +59,7 @@ func (f *Footnotes) Marks(v Value) string {
 	return strings.Join(numbers, ",")
 }
 
-// All returns "[1] note" for each note of a value, then the notes of the table.
+// All returns the notes of values as "[1] note", then the notes of the table.
 func (f *Footnotes) All() []string {
 	out := make([]string, len(f.list))
 	for i, n := range f.list {

@@ -8,18 +8,17 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Format is a form that tables are written in.
+// Format is an output format of tables.
 type Format struct {
-	Name string
-	// Programs read it: all tables in one value, or the rows of the main one. People read the others, one table after the other.
-	Programs bool
+	Name     string
+	Programs bool // for programs: all tables as one value, or only the rows of the main one; else for people: one table after the other
 	render   func(b *bytes.Buffer, width int, tables []Table) error
 }
 
-// Formats lists the forms, the default first. A new one is a file and a line here.
+// Formats lists the formats, the default first. A new one takes a file and a line here.
 var Formats = []*Format{textFormat, markdownFormat, csvFormat, jsonFormat, jsonLinesFormat}
 
-// FormatNames lists the names of the forms.
+// FormatNames lists the names of the formats.
 func FormatNames() []string {
 	names := make([]string, len(Formats))
 	for i, f := range Formats {
@@ -28,13 +27,13 @@ func FormatNames() []string {
 	return names
 }
 
-// ForPrograms reports whether a form of that name is read by programs.
+// ForPrograms reports whether the format with that name is for programs.
 func ForPrograms(name string) bool {
 	return slices.ContainsFunc(Formats, func(f *Format) bool { return f.Programs && f.Name == name })
 }
 
-// Write writes tables in the form of that name, for a terminal of a width (0: without limit), and with one write, so that its
-// error tells of them all.
+// Write writes tables in the format with that name, for a terminal of a given width (0: no limit). It calls w.Write only
+// once, so one error covers all tables.
 func Write(w io.Writer, name string, width int, tables ...Table) error {
 	f := Formats[max(0, slices.Index(FormatNames(), name))]
 	var b bytes.Buffer
@@ -42,28 +41,25 @@ func Write(w io.Writer, name string, width int, tables ...Table) error {
 		return err
 	}
 	if f == textFormat {
-		_, err := lipgloss.Fprint(w, b.String()) // with the colours that w can show
+		_, err := lipgloss.Fprint(w, b.String()) // drops the colours that w cannot show
 		return err
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// mainOf is the table of a command that forms of a single one hold.
+// mainOf is the one table that a format for a single table holds.
 func mainOf(tables []Table) Table {
 	return tables[max(0, slices.IndexFunc(tables, func(t Table) bool { return t.Main }))]
 }
 
-// eachSeen writes the tables that people see with a line between them, titled where there are several.
-func eachSeen(b *bytes.Buffer, tables []Table, write func(t Table, titled bool) error) error {
-	seen := slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Columns == nil })
-	for i, t := range seen {
+// eachVisible writes the tables that people see, separated by blank lines. They have titles if there are several.
+func eachVisible(b *bytes.Buffer, tables []Table, write func(t Table, titled bool)) {
+	visible := slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return t.Columns == nil })
+	for i, t := range visible {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		if err := write(t, len(seen) > 1); err != nil {
-			return err
-		}
+		write(t, len(visible) > 1)
 	}
-	return nil
 }

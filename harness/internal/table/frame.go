@@ -9,15 +9,15 @@ import (
 	"github.com/archbench/archbench/internal/printable"
 )
 
-// Frame holds the rows of a table for programs. Every row has all keys in their order; keys are snake_case and stable,
-// numbers are in base units with all their digits, and a value that is not available is null. docs/output.md lists the
-// keys of every command.
+// Frame holds the rows of a table for programs. Every row has all keys in order. Keys are stable and in snake_case,
+// numbers have full precision in base units, and missing values are null. docs/output.md lists the keys of every command.
 type Frame struct {
 	Keys []string
 	Rows [][]any // string, bool, int, float64, *float64, []string, time.Time or nil
 }
 
-// Program returns the rows of a table for programs: its own frame, else one key per column and the reason of what is n/a.
+// Program returns the rows of a table for programs: its frame if it has one, else one key per column and the reasons for
+// missing values.
 func (t Table) Program() Frame {
 	if t.Frame != nil {
 		return *t.Frame
@@ -55,7 +55,7 @@ func (c Column) Field() string {
 	return strings.Trim(Slug(strings.ToLower(c.Name)), "-")
 }
 
-// Program is a value for programs.
+// Program returns the value for programs; nil is null.
 func (v Value) Program() any {
 	switch {
 	case v.Data != nil:
@@ -68,7 +68,7 @@ func (v Value) Program() any {
 	return Word(v.Text)
 }
 
-// Word is a word, or null for "".
+// Word returns a string for programs; "" is null.
 func Word(s string) any {
 	if s == "" {
 		return nil
@@ -76,7 +76,7 @@ func Word(s string) any {
 	return s
 }
 
-// Known is a number of which 0 says that it is not known; then it is null.
+// Known returns a number for programs; 0 means unknown and is null.
 func Known[T int | int64](n T) any {
 	if n == 0 {
 		return nil
@@ -95,8 +95,8 @@ func Direction(better int) any {
 	return nil
 }
 
-// Settled is a value without pointers and with printable text, and null for what is no number or infinite, which JSON
-// does not know, and for empty lists and times.
+// Settled prepares a value for encoding: it follows pointers, makes text printable and formats times. NaN and infinities,
+// which JSON lacks, become null, and so do empty lists and zero times.
 func Settled(v any) any {
 	switch v := v.(type) {
 	case *float64:

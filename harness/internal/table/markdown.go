@@ -3,51 +3,42 @@ package table
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"strings"
 )
 
 var markdownFormat = &Format{Name: "md", render: func(b *bytes.Buffer, _ int, tables []Table) error {
-	return eachSeen(b, tables, func(t Table, titled bool) error {
+	eachVisible(b, tables, func(t Table, titled bool) {
 		if titled {
 			fmt.Fprintf(b, "### %s\n\n", t.Title)
 		}
-		return WriteMarkdown(b, t, nil)
+		WriteMarkdown(b, t, nil)
 	})
+	return nil
 }}
 
-// WriteMarkdown writes a table with its footnotes. Where link is set, numbers are linked to their cells.
-func WriteMarkdown(w io.Writer, t Table, link func(cell string) string) error {
-	var b bytes.Buffer
+// WriteMarkdown writes a table with its footnotes. If link is not nil, it turns each value into a link to its first cell.
+func WriteMarkdown(b *bytes.Buffer, t Table, link func(cell string) string) {
 	t = Shown(t)
 	notes := NotesOf(t)
-	for i, c := range t.Columns {
-		b.WriteString("| " + EscapeMarkdown(Heading(c)) + " ")
-		if i == len(t.Columns)-1 {
-			b.WriteString("|\n")
-		}
-	}
-	for i, c := range t.Columns {
-		align := "---:"
-		if c.Key || c.Unit == "" {
-			align = "---"
-		}
-		b.WriteString("| " + align + " ")
-		if i == len(t.Columns)-1 {
-			b.WriteString("|\n")
-		}
-	}
-	for _, row := range t.Rows {
-		for _, v := range row {
-			b.WriteString("| " + markdownValue(v, notes, link) + " ")
+	line := func(entry func(column int) string) {
+		for i := range t.Columns {
+			b.WriteString("| " + entry(i) + " ")
 		}
 		b.WriteString("|\n")
+	}
+	line(func(i int) string { return EscapeMarkdown(Heading(t.Columns[i])) })
+	line(func(i int) string {
+		if t.Columns[i].Key || t.Columns[i].Unit == "" {
+			return "---"
+		}
+		return "---:"
+	})
+	for _, row := range t.Rows {
+		line(func(i int) string { return markdownValue(row[i], notes, link) })
 	}
 	for _, n := range notes.All() {
 		b.WriteString("\n" + EscapeMarkdown(n) + "\n")
 	}
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 func markdownValue(v Value, notes *Footnotes, link func(string) string) string {
@@ -64,7 +55,7 @@ func markdownValue(v Value, notes *Footnotes, link func(string) string) string {
 	return s
 }
 
-// Heading is a column's name with an arrow to its better side.
+// Heading is a column's name, with an arrow in the direction that is better.
 func Heading(c Column) string {
 	switch c.Better {
 	case -1:
@@ -77,5 +68,5 @@ func Heading(c Column) string {
 
 var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "\r", "", "\n", "<br>")
 
-// EscapeMarkdown makes a text stand for itself within a table.
+// EscapeMarkdown escapes a text so that it appears literally in a Markdown table.
 func EscapeMarkdown(s string) string { return markdownEscapes.Replace(s) }

@@ -1,5 +1,5 @@
-// Package table holds tables before they take a form: values with their intervals, reasons and notes, for people and for
-// programs. Each form of output is a [Format], in a file of its own.
+// Package table holds tables independently of their output format: values with intervals, reasons and notes, for people
+// and for programs. Each output format is a [Format] in its own file.
 package table
 
 import (
@@ -11,51 +11,50 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Table is a table of a report or of a command, before it takes one of the output forms: Columns and Rows are what
-// people see, the frame what programs get.
+// Table is a table of a report or command. People see Columns and Rows; programs get Frame.
 type Table struct {
 	ID      string // stem of its file name
 	Title   string
 	Caption string
-	Columns []Column // the leading Key columns say what a row is about, the others hold values; none: for programs only
+	Columns []Column // leading Key columns identify the row, the others hold values; none: for programs only
 	Rows    [][]Value
-	Notes   []string // what a reader must know about the whole table
-	Frame   *Frame   // where programs get other rows than people; nil: the same; one without keys: for people only
-	Main    bool     // of several tables of a command, the one that CSV and JSON lines hold; else it is the first
+	Notes   []string // caveats about the whole table
+	Frame   *Frame   // rows for programs if they differ; nil: the same as for people; without keys: none
+	Main    bool     // the one of a command's tables that CSV and JSON lines hold; default: the first
 }
 
 // Column is one column of a Table.
 type Column struct {
 	Name   string
-	ID     string // for programs; "" is made from the name
+	ID     string // for programs; "": derived from Name
 	Unit   string // of Value.Number
 	Key    bool
 	Better int    // -1: lower is better, +1: higher
-	Part   string // of the quantity that the column holds: a class, a component; ""
-	At     int    // position in a document that the column holds; 0
+	Part   string // class or component of the quantity in this column
+	At     int    // position in a document of the values in this column
 }
 
-// Value is one entry of a table: as people read it, and as programs do.
+// Value is one entry of a table, for people and for programs.
 type Value struct {
-	Text   string   // never empty where a value was expected: "n/a (reason)" instead
-	Reason string   // why there is no value; "" where there is one
+	Text   string   // "n/a (reason)" for a missing value, never empty
+	Reason string   // why the value is missing; "" if it is not
 	Number *float64 // in the column's unit
 	Lo     *float64 // 95 % interval
 	Hi     *float64
 	N      int
-	Data   any      // for programs, where it is neither Number nor Text
-	Cells  []string // IDs of the cells that it comes from
+	Data   any      // for programs, if neither Number nor Text
+	Cells  []string // IDs of the cells it comes from
 	Notes  []string // for example "beyond the trained context of 512"
-	Best   bool     // shown to be ahead of all others of its column
+	Best   bool     // significantly ahead of all others in its column
 }
 
-// None stands where there is nothing to say.
+// None is an entry without content.
 var None = Value{Text: "–"}
 
-// Text is a value that is only words.
+// Text is a value that is only text.
 func Text(s string) Value { return Value{Text: s} }
 
-// Keys are columns that say what a row is about.
+// Keys are columns that identify a row.
 func Keys(names ...string) []Column {
 	columns := make([]Column, len(names))
 	for i, n := range names {
@@ -64,22 +63,18 @@ func Keys(names ...string) []Column {
 	return columns
 }
 
-// Unavailable is a value that was not measured.
+// Unavailable is a missing value with its reason.
 func Unavailable(reason string) Value { return Value{Text: record.NA(reason), Reason: reason} }
 
-// widest is the half-width of an interval from which on both of its ends are written: it is then far from symmetric.
+// widest is the largest relative half-width written as ±; wider intervals are too asymmetric and show both ends.
 const widest = 0.3
 
-// Measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Too few samples for an
-// interval show their number instead.
+// Measured writes an estimate with the half-width of its interval: "412.1 ms ±1.2 %". Without an interval it shows the
+// number of samples instead.
 func Measured(e stat.Estimate, name string, cells ...string) Value {
-	if !e.Valid() {
-		return Unavailable(strings.Join(append([]string{}, e.Warnings...), "; "))
-	}
-	v := numbered(e, cells)
-	v.Text = unit.Format(e.Value, name)
+	v := Pointwise(e, name, cells...)
 	switch {
-	case e.Lo == e.Hi:
+	case v.Reason != "" || e.Lo == e.Hi:
 	case e.RelativeHalfWidth() > widest && e.Bounded():
 		v.Text += " [" + unit.Format(e.Lo, name) + ", " + unit.Format(e.Hi, name) + "]"
 	case e.Bounded():
@@ -90,7 +85,7 @@ func Measured(e stat.Estimate, name string, cells ...string) Value {
 	return v
 }
 
-// Exact writes an estimate of something without noise.
+// Exact writes an estimate of a noise-free quantity.
 func Exact(e stat.Estimate, name string, cells ...string) Value {
 	if e.Valid() && len(e.Warnings) == 0 {
 		e.Lo, e.Hi = e.Value, e.Value
@@ -98,45 +93,41 @@ func Exact(e stat.Estimate, name string, cells ...string) Value {
 	return Measured(e, name, cells...)
 }
 
-// Number writes a number without noise.
+// Number writes a noise-free number.
 func Number(v float64, name string, cells ...string) Value {
 	return Exact(stat.Exact([]float64{v}), name, cells...)
 }
 
 // Ranged writes an estimate with both ends of its interval, for exponents, ratios and differences.
 func Ranged(e stat.Estimate, format func(float64) string, cells ...string) Value {
-	if !e.Valid() {
-		return Unavailable(strings.Join(e.Warnings, "; "))
-	}
-	v := numbered(e, cells)
-	v.Text = format(e.Value)
-	if e.Bounded() {
+	v := pointwise(e, format, cells)
+	switch {
+	case v.Reason != "":
+	case e.Bounded():
 		v.Text += " [" + format(e.Lo) + ", " + format(e.Hi) + "]"
-	} else {
+	default:
 		v.Text += " (no interval: n=" + unit.Number(float64(e.N)) + ")"
 	}
 	return v
 }
 
-// Pointwise writes an estimate that has no interval.
+// Pointwise writes an estimate without its interval.
 func Pointwise(e stat.Estimate, name string, cells ...string) Value {
+	return pointwise(e, func(v float64) string { return unit.Format(v, name) }, cells)
+}
+
+func pointwise(e stat.Estimate, format func(float64) string, cells []string) Value {
 	if !e.Valid() {
 		return Unavailable(strings.Join(e.Warnings, "; "))
 	}
-	v := numbered(e, cells)
-	v.Text = unit.Format(e.Value, name)
-	return v
-}
-
-func numbered(e stat.Estimate, cells []string) Value {
-	v := Value{Number: &e.Value, N: e.N, Cells: cells, Notes: e.Warnings}
+	v := Value{Text: format(e.Value), Number: &e.Value, N: e.N, Cells: cells, Notes: e.Warnings}
 	if e.Bounded() {
 		v.Lo, v.Hi = &e.Lo, &e.Hi
 	}
 	return v
 }
 
-// Words makes an empty table of words, the first column being its key.
+// Words makes an empty table of text whose first column is the key.
 func Words(id, title string, columns []string) Table {
 	t := Table{ID: id, Title: title}
 	for i, name := range columns {
@@ -145,7 +136,8 @@ func Words(id, title string, columns []string) Table {
 	return t
 }
 
-// Add appends a row: words and whole numbers stand for themselves, lists are joined by spaces, and a [Value] says more.
+// Add appends a row. Strings and integers are written as they are, lists are joined with spaces, and a [Value] is taken
+// unchanged.
 func (t *Table) Add(entries ...any) {
 	row := make([]Value, len(entries))
 	for i, e := range entries {
@@ -163,10 +155,10 @@ func (t *Table) Add(entries ...any) {
 	t.Rows = append(t.Rows, row)
 }
 
-// Figure is a number as people read it.
+// Figure is a number with its text for people.
 func Figure(words string, number float64) Value { return Value{Text: words, Number: &number} }
 
-// Hash shows the start of a sha256 to people and all of it to programs; "" is n/a for the reason.
+// Hash shows people the start of a sha256 and gives programs all of it; "" is n/a with the reason.
 func Hash(sha256, reason string) Value {
 	if sha256 == "" {
 		return Unavailable(reason)
@@ -174,13 +166,13 @@ func Hash(sha256, reason string) Value {
 	return Value{Text: Short(sha256), Data: sha256}
 }
 
-// shortID is how many characters of a cell's ID are shown; `archbench show` takes any unique prefix.
+// shortID is the number of characters shown of a cell's ID; `archbench show` takes any unique prefix.
 const shortID = 10
 
-// Short shortens the ID of a cell for people.
+// Short shortens a cell's ID or a hash for people.
 func Short(id string) string { return id[:min(len(id), shortID)] }
 
-// Slug makes a word that is safe in file names and anchors.
+// Slug makes a string that is safe in file names and anchors.
 func Slug(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -11,10 +11,8 @@ import (
 )
 
 var textFormat = &Format{Name: "table", render: func(b *bytes.Buffer, width int, tables []Table) error {
-	return eachSeen(b, tables, func(t Table, titled bool) error {
-		terminalTable(b, width, t, titled)
-		return nil
-	})
+	eachVisible(b, tables, func(t Table, titled bool) { terminalTable(b, width, t, titled) })
+	return nil
 }}
 
 var (
@@ -22,8 +20,8 @@ var (
 	faint = lipgloss.NewStyle().Faint(true)
 )
 
-// terminalTable draws a table for people. What is wider than the terminal is cut into several tables with the same
-// keys; a single column that is still too wide is wrapped.
+// terminalTable draws a table for people. A table wider than the terminal is split into several with the same keys; if
+// one column is still too wide, its text wraps.
 func terminalTable(b *bytes.Buffer, width int, t Table, titled bool) {
 	if titled {
 		fmt.Fprintln(b, bold.Render(t.Title))
@@ -47,17 +45,17 @@ func terminalTable(b *bytes.Buffer, width int, t Table, titled bool) {
 // gap is the space between columns.
 const gap = 2
 
-// split groups the columns so that each group fits the width beside the keys.
+// split groups the value columns so that each group fits the width together with the keys.
 func split(t Table, width int) [][]int {
 	var keys, values []int
 	used := 0
 	for i, c := range t.Columns {
 		if c.Key {
 			keys = append(keys, i)
-			used += columnWidth(t, i) + gap
-			continue
+			used += columnWidth(t, i)
+		} else {
+			values = append(values, i)
 		}
-		values = append(values, i)
 	}
 	if width == 0 {
 		return [][]int{append(keys, values...)}
@@ -65,7 +63,7 @@ func split(t Table, width int) [][]int {
 	var groups [][]int
 	group, room := slices.Clone(keys), width-used
 	for _, i := range values {
-		need := columnWidth(t, i) + gap
+		need := columnWidth(t, i)
 		if need > room && len(group) > len(keys) {
 			groups = append(groups, group)
 			group, room = slices.Clone(keys), width-used
@@ -75,15 +73,16 @@ func split(t Table, width int) [][]int {
 	return append(groups, group)
 }
 
+// columnWidth is the width of a column with the gap after it.
 func columnWidth(t Table, i int) int {
 	wide := lipgloss.Width(Heading(t.Columns[i]))
 	for _, row := range t.Rows {
 		wide = max(wide, lipgloss.Width(marked(t, row[i])))
 	}
-	return wide
+	return wide + gap
 }
 
-// marked is a value with the numbers of its footnotes.
+// marked is the text of a value with the numbers of its footnotes.
 func marked(t Table, v Value) string {
 	if len(v.Notes) == 0 {
 		return v.Text
@@ -94,13 +93,13 @@ func marked(t Table, v Value) string {
 	return v.Text
 }
 
-// draw renders some columns of a table.
+// draw renders the given columns of a table.
 func draw(t Table, columns []int, width int) string {
 	out := grid.New().Border(lipgloss.NormalBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
 		BorderRight(false).BorderColumn(false).BorderHeader(true).BorderStyle(faint)
 	natural := 0
 	for _, i := range columns {
-		natural += columnWidth(t, i) + gap
+		natural += columnWidth(t, i)
 	}
 	if width > 0 && natural > width {
 		out = out.Width(width)
@@ -121,10 +120,10 @@ func draw(t Table, columns []int, width int) string {
 	return strings.ReplaceAll(drawn, firm, "-")
 }
 
-// firm stands for a hyphen while lines are broken: lipgloss would break "--set" and "int4-row" after it.
+// firm replaces hyphens while lines are wrapped, because lipgloss would break "--set" and "int4-row" after a hyphen.
 const firm = "\u2011"
 
-// look is the style of one entry.
+// look is the style of one entry; a row out of range is the header.
 func look(t Table, row, column int) lipgloss.Style {
 	s := lipgloss.NewStyle().PaddingRight(gap)
 	if !t.Columns[column].Key && t.Columns[column].Unit != "" {
@@ -142,7 +141,7 @@ func look(t Table, row, column int) lipgloss.Style {
 	return s
 }
 
-// wrapAt breaks a text at spaces.
+// wrapAt wraps a text at spaces.
 func wrapAt(text string, width int) string {
 	if width == 0 {
 		return text
