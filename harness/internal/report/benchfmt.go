@@ -11,8 +11,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, so that benchstat
-// reads them: BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
+// WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, for benchstat:
+// BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
 func WriteBench(w io.Writer, run *record.Run) error {
 	for _, f := range run.Host.Facts {
 		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Words())); err != nil {
@@ -59,7 +59,7 @@ func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 	return nil
 }
 
-// benchWord keeps a name free of what separates words and parts in the format.
+// benchWord replaces the characters that separate words and name parts in the format.
 func benchWord(s string) string {
 	return strings.NewReplacer(" ", "_", "/", "_", "=", "_", "\t", "_", "\n", "_").Replace(s)
 }

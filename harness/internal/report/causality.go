@@ -11,10 +11,10 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// addCausality shows what the guard found, whatever the models declare.
+// addCausality shows whether each model sees the future, whatever it declares.
 func addCausality(ix *index, s *Section, cells []*record.Cell) {
 	t := table.Table{
-		ID: "causality", Title: "Causality", Caption: "largest change of a prediction by what it must not see, as a share of the largest logit",
+		ID: "causality", Title: "Causality", Caption: "largest change of a prediction caused by what it must not see, as a share of the largest logit",
 		Columns: append(table.Keys("model"), table.Column{Name: "verdict", ID: "causal"}, table.Column{Name: "declared", ID: "causal-declared"},
 			table.Column{Name: "changed suffix", ID: "causality-suffix", Unit: unit.One, Better: -1}, table.Column{Name: "prefix alone", ID: "causality-prefix", Unit: unit.One, Better: -1},
 			table.Column{Name: "other documents in the batch", ID: "causality-batch", Unit: unit.One, Better: -1}),

@@ -19,7 +19,7 @@ func addCost(ix *index, s *Section, cells []*record.Cell) {
 		own := result.With(cells, "phase", phase)
 		for _, q := range result.QuantitiesOf("cost") {
 			if q.Name == result.FLOPsPerToken.Name {
-				continue // a figure says it better
+				continue // the figure shows it better
 			}
 			for _, t := range ix.measuredOnly(q, own) {
 				t.ID += "-" + phase
@@ -44,7 +44,7 @@ func flopsCaption(phase string) string {
 	return "Work of one document of the given length, over its tokens: a flat line is work linear in the length." + rule
 }
 
-// agreement says whether what was counted or measured equals the formula wherever both exist.
+// agreement describes whether counted or measured values equal the formula, over the cells that have both.
 func agreement(what string, cells []*record.Cell, formula, found *result.Quantity) string {
 	both, differ := 0, []string{}
 	for _, c := range cells {
@@ -66,7 +66,7 @@ func agreement(what string, cells []*record.Cell, formula, found *result.Quantit
 	return fmt.Sprintf("%s: different from the formula in %d of %d cells: %s.", what, len(differ), both, strings.Join(differ, "; "))
 }
 
-// components is where the FLOPs go, at the longest prefill of each model.
+// components breaks the FLOPs of each model's longest prefill down by component.
 func (ix *index) components(cells []*record.Cell) table.Table {
 	t := table.Table{
 		ID: "components", Title: "Where the FLOPs go", Columns: append(table.Keys("model", "component"), table.Column{Name: "share", ID: "flops-share", Unit: unit.One}, table.Column{Name: "FLOPs", Unit: unit.FLOP}),
@@ -80,17 +80,13 @@ func (ix *index) components(cells []*record.Cell) table.Table {
 		parts, total := componentsOf(c)
 		for _, p := range parts {
 			share := p.Value / total
-			t.Rows = append(t.Rows, []table.Value{
-				table.Text(m.Name), table.Text(p.Label),
-				{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}},
-				table.Number(p.Value, unit.FLOP, c.ID),
-			})
+			t.Add(m.Name, p.Label, table.Value{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}}, table.Number(p.Value, unit.FLOP, c.ID))
 		}
 	}
 	return t
 }
 
-// componentsOf returns the parts of a cost cell by formula, the largest first.
+// componentsOf returns the FLOPs of a cost cell by component, by formula, largest first.
 func componentsOf(c *record.Cell) (parts []record.Sample, total float64) {
 	for _, s := range c.Of(result.AnalyticFLOPs.Metric) {
 		if s.Value > 0 {

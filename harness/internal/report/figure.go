@@ -10,16 +10,16 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// scales are those of an axis by their base.
+// scales are the logarithmic scales by base.
 var scales = map[int]chart.Scale{2: chart.Log2, 10: chart.Log10}
 
-// figureOf draws a quantity as its probe says.
+// figureOf draws a quantity as its probe specifies.
 func (ix *index) figureOf(q *result.Quantity, cells []*record.Cell) chart.Figure {
 	return ix.figure(q, cells, chart.Figure{Name: q.Name, Title: cmp.Or(q.Figure.Title, q.Title), Caption: q.Figure.Caption,
 		Y: chart.Axis{Log: scales[q.Figure.Log], Label: q.Figure.Label}})
 }
 
-// figure draws a quantity over its main axis, one line per model; minor axes are held at their first value.
+// figure draws a quantity over its main axis, one line per model. Minor axes are fixed at their first value.
 func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure) chart.Figure {
 	g := result.NewGrid(cells, q.Main)
 	f.X = chart.Axis{Label: axisLabel(q.Main), Unit: unit.Token, Log: chart.Log2}
@@ -87,7 +87,7 @@ func yLabel(q *result.Quantity) string {
 	return q.Title + ", " + q.Unit
 }
 
-// emptiness is what a figure of these cells says when none of them has a value.
+// emptiness is why a figure of these cells has no data: the first reason that one gives.
 func emptiness(cells []*record.Cell) string {
 	for _, c := range cells {
 		if reason := result.Why(c); reason != "" {

@@ -29,7 +29,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"class":   class,
 }).Parse(pageSource))
 
-// HTML writes the report as one page that needs nothing else: style and figures are inside.
+// HTML writes the report as one self-contained page with style and figures inside.
 func (r *Report) HTML(w io.Writer) error {
 	var b bytes.Buffer
 	if err := page.Execute(&b, r); err != nil {
@@ -46,7 +46,7 @@ type laidOut struct {
 	Footnotes []string
 }
 
-// marked is a value with the numbers of its footnotes.
+// markedValue is a value with the numbers of its footnotes.
 type markedValue struct {
 	table.Value
 	Marks string
@@ -81,7 +81,7 @@ func class(c table.Column, v table.Value) string {
 	return strings.Join(names, " ")
 }
 
-// inline is a figure as an SVG element: without the prologue of a file, and as wide as its column.
+// inline is a figure as an SVG element without the XML prologue, as wide as its column.
 func inline(f chart.Figure) (template.HTML, error) {
 	var svg strings.Builder
 	if err := f.SVG(&svg); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// addMemory shows the weights by class, and what a document takes.
+// addMemory shows the weights by class and the memory of a document.
 func addMemory(ix *index, s *Section, cells []*record.Cell) {
 	quantities := result.QuantitiesOf("memory")
 	s.Tables = append(s.Tables, ix.weights(cells))

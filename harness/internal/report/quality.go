@@ -16,7 +16,7 @@ import (
 
 const untrained = "untrained: quality columns say nothing about the architecture"
 
-// addQuality is the table of language-model quality at the models' own precision.
+// addQuality shows language-model quality at the models' own precision.
 func addQuality(ix *index, s *Section, cells []*record.Cell) {
 	t := table.Table{
 		ID: "quality", Title: "Language-model quality", Caption: "held-out text; intervals over documents",
@@ -25,13 +25,13 @@ func addQuality(ix *index, s *Section, cells []*record.Cell) {
 		Notes: ix.qualityNotes(cells),
 	}
 	for _, c := range cells {
-		t.Rows = append(t.Rows, []table.Value{table.Text(c.Model), table.Text(c.Point.Get("context")), table.Text(c.Point.Get("stride")),
-			ix.Value(result.BitsPerByte, c), documentCount(c), documentBytes(c)})
+		documents, bytes := sizeOf(c)
+		t.Add(c.Model, c.Point.Get("context"), c.Point.Get("stride"), ix.Value(result.BitsPerByte, c), documents, bytes)
 	}
 	s.Tables = append(s.Tables, t)
 }
 
-// unfit says why a cell has no place in a language-model table, "" if it has one.
+// unfit is the reason why a cell is left out of language-model tables, "" if it is not.
 func (ix *index) unfit(c *record.Cell) string {
 	if m := ix.ByName[c.Model]; result.SeesFuture(m) {
 		return "sees the future"
@@ -45,33 +45,27 @@ func (ix *index) unfit(c *record.Cell) string {
 	return ""
 }
 
-func documentCount(c *record.Cell) table.Value {
-	n := float64(len(result.Documents(c)))
-	if n == 0 {
-		return missingOr(c, "no document was scored")
+// sizeOf is the number of documents that a quality cell scored, and their bytes.
+func sizeOf(c *record.Cell) (documents, bytes table.Value) {
+	documents = table.Unavailable("no document was scored")
+	if result.Why(c) != "" {
+		documents = result.Missing(c)
 	}
-	return table.Value{Text: unit.Number(n), Number: &n, Cells: []string{c.ID}}
-}
-
-func documentBytes(c *record.Cell) table.Value {
-	sum := 0.0
-	for _, d := range result.Documents(c) {
+	bytes = documents
+	all, sum := result.Documents(c), 0.0
+	for _, d := range all {
 		sum += d.Bytes
 	}
-	if sum == 0 {
-		return missingOr(c, "no document was scored")
+	if len(all) > 0 {
+		documents = count(len(all), c.ID)
 	}
-	return table.Number(sum, unit.Byte, c.ID)
+	if sum > 0 {
+		bytes = table.Number(sum, unit.Byte, c.ID)
+	}
+	return documents, bytes
 }
 
-func missingOr(c *record.Cell, reason string) table.Value {
-	if result.Why(c) != "" {
-		return result.Missing(c)
-	}
-	return table.Unavailable(reason)
-}
-
-// qualityNotes are what a reader of losses must know.
+// qualityNotes are the caveats about losses.
 func (ix *index) qualityNotes(cells []*record.Cell) []string {
 	var notes, seeded []string
 	for _, m := range ix.ModelsOf(cells) {
@@ -86,7 +80,7 @@ func (ix *index) qualityNotes(cells []*record.Cell) []string {
 	return notes
 }
 
-// addPrecisions is the table of what each precision costs and gives.
+// addPrecisions shows the cost and benefit of each precision.
 func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	at := speedPoint(cells)
 	t := table.Table{
@@ -109,7 +103,7 @@ func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 	s.Figures = append(s.Figures, ix.lossFigure(cells), ix.qualityFigure(cells))
 }
 
-// speedPoint is where the speeds of a precision table are taken: the first measured point of each timed probe.
+// speedPoint is the point of each probe whose speed a table of precisions shows: the first one measured.
 func speedPoint(cells []*record.Cell) map[string]string {
 	at := map[string]string{}
 	for _, c := range cells {
@@ -151,13 +145,13 @@ func (ix *index) precisionRow(f result.Family, m *record.Model, cells []*record.
 	return row
 }
 
-// bitsPerWeight is the size of the whole model over its parameters.
+// bitsPerWeight is the size of the whole model divided by its parameters.
 func bitsPerWeight(m *record.Model) table.Value {
 	if m.Parameters == 0 || m.WeightBytes == 0 {
 		return table.Unavailable("the plugin does not report its size")
 	}
 	bits := 8 * float64(m.WeightBytes) / float64(m.Parameters)
-	return table.Value{Text: unit.Number(bits), Number: &bits}
+	return table.Figure(unit.Number(bits), bits)
 }
 
 func modelBytes(m *record.Model) table.Value {
@@ -176,19 +170,17 @@ func speedAt(q *result.Quantity, cells []*record.Cell, at map[string]string) tab
 	return result.NotPlanned
 }
 
-// qualityCell is the quality cell of a model among cells, else anywhere in the run.
+// qualityCell is the quality cell of a model among cells, else one from the whole run.
 func (ix *index) qualityCell(cells []*record.Cell, model string) *record.Cell {
-	for _, set := range [][]*record.Cell{cells, ix.Cells("", "quality")} {
-		for _, c := range set {
-			if c.Probe == "quality" && c.Model == model {
-				return c
-			}
+	for _, c := range slices.Concat(cells, ix.Cells("", "quality")) {
+		if c.Probe == "quality" && c.Model == model {
+			return c
 		}
 	}
 	return nil
 }
 
-// cost is the difference in bits per byte to the same weights in f32.
+// cost is the difference in bits per byte from the same weights in f32.
 func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	if m == ix.Wide(m) {
 		return table.Text("base")
@@ -204,7 +196,7 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	return table.Ranged(gap, result.Signed(4), quality.ID, base.ID)
 }
 
-// wideCell is the quality cell of the same weights in f32 at the same point, or the reason why there is none.
+// wideCell is the quality cell of the same weights in f32 at the same point, or the reason for its absence.
 func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.Cell, reason string) {
 	wide := ix.Wide(m)
 	if wide == nil {
@@ -243,7 +235,7 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 		Caption: "Bits per byte above the same weights in f32, paired over documents, against the size of the whole model.",
 		Rules:   []chart.Rule{{At: 0, Label: "same as f32"}},
 	}
-	documentsSeen := 0
+	documents := 0
 	for _, fam := range ix.Families {
 		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name]}
 		for _, m := range fam.Models {
@@ -253,7 +245,7 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 			}
 			if base, reason := ix.wideCell(m, c); reason == "" {
 				e, _ := stat.CompareBitsPerByte(result.Documents(base), result.Documents(c))
-				documentsSeen = max(documentsSeen, e.N)
+				documents = max(documents, e.N)
 				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
 				p.Label = m.Precision
 				s.Points = append(s.Points, p)
@@ -261,7 +253,7 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 		}
 		f.Series = append(f.Series, s)
 	}
-	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", result.Describe(documentsSeen, "document"))
+	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", result.Describe(documents, "document"))
 	return f
 }
 
@@ -293,7 +285,7 @@ func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 	return f
 }
 
-// decodeAt is a model's decode speed at a point, not valid if it was not measured.
+// decodeAt is a model's decode speed at a point, invalid if it was not measured.
 func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
 	for _, c := range result.OfModel(cells, m.Name) {
 		if c.Probe == "decode" && c.Status == record.OK && c.Point.String() == at {
@@ -303,7 +295,7 @@ func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
 	return stat.Estimate{}
 }
 
-// trainedQuality is a model's bits per byte, not valid if none were measured or its weights are random.
+// trainedQuality is a model's bits per byte, invalid if not measured or if the weights are random.
 func (ix *index) trainedQuality(cells []*record.Cell, m *record.Model) stat.Estimate {
 	quality := ix.qualityCell(cells, m.Name)
 	if quality == nil || ix.unfit(quality) != "" || m.Initialised {

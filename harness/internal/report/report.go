@@ -1,12 +1,13 @@
 // Package report turns a run into what people read: one self-contained page, its figures, and the same tables as
-// Markdown, CSV and JSON. A [Report] is made of a [record.Run] alone and has the same bytes whenever it is made.
+// Markdown, CSV and JSON. A [Report] depends only on its [record.Run], so the same run always gives the same bytes.
 //
-// Three rules hold everywhere. A number names the cells that it comes from, so that `archbench show CELL` leads from
-// any figure back to raw samples. What was not measured is "n/a (reason)". What the samples cannot decide is called
-// undecided, never a small difference.
+// Three rules hold everywhere. Each number names its cells, so that `archbench show CELL` leads from any figure back to
+// the raw samples. A missing measurement is "n/a (reason)". A difference that the samples cannot decide is called
+// undecided, never small.
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -23,7 +24,7 @@ import (
 	"github.com/archbench/archbench/internal/printable"
 )
 
-// Report is everything that is said about one run.
+// Report is the report of one run.
 type Report struct {
 	Run         RunInfo
 	Verdicts    table.Table
@@ -38,11 +39,11 @@ type Report struct {
 	Facts       table.Table
 	Cells       table.Table
 	Reproduce   []string
-	values      table.Table // of all sections, for programs
-	runs        table.Table // the one run
+	values      table.Table // all sections, for programs
+	runs        table.Table // the run as a table of one row
 }
 
-// index is a run with its results, and what this package says about them.
+// index is a run with its results. Its methods make the parts of a report.
 type index struct{ *result.Index }
 
 func newIndex(run *record.Run) *index { return &index{result.New(run)} }
@@ -76,11 +77,11 @@ func Build(run *record.Run) *Report {
 	r.Reproduce = []string{
 		printable.Line(run.Command), "archbench report " + run.ID, "archbench compare " + run.ID, "archbench show CELL",
 	}
-	printable.All(r) // text of plugins, files and users, in whatever form it is written
+	printable.All(r) // plugins, files and users may supply any text
 	return r
 }
 
-// In makes the commands of Reproduce name the database by a flag, "" for the default.
+// In appends a flag that names the database to the commands of Reproduce; "" is the default database.
 func (r *Report) In(flag string) *Report {
 	for i := 1; i < len(r.Reproduce); i++ {
 		r.Reproduce[i] += flag
@@ -99,7 +100,7 @@ func info(run *record.Run) RunInfo {
 	return i
 }
 
-// counts says how many cells there are of each status.
+// counts describes how many cells have each status.
 func counts(cells []record.Cell) string {
 	n := tally(cells)
 	s := fmt.Sprintf("%s: %d measured", result.Describe(len(cells), "cell"), n[record.OK])
@@ -120,21 +121,21 @@ func tally(cells []record.Cell) map[record.Status]int {
 	return n
 }
 
-// notes are what a reader of the whole report must know first.
+// notes are the caveats about the whole report.
 func (ix *index) notes() []string {
 	notes := append(ix.Absentees(), ix.qualityNotes(ix.Cells("", "quality"))...)
 	switch ix.Run.Status {
 	case record.Running:
-		notes = append(notes, "This run goes on: what it has not measured yet is missing.")
+		notes = append(notes, "This run is still in progress: cells that it has not measured yet are missing.")
 	case record.Interrupted:
-		notes = append(notes, "This run was interrupted: archbench resume "+ix.Run.ID+" goes on with it.")
+		notes = append(notes, "This run was interrupted: archbench resume "+ix.Run.ID+" continues it.")
 	case record.RunFailed:
-		notes = append(notes, "This run has failed: nothing could be measured.")
+		notes = append(notes, "This run failed: nothing could be measured.")
 	}
 	return notes
 }
 
-// overview is the figure that a reader looks for first: quality against speed over everything that was run.
+// overview is the figure that summarises the run, quality against speed, if it has data.
 func (ix *index) overview() []chart.Figure {
 	f := ix.qualityFigure(ix.Cells("", ""))
 	f.Name = "overview-" + f.Name
@@ -144,7 +145,7 @@ func (ix *index) overview() []chart.Figure {
 	return nil
 }
 
-// models says what was run and where its weights come from.
+// models lists the models and where their weights come from.
 func (ix *index) models() table.Table {
 	t := table.Table{ID: "models", Title: "Models", Columns: append(table.Keys("model"), []table.Column{
 		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
@@ -167,7 +168,7 @@ func (ix *index) models() table.Table {
 func modelRow(m *record.Model) []table.Value {
 	parameters := table.Unavailable("not reported")
 	if n := float64(m.Parameters); n > 0 {
-		parameters = table.Value{Text: strings.TrimSuffix(unit.Format(n, " "), " "), Number: &n}
+		parameters = table.Figure(strings.TrimSuffix(unit.Format(n, " "), " "), n)
 	}
 	name := table.Text(m.Name)
 	name.Notes = m.Warnings
@@ -178,7 +179,7 @@ func modelRow(m *record.Model) []table.Value {
 	}
 }
 
-// origin says where the weights come from.
+// origin describes where the weights come from.
 func origin(m *record.Model) string {
 	if m.Initialised || m.Checkpoint == "" {
 		return strings.TrimSpace(fmt.Sprintf("seed %d, untrained %s", m.Seed, m.Variant))
@@ -190,7 +191,7 @@ func origin(m *record.Model) string {
 	return s
 }
 
-// tokenizerOf says what made tokens of the texts that a model read.
+// tokenizerOf names the tokenizer of a model.
 func tokenizerOf(m *record.Model) table.Value {
 	if m.Tokenizer.Name == "" {
 		return table.Unavailable("none was stored")
@@ -202,8 +203,14 @@ func limit(tokens int, none table.Value) table.Value {
 	if tokens == 0 {
 		return none
 	}
-	n := float64(tokens)
-	return table.Value{Text: strconv.Itoa(tokens), Number: &n}
+	return count(tokens)
+}
+
+// count is a whole number that comes from some cells.
+func count(n int, cells ...string) table.Value {
+	v := table.Figure(strconv.Itoa(n), float64(n))
+	v.Cells = cells
+	return v
 }
 
 func orNA(s string) table.Value {
@@ -216,16 +223,16 @@ func orNA(s string) table.Value {
 func facts(id, title string, list []record.Fact) table.Table {
 	t := table.Table{ID: id, Title: title, Columns: append(table.Keys("fact"), table.Column{Name: "value"})}
 	for _, f := range list {
-		t.Rows = append(t.Rows, []table.Value{table.Text(f.Name), said(f)})
+		t.Add(f.Name, factValue(f))
 	}
 	return t
 }
 
-// quantityForm is a fact that is a number in a unit, with more words behind it: "1.757e+11 FLOP/s (avx2)".
+// quantityForm matches a fact that is a number with a unit and perhaps more text: "1.757e+11 FLOP/s (avx2)".
 var quantityForm = regexp.MustCompile(`^(-?[0-9.]+e[+-][0-9]+) ([A-Za-z]+/s)( .*)?$`)
 
-// said is a fact in words: people read a large number with the prefix of its unit, programs read it as it was stored.
-func said(f record.Fact) table.Value {
+// factValue shows people a number with the prefix of its unit, and gives programs the fact as it was stored.
+func factValue(f record.Fact) table.Value {
 	if f.Reason != "" {
 		return table.Unavailable(f.Reason)
 	}
@@ -240,7 +247,7 @@ func said(f record.Fact) table.Value {
 	return table.Value{Text: unit.Format(number, words[2]) + words[3], Data: f.Value}
 }
 
-// failures lists what broke, and how to make it break again.
+// failures lists the cells that failed and the commands that reproduce each failure.
 func (ix *index) failures() table.Table {
 	t := table.Table{ID: "failures", Title: "Failures", Columns: append(table.Keys("cell", "model", "probe", "point"),
 		table.Column{Name: "class"}, table.Column{Name: "message"}, table.Column{Name: "last words on stderr"}, table.Column{Name: "reproduce"})}
@@ -252,8 +259,7 @@ func (ix *index) failures() table.Table {
 		if f == nil {
 			f = &record.Failure{Class: "unknown", Message: "no details were stored"}
 		}
-		t.Rows = append(t.Rows, []table.Value{cellRef(c), table.Text(c.Model), table.Text(c.Probe), table.Text(c.Point.String()),
-			table.Text(f.Class), table.Text(f.Message), table.Text(orNone(lastLines(f.Stderr, 5))), orNA(f.Reproduce)})
+		t.Add(cellRef(c), c.Model, c.Probe, c.Point.String(), f.Class, f.Message, cmp.Or(lastLines(f.Stderr, 5), "none"), orNA(f.Reproduce))
 	}
 	return t
 }
@@ -262,17 +268,24 @@ func cellRef(c *record.Cell) table.Value {
 	return table.Value{Text: table.Short(c.ID), Data: c.ID, Cells: []string{c.ID}}
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-// lastLines keeps the end of a text.
+// lastLines returns the last n lines of a text.
 func lastLines(s string, n int) string {
 	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// grouped groups cells by their keys, of which a cell may have any number. The keys are in order of first appearance.
+func grouped[K comparable](cells []*record.Cell, keys func(*record.Cell) []K) (order []K, groups map[K][]*record.Cell) {
+	groups = map[K][]*record.Cell{}
+	for _, c := range cells {
+		for _, k := range keys(c) {
+			if groups[k] == nil {
+				order = append(order, k)
+			}
+			groups[k] = append(groups[k], c)
+		}
+	}
+	return order, groups
 }
 
 // unavailable lists what was not measured, by reason.
@@ -280,49 +293,33 @@ func (ix *index) unavailable() table.Table {
 	t := table.Table{ID: "unavailable", Title: "Not measured", Columns: append(table.Keys("model", "suite", "probe"),
 		table.Column{Name: "points"}, table.Column{Name: "reason"})}
 	type group struct{ model, suite, probe, reason string }
-	var order []group
-	points := map[group][]*record.Cell{}
-	for _, c := range ix.Cells("", "") {
+	order, points := grouped(ix.Cells("", ""), func(c *record.Cell) []group {
 		if c.Status == record.OK || c.Status == record.Failed {
-			continue
+			return nil
 		}
-		g := group{c.Model, c.Suite, c.Probe, result.Why(c)}
-		if points[g] == nil {
-			order = append(order, g)
-		}
-		points[g] = append(points[g], c)
-	}
+		return []group{{c.Model, c.Suite, c.Probe, result.Why(c)}}
+	})
 	for _, g := range order {
 		var names []string
 		for _, c := range points[g] {
 			names = append(names, c.Point.String())
 		}
-		t.Rows = append(t.Rows, []table.Value{table.Text(g.model), table.Text(g.suite), table.Text(g.probe), {Text: strings.Join(names, "; "), Cells: result.IDs(points[g])}, table.Text(g.reason)})
+		t.Add(g.model, g.suite, g.probe, table.Value{Text: strings.Join(names, "; "), Cells: result.IDs(points[g])}, g.reason)
 	}
 	return t
 }
 
-// warnings lists what was measured with a caveat.
+// warnings lists the caveats with the models and cells that they apply to.
 func (ix *index) warnings() table.Table {
 	t := table.Table{ID: "warnings", Title: "Caveats", Columns: append(table.Keys("caveat"), table.Column{Name: "models"}, table.Column{Name: "cells", Unit: unit.One})}
-	var order []string
-	cells := map[string][]*record.Cell{}
-	for _, c := range ix.Cells("", "") {
-		for _, w := range probe.Caveats(c) {
-			if cells[w] == nil {
-				order = append(order, w)
-			}
-			cells[w] = append(cells[w], c)
-		}
-	}
+	order, cells := grouped(ix.Cells("", ""), probe.Caveats)
 	for _, w := range order {
-		n := float64(len(cells[w]))
-		t.Rows = append(t.Rows, []table.Value{table.Text(w), table.Text(strings.Join(result.NamesOf(ix.ModelsOf(cells[w])), ", ")), {Text: unit.Number(n), Number: &n, Cells: result.IDs(cells[w])}})
+		t.Add(w, strings.Join(result.NamesOf(ix.ModelsOf(cells[w])), ", "), count(len(cells[w]), result.IDs(cells[w])...))
 	}
 	return t
 }
 
-// cellList is the index of all cells.
+// cellList lists all cells.
 func (ix *index) cellList() table.Table {
 	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
 		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
@@ -336,15 +333,13 @@ func (ix *index) cellList() table.Table {
 		case record.Failed:
 			status = table.Text(result.Why(c))
 		}
-		n, blocks := float64(len(c.Samples)), float64(blockCount(c))
-		t.Rows = append(t.Rows, []table.Value{cellRef(c), table.Text(c.Suite), table.Text(c.Probe), table.Text(c.Model), table.Text(c.Point.String()),
-			status, {Text: unit.Number(n), Number: &n}, {Text: unit.Number(blocks), Number: &blocks}})
+		t.Add(cellRef(c), c.Suite, c.Probe, c.Model, c.Point.String(), status, count(len(c.Samples)), count(blockCount(c)))
 		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
 	}
 	return t
 }
 
-// about are the leading values of a row about a cell: run, cell, suite, probe, model, precision and the axes.
+// about are the leading values of a cell's row: run, cell, suite, probe, model, precision and the axes.
 func (ix *index) about(c *record.Cell) []any {
 	var precision any
 	if m := ix.ByName[c.Model]; m != nil {

@@ -320,7 +320,7 @@ func TestEmptyAndPartialRuns(t *testing.T) {
 		allFailed.Cells[i].Status, allFailed.Cells[i].Samples = record.Failed, nil
 	}
 	allFailed.Status = record.RunFailed
-	notes := map[string]string{record.Running: "This run goes on", record.Interrupted: "archbench resume " + partial.ID, record.RunFailed: "nothing could be measured"}
+	notes := map[string]string{record.Running: "This run is still in progress", record.Interrupted: "archbench resume " + partial.ID, record.RunFailed: "nothing could be measured"}
 	for name, run := range map[string]*record.Run{"empty": {ID: "r-0", Status: "running"}, "partial": partial, "failed": allFailed} {
 		r := Build(run)
 		if err := errors.Join(r.HTML(io.Discard), r.Markdown(io.Discard), table.Write(io.Discard, "json", 0, r.Data()...)); err != nil {

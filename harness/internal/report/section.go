@@ -33,8 +33,8 @@ func byPlace() []*probe.Probe {
 	return slices.SortedStableFunc(slices.Values(probe.Table), func(a, b *probe.Probe) int { return cmp.Compare(place(a), place(b)) })
 }
 
-// addQuantities shows the quantities of the cells' probe: their tables, those of tails, of what only some cells have and of
-// growth, and the figures.
+// addQuantities shows the quantities of the cells' probe: a table of each, of tails, of what only some cells have, of
+// growth exponents, and the figures.
 func addQuantities(ix *index, s *Section, cells []*record.Cell) {
 	quantities := result.QuantitiesOf(cells[0].Probe)
 	for _, q := range quantities {
@@ -51,7 +51,7 @@ func addQuantities(ix *index, s *Section, cells []*record.Cell) {
 	ix.addGrowth(s, quantities, cells)
 }
 
-// addGrowth adds the exponents and the figures of quantities that have them.
+// addGrowth adds the growth exponents and figures that quantities ask for.
 func (ix *index) addGrowth(s *Section, quantities []*result.Quantity, cells []*record.Cell) {
 	for _, q := range quantities {
 		if q.Growth != "" {
@@ -63,18 +63,16 @@ func (ix *index) addGrowth(s *Section, quantities []*result.Quantity, cells []*r
 	}
 }
 
-// measuredOnly is the table of a quantity if any cell has it, else nothing.
+// measuredOnly is the table of a quantity, or nil if no cell has it.
 func (ix *index) measuredOnly(q *result.Quantity, cells []*record.Cell) []table.Table {
-	for _, c := range cells {
-		if len(q.Blocks(c)) > 0 {
-			return []table.Table{ix.Pivot(q, cells)}
-		}
+	if slices.ContainsFunc(cells, func(c *record.Cell) bool { return len(q.Blocks(c)) > 0 }) {
+		return []table.Table{ix.Pivot(q, cells)}
 	}
 	return nil
 }
 
-// section collects the views of one suite's cells. Cells that hold several precisions of a model become one table of
-// what each precision costs, instead of one wide table per probe.
+// section collects the views of one suite's cells. If they compare precisions of a model, one table of what each
+// precision costs replaces one wide table per probe.
 func (ix *index) section(suite string) Section {
 	cells := ix.relevant(suite)
 	s := Section{ID: table.Slug(suite), Title: suite}
@@ -97,8 +95,8 @@ func (ix *index) section(suite string) Section {
 	return s
 }
 
-// relevant returns the cells of a suite, and those that it shares: a cell belongs to the first suite that asked for
-// it, so the models of this suite may have points of its probes elsewhere.
+// relevant returns the cells of a suite and those it shares with others. A cell belongs to the first suite that asked
+// for it, so other suites may hold points of this suite's probes and models.
 func (ix *index) relevant(suite string) []*record.Cell {
 	own := ix.Cells(suite, "")
 	out := slices.Clone(own)

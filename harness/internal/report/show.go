@@ -14,7 +14,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// ShowCell says everything about one cell: what it is, on what it was measured, and its raw samples.
+// ShowCell lists everything about one cell: what it is, where it was measured, and its raw samples.
 func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	var f record.Failure
 	if c.Failure != nil {
@@ -44,13 +44,13 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	}
 	host := facts("host", "Host", run.Host.Facts)
 	host.Frame, host.Columns = new(host.Program()), nil
-	return slices.Concat([]table.Table{about.table, summary(run, c), samples(run, c)}, steps(c), []table.Table{host})
+	return slices.Concat([]table.Table{about.table, ix.summary(c), ix.samples(c)}, steps(c), []table.Table{host})
 }
 
-// about is a table of facts for people and, for programs, one row with a key for each.
+// about is a table of facts for people, and one row with a key per fact for programs.
 type about struct{ table table.Table }
 
-// say shows a fact to people, unless it is empty; programs get it under the key, if there is one.
+// say shows people a fact unless it is empty, and gives it to programs if it has a key.
 func (a *about) say(name, key, value string) {
 	if value != "" {
 		a.tell(name, table.Text(value))
@@ -62,7 +62,7 @@ func (a *about) say(name, key, value string) {
 
 // tell shows a fact to people only.
 func (a *about) tell(name string, value table.Value) {
-	a.table.Rows = append(a.table.Rows, []table.Value{table.Text(name), value})
+	a.table.Add(name, value)
 }
 
 // hold gives a fact to programs only.
@@ -71,7 +71,7 @@ func (a *about) hold(key string, value any) {
 	a.table.Frame.Rows[0] = append(a.table.Frame.Rows[0], value)
 }
 
-// put gives a fact to both.
+// put gives a fact to both, with a key made from its name.
 func (a *about) put(name string, value any) {
 	words := fmt.Sprint(value)
 	if list, ok := value.([]string); ok {
@@ -84,7 +84,7 @@ func (a *about) put(name string, value any) {
 	a.hold(strings.ReplaceAll(name, " ", "_"), value)
 }
 
-// model tells what was measured.
+// model describes the model that was measured.
 func (a *about) model(m *record.Model) {
 	if m == nil {
 		m = &record.Model{}
@@ -108,20 +108,19 @@ func (a *about) model(m *record.Model) {
 	a.put("model warnings", m.Warnings)
 }
 
-// summary is what a report derives from the cell.
-func summary(run *record.Run, c *record.Cell) table.Table {
-	ix := newIndex(run)
+// summary lists what reports derive from the cell.
+func (ix *index) summary(c *record.Cell) table.Table {
 	t := table.Table{ID: "derived", Title: "Derived", Columns: append(table.Keys("quantity"), table.Column{Name: "value"}),
 		Frame: &table.Frame{Keys: []string{"quantity", "unit", "direction", "value", "lo", "hi", "n", "notes"}}}
 	for _, q := range result.QuantitiesOf(c.Probe) {
 		if v := ix.Value(q, c); v.Number != nil {
-			t.Rows = append(t.Rows, []table.Value{table.Text(q.Title), v})
+			t.Add(q.Title, v)
 			t.Frame.Rows = append(t.Frame.Rows, []any{q.Name, q.Unit, table.Direction(q.Better), v.Number, v.Lo, v.Hi, table.Known(v.N), v.Notes})
 		}
 	}
 	for _, tail := range result.TailsOf(c.Probe) {
 		for i, v := range tail.Derived(c) {
-			t.Rows = append(t.Rows, []table.Value{table.Text(tail.Title + " " + result.PercentileName(result.Percentiles[i])), v})
+			t.Add(tail.Title+" "+result.PercentileName(result.Percentiles[i]), v)
 			t.Frame.Rows = append(t.Frame.Rows, []any{tail.Quantity(result.Percentiles[i]), unit.Second, table.Direction(-1), v.Number, nil, nil, table.Known(v.N), v.Notes})
 		}
 	}
@@ -129,26 +128,25 @@ func summary(run *record.Run, c *record.Cell) table.Table {
 }
 
 // samples lists the raw values in the order of measurement.
-func samples(run *record.Run, c *record.Cell) table.Table {
+func (ix *index) samples(c *record.Cell) table.Table {
 	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "position", "metric", "label"),
 		table.Column{Name: "value"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
 			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds"})}}
-	about := newIndex(run).about(c)
+	about := ix.about(c)
 	for _, s := range c.Samples {
 		host, hostSeconds := took(s.Host)
 		plugin, pluginSeconds := took(s.Plugin)
 		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds}))
 		if s.Metric == probe.StepSeconds {
-			continue // people get them in a table of their own
+			continue // people see these in the table of steps
 		}
-		t.Rows = append(t.Rows, []table.Value{table.Text(fmt.Sprint(s.Block)), table.Text(fmt.Sprint(s.Position)), table.Text(s.Metric), table.Text(s.Label),
-			table.Text(unit.Format(s.Value, s.Unit)), table.Text(host), table.Text(plugin)})
+		t.Add(s.Block, s.Position, s.Metric, s.Label, unit.Format(s.Value, s.Unit), host, plugin)
 	}
 	return t
 }
 
-// steps lists the times of single steps for people, a block in a row, if there are any; programs find them among the samples.
+// steps shows people the times of single steps, one row per block, if there are any. Programs get them as samples.
 func steps(c *record.Cell) []table.Table {
 	t := table.Table{ID: "steps", Title: "Single steps", Columns: append(table.Keys("block"), table.Column{Name: "steps"}, table.Column{Name: "longest"}, table.Column{Name: "seconds"}), Frame: &table.Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
@@ -159,8 +157,7 @@ func steps(c *record.Cell) []table.Table {
 		}
 	}
 	for _, block := range slices.Sorted(maps.Keys(blocks)) {
-		t.Rows = append(t.Rows, []table.Value{table.Text(fmt.Sprint(block)), table.Text(fmt.Sprint(len(blocks[block]))),
-			table.Text(unit.Format(longest[block], unit.Second)), table.Text(strings.Join(blocks[block], " "))})
+		t.Add(block, len(blocks[block]), unit.Format(longest[block], unit.Second), blocks[block])
 	}
 	if len(t.Rows) == 0 {
 		return nil
@@ -168,7 +165,7 @@ func steps(c *record.Cell) []table.Table {
 	return []table.Table{t}
 }
 
-// took is a time for people and for programs; what is no timing has none.
+// took is a time for people and for programs; samples that are not timings have none.
 func took(d time.Duration) (words string, seconds any) {
 	if d <= 0 {
 		return "none", nil
@@ -176,7 +173,7 @@ func took(d time.Duration) (words string, seconds any) {
 	return unit.Format(d.Seconds(), unit.Second), d.Seconds()
 }
 
-// ShowRun is what a run is and has, in short.
+// ShowRun summarises a run and lists its cells.
 func ShowRun(run *record.Run) []table.Table {
 	ix := newIndex(run)
 	i := info(run)
@@ -189,8 +186,8 @@ func ShowRun(run *record.Run) []table.Table {
 	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
 }
 
-// Summary is what a run prints at its end: who is ahead where, or the tables of its suites where that is not their
-// question, and what failed.
+// Summary is what archbench run prints at the end: the verdicts, or the suites' tables if there are none to give, and the
+// failures.
 func Summary(run *record.Run) []table.Table {
 	ix := newIndex(run)
 	tables := []table.Table{ix.Verdicts()}
@@ -209,7 +206,7 @@ func Summary(run *record.Run) []table.Table {
 	return tables
 }
 
-// Counts says how many cells of a run were measured, and how many were not.
+// Counts describes how many cells of a run were measured and how many were not.
 func Counts(run *record.Run) string { return counts(run.Cells) }
 
 // Runs lists runs.
@@ -228,8 +225,7 @@ func Runs(runs []record.Run) table.Table {
 		if !runs[i].Ended.IsZero() {
 			seconds = runs[i].Ended.Sub(runs[i].Started).Seconds()
 		}
-		t.Rows = append(t.Rows, []table.Value{table.Text(r.ID), table.Text(r.Started), table.Text(r.Duration), table.Text(r.Status),
-			table.Text(fmt.Sprintf("%d of %d", n[record.OK], all)), table.Text(strings.Join(r.Suites, ", ")), table.Text(r.Command)})
+		t.Add(r.ID, r.Started, r.Duration, r.Status, fmt.Sprintf("%d of %d", n[record.OK], all), strings.Join(r.Suites, ", "), r.Command)
 		t.Frame.Rows = append(t.Frame.Rows, []any{r.ID, runs[i].Started.UTC(), runs[i].Ended.UTC(), seconds, r.Status,
 			all, n[record.OK], n[record.Unavailable], n[record.Failed], n[record.Pending],
 			r.Suites, r.Seed, r.Version, table.Word(runs[i].Corpus), table.Word(runs[i].Host.Fingerprint), r.Command})

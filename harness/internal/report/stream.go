@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// addStream says what happens along a very long document: one row and one line per model, from its longest stream.
+// addStream shows what happens along a very long document: one row and one line per model, from its longest stream.
 func addStream(ix *index, s *Section, cells []*record.Cell) {
 	t := table.Table{ID: "stream", Title: "One long document", Caption: "read once, in chunks with carried state; the longest stream of each model",
 		Columns: append(table.Keys("model"), table.Column{Name: "tokens", ID: "stream-tokens", Unit: unit.Token},
@@ -47,10 +47,7 @@ func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
 	row := []table.Value{table.Text(m.Name)}
 	c := result.Longest(cells)
 	if c == nil {
-		for range 8 {
-			row = append(row, result.Missing(cells[0]))
-		}
-		return row
+		return append(row, slices.Repeat([]table.Value{result.Missing(cells[0])}, 8)...)
 	}
 	last, seconds := 0.0, 0.0
 	for _, r := range result.Readings(c, probe.StreamSeconds) {
@@ -76,7 +73,7 @@ func lastReading(c *record.Cell, metric, name string) table.Value {
 	return table.Number(all[len(all)-1].Value, name, c.ID)
 }
 
-// single shows a metric that a cell has once.
+// single shows a metric of which a cell has one value.
 func single(c *record.Cell, metric, name string) table.Value {
 	v, ok := result.Only(c, metric)
 	if !ok {
@@ -87,16 +84,17 @@ func single(c *record.Cell, metric, name string) table.Value {
 
 func finiteness(c *record.Cell) table.Value {
 	v, ok := result.Only(c, probe.StreamFinite)
-	switch {
-	case !ok:
+	if !ok {
 		return table.Unavailable("not measured here")
-	case v == 1:
-		return table.Value{Text: "yes", Number: &v, Cells: []string{c.ID}}
 	}
-	return table.Value{Text: "NO", Number: &v, Cells: []string{c.ID}}
+	words := "NO"
+	if v == 1 {
+		words = "yes"
+	}
+	return table.Value{Text: words, Number: &v, Cells: []string{c.ID}}
 }
 
-// losses is the table of loss by position; positions beyond the trained context carry a note.
+// losses is the table of loss by position, with a note on positions beyond the trained context.
 func (ix *index) losses(cells []*record.Cell) table.Table {
 	t := table.Table{
 		ID: "stream-loss", Title: "Loss by position", Caption: "mean nats per token between the position before and this one",
@@ -133,10 +131,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 		reason = result.Why(cells[0])
 	}
 	if reason != "" {
-		for range max(len(positions), 1) {
-			row = append(row, table.Unavailable(reason))
-		}
-		return row
+		return append(row, slices.Repeat([]table.Value{table.Unavailable(reason)}, max(len(positions), 1))...)
 	}
 	byPosition := map[float64]float64{}
 	for _, r := range result.Readings(c, probe.StreamNLL) {
@@ -157,7 +152,7 @@ func lossRow(m *record.Model, cells []*record.Cell, positions []float64) []table
 	return row
 }
 
-// alongStream draws a metric of streams against the position.
+// alongStream draws a metric of streams against position.
 func (ix *index) alongStream(cells []*record.Cell, metric string, f chart.Figure) chart.Figure {
 	f.X = chart.Axis{Label: "tokens read", Unit: unit.Token, Log: chart.Log2}
 	f.Empty = emptiness(cells)

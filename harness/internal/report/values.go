@@ -9,14 +9,14 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// valueKeys are the keys of the rows that values makes.
+// valueKeys are the keys of the rows made by values.
 func valueKeys() []string {
 	return slices.Concat([]string{"run", "suite", "table", "model", "precision"}, result.AxisKeys(), []string{
 		"position", "part", "quantity", "unit", "direction", "value", "lo", "hi", "n", "leader", "text", "reason", "notes", "cells"})
 }
 
-// values are all entries of the sections' tables for programs, in long form: one row per entry. What stands in several
-// tables is given once. Each table gets its own rows as its frame.
+// values lists the entries of all sections' tables in long form for programs, one row each. An entry of several tables
+// appears once. Each table gets its own rows as its frame.
 func (ix *index) values(sections []Section) table.Table {
 	all := table.Table{ID: "values", Title: "Values", Frame: &table.Frame{Keys: valueKeys()}, Main: true}
 	seen := map[string]bool{}
@@ -36,17 +36,17 @@ func (ix *index) values(sections []Section) table.Table {
 	return all
 }
 
-// entry is one value of a section's table with what it belongs to.
+// entry is one value of a section's table with its context.
 type entry struct {
 	suite, table string
-	model        *record.Model // nil: not known
-	point        record.Point  // of its cell; of several cells, what they have in common
+	model        *record.Model // nil: unknown
+	point        record.Point  // common to its cells
 	column       table.Column
 	part         string
 	value        table.Value
 }
 
-// entries takes a table apart. A point that the plan does not have is no entry, nor is a dash.
+// entries lists the entries of a table, without unplanned points and dashes.
 func (ix *index) entries(s Section, t table.Table) []entry {
 	var all []entry
 	for _, row := range t.Rows {
@@ -69,7 +69,7 @@ func (ix *index) entries(s Section, t table.Table) []entry {
 	return all
 }
 
-// modelOf finds the model that an entry is about: by its cells, else by those of its row, else by the row's keys.
+// modelOf finds the model of an entry: by its cells, else by those of its row, else by the row's keys.
 func (ix *index) modelOf(t table.Table, row []table.Value, cells []string) *record.Model {
 	for _, v := range append([]table.Value{{Cells: cells}}, row...) {
 		if len(v.Cells) > 0 {
@@ -84,7 +84,7 @@ func (ix *index) modelOf(t table.Table, row []table.Value, cells []string) *reco
 	return nil
 }
 
-// common is the point that cells share: the axes on which all of them have the same value.
+// common is the part of a point that all cells share.
 func (ix *index) common(cells []string) record.Point {
 	if len(cells) == 0 {
 		return nil
@@ -95,7 +95,7 @@ func (ix *index) common(cells []string) record.Point {
 	})
 }
 
-// key tells entries apart.
+// key identifies an entry.
 func (e entry) key() string {
 	name := ""
 	if e.model != nil {
@@ -104,7 +104,7 @@ func (e entry) key() string {
 	return strings.Join(append([]string{name, e.part, e.column.Field(), e.column.Name, e.value.Text}, e.value.Cells...), "\x00")
 }
 
-// record is the entry for programs.
+// record is the entry as a row for programs.
 func (e entry) record(ix *index) []any {
 	var name, precision, number, words, position any
 	if e.model != nil {

@@ -6,14 +6,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/atomicfile"
 )
 
-// Write puts a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Files
-// are written under a temporary name and renamed, so that a reader never sees half of one. It returns the path of
+// Write writes a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Each
+// file is written under a temporary name and renamed, so readers never see a partial one. It returns the path of
 // index.html.
 func (r *Report) Write(dir string) (string, error) {
 	for _, sub := range []string{"figures", "tables"} {
@@ -38,7 +39,7 @@ func (r *Report) Write(dir string) (string, error) {
 
 // Figures lists all figures of the report.
 func (r *Report) Figures() []chart.Figure {
-	all := append([]chart.Figure{}, r.Overview...)
+	all := slices.Clone(r.Overview)
 	for _, s := range r.Sections {
 		all = append(all, s.Figures...)
 	}
@@ -54,7 +55,7 @@ func (r *Report) Tables() []table.Table {
 	return append(all, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
 }
 
-// Data lists what the report says for programs, the long form of all sections' values among it.
+// Data lists the report's tables for programs. One of them holds the values of all sections in long form.
 func (r *Report) Data() []table.Table {
 	notes := table.Words("notes", "Notes", []string{"note"})
 	for _, n := range r.Notes {
