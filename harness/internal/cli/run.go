@@ -232,7 +232,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	for _, command := range []string{"report", "compare", "show"} {
 		fmt.Fprintf(a.err, "     archbench %s %s%s\n", command, r.ID, a.dbFlag())
 	}
-	if run.Failed(r) > 0 {
+	if r.Count(record.Failed) > 0 {
 		return errCells
 	}
 	return nil

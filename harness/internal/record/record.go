@@ -1,22 +1,25 @@
-// Package record holds what a run is made of: its plan, the models and the host, every raw sample and every failure.
+// Package record defines the data of a run: its plan, models, host, raw samples and failures.
 package record
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// Host is a machine as it was during a run.
+// Host describes the machine of a run.
 type Host struct {
 	ID          string // sha256 of the facts
-	Fingerprint string // the class of machine that timings may be compared within
+	Fingerprint string // timings are comparable only between equal fingerprints
 	Facts       []Fact
 }
 
-// Fact is one property of a host or run, in words: {"cpu", "AMD EPYC, 2 threads", ""}, {"frequency", "", "no cpufreq"}.
+// Fact is one property of a host or run as text: {"cpu", "AMD EPYC, 2 threads", ""}, {"frequency", "", "no cpufreq"}.
 type Fact struct {
 	Name, Value string
 	Reason      string `json:",omitempty"` // why there is no value
 }
 
-// Words are the value, or why there is none.
+// Words returns the value, or why there is none.
 func (f Fact) Words() string {
 	if f.Reason != "" {
 		return NA(f.Reason)
@@ -24,44 +27,44 @@ func (f Fact) Words() string {
 	return f.Value
 }
 
-// NA words why something has no value: "n/a (no cpufreq)".
+// NA formats a missing value with its reason: "n/a (no cpufreq)".
 func NA(reason string) string { return "n/a (" + reason + ")" }
 
 // Model is one model under test.
 type Model struct {
-	Name         string // as the user calls it, unique in a run
-	Family       string // the model that the user asked for, of which a suite made this precision; "": not known
+	Name         string // given by the user, unique in a run
+	Family       string // the model the user named, from which a suite derived this precision; "": unknown
 	Architecture string
 	Mode         string // e.g. causal-row
 	Checkpoint   string // folder, "" if initialised
-	Variant      string // of a seeded initialisation
+	Variant      string // of seeded weights
 	Seed         uint64
-	Precision    string // of the block linears
+	Precision    string // of the linears in the layers
 	Head         string
 	Threads      int
 	Options      map[string]string
 	Config       string // effective config.json
-	WeightsSHA   string // of the checkpoint's files
+	WeightsSHA   string // of the checkpoint files
 	Tokenizer    Tokenizer
-	PluginSHA    string // of all files of the plugin
+	PluginSHA    string // of all plugin files
 	PluginPath   string
 	Kernels      string
 	Parameters   int64
 	WeightBytes  int64
 	ContextLimit int  // 0: none
 	TrainedTo    int  // longest context seen in training; 0: unknown
-	Causal       bool // as declared
-	LeaksFuture  bool // as found by the causality suite in this run
+	Causal       bool // as the plugin declares
+	LeaksFuture  bool // found by the causality probe in this run
 	Initialised  bool
 	StateKind    string
 	Warnings     []string
 }
 
-// Tokenizer is what made tokens of the texts that a model read.
+// Tokenizer identifies the tokenizer of a model's texts.
 type Tokenizer struct {
-	Asked  string // file or folder that the user named, or "bytes"; "": the checkpoint's own
+	Asked  string // file or folder named by the user, or "bytes"; "": the checkpoint's own
 	Name   string // e.g. "vocab.json + merges.txt BPE"; "": no text was read
-	SHA256 string // of the files that decide about ids
+	SHA256 string // of the files that determine the ids
 }
 
 // Run is one execution of a plan.
@@ -69,21 +72,40 @@ type Run struct {
 	ID      string // r- and eight hexadecimal digits
 	Started time.Time
 	Ended   time.Time // zero: unfinished
-	Status  string    // one of those below
-	Owner   string    // the process that measures it, in words; "": none
+	Status  string    // Running, Interrupted, Done or RunFailed
+	Owner   string    // description of the process that measures it; "": none
 	Version string    // of archbench
-	Command string    // that started it
+	Command string    // the command line
 	Seed    uint64
 	Suites  []string // names and versions
-	Corpus  string   // file or folder of the text; "" is the Go source tree
-	Facts   []Fact   // text and its sha256, tokenizer, settings, environment of the plugins
+	Corpus  string   // file or folder of the text; "": the Go source tree
+	Facts   []Fact   // text and its sha256, tokenizer, settings, plugin environment
 	Host    Host
 	Models  []Model
 	Cells   []Cell
-	Tally   map[Status]int // of the cells, where a list of runs leaves the cells themselves out
+	Tally   map[Status]int // cells by status, for a list of runs, which omits Cells
 }
 
-// The states of a run.
+// All returns pointers to the cells.
+func (r *Run) All() []*Cell {
+	all := make([]*Cell, len(r.Cells))
+	for i := range r.Cells {
+		all[i] = &r.Cells[i]
+	}
+	return all
+}
+
+// Count returns the number of cells with a status.
+func (r *Run) Count(status Status) (n int) {
+	for _, c := range r.All() {
+		if c.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// The statuses of a run.
 const (
 	Running     = "running"
 	Interrupted = "interrupted"
@@ -91,10 +113,10 @@ const (
 	RunFailed   = "failed" // some cells failed and none was measured
 )
 
-// Status of a cell.
+// Status is the status of a cell.
 type Status string
 
-// The states of a cell.
+// The statuses of a cell.
 const (
 	Pending     Status = "pending"
 	OK          Status = "ok"
@@ -105,15 +127,15 @@ const (
 // Cell is one model × one probe × one point of the grid.
 type Cell struct {
 	ID       string // sha256 of everything that can change its value
-	Suite    string // the first one of the run that asked for it
+	Suite    string // the first suite of the run that requested it
 	Probe    string
 	Model    string // Model.Name
 	Point    Point
-	Params   Point         // settings of the probe that are no axis of a grid, for example tokens=64
-	Repeats  int           // blocks that the plan asks for; 1 for what does not vary
-	Estimate time.Duration // of one measurement when the plan was made; 0: unknown
+	Params   Point         // probe settings that are not axes, for example tokens=64
+	Repeats  int           // planned blocks; 1 for probes that do not time
+	Estimate time.Duration // of one measurement, from the plan; 0: unknown
 	Status   Status
-	Reason   string // of n/a
+	Reason   string // set if Unavailable
 	Failure  *Failure
 	Warnings []string // for example "beyond the trained context of 512"
 	Missing  []Missing
@@ -133,7 +155,7 @@ func (c *Cell) Of(metric string) (all []Sample) {
 // Missing says why a measured cell has no sample of a metric.
 type Missing struct{ Metric, Reason string }
 
-// Point is a point of a probe's grid in a fixed order, for example len=2048 batch=1.
+// Point is a point of a probe's grid with its axes in a fixed order, for example len=2048 batch=1.
 type Point []Coordinate
 
 // Coordinate is one axis of a Point.
@@ -154,32 +176,29 @@ func (p Point) Get(name string) string {
 
 // String returns "len=2048 batch=1".
 func (p Point) String() string {
-	s := ""
+	words := make([]string, len(p))
 	for i, c := range p {
-		if i > 0 {
-			s += " "
-		}
-		s += c.Name + "=" + c.Value
+		words[i] = c.Name + "=" + c.Value
 	}
-	return s
+	return strings.Join(words, " ")
 }
 
 // Sample is one raw measured value.
 type Sample struct {
-	Metric   string // as its probe declares it
-	Label    string // what part it belongs to: a component, a position, a document; often ""
+	Metric   string // declared by its probe
+	Label    string // the component, position or document; often ""
 	Value    float64
 	Unit     string
 	Block    int           // round of interleaved measurement
-	Position int           // place in the block
-	Host     time.Duration // round trip seen by the harness; 0: not a timing
-	Plugin   time.Duration // time that the plugin says it spent
+	Position int           // order within the block
+	Host     time.Duration // round trip measured by the harness; 0: not a timing
+	Plugin   time.Duration // compute time reported by the plugin
 }
 
 // Failure says how a cell failed.
 type Failure struct {
-	Class     string // crash, time-out, out of memory, protocol, version, non-finite, error
+	Class     string // crash, time-out, out of memory, protocol, version, non-finite, error, ...
 	Message   string
 	Stderr    string // the plugin's last lines
-	Reproduce string // a command that runs this cell alone
+	Reproduce string // command that measures this cell alone
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// blocks measures the timing cells: each block is one round over all points in random order, at each point over all
-// models in random order, in processes that are new in each block. So drifts of the machine meet all models alike,
-// and what varies from process to process shows in the spread.
+// blocks measures the timing cells. Each block is one round over all points in random order, and over all models in
+// random order at each point, in fresh processes. So machine drift affects all models equally, and the spread includes
+// the variation between processes.
 func (r *runner) blocks(ctx context.Context) error {
 	n := 0
-	for i := range r.run.Cells {
-		if c := &r.run.Cells[i]; probe.Find(c.Probe).Timing {
+	for _, c := range r.run.All() {
+		if probe.Find(c.Probe).Timing {
 			n = max(n, c.Repeats)
 		}
 	}
@@ -28,34 +28,22 @@ func (r *runner) blocks(ctx context.Context) error {
 	return nil
 }
 
-// order returns the timing cells of a block in their order of measurement, whatever their state: it depends on the
-// seed and the plan alone, so a resumed block keeps its places.
-func order(run *record.Run, block int) []*record.Cell {
+// order returns the timing cells of a block in their order of measurement, whatever their status. It depends only on
+// the seed and the plan, so a resumed block keeps its order.
+func order(run *record.Run, block int) (all []*record.Cell) {
 	random := rand.New(rand.NewPCG(run.Seed, uint64(block)))
-	var groups []string
-	cells := map[string][]*record.Cell{}
-	for i := range run.Cells {
-		c := &run.Cells[i]
-		if !probe.Find(c.Probe).Timing || c.Repeats <= block {
-			continue
-		}
-		name := group(c)
-		if cells[name] == nil {
-			groups = append(groups, name)
-		}
-		cells[name] = append(cells[name], c)
-	}
+	groups := groupsOf(slices.DeleteFunc(run.All(), func(c *record.Cell) bool {
+		return !probe.Find(c.Probe).Timing || c.Repeats <= block
+	}))
 	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
-	var all []*record.Cell
-	for _, name := range groups {
-		g := cells[name]
+	for _, g := range groups {
 		random.Shuffle(len(g), func(i, j int) { g[i], g[j] = g[j], g[i] })
 		all = append(all, g...)
 	}
 	return all
 }
 
-// block measures what one block still lacks.
+// block measures the cells that have no samples in this block yet.
 func (r *runner) block(ctx context.Context, block, blocks int) error {
 	workers := map[string]*worker{}
 	defer func() {
@@ -85,18 +73,18 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 	return nil
 }
 
-// place gives samples their position and settles the cell with its last block.
+// place sets the position of new samples and marks the cell OK after its last block.
 func (r *runner) place(c *record.Cell, result *probe.Result, position int) {
 	for i := range result.Samples {
 		result.Samples[i].Position = position
 	}
-	caution(c, result)
+	addNotes(c, result)
 	if measuredBlocks(c)+1 == c.Repeats {
 		c.Status = record.OK
 	}
 }
 
-// confirm holds the plugin's clock against the host's once a cell has all its samples.
+// confirm checks the plugin's clock against the host's once a cell has all its samples.
 func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
 	if c.Status != record.OK {
 		return nil
@@ -110,8 +98,7 @@ func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
 	return r.boundary.Contradiction(calls)
 }
 
-// discard ends the process of a model after a failure and returns what it printed last. The next cell of the model
-// gets a new one.
+// discard kills a model's process after a failure and returns its last output. The model's next cell gets a new process.
 func (r *runner) discard(workers map[string]*worker, model string) string {
 	w := workers[model]
 	if w == nil {
@@ -122,7 +109,7 @@ func (r *runner) discard(workers map[string]*worker, model string) string {
 	return w.Stderr()
 }
 
-// measureTimed warms the model's process up and takes one measurement.
+// measureTimed warms up the model's process and takes one measurement.
 func (r *runner) measureTimed(ctx context.Context, workers map[string]*worker, c *record.Cell, block int) (probe.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(c))
 	defer cancel()
@@ -139,13 +126,13 @@ func (r *runner) measureTimed(ctx context.Context, workers map[string]*worker, c
 		return probe.Result{}, err
 	}
 	subject := w.subject(r, c, block)
-	subject.Verify = r.draws(c)
+	subject.Verify = r.verifyNow(c)
 	return probe.Find(c.Probe).Measure(ctx, subject)
 }
 
-// draws decides by lot in which one of a cell's blocks the answers that were timed are held against others, once they have
-// come: a plugin that works only while it warms up cannot know which.
-func (r *runner) draws(c *record.Cell) bool {
+// verifyNow picks at random the one block of a cell whose timed answers are verified after the clock has stopped. A
+// plugin that computes only during warm-up cannot predict it.
+func (r *runner) verifyNow(c *record.Cell) bool {
 	if r.verified[c] || rand.IntN(max(1, c.Repeats-measuredBlocks(c))) > 0 {
 		return false
 	}
@@ -153,10 +140,10 @@ func (r *runner) draws(c *record.Cell) bool {
 	return true
 }
 
-// Warm-up. A process is warmed up for a probe with the model's cheapest cell of it: calls that are not stored, until
-// two in a row agree within stable, at most mostWarmups of them and no more after warmupTime. Then each cell of at
-// most firstTouchLimit gets one such call of its own, which touches the memory of its size for the first time; a longer
-// one carries that cost with it.
+// A process is warmed up for each probe with the model's cheapest cell of that probe, whose results are not stored. Calls
+// repeat until two in a row agree within stable, up to mostWarmups calls or warmupTime. After that each cell estimated at
+// up to firstTouchLimit gets one warm-up of its own, which touches memory of its size for the first time; in longer cells
+// that cost does not matter.
 const (
 	stable          = 0.1
 	mostWarmups     = 3
@@ -164,16 +151,16 @@ const (
 	firstTouchLimit = 250 * time.Millisecond
 )
 
-// warmupBlock numbers the blocks whose text warm-ups read, so that no measurement repeats what a warm-up has read.
+// warmupBlock is the first block number of warm-up texts, so that no measurement reads a text that a warm-up has read.
 const warmupBlock = 1 << 16
 
-// warmUp brings a process into the state in which it is measured.
+// warmUp warms up a process for a cell.
 func (r *runner) warmUp(ctx context.Context, w *worker, c *record.Cell, block int) error {
 	text := warmupBlock + block*(mostWarmups+1)
 	first := r.cheapest(c)
 	if !w.warm[c.Probe] {
 		w.warm[c.Probe] = true
-		if err := r.settleDown(ctx, w, first, text); err != nil {
+		if err := r.stabilise(ctx, w, first, text); err != nil {
 			return err
 		}
 		if first == c {
@@ -187,9 +174,8 @@ func (r *runner) warmUp(ctx context.Context, w *worker, c *record.Cell, block in
 	return err
 }
 
-// settleDown measures a cell until its values agree. What is timed is held against other answers of the model here,
-// where that costs no measurement anything.
-func (r *runner) settleDown(ctx context.Context, w *worker, c *record.Cell, text int) error {
+// stabilise measures a cell until its values agree. It also verifies the first answer, which costs no measured time here.
+func (r *runner) stabilise(ctx context.Context, w *worker, c *record.Cell, text int) error {
 	start, last := time.Now(), 0.0
 	for i := range mostWarmups {
 		subject := w.subject(r, c, text+i)
@@ -207,11 +193,10 @@ func (r *runner) settleDown(ctx context.Context, w *worker, c *record.Cell, text
 	return nil
 }
 
-// cheapest is the cell of the same model and probe with the least estimate.
+// cheapest returns the cell of the same model and probe with the lowest estimate.
 func (r *runner) cheapest(c *record.Cell) *record.Cell {
 	best := c
-	for i := range r.run.Cells {
-		o := &r.run.Cells[i]
+	for _, o := range r.run.All() {
 		if o.Model == c.Model && o.Probe == c.Probe && (o.Status == record.Pending || o.Status == record.OK) && o.Estimate < best.Estimate {
 			best = o
 		}

@@ -10,15 +10,15 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// budgetWord is a budget as a fact.
-func budgetWord(budget time.Duration) string {
+// budgetText formats a budget for the facts of a run.
+func budgetText(budget time.Duration) string {
 	if budget == 0 {
 		return "none"
 	}
 	return budget.String()
 }
 
-// budgetOf is the time that the run may take: that of the options, else the sum of those of the suites; 0: no limit.
+// budgetOf returns the time limit of a run: Options.Budget, else the sum of the suites' budgets, or 0 for no limit.
 func budgetOf(o Options) time.Duration {
 	if o.Budget > 0 {
 		return o.Budget
@@ -33,8 +33,8 @@ func budgetOf(o Options) time.Duration {
 	return sum
 }
 
-// price is the estimated time that all measurements of a cell take, with the warm-up of its own.
-func (p *Plan) price(c *record.Cell) time.Duration {
+// duration estimates the time of all measurements of a cell, including its own warm-ups.
+func (p *Plan) duration(c *record.Cell) time.Duration {
 	if c.Status != record.Pending {
 		return 0
 	}
@@ -48,17 +48,12 @@ func (p *Plan) price(c *record.Cell) time.Duration {
 	return time.Duration(c.Repeats) * once
 }
 
-// total is the estimated time of the cells of the groups in, nil for all: each cell's own, and the start of a process
-// per model and block.
-func (p *Plan) total(in map[string]bool) time.Duration {
+// total estimates the time of cells, including the start of one process per model and block.
+func (p *Plan) total(cells []*record.Cell) time.Duration {
 	var sum time.Duration
 	blocks := map[string]int{}
-	for i := range p.Run.Cells {
-		c := &p.Run.Cells[i]
-		if in != nil && !in[group(c)] {
-			continue
-		}
-		sum += p.price(c)
+	for _, c := range cells {
+		sum += p.duration(c)
 		if c.Status == record.Pending && probe.Find(c.Probe).Timing {
 			blocks[c.Model] = max(blocks[c.Model], c.Repeats)
 		}
@@ -69,54 +64,59 @@ func (p *Plan) total(in map[string]bool) time.Duration {
 	return sum
 }
 
-// keepBudget fills the budget with groups of cells, all models of a point together, since models are compared at
-// points: first what guards the language-model cells, then what says whether a model is any good, then the others
-// from the cheapest up. What does not fit keeps its cells, which say so.
+// keepBudget fills the budget with groups of cells, so that a point is measured for all models or none. Probes that
+// guard others come first, then those that judge the quality of a model, then the rest in order of estimated time. Groups
+// that do not fit become n/a.
 func (p *Plan) keepBudget() {
 	budget := budgetOf(p.options)
-	if budget == 0 || p.total(nil) <= budget {
+	if budget == 0 || p.total(p.Run.All()) <= budget {
 		return
 	}
-	in := map[string]bool{}
-	for _, g := range p.ranked() {
-		in[g.name] = true
-		if g.rank < probe.Always && p.total(in) > budget {
-			delete(in, g.name)
-			p.leaveOut(g.name, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, g.price.Round(time.Second)))
+	duration := func(g []*record.Cell) (sum time.Duration) {
+		for _, c := range g {
+			sum += p.duration(c)
 		}
+		return sum
+	}
+	rank := func(g []*record.Cell) probe.Rank { return probe.Find(g[0].Probe).Budget }
+	groups := groupsOf(p.Run.All())
+	slices.SortStableFunc(groups, func(a, b []*record.Cell) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(duration(a), duration(b)))
+	})
+	var kept []*record.Cell
+	for _, g := range groups {
+		with := slices.Concat(kept, g)
+		if rank(g) < probe.Always && p.total(with) > budget {
+			leaveOut(g, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, duration(g).Round(time.Second)))
+			continue
+		}
+		kept = with
 	}
 }
 
-// ranked is a group of cells with its place in the budget.
-type ranked struct {
-	name  string
-	rank  probe.Rank
-	price time.Duration
-}
-
-// ranked returns the groups in the order in which they fill the budget.
-func (p *Plan) ranked() (all []ranked) {
+// groupsOf groups cells by probe, point and parameters: models are compared within a group. Groups come in the order of
+// their first cells.
+func groupsOf(cells []*record.Cell) (groups [][]*record.Cell) {
 	at := map[string]int{}
-	for i := range p.Run.Cells {
-		c := &p.Run.Cells[i]
-		name := group(c)
-		if _, ok := at[name]; !ok {
-			at[name] = len(all)
-			all = append(all, ranked{name: name, rank: probe.Find(c.Probe).Budget})
+	for _, c := range cells {
+		i, ok := at[group(c)]
+		if !ok {
+			i = len(groups)
+			at[group(c)] = i
+			groups = append(groups, nil)
 		}
-		all[at[name]].price += p.price(c)
+		groups[i] = append(groups[i], c)
 	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Or(cmp.Compare(b.rank, a.rank), cmp.Compare(a.price, b.price)) })
-	return all
+	return groups
 }
 
-// group names the cells that are compared with each other.
+// group names the group of a cell.
 func group(c *record.Cell) string { return c.Probe + " " + c.Point.String() + " " + c.Params.String() }
 
-// leaveOut settles the pending cells of a group.
-func (p *Plan) leaveOut(name, reason string) {
-	for i := range p.Run.Cells {
-		if c := &p.Run.Cells[i]; c.Status == record.Pending && group(c) == name {
+// leaveOut marks the pending cells of a group as n/a.
+func leaveOut(group []*record.Cell, reason string) {
+	for _, c := range group {
+		if c.Status == record.Pending {
 			c.Status, c.Reason, c.Warnings, c.Missing = record.Unavailable, reason, nil, nil
 		}
 	}

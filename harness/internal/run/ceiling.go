@@ -17,12 +17,12 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// ceilingFact starts the name of the facts that hold the host's measured ceilings: "ceiling dot.int8" is
-// "1.757e+11 OP/s (avx512+vnni), arithmetic of int8a8 int4a8". Those of older versions do not say what they limit: they
-// are shown, and bound nothing.
+// ceilingFact is the name prefix of the facts that hold the host's measured ceilings: "ceiling dot.int8" is
+// "1.757e+11 OP/s (avx512+vnni), arithmetic of int8a8 int4a8". Facts of older versions do not name the operation that
+// they limit; they are shown but not used as ceilings.
 const ceilingFact = "ceiling"
 
-// ceilingFacts words a roofline as facts of a run.
+// ceilingFacts formats a roofline as facts of a run.
 func ceilingFacts(r lm.Roofline) (facts []record.Fact) {
 	for _, c := range r.Ceilings {
 		value := fmt.Sprintf("%.4g %s (%s), %s", c.Value, c.Unit, c.Kernels, cmp.Or(c.Operation, "unknown"))
@@ -36,10 +36,10 @@ func ceilingFacts(r lm.Roofline) (facts []record.Fact) {
 	return facts
 }
 
-// ceilingForm is how such a fact is worded.
+// ceilingForm matches the value of a ceiling fact.
 var ceilingForm = regexp.MustCompile(`^(\S+) (\S+) \((.*)\), (\S+)(?: of (?:([0-9]+) bytes|(.+)))?$`)
 
-// ceilings reads the roofline back from the facts of a run, so that a resumed run measures against the same one.
+// ceilings parses the roofline from the facts of a run, so that a resumed run uses the same one.
 func ceilings(facts []record.Fact) (r lm.Roofline) {
 	for _, f := range facts {
 		name, ok := strings.CutPrefix(f.Name, ceilingFact+" ")
@@ -58,15 +58,14 @@ func ceilings(facts []record.Fact) (r lm.Roofline) {
 	return r
 }
 
-// boundaryFact is the name of the fact that holds what a call costs.
+// boundaryFact is the name of the fact that holds the overhead of a call.
 const boundaryFact = "boundary of a call"
 
 func boundaryFactOf(b probe.Boundary) record.Fact {
 	return record.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
 }
 
-// boundaryOf reads the boundary back from the facts of a run. It is unknown where none was measured, or where the fact is
-// not in that form.
+// boundaryOf parses the boundary from the facts of a run. It is zero if none was measured or the fact is malformed.
 func boundaryOf(facts []record.Fact) (b probe.Boundary) {
 	for _, f := range facts {
 		var typical, most string
@@ -80,12 +79,12 @@ func boundaryOf(facts []record.Fact) (b probe.Boundary) {
 	return probe.Boundary{}
 }
 
-// calibrate asks a plugin with that ability what the run's clocks are held against: what a call costs, and for timings the
-// ceilings of the host. A host without such a plugin has neither, and says why.
+// calibrate measures, with the calibrating plugin, the overhead of a call and, if the run has timings, the ceilings of the
+// host. Without such a plugin the facts say why there are none.
 func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	timing, clocked := false, false
-	for i := range p.Run.Cells {
-		if c := &p.Run.Cells[i]; c.Status == record.Pending {
+	for _, c := range p.Run.All() {
+		if c.Status == record.Pending {
 			timing = timing || probe.Find(c.Probe).Timing
 			clocked = clocked || probe.Find(c.Probe).Clocked()
 		}
@@ -98,14 +97,14 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	if err != nil {
 		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
 	}
-	facts := []record.Fact{boundaryOfCalls(ctx, s)}
+	facts := []record.Fact{measureBoundary(ctx, s)}
 	if timing {
-		facts = append(facts, ceilingsOf(ctx, s)...)
+		facts = append(facts, measureCeilings(ctx, s)...)
 	}
 	return facts
 }
 
-// calibrator starts the plugin that calibrates.
+// calibrator starts the calibrating plugin.
 func calibrator(ctx context.Context, p *Plan) (*session.Session, error) {
 	if p.options.Calibrator == nil {
 		return nil, errors.New("no plugin was asked to calibrate")
@@ -121,8 +120,8 @@ func noFact(name string, err error) record.Fact {
 	return record.Fact{Name: name, Reason: err.Error()}
 }
 
-// boundaryOfCalls times calls that do next to nothing.
-func boundaryOfCalls(ctx context.Context, s *session.Session) record.Fact {
+// measureBoundary times calls that do almost no work.
+func measureBoundary(ctx context.Context, s *session.Session) record.Fact {
 	m, err := s.Load(ctx, lm.LoadRequest{})
 	if err != nil {
 		return noFact(boundaryFact, err)
@@ -138,8 +137,8 @@ func boundaryOfCalls(ctx context.Context, s *session.Session) record.Fact {
 	return boundaryFactOf(b)
 }
 
-// ceilingsOf asks for the ceilings of the host.
-func ceilingsOf(ctx context.Context, s *session.Session) []record.Fact {
+// measureCeilings asks for the ceilings of the host.
+func measureCeilings(ctx context.Context, s *session.Session) []record.Fact {
 	roof, err := s.Calibrate(ctx)
 	if err != nil {
 		return []record.Fact{noFact(ceilingFact, err)}

@@ -15,12 +15,12 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// What is measured of the host comes back from the words in the database as it was, or not at all.
+// TestBoundaryIsReadBack checks that a boundary fact parses to the same boundary, and a malformed fact to none.
 func TestBoundaryIsReadBack(t *testing.T) {
 	other := record.Fact{Name: "text", Value: "1ms typical, 2ms in nine of ten calls"}
 	for _, b := range []probe.Boundary{{}, {Typical: 1, Most: 2}, {Typical: 161283, Most: 300 * time.Millisecond}, {Typical: time.Second, Most: 90 * time.Minute}} {
 		if got := boundaryOf([]record.Fact{other, boundaryFactOf(b)}); got != b {
-			t.Errorf("%+v became %+v", b, got)
+			t.Errorf("%+v is read back as %+v", b, got)
 		}
 	}
 	for _, value := range []string{
@@ -53,12 +53,12 @@ func TestCeilingsAreReadBack(t *testing.T) {
 	}
 }
 
-// TestWhoeverCalibrates measures against the ceilings of the plugin that the options name, whatever it calls them.
-func TestWhoeverCalibrates(t *testing.T) {
+// TestCalibrator uses the ceilings of the plugin named in the options, whatever their names.
+func TestCalibrator(t *testing.T) {
 	const text = "name: s\nrepeats: 1\nprobes:\n  - {probe: prefill, grid: {len: 16}}\n"
 	for name, c := range map[string]struct {
 		calibrator func(context.Context) (string, error)
-		label      string // of the share of the ceiling
+		label      string // of the ceiling share
 		reason     string // of the facts
 	}{
 		"one":       {func(context.Context) (string, error) { return "b", nil }, "sums", ""},

@@ -9,18 +9,18 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// cellRequest is a cell that a suite asks for, before it is known whether it can be measured.
+// cellRequest is a cell that a suite requests, before it is known whether it can be measured.
 type cellRequest struct {
 	part  suite.Part
 	point record.Point
 	spec  ModelSpec
 }
 
-// settings is the point with the parameters.
+// settings returns the point and the parameters.
 func (w cellRequest) settings() record.Point { return slices.Concat(w.point, w.part.Params) }
 
-// expand crosses suites, points, models and precisions. Models whose language-model cells are asked for get a
-// causality cell too, whatever they declare.
+// expand crosses suites, points, models and precisions. A model with language-model cells also gets a causality cell,
+// whatever it declares.
 func expand(o Options) ([]cellRequest, error) {
 	if err := distinct(o.Models); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func expand(o Options) ([]cellRequest, error) {
 	return append(guards(wanted), wanted...), nil
 }
 
-// distinct refuses two models of one name. Two names for the same model are legal: it is measured under each.
+// distinct rejects two models with one name. Two names for one model are legal: it is measured under each.
 func distinct(models []ModelSpec) error {
 	seen := map[string]bool{}
 	for _, m := range models {
@@ -63,8 +63,8 @@ func calledTwice(name string) error {
 	return fmt.Errorf("two models are called %q: name them apart with --model NAME=ARCH:DIR", name)
 }
 
-// specs are the models of a part: those of the user, each in the precision that the user gave it and in those of the
-// part. The same weights in the same precision stand once, unless the user asked for them under two names.
+// specs returns the models of a part: each of the user's models in its own precision and in those of the part. The same
+// weights in the same precision appear once, unless the user named them twice.
 func specs(models []ModelSpec, part suite.Part) []ModelSpec {
 	asked := map[string]bool{}
 	for _, m := range models {
@@ -73,7 +73,7 @@ func specs(models []ModelSpec, part suite.Part) []ModelSpec {
 		}
 	}
 	var all []ModelSpec
-	from := map[string]string{} // by the identity of what was derived: that of the model it was derived from
+	from := map[string]string{} // identity of a derived spec -> identity of its origin
 	for _, m := range models {
 		own := m.normal()
 		for _, precision := range precisionsOf(m, part) {
@@ -96,22 +96,16 @@ func specs(models []ModelSpec, part suite.Part) []ModelSpec {
 	return all
 }
 
-// precisionsOf lists the precisions in which a part measures a model of the user, each once.
+// precisionsOf returns the distinct precisions in which a part measures a model.
 func precisionsOf(m ModelSpec, part suite.Part) []string {
 	all := part.Precisions
 	if m.Precision != "" || len(all) == 0 {
 		all = append([]string{m.normal().Precision}, all...)
 	}
-	var once []string
-	for _, p := range all {
-		if !slices.Contains(once, p) {
-			once = append(once, p)
-		}
-	}
-	return once
+	return addNew(nil, all)
 }
 
-// guards are causality cells for models that have language-model cells and no causality cell.
+// guards returns causality cells for the models that have language-model cells but no causality cell.
 func guards(wanted []cellRequest) []cellRequest {
 	causality := probe.Find("causality")
 	guarded := map[string]bool{}
@@ -131,7 +125,7 @@ func guards(wanted []cellRequest) []cellRequest {
 	return all
 }
 
-// works lists all work to be priced, never nil.
+// works returns the work of all requests, never nil.
 func works(wanted []cellRequest) []probe.Work {
 	all := []probe.Work{}
 	for _, w := range wanted {

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// TestOneModelUnderTwoNames is a comparison of a model with itself: both are measured, in every block.
+// TestOneModelUnderTwoNames compares a model with itself: both must be measured in every block.
 func TestOneModelUnderTwoNames(t *testing.T) {
 	o := options(t, honest(), mixed)
 	o.Models = []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a"}}
@@ -35,15 +35,14 @@ func TestOneModelUnderTwoNames(t *testing.T) {
 	}
 	for i := range p.Run.Cells {
 		if !seen[p.Run.Cells[i].ID] {
-			t.Errorf("cell %d of x has another name beside y", i)
+			t.Errorf("cell %d of x has another ID when y is measured too", i)
 		}
 	}
 }
 
-// TestModelsOfAPart lists who is measured: nobody whom the user names is left out, and nothing is measured twice unless
-// the user asks for it.
+// TestModelsOfAPart checks that every model named by the user is measured, and none twice unless requested.
 func TestModelsOfAPart(t *testing.T) {
-	type names map[string]string // of a model: its family
+	type names map[string]string // model -> family
 	for _, c := range []struct {
 		name   string
 		models []ModelSpec
@@ -54,18 +53,18 @@ func TestModelsOfAPart(t *testing.T) {
 		{"precisions of a suite", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"f32", "int8"}}, names{"a": "", "a@int8": "a"}},
 		{"precisions of the user", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"f32", "int8"}, Asked: true}, names{"a": "", "a@int8": ""}},
 		{"one precision of the user", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"int8"}, Asked: true}, names{"a@int8": ""}},
-		{"a named precision beside others", []ModelSpec{{Architecture: "a"}, {Name: "b", Architecture: "b", Precision: "int4"}},
+		{"a named precision among others", []ModelSpec{{Architecture: "a"}, {Name: "b", Architecture: "b", Precision: "int4"}},
 			suite.Part{Precisions: []string{"f32", "int8"}, Asked: true}, names{"a": "", "a@int8": "", "b": "", "b@f32": "", "b@int8": ""}},
 		{"one model twice", []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a"}},
 			suite.Part{Precisions: []string{"f32", "int8"}}, names{"x": "", "y": "", "x@int8": "x", "y@int8": "y"}},
-		{"a precision that has a name", []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a", Precision: "int8"}},
+		{"a precision with a name", []ModelSpec{{Name: "x", Architecture: "a"}, {Name: "y", Architecture: "a", Precision: "int8"}},
 			suite.Part{Precisions: []string{"f32", "int8", "int4"}}, names{"x": "", "x@int4": "x", "y": ""}},
-		{"said twice", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"int8", "int8"}}, names{"a@int8": "a"}},
+		{"duplicate precision", []ModelSpec{{Architecture: "a"}}, suite.Part{Precisions: []string{"int8", "int8"}}, names{"a@int8": "a"}},
 	} {
 		got := names{}
 		for _, s := range specs(c.models, c.part) {
 			if _, again := got[s.Name]; again {
-				t.Errorf("%s: %s stands twice", c.name, s.Name)
+				t.Errorf("%s: duplicate %s", c.name, s.Name)
 			}
 			got[s.Name] = s.Family
 		}
@@ -95,9 +94,9 @@ func TestDuplicateNamesAreRefused(t *testing.T) {
 	}
 }
 
-// TestPrecisionOfSeveralFormats: a plugin that offers the formats of a precision is asked for it; its components are the
-// model's to know.
-func TestPrecisionOfSeveralFormats(t *testing.T) {
+// TestCombinedPrecision checks that a plugin is asked for a combined precision if it offers every part. Only the model
+// knows the component names.
+func TestCombinedPrecision(t *testing.T) {
 	for precision, want := range map[string]record.Status{"int8+ffn.int4+output_proj.bf16": record.OK, "int8+ffn.nf4": record.Unavailable} {
 		o := options(t, honest(), "name: s\nprobes:\n  - {probe: cost, grid: {len: 16}}\n", "a")
 		o.Models[0].Precision = precision

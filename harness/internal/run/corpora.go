@@ -15,8 +15,8 @@ type corpora struct {
 	heldOutSHA      string
 }
 
-// loadCorpora reads the user's corpus for everything, or the Go source tree for length and the packages of it that
-// models have not seen for quality.
+// loadCorpora reads the user's corpus. Without one it takes the Go source tree for speed and length, and for quality the
+// packages of it that the models were not trained on.
 func loadCorpora(ctx context.Context, corpus string) (*corpora, error) {
 	var t corpora
 	var err error
@@ -44,7 +44,7 @@ func loadCorpora(ctx context.Context, corpus string) (*corpora, error) {
 	return &t, err
 }
 
-// facts describe the corpora.
+// facts describes the corpora.
 func (t *corpora) facts() []record.Fact {
 	describe := func(c *text.Corpus, sha string) string {
 		return fmt.Sprintf("%s: %d documents, %d bytes, sha256 %s", c.Source, len(c.Documents), c.Bytes(), sha)

@@ -9,44 +9,43 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// estimator is what a model was seen to do in a first short trial. It prices cells for the budget and the time limits; it
-// is no result.
+// estimator estimates the time of cells from a short trial of the model, for the budget and the time limits. Estimates
+// are not results.
 type estimator struct {
-	// Seconds per FLOP when reading documents, and per byte when decoding; per token without formulas.
+	// Seconds per FLOP when reading documents, and per byte when decoding; per token if the model has no formulas.
 	read, decode float64
 	start        time.Duration // of a process with the model
-	prices       map[lm.CostRequest]float64
+	sizes        map[lm.CostRequest]float64
 }
 
-// trialLength is how many tokens the trial reads.
+// trialLength is the number of tokens of the trial document.
 const trialLength = 96
 
-// newEstimator reads a short document twice and takes the faster time, then advances by single tokens, and asks the model
-// for the price of all work of the run.
+// newEstimator runs the trial and asks the model for the size of all work of the run.
 func newEstimator(ctx context.Context, m *loadedModel, model lm.Model, works []probe.Work) (estimator, error) {
-	s := estimator{start: m.info.LoadTime + 50*time.Millisecond, prices: map[lm.CostRequest]float64{}}
+	e := estimator{start: m.info.LoadTime + 50*time.Millisecond, sizes: map[lm.CostRequest]float64{}}
 	coster, _ := lm.As[lm.Coster](model)
 	for _, w := range works {
-		if req := request(w); s.prices[req] == 0 {
-			s.prices[req] = price(ctx, coster, req)
+		if req := costRequest(w); e.sizes[req] == 0 {
+			e.sizes[req] = workSize(ctx, coster, req)
 		}
 	}
 	tokens := m.trialText()
 	n := len(tokens)
 	read, decode, err := trial(ctx, model, tokens)
 	if err != nil {
-		return s, err
+		return e, err
 	}
-	s.read = read.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
-	s.decode = decode.Seconds() / price(ctx, coster, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: n})
-	return s, nil
+	e.read = read.Seconds() / workSize(ctx, coster, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: n})
+	e.decode = decode.Seconds() / workSize(ctx, coster, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: n})
+	return e, nil
 }
 
-// trialText is a short document of no meaning.
+// trialText returns a short document of arbitrary tokens.
 func (m *loadedModel) trialText() []int32 {
 	n := trialLength
 	if m.info.ContextLimit > 0 {
-		n = max(2, min(n, m.info.ContextLimit/2)) // with a prediction, whatever the limit
+		n = max(2, min(n, m.info.ContextLimit/2)) // two tokens are the fewest with a prediction
 	}
 	tokens := make([]int32, n)
 	for i := range tokens {
@@ -55,8 +54,8 @@ func (m *loadedModel) trialText() []int32 {
 	return tokens
 }
 
-// trial times a document and the median step after it. A model without state has no steps: its plugin has none, or
-// this mode of it reads whole documents only.
+// trial times the faster of two readings of a document and the median step after it. The step time is 0 for a model
+// without state: its plugin cannot step, or its mode reads only whole documents.
 func trial(ctx context.Context, model lm.Model, tokens []int32) (read, decode time.Duration, err error) {
 	var state lm.State
 	stepper, ok := lm.As[lm.Stepper](model)
@@ -91,7 +90,7 @@ func trial(ctx context.Context, model lm.Model, tokens []int32) (read, decode ti
 	return reads[0], steps[2], err
 }
 
-// timed returns how long n calls took, the shortest first.
+// timed returns the times of n calls in ascending order.
 func timed(n int, call func() error) ([]time.Duration, error) {
 	all := make([]time.Duration, n)
 	for i := range all {
@@ -105,13 +104,13 @@ func timed(n int, call func() error) ([]time.Duration, error) {
 	return all, nil
 }
 
-// request asks for the price of one execution of a piece of work.
-func request(w probe.Work) lm.CostRequest {
+// costRequest asks for the cost of executing a piece of work once.
+func costRequest(w probe.Work) lm.CostRequest {
 	return lm.CostRequest{Phase: w.Phase, Batch: w.Batch, Length: w.Length}
 }
 
-// price is the size of a piece of work: FLOPs for reading and bytes for decoding by formula, else tokens.
-func price(ctx context.Context, coster lm.Coster, req lm.CostRequest) float64 {
+// workSize returns the size of a piece of work: FLOPs for reading or bytes for decoding by formula, else tokens.
+func workSize(ctx context.Context, coster lm.Coster, req lm.CostRequest) float64 {
 	if coster != nil {
 		if reply, err := coster.Cost(ctx, req); err == nil && len(reply.Analytic) > 0 {
 			v := 0.0
@@ -131,15 +130,15 @@ func price(ctx context.Context, coster lm.Coster, req lm.CostRequest) float64 {
 	return float64(req.Batch * req.Length)
 }
 
-// estimate is the time of one measurement of a cell.
-func (s *estimator) estimate(work []probe.Work) time.Duration {
+// estimate returns the estimated time of one measurement of a cell.
+func (e *estimator) estimate(work []probe.Work) time.Duration {
 	seconds := 0.0
 	for _, w := range work {
-		rate := s.read
+		rate := e.read
 		if w.Phase == lm.Decode {
-			rate = s.decode
+			rate = e.decode
 		}
-		seconds += rate * float64(w.Times) * s.prices[request(w)]
+		seconds += rate * float64(w.Times) * e.sizes[costRequest(w)]
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

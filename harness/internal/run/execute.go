@@ -15,21 +15,21 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Execute stores a plan and measures it. It returns ErrInterrupted, wrapped, when the context ends first; whatever
-// was measured is in the database.
+// Execute stores a plan and measures it. If the context ends first it returns an error that wraps ErrInterrupted; all
+// results so far are in the database.
 func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 	p.Run.Facts = append(p.Run.Facts, calibrate(ctx, p)...)
 	for _, w := range db.Warnings {
 		p.Run.Facts = append(p.Run.Facts, record.Fact{Name: "database", Value: w})
 	}
 	r := newRunner(db, p)
-	for i := range p.Run.Cells {
-		r.explain(&p.Run.Cells[i]) // what did not load has failed already
+	for _, c := range p.Run.All() {
+		r.addReproduce(c) // cells of models that did not load have failed already
 	}
 	if err := db.CreateRun(ctx, p.Run); err != nil {
 		return err
 	}
-	return r.all(ctx)
+	return r.measureAll(ctx)
 }
 
 // runner measures the pending cells of a run.
@@ -39,16 +39,16 @@ type runner struct {
 	models   map[string]*loadedModel
 	roofline lm.Roofline
 	boundary probe.Boundary
-	least    time.Duration // that a measurement may take
+	least    time.Duration // shortest time limit of a measurement
 	observe  func(Event)
 	progress progress
-	verified map[*record.Cell]bool // whose timed answers have been held against others
+	verified map[*record.Cell]bool // cells with a block whose answers were verified
 }
 
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
-		db: db, run: p.Run, models: p.models,
-		observe: p.options.Observe, verified: map[*record.Cell]bool{}, roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
+		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}
@@ -57,10 +57,10 @@ func newRunner(db *store.DB, p *Plan) *runner {
 	return r
 }
 
-// all measures everything that is pending and records how the run ended.
-func (r *runner) all(ctx context.Context) error {
+// measureAll measures all pending cells and records how the run ended.
+func (r *runner) measureAll(ctx context.Context) error {
 	before := host.Now()
-	err := r.alone(ctx)
+	err := r.untimed(ctx)
 	if err == nil {
 		err = r.blocks(ctx)
 	}
@@ -73,24 +73,24 @@ func (r *runner) all(ctx context.Context) error {
 		err = cmp.Or(lost, err)
 	}
 	if err != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("%w; go on with `archbench resume %s`", ErrInterrupted, r.run.ID)
+		return fmt.Errorf("%w; continue with `archbench resume %s`", ErrInterrupted, r.run.ID)
 	}
 	return err
 }
 
-// outcome is how a run stands whose cells are settled: one that could measure nothing has failed.
+// outcome returns the status of a finished run. A run with failures and nothing measured has failed.
 func outcome(r *record.Run) string {
-	if Failed(r) > 0 && !slices.ContainsFunc(r.Cells, func(c record.Cell) bool { return c.Status == record.OK }) {
+	if r.Count(record.Failed) > 0 && r.Count(record.OK) == 0 {
 		return record.RunFailed
 	}
 	return record.Done
 }
 
-// alone measures the cells that do not vary, each in a process of its own, in the order of the probe table: causality
-// decides about others and comes first.
-func (r *runner) alone(ctx context.Context) error {
-	for i := range r.run.Cells { // a run that is resumed may have been stopped between finding and marking
-		if err := r.judge(ctx, &r.run.Cells[i], r.run.Cells[i].Samples); err != nil {
+// untimed measures the cells of the probes that do not time, each in a process of its own, in the order of the probe
+// table: causality comes first because other probes depend on its verdict.
+func (r *runner) untimed(ctx context.Context) error {
+	for _, c := range r.run.All() { // a resumed run may have been stopped between storing samples and marking the model
+		if err := r.judge(ctx, c, c.Samples); err != nil {
 			return err
 		}
 	}
@@ -98,12 +98,11 @@ func (r *runner) alone(ctx context.Context) error {
 		if p.Timing {
 			continue
 		}
-		for i := range r.run.Cells {
-			c := &r.run.Cells[i]
+		for _, c := range r.run.All() {
 			if c.Probe != p.Name || c.Status != record.Pending {
 				continue
 			}
-			if err := r.measureAlone(ctx, p, c); err != nil {
+			if err := r.measureUntimed(ctx, p, c); err != nil {
 				return err
 			}
 		}
@@ -111,9 +110,8 @@ func (r *runner) alone(ctx context.Context) error {
 	return nil
 }
 
-// measureAlone measures one cell that does not vary and records it. An error ends the run; that of a plugin does
-// not.
-func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cell) error {
+// measureUntimed measures one cell and records it. An error of the plugin fails the cell; a returned error ends the run.
+func (r *runner) measureUntimed(ctx context.Context, p *probe.Probe, c *record.Cell) error {
 	limit := r.timeLimit(c)
 	cellCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -131,15 +129,14 @@ func (r *runner) measureAlone(ctx context.Context, p *probe.Probe, c *record.Cel
 		return errors.Join(r.record(ctx, c, Event{}, nil), r.judge(ctx, c, nil))
 	}
 	c.Status = record.OK
-	caution(c, &result)
+	addNotes(c, &result)
 	if err := r.record(ctx, c, Event{}, result.Samples); err != nil {
 		return err
 	}
 	return r.judge(ctx, c, result.Samples)
 }
 
-// judge marks the model of a causality cell as one that sees the future, or whose answers vary, if that is what was
-// found.
+// judge marks the model of a causality cell if it was found to see the future or to be non-deterministic.
 func (r *runner) judge(ctx context.Context, c *record.Cell, samples []record.Sample) error {
 	if c.Probe == "causality" && c.Status == record.Failed && c.Failure.Class == string(lm.Unsteady) {
 		r.models[c.Model].unsteady = true
@@ -155,7 +152,7 @@ func (r *runner) judge(ctx context.Context, c *record.Cell, samples []record.Sam
 
 // record stores a cell with new samples and tells the observer.
 func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []record.Sample) error {
-	r.explain(c)
+	r.addReproduce(c)
 	if err := r.db.Record(context.WithoutCancel(ctx), r.run.ID, c, samples); err != nil {
 		return err
 	}
@@ -166,19 +163,20 @@ func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []
 	return nil
 }
 
-// explain gives a failure the command that makes it happen again.
-func (r *runner) explain(c *record.Cell) {
+// addReproduce adds to a failure the command that reproduces it.
+func (r *runner) addReproduce(c *record.Cell) {
 	if c.Status == record.Failed && c.Failure.Reproduce == "" {
 		c.Failure.Reproduce = reproduce(r.db.Path(), r.run, r.models[c.Model].record, c)
 	}
 }
 
-// caution adds to a cell what a measurement warns of and what it lacks, each once.
-func caution(c *record.Cell, r *probe.Result) {
+// addNotes adds the warnings and missing metrics of a measurement to a cell, each once.
+func addNotes(c *record.Cell, r *probe.Result) {
 	c.Warnings = addNew(c.Warnings, r.Warnings)
 	c.Missing = addNew(c.Missing, r.Missing)
 }
 
+// addNew appends the elements of more that list does not contain yet.
 func addNew[T comparable](list, more []T) []T {
 	for _, x := range more {
 		if !slices.Contains(list, x) {
@@ -188,7 +186,7 @@ func addNew[T comparable](list, more []T) []T {
 	return list
 }
 
-// The limit of one measurement: ten times its estimate, and at least a minute.
+// The time limit of one measurement is ten times its estimate, but at least a minute.
 const (
 	leastLimit  = time.Minute
 	limitFactor = 10
@@ -202,10 +200,10 @@ type progress struct {
 	left        time.Duration
 }
 
-// start counts what is to be done: one measurement per cell that does not vary, one per block of the others.
+// start counts the measurements to do: one per block of each pending cell.
 func (p *progress) start(r *runner) {
-	for i := range r.run.Cells {
-		if c := &r.run.Cells[i]; c.Status == record.Pending {
+	for _, c := range r.run.All() {
+		if c.Status == record.Pending {
 			n := c.Repeats - measuredBlocks(c)
 			p.total += n
 			p.left += time.Duration(n) * c.Estimate
@@ -213,7 +211,7 @@ func (p *progress) start(r *runner) {
 	}
 }
 
-// advance counts one measurement. A cell that has ended early will not be measured again.
+// advance counts one measurement, and the remaining ones of a cell that ended early.
 func (p *progress) advance(e *Event, c *record.Cell) {
 	n := 1
 	if c.Status == record.Failed || c.Status == record.Unavailable {
@@ -224,7 +222,7 @@ func (p *progress) advance(e *Event, c *record.Cell) {
 	e.Done, e.Total, e.Left = p.done, p.total, p.left
 }
 
-// measuredBlocks is how many blocks of a cell have samples.
+// measuredBlocks returns the number of blocks of a cell that have samples.
 func measuredBlocks(c *record.Cell) int {
 	seen := map[int]bool{}
 	for _, s := range c.Samples {

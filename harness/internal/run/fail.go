@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// settle turns the error of a measurement into the state of its cell: what the plugin cannot do is n/a, anything
-// else a failure with its class.
+// settle sets the status of a cell from the error of its measurement: n/a for what the plugin does not support, else
+// failed.
 func settle(c *record.Cell, err error, stderr string, limit time.Duration) {
 	var missing *probe.Unavailable
 	switch {

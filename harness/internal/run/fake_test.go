@@ -19,13 +19,13 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// fakes serve fake architectures by name, as if each Start made a process.
+// fakes serves fake architectures by name, as if each Start created a process.
 type fakes struct {
 	all map[string]*lmfake.Architecture
 
 	mu            sync.Mutex
 	started, live int
-	most          int // alive at once
+	most          int // most alive at once
 	changed       string
 }
 
@@ -51,14 +51,14 @@ func (f *fakes) Start(ctx context.Context, path string, _ session.Limits) (sessi
 	return &fakeProcess{Architecture: a, fakes: f}, nil
 }
 
-// fakeProcess is a fake that is started and closed.
+// fakeProcess is a started fake.
 type fakeProcess struct {
 	*lmfake.Architecture
 	fakes  *fakes
 	closed bool
 }
 
-// Calibrate knows one operation and one footprint, under names of its own.
+// Calibrate reports one arithmetic ceiling, and one of an unknown operation.
 func (p *fakeProcess) Calibrate(context.Context, int) (lm.Roofline, error) {
 	return lm.Roofline{Ceilings: []lm.Ceiling{
 		{Name: "sums", Operation: lm.Arithmetic, Precisions: []string{"f32"}, Value: 1e9, Unit: "FLOP/s", Kernels: "fake"},
@@ -80,7 +80,7 @@ func (p *fakeProcess) Close() error {
 	return nil
 }
 
-// corpusFile writes text of some documents.
+// corpusFile writes a corpus of four documents and returns its folder.
 func corpusFile(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -117,7 +117,7 @@ func parseSuite(t testing.TB, text string) *suite.Suite {
 	return s
 }
 
-// options run a suite over the fakes.
+// options returns options that run a suite over fakes.
 func options(t *testing.T, f *fakes, text string, names ...string) Options {
 	t.Helper()
 	o := Options{Suites: []*suite.Suite{parseSuite(t, text)}, Plugins: f, Seed: 7, Threads: 2, Corpus: corpusFile(t), Version: "test"}
@@ -137,7 +137,7 @@ func openDB(t testing.TB) *store.DB {
 	return db
 }
 
-// execute prepares and executes, and loads what was stored.
+// execute prepares and executes a run and loads it from the database.
 func execute(t *testing.T, db *store.DB, o Options) *record.Run {
 	t.Helper()
 	p, err := Prepare(context.Background(), o)
@@ -169,15 +169,15 @@ func cells(r *record.Run, probe, model string) (all []*record.Cell) {
 	return all
 }
 
-// honest returns two fakes that behave. They claim more time than they can have taken, which only the boundary refuses:
-// a machine with other work must not make liars of them.
+// honest returns two well-behaved fakes. They report more compute time than they take, so that a busy machine cannot make
+// their clocks look contradictory.
 func honest() *fakes {
 	return &fakes{all: map[string]*lmfake.Architecture{
 		"a": {Name: "a", PerToken: time.Millisecond}, "b": {Name: "b", PerToken: 2 * time.Millisecond, Limit: 512},
 	}}
 }
 
-// exit is the error of a plugin that ended.
+// exit returns the error of a plugin whose process ended.
 func exit(class lmplugin.Class) error {
 	return &lm.Error{Op: "score", Kind: lm.Internal, Err: &lmplugin.ExitError{Plugin: "p", Class: class, Message: "ended", Stderr: "panic: ouch\n"}}
 }

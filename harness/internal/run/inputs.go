@@ -14,16 +14,16 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// inputs are what a model is given to read.
+// inputs are the tokens that a model reads.
 type inputs struct {
-	stream  *text.Tokens // nil: the model cannot be given text
+	stream  *text.Tokens // nil: no usable tokenizer
 	heldOut *text.Tokens
-	random  *text.Tokens // in place of text where only speed and length matter; nil: text is given
-	noText  string       // why random ids are
+	random  *text.Tokens // replaces text where only speed and length matter; nil: text is used
+	noText  string       // why random ids replace text
 }
 
-// recordText encodes the corpora for a model, once per tokenizer, start token and number of ids. A model whose tokenizer
-// is missing, cannot be read or may make ids that the model lacks gets random ids where only speed and length matter.
+// recordText encodes the corpora for a model, once per tokenizer, start token and vocabulary size. A model whose
+// tokenizer is missing, unreadable or too large for its vocabulary gets random ids where only speed and length matter.
 func (l *loader) recordText(m *loadedModel, loaded *session.Model) error {
 	info, asked := m.info, m.record.Tokenizer.Asked
 	t, err := loaded.Tokenizer(asked)
@@ -33,7 +33,7 @@ func (l *loader) recordText(m *loadedModel, loaded *session.Model) error {
 	in := inputs{random: text.RandomTokens(l.seed, info.Vocab, append(slices.Clone(info.EOS), info.BOS)...)}
 	switch {
 	case err != nil:
-		in.noText = cmp.Or(errors.Unwrap(err), err).Error() // without the folder, which is known to be the model's
+		in.noText = cmp.Or(errors.Unwrap(err), err).Error() // without the model's folder
 	case t.PlainVocab() > info.Vocab:
 		in.noText = fmt.Sprintf("the tokenizer (%s) has %d tokens for plain text, the model %d", t.Name(), t.PlainVocab(), info.Vocab)
 	default:
@@ -47,7 +47,7 @@ func (l *loader) recordText(m *loadedModel, loaded *session.Model) error {
 	return nil
 }
 
-// encoded returns the corpora in a tokenizer's ids.
+// encoded returns the corpora as token ids.
 func (l *loader) encoded(t tokenizer.Tokenizer, info lm.ModelInfo) (stream, heldOut *text.Tokens) {
 	key := fmt.Sprint(t.SHA256(), info.BOS, info.Vocab)
 	if _, ok := l.tokens[key]; !ok {
@@ -58,12 +58,12 @@ func (l *loader) encoded(t tokenizer.Tokenizer, info lm.ModelInfo) (stream, held
 	return l.tokens[key][0], l.tokens[key][1]
 }
 
-// readsRandom reports whether a probe gets random ids of a model in place of text.
+// readsRandom reports whether a probe reads random ids instead of text with this model.
 func (m *loadedModel) readsRandom(p *probe.Probe) bool {
 	return p.Text == probe.StreamText && !p.Language && m.inputs.random != nil
 }
 
-// ids are what a probe reads in a row.
+// ids returns the tokens that a probe streams.
 func (m *loadedModel) ids(p *probe.Probe) *text.Tokens {
 	if m.readsRandom(p) {
 		return m.inputs.random
@@ -71,7 +71,7 @@ func (m *loadedModel) ids(p *probe.Probe) *text.Tokens {
 	return m.inputs.stream
 }
 
-// missing says why a model cannot be measured by a probe, "" if it can.
+// missing returns why a probe cannot measure a model, or "".
 func (m *loadedModel) missing(p *probe.Probe, settings record.Point) string {
 	if m.unavailable != "" || m.failure != nil {
 		return m.unavailable

@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/internal/tokenizer"
 )
 
-// folderWith writes a model folder with a tokenizer.json, unless that is blank.
+// folderWith writes a model folder, with file as its tokenizer.json unless it is "".
 func folderWith(t *testing.T, file string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -34,8 +34,8 @@ func folderWith(t *testing.T, file string) string {
 	return dir
 }
 
-// wordTokenizer knows digits and the space, and words that no text has up to size; nine is the id of the digit 9. The
-// next id is that of a special token.
+// wordTokenizer returns a tokenizer.json of size tokens: digits, the space and words that no text contains, and after
+// them a special token. The digit 9 has the id nine.
 func wordTokenizer(nine, size int) string {
 	vocab := map[string]int{"0": 0, "1": 1, "2": 2, "3": 3, "4": 4, "5": 5, "6": 6, "7": 7, "8": 8, "9": nine, " ": 10}
 	for id := 11; id < size; id++ {
@@ -51,14 +51,14 @@ func wordTokenizer(nine, size int) string {
 	return string(text)
 }
 
-// TestReading gives models with every kind of tokenizer something to read: text wherever its ids are the model's.
+// TestReading checks what models read with every kind of tokenizer: text wherever the model has all its ids.
 func TestReading(t *testing.T) {
 	const random = "random token ids, no text: "
 	for _, tc := range []struct {
 		name, file, asked string
-		tokenizer         string // its name
-		quality           string // reason, "" for ok
-		warning           string // of the timings
+		tokenizer         string // name
+		quality           string // reason; "": ok
+		warning           string // of the timing cells
 	}{
 		{"none but bytes possible", "", "", "bytes", "", ""},
 		{"sound", wordTokenizer(9, 11), "", "tokenizer.json BPE", "", ""},
@@ -66,7 +66,7 @@ func TestReading(t *testing.T) {
 		{"ids beyond the model", wordTokenizer(400, 11), "", "tokenizer.json BPE", `token "9", whose id 400 is beyond the model's 257 ids`,
 			random + "the tokenizer (tokenizer.json BPE) has 401 tokens for plain text, the model 257"},
 		{"unsupported", `{"model":{"type":"Novel"}}`, "", "", `type "Novel" is not supported`, random},
-		{"unsupported beside another", `{"model":{"type":"Novel"}}`, "bytes", "bytes", "", ""},
+		{"unsupported, another asked for", `{"model":{"type":"Novel"}}`, "bytes", "bytes", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := options(t, honest(), mixed, "a")
@@ -96,7 +96,7 @@ func TestReading(t *testing.T) {
 	}
 }
 
-// TestTokenizerIsPartOfIdentity asks for another tokenizer of the same model: cells that read text are others.
+// TestTokenizerIsPartOfIdentity checks that another tokenizer changes the identity of exactly the cells that read text.
 func TestTokenizerIsPartOfIdentity(t *testing.T) {
 	o := options(t, honest(), mixed, "a")
 	o.Models[0].Checkpoint = folderWith(t, wordTokenizer(9, 11))
@@ -113,7 +113,7 @@ func TestTokenizerIsPartOfIdentity(t *testing.T) {
 	}
 	for cell, pair := range ids {
 		if same := pair[0] == pair[1]; same != strings.HasPrefix(cell, "cost") {
-			t.Errorf("%s: the same identity is %v", cell, same)
+			t.Errorf("%s: same identity: %v", cell, same)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// program returns this binary as a harness on a database.
+// program returns a command that runs this binary as a harness.
 func program(t *testing.T, db, corpus string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0])
@@ -29,7 +29,7 @@ func program(t *testing.T, db, corpus string) *exec.Cmd {
 	return c
 }
 
-// plugins returns the processes that were started from this binary as plugins.
+// plugins returns the PIDs of plugins started from this binary.
 func plugins(t *testing.T) (pids []string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -53,8 +53,8 @@ func plugins(t *testing.T) (pids []string) {
 	return pids
 }
 
-// TestKill kills the harness at random moments and resumes until the run is done. No plugin may outlive a harness,
-// and the run must end with the cells and sample counts of one that was left alone. ARCHBENCH_LONG=1 kills 20 times.
+// TestKill kills the harness at random moments and resumes until the run is done. No plugin may outlive a harness, and the
+// run must end with the cells and sample counts of an undisturbed run. ARCHBENCH_LONG=1 kills 20 times.
 func TestKill(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks for orphans in /proc")
@@ -99,7 +99,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// awaitNoPlugins fails if plugins outlive their harness.
+// awaitNoPlugins fails the test if plugins outlive their harness.
 func awaitNoPlugins(t *testing.T) {
 	t.Helper()
 	sharedtest.Eventually(t, "no plugin outlives its harness", func() bool { return len(plugins(t)) == 0 })
@@ -119,12 +119,11 @@ func latest(t *testing.T, path string) *record.Run {
 	return load(t, db, id)
 }
 
-// TestRealFaults gives one run several faulty plugins: each fault is told apart, and the model that behaves is
-// measured beside them.
+// TestRealFaults runs several faulty plugins at once: each fault must get its class, and the good model must be measured.
 func TestRealFaults(t *testing.T) {
 	s := parseSuite(t, "name: f\nrepeats: 1\nprobes:\n  - {probe: decode, grid: {depth: 16}}\n  - {probe: quality, with: {text_bytes: 1024}}\n")
 	o := realOptions(s, corpusFile(t), "good", "crash", "hang", "oom", "flood", "nan")
-	o.least = 10 * time.Second // long enough for the start of a process on a machine under load
+	o.least = 10 * time.Second // long enough to start a process on a busy machine
 	db := openDB(t)
 	p, err := Prepare(context.Background(), o)
 	if err != nil {
@@ -157,8 +156,8 @@ func TestRealFaults(t *testing.T) {
 	awaitNoPlugins(t)
 }
 
-// BenchmarkIdle reports the share of a core that the harness uses while a plugin computes, the start of the plugin and
-// the database included: it waits, and does not poll.
+// BenchmarkIdle reports the share of a core that the harness uses while a plugin computes, including the start of the
+// plugin and the database. It is small because the harness waits without polling.
 func BenchmarkIdle(b *testing.B) {
 	s := parseSuite(b, "name: f\nrepeats: 1\nprobes:\n  - {probe: decode, grid: {depth: 16}}\n")
 	o := realOptions(s, corpusFile(b), "hang")
@@ -178,7 +177,7 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(100*used.Seconds()/elapsed.Seconds(), "%core")
 }
 
-// cpuTime is what this process has used so far.
+// cpuTime returns the CPU time that this process has used.
 func cpuTime(t testing.TB) time.Duration {
 	t.Helper()
 	var u syscall.Rusage

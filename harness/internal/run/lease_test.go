@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
-// again opens the database once more, as another process would.
+// again opens the database a second time, as another process would.
 func again(t *testing.T, db *store.DB) *store.DB {
 	t.Helper()
 	other, err := store.Open(context.Background(), db.Path())
@@ -26,7 +26,7 @@ func again(t *testing.T, db *store.DB) *store.DB {
 	return other
 }
 
-// once returns an observer that does something at the first event.
+// once returns an observer that calls do at the first event.
 func once(do func()) func(Event) {
 	done := false
 	return func(Event) {
@@ -52,9 +52,9 @@ func interrupted(t *testing.T, db *store.DB, o Options) string {
 	return p.Run.ID
 }
 
-// TestResumeBesideRun resumes a run while it is measured, from its start and after it was resumed: it is refused, and
-// the run has each of its samples once.
-func TestResumeBesideRun(t *testing.T) {
+// TestResumeDuringRun resumes a run while another process executes or resumes it: the second is rejected, and the run has
+// each sample once.
+func TestResumeDuringRun(t *testing.T) {
 	o := options(t, honest(), mixed, "a", "b")
 	want := counts(execute(t, openDB(t), o))
 	db := openDB(t)
@@ -68,10 +68,10 @@ func TestResumeBesideRun(t *testing.T) {
 			t.Errorf("seen from outside: %+v, %v", runs, err)
 			return
 		}
-		o.TakeOver = true // helps against nobody who lives
+		o.TakeOver = true // has no effect on a live owner
 		_, err = Resume(context.Background(), other, runs[0].ID, o)
 		if !errors.Is(err, store.ErrTaken) || !strings.Contains(err.Error(), fmt.Sprintf("process %d on ", os.Getpid())) {
-			t.Errorf("resumed beside the run: %v", err)
+			t.Errorf("resumed during the run: %v", err)
 		}
 	})
 	if diff := cmp.Diff(want, counts(execute(t, db, beside))); diff != "" {
@@ -83,7 +83,7 @@ func TestResumeBesideRun(t *testing.T) {
 	beside.Observe = once(func() {
 		tries++
 		if _, err := Resume(context.Background(), other, id, o); !errors.Is(err, store.ErrTaken) {
-			t.Errorf("resumed beside another that resumed: %v", err)
+			t.Errorf("resumed during another resume: %v", err)
 		}
 	})
 	if _, err := Resume(context.Background(), db, id, beside); err != nil {
@@ -94,7 +94,7 @@ func TestResumeBesideRun(t *testing.T) {
 	}
 }
 
-// TestLostLease takes a run away from the process that measures it: it stops and adds nothing.
+// TestLostLease takes a run over from the process that measures it: that process must stop without adding samples.
 func TestLostLease(t *testing.T) {
 	db, o := openDB(t), options(t, honest(), mixed, "a")
 	other := again(t, db)
@@ -113,12 +113,12 @@ func TestLostLease(t *testing.T) {
 		t.Errorf("the run went on: %v", err)
 	}
 	if r := load(t, db, id); r.Status != record.Running || r.Owner == "" {
-		t.Errorf("the run of the new owner is %s, of %q", r.Status, r.Owner)
+		t.Errorf("the run is %s, its owner %q", r.Status, r.Owner)
 	}
 }
 
-// TestDatabaseGone deletes the database under a run, also when it is interrupted at the same moment: the run ends with an
-// error that says where its samples are, not with the promise that it can be resumed.
+// TestDatabaseGone deletes the database during a run, also together with an interrupt: the run must end with an error
+// that says where its samples are, not with a promise that it can be resumed.
 func TestDatabaseGone(t *testing.T) {
 	for name, stop := range map[string]bool{"deleted": false, "deleted and interrupted": true} {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -149,7 +149,7 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// TestNothingMeasured ends a run whose only model cannot start, and one of whose models can.
+// TestNothingMeasured checks the status of a run in which no model starts, and of one in which another model does.
 func TestNothingMeasured(t *testing.T) {
 	f := honest()
 	f.all["a"].Before = func(_ context.Context, call string) error {
@@ -160,8 +160,8 @@ func TestNothingMeasured(t *testing.T) {
 	}
 	db := openDB(t)
 	r := execute(t, db, options(t, f, mixed, "a"))
-	if r.Status != record.RunFailed || Failed(r) != len(r.Cells) {
-		t.Errorf("a run without any measurement is %s, %d of %d cells failed", r.Status, Failed(r), len(r.Cells))
+	if r.Status != record.RunFailed || r.Count(record.Failed) != len(r.Cells) {
+		t.Errorf("a run without any measurement is %s, %d of %d cells failed", r.Status, r.Count(record.Failed), len(r.Cells))
 	}
 	for i := range r.Cells {
 		if f := r.Cells[i].Failure; f == nil || !strings.Contains(f.Reproduce, "--db "+db.Path()) {
@@ -169,7 +169,7 @@ func TestNothingMeasured(t *testing.T) {
 		}
 	}
 	if again, err := Resume(context.Background(), db, r.ID, Options{}); err != nil || again.Status != record.RunFailed {
-		t.Errorf("resumed it is %s, %v", again.Status, err)
+		t.Errorf("after resuming it is %s, %v", again.Status, err)
 	}
 	if r := execute(t, db, options(t, f, mixed, "a", "b")); r.Status != record.Done {
 		t.Errorf("a run with a model that was measured is %s", r.Status)

@@ -17,10 +17,10 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// escape is text that a terminal would obey.
+// escape is text that a terminal would interpret.
 const escape = "\x1b[2J\u202e"
 
-// lies make dishonest plugins of the fake, by the name of the variant that they load.
+// lies turns the fake into dishonest plugins, by the name of the variant that they load.
 var lies = map[string]func(*lmfake.Architecture){
 	"negative":  tells(func(r *lm.ScoreReply) { eachLoss(r, func(x float64) float64 { return -x }) }),
 	"zero":      tells(func(r *lm.ScoreReply) { eachLoss(r, func(float64) float64 { return 0 }) }),
@@ -36,7 +36,7 @@ var lies = map[string]func(*lmfake.Architecture){
 		}
 	}),
 	"far losses": tells(func(r *lm.StepReply) {
-		if nll := r.Outputs[0].NLL; len(nll) > 1023 { // chunks of the stream, not those that are compared with scoring
+		if nll := r.Outputs[0].NLL; len(nll) > 1023 { // chunks of the stream, not of the comparison with scoring
 			clear(nll)
 		}
 	}),
@@ -89,7 +89,7 @@ func tells[R any](change func(*R)) func(*lmfake.Architecture) {
 	}
 }
 
-// after lets the first replies of a kind be, as one does who works only while it is watched.
+// after leaves the first replies of a kind unchanged, like a plugin that behaves only during warm-up.
 func after[R any](first int, change func(*R)) func(*R) {
 	n := 0
 	return func(r *R) {
@@ -119,9 +119,9 @@ probes:
   - {probe: decode, grid: {depth: 16}}
 `
 
-// TestLiars: each lie ends as a failed cell of its class, and the liar is ahead in nothing that it lied about.
+// TestLiars checks that each lie fails the affected cells with its class.
 func TestLiars(t *testing.T) {
-	for name, want := range map[string]map[string]string{ // class by probe; "": measured
+	for name, want := range map[string]map[string]string{ // probe -> class; "": measured
 		"default":        {"quality": "", "stream": "", "prefill": "", "ttft": "", "decode": "", "causality": "", "cost": "", "memory": ""},
 		"negative":       {"quality": "protocol", "prefill": "protocol", "decode": "protocol"},
 		"zero":           {"quality": "contradiction", "prefill": "contradiction"},
@@ -152,9 +152,9 @@ func TestLiars(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			suite, models := liarsSuite, []string{name}
 			if !strings.HasSuffix(name, "clock") {
-				t.Parallel() // it waits for processes most of the time
+				t.Parallel() // it mostly waits for processes
 			} else {
-				suite = strings.Replace(suite, "repeats: 1", "repeats: 6", 1) // of fewer calls each may have been delayed
+				suite = strings.Replace(suite, "repeats: 1", "repeats: 6", 1) // with fewer calls all may have been delayed
 				models = append(models, "honest")
 			}
 			r := execute(t, openDB(t), realOptions(parseSuite(t, suite), corpusFile(t), models...))
@@ -168,10 +168,10 @@ func TestLiars(t *testing.T) {
 				}
 			}
 			if q := cells(r, "quality", name)[0]; name == "unsteady" && (q.Status != record.Unavailable || !strings.Contains(q.Reason, "not deterministic")) {
-				t.Errorf("the quality of a model without one answer: %s %s", q.Status, q.Reason)
+				t.Errorf("the quality of a non-deterministic model: %s %s", q.Status, q.Reason)
 			}
 			if d := cells(r, "decode", name)[0]; name == "short steps" && slices.ContainsFunc(d.Samples, func(s record.Sample) bool { return s.Metric == probe.StepSeconds }) {
-				t.Error("steps that do not make up the time of decoding have been kept")
+				t.Error("step times that do not add up to the decoding time were kept")
 			}
 			for _, c := range r.Cells {
 				if c.Model == "honest" && c.Status != record.OK {
@@ -182,8 +182,8 @@ func TestLiars(t *testing.T) {
 	}
 }
 
-// TestEscapesAreWrittenOut: what a plugin says reaches no database and no report as anything but words.
-func TestEscapesAreWrittenOut(t *testing.T) {
+// TestEscapesAreQuoted checks that terminal escapes in a plugin's text reach neither the database nor a report.
+func TestEscapesAreQuoted(t *testing.T) {
 	db := openDB(t)
 	r := execute(t, db, realOptions(parseSuite(t, liarsSuite), corpusFile(t), "escapes"))
 	if c := cells(r, "decode", "escapes")[0]; !strings.Contains(c.Failure.Stderr, `last words \u001b[2J\u202e`) || !strings.Contains(c.Failure.Message, `odd \u001b[2J\u202e`) {
@@ -201,7 +201,7 @@ func TestEscapesAreWrittenOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.Contains(string(data), escape[:4]) || strings.Contains(string(data), "\u202e") {
-				t.Errorf("%s holds what a terminal obeys", file)
+				t.Errorf("%s contains a terminal escape", file)
 			}
 		}
 	}

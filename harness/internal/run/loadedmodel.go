@@ -16,8 +16,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// loadedModel is one model of a run that was loaded once: what is stored about it, and what is needed to load it again and
-// measure it.
+// loadedModel is a model of a run: its record, and what is needed to load and measure it again.
 type loadedModel struct {
 	record      *record.Model
 	plugin      *session.Plugin
@@ -30,7 +29,7 @@ type loadedModel struct {
 	unsteady    bool // equal requests got different answers
 }
 
-// unfit says why the losses of a model mean nothing, "" if they do.
+// unfit returns why the losses of a model are meaningless, or "".
 func (m *loadedModel) unfit() string {
 	switch {
 	case m.record.LeaksFuture || !m.info.Causal:
@@ -41,19 +40,19 @@ func (m *loadedModel) unfit() string {
 	return ""
 }
 
-// loader loads the models of a run. It keeps what they share: plugins, tokenizers, hashes of weights.
+// loader loads the models of a run. It caches what they share: plugins, tokenized corpora, hashes of weights.
 type loader struct {
 	from    session.Plugins
 	limits  session.Limits
 	seed    uint64        // of random ids
-	least   time.Duration // that a measurement may take
+	least   time.Duration // shortest time limit of a measurement
 	corpora *corpora      // nil: no probe of the run reads text
-	works   []probe.Work  // to be priced; nil: no estimates
+	works   []probe.Work  // to estimate; nil: no estimates
 
 	plugins map[string]*session.Plugin
 	weights map[string]string
 	tokens  map[string][2]*text.Tokens
-	env     []string // of the plugins, as the last one got it
+	env     []string // environment of the last plugin
 }
 
 func newLoader(o Options, l session.Limits, c *corpora) *loader {
@@ -63,14 +62,14 @@ func newLoader(o Options, l session.Limits, c *corpora) *loader {
 	}
 }
 
-// limitsOf are what each plugin of a run may use: of the memory 80 % of what is free, where the system tells.
+// limitsOf returns the limits of each plugin of a run. The memory limit is 80 % of the free memory, if that is known.
 func limitsOf(o Options) session.Limits {
 	free, _ := host.FreeMemory() // 0: unknown
 	return session.Limits{Threads: cmp.Or(o.Threads, host.Threads()), Memory: free / 5 * 4}
 }
 
-// load loads a model once to learn what it is. What goes wrong with the model is kept, for its cells to tell; an error
-// means that the spec itself is wrong.
+// load loads a model once to describe it. If the model fails, the failure is kept for its cells; an error means that the
+// spec itself is wrong.
 func (l *loader) load(ctx context.Context, spec ModelSpec) (*loadedModel, error) {
 	m := &loadedModel{request: spec.Request(), record: &record.Model{
 		Name: spec.Name, Family: cmp.Or(spec.Family, spec.Name), Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
@@ -86,7 +85,7 @@ func (l *loader) load(ctx context.Context, spec ModelSpec) (*loadedModel, error)
 	return m, nil
 }
 
-// find looks for the plugin of a model, once per architecture.
+// find finds the plugin of a model, once per architecture.
 func (l *loader) find(m *loadedModel) (err error) {
 	architecture := m.record.Architecture
 	if l.plugins[architecture] == nil {
@@ -99,7 +98,7 @@ func (l *loader) find(m *loadedModel) (err error) {
 	return nil
 }
 
-// identify reads what the checkpoint's files tell: the hash of the weights and the card.
+// identify hashes the weights of a checkpoint and reads its card.
 func (l *loader) identify(m *record.Model) error {
 	if m.Checkpoint == "" {
 		return nil
@@ -124,8 +123,7 @@ func (l *loader) identify(m *record.Model) error {
 	return err
 }
 
-// try starts the plugin and loads the model, within ten times what a measurement may take at least. Only a cancelled
-// context is an error.
+// try starts the plugin and loads the model. Only a cancelled context is an error.
 func (l *loader) try(ctx context.Context, m *loadedModel) error {
 	limit := limitFactor * l.least
 	bounded, cancel := context.WithTimeout(ctx, limit)
@@ -134,7 +132,7 @@ func (l *loader) try(ctx context.Context, m *loadedModel) error {
 	defer s.Kill()
 	if err == nil {
 		l.env = s.Env()
-		err = l.learn(bounded, m, s)
+		err = l.describe(bounded, m, s)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -147,8 +145,8 @@ func (l *loader) try(ctx context.Context, m *loadedModel) error {
 	return nil
 }
 
-// learn asks a plugin about itself and the model.
-func (l *loader) learn(ctx context.Context, m *loadedModel, s *session.Session) error {
+// describe loads the model and records what the plugin reports about it.
+func (l *loader) describe(ctx context.Context, m *loadedModel, s *session.Session) error {
 	if !s.Description.Offers(m.record.Precision) {
 		return &probe.Unavailable{Reason: "the plugin does not offer precision " + m.record.Precision}
 	}
@@ -176,8 +174,7 @@ func (l *loader) learn(ctx context.Context, m *loadedModel, s *session.Session) 
 	return err
 }
 
-// verify holds some losses against the logits that they must follow from. A model that contradicts itself is measured
-// by nothing.
+// verify checks some losses against the model's own logits. A model that contradicts itself is not measured.
 func (m *loadedModel) verify(ctx context.Context, model lm.Model) error {
 	err := probe.Verify(ctx, model, m.trialText())
 	bad, _ := errors.AsType[*lm.ReplyError](err)
@@ -185,14 +182,14 @@ func (m *loadedModel) verify(ctx context.Context, model lm.Model) error {
 	case err != nil && lm.KindOf(err) == lm.Unsupported:
 		m.record.Warnings = append(m.record.Warnings, "losses not verified: the model gives no logits")
 		return nil
-	case bad != nil && bad.Fault == lm.Unsteady: // its speed can be measured; the causality probe tells of the rest
+	case bad != nil && bad.Fault == lm.Unsteady: // its speed can still be measured; the causality probe reports the fault
 		m.record.Warnings = append(m.record.Warnings, bad.Message)
 		return nil
 	}
 	return err
 }
 
-// recordInfo copies what the plugin says about a loaded model.
+// recordInfo copies the plugin's description of a loaded model.
 func (m *loadedModel) recordInfo(info lm.ModelInfo) {
 	m.info = info
 	r := m.record

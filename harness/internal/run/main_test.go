@@ -19,11 +19,11 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// TestMain makes the test binary three programs: the tests, a plugin that they start, and a harness that they kill.
+// TestMain makes the test binary act as the tests, as a plugin that they start, or as a harness that they kill.
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(lmplugin.CookieKey) == lmplugin.CookieValue:
-		lmplugin.Serve(plugin())
+		lmplugin.Serve(&faulty{&lmfake.Architecture{}})
 	case os.Getenv("ARCHBENCH_TEST_DB") != "":
 		if err := harness(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -34,16 +34,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// plugin is a fake that behaves unless the variant that it loads names a fault.
-func plugin() lm.Architecture {
-	a := &lmfake.Architecture{}
-	return &faulty{a}
-}
-
-// stderr is the process's own: while it serves, what is left in the pipe in its place is lost with it.
+// stderr is the original stderr of the process. Serving replaces os.Stderr with a pipe, whose rest is lost when the
+// process exits.
 var stderr = os.Stderr
 
-// faulty is a fake plugin with a fault per variant.
+// faulty is a fake that behaves unless the variant that it loads names a fault.
 type faulty struct{ *lmfake.Architecture }
 
 // Load implements lm.Architecture.
@@ -96,7 +91,7 @@ probes:
   - {probe: decode, grid: {depth: 16}}
 `
 
-// harness executes a run on the database of ARCHBENCH_TEST_DB, or resumes the one that is there.
+// harness executes a run in the database ARCHBENCH_TEST_DB, or resumes the run that is there.
 func harness() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -123,7 +118,7 @@ func harness() error {
 	return Execute(ctx, db, p)
 }
 
-// realOptions run a suite over variants of this binary as a plugin.
+// realOptions returns options that run a suite over variants of this binary as a plugin.
 func realOptions(s *suite.Suite, corpus string, variants ...string) Options {
 	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, Plugins: session.Installed{Paths: map[string]string{"fake": os.Args[0]}}}
 	for _, v := range variants {

@@ -11,58 +11,57 @@ import (
 	"github.com/archbench/archbench/internal/spelling"
 )
 
-// Names knows what the words for a model may stand for.
+// Names resolves the --model arguments of a command.
 type Names struct {
-	// Seed has every model initialised from it instead of loaded; what follows ARCH: is then a variant. nil: models are
-	// loaded.
+	// Seed, if not nil, initialises every model instead of loading it; the text after ARCH: is then a variant.
 	Seed *uint64
-	// Architectures are those whose plugins are found, for messages.
+	// Architectures lists the architectures with a plugin, for messages.
 	Architectures []string
-	// Shipped finds the checkpoint that ships for an architecture; "" is none.
+	// Shipped returns the checkpoint that ships for an architecture, or "".
 	Shipped func(architecture string) (dir string)
-	// Reader finds the architecture whose plugin reads a checkpoint folder.
+	// Reader returns the architecture whose plugin reads a checkpoint folder.
 	Reader func(dir string) (architecture string, err error)
-	// Note is told what the user may not have meant.
+	// Note receives remarks about ambiguous arguments.
 	Note func(string)
 }
 
-// Parse reads the words for a model:
+// Parse parses a model argument:
 //
-//	[NAME=]DIR[@PRECISION]                        a checkpoint folder, whose config.json tells the architecture
-//	[NAME=]ARCH:DIR[@PRECISION]                   the same, read by that plugin
+//	[NAME=]DIR[@PRECISION]                        a checkpoint folder; its config.json names the architecture
+//	[NAME=]ARCH:DIR[@PRECISION]                   a checkpoint folder, read by the plugin of ARCH
 //	[NAME=]ARCH[@PRECISION]                       the model that ships for an architecture
 //	[NAME=]ARCH:init:SEED[:VARIANT][@PRECISION]   new weights from a seed
-//	[NAME=]ARCH[:VARIANT][@PRECISION]             the same, with Names.Seed
+//	[NAME=]ARCH[:VARIANT][@PRECISION]             new weights from Names.Seed
 //
-// One rule decides where several fit: what is a folder is meant as that folder, the longest name first, whatever
-// characters it has. A plain word is the shipped model of that name before it is a folder, which ./WORD is.
+// If an argument has several readings, a folder that exists wins, and of several folders the one with the longest name.
+// A plain word is the shipped model of that name, if there is one; ./WORD is always the folder.
 func (n Names) Parse(text string) (ModelSpec, error) {
-	list := senses(text)
-	plainest := list[len(list)-1]
+	list := readings(text)
+	shortest := list[len(list)-1]
 	if n.Seed != nil {
-		return n.initialised(text, plainest)
+		return n.initialised(text, shortest)
 	}
-	list = slices.DeleteFunc(list, func(s sense) bool { return !isFolder(s.place) || n.ships(s) || s.cut && s.precision == "" })
+	list = slices.DeleteFunc(list, func(r reading) bool { return !isFolder(r.place) || n.ships(r) || r.cut && r.precision == "" })
 	switch {
 	case len(list) == 0:
-		return n.elsewhere(text, plainest)
+		return n.elsewhere(text, shortest)
 	case len(list) > 1:
-		n.note("%s is read as the folder %s; there is a folder %s too", text, list[0].place, list[1].place)
+		n.note("%s is read as the folder %s; there is also a folder %s", text, list[0].place, list[1].place)
 	}
 	return n.loaded(list[0])
 }
 
-// sense is one way to take the words for a model apart.
-type sense struct {
+// reading is one way to split a model argument.
+type reading struct {
 	name, architecture, place, precision string
-	cut                                  bool // precision was said, be it empty
+	cut                                  bool // the argument has an @, even if nothing follows it
 }
 
-// senses are all ways, from the one that takes the whole for a folder to the one that splits wherever it can.
-func senses(text string) (list []sense) {
-	starts := []sense{{place: text}}
+// readings returns all ways to split an argument, from taking the whole as a folder to splitting wherever possible.
+func readings(text string) (list []reading) {
+	starts := []reading{{place: text}}
 	if name, rest, ok := strings.Cut(text, "="); ok && isName(name) {
-		starts = append(starts, sense{name: name, place: rest})
+		starts = append(starts, reading{name: name, place: rest})
 	}
 	for _, r := range starts {
 		list = append(list, r.precisions()...)
@@ -74,21 +73,21 @@ func senses(text string) (list []sense) {
 	return list
 }
 
-// precisions are the sense without a precision and, where it may end in one, with it.
-func (r sense) precisions() []sense {
+// precisions returns the reading without a precision and, if its place contains an @, with one.
+func (r reading) precisions() []reading {
 	at := strings.LastIndex(r.place, "@")
 	if at < 0 || strings.ContainsAny(r.place[at:], `/\`) {
-		return []sense{r}
+		return []reading{r}
 	}
 	with := r
 	with.place, with.precision, with.cut = r.place[:at], r.place[at+1:], true
-	return []sense{r, with}
+	return []reading{r, with}
 }
 
 // isName reports whether text can be the name of a model.
 func isName(text string) bool { return text != "" && !strings.ContainsAny(text, `=:/\`) }
 
-// nameOf is the name of a folder as that of a model.
+// nameOf makes a model name of a folder's name.
 func nameOf(dir string) string {
 	return strings.Map(func(r rune) rune {
 		if isName(string(r)) {
@@ -98,7 +97,7 @@ func nameOf(dir string) string {
 	}, filepath.Base(dir))
 }
 
-// isWord reports whether text can be an architecture: it is no path, and needs no cutting.
+// isWord reports whether text can be an architecture: it is not a path and has no separator.
 func isWord(text string) bool {
 	return text != "" && text != "." && text != ".." && !strings.ContainsAny(text, `=@:/\`)
 }
@@ -108,8 +107,8 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// ships reports whether a sense is that of a shipped model.
-func (n Names) ships(r sense) bool {
+// ships reports whether a reading is a shipped model.
+func (n Names) ships(r reading) bool {
 	return r.architecture == "" && isWord(r.place) && n.Shipped(r.place) != ""
 }
 
@@ -119,8 +118,8 @@ func (n Names) note(format string, args ...any) {
 	}
 }
 
-// loaded is the model of a sense whose place is a folder.
-func (n Names) loaded(r sense) (s ModelSpec, err error) {
+// loaded returns the model of a reading whose place is a folder.
+func (n Names) loaded(r reading) (s ModelSpec, err error) {
 	s = ModelSpec{Name: r.name, Architecture: r.architecture, Precision: r.precision}
 	if s.Checkpoint, err = filepath.Abs(r.place); err != nil || r.architecture != "" {
 		return s, err
@@ -137,14 +136,14 @@ func (n Names) loaded(r sense) (s ModelSpec, err error) {
 	return s, nil
 }
 
-// elsewhere is the model of a text that names no folder: a shipped one, or one of new weights.
-func (n Names) elsewhere(text string, r sense) (ModelSpec, error) {
+// elsewhere returns the model of an argument that names no folder: a shipped model or new weights.
+func (n Names) elsewhere(text string, r reading) (ModelSpec, error) {
 	if seed, ok := strings.CutPrefix(r.place, "init:"); ok && r.architecture != "" {
 		number, variant, _ := strings.Cut(seed, ":")
 		n.Seed = new(uint64)
 		var err error
 		if *n.Seed, err = strconv.ParseUint(number, 10, 64); err != nil {
-			return ModelSpec{}, fmt.Errorf("model %q: the seed %q is no whole number; the form is ARCH:init:SEED or ARCH:init:SEED:VARIANT", text, number)
+			return ModelSpec{}, fmt.Errorf("model %q: the seed %q is not a whole number; the form is ARCH:init:SEED or ARCH:init:SEED:VARIANT", text, number)
 		}
 		r.place = variant
 		return n.initialised(text, r)
@@ -154,23 +153,23 @@ func (n Names) elsewhere(text string, r sense) (ModelSpec, error) {
 	case r.cut && r.precision == "":
 		return s, fmt.Errorf("model %q: the precision after @ is empty", text)
 	case r.architecture != "" && r.place == "":
-		return s, fmt.Errorf("model %q: no checkpoint folder after %s:; for new weights say %s:init:SEED", text, r.architecture, r.architecture)
+		return s, fmt.Errorf("model %q: no checkpoint folder after %s:; for new weights use %s:init:SEED", text, r.architecture, r.architecture)
 	case r.architecture != "":
 		return s, fmt.Errorf("model %q: no folder %s", text, r.place)
 	case !n.ships(r):
 		return s, fmt.Errorf("model %q: %s", text, n.unknown(r.place))
 	}
 	if isFolder(r.place) {
-		n.note("%s is the shipped model; the folder of that name is ./%s", r.place, r.place)
+		n.note("%s is the shipped model; for the folder of that name use ./%s", r.place, r.place)
 	}
 	s.Checkpoint = n.Shipped(r.place)
 	return s, nil
 }
 
-// unknown says why a place is no model, and what would be one.
+// unknown explains why a place is not a model, and suggests one.
 func (n Names) unknown(place string) string {
 	if _, err := os.Stat(place); err == nil {
-		return place + " is a file; name the folder that it is in"
+		return place + " is a file; name the folder that contains it"
 	}
 	if slices.Contains(n.Architectures, place) {
 		return fmt.Sprintf("no model ships for %s; name a checkpoint, %s:DIR, or new weights, %s:init:SEED", place, place, place)
@@ -178,17 +177,17 @@ func (n Names) unknown(place string) string {
 	shipped := slices.DeleteFunc(slices.Clone(n.Architectures), func(a string) bool { return n.Shipped(a) == "" })
 	said := place + " is neither a folder nor a shipped model"
 	if len(shipped) == 0 {
-		return said + "; none was found, archbench doctor says where it looks"
+		return said + "; no model was found, run archbench doctor to see where it looks"
 	}
 	said += " (" + strings.Join(shipped, ", ") + ")"
 	if near := spelling.Nearest(place, shipped, 1); near != nil {
 		return said + "; did you mean " + near[0] + "?"
 	}
-	return said + "; the form is DIR, ARCH:DIR, ARCH or ARCH:init:SEED, with NAME= before and @PRECISION after it"
+	return said + "; the form is [NAME=]PLACE[@PRECISION], where PLACE is DIR, ARCH:DIR, ARCH or ARCH:init:SEED"
 }
 
-// initialised is a model of new weights.
-func (n Names) initialised(text string, r sense) (ModelSpec, error) {
+// initialised returns a model with new weights.
+func (n Names) initialised(text string, r reading) (ModelSpec, error) {
 	if r.architecture == "" {
 		r.architecture, r.place = r.place, ""
 	}
@@ -197,12 +196,12 @@ func (n Names) initialised(text string, r sense) (ModelSpec, error) {
 	case r.cut && r.precision == "":
 		return s, fmt.Errorf("model %q: the precision after @ is empty", text)
 	case !isWord(s.Architecture):
-		return s, fmt.Errorf("model %q: %q is no architecture; the form for new weights is ARCH or ARCH:VARIANT", text, s.Architecture)
+		return s, fmt.Errorf("model %q: %q is not an architecture; the form for new weights is ARCH or ARCH:VARIANT", text, s.Architecture)
 	case strings.ContainsAny(r.place, `/\`):
-		return s, fmt.Errorf("model %q: with --init, %s is a variant, not a folder; for seeded models beside trained ones "+
-			"leave --init out and say %s:init:SEED", text, r.place, r.architecture)
+		return s, fmt.Errorf("model %q: with --init, %s is a variant, not a folder; to mix seeded and trained models, "+
+			"omit --init and use %s:init:SEED", text, r.place, r.architecture)
 	case strings.HasPrefix(r.place, "init:"):
-		return s, fmt.Errorf("model %q: it names its seed already; leave --init out", text)
+		return s, fmt.Errorf("model %q: it already names its seed; omit --init", text)
 	}
 	return s, nil
 }

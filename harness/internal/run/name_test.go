@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// names are those of a place where gpt2 and mamba ship and folders are read by llama.
+// names returns Names with the shipped models gpt2 and mamba and with llama as the reader of all folders.
 func names(notes *[]string) Names {
 	return Names{
 		Shipped: func(a string) string {
@@ -29,7 +29,7 @@ func names(notes *[]string) Names {
 	}
 }
 
-// folders makes the working directory one with these folders.
+// folders changes to a new directory that contains these folders.
 func folders(t *testing.T, dirs ...string) (at func(string) string) {
 	t.Helper()
 	root := t.TempDir()
@@ -70,7 +70,7 @@ func TestParse(t *testing.T) {
 		{"deep/run", nil, folder("run", "llama", "deep/run", ""), ""},
 		{"mistral:deep/run/", nil, folder("", "mistral", "deep/run", ""), ""},
 
-		{"gpt2", nil, shipped("", "gpt2", ""), "gpt2 is the shipped model; the folder of that name is ./gpt2"},
+		{"gpt2", nil, shipped("", "gpt2", ""), "gpt2 is the shipped model; for the folder of that name use ./gpt2"},
 		{"mamba", nil, shipped("", "mamba", ""), ""},
 		{"a=gpt2@int8", nil, shipped("a", "gpt2", "int8"), "./gpt2"},
 		{"./gpt2", nil, folder("gpt2", "llama", "gpt2", ""), ""},
@@ -88,7 +88,7 @@ func TestParse(t *testing.T) {
 		{"n=x=y", nil, folder("n", "llama", "x=y", ""), ""},
 		{`C:\\models`, nil, folder(`C___models`, "llama", `C:\\models`, ""), ""},
 		{`n=C:\\models`, nil, folder("n", "llama", `C:\\models`, ""), ""},
-		{"two@int8", nil, folder("two@int8", "llama", "two@int8", ""), "there is a folder two too"},
+		{"two@int8", nil, folder("two@int8", "llama", "two@int8", ""), "there is also a folder two"},
 
 		{"b=bk:init:9", nil, ModelSpec{Name: "b", Architecture: "bk", Seed: 9}, ""},
 		{"bk:init:8:124m@int8", nil, ModelSpec{Architecture: "bk", Variant: "124m", Seed: 8, Precision: "int8"}, ""},
@@ -121,16 +121,16 @@ func TestParseRefuses(t *testing.T) {
 		{"", nil, "neither a folder nor a shipped model"},
 		{"llama", nil, "llama is neither a folder nor a shipped model"},
 		{"gpt2:nowhere", nil, "no folder nowhere"},
-		{"gpt2:", nil, "for new weights say gpt2:init:SEED"},
+		{"gpt2:", nil, "for new weights use gpt2:init:SEED"},
 		{"=gpt2:mine", nil, "neither a folder nor a shipped model"},
 		{":mine", nil, "neither a folder nor a shipped model"},
 		{"gpt2:mine@", nil, "after @ is empty"},
 		{"strange", nil, "nobody reads it"},
-		{"bk:init:x", nil, `the seed "x" is no whole number`},
-		{"bk:init:", nil, `the seed "" is no whole number`},
-		{"gpt2:./mine", &seed, "leave --init out and say gpt2:init:SEED"},
-		{"gpt2:init:7", &seed, "names its seed already"},
-		{"./mine", &seed, "is no architecture"},
+		{"bk:init:x", nil, `the seed "x" is not a whole number`},
+		{"bk:init:", nil, `the seed "" is not a whole number`},
+		{"gpt2:./mine", &seed, "omit --init and use gpt2:init:SEED"},
+		{"gpt2:init:7", &seed, "already names its seed"},
+		{"./mine", &seed, "is not an architecture"},
 		{"bk@", &seed, "after @ is empty"},
 	} {
 		var notes []string
@@ -142,7 +142,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParseModel checks that any text is a model with an architecture, or an error that repeats it.
+// FuzzParseModel checks that any text parses to a model with an architecture or fails with an error about a model.
 func FuzzParseModel(f *testing.F) {
 	for _, text := range []string{"a=gpt2:dir@int8", "bk:init:7:3m@bf16", "./x", "gpt2", "a:b@c=d"} {
 		f.Add(text, false)

@@ -19,19 +19,19 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// Plan is a run before its first sample: all cells are fixed, with an estimate of their time.
+// Plan is a run before its first sample, with all cells fixed and estimated.
 type Plan struct {
 	Run      *record.Run
-	Estimate time.Duration // for all cells that will be measured
-	LeftOut  string        // what of the corpus is no text, in a line; "" for nothing
+	Estimate time.Duration // of all cells that will be measured
+	LeftOut  string        // what was omitted from the corpus because it is not text, in one line; "": nothing
 
 	options Options
 	models  map[string]*loadedModel // by model name
 	limits  session.Limits          // of each plugin
 }
 
-// Prepare loads every model once, expands the suites over the models and fixes the cells. A model that fails to load
-// makes failed cells; only a mistake in the options is an error.
+// Prepare loads every model once, expands the suites over the models and fixes the cells. The cells of a model that does
+// not load fail; only a mistake in the options is an error.
 func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if len(o.Suites) == 0 || len(o.Models) == 0 {
 		return nil, errors.New("a run needs at least one suite and one model")
@@ -60,12 +60,12 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	}
 	p.addCells(wanted, t)
 	p.keepBudget()
-	p.Estimate = p.total(nil)
+	p.Estimate = p.total(p.Run.All())
 	p.Run.Facts = append(p.Run.Facts, p.settings(l)...)
 	return p, nil
 }
 
-// describe starts the run's record.
+// describe creates the run's record.
 func (p *Plan) describe() {
 	p.Run = &record.Run{
 		Started: time.Now().UTC(), Status: record.Running, Version: p.options.Version, Command: p.options.Command,
@@ -77,7 +77,7 @@ func (p *Plan) describe() {
 	p.Run.Facts = suiteFacts(p.options.Suites)
 }
 
-// settings are the facts about how the run is made.
+// settings returns the settings of the run as facts.
 func (p *Plan) settings(l *loader) []record.Fact {
 	memory := record.Fact{Name: "memory limit of a plugin", Reason: "the system does not tell what is free"}
 	if p.limits.Memory > 0 {
@@ -86,7 +86,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 	return []record.Fact{
 		{Name: "threads", Value: fmt.Sprint(p.limits.Threads)},
 		memory,
-		{Name: budgetFact, Value: budgetWord(budgetOf(p.options))},
+		{Name: budgetFact, Value: budgetText(budgetOf(p.options))},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
@@ -103,7 +103,7 @@ func readsText(suites []*suite.Suite) bool {
 	return false
 }
 
-// load loads all models, in the order in which they are first wanted.
+// load loads all models in the order of their first use.
 func (p *Plan) load(ctx context.Context, l *loader, wanted []cellRequest) error {
 	for _, w := range wanted {
 		if _, ok := p.models[w.spec.Name]; ok {
@@ -122,8 +122,8 @@ func (p *Plan) load(ctx context.Context, l *loader, wanted []cellRequest) error 
 	return nil
 }
 
-// addCells makes the cells, each once: what two suites ask for of one model belongs to the first and gets the more
-// repeats. What two models have in common is measured for each.
+// addCells makes the cells. A cell requested by two suites belongs to the first and gets the higher number of repeats.
+// Equal cells of two models are measured for each.
 func (p *Plan) addCells(wanted []cellRequest, t *corpora) {
 	at := map[[2]string]int{}
 	used := map[string]int{}
@@ -149,7 +149,7 @@ func (p *Plan) addCells(wanted []cellRequest, t *corpora) {
 	p.Run.ID = "r-" + hash(ids.String(), string(started[:]))[:8]
 }
 
-// cell makes one cell and settles it at once if it cannot be measured.
+// cell makes one cell. If it cannot be measured, it is settled at once.
 func (p *Plan) cell(w cellRequest, t *corpora) record.Cell {
 	m := p.models[w.spec.Name]
 	c := record.Cell{
@@ -173,8 +173,8 @@ func (p *Plan) cell(w cellRequest, t *corpora) record.Cell {
 	return c
 }
 
-// identity hashes everything that can change the value of a cell. The name of the model is none of it: where two
-// models of a run are the same, addCells tells their cells apart.
+// identity hashes everything that can change the value of a cell. The model's name is not part of it: if two models of a
+// run are equal, addCells distinguishes their cells.
 func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
 	m := loaded.record
 	key := struct {
@@ -214,7 +214,7 @@ func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
 	return hash(string(text))
 }
 
-// hash is the sha256 of texts in a row, in hexadecimal.
+// hash returns the sha256 of the concatenated texts in hexadecimal.
 func hash(texts ...string) string {
 	h := sha256.New()
 	for _, t := range texts {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -14,12 +15,12 @@ import (
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
-// kernelVariable forces the kernels of every plugin, and with them the identity of cells.
+// kernelVariable forces the kernels of every plugin, which are part of a cell's identity.
 const kernelVariable = "ARCHBENCH_KERNEL"
 
-// reproduce returns a command that measures one cell alone, into the same database, from any folder.
+// reproduce returns a command that measures one cell alone into the same database. It works from any folder.
 func reproduce(db string, r *record.Run, m *record.Model, c *record.Cell) string {
-	words := []string{"archbench", "run", suiteNamed(r, c.Suite), "--probe", c.Probe, "--model", modelWord(m)}
+	words := []string{"archbench", "run", cmp.Or(fact(r, suiteFact+c.Suite), c.Suite), "--probe", c.Probe, "--model", modelWord(m)}
 	if m.PluginPath != "" {
 		words = append(words, "--plugin", m.Architecture+"="+m.PluginPath)
 	}
@@ -56,43 +57,30 @@ func reproduce(db string, r *record.Run, m *record.Model, c *record.Cell) string
 	return line
 }
 
-// modelWord is a model as --model takes it.
+// modelWord returns a model as an argument of --model.
 func modelWord(m *record.Model) string {
-	place := m.Checkpoint
-	if place == "" {
-		place = m.Variant
-	}
-	return fmt.Sprintf("%s=%s:%s@%s", m.Name, m.Architecture, place, m.Precision)
+	return fmt.Sprintf("%s=%s:%s@%s", m.Name, m.Architecture, cmp.Or(m.Checkpoint, m.Variant), m.Precision)
 }
 
-// The names of facts that a command needs.
+// Names of facts that a command depends on.
 const (
 	budgetFact = "budget"
-	suiteFact  = "suite " // and its name: the file of a suite that does not ship with archbench
+	suiteFact  = "suite " // followed by a suite's name: the file of a suite that does not ship with archbench
 )
 
-// suiteFacts tell where suites of the user's own come from.
+// suiteFacts records the files of the user's own suites.
 func suiteFacts(suites []*suite.Suite) (facts []record.Fact) {
 	for _, s := range suites {
 		for _, p := range s.Parts {
-			f := record.Fact{Name: suiteFact + p.Suite, Value: p.File}
-			if p.File != "" && !slices.Contains(facts, f) {
-				facts = append(facts, f)
+			if p.File != "" {
+				facts = addNew(facts, []record.Fact{{Name: suiteFact + p.Suite, Value: p.File}})
 			}
 		}
 	}
 	return facts
 }
 
-// suiteNamed is what archbench run takes for a suite of the run.
-func suiteNamed(r *record.Run, name string) string {
-	if file := fact(r, suiteFact+name); file != "" {
-		return file
-	}
-	return name
-}
-
-// fact returns the value of the first fact of a name, "" if there is none.
+// fact returns the value of the first fact of a name, or "".
 func fact(r *record.Run, name string) string {
 	for _, f := range r.Facts {
 		if f.Name == name {

@@ -6,7 +6,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// TestReproduce checks that a command says all that a cell depends on, each as one word of a shell.
+// TestReproduce checks that a command contains everything that a cell depends on, quoted for the shell.
 func TestReproduce(t *testing.T) {
 	t.Setenv(kernelVariable, "")
 	loaded := &record.Model{

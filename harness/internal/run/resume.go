@@ -12,13 +12,12 @@ import (
 	"github.com/archbench/archbench/harness/internal/store"
 )
 
-// ErrChanged says that something a run depends on is no longer what it was, so that new samples would not belong to
-// its cells.
+// ErrChanged says that something a run depends on has changed, so that new samples would not belong to its cells.
 var ErrChanged = errors.New("run: changed since the run started")
 
-// Resume measures what a run still lacks: the pending cells and the missing blocks. Plugins, weights, text and, for
-// timings, the host must be those of the run, and no other process may measure it. Suites, Models, Seed, Threads,
-// Budget and Corpus of the options are not used.
+// Resume measures the pending cells and missing blocks of a run. Plugins, weights, text and, for timings, the host must
+// be those of the run, and no other process may be measuring it. Suites, Models, Seed, Threads, Budget and Corpus of the
+// options are ignored.
 func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Run, error) {
 	run, err := db.LoadRun(ctx, id)
 	if err != nil {
@@ -27,10 +26,10 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Ru
 	if err := db.Claim(ctx, run.ID, o.TakeOver); err != nil {
 		return nil, err
 	}
-	if run, err = db.LoadRun(ctx, run.ID); err != nil { // another process may have gone on before this one had the run
+	if run, err = db.LoadRun(ctx, run.ID); err != nil { // another process may have continued it before the claim
 		return nil, err
 	}
-	if pending(run) == 0 {
+	if run.Count(record.Pending) == 0 {
 		return run, finish(ctx, db, run)
 	}
 	p := &Plan{Run: run, options: o, models: map[string]*loadedModel{}}
@@ -45,10 +44,10 @@ func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Ru
 	if err := db.SetStatus(ctx, run); err != nil {
 		return nil, err
 	}
-	return run, newRunner(db, p).all(ctx)
+	return run, newRunner(db, p).measureAll(ctx)
 }
 
-// finish marks a run that lacks nothing, which may have been stopped before it could say so.
+// finish marks a complete run as done: it may have been stopped before it could do so.
 func finish(ctx context.Context, db *store.DB, run *record.Run) error {
 	run.Status = outcome(run)
 	if run.Ended.IsZero() {
@@ -57,26 +56,14 @@ func finish(ctx context.Context, db *store.DB, run *record.Run) error {
 	return db.SetStatus(ctx, run)
 }
 
-// pending counts the cells of a run that are not settled.
-func pending(r *record.Run) int {
-	n := 0
-	for i := range r.Cells {
-		if r.Cells[i].Status == record.Pending {
-			n++
-		}
-	}
-	return n
-}
-
-// reopen loads the models that still have something to measure and checks that nothing has changed.
+// reopen loads the models with pending cells and checks that nothing has changed.
 func (p *Plan) reopen(ctx context.Context) error {
 	o := p.options
 	o.Corpus = p.Run.Corpus
 	var t *corpora
 	wanted := map[string]bool{}
 	timing, reads := false, false
-	for i := range p.Run.Cells {
-		c := &p.Run.Cells[i]
+	for _, c := range p.Run.All() {
 		kind := probe.Find(c.Probe)
 		switch {
 		case kind == nil:
@@ -95,29 +82,19 @@ func (p *Plan) reopen(ctx context.Context) error {
 		if t, err = loadCorpora(ctx, o.Corpus); err != nil {
 			return err
 		}
-		if err := sameFacts(p.Run.Facts, t.facts()); err != nil {
-			return err
+		for _, now := range t.facts() {
+			if was := fact(p.Run, now.Name); was != "" && was != now.Value {
+				return fmt.Errorf("%w: the %s; start a new run", ErrChanged, now.Name)
+			}
 		}
 		p.LeftOut = t.heldOut.Omissions()
 	}
 	return p.reload(ctx, o, t, wanted)
 }
 
-// sameFacts checks that the texts are those of the run.
-func sameFacts(old, now []record.Fact) error {
-	for _, n := range now {
-		for _, f := range old {
-			if f.Name == n.Name && f.Value != n.Value {
-				return fmt.Errorf("%w: the %s; start a new run", ErrChanged, f.Name)
-			}
-		}
-	}
-	return nil
-}
-
-// reload loads the wanted models again.
+// reload loads the wanted models again and checks that they have not changed.
 func (p *Plan) reload(ctx context.Context, o Options, t *corpora, wanted map[string]bool) error {
-	o.Threads = p.Run.Models[0].Threads // a run has one number of threads
+	o.Threads = p.Run.Models[0].Threads // all models of a run have the same number
 	o.Seed = p.Run.Seed
 	p.limits = limitsOf(o)
 	l := newLoader(o, p.limits, t)

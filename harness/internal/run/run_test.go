@@ -61,8 +61,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestBlocksInterleave checks that each block measures every timing cell once, at each point all models in a row, in
-// an order that differs between blocks and follows from the seed.
+// TestBlocksInterleave checks that each block measures every timing cell once, with all models of a point in a row, in an
+// order that differs between blocks and is determined by the seed.
 func TestBlocksInterleave(t *testing.T) {
 	p, err := Prepare(context.Background(), options(t, honest(), mixed, "a", "b"))
 	if err != nil {
@@ -78,13 +78,13 @@ func TestBlocksInterleave(t *testing.T) {
 		for i, c := range cells {
 			names = append(names, c.Model+" "+c.Point.String())
 			if i%2 == 1 && group(cells[i-1]) != group(c) {
-				t.Errorf("block %d: %v tears a point apart", block, names)
+				t.Errorf("block %d: %v splits a point", block, names)
 			}
 		}
 		orders = append(orders, strings.Join(names, ", "))
 		again := order(p.Run, block)
 		if !slices.Equal(cells, again) {
-			t.Error("one block has two orders")
+			t.Error("the order of a block is not deterministic")
 		}
 	}
 	if orders[0] == orders[1] && orders[1] == orders[2] {
@@ -92,8 +92,8 @@ func TestBlocksInterleave(t *testing.T) {
 	}
 }
 
-// TestPlanIsDeterministic checks that cells keep their identity, and that each of the things that can change a value
-// changes it.
+// TestPlanIsDeterministic checks that equal plans have equal cell IDs, and that everything that can change a value
+// changes them.
 func TestPlanIsDeterministic(t *testing.T) {
 	o := options(t, honest(), mixed, "a")
 	ids := func(o Options) (all []string) {
@@ -108,7 +108,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 	}
 	want := ids(o)
 	if got := ids(o); !slices.Equal(got, want) {
-		t.Error("one plan has different cells")
+		t.Error("equal plans have different cells")
 	}
 	on := func(device string) func(*Options) {
 		return func(o *Options) {
@@ -124,7 +124,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 	said := o
 	on("cpu")(&said)
 	if got := ids(said); !slices.Equal(got, want) {
-		t.Error("a model that says it is on the cpu has other cells than one that does not say")
+		t.Error("naming the device cpu changes the cells")
 	}
 	for name, change := range map[string]func(*Options){
 		"device":    on("cuda:0"),
@@ -191,8 +191,8 @@ func TestNamesOfPrecisions(t *testing.T) {
 	}
 }
 
-// TestFailures gives each way of failing to one model and checks that it is told apart, that the other model is
-// measured all the same, and that nothing is left.
+// TestFailures lets one model fail in each way and checks the class of the failure, that the other model is measured and
+// that no process is left.
 func TestFailures(t *testing.T) {
 	on := func(call string, err error) func(context.Context, string) error {
 		n := 0
@@ -258,14 +258,14 @@ func TestFailures(t *testing.T) {
 					t.Errorf("the other model: %s %s", good.Status, good.Point)
 				}
 			}
-			if r.Status != "done" || Failed(r) == 0 || f.live != 0 {
-				t.Errorf("run %s, %d failed, %d processes left", r.Status, Failed(r), f.live)
+			if r.Status != "done" || r.Count(record.Failed) == 0 || f.live != 0 {
+				t.Errorf("run %s, %d failed, %d processes left", r.Status, r.Count(record.Failed), f.live)
 			}
 		})
 	}
 }
 
-// TestLeak checks that a model that declares itself causal and is not is caught before its quality is measured.
+// TestLeak checks that a model that wrongly declares itself causal is caught before its quality is measured.
 func TestLeak(t *testing.T) {
 	f := honest()
 	f.all["a"].Leak = true
@@ -286,7 +286,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// TestLeakWithoutState checks that a model that reads whole documents only is tested all the same.
+// TestLeakWithoutState checks that a model that reads only whole documents is tested for leaks too.
 func TestLeakWithoutState(t *testing.T) {
 	f := honest()
 	f.all["a"].Leak = true
@@ -301,12 +301,12 @@ func TestLeakWithoutState(t *testing.T) {
 		t.Errorf("it was not caught: %+v", c)
 	}
 	if c := cells(r, "stream", "a")[0]; c.Status != record.Unavailable || !strings.Contains(c.Reason, "whole document") {
-		t.Errorf("it has no state to stream with: %+v", c)
+		t.Errorf("streaming without state: %+v", c)
 	}
 }
 
-// TestBudget checks what fills a budget: the guard whatever it costs, then quality, then the cheapest points. The rest
-// says why it is left out.
+// TestBudget checks what fills a budget: the causality guard at any cost, then quality, then the cheapest points. The
+// other cells must say why they are left out.
 func TestBudget(t *testing.T) {
 	text := "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 32, 64]}}\n  - {probe: quality}\n"
 	p, err := Prepare(context.Background(), options(t, honest(), text, "a"))
@@ -318,7 +318,7 @@ func TestBudget(t *testing.T) {
 		p.Run.Cells[i].Estimate = estimate // causality, three of prefill, quality
 	}
 	want := 20*time.Second + 2*time.Second + 30*time.Second + 20*time.Second + 4*time.Second + (2+10)*10*time.Millisecond
-	if got := p.total(nil); got != want {
+	if got := p.total(p.Run.All()); got != want {
 		t.Errorf("total %v, want %v", got, want)
 	}
 	p.options.Budget = time.Minute
@@ -330,8 +330,8 @@ func TestBudget(t *testing.T) {
 	}
 	p.options.Budget = time.Second
 	p.keepBudget()
-	if p.Run.Cells[0].Status != record.Pending || p.total(nil) != 20*time.Second+10*time.Millisecond {
-		t.Errorf("a budget below the guard's price leaves %v", p.total(nil))
+	if p.Run.Cells[0].Status != record.Pending || p.total(p.Run.All()) != 20*time.Second+10*time.Millisecond {
+		t.Errorf("a budget too small for the guard leaves %v", p.total(p.Run.All()))
 	}
 }
 
@@ -361,9 +361,9 @@ func TestWarmUp(t *testing.T) {
 		cell *record.Cell
 		want int
 	}{
-		{"a new process settles down with the cheapest cell", large, 2},
-		{"a long cell carries its own cost", large, 0},
-		{"a short cell touches its memory first", small, 1},
+		{"a new process is warmed up with the cheapest cell", large, 2},
+		{"a long cell has no warm-up of its own", large, 0},
+		{"a short cell is warmed up once", small, 1},
 	} {
 		calls = 0
 		if err := r.warmUp(context.Background(), w, c.cell, 0); err != nil || calls != c.want {
@@ -378,8 +378,8 @@ func TestWarmUp(t *testing.T) {
 		return nil
 	}
 	w.warm, calls = map[string]bool{}, 0
-	if err := r.warmUp(context.Background(), w, small, 0); err != nil || calls != 2*mostWarmups+1 { // one more holds the first one against a score
-		t.Errorf("a model that never settles: %d calls, %v", calls, err)
+	if err := r.warmUp(context.Background(), w, small, 0); err != nil || calls != 2*mostWarmups+1 { // one more call verifies the first
+		t.Errorf("a model that never stabilises: %d calls, %v", calls, err)
 	}
 }
 
@@ -408,8 +408,8 @@ func TestOptionMistakes(t *testing.T) {
 	}
 }
 
-// TestResume stops a run after each of its first measurements in turn and resumes it: it must end with the cells and
-// sample counts of a run that was not stopped.
+// TestResume stops a run at different measurements and resumes it: it must end with the cells and sample counts of an
+// uninterrupted run.
 func TestResume(t *testing.T) {
 	f := honest()
 	f.all["a"].Leak = true
@@ -448,8 +448,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// counts gives each cell its state and the number of its samples. It leaves single steps out: they are kept
-// where the host's clock confirms them, which a busy machine prevents.
+// counts returns the number of samples of each cell, keyed by the cell and its status. It does not count the samples of
+// single steps: they are kept only if the host's clock confirms them, which a busy machine prevents.
 func counts(r *record.Run) map[string]int {
 	all := map[string]int{}
 	for _, c := range r.Cells {
@@ -486,7 +486,7 @@ func TestResumeRefuses(t *testing.T) {
 	}
 }
 
-// TestHangInPlan: a plugin that never answers while the plan is made fails its own cells, and no others.
+// TestHangInPlan checks that a plugin that hangs while the plan is made fails with a time-out instead of blocking.
 func TestHangInPlan(t *testing.T) {
 	f := honest()
 	f.all["a"] = &lmfake.Architecture{Name: "a", Before: func(ctx context.Context, call string) error {
@@ -505,7 +505,7 @@ func TestHangInPlan(t *testing.T) {
 	}
 }
 
-// TestTinyContexts: no context is too short to make a plan.
+// TestTinyContexts checks that even the shortest contexts can be planned.
 func TestTinyContexts(t *testing.T) {
 	for limit := 1; limit < 12; limit++ {
 		f := honest()

@@ -13,13 +13,13 @@ import (
 
 // ModelSpec names a model under test: an architecture with a checkpoint, or with a variant and a seed.
 type ModelSpec struct {
-	Name         string // in tables; "" is made from the rest
-	Family       string // the name of the model that a suite made this precision of; "": the user asked for it
+	Name         string // in tables; "": made from the architecture and precision
+	Family       string // name of the model from which a suite derived this precision; "": named by the user
 	Architecture string
-	Checkpoint   string // folder; "": initialised
+	Checkpoint   string // folder; "": initialised from Seed
 	Variant      string // of an initialised model; "": the plugin's first
 	Seed         uint64 // of an initialised model
-	Precision    string // "" is f32
+	Precision    string // "": f32
 	Head         string // precision of the output matrix; "": the plugin's rule
 	Options      map[string]string
 	Tokenizer    string // file, folder or "bytes"; "": the checkpoint's own
@@ -37,7 +37,7 @@ func (s ModelSpec) normal() ModelSpec {
 	return s
 }
 
-// at returns the same weights in another precision. Its name has the precision as a suffix, f32 has none.
+// at returns the same weights in another precision. The precision becomes a suffix of the name, except f32.
 func (s ModelSpec) at(precision string) ModelSpec {
 	if precision == s.Precision {
 		return s
@@ -51,7 +51,7 @@ func (s ModelSpec) at(precision string) ModelSpec {
 	return s
 }
 
-// identity is what makes two specs the same model, whatever they are called.
+// identity is equal for two specs of the same model, whatever their names.
 func (s ModelSpec) identity() string {
 	var options []string
 	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
@@ -61,7 +61,7 @@ func (s ModelSpec) identity() string {
 		strings.Join(options, ","), s.Tokenizer}, "\x00")
 }
 
-// Request is what a plugin is asked to load.
+// Request returns the load request for a plugin.
 func (s ModelSpec) Request() lm.LoadRequest {
 	return lm.LoadRequest{
 		Checkpoint: s.Checkpoint, Variant: s.Variant, Seed: s.Seed, Precision: s.Precision, Head: s.Head, Options: s.Options,

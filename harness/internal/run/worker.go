@@ -18,11 +18,11 @@ type worker struct {
 	model     lm.Model
 	reference lm.Model
 	info      lm.ModelInfo
-	warm      map[string]bool // probes that the process has been warmed up with
+	warm      map[string]bool // probes for which the process is warmed up
 }
 
-// start starts a plugin and loads the model, with versus also the f32 model of the same weights. The worker is never nil
-// and is to be killed, whatever the error.
+// start starts a plugin and loads the model, and with versus also the f32 model of the same weights. The worker is never
+// nil; the caller kills it even after an error.
 func (m *loadedModel) start(ctx context.Context, versus bool) (*worker, error) {
 	s, err := m.plugin.Start(ctx)
 	w := &worker{Session: s, of: m, warm: map[string]bool{}}
@@ -45,7 +45,7 @@ func (m *loadedModel) start(ctx context.Context, versus bool) (*worker, error) {
 	return w, nil
 }
 
-// subject is what a probe gets to measure a cell in a block.
+// subject returns the input of a probe for a cell in a block.
 func (w *worker) subject(r *runner, c *record.Cell, block int) *probe.Subject {
 	m := w.of
 	return &probe.Subject{
