@@ -6,9 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// amx builds the products of AMX tiles and what goes with them. A tile is up to 16 lines of up to 64 bytes. Those of the
-// activations are 16 rows by 16 dwords along the input, those of weights 16 dwords by 16 outputs, as the panels have
-// them.
+// amx builds the products of AMX tiles and their helpers. A tile is up to 16 lines of up to 64 bytes. A tile of activations
+// is 16 rows by 16 dwords along the input; one of weights is 16 dwords by 16 outputs, as in the panels.
 func amx() {
 	for halves := 1; halves <= 2; halves++ {
 		tiles("amxBF16", tdpbf16ps, halves)
@@ -26,16 +25,16 @@ const (
 	stepBytes = 128 // of a panel of weights: a dword for each of 32 outputs
 )
 
-// The tiles: two of sums for each half of the rows, then the halves' activations, and two of weights.
+// Tiles 0 to 3 hold sums, two for each half of the rows; then come the activations of the halves, and two of weights.
 const (
 	activationTile = 4
 	weightTile     = 6
 )
 
-// tiles is c[16·halves, 32] (+)= x[16·halves, k]·w[k, 32] for units of x, w and c, one after the other. A step takes in
-// a tile's dwords along k: x goes on by stepX bytes and w by stepW. Rows of x and c are ldx and ldc bytes apart, units
-// nextX, nextW and nextC. How many rows and dwords there are is in config. The tiles are configured and released within
-// the call, since a goroutine may change its thread between calls.
+// tiles is c[16·halves, 32] (+)= x[16·halves, k]·w[k, 32] for successive units of x, w and c. A step covers a tile's dwords
+// along k and advances x by stepX bytes and w by stepW. Rows of x and c are ldx and ldc bytes apart, units nextX, nextW and
+// nextC. config holds the number of rows and dwords. Tiles are configured and released within the call, because a
+// goroutine may change its thread between calls.
 func tiles(name string, dot tileDot, halves int) {
 	text(name+"x"+itoa(halves), "func(config *byte, units, steps int, x *byte, ldx, stepX, nextX int, "+
 		"w *byte, stepW, nextW int, c *byte, ldc, nextC int, first bool)")
@@ -54,13 +53,12 @@ func tiles(name string, dot tileDot, halves int) {
 	ADDQ(arg("nextX"), t.x)
 	ADDQ(arg("nextW"), t.w)
 	ADDQ(arg("nextC"), tileC.GPPhysical)
-	DECQ(units)
-	JNE(LabelRef("unit"))
+	countDown(units, "unit")
 	tilerelease()
 	RET()
 }
 
-// tileKernel is such a product on its way.
+// tileKernel is the state of such a product.
 type tileKernel struct {
 	dot          tileDot
 	halves       int
@@ -68,7 +66,7 @@ type tileKernel struct {
 	stepX, stepW reg.GPVirtual
 }
 
-// lower points at the lower half of the rows, if there is one.
+// lower points to at the lower half of the rows, if there is one.
 func (t *tileKernel) lower(to, from, pitch general) {
 	if t.halves == 1 {
 		return
@@ -78,7 +76,7 @@ func (t *tileKernel) lower(to, from, pitch general) {
 	ADDQ(from.GPPhysical, to.GPPhysical)
 }
 
-// sums visits the tiles of sums and where they are stored.
+// sums visits the tiles of sums with their addresses.
 func (t *tileKernel) sums(visit func(tile int, base general, disp int, pitch general)) {
 	for half, base := range []general{tileC, tileLowerC}[:t.halves] {
 		for side := range 2 {
@@ -121,13 +119,12 @@ func (t *tileKernel) steps() {
 	}
 	ADDQ(t.stepX, tileX.GPPhysical)
 	ADDQ(t.stepW, tileW.GPPhysical)
-	DECQ(count)
-	JNE(LabelRef("step"))
+	countDown(count, "step")
 }
 
 // scaleSums is y[rows, 32] (+)= (sx·sw[32])·float(c[rows, 32] + fix), one chain of fused multiply-adds from zero per output
-// as in integerGroups: a row's result is the same by itself and among many. sx and fix lie ldg bytes from row to row,
-// outputs ldy, and the sums c side by side.
+// as in integerGroups, so a row's result does not depend on the number of rows. Rows of sx and fix are ldg bytes apart,
+// outputs ldy, and the sums c are contiguous.
 func scaleSums() {
 	text("amxScale", "func(rows int, c, fix *int32, sx *float32, ldg int, sw, y *float32, ldy int, first bool)")
 	rows, c, fix, sx, ldg, y, ldy := arg("rows"), arg("c"), arg("fix"), arg("sx"), arg("ldg"), arg("y"), arg("ldy")
@@ -136,10 +133,7 @@ func scaleSums() {
 	MOVBLZX(first.As8(), first)
 	DECL(first) // all ones, or zero for the first group
 	KMOVW(first, keep)
-	sw, weights := arg("sw"), []reg.VecVirtual{ZMM(), ZMM()}
-	for side, w := range weights {
-		VMOVUPS(at(sw, side*lineBytes), w)
-	}
+	weights := avx512.loads(arg("sw"), 2)
 	Label("row")
 	offset, scale := ZMM(), ZMM()
 	VPBROADCASTD(at(fix, 0), offset)
@@ -157,14 +151,12 @@ func scaleSums() {
 	ADDQ(ldg, fix)
 	ADDQ(ldg, sx)
 	ADDQ(ldy, y)
-	DECQ(rows)
-	JNE(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	countDown(rows, "row")
+	leave()
 }
 
-// copyLines is dst[line, row] = src[row, line] for lines of 64 bytes of at most 32 rows, which lie lds bytes apart in
-// src: the tiles of one step after the other.
+// copyLines is dst[line, row] = src[row, line] for lines of 64 bytes of at most 32 rows, which are lds bytes apart in src:
+// it gathers the tiles of each step.
 func copyLines() {
 	text("amxCopyLines", "func(rows, lines int, dst, src *byte, lds int)")
 	rows, dst, src, lds := arg("rows"), arg("dst"), arg("src"), arg("lds")
@@ -178,14 +170,11 @@ func copyLines() {
 	VMOVDQU32(line, at(to, 0))
 	ADDQ(Imm(lineBytes), from)
 	ADDQ(U32(2*tileRows*lineBytes), to)
-	DECQ(lines)
-	JNE(LabelRef("line"))
+	countDown(lines, "line")
 	ADDQ(Imm(lineBytes), dst)
 	ADDQ(lds, src)
-	DECQ(rows)
-	JNE(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	countDown(rows, "row")
+	leave()
 }
 
 // tilePeak runs n rounds of four independent products of tiles that hold zeros.
@@ -198,8 +187,7 @@ func tilePeak(name string, dot tileDot) {
 	for tile := range 4 {
 		dot(tile, activationTile+tile/2, weightTile+tile%2)
 	}
-	DECQ(n)
-	JNE(LabelRef("loop"))
+	countDown(n, "loop")
 	tilerelease()
 	RET()
 }

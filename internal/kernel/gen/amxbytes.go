@@ -9,7 +9,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Neither avo nor the Go assembler knows AMX. Its instructions are spelled in bytes, on fixed registers, each below a
+// Neither avo nor the Go assembler supports AMX, so its instructions are emitted as bytes, on fixed registers. Each follows a
 // comment with Intel's spelling, which a test of package kernel assembles and compares.
 
 // general is a general register that the tile instructions address memory with.
@@ -78,7 +78,7 @@ func ldtilecfg(base general) {
 		[]byte{byte(base.number() & 7)}, base.GPPhysical)
 }
 
-// tilerelease gives the tiles back.
+// tilerelease releases the tiles.
 func tilerelease() { vex("tilerelease", prefixNone, 0x49, 0, 0, 0, []byte{0xC0}) }
 
 // tilezero clears a tile.

@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// attention builds what decoding does with the keys and the values of a head, in the orders of fma, so that it gives the
-// very result of a prompt.
+// attention builds the products of decoding with the keys and values of a head. They sum in the order of fma, so that
+// decoding gives exactly the result of a prompt.
 func attention() {
 	for _, w := range []width{avx512, avx2} {
 		for rows := 1; rows <= 4; rows++ {
@@ -17,8 +17,8 @@ func attention() {
 	}
 }
 
-// weighted builds the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]. Columns are kept in
-// registers, 64 at a time. Each has one chain of fused multiply-adds in the order of the rows.
+// weighted is the product of one row of weights with the rows of values, c[n] += Σ_j p[j]·b[j, n]. It keeps 64 columns at a
+// time in registers, each one chain of fused multiply-adds in the order of the rows.
 func weighted(w width) {
 	text("weighted"+w.name, "func(k int, p, b *float32, ldb int, c *float32, n int)")
 	s := &weightedSum{width: w, k: arg("k"), p: arg("p"), b: arg("b"), ldb: arg("ldb"), c: arg("c"), n: arg("n")}
@@ -26,8 +26,7 @@ func weighted(w width) {
 	s.wide()
 	s.narrow()
 	Label("done")
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // weightedSum holds the arguments, of which b, c and n advance over the columns.
@@ -36,7 +35,7 @@ type weightedSum struct {
 	k, p, b, ldb, c, n reg.GPVirtual
 }
 
-// rows repeats body for every weight, of which it gets the address, and row.
+// rows emits body for every weight and its row, given by their addresses.
 func (s *weightedSum) rows(label string, body func(weight, row Mem)) {
 	k, p, b := GP64(), GP64(), GP64()
 	MOVQ(s.k, k)
@@ -46,8 +45,7 @@ func (s *weightedSum) rows(label string, body func(weight, row Mem)) {
 	body(at(p, 0), at(b, 0))
 	ADDQ(Imm(4), p)
 	ADDQ(s.ldb, b)
-	DECQ(k)
-	JNE(LabelRef(label))
+	countDown(k, label)
 }
 
 // wide handles 64 columns at a time.
@@ -55,11 +53,7 @@ func (s *weightedSum) wide() {
 	Label("wide")
 	CMPQ(s.n, Imm(64))
 	JLT(LabelRef("narrow"))
-	sums := make([]reg.VecVirtual, 64/s.lanes())
-	for i := range sums {
-		sums[i] = s.reg()
-		VMOVUPS(at(s.c, s.disp(i)), sums[i])
-	}
+	sums := s.loads(s.c, 64/s.lanes())
 	s.rows("wideRow", func(weight, row Mem) {
 		x := s.scalar(weight)
 		for i, sum := range sums {
@@ -73,7 +67,7 @@ func (s *weightedSum) wide() {
 	JMP(LabelRef("wide"))
 }
 
-// narrow handles what is left, a vector at a time and the last with a mask.
+// narrow handles the remaining columns, a vector at a time and the last with a mask.
 func (s *weightedSum) narrow() {
 	Label("narrow")
 	TESTQ(s.n, s.n)
@@ -100,8 +94,8 @@ func (s *weightedSum) advance(n int) {
 	SUBQ(U32(uint32(n)), s.n)
 }
 
-// scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for a vector of keys at a time: a block of the keys is turned in registers,
-// and its columns go into one chain of fused multiply-adds per score, in the order of fma. n and dim are multiples of the
+// scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for a vector of keys at a time: a block of keys is transposed in registers,
+// and its columns extend one chain of fused multiply-adds per score, in the order of fma. n and dim are multiples of the
 // lanes.
 func (w width) scores(rows int) {
 	text("scores"+w.name+"_"+itoa(rows), "func(n, dim int, q *float32, ldq int, k *float32, ldk int, c *float32, ldc int)")
@@ -115,12 +109,8 @@ func (w width) scores(rows int) {
 	LEAQ(Mem{Base: q, Index: ldq, Scale: 2}, third)
 	ADDQ(ldq, third)
 	row := []Mem{{Base: q}, {Base: q, Index: ldq, Scale: 1}, {Base: q, Index: ldq, Scale: 2}, {Base: third}}
-	acc := make([]reg.VecVirtual, rows)
 	Label("keys")
-	for r := range acc {
-		acc[r] = w.reg()
-		zero(w, acc[r])
-	}
+	acc := w.zeros(rows)
 	block, done, left := GP64(), GP64(), arg("dim")
 	MOVQ(k, block)
 	XORQ(done, done)
@@ -131,9 +121,7 @@ func (w width) scores(rows int) {
 			w.addTimes(row[r].Offset(4*j), column, acc[r])
 		}
 	}
-	for _, p := range []reg.GPVirtual{block, q, third, done} {
-		ADDQ(Imm(uint64(4*len(columns))), p)
-	}
+	advance(4*len(columns), block, q, third, done)
 	SUBQ(Imm(uint64(len(columns))), left)
 	JNE(LabelRef("block"))
 	SUBQ(done, q)
@@ -150,17 +138,16 @@ func (w width) scores(rows int) {
 	ADDQ(next, k)
 	SUBQ(Imm(uint64(w.lanes())), n)
 	JNE(LabelRef("keys"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
-// turnedKeys returns the columns of a block of keys: 16 of 16 keys with AVX-512, which also asks for the block of the next
-// keys, and 4 of 8 keys with AVX2, whose registers hold no more.
+// turnedKeys returns the columns of a block of keys: 16 of 16 keys with AVX-512, which also prefetches the block of the next
+// keys, and 4 of 8 keys with AVX2, which has no registers for more.
 func (w width) turnedKeys(block, ldk, next reg.GPVirtual) []reg.VecVirtual {
 	key := GP64()
 	MOVQ(block, key)
 	if w.bytes == 64 {
-		v := fresh16()
+		v := avx512.regs(16)
 		for i := range v {
 			VMOVUPS(at(key, 0), v[i])
 			PREFETCHT0(Mem{Base: key, Index: next, Scale: 1})
@@ -170,7 +157,7 @@ func (w width) turnedKeys(block, ldk, next reg.GPVirtual) []reg.VecVirtual {
 		}
 		return turn16(v)
 	}
-	v := []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}
+	v := avx2.regs(4)
 	for i := range 8 {
 		if i < 4 {
 			VMOVUPS(at(key, 0), v[i].AsX())

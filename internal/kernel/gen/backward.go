@@ -7,7 +7,7 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// backward builds what packs the panels of the backward pass's products.
+// backward builds the packing of panels for the products of the backward pass.
 func backward() {
 	for _, w := range []width{avx2, avx512} {
 		strip(w, 1)
@@ -15,12 +15,11 @@ func backward() {
 	}
 }
 
-// stripAhead tells how many rows ahead a strip is fetched, as a power of two: rows are far apart, so the hardware does
-// not foresee them.
+// stripAhead is the binary logarithm of the prefetch distance in rows. Rows are too far apart for the hardware prefetcher.
 const stripAhead = 3
 
-// strip copies k rows of that many vectors, lds elements apart, to where they lie side by side: a panel of a matrix
-// whose inner dimension runs down its rows.
+// strip copies k rows of the given number of vectors, lds elements apart, to contiguous memory: a panel of a matrix whose
+// inner dimension runs down its rows.
 func strip(w width, vectors int) {
 	text(fmt.Sprintf("strip%s_%d", w.name, vectors), "func(k int, dst, src *float32, lds int)")
 	k, dst, src, lds, ahead := arg("k"), arg("dst"), arg("src"), arg("lds"), GP64()
@@ -38,8 +37,6 @@ func strip(w width, vectors int) {
 	}
 	ADDQ(lds, src)
 	ADDQ(Imm(uint64(vectors*w.bytes)), dst)
-	DECQ(k)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
+	countDown(k, "loop")
+	leave()
 }

@@ -26,7 +26,7 @@ func vdpbf16ps(a, bReg, dst int) {
 	for _, b := range []byte{0x62, p0, p1, p2, 0x52, modrm} {
 		Instruction(&ir.Instruction{
 			Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)},
-			// What the allocator of registers must know.
+			// For the register allocator.
 			Inputs:  []operand.Op{physicalZ[a], physicalZ[bReg], physicalZ[dst]},
 			Outputs: []operand.Op{physicalZ[dst]},
 		})

@@ -9,8 +9,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// consts are the constants of a function. AVX-512 has registers for most of them, which are filled before the loop; the
-// others, and all of AVX2, are read from memory where they are used.
+// consts are the constants of a function. AVX-512 keeps most of them in registers, filled before the loop; the others, and
+// all constants of AVX2, are read from memory at each use.
 type consts struct {
 	width
 	regs map[string]reg.VecVirtual
@@ -34,7 +34,7 @@ func (w width) consts(values ...[]float64) *consts {
 	return c
 }
 
-// get returns v as an operand: the first in Go's order, which may be memory.
+// get returns v as a first operand, in Go's order, which may be memory.
 func (c *consts) get(v float64) Op {
 	if r, ok := c.regs[constName(float32(v))]; ok {
 		return r
@@ -61,7 +61,7 @@ func (c *consts) copy(v float64) reg.VecVirtual {
 	return r
 }
 
-// placed are the constants that are in the file already.
+// placed holds the constants that the file has already.
 var placed = map[string]Mem{}
 
 // constData places a constant in the file, once.
@@ -77,7 +77,7 @@ func constWord(name string, v uint32) Mem {
 	return placed[name]
 }
 
-// constVector places a vector full of a constant in the file, once. A vector of AVX2 is its first half.
+// constVector places a vector full of a constant in the file, once. AVX2 reads its first half.
 func constVector(v float64) Mem {
 	name := "vector_" + constName(float32(v))
 	if m, ok := placed[name]; ok {

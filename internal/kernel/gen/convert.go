@@ -8,8 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// conversions builds what turns activations into what a product multiplies. Unless they say otherwise, they handle n
-// elements, a positive multiple of 32.
+// conversions builds the conversions of activations to the types that products multiply. Unless stated otherwise, n is a
+// positive multiple of 32.
 func conversions() {
 	narrowBF16()
 	bf16AVX2("narrowBF16AVX2", "func(n int, dst *uint16, src *float32)", true)
@@ -21,17 +21,26 @@ func conversions() {
 	digits()
 }
 
-// loop repeats body, which handles 32 elements, n/32 times; the pointers advance by so many bytes each time.
-func loop(body func(), advance func()) {
+// loop emits the rest of a function: body for both halves of 32 elements at a time, after which the pointers advance.
+func loop(body func(half int), pointers ...advancing) {
 	n := arg("n")
 	Label("loop")
-	body()
-	advance()
+	body(0)
+	body(1)
+	for _, p := range pointers {
+		ADDQ(Imm(p.bytes), p.reg)
+	}
 	SUBQ(Imm(32), n)
 	JNE(LabelRef("loop"))
 }
 
-// narrowBF16 rounds to bf16, half to even; a NaN stays one.
+// advancing is a pointer and the bytes of 32 of its elements.
+type advancing struct {
+	reg   reg.GPVirtual
+	bytes uint64
+}
+
+// narrowBF16 rounds to bf16, half to even. NaN stays NaN.
 func narrowBF16() {
 	text("narrowBF16AVX512", "func(n int, dst *uint16, src *float32)")
 	dst, src := arg("dst"), arg("src")
@@ -39,24 +48,21 @@ func narrowBF16() {
 	VPBROADCASTD(constWord("one", 1), one)
 	VPBROADCASTD(constWord("bf16Half", 0x7fff), half)
 	VPBROADCASTD(constWord("quietBit", 0x00400000), quiet)
-	loop(func() {
-		for i := range 2 {
-			VMOVUPS(at(src, 64*i), v)
-			VCMPPS(Imm(3), v, v, nan) // unordered
-			VPSRLD(Imm(16), v, odd)
-			VPANDD(one, odd, odd)
-			VPADDD(half, odd, odd)
-			VPADDD(odd, v, odd)
-			VPORD(quiet, v, nan, odd)
-			VPSRLD(Imm(16), odd, odd)
-			VPMOVDW(odd, at(dst, 32*i))
-		}
-	}, func() { ADDQ(Imm(64), dst); ADDQ(Imm(128), src) })
-	VZEROUPPER()
-	RET()
+	loop(func(i int) {
+		VMOVUPS(at(src, 64*i), v)
+		VCMPPS(Imm(3), v, v, nan) // unordered
+		VPSRLD(Imm(16), v, odd)
+		VPANDD(one, odd, odd)
+		VPADDD(half, odd, odd)
+		VPADDD(odd, v, odd)
+		VPORD(quiet, v, nan, odd)
+		VPSRLD(Imm(16), odd, odd)
+		VPMOVDW(odd, at(dst, 32*i))
+	}, advancing{dst, 64}, advancing{src, 128})
+	leave()
 }
 
-// bf16AVX2 is narrowBF16 with AVX2, or leaves what it rounds in float32.
+// bf16AVX2 is narrowBF16 with AVX2; unless narrow is set, the rounded values stay float32.
 func bf16AVX2(name, signature string, narrow bool) {
 	text(name, signature)
 	dst, src := arg("dst"), arg("src")
@@ -76,48 +82,38 @@ func bf16AVX2(name, signature string, narrow bool) {
 		VPOR(quiet, v, v)
 		VBLENDVPS(nan, v, odd, to)
 	}
-	loop(func() {
-		for i := 0; i < 4; i += 2 {
-			for j, r := range rounded {
-				round(i+j, r)
-				if narrow {
-					VPSRLD(Imm(16), r, r)
-				} else {
-					VPAND(high, r, r)
-					VMOVUPS(r, at(dst, 32*(i+j)))
-				}
-			}
+	loop(func(i int) {
+		for j, r := range rounded {
+			round(2*i+j, r)
 			if narrow {
-				VPACKUSDW(rounded[1], rounded[0], v)
-				VPERMQ(Imm(0xd8), v, v)
-				VMOVUPS(v, at(dst, 16*i))
+				VPSRLD(Imm(16), r, r)
+			} else {
+				VPAND(high, r, r)
+				VMOVUPS(r, at(dst, 32*(2*i+j)))
 			}
 		}
-	}, func() {
-		size := map[bool]uint64{true: 64, false: 128}
-		ADDQ(Imm(size[narrow]), dst)
-		ADDQ(Imm(128), src)
-	})
-	VZEROUPPER()
-	RET()
+		if narrow {
+			VPACKUSDW(rounded[1], rounded[0], v)
+			VPERMQ(Imm(0xd8), v, v)
+			VMOVUPS(v, at(dst, 32*i))
+		}
+	}, advancing{dst, map[bool]uint64{true: 64, false: 128}[narrow]}, advancing{src, 128})
+	leave()
 }
 
-// absMax returns the largest magnitude, NaN if there is one: as integers, the bits of NaN are above all others.
+// absMax returns the largest magnitude, or NaN if there is one: as an integer, the bits of NaN exceed all others.
 func absMax() {
 	text("absMaxAVX512", "func(n int, src *float32) float32")
 	src, top, v, mask := arg("src"), ZMM(), ZMM(), ZMM()
 	VPXORD(top, top, top)
 	VPBROADCASTD(constWord("signless", 0x7fffffff), mask)
-	loop(func() {
-		for i := range 2 {
-			VPANDD(at(src, 64*i), mask, v)
-			VPMAXUD(v, top, top)
-		}
-	}, func() { ADDQ(Imm(128), src) })
+	loop(func(i int) {
+		VPANDD(at(src, 64*i), mask, v)
+		VPMAXUD(v, top, top)
+	}, advancing{src, 128})
 	x := largestLane(top)
 	Store(x, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // largestLane returns the largest of 16 unsigned dwords.
@@ -153,16 +149,13 @@ func quantise() {
 	text("quantiseAVX512", "func(n int, dst *int8, src *float32, scale float32)")
 	dst, src, scale, v := arg("dst"), arg("src"), ZMM(), ZMM()
 	VBROADCASTSS(NewParamAddr("scale", 24), scale)
-	loop(func() {
-		for i := range 2 {
-			VMOVUPS(at(src, 64*i), v)
-			VDIVPS(scale, v, v)
-			VCVTPS2DQ(v, v)
-			VPMOVSDB(v, at(dst, 16*i))
-		}
-	}, func() { ADDQ(Imm(32), dst); ADDQ(Imm(128), src) })
-	VZEROUPPER()
-	RET()
+	loop(func(i int) {
+		VMOVUPS(at(src, 64*i), v)
+		VDIVPS(scale, v, v)
+		VCVTPS2DQ(v, v)
+		VPMOVSDB(v, at(dst, 16*i))
+	}, advancing{dst, 32}, advancing{src, 128})
+	leave()
 }
 
 // sumBytes returns the sum of n signed bytes, a positive multiple of 64.
@@ -180,13 +173,12 @@ func sumBytes() {
 	bits := GP32()
 	VMOVD(x, bits)
 	Store(bits, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
-// quantiseGroups quantises groups of n elements each, a multiple of 32: it writes their scales to sx, and offset times
-// the sums of what they became to fix. It returns the number of groups that it did: it stops at one whose scale is zero,
-// denormal or no finite number.
+// quantiseGroups quantises groups of n elements each, a multiple of 32. It writes their scales to sx, and offset times the
+// sums of the quantised elements to fix. It stops at a group whose scale is zero, denormal or not finite, and returns the
+// number of groups done.
 func quantiseGroups() {
 	text("quantiseGroupsAVX512", "func(groups, n int, dst *int8, src *float32, sx *float32, fix *int32, offset int) int")
 	groups, n, dst, src, sx, fix := arg("groups"), arg("n"), arg("dst"), arg("src"), arg("sx"), arg("fix")
@@ -230,17 +222,15 @@ func quantiseGroups() {
 	LEAQ(indexed(src, n, 4, 0), src)
 	ADDQ(Imm(4), sx)
 	ADDQ(Imm(4), fix)
-	DECQ(left)
-	JNE(LabelRef("group"))
+	countDown(left, "group")
 
 	Label("done")
 	SUBQ(left, groups)
 	Store(groups, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
-// eachHalf runs body for both halves of 32 elements from every at on, up to n.
+// eachHalf emits body for both halves of each 32 of n elements; at counts them.
 func eachHalf(n, at reg.GPVirtual, label string, body func(i int)) {
 	XORQ(at, at)
 	Label(label)
@@ -251,31 +241,23 @@ func eachHalf(n, at reg.GPVirtual, label string, body func(i int)) {
 	JNE(LabelRef(label))
 }
 
-// digits writes round(src·inverse), half to even, in fixedDigits digits from -128 to 127, the largest first, which lie
-// ldd bytes apart.
+// digits writes round(src·inverse), half to even, as fixedDigits digits from -128 to 127, the most significant first, ldd
+// bytes apart.
 func digits() {
 	text("digitsAVX512", "func(n int, dst *int8, ldd int, src *float32, inverse float32)")
 	dst, ldd, src, inverse, half := arg("dst"), arg("ldd"), arg("src"), ZMM(), ZMM()
 	VBROADCASTSS(NewParamAddr("inverse", 32), inverse)
 	VPBROADCASTD(constWord("halfDigit", 128), half)
-	loop(func() {
-		for i := range 2 {
-			v := ZMM()
-			VMULPS(at(src, 64*i), inverse, v)
-			VCVTPS2DQ(v, v)
-			for d := fixedDigits - 1; d >= 0; d-- {
-				to := at(dst, 16*i)
-				if d > 0 {
-					to = indexed(dst, ldd, uint8(d), 16*i)
-				}
-				VPMOVDB(v, to)
-				if d > 0 {
-					VPADDD(half, v, v)
-					VPSRAD(Imm(8), v, v)
-				}
-			}
+	loop(func(i int) {
+		v := ZMM()
+		VMULPS(at(src, 64*i), inverse, v)
+		VCVTPS2DQ(v, v)
+		for d := fixedDigits - 1; d > 0; d-- {
+			VPMOVDB(v, indexed(dst, ldd, uint8(d), 16*i))
+			VPADDD(half, v, v)
+			VPSRAD(Imm(8), v, v)
 		}
-	}, func() { ADDQ(Imm(32), dst); ADDQ(Imm(128), src) })
-	VZEROUPPER()
-	RET()
+		VPMOVDB(v, at(dst, 16*i))
+	}, advancing{dst, 32}, advancing{src, 128})
+	leave()
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// convolve is y[t,e] = bias[e] + Σ_q w[q,e]·x[t+q,e] for n channels; strides are in bytes. The usual four taps have their
-// weights in registers.
+// convolve is y[t,e] = bias[e] + Σ_q w[q,e]·x[t+q,e] for n channels; strides are in bytes. The weights of the usual four
+// taps stay in registers.
 func (w width) convolve() {
 	text("convolve"+w.name, "func(n, tokens, taps int, y *float32, yStride int, bias, w *float32, wStride int, x *float32, xStride int)")
 	n, y, bias, weight, x, stride := arg("n"), arg("y"), arg("bias"), arg("w"), arg("x"), arg("xStride")
@@ -26,20 +26,19 @@ func (w width) convolve() {
 		c.fourTaps(weight)
 		Label("convolved" + c.suffix)
 	}, y, bias, weight, x)
-	leave()
 }
 
-// convolution is a vector of channels on its way through the tokens.
+// convolution is the state of a loop over tokens for a vector of channels.
 type convolution struct {
 	width
 	x, y, left      reg.GPVirtual
-	stride, further reg.GPVirtual // of x, once and three times
+	stride, further reg.GPVirtual // the stride of x and three times that
 	bias            reg.VecVirtual
 	mask            Op
 	suffix          string
 }
 
-// anyTaps handles other numbers of taps than four.
+// anyTaps handles any number of taps but four.
 func (c *convolution) anyTaps(weight reg.GPVirtual) {
 	four, taps, wRow, xRow := GP64(), GP64(), GP64(), GP64()
 	Load(Param("taps"), four)
@@ -55,8 +54,7 @@ func (c *convolution) anyTaps(weight reg.GPVirtual) {
 	VFMADD231PS(c.load(at(wRow, 0), c.mask), c.load(at(xRow, 0), c.mask), sum)
 	ADDQ(NewParamAddr("wStride", 56), wRow)
 	ADDQ(c.stride, xRow)
-	DECQ(taps)
-	JNE(LabelRef("tap" + c.suffix))
+	countDown(taps, "tap"+c.suffix)
 	c.next(sum, "token")
 	JMP(LabelRef("convolved" + c.suffix))
 }
@@ -80,11 +78,10 @@ func (c *convolution) fourTaps(weight reg.GPVirtual) {
 	c.next(sum, "tokenOfFour")
 }
 
-// next stores the sum of a token and goes on with the next.
+// next stores the sum of a token and closes the loop over tokens.
 func (c *convolution) next(sum reg.VecVirtual, label string) {
 	c.store(sum, at(c.y, 0), c.mask)
 	ADDQ(c.stride, c.x)
 	ADDQ(NewParamAddr("yStride", 32), c.y)
-	DECQ(c.left)
-	JNE(LabelRef(label + c.suffix))
+	countDown(c.left, label+c.suffix)
 }

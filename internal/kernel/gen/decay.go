@@ -8,17 +8,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// exp2Poly is a polynomial for 2ʳ, |r| ≤ ½, with the least relative error of those that are 1 at 0: 1.1e-7. Highest power
-// first.
+// exp2Poly is the polynomial for 2ʳ, |r| ≤ ½, with the least relative error, 1.1e-7, of those that are 1 at 0. The highest
+// power comes first.
 var exp2Poly = []float64{0.0013264742447063327, 0.00967151764780283, 0.05550733581185341, 0.24022242426872253, 0.6931470036506653, 1}
 
-// decays are the constants of decays, powers of two between 2⁻¹²⁶ and infinity that are within 2 ulp.
+// decays computes decays: powers of two between 2⁻¹²⁶ and infinity, within 2 ulp.
 type decays struct {
 	*consts
 	least, top reg.VecVirtual // of the exponents; AVX-512 scales beyond the top by itself
 }
 
-// leastDecay is the kernel package's constant of that name.
+// leastDecay is package kernel's constant of that name.
 const leastDecay = -87
 
 func (w width) decays() *decays {
@@ -30,14 +30,14 @@ func (w width) decays() *decays {
 	return d
 }
 
-// exponent returns delta·log₂e, of which times a the decay is a power of two.
+// exponent returns delta·log₂e: the decay is two to that times a.
 func (d *decays) exponent(delta reg.VecVirtual) reg.VecVirtual {
 	e := d.copy(math.Log2E)
 	VMULPS(delta, e, e)
 	return e
 }
 
-// of returns 2ˣ. NaN stays.
+// of returns 2ˣ. NaN stays NaN.
 func (d *decays) of(x reg.VecVirtual) reg.VecVirtual {
 	VMAXPS(x, d.least, x)
 	n, r, y := d.width.reg(), d.width.reg(), d.copy(exp2Poly[0])

@@ -6,24 +6,24 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// dots builds the products of decoding with float32 rows: y[n] = w[n, k]·x. The rows are read one after the other, from
-// begin to end, which is what memory is fastest at.
+// dots builds the products of decoding with float32 rows: y[n] = w[n, k]·x. The rows are read sequentially, which is fastest
+// for memory.
 func dots() {
 	dotRows(avx512)
 	dotRows(avx2)
 }
 
-// dotSums is the number of sums of a row, which hide each other's latency. So many need no prefetching, which costs.
+// dotSums is the number of sums per row, which hide each other's latency. With this many, prefetching would only cost time.
 const dotSums = 8
 
-// dotRow is a row's product on its way: pointers that advance, and what is left of k.
+// dotRow is the state of a row's product: pointers that advance, and what is left of k.
 type dotRow struct {
 	width
 	w, x, left reg.GPVirtual
 	acc        []reg.VecVirtual
 }
 
-// dotRows multiplies n rows that lie ldw bytes apart.
+// dotRows multiplies n rows that are ldw bytes apart.
 func dotRows(w width) {
 	text("dotRows"+w.name, "func(n, k int, w *byte, ldw int, x, y *float32)")
 	n, k, first, ldw, x, y := arg("n"), arg("k"), arg("w"), arg("ldw"), arg("x"), arg("y")
@@ -32,10 +32,7 @@ func dotRows(w width) {
 	MOVQ(first, d.w)
 	MOVQ(x, d.x)
 	MOVQ(k, d.left)
-	for range dotSums {
-		d.acc = append(d.acc, w.reg())
-		zero(w, d.acc[len(d.acc)-1])
-	}
+	d.acc = w.zeros(dotSums)
 	d.blocks()
 	d.vectors()
 	if w.bytes == 64 {
@@ -47,10 +44,8 @@ func dotRows(w width) {
 	VMOVSS(d.sum(), at(y, 0))
 	ADDQ(Imm(4), y)
 	ADDQ(ldw, first)
-	DECQ(n)
-	JNE(LabelRef("row"))
-	VZEROUPPER()
-	RET()
+	countDown(n, "row")
+	leave()
 }
 
 // step adds the products of n vectors.
@@ -62,14 +57,14 @@ func (d *dotRow) step(n int) {
 	}
 }
 
-// advance moves on by n floats.
+// advance moves the pointers by n floats.
 func (d *dotRow) advance(n int) {
 	ADDQ(U32(uint32(4*n)), d.w)
 	ADDQ(U32(uint32(4*n)), d.x)
 	SUBQ(U32(uint32(n)), d.left)
 }
 
-// blocks takes in a vector for each sum at a time.
+// blocks adds a vector to each sum at a time.
 func (d *dotRow) blocks() {
 	block := dotSums * d.bytes / 4
 	Label("block")
@@ -80,7 +75,7 @@ func (d *dotRow) blocks() {
 	JMP(LabelRef("block"))
 }
 
-// vectors takes in what fills a vector.
+// vectors adds the remaining whole vectors.
 func (d *dotRow) vectors() {
 	Label("vector")
 	CMPQ(d.left, U32(uint32(d.bytes/4)))
@@ -90,21 +85,17 @@ func (d *dotRow) vectors() {
 	JMP(LabelRef("vector"))
 }
 
-// maskedTail takes in the last floats, fewer than 16.
+// maskedTail adds the last floats, fewer than 16.
 func (d *dotRow) maskedTail() {
 	Label("tail")
 	TESTQ(d.left, d.left)
 	JE(LabelRef("sum"))
-	bits, mask, x, w := GP64(), K(), ZMM(), ZMM()
-	MOVQ(I32(-1), bits)
-	BZHIQ(d.left, bits, bits)
-	KMOVW(bits.As32(), mask)
-	VMOVUPS_Z(at(d.x, 0), mask, x)
-	VMOVUPS_Z(at(d.w, 0), mask, w)
-	VFMADD231PS(x, w, d.acc[0])
+	mask := d.tail(d.left)
+	x := d.load(at(d.x, 0), mask)
+	VFMADD231PS(x, d.load(at(d.w, 0), mask), d.acc[0])
 }
 
-// scalarTail takes in the last floats, fewer than 8, one by one in lane 0: the other lanes of both factors are zero.
+// scalarTail adds the last floats, fewer than 8, one by one in lane 0; the other lanes of both factors are zero.
 func (d *dotRow) scalarTail() {
 	Label("tail")
 	TESTQ(d.left, d.left)

@@ -56,14 +56,14 @@ func (w width) double(m Mem) reg.VecVirtual {
 	return v
 }
 
-// everyDouble returns a float64 of memory in every lane.
+// everyDouble broadcasts a float64 in memory.
 func (w width) everyDouble(m Mem) reg.VecVirtual {
 	v := w.reg()
 	VBROADCASTSD(m, v)
 	return v
 }
 
-// foldDoubles adds up the float64 of a vector, halves onto halves.
+// foldDoubles returns the sum of the float64 lanes of v in its lowest lane.
 func (w width) foldDoubles(v reg.VecVirtual) reg.VecVirtual {
 	half := v
 	if w.bytes == 64 {

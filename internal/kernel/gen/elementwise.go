@@ -28,7 +28,7 @@ func elementwise() {
 	}
 }
 
-// function is one of x, by the instructions that compute it.
+// function is a function of x and the instructions that compute it.
 type function struct {
 	name   string
 	consts []float64
@@ -43,7 +43,7 @@ var functions = []function{
 	{"softplus", softplusConsts, (*consts).softplus},
 }
 
-// slopes are the derivatives that gradients multiply with.
+// slopes are the derivatives that gradients are multiplied by.
 var slopes = []function{
 	{"siluGrad", sigmoidConsts, (*consts).siluSlope},
 	{"geluGrad", gaussianConsts, (*consts).geluSlope},
@@ -56,7 +56,6 @@ func (w width) function(f function) {
 	text(f.name+w.name, "func(n int, dst, x *float32)")
 	n, dst, x, c := arg("n"), arg("dst"), arg("x"), w.consts(f.consts)
 	w.each(n, func(mask Op) { w.store(f.f(c, w.load(at(x, 0), mask)), at(dst, 0), mask) }, dst, x)
-	leave()
 }
 
 // slope is dst += dy·f(x).
@@ -64,7 +63,6 @@ func (w width) slope(f function) {
 	text(f.name+w.name, "func(n int, dst, dy, x *float32)")
 	n, dst, dy, x, c := arg("n"), arg("dst"), arg("dy"), arg("x"), w.consts(f.consts)
 	w.each(n, func(mask Op) { w.addTo(dst, mask, w.load(at(dy, 0), mask), f.f(c, w.load(at(x, 0), mask))) }, dst, dy, x)
-	leave()
 }
 
 // addTo adds a·b to the vector at p.
@@ -83,7 +81,6 @@ func (w width) add() {
 		VADDPS(w.load(at(y, 0), mask), v, v)
 		w.store(v, at(dst, 0), mask)
 	}, dst, x, y)
-	leave()
 }
 
 // addProduct is dst += x·y.
@@ -91,35 +88,32 @@ func (w width) addProduct() {
 	text("addProduct"+w.name, "func(n int, dst, x, y *float32)")
 	n, dst, x, y := arg("n"), arg("dst"), arg("x"), arg("y")
 	w.each(n, func(mask Op) { w.addTo(dst, mask, w.load(at(x, 0), mask), w.load(at(y, 0), mask)) }, dst, x, y)
-	leave()
 }
 
-// relu is dst = max(0, x). NaN stays.
+// relu is dst = max(0, x). NaN stays NaN.
 func (w width) relu() {
 	text("relu"+w.name, "func(n int, dst, x *float32)")
 	n, dst, x, none := arg("n"), arg("dst"), arg("x"), w.reg()
-	zero(w, none)
+	w.zero(none)
 	w.each(n, func(mask Op) {
 		v := w.load(at(x, 0), mask)
 		VMAXPS(v, none, v)
 		w.store(v, at(dst, 0), mask)
 	}, dst, x)
-	leave()
 }
 
 // reluGrad is dst += dy where x is positive.
 func (w width) reluGrad() {
 	text("reluGrad"+w.name, "func(n int, dst, dy, x *float32)")
 	n, dst, dy, x, none := arg("n"), arg("dst"), arg("dy"), arg("x"), w.reg()
-	zero(w, none)
+	w.zero(none)
 	w.each(n, func(mask Op) {
 		sum, kept := w.load(at(dst, 0), mask), w.reg()
-		zero(w, kept)
+		w.zero(kept)
 		w.assign(w.above(none, w.load(at(x, 0), mask)), w.load(at(dy, 0), mask), kept)
 		VADDPS(kept, sum, sum)
 		w.store(sum, at(dst, 0), mask)
 	}, dst, dy, x)
-	leave()
 }
 
 // swiglu is dst = silu(gate)·up.
@@ -131,7 +125,6 @@ func (w width) swiglu() {
 		VMULPS(w.load(at(up, 0), mask), v, v)
 		w.store(v, at(dst, 0), mask)
 	}, dst, gate, up)
-	leave()
 }
 
 // swigluGrad is dgate += dy·up·silu'(gate) and dup += dy·silu(gate).
@@ -147,7 +140,6 @@ func (w width) swigluGrad() {
 		VMULPS(w.load(at(up, 0), mask), slope, slope)
 		w.addTo(dgate, mask, slope, c.siluSlopeOf(x, s))
 	}, dgate, dup, dy, gate, up)
-	leave()
 }
 
 // axpy is y += a·x.
@@ -157,7 +149,6 @@ func (w width) axpy() {
 	w.each(n, func(mask Op) {
 		w.addTo(y, mask, a, w.load(at(x, 0), mask))
 	}, x, y)
-	leave()
 }
 
 // expAxpy is y += a·e^(x - shift).
@@ -170,11 +161,10 @@ func (w width) expAxpy() {
 		VSUBPS(shift, v, v)
 		w.addTo(y, mask, a, c.exp(v))
 	}, x, y)
-	leave()
 }
 
-// rotate turns the pairs (x, y) by the angles with these cosines and sines: x·cos - y·sin and y·cos + x·sin, each product
-// rounded by itself as in the reference. flip is the sign bit to turn back, or zero.
+// rotate rotates the pairs (x, y) by angles given as cosines and sines: x·cos - y·sin and y·cos + x·sin, each product
+// rounded as in the reference. flip is the sign bit to rotate back, else zero.
 func (w width) rotate() {
 	text("rotate"+w.name, "func(n int, x, y, cos, sin *float32, flip float32)")
 	n, x, y, cos, sin, flip := arg("n"), arg("x"), arg("y"), arg("cos"), arg("sin"), w.broadcast("flip")
@@ -191,18 +181,16 @@ func (w width) rotate() {
 		w.store(first, at(x, 0), mask)
 		w.store(second, at(y, 0), mask)
 	}, x, y, cos, sin)
-	leave()
 }
 
 // adamW is a step of AdamW in one pass over the weights, the gradient and both moments. rates holds β₁, 1-β₁, β₂, 1-β₂,
-// what decay leaves of a weight, the step with its correction, the correction of √v, and ε.
+// the factor of weight decay, the corrected step size, the correction of √v, and ε.
 func (w width) adamW() {
 	text("adamW"+w.name, "func(n int, weights, grad, m, v, rates *float32)")
 	n, weights, grad, m, v, rates := arg("n"), arg("weights"), arg("grad"), arg("m"), arg("v"), arg("rates")
-	rate := make([]reg.VecVirtual, 8)
-	for i := range rate {
-		rate[i] = w.reg()
-		VBROADCASTSS(at(rates, 4*i), rate[i])
+	rate := w.regs(8)
+	for i, r := range rate {
+		VBROADCASTSS(at(rates, 4*i), r)
 	}
 	w.each(n, func(mask Op) {
 		x, slope, first, second := w.load(at(weights, 0), mask), w.load(at(grad, 0), mask), w.load(at(m, 0), mask), w.load(at(v, 0), mask)
@@ -221,5 +209,4 @@ func (w width) adamW() {
 		VFNMADD231PS(rate[5], first, x)
 		w.store(x, at(weights, 0), mask)
 	}, weights, grad, m, v)
-	leave()
 }

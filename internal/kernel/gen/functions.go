@@ -37,7 +37,7 @@ func (c *consts) exp(x reg.VecVirtual) reg.VecVirtual {
 	return p
 }
 
-// clamp returns x within limits. NaN stays.
+// clamp returns x within limits. NaN stays NaN.
 func (c *consts) clamp(x reg.VecVirtual, lowest, highest float64) reg.VecVirtual {
 	v := c.width.reg()
 	VMINPS(x, c.reg(highest), v)
@@ -63,7 +63,7 @@ func (w width) integer(x reg.VecVirtual) {
 	VROUNDPS(Imm(0), x, x)
 }
 
-// scale multiplies p by 2ⁿ, in two steps where there is no instruction for it: n may lie beyond the exponents.
+// scale multiplies p by 2ⁿ; AVX2 takes two steps, because 2ⁿ itself may be out of range.
 func (c *consts) scale(n, p reg.VecVirtual) {
 	if c.bytes == 64 {
 		VSCALEFPS(n, p, p)
@@ -164,15 +164,15 @@ const tailRate = 0.35
 var tailPoly = []float64{-0.02916380063, 0.1440602089, -0.2559006758, 0.1593916064, -0.02326297763, 0.1055744587, 0.1198155794,
 	0.1398643257, 0.1396212589}
 
-// gaussian returns e^(-x²/2) and the normal distribution Φ(x). The square is taken in two parts, for the exponential
-// magnifies its rounding.
+// gaussian returns e^(-x²/2) and the normal distribution Φ(x). The square is kept in two parts, because the exponential
+// magnifies its rounding error.
 func (c *consts) gaussian(x reg.VecVirtual) (density, phi reg.VecVirtual) {
 	a, square, low, t := c.width.reg(), c.width.reg(), c.width.reg(), c.copy(tailRate)
 	VANDPS(c.get(bits(0x7fffffff)), x, a)
 	VMINPS(a, c.reg(15), a)
 	VMULPS(a, a, square)
 	VMOVAPS(square, low)
-	VFMSUB231PS(a, a, low) // a² - square: what rounding has left
+	VFMSUB231PS(a, a, low) // a² - square: the rounding error
 	VMULPS(c.get(-0.5), square, square)
 	density = c.exp(square)
 	VMULPS(c.get(-0.5), low, low)

@@ -24,24 +24,28 @@ func gemm() {
 	for rows := 1; rows <= 14/fixedDigits; rows++ {
 		int8Quads(fmt.Sprintf("fixedAVX512_%d", rows), rows, fixedDigits)
 	}
-	transpose16()
-	transpose8()
+	transpose(avx512)
+	transpose(avx2)
 }
 
-// tile is a micro-kernel on its way: rows × 2 vectors of accumulators, and pointers to panels a, b and the result c.
+// tile is a micro-kernel: rows × 2 vectors of accumulators, and pointers to panels a, b and the result c.
 type tile struct {
 	width
 	rows       int
 	k, a, b, c reg.Register
 	ldc        reg.Register
-	acc        [][2]reg.VecVirtual
-	name       string
+	acc        [][2]Op
+	ahead      bool // prefetch the outputs of the next panel
 }
 
 // fma is c[rows, 2w] (+)= a[k, w]ᵀ·b[k, 2w] in float32, of which the first rows columns of a count: one chain of fused
 // multiply-adds per output, in the order of k, whatever the number of rows.
 func fma(w width, rows int) {
 	t := begin(fmt.Sprintf("fma%s_%d", w.name, rows), "func(k int, a, b, c *float32, ldc int, first bool)", w, rows)
+	for range rows {
+		t.acc = append(t.acc, [2]Op{w.reg(), w.reg()})
+	}
+	t.ahead = true
 	t.load()
 	Label("loop")
 	b0, b1, x := w.reg(), w.reg(), w.reg()
@@ -60,12 +64,8 @@ func fma(w width, rows int) {
 // begin declares a function and loads its arguments.
 func begin(name, signature string, w width, rows int) *tile {
 	text(name, signature)
-	t := &tile{width: w, rows: rows, name: name, k: arg("k"), a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
+	t := &tile{width: w, rows: rows, k: arg("k"), a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
 	SHLQ(Imm(2), t.ldc)
-	t.acc = make([][2]reg.VecVirtual, rows)
-	for i := range t.acc {
-		t.acc[i] = [2]reg.VecVirtual{w.reg(), w.reg()}
-	}
 	return t
 }
 
@@ -74,8 +74,8 @@ func (t *tile) load() {
 	first := GP8()
 	Load(Param("first"), first)
 	for _, acc := range t.acc {
-		zero(t.width, acc[0])
-		zero(t.width, acc[1])
+		t.width.zero(acc[0])
+		t.width.zero(acc[1])
 	}
 	TESTB(first, first)
 	JNE(LabelRef("loop"))
@@ -84,14 +84,16 @@ func (t *tile) load() {
 	for _, acc := range t.acc {
 		VMOVUPS(at(row, 0), acc[0])
 		VMOVUPS(at(row, t.bytes), acc[1])
-		PREFETCHT0(at(row, 2*t.bytes)) // of the next panel
-		PREFETCHT0(at(row, 3*t.bytes))
+		if t.ahead {
+			PREFETCHT0(at(row, 2*t.bytes))
+			PREFETCHT0(at(row, 3*t.bytes))
+		}
 		ADDQ(t.ldc, row)
 	}
 }
 
-// prefetch asks for what the panels hold some steps on. That of a comes from the last cache or from memory each time,
-// while those of b lie in the second-level cache.
+// prefetch fetches the panels some steps ahead. Those of a come from the last cache or from memory each time, those of b
+// from the second-level cache.
 func (t *tile) prefetch() {
 	PREFETCHT0(at(t.a, 128*t.bytes))
 	PREFETCHT0(at(t.b, 16*t.bytes))
@@ -102,8 +104,7 @@ func (t *tile) prefetch() {
 func (t *tile) next() {
 	ADDQ(Imm(uint64(2*t.bytes)), t.b)
 	ADDQ(Imm(uint64(t.bytes)), t.a) // panels of a are a vector wide, whatever the rows
-	DECQ(t.k)
-	JNE(LabelRef("loop"))
+	countDown(t.k, "loop")
 }
 
 // store writes the accumulators to c.
@@ -113,54 +114,34 @@ func (t *tile) store() {
 		VMOVUPS(acc[1], at(t.c, t.bytes))
 		ADDQ(t.ldc, t.c)
 	}
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
-// bf16Pairs is the same product on pairs of bf16 with VDPBF16PS, which neither avo nor the Go assembler knows: the
-// instruction is spelled in bytes, so the registers are fixed. Z0..Z27 accumulate, Z28 and Z29 hold b, Z30 a.
+// bf16Pairs is the same product on pairs of bf16 with VDPBF16PS. Neither avo nor the Go assembler supports it, so it is
+// emitted as bytes, on fixed registers: Z0..Z27 accumulate, Z28 and Z29 hold b, Z30 a.
 func bf16Pairs(rows int) {
-	text(fmt.Sprintf("bf16AVX512_%d", rows), "func(k int, a, b *uint32, c *float32, ldc int, first bool)")
-	t := &tile{width: avx512, rows: rows, k: arg("k"), a: arg("a"), b: arg("b"), c: arg("c"), ldc: arg("ldc")}
-	SHLQ(Imm(2), t.ldc)
-	first := GP8()
-	Load(Param("first"), first)
-	z := func(i int) reg.VecPhysical { return physicalZ[i] }
-	for i := range 2 * rows {
-		VPXORD(z(i), z(i), z(i))
-	}
-	TESTB(first, first)
-	JNE(LabelRef("loop"))
-	row := GP64()
-	MOVQ(t.c, row)
+	t := begin(fmt.Sprintf("bf16AVX512_%d", rows), "func(k int, a, b *uint32, c *float32, ldc int, first bool)", avx512, rows)
 	for i := range rows {
-		VMOVUPS(at(row, 0), z(2*i))
-		VMOVUPS(at(row, 64), z(2*i+1))
-		ADDQ(t.ldc, row)
+		t.acc = append(t.acc, [2]Op{physicalZ[2*i], physicalZ[2*i+1]})
 	}
+	t.load()
 	Label("loop")
-	VMOVUPS(at(t.b, 0), z(28))
-	VMOVUPS(at(t.b, 64), z(29))
+	VMOVUPS(at(t.b, 0), physicalZ[28])
+	VMOVUPS(at(t.b, 64), physicalZ[29])
 	t.prefetch()
 	for i := range rows {
-		VBROADCASTSS(at(t.a, 4*i), z(30))
+		VBROADCASTSS(at(t.a, 4*i), physicalZ[30])
 		vdpbf16ps(30, 28, 2*i)
 		vdpbf16ps(30, 29, 2*i+1)
 	}
 	t.next()
-	for i := range rows {
-		VMOVUPS(z(2*i), at(t.c, 0))
-		VMOVUPS(z(2*i+1), at(t.c, 64))
-		ADDQ(t.ldc, t.c)
-	}
-	VZEROUPPER()
-	RET()
+	t.store()
 }
 
 // int8Quads is c[rows, 32] += Σ_g sx[g, row]·sw[g, 32]·(Σ_{k in g} a[k, row]·b[k, 32]) over groups groups of k quads:
 // b holds weights plus 128 as unsigned bytes, a signed activations, and fix[g, row] = -128·Σ a undoes the offset.
-// With offset 8 it serves int4 as well. sx and fix are 16 wide, as a is. A row may take several columns of a and fix, for
-// its digits.
+// With offset 8 it serves int4 as well. sx and fix are 16 wide, like a. A row may take several columns of a and fix, one per
+// digit.
 func int8Quads(name string, rows, digits int) {
 	w := avx512
 	text(name, "func(groups, k int, a, b *uint32, c *float32, ldc int, fix *int32, sx, sw *float32)")
@@ -172,7 +153,7 @@ func int8Quads(name string, rows, digits int) {
 	for i := range acc {
 		for range 2 {
 			sum := w.reg()
-			zero(w, sum)
+			w.zero(sum)
 			acc[i] = append(acc[i], sum)
 		}
 	}
@@ -193,14 +174,12 @@ func int8Quads(name string, rows, digits int) {
 	ADDQ(Imm(64), fix)
 	ADDQ(Imm(64), sx)
 	ADDQ(Imm(128), sw)
-	DECQ(groups)
-	JNE(LabelRef("group"))
-	VZEROUPPER()
-	RET()
+	countDown(groups, "group")
+	leave()
 }
 
-// addScaled adds the sums of a group, times the scales of their row and column, to c. The offset comes last: as the
-// sums' beginning it takes longer.
+// addScaled adds the sums of a group, times the scales of their row and column, to c. The offset is added last: starting the
+// sums from it takes longer.
 func (t *tile) addScaled(acc [][]Op, fix, sx, sw reg.GPVirtual, base reg.VecVirtual) {
 	for i, sums := range acc {
 		for _, sum := range sums {

@@ -3,11 +3,10 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
 )
 
-// scoreGrad turns scores p into probabilities e^(scale·p - shift), and ds into scale·p·(ds - delta), the gradient of the
-// scores from that of the probabilities.
+// scoreGrad turns scores p into probabilities e^(scale·p - shift), and the gradient ds of the probabilities into that of the
+// scores, scale·p·(ds - delta).
 func (w width) scoreGrad() {
 	text("scoreGrad"+w.name, "func(n int, p, ds *float32, scale, shift, delta float32)")
 	n, p, ds := arg("n"), arg("p"), arg("ds")
@@ -22,7 +21,6 @@ func (w width) scoreGrad() {
 		VMULPS(e, slope, slope)
 		w.store(slope, at(ds, 0), mask)
 	}, p, ds)
-	leave()
 }
 
 // normSums returns Σ g and Σ g·h with g = dy·w and h = (x - mean)·scale.
@@ -30,24 +28,19 @@ func (w width) normSums() {
 	text("normSums"+w.name, "func(n int, dy, x, w *float32, mean, scale float32) (sum, dot float32)")
 	n, dy, x, weight := arg("n"), arg("dy"), arg("x"), arg("w")
 	mean, scale := w.broadcast("mean"), w.broadcast("scale")
-	sum, dot := make([]reg.VecVirtual, 2), make([]reg.VecVirtual, 2)
-	for i := range sum {
-		sum[i], dot[i] = w.reg(), w.reg()
-		zero(w, sum[i])
-		zero(w, dot[i])
-	}
+	acc := w.zeros(4) // Σ g, Σ g·h and both again, for every other vector
 	w.eachOf(2, n, func(i int, mask Op) {
 		g, h := w.load(at(dy, w.disp(i)), mask), w.load(at(x, w.disp(i)), mask)
 		VMULPS(w.load(at(weight, w.disp(i)), mask), g, g) // zero beyond the mask
 		VSUBPS(mean, h, h)
 		VMULPS(scale, h, h)
-		VADDPS(g, sum[i], sum[i])
-		VFMADD231PS(g, h, dot[i])
+		VADDPS(g, acc[2*i], acc[2*i])
+		VFMADD231PS(g, h, acc[2*i+1])
 	}, dy, x, weight)
-	VADDPS(sum[1], sum[0], sum[0])
-	VADDPS(dot[1], dot[0], dot[0])
-	Store(w.fold(sum[0], VADDPS), Return("sum"))
-	Store(w.fold(dot[0], VADDPS), Return("dot"))
+	VADDPS(acc[2], acc[0], acc[0])
+	VADDPS(acc[3], acc[1], acc[1])
+	Store(w.fold(acc[0], VADDPS), Return("sum"))
+	Store(w.fold(acc[1], VADDPS), Return("dot"))
 	leave()
 }
 
@@ -67,5 +60,4 @@ func (w width) normGrad() {
 		VFNMADD231PS(dot, h, slope)
 		w.addTo(dx, mask, scale, slope)
 	}, dx, dw, dy, x, weight)
-	leave()
 }

@@ -7,15 +7,17 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A row of float32 is handled vector by vector. Of what is left at its end only the lanes of a mask are: a mask register
-// of AVX-512, a vector of AVX2. A nil mask stands for all lanes.
+// Rows of float32 are processed a vector at a time. A mask selects the lanes of a partial last vector: a mask register of
+// AVX-512, a vector of AVX2. A nil mask selects all lanes.
 
-// lanes is the number of float32 of a vector.
+// lanes is the number of float32 in a vector.
 func (w width) lanes() int { return w.bytes / 4 }
 
-// each runs body for every vector of n elements, the last with a mask. The pointers advance with it.
+// each emits the rest of a function: body for every vector of n elements, the last with a mask. The pointers advance with
+// it.
 func (w width) each(n reg.GPVirtual, body func(mask Op), pointers ...reg.GPVirtual) {
 	w.eachOf(1, n, func(_ int, mask Op) { body(mask) }, pointers...)
+	leave()
 }
 
 // eachOf is each with a loop of several vectors before that of one: body handles the i-th at w.disp(i).
@@ -28,7 +30,7 @@ func (w width) eachOf(several int, n reg.GPVirtual, body func(i int, mask Op), p
 	w.eachTogether(several, n, together, func(mask Op) { body(0, mask) }, pointers...)
 }
 
-// eachTogether runs together for as many vectors at a time as it handles, and one for each of what is left.
+// eachTogether emits together, which handles several vectors, and one for each vector that is left.
 func (w width) eachTogether(several int, n reg.GPVirtual, together func(), one func(mask Op), pointers ...reg.GPVirtual) {
 	if several > 1 {
 		w.round("several", "loop", several, n, together, pointers)
@@ -41,21 +43,18 @@ func (w width) eachTogether(several int, n reg.GPVirtual, together func(), one f
 	Label("done")
 }
 
-// round is a loop over vectors vectors at a time, which goes on at next when fewer are left.
+// round is a loop whose body handles the given number of vectors. It jumps to next when fewer are left.
 func (w width) round(name, next string, vectors int, n reg.GPVirtual, body func(), pointers []reg.GPVirtual) {
 	Label(name)
 	CMPQ(n, immediate(vectors*w.lanes()))
 	JLT(LabelRef(next))
 	body()
-	for _, p := range pointers {
-		ADDQ(immediate(vectors*w.bytes), p)
-	}
+	advance(vectors*w.bytes, pointers...)
 	SUBQ(immediate(vectors*w.lanes()), n)
 	JMP(LabelRef(name))
 }
 
-// eachLanes emits body for whole vectors, and once more for the first lanes of one where there are fewer channels. Labels
-// in it need the suffix.
+// eachLanes emits body twice: for a whole vector of channels, and masked for fewer channels. Labels in it need the suffix.
 func (w width) eachLanes(body func(mask Op, suffix string)) {
 	channels := arg("channels")
 	CMPQ(channels, Imm(uint64(w.lanes())))
@@ -76,7 +75,7 @@ func immediate(n int) Op {
 // disp is where the i-th of several vectors lies.
 func (w width) disp(i int) int { return i * w.bytes }
 
-// tail returns the mask of the first n lanes, and uses n up.
+// tail returns the mask of the first n lanes. It overwrites n.
 func (w width) tail(n reg.GPVirtual) Op {
 	if w.bytes == 64 {
 		bits, mask := GP64(), K()
@@ -92,7 +91,7 @@ func (w width) tail(n reg.GPVirtual) Op {
 	return mask
 }
 
-// laneMasks is the table of the masks of AVX2: eight lanes that are set and eight that are not.
+// laneMasks is the table of AVX2 masks: eight set lanes, then eight clear ones.
 func laneMasks() Mem {
 	m, ok := placed["laneMasks"]
 	if !ok {
@@ -116,6 +115,15 @@ func table(name string, n int, value func(i int) uint32) Mem {
 	return m
 }
 
+// loads loads n vectors that lie side by side.
+func (w width) loads(p reg.Register, n int) []reg.VecVirtual {
+	list := w.regs(n)
+	for i, r := range list {
+		VMOVUPS(at(p, w.disp(i)), r)
+	}
+	return list
+}
+
 // load loads a vector, zero beyond the mask.
 func (w width) load(m Mem, mask Op) reg.VecVirtual {
 	r := w.reg()
@@ -130,7 +138,7 @@ func (w width) load(m Mem, mask Op) reg.VecVirtual {
 	return r
 }
 
-// loadOr loads a vector, with the lanes of other beyond the mask.
+// loadOr loads a vector and takes the lanes beyond the mask from other.
 func (w width) loadOr(m Mem, mask Op, other reg.VecVirtual) reg.VecVirtual {
 	v := w.load(m, mask)
 	if mask == nil {
@@ -184,7 +192,7 @@ func (w width) broadcast(param string) reg.VecVirtual {
 	return r
 }
 
-// fold combines the lanes of acc in pairs until one is left, which it returns. VPERMILPS turns the last four.
+// fold combines the lanes of acc in pairs and returns a vector with the result in its lowest lane.
 func (w width) fold(acc reg.VecVirtual, combine func(...Op)) reg.VecVirtual {
 	half := acc
 	if w.bytes == 64 {
@@ -202,8 +210,21 @@ func (w width) fold(acc reg.VecVirtual, combine func(...Op)) reg.VecVirtual {
 	return x
 }
 
-// leave clears what would slow down code without vectors, and returns.
+// leave clears the upper halves of the vector registers, which would slow down SSE code, and returns.
 func leave() {
 	VZEROUPPER()
 	RET()
+}
+
+// advance adds bytes to each pointer.
+func advance(bytes int, pointers ...reg.GPVirtual) {
+	for _, p := range pointers {
+		ADDQ(immediate(bytes), p)
+	}
+}
+
+// countDown closes a loop that starts at label and runs n times.
+func countDown(n Op, label string) {
+	DECQ(n)
+	JNE(LabelRef(label))
 }

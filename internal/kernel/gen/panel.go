@@ -8,13 +8,13 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Weights in panels are stored as the products read them: for every step along the input, the values of a tile's
-// outputs side by side. A product of a few rows reads each panel once, from its begin to its end, and keeps one chain
-// of multiply-adds per output in the order of the input, as the tiles of many rows do: a row's result does not depend
-// on the number of rows.
+// Panels store weights in the order in which products read them: for every step along the input, the values of a tile's
+// outputs side by side. A product of a few rows reads each panel once, front to back. Like the tiles of many rows it sums
+// each output in one chain of multiply-adds in the order of the input, so a row's result does not depend on the number of
+// rows.
 //
-// ldw and lds are the bytes from one panel, and its scales, to the next; ldx, ldg and ldy those from one row of
-// activations, their scales and outputs to the next. A kernel ignores what its storage has not.
+// ldw and lds are the bytes from one panel to the next and from its scales to the next; ldx, ldg and ldy those between
+// rows of activations, of their scales and of outputs. A kernel ignores parameters that its storage does not need.
 const fewSignature = "func(groups, k int, w *byte, ldw int, s *float32, lds int, x *byte, ldx int, fix *int32, " +
 	"sx *float32, ldg int, y *float32, ldy int, table *float32)"
 
@@ -22,9 +22,9 @@ const fewSignature = "func(groups, k int, w *byte, ldw int, s *float32, lds int,
 type storage struct {
 	name  string
 	build func(f *few)
-	most  map[string]int // rows, by width
+	most  map[string]int // largest number of rows, by width
 	pairs bool           // whether a single row takes two panels at a time
-	fixed int            // the most rows of activations in fixed point
+	fixed int            // largest number of rows of activations in fixed point
 }
 
 func panels() {
@@ -48,7 +48,7 @@ func panels() {
 	unpackNibbleQuads()
 }
 
-// kernels builds what multiplies panels of a storage, by rows.
+// kernels builds the kernels of a storage, one for each number of rows.
 func (s storage) kernels(w width) {
 	most := s.most[w.name]
 	if most == 0 {
@@ -67,11 +67,11 @@ func (s storage) kernels(w width) {
 	}
 }
 
-// few is a product of a few rows with one or two panels on its way.
+// few is a kernel that multiplies a few rows by one or two panels.
 type few struct {
 	width
 	rows, panels int
-	digits       int // rows that make one of activations
+	digits       int // rows of digits per row of activations
 	w, ldw       reg.GPVirtual
 	x, third     reg.GPVirtual // rows 0 and 3 of the activations
 	ldx, k       reg.GPVirtual
@@ -79,7 +79,7 @@ type few struct {
 	ahead        bool   // prefetch the panels
 }
 
-// beginFew declares a function and loads what all of them need.
+// beginFew declares a kernel and loads the arguments that every kernel needs.
 func beginFew(name string, w width, rows, panels int) *few {
 	text(name, fewSignature)
 	f := &few{width: w, rows: rows, panels: panels, digits: 1, w: arg("w"), x: arg("x"), k: arg("k")}
@@ -100,7 +100,7 @@ func beginFew(name string, w width, rows, panels int) *few {
 // vectors is the number of vectors of outputs.
 func (f *few) vectors() int { return 2 * f.panels }
 
-// weights addresses vector v of a step, of size bytes, that lies disp bytes on.
+// weights addresses vector v, of size bytes, of the step disp bytes ahead.
 func (f *few) weights(v, size, disp int) Mem {
 	m := Mem{Base: f.w, Disp: disp + v%2*size}
 	if v >= 2 {
@@ -133,19 +133,19 @@ func (f *few) registers(rows int) [][]Op {
 	return r
 }
 
-// zeroed is registers, cleared.
+// zeroed returns cleared registers.
 func (f *few) zeroed(rows int) [][]Op {
 	all := f.registers(rows)
 	for _, row := range all {
 		for _, r := range row {
-			zero(f.width, r.(reg.VecVirtual))
+			f.zero(r)
 		}
 	}
 	return all
 }
 
-// loop runs body for each of the k steps, which take weights bytes of a panel and activations bytes of a row: several
-// at a time, of which k is a multiple.
+// loop emits body for each of the k steps, several per iteration; k is a multiple of several. A step takes the given bytes
+// of a panel's weights and of a row's activations.
 func (f *few) loop(several, weights, activations int, body func(i int)) {
 	Label("loop")
 	for i := range several {
@@ -166,8 +166,8 @@ func (f *few) loop(several, weights, activations int, body func(i int)) {
 	JNE(LabelRef("loop"))
 }
 
-// fewAhead is how many bytes ahead panels are prefetched where their codes take more than reading them: over the ends of
-// pages, where the CPU's own prefetching stops. What is multiplied as fast as it is read only loses by it.
+// fewAhead is the prefetch distance in bytes for panels whose codes take longer to decode than to read. It reaches past the
+// end of a page, where the hardware prefetcher stops. Panels multiplied as fast as they are read only lose by prefetching.
 const fewAhead = 8192
 
 // finish stores the outputs.
@@ -184,6 +184,5 @@ func (f *few) finish() {
 			ADDQ(ldy, y)
 		}
 	}
-	VZEROUPPER()
-	RET()
+	leave()
 }

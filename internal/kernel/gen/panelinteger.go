@@ -8,12 +8,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// fixedDigits is the number of int8 that make an activation in fixed point: digits of base 256, the largest first. They
-// lie in as many rows.
+// fixedDigits is the number of base-256 digits of an activation in fixed point. Each digit, the most significant first, has
+// a row of int8 of its own.
 const fixedDigits = 3
 
-// integerGroups sums integer products over each group, from fix on, and adds them scaled to the outputs: one fused
-// multiply-add per output and group, as the tiles of int8Quads do.
+// integerGroups sums the integer products of each group, starting from fix, and adds them scaled to the outputs: one fused
+// multiply-add per output and group, like the tiles of int8Quads.
 func (f *few) integerGroups(sum func(acc [][]Op)) {
 	f.acc = f.zeroed(f.rows / f.digits)
 	fix, sx, ldg, base := arg("fix"), arg("sx"), arg("ldg"), f.digitBase(f.digits)
@@ -44,7 +44,7 @@ func (f *few) integerGroups(sum func(acc [][]Op)) {
 	f.finish()
 }
 
-// digitBase returns the base of numbers of several digits in every lane.
+// digitBase returns the base of the digits in every lane, or nil if there is one digit.
 func (w width) digitBase(digits int) reg.VecVirtual {
 	if digits == 1 {
 		return nil
@@ -52,7 +52,7 @@ func (w width) digitBase(digits int) reg.VecVirtual {
 	return w.scalar(constWord("digitBase", math.Float32bits(256)))
 }
 
-// number returns what vector v of the sums by digits amounts to.
+// number returns vector v of the digits' sums as one float32 number.
 func (w width) number(digits [][]Op, v int, base reg.VecVirtual) Op {
 	for _, d := range digits {
 		VCVTDQ2PS(d[v], d[v])
@@ -64,10 +64,10 @@ func (w width) number(digits [][]Op, v int, base reg.VecVirtual) Op {
 	return sum
 }
 
-// Where there are registers for it, several steps along the input have their own sums, which hide each other's latency.
-// Integer sums do not depend on their order, so they are those of many rows.
+// Where registers allow, several steps along the input have separate sums, which hides latency. Integer sums do not depend
+// on their order, so the results equal those of many rows.
 
-// chains returns sums for each of several steps, acc being the first ones.
+// chains returns separate sums for each of several steps; acc are those of the first.
 func (f *few) chains(steps int, acc [][]Op) [][][]Op {
 	all := [][][]Op{acc}
 	for range steps - 1 {
@@ -112,7 +112,7 @@ func fewQuads(f *few) {
 	})
 }
 
-// load loads the weights of a step that lies disp bytes on.
+// load loads the weights of the step disp bytes ahead.
 func (f *few) load(disp int) []reg.VecVirtual {
 	w := make([]reg.VecVirtual, f.vectors())
 	for v := range w {
@@ -123,8 +123,8 @@ func (f *few) load(disp int) []reg.VecVirtual {
 }
 
 // fewNibbleQuads multiplies int4 weights, stored with 8 added, with int8 activations; a step is eight inputs, the first
-// four in the low nibbles. Where there are registers for it, the high nibbles are multiplied as they stand, 16 times too
-// large, and their sums are shifted at the end.
+// four in the low nibbles. Where registers allow, the high nibbles are multiplied in place, 16 times too large, and their
+// sums are shifted at the end.
 func fewNibbleQuads(f *few) {
 	f.ahead = true
 	low, high, steps := bytesOf(0x0f), bytesOf(0xf0), 1

@@ -6,10 +6,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// scalesAhead is how many bytes ahead scales, which lie beside the panels, are prefetched.
+// scalesAhead is the prefetch distance in bytes for scales, which are stored apart from the panels.
 const scalesAhead = 1024
 
-// scaledGroups runs body for each group with the scales of its outputs.
+// scaledGroups emits body for each group with the scales of its outputs.
 func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
 	groups, s, lds := arg("groups"), arg("s"), GP64()
 	if f.panels > 1 {
@@ -32,8 +32,7 @@ func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
 	}
 	body(scales)
 	ADDQ(Imm(uint64(2*f.bytes)), s)
-	DECQ(groups)
-	JNE(LabelRef("group"))
+	countDown(groups, "group")
 }
 
 // fewBytes multiplies int8 weights with float32 activations; a step is one input.
@@ -55,8 +54,7 @@ func fewBytes(f *few) {
 	f.finish()
 }
 
-// fewNibbles multiplies 4-bit weights, whose values stand in a table of 16, with float32 activations; a step is two
-// inputs.
+// fewNibbles multiplies 4-bit weights, whose values are in a table of 16, with float32 activations; a step is two inputs.
 func fewNibbles(f *few) {
 	f.ahead = true
 	f.acc = f.zeroed(f.rows)
@@ -83,7 +81,7 @@ func fewNibbles(f *few) {
 	f.finish()
 }
 
-// lookUp loads the parameter table, of 16 floats, and returns what looks the low four bits of every lane up in it.
+// lookUp loads the parameter table, of 16 floats, and returns a lookup by the low four bits of every lane.
 func lookUp(w width) func(codes, values reg.VecVirtual) {
 	t := arg("table")
 	if w.bytes == 64 {

@@ -6,16 +6,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The panels of weights that are multiplied as float32 are widened to [k, 2 vectors] for the tiles of many rows.
+// For the tiles of many rows, panels that are multiplied as float32 are widened to [k, 2 vectors].
 
 // widenPanelBytes widens k steps of int8 weights times the scales s of their outputs.
 func widenPanelBytes(w width) {
 	text("widenPanelBytes"+w.name, "func(k int, dst *float32, src *byte, s, table *float32)")
-	k, dst, src, s := arg("k"), arg("dst"), arg("src"), arg("s")
-	scales := []reg.VecVirtual{w.reg(), w.reg()}
-	for v, r := range scales {
-		VMOVUPS(at(s, v*w.bytes), r)
-	}
+	k, dst, src, scales := arg("k"), arg("dst"), arg("src"), w.loads(arg("s"), 2)
 	Label("loop")
 	for v, scale := range scales {
 		x := w.reg()
@@ -27,25 +23,19 @@ func widenPanelBytes(w width) {
 	nextPanelStep(k, dst, src, 2*w.bytes, w.bytes/2)
 }
 
-// nextPanelStep closes the loop of what widens a panel.
+// nextPanelStep closes the loop over the steps of a panel.
 func nextPanelStep(k, dst, src reg.GPVirtual, written, read int) {
 	ADDQ(U32(uint32(written)), dst)
 	ADDQ(U32(uint32(read)), src)
-	DECQ(k)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
+	countDown(k, "loop")
+	leave()
 }
 
-// widenPanelNibbles widens k steps of two 4-bit weights, whose values stand in a table, times the scales.
+// widenPanelNibbles widens k steps of two 4-bit weights, whose values are in a table, times the scales.
 func widenPanelNibbles(w width) {
 	text("widenPanelNibbles"+w.name, "func(k int, dst *float32, src *byte, s, table *float32)")
 	k, dst, src, s := arg("k"), arg("dst"), arg("src"), arg("s")
-	look := lookUp(w)
-	scales := []reg.VecVirtual{w.reg(), w.reg()}
-	for v, r := range scales {
-		VMOVUPS(at(s, v*w.bytes), r)
-	}
+	look, scales := lookUp(w), w.loads(s, 2)
 	Label("loop")
 	for v, scale := range scales {
 		codes := w.reg()
@@ -83,10 +73,7 @@ func widenPanelPairs(w width) {
 // unpackNibbleQuads writes k steps of eight 4-bit weights as two steps of four bytes each.
 func unpackNibbleQuads() {
 	text("unpackNibbleQuadsAVX512", "func(k int, dst *uint32, src *byte)")
-	k, dst, src, mask := arg("k"), arg("dst"), arg("src"), ZMM()
-	bits := GP32()
-	MOVL(U32(0x0f0f0f0f), bits)
-	VPBROADCASTD(bits, mask)
+	k, dst, src, mask := arg("k"), arg("dst"), arg("src"), bytesOf(0x0f)
 	Label("loop")
 	for v := range 2 {
 		x, low := ZMM(), ZMM()

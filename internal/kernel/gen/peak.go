@@ -6,55 +6,33 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// peaks builds loops that do nothing but what their name says, as fast as the CPU can: the ceilings of the others.
+// peaks builds loops that run one kind of instruction as fast as the CPU can: the ceilings of the other kernels.
 func peaks() {
-	fmaPeak(avx512, 28)
-	fmaPeak(avx2, 12)
-	vnniPeak()
+	multiplyAdd := func(x, sum reg.VecVirtual) { VFMADD231PS(x, x, sum) }
+	peak("fmaPeak", avx512, 28, multiplyAdd)
+	peak("fmaPeak", avx2, 12, multiplyAdd)
+	peak("vnniPeak", avx512, 28, func(x, sum reg.VecVirtual) { VPDPBUSD(x, x, sum) })
 	bf16Peak()
 	readPeak(avx512)
 	readPeak(avx2)
 }
 
-// repeated runs body n times.
+// repeated emits the rest of a function, which runs body n times.
 func repeated(body func()) {
 	n := arg("n")
 	Label("loop")
 	body()
-	DECQ(n)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
+	countDown(n, "loop")
+	leave()
 }
 
-// fmaPeak runs n rounds of independent multiply-adds on registers that hold zeros.
-func fmaPeak(w width, chains int) {
-	text("fmaPeak"+w.name, "func(n int)")
-	acc, x := make([]reg.VecVirtual, chains), w.reg()
-	zero(w, x)
-	for i := range acc {
-		acc[i] = w.reg()
-		zero(w, acc[i])
-	}
+// peak runs n rounds of independent products on registers that hold zeros.
+func peak(name string, w width, chains int, product func(x, sum reg.VecVirtual)) {
+	text(name+w.name, "func(n int)")
+	x, acc := w.zeros(1)[0], w.zeros(chains)
 	repeated(func() {
-		for _, a := range acc {
-			VFMADD231PS(x, x, a)
-		}
-	})
-}
-
-// vnniPeak runs n rounds of 28 products of 64 bytes.
-func vnniPeak() {
-	text("vnniPeakAVX512", "func(n int)")
-	acc, x := make([]reg.VecVirtual, 28), ZMM()
-	zero(avx512, x)
-	for i := range acc {
-		acc[i] = ZMM()
-		zero(avx512, acc[i])
-	}
-	repeated(func() {
-		for _, a := range acc {
-			VPDPBUSD(x, x, a)
+		for _, sum := range acc {
+			product(x, sum)
 		}
 	})
 }
@@ -75,11 +53,7 @@ func bf16Peak() {
 // readPeak loads n blocks of eight vectors.
 func readPeak(w width) {
 	text("read"+w.name, "func(n int, p *byte)")
-	p := arg("p")
-	v := make([]reg.VecVirtual, 8)
-	for i := range v {
-		v[i] = w.reg()
-	}
+	p, v := arg("p"), w.regs(8)
 	repeated(func() {
 		for i := range v {
 			VMOVUPS(at(p, i*w.bytes), v[i])

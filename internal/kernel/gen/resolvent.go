@@ -6,8 +6,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// resolvent builds the recursions of causal resolvents. They run in float64 on float32 inputs, of which a vector holds
-// twice as many: what belongs to one vector of float32 are two of float64.
+// resolvent builds the recursions of causal resolvents. They run in float64 on float32 inputs, so one vector of inputs takes
+// two vectors, its halves, of float64.
 func resolvent() {
 	for _, w := range []width{avx512, avx2} {
 		w.resolventChains()
@@ -17,14 +17,14 @@ func resolvent() {
 	}
 }
 
-// A row of float64 of the kernel package's tile holds resolventLanes chains; a token has rows of Re g, Im g, the factor
-// of its last row, and the hop. The state of the chains is rows of Re g, Im g and η.
+// A row of float64 of package kernel's tile holds resolventLanes chains. A token has rows of Re g, Im g, the factor of its
+// last row, and the hop. The state of the chains is rows of Re g, Im g and η.
 const (
 	chainRow   = 8 * 16
 	chainToken = 4 * chainRow
 )
 
-// eachChains emits body for a whole vector of float32 and its two halves, for less than that, and for no more than a half.
+// eachChains emits body three times: for a whole vector of channels, for a partial one, and for at most half a vector.
 func (w width) eachChains(body func(mask Op, halves int, suffix string)) {
 	channels := arg("channels")
 	CMPQ(channels, Imm(uint64(w.lanes())))
@@ -77,8 +77,7 @@ func (w width) resolventChains() {
 		ADDQ(aStride, a)
 		ADDQ(hopStride, hop)
 		ADDQ(U32(chainToken), out)
-		DECQ(tokens)
-		JNE(LabelRef("token" + suffix))
+		countDown(tokens, "token"+suffix)
 		for i := range halves {
 			VMOVUPD(re[i], at(state, i*w.bytes))
 			VMOVUPD(im[i], at(state, chainRow+i*w.bytes))
@@ -139,8 +138,7 @@ func (w width) resolventRow() {
 		ADDQ(uStride, u)
 		ADDQ(outStride, re)
 		ADDQ(outStride, im)
-		DECQ(tokens)
-		JNE(LabelRef("token" + suffix))
+		countDown(tokens, "token"+suffix)
 		for i := range yr {
 			VMOVUPD(yr[i], at(yRe, i*w.bytes))
 			VMOVUPD(yi[i], at(yIm, i*w.bytes))
@@ -176,8 +174,7 @@ func (w width) resolventCayley() {
 		ADDQ(U32(chainToken), chain)
 		ADDQ(outStride, re)
 		ADDQ(outStride, im)
-		DECQ(tokens)
-		JNE(LabelRef("token" + suffix))
+		countDown(tokens, "token"+suffix)
 		leave()
 	})
 }

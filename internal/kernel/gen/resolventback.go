@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// resolventBack takes n values of a row, which fill whole vectors, back over a token: with q = u - hop·y and
+// resolventBack is one token of the backward pass over n values of a row, which fill whole vectors: with q = u - hop·y and
 // b = conj(g)·d
 //
 //	du += Re b        before -= hop·b        to += Σ conj(q)·d        toHop += Σ Re(conj(b)·y)
@@ -33,9 +33,7 @@ func (w width) resolventBack() {
 	VMOVUPD(sum, at(du, 0))
 	v.pass(br, beforeRe)
 	v.pass(bi, beforeIm)
-	for _, p := range []reg.GPVirtual{u, du, yRe, yIm, dRe, dIm, beforeRe, beforeIm} {
-		ADDQ(Imm(uint64(w.bytes)), p)
-	}
+	advance(w.bytes, u, du, yRe, yIm, dRe, dIm, beforeRe, beforeIm)
 	SUBQ(Imm(uint64(w.bytes/8)), n)
 	JNE(LabelRef("values"))
 	for i, sum := range []reg.VecVirtual{v.toRe, v.toIm, v.toHop} {
@@ -44,7 +42,7 @@ func (w width) resolventBack() {
 	leave()
 }
 
-// rowBack is what the values of a row have in common: the chain's g and hop, and the sums.
+// rowBack holds what the values of a row share: the chain's g and hop, and the sums.
 type rowBack struct {
 	width
 	gr, gi, hop       reg.VecVirtual
@@ -59,7 +57,7 @@ func (w width) rowBack() *rowBack {
 	}
 	v.toRe, v.toIm, v.toHop = w.reg(), w.reg(), w.reg()
 	for _, sum := range []reg.VecVirtual{v.toRe, v.toIm, v.toHop} {
-		zero(w, sum)
+		w.zero(sum)
 	}
 	return v
 }

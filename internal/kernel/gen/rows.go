@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// rows builds what sums over a row of float32, and what is computed from the sums, for both widths.
+// rows builds sums over a row of float32, and what is computed from them, for both widths.
 func rows() {
 	for _, w := range []width{avx2, avx512} {
 		w.affine()
@@ -26,27 +26,19 @@ func rows() {
 	}
 }
 
-// sums is the number of sums that run side by side, to be added at the end: an addition takes as many cycles.
+// sums is the number of independent sums, added at the end: the latency of an addition in cycles.
 const sums = 4
 
-// accumulators returns vectors of zero.
-func (w width) accumulators() []reg.VecVirtual {
-	acc := make([]reg.VecVirtual, sums)
-	for i := range acc {
-		acc[i] = w.reg()
-		zero(w, acc[i])
-	}
-	return acc
+// giveTotal returns all lanes of four vectors, combined.
+func (w width) giveTotal(acc []reg.VecVirtual, combine func(...Op)) {
+	w.give(w.fold(fold4(acc, combine), combine))
 }
 
-// total returns the sum of all lanes of all accumulators.
-func (w width) total(acc []reg.VecVirtual) reg.VecVirtual { return w.fold(add4(acc), VADDPS) }
-
-// add4 adds up four vectors in the first, which it returns.
-func add4(acc []reg.VecVirtual) reg.VecVirtual {
-	VADDPS(acc[1], acc[0], acc[0])
-	VADDPS(acc[3], acc[2], acc[2])
-	VADDPS(acc[2], acc[0], acc[0])
+// fold4 combines four vectors in the first, which it returns.
+func fold4(acc []reg.VecVirtual, combine func(...Op)) reg.VecVirtual {
+	combine(acc[1], acc[0], acc[0])
+	combine(acc[3], acc[2], acc[2])
+	combine(acc[2], acc[0], acc[0])
 	return acc[0]
 }
 
@@ -62,7 +54,6 @@ func (w width) affine() {
 		VFMADD213PS(w.load(at(bias, 0), mask), w.load(at(weight, 0), mask), v)
 		w.store(v, at(dst, 0), mask)
 	}, dst, x, weight, bias)
-	leave()
 }
 
 // scaled is dst = x·scale, times w if weighted.
@@ -85,13 +76,12 @@ func (w width) scaled(weighted bool) {
 		}
 		w.store(v, at(dst, 0), mask)
 	}, pointers...)
-	leave()
 }
 
 // dotProduct is Σ x·y.
 func (w width) dotProduct() {
 	text("dot"+w.name, "func(n int, x, y *float32) float32")
-	n, x, y, acc := arg("n"), arg("x"), arg("y"), w.accumulators()
+	n, x, y, acc := arg("n"), arg("x"), arg("y"), w.zeros(sums)
 	w.eachOf(sums, n, func(i int, mask Op) {
 		v := w.load(at(x, w.disp(i)), mask)
 		if mask == nil {
@@ -100,7 +90,7 @@ func (w width) dotProduct() {
 			VFMADD231PS(w.load(at(y, 0), mask), v, acc[i])
 		}
 	}, x, y)
-	w.give(w.total(acc))
+	w.giveTotal(acc, VADDPS)
 }
 
 // give returns the lowest lane.
@@ -109,7 +99,7 @@ func (w width) give(x reg.VecVirtual) {
 	leave()
 }
 
-// rowMax returns the largest element. Where there is a NaN it is any element: what uses it sums over the row as well.
+// rowMax returns the largest element, or any element if there is a NaN: its users sum over the row as well.
 func (w width) rowMax() {
 	text("rowMax"+w.name, "func(n int, x *float32) float32")
 	n, x, c := arg("n"), arg("x"), w.consts([]float64{math.Inf(-1)})
@@ -119,16 +109,13 @@ func (w width) rowMax() {
 		top[i] = c.copy(math.Inf(-1))
 	}
 	w.eachOf(sums, n, func(i int, mask Op) { VMAXPS(w.loadOr(at(x, w.disp(i)), mask, least), top[i], top[i]) }, x)
-	VMAXPS(top[1], top[0], top[0])
-	VMAXPS(top[3], top[2], top[2])
-	VMAXPS(top[2], top[0], top[0])
-	w.give(w.fold(top[0], VMAXPS))
+	w.giveTotal(top, VMAXPS)
 }
 
 // rowSum returns Σ (x - shift), or of its squares.
 func (w width) rowSum(name string, square bool) {
 	text(name+w.name, "func(n int, x *float32, shift float32) float32")
-	n, x, shift, acc := arg("n"), arg("x"), w.broadcast("shift"), w.accumulators()
+	n, x, shift, acc := arg("n"), arg("x"), w.broadcast("shift"), w.zeros(sums)
 	w.eachOf(sums, n, func(i int, mask Op) {
 		v, d := w.loadOr(at(x, w.disp(i)), mask, shift), w.reg()
 		VSUBPS(shift, v, d)
@@ -138,11 +125,11 @@ func (w width) rowSum(name string, square bool) {
 			VADDPS(d, acc[i], acc[i])
 		}
 	}, x)
-	w.give(w.total(acc))
+	w.giveTotal(acc, VADDPS)
 }
 
-// expSum returns Σ exp(x - shift) in float64, and writes the terms to dst if keep is set. Of several vectors it adds up
-// the terms that lie in the same lane before it widens them.
+// expSum returns Σ exp(x - shift) in float64, and writes the terms to dst if keep is set. It adds several vectors lane by
+// lane before it widens them.
 func (w width) expSum(keep bool) {
 	name, signature := "expSum", "func(n int, x *float32, shift float32) float64"
 	if keep {
@@ -155,7 +142,7 @@ func (w width) expSum(keep bool) {
 		pointers = append(pointers, arg("dst"))
 	}
 	shift, acc, c := w.broadcast("shift"), w.reg(), w.consts(expConsts, []float64{math.Inf(-1)})
-	zero(w, acc)
+	w.zero(acc)
 	term := func(i int, v reg.VecVirtual, mask Op) reg.VecVirtual {
 		VSUBPS(shift, v, v)
 		e := c.exp(v)

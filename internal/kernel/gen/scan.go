@@ -5,8 +5,8 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// scan builds the recurrences of state-space models and what goes with them. A vector holds channels; their states lie in
-// rows of channels. Those at the end of a row are masked.
+// scan builds the recurrences of state-space models and their convolution. A vector holds channels, whose states are stored
+// in rows of channels. The last vector of a row may be masked.
 func scan() {
 	for _, w := range []width{avx512, avx2} {
 		w.scanTokens()
@@ -57,8 +57,7 @@ func (w width) scanTokens() {
 		ADDQ(NewParamAddr("inStride", 32), token)
 		ADDQ(NewParamAddr("bStride", 104), b)
 		ADDQ(NewParamAddr("cStride", 112), c)
-		DECQ(tokens)
-		JNE(LabelRef("token" + suffix))
+		countDown(tokens, "token"+suffix)
 		leave()
 	})
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// blockStride is the distance in bytes of rows of the kernel package's blocks of scanBlock channels.
+// blockStride is the distance in bytes between rows of package kernel's blocks of scanBlock channels.
 const blockStride = 64
 
-// scanStates computes the states and decays of a vector of channels of a block for the backward of a scan: h[t+1] =
-// exp(Δ·a)·h[t] + Δ·b·u. The inputs of a token are its u, its Δ and three more rows.
+// scanStates computes the states and decays of a vector of a block's channels for the backward pass of a scan: h[t+1] =
+// exp(Δ·a)·h[t] + Δ·b·u. The inputs of a token are u, Δ and three more rows.
 func (w width) scanStates() {
 	text("scanStates"+w.name, "func(tokens, states int, h, decay, a, inputs, b *float32, bStride int)")
 	tokens, states := arg("tokens"), arg("states")
@@ -33,20 +33,17 @@ func (w width) scanStates() {
 	next := w.times(indexed(b, s, 4, 0), in)
 	VFMADD231PS(w.load(at(h, 0), nil), kept, next)
 	w.store(next, indexed(h, size, 1, 0), nil)
-	for _, p := range []reg.GPVirtual{h, decay, row} {
-		ADDQ(Imm(blockStride), p)
-	}
+	advance(blockStride, h, decay, row)
 	INCQ(s)
 	CMPQ(s, states)
 	JLT(LabelRef("state"))
 	ADDQ(U32(5*blockStride), inputs)
 	ADDQ(bStride, b)
-	DECQ(tokens)
-	JNE(LabelRef("token"))
+	countDown(tokens, "token")
 	leave()
 }
 
-// scanBack takes a vector of channels of a block back over one token: with g the adjoint of the states after it,
+// scanBack is one token of the backward pass over a vector of a block's channels: with g the adjoint of the states after it,
 //
 //	g += dy·c          dc += Σ dy·h after      db += Σ g·Δ·u         dInput = Σ g·b
 //	kept = g·h·decay   da += kept·Δ            dΔ = Σ kept·a         g ← g·decay
@@ -63,8 +60,8 @@ func (w width) scanBack() {
 	in, delta, dy := w.load(at(token, 0), nil), w.load(at(token, blockStride), nil), w.load(at(token, 2*blockStride), nil)
 	VMULPS(delta, in, in)
 	dInput, dDelta := w.reg(), w.reg()
-	zero(w, dInput)
-	zero(w, dDelta)
+	w.zero(dInput)
+	w.zero(dDelta)
 	Label("state")
 	adjoint, product := w.load(at(g, 0), nil), w.reg()
 	w.addTimes(at(c, 0), dy, adjoint)
@@ -81,20 +78,15 @@ func (w width) scanBack() {
 	VFMADD231PS(at(a, 0), kept, dDelta)
 	VFMADD231PS(delta, kept, sum)
 	w.store(sum, at(da, 0), nil)
-	for _, p := range []reg.GPVirtual{h, decay, g, a, da} {
-		ADDQ(Imm(blockStride), p)
-	}
-	for _, p := range []reg.GPVirtual{b, c, db, dc} {
-		ADDQ(Imm(4), p)
-	}
-	DECQ(states)
-	JNE(LabelRef("state"))
+	advance(blockStride, h, decay, g, a, da)
+	advance(4, b, c, db, dc)
+	countDown(states, "state")
 	w.store(dInput, at(token, 3*blockStride), nil)
 	w.store(dDelta, at(token, 4*blockStride), nil)
 	leave()
 }
 
-// addLanes adds the sum of the lanes of v to a number in memory.
+// addLanes adds the sum of the lanes of v to a float32 in memory.
 func (w width) addLanes(v reg.VecVirtual, m Mem) {
 	sum := w.fold(v, VADDPS)
 	VADDSS(m, sum, sum)

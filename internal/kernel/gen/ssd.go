@@ -10,7 +10,7 @@ import (
 //
 //	h[s] ← decay·h[s] + Δ·b[s]·x,    y = Σ c[s]·h[s] + d·x
 //
-// steps holds the decay and Δ of each token, one after the other. Strides are in bytes: stride that of rows of h.
+// steps holds the decay and Δ of each token. Strides are in bytes; stride is that of rows of h.
 func (w width) ssdTokens() {
 	text("ssdTokens"+w.name, "func(tokens, states, channels, stride int, h, b, c, steps, x, y *float32, bStride, cStride, xStride, yStride int, d float32)")
 	v := ssdVector{width: w, states: arg("states"), stride: arg("stride")}
@@ -25,26 +25,25 @@ func (w width) ssdTokens() {
 		v.mask, v.suffix = mask, suffix
 		Label("token" + suffix)
 		decay, in := w.scalar(at(steps, 0)), w.load(at(x, 0), mask)
-		acc := w.accumulators()
+		acc := w.zeros(sums)
 		VMULPS(skip, in, acc[0])
 		v.decay, v.in = decay, w.times(at(steps, 4), in)
 		MOVQ(h, v.row)
 		v.advance(acc)
-		w.store(add4(acc), at(y, 0), mask)
+		w.store(fold4(acc, VADDPS), at(y, 0), mask)
 		ADDQ(Imm(8), steps)
 		for i, p := range []reg.GPVirtual{v.b, v.c, x, y} {
 			ADDQ(NewParamAddr([]string{"bStride", "cStride", "xStride", "yStride"}[i], 80+8*i), p)
 		}
-		DECQ(tokens)
-		JNE(LabelRef("token" + suffix))
+		countDown(tokens, "token"+suffix)
 		leave()
 	})
 }
 
-// ssdVector is a vector of channels on its way through the states of a token.
+// ssdVector is the state of a loop over a token's states for a vector of channels.
 type ssdVector struct {
 	width
-	states, many reg.GPVirtual // all, and those of whole fours
+	states, many reg.GPVirtual // how many, and that rounded down to whole fours
 	stride, row  reg.GPVirtual // of the states
 	s            reg.GPVirtual // the current one
 	b, c         reg.GPVirtual // the maps of the token
@@ -73,7 +72,7 @@ func (v *ssdVector) advance(acc []reg.VecVirtual) {
 	Label("summed" + v.suffix)
 }
 
-// update advances the i-th state from the current one on, and adds what it gives to sum.
+// update advances the state i after the current one and adds its contribution to sum.
 func (v *ssdVector) update(sum reg.VecVirtual, i int) {
 	state := v.load(at(v.row, 0), v.mask)
 	VMULPS(v.decay, state, state)

@@ -6,74 +6,50 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// transpose16 writes dst[j·ldd + i] = src[i·lds + j] ^ flip for 16 × 16 dwords; the distances are in bytes.
-func transpose16() {
-	text("transpose16", "func(dst *uint32, ldd int, src *byte, lds int, flip uint32)")
-	dst, ldd, src, lds := arg("dst"), arg("ldd"), arg("src"), arg("lds")
-	var r [16]reg.VecVirtual
-	flip := ZMM()
-	bits := GP32()
+// transpose writes dst[j·ldd + i] = src[i·lds + j] ^ flip for as many rows and columns of dwords as a vector has lanes; the
+// distances are in bytes.
+func transpose(w width) {
+	text("transpose"+itoa(w.lanes()), "func(dst *uint32, ldd int, src *byte, lds int, flip uint32)")
+	dst, ldd, src, lds, flip, bits := arg("dst"), arg("ldd"), arg("src"), arg("lds"), w.reg(), GP32()
+	turn := turn16
 	Load(Param("flip"), bits)
-	VPBROADCASTD(bits, flip)
-	for i := range r {
-		r[i] = ZMM()
-		VPXORD(at(src, 0), flip, r[i])
-		PREFETCHT0(at(src, 256))
+	if w.bytes == 64 {
+		VPBROADCASTD(bits, flip)
+	} else {
+		turn = turn8
+		VMOVD(bits, flip.AsX())
+		VPBROADCASTD(flip.AsX(), flip)
+	}
+	rows := w.regs(w.lanes())
+	for _, r := range rows {
+		if w.bytes == 64 {
+			VPXORD(at(src, 0), flip, r)
+			PREFETCHT0(at(src, 256))
+		} else {
+			VPXOR(at(src, 0), flip, r)
+		}
 		ADDQ(lds, src)
 	}
-	for _, column := range turn16(r[:]) {
+	for _, column := range turn(rows) {
 		VMOVUPS(column, at(dst, 0))
 		ADDQ(ldd, dst)
 	}
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
-// transpose8 is transpose16 for 8 × 8 dwords with AVX2.
-func transpose8() {
-	text("transpose8", "func(dst *uint32, ldd int, src *byte, lds int, flip uint32)")
-	dst, ldd, src, lds := arg("dst"), arg("ldd"), arg("src"), arg("lds")
-	var r [8]reg.VecVirtual
-	flip := YMM()
-	bits := GP32()
-	Load(Param("flip"), bits)
-	VMOVD(bits, flip.AsX())
-	VPBROADCASTD(flip.AsX(), flip)
-	for i := range r {
-		r[i] = YMM()
-		VPXOR(at(src, 0), flip, r[i])
-		ADDQ(lds, src)
-	}
-	for _, column := range turn8(r[:]) {
-		VMOVUPS(column, at(dst, 0))
-		ADDQ(ldd, dst)
-	}
-	VZEROUPPER()
-	RET()
-}
-
-// turn16 transposes 16 × 16 dwords in registers.
+// turn16 transposes 16 × 16 dwords in registers. The allocator gives a virtual register one physical register for life, so
+// each step writes new ones.
 func turn16(r []reg.VecVirtual) []reg.VecVirtual {
-	t := fresh16()
-	for i := 0; i < 16; i += 2 {
-		VUNPCKLPS(r[i+1], r[i], t[i])
-		VUNPCKHPS(r[i+1], r[i], t[i+1])
-	}
-	r = fresh16()
-	for i := 0; i < 16; i += 4 { // r[4g+j]: column 4·lane+j of rows 4g to 4g+3
-		VUNPCKLPD(t[i+2], t[i], r[i])
-		VUNPCKHPD(t[i+2], t[i], r[i+1])
-		VUNPCKLPD(t[i+3], t[i+1], r[i+2])
-		VUNPCKHPD(t[i+3], t[i+1], r[i+3])
-	}
-	t = fresh16()
+	t, fours := avx512.regs(16), avx512.regs(16)
+	turnFours(r, t, fours)
+	r, t = fours, avx512.regs(16)
 	for j := range 4 {
 		VSHUFF32X4(Imm(0x88), r[4+j], r[j], t[j]) // lanes 0 and 2 of rows 0 to 7
 		VSHUFF32X4(Imm(0xdd), r[4+j], r[j], t[4+j])
 		VSHUFF32X4(Imm(0x88), r[12+j], r[8+j], t[8+j]) // of rows 8 to 15
 		VSHUFF32X4(Imm(0xdd), r[12+j], r[8+j], t[12+j])
 	}
-	r = fresh16()
+	r = avx512.regs(16)
 	for j := range 4 {
 		VSHUFF32X4(Imm(0x88), t[8+j], t[j], r[j])
 		VSHUFF32X4(Imm(0x88), t[12+j], t[4+j], r[4+j])
@@ -85,20 +61,8 @@ func turn16(r []reg.VecVirtual) []reg.VecVirtual {
 
 // turn8 transposes 8 × 8 dwords in registers.
 func turn8(r []reg.VecVirtual) []reg.VecVirtual {
-	t := make([]reg.VecVirtual, 8)
-	for i := range t {
-		t[i] = YMM()
-	}
-	for i := 0; i < 8; i += 2 {
-		VUNPCKLPS(r[i+1], r[i], t[i])
-		VUNPCKHPS(r[i+1], r[i], t[i+1])
-	}
-	for i := 0; i < 8; i += 4 {
-		VUNPCKLPD(t[i+2], t[i], r[i])
-		VUNPCKHPD(t[i+2], t[i], r[i+1])
-		VUNPCKLPD(t[i+3], t[i+1], r[i+2])
-		VUNPCKHPD(t[i+3], t[i+1], r[i+3])
-	}
+	t := avx2.regs(8)
+	turnFours(r, t, r)
 	for j := range 4 {
 		VPERM2F128(Imm(0x20), r[4+j], r[j], t[j])
 		VPERM2F128(Imm(0x31), r[4+j], r[j], t[4+j])
@@ -108,24 +72,21 @@ func turn8(r []reg.VecVirtual) []reg.VecVirtual {
 
 // turn4 transposes 4 × 4 dwords in each half of the registers.
 func turn4(r []reg.VecVirtual) []reg.VecVirtual {
-	t := []reg.VecVirtual{YMM(), YMM(), YMM(), YMM()}
-	for i := 0; i < 4; i += 2 {
-		VUNPCKLPS(r[i+1], r[i], t[i])
-		VUNPCKHPS(r[i+1], r[i], t[i+1])
-	}
-	VUNPCKLPD(t[2], t[0], r[0])
-	VUNPCKHPD(t[2], t[0], r[1])
-	VUNPCKLPD(t[3], t[1], r[2])
-	VUNPCKHPD(t[3], t[1], r[3])
+	turnFours(r, avx2.regs(4), r)
 	return r
 }
 
-// fresh16 returns new registers. The allocator keeps a register's colour for life, so each step of turn16 writes new
-// ones.
-func fresh16() []reg.VecVirtual {
-	t := make([]reg.VecVirtual, 16)
-	for i := range t {
-		t[i] = ZMM()
+// turnFours transposes 4 × 4 dwords in each 128 bits of every four registers by way of t: to[4g+j] has column 4·lane+j of
+// rows 4g to 4g+3.
+func turnFours(from, t, to []reg.VecVirtual) {
+	for i := 0; i < len(t); i += 2 {
+		VUNPCKLPS(from[i+1], from[i], t[i])
+		VUNPCKHPS(from[i+1], from[i], t[i+1])
 	}
-	return t
+	for i := 0; i < len(t); i += 4 {
+		VUNPCKLPD(t[i+2], t[i], to[i])
+		VUNPCKHPD(t[i+2], t[i], to[i+1])
+		VUNPCKLPD(t[i+3], t[i+1], to[i+2])
+		VUNPCKHPD(t[i+3], t[i+1], to[i+3])
+	}
 }

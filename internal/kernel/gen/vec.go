@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// width is a vector register size: how many bytes it has and how to get one.
+// width is a vector register size.
 type width struct {
 	name  string
 	bytes int
@@ -19,12 +19,30 @@ var (
 )
 
 // zero clears a register.
-func zero(w width, r reg.VecVirtual) {
+func (w width) zero(r Op) {
 	if w.bytes == 64 {
 		VPXORD(r, r, r)
 		return
 	}
 	VXORPS(r, r, r)
+}
+
+// regs returns n registers.
+func (w width) regs(n int) []reg.VecVirtual {
+	list := make([]reg.VecVirtual, n)
+	for i := range list {
+		list[i] = w.reg()
+	}
+	return list
+}
+
+// zeros returns n cleared registers.
+func (w width) zeros(n int) []reg.VecVirtual {
+	list := w.regs(n)
+	for _, r := range list {
+		w.zero(r)
+	}
+	return list
 }
 
 // arg loads a parameter into a 64-bit register.
@@ -37,7 +55,7 @@ func arg(name string) reg.GPVirtual {
 // at addresses base + disp bytes.
 func at(base reg.Register, disp int) Mem { return Mem{Base: base, Disp: disp} }
 
-// indexed addresses element i of base, in bytes of scale.
+// indexed addresses element i of base, of scale bytes each, plus disp bytes.
 func indexed(base, i reg.Register, scale uint8, disp int) Mem {
 	return Mem{Base: base, Index: i, Scale: scale, Disp: disp}
 }
@@ -48,14 +66,14 @@ func text(name, signature string) {
 	Pragma("noescape")
 }
 
-// scalar returns a number of memory in every lane.
+// scalar broadcasts a float32 in memory.
 func (w width) scalar(m Mem) reg.VecVirtual {
 	v := w.reg()
 	VBROADCASTSS(m, v)
 	return v
 }
 
-// times returns x times a number in memory.
+// times returns x times a float32 in memory.
 func (w width) times(m Mem, x reg.VecVirtual) reg.VecVirtual {
 	if w.bytes == 64 {
 		v := w.reg()
@@ -67,7 +85,7 @@ func (w width) times(m Mem, x reg.VecVirtual) reg.VecVirtual {
 	return v
 }
 
-// addTimes adds x times a number in memory to sum.
+// addTimes adds x times a float32 in memory to sum.
 func (w width) addTimes(m Mem, x, sum reg.VecVirtual) {
 	if w.bytes == 64 {
 		VFMADD231PS_BCST(m, x, sum)
