@@ -87,6 +87,14 @@ func (s *Sheet) Linear(rows, in, out int, f kernel.Format) {
 // Bias adds a vector to every row.
 func (s *Sheet) Bias(rows, out int) { s.Add(rows*out, 4*out) }
 
+// Affine is Linear and, if there is one, its Bias.
+func (s *Sheet) Affine(rows, in, out int, f kernel.Format, bias bool) {
+	s.Linear(rows, in, out, f)
+	if bias {
+		s.Bias(rows, out)
+	}
+}
+
 // Embedding looks up rows of a table.
 func (s *Sheet) Embedding(rows, dim int, f kernel.Format) {
 	s.Add(0, rows*(WeightBytes(f, 1, dim)+4*dim))

@@ -11,14 +11,14 @@ import (
 )
 
 // modeBidirectional is the reference project's own language model (version 0.9). Its core reads the diagonal of the
-// resolvent of the whole sequence, so that every token sees the ones after it: it is no language model in the usual
+// resolvent of the whole sequence, so every token sees those after it and the model is not a language model in the usual
 // sense.
 //
-// The reference takes sequences of exactly n_seq tokens and its determinants overflow near 970; this form takes any
-// length up to the position table.
+// The reference takes sequences of exactly n_seq tokens, and its determinants overflow near 970. This implementation takes
+// any length up to n_seq.
 const modeBidirectional = "bidirectional"
 
-// defaultBidirectional holds the reference's defaults.
+// defaultBidirectional returns the reference's defaults.
 func defaultBidirectional(dim int) Config {
 	clamp := 10.0
 	return Config{
@@ -31,7 +31,7 @@ func defaultBidirectional(dim int) Config {
 	}
 }
 
-// FullConfig is the config of [Full].
+// FullConfig configures [Full].
 type FullConfig struct {
 	ZReal float64 `json:"z_real"` // the spectral point z
 	ZImag float64 `json:"z_imag"`
@@ -51,13 +51,13 @@ func (*FullConfig) risks() []string { return nil }
 //
 //	G = diag((H − z)^{-1}),   H = tridiag(1, −2 + v, 1),   v = w_v·x + b_v clamped to ±v_max
 //
-// and its features are Re G and Im G.
+// Its features are Re G and Im G.
 type Full struct {
-	Sites // −2 + clamp
+	Sites // −2 + v
 	nn.FullResolvent
 }
 
-// declare passes over what a state dict holds beside parameters. A low-rank part of the operator would change the outputs.
+// declare ignores the buffers of a state dict. The low-rank part of the operator must be zero: it would change the outputs.
 func (c *FullConfig) declare(model *Config, name string, ps *nn.Params) Core {
 	for _, side := range []string{"U", "V"} {
 		ps.Zeros(name+"birman_schwinger_core.semiseparable."+side, "low-rank operators are not served")
@@ -88,7 +88,7 @@ func (f *Full) cost(s *analytic.Sheet, w analytic.Work) {
 // Width implements Core.
 func (*Full) Width() int { return 2 }
 
-// NewState implements Core: a core that sees the future cannot carry the past.
+// NewState implements Core. A core that sees the future has no state.
 func (*Full) NewState() state.Layer { return nil }
 
 // StateBytes implements Core.

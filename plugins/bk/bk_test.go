@@ -42,7 +42,7 @@ func newNetwork(t *testing.T, config string, seed uint64) (engine.Network, *nn.P
 	return net, ps
 }
 
-// readFile reads a file of testdata.
+// readFile reads a file in testdata.
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", name))
@@ -52,7 +52,7 @@ func readFile(t *testing.T, name string) string {
 	return string(data)
 }
 
-// logSumExp is the logarithm of the softmax's denominator.
+// logSumExp returns the logarithm of the softmax's denominator.
 func logSumExp(logits []float32) float64 {
 	top, sum := slices.Max(logits), 0.0
 	for _, v := range logits {
@@ -61,7 +61,7 @@ func logSumExp(logits []float32) float64 {
 	return float64(top) + math.Log(sum)
 }
 
-// largest returns the largest difference.
+// largest returns the largest absolute difference.
 func largest(a, b []float32) (worst float64) {
 	for i := range a {
 		worst = max(worst, math.Abs(float64(a[i])-float64(b[i])))

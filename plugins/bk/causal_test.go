@@ -30,8 +30,8 @@ type probes struct {
 	} `json:"layer_probe"`
 }
 
-// layerProbe holds values of head 0: a, hop and eta of four tokens, the state after them, and what the parts of the layer
-// put out at the last of them.
+// layerProbe holds values of head 0: a, hop and eta of four tokens, the state after them, and the outputs of the layer's
+// parts at the last of them.
 type layerProbe struct {
 	A      []float64 `json:"a"`
 	Hop    []float64 `json:"hop"`
@@ -70,7 +70,7 @@ func TestLogitProbe(t *testing.T) {
 	}
 }
 
-// TestLayerProbe follows the layers one by one, so that a slip in the layout shows where it is.
+// TestLayerProbe compares layer by layer, so a mistake in the layout shows where it is.
 func TestLayerProbe(t *testing.T) {
 	for _, name := range trained {
 		t.Run(name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 	return h
 }
 
-// configs are small models that between them use every setting.
+// configs are small models that together use every setting.
 var configs = map[string]string{
 	"row":      `{"vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 4, "d_value": 5}`,
 	"diag":     `{"mode": "causal-diag", "vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 6}`,
@@ -129,7 +129,7 @@ var configs = map[string]string{
 	"all experts, gelu": `{"vocab_size": 64, "d_model": 16, "n_layers": 2, "num_experts": 2, "top_k": 2, "ffn_activation": "gelu", "ffn_multiplier": 3}`,
 }
 
-// someTokens is a document over a vocabulary of 64.
+// someTokens returns a document over a vocabulary of 64.
 func someTokens(n int) []int32 {
 	tokens := make([]int32, n)
 	for i := range tokens {
@@ -174,7 +174,7 @@ func TestPerturbation(t *testing.T) {
 	}
 }
 
-// perturb changes the token at position at and those after it.
+// perturb changes the tokens from position at on.
 func perturb(t *testing.T, m lm.Model, tokens []int32, at int) {
 	t.Helper()
 	vocab := m.Info().Vocab
@@ -192,8 +192,7 @@ func perturb(t *testing.T, m lm.Model, tokens []int32, at int) {
 	}
 }
 
-// TestThreads checks that results do not depend on the number of threads, and that documents in one batch do not
-// disturb each other.
+// TestThreads checks that results depend neither on the number of threads nor on other documents in the batch.
 func TestThreads(t *testing.T) {
 	for name, config := range configs {
 		t.Run(name, func(t *testing.T) {

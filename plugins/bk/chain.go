@@ -13,10 +13,10 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// ChainConfig are the settings of the chains of a causal core, and of what the core reads of them.
+// ChainConfig configures the chains of a causal core and the features read from them.
 type ChainConfig struct {
-	Heads  int `json:"bk_heads"` // chains in a layer
-	Values int `json:"d_value"`  // values a head and token; 0 in causal-diag
+	Heads  int `json:"bk_heads"` // chains per layer
+	Values int `json:"d_value"`  // values per head and token; 0 in causal-diag
 
 	A0Mode      string  `json:"a0_mode"` // learned or const
 	A0Value     float64 `json:"a0_value"`
@@ -24,12 +24,12 @@ type ChainConfig struct {
 	A0Span      float64 `json:"a0_span"`
 	EnergyMode  string  `json:"energy_mode"` // learned or const
 	EnergyValue float64 `json:"energy_value"`
-	EtaMode     string  `json:"eta_mode"` // one of etas
+	EtaMode     string  `json:"eta_mode"` // a key of etas
 	EtaValue    float64 `json:"eta_value"`
 	EtaMin      float64 `json:"eta_min"`
 	EtaInitMax  float64 `json:"eta_init_max"`
 	EtaInitMin  float64 `json:"eta_init_min"`
-	KMode       string  `json:"k_mode"` // one of hops
+	KMode       string  `json:"k_mode"` // a key of hops
 	KValue      float64 `json:"k_value"`
 	KMax        float64 `json:"k_max"`
 	KBiasInit   float64 `json:"k_bias_init"`
@@ -43,7 +43,7 @@ type ChainConfig struct {
 	BornNorm    bool   `json:"born_norm"`
 }
 
-// defaultChains holds what the causal modes have in common.
+// defaultChains returns the settings that the causal modes share.
 func defaultChains() ChainConfig {
 	return ChainConfig{
 		A0Mode: "learned", A0Init: "golden", A0Span: 1.9, EnergyMode: "learned",
@@ -80,8 +80,8 @@ func (c *ChainConfig) validate() error {
 func (c *ChainConfig) risks() (list []string) {
 	smallEta, row := c.EtaMode != "const" || c.EtaValue < 0.5, c.Values > 0
 	if (!row || c.RowIncludeG) && c.GFeatures == "raw" && smallEta {
-		list = append(list, `g_features "raw" with eta below about 1: |g| reaches 1/eta, the features are ill-conditioned `+
-			`and such models have trained badly; use "cayley", and expect looser agreement between implementations`)
+		list = append(list, `g_features "raw" with eta below about 1: |g| reaches 1/eta, so the features are ill-conditioned, `+
+			`implementations agree less closely and such models have trained badly; use "cayley"`)
 	}
 	if row && !c.BornNorm && smallEta {
 		list = append(list, "born_norm false with eta below about 1: y grows like 1/eta and such models have trained badly")
@@ -89,17 +89,17 @@ func (c *ChainConfig) risks() (list []string) {
 	return list
 }
 
-// Chains are what the recursions of a causal core run on. Of every token and head
+// Chains are the inputs to the recursions of a causal core. For every token and head
 //
 //	a = (a0 − E) + v        v = v_max tanh(p/v_max), p = w_v·x + b_v
-//	c = √k                  k = k_max σ(w_k·x + b_k), or one number a head
+//	c = √k                  k = k_max σ(w_k·x + b_k), or one number per head
 //	g_i = 1/(a_i − iη − k_i g_{i−1})
 type Chains struct {
 	Sites
 	Hop, Eta Setting // c, η
 }
 
-// newChains declares the parameters. A setting that is const has no tensor.
+// newChains declares the parameters. A constant setting has no tensor.
 func newChains(c *ChainConfig, dim int, name string, ps *nn.Params) Chains {
 	vMax := perHead(func(h int) float64 { return min(3, 1.5*math.Sqrt(c.eta(h))) })
 	return Chains{
@@ -116,7 +116,7 @@ func newChains(c *ChainConfig, dim int, name string, ps *nn.Params) Chains {
 	}
 }
 
-// headParam declares one number a head, or returns the config's value where there is no tensor.
+// headParam declares a parameter with one number per head, or returns the config's value if none is stored.
 func (c *ChainConfig) headParam(ps *nn.Params, name string, stored bool, init nn.Init, value float64) *nn.Param {
 	if stored {
 		return ps.Tensor(name, init, c.Heads)
@@ -128,14 +128,14 @@ func (c *Chains) forward(p *nn.Pass, x nn.Mat) nn.ResolventInput {
 	return nn.ResolventInput{A: c.Sites.forward(p, x), Hop: c.Hop.forward(p, x), Eta: c.Eta.forward(p, x)}
 }
 
-// cost returns the rows of hops.
+// cost returns the number of hops: 1, or one per token.
 func (c *Chains) cost(s *analytic.Sheet, n int) (hops int) {
 	c.Sites.cost(s, n)
 	c.Eta.cost(s, n)
 	return c.Hop.cost(s, n)
 }
 
-// Sites are the site energies that tokens ask for.
+// Sites compute the site energies a of each token.
 type Sites struct {
 	V    *nn.Linear    // v_proj [H, D]
 	Site nn.SiteEnergy // a0, energy, v_max [H]
@@ -155,17 +155,17 @@ func (s *Sites) cost(sheet *analytic.Sheet, n int) {
 	sheet.SiteEnergy(n, s.V.Out, !s.Site.Clamp)
 }
 
-// Setting is a number of each head: [1, H], or [rows, H] where each token asks for its own.
+// Setting is a number per head: [1, H], or [rows, H] if it depends on the token.
 type Setting interface {
 	forward(p *nn.Pass, x nn.Mat) nn.Mat
-	// cost adds what forward costs for n tokens, and returns its rows.
+	// cost adds the cost of forward for n tokens, and returns the number of its rows.
 	cost(s *analytic.Sheet, n int) (rows int)
 }
 
-// newSetting declares one of the words of a setting.
+// newSetting declares the parameters of a setting.
 type newSetting func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting
 
-// etas are the words of eta_mode: η = eta_min + softplus(eta_raw), or eta_value.
+// etas are the values of eta_mode: η = eta_min + softplus(eta_raw), or eta_value.
 var etas = map[string]newSetting{
 	"learned": func(c *ChainConfig, _ int, name string, ps *nn.Params) Setting {
 		raw := ps.Tensor(name+"eta_raw", perHead(func(h int) float64 { return softplusInverse(c.eta(h) - c.EtaMin) }), c.Heads)
@@ -176,7 +176,7 @@ var etas = map[string]newSetting{
 	},
 }
 
-// hops are the words of k_mode.
+// hops are the values of k_mode.
 var hops = map[string]newSetting{
 	"gate": func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting {
 		k := ps.Gate(name+"k_proj", c.Heads, dim, true, nn.Xavier(c.Heads, dim, 0.1), nn.Const(float32(c.KBiasInit)))
@@ -191,14 +191,14 @@ var hops = map[string]newSetting{
 	},
 }
 
-// headSetting is the same for all tokens.
+// headSetting is a setting that is the same for all tokens.
 type headSetting struct{ *nn.HeadValue }
 
 func (v headSetting) forward(p *nn.Pass, _ nn.Mat) nn.Mat { return v.Forward(p) }
 
 func (headSetting) cost(*analytic.Sheet, int) int { return 1 }
 
-// hopGate has the arriving token ask for its hop.
+// hopGate computes the hop from the arriving token.
 type hopGate struct {
 	K *nn.Linear // k_proj [H, D]
 	nn.HopGate
@@ -212,10 +212,10 @@ func (g *hopGate) cost(s *analytic.Sheet, n int) int {
 	return n
 }
 
-// How new chains begin. Eta is spread over the heads, and what would drown a head of small eta is scaled down with
-// it: a random potential localises the chain unless its spread is well below √eta.
+// Initial values. Eta is spread over the heads, and the potential of a head is scaled down with its eta: a random
+// potential localises the chain unless its spread is well below √eta.
 
-// eta is that of head h of a new model: log-spaced from eta_init_max to eta_init_min, or the constant.
+// eta returns the initial eta of head h: log-spaced from eta_init_max to eta_init_min, or the constant.
 func (c *ChainConfig) eta(h int) float64 {
 	if c.EtaMode == "const" {
 		return c.EtaValue
@@ -227,12 +227,12 @@ func (c *ChainConfig) eta(h int) float64 {
 	return math.Exp(hi + (lo-hi)*float64(h)/float64(c.Heads-1))
 }
 
-// perHead fills a tensor [H] by a function of the head.
+// perHead initialises a tensor [H] from a function of the head.
 func perHead(f func(h int) float64) nn.Init {
 	return func(_ *rand.Rand, h int, dst []float32) { dst[0] = float32(f(h)) }
 }
 
-// initA0 spreads the band centres by the golden ratio, so that neighbouring heads see different energies.
+// initA0 spreads the band centres by the golden ratio, so neighbouring heads see different energies.
 func (c *ChainConfig) initA0() nn.Init {
 	const golden = 0.6180339887498949
 	return perHead(func(h int) float64 {
@@ -260,13 +260,13 @@ func (c *ChainConfig) initV(dim int) nn.Init {
 
 func softplus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
 
-// softplusInverse is ln(eˣ − 1).
+// softplusInverse returns ln(eˣ − 1).
 func softplusInverse(x float64) float64 { return math.Log(math.Expm1(x)) }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
-// hopOfRaw is c of a learned k = softplus(raw).
+// hopOfRaw returns c = √k of a learned k = softplus(raw).
 func hopOfRaw(raw float64) float64 { return math.Sqrt(softplus(raw)) }
 
-// hopSlope is its derivative.
+// hopSlope is the derivative of hopOfRaw.
 func hopSlope(raw float64) float64 { return sigmoid(raw) / (2 * hopOfRaw(raw)) }

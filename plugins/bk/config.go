@@ -11,17 +11,17 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// modes are what a config of each begins with; d_model is 0 where it is not given. A mode is a core in a file of its own,
-// and a line here.
+// modes returns the default config of each mode for a d_model, 0 if the config names none. A new mode is a core in its own
+// file, and a line here.
 var modes = map[string]func(dim int) Config{
 	modeRow:           defaultRow,
 	modeDiag:          defaultDiag,
 	modeBidirectional: defaultBidirectional,
 }
 
-// Config is config.json. The settings of a part stand in an object of its name or, as in older folders, beside it: eta_mode
-// is core.eta_mode. A key whose name ends in _init, or begins with eta_init, matters for a new model only; keys that
-// the chosen words do not use have no effect.
+// Config is config.json. The settings of a part are in an object of its name or, in older folders, at the top level:
+// eta_mode is core.eta_mode. Keys that end in _init or begin with eta_init matter only for new models. Keys that the
+// chosen mode and settings do not use have no effect.
 type Config struct {
 	ModelType string  `json:"model_type"`
 	Mode      string  `json:"mode"`
@@ -33,24 +33,24 @@ type Config struct {
 	Core       coreConfig        `json:"core"`
 	FFN        FFNConfig         `json:"ffn"`
 	MoE        MoEConfig         `json:"moe"`
-	Scattering *ScatteringConfig `json:"scattering,omitempty"` // nil: the core has no single phase to choose experts by
+	Scattering *ScatteringConfig `json:"scattering,omitempty"` // nil: the core has no phase to route by
 	Position   *PositionConfig   `json:"position,omitempty"`   // nil: no position table
 
 	FeatureClamp      *float64   `json:"feature_clamp"` // nil: none
 	ResidualInitScale bool       `json:"residual_init_scale"`
-	Positions         string     `json:"position_embedding"` // none or learned, as the mode has it
+	Positions         string     `json:"position_embedding"` // none or learned; fixed by the mode
 	Tied              bool       `json:"tie_word_embeddings"`
-	LMHeadBias        bool       `json:"lm_head_bias"` // as the mode has it
+	LMHeadBias        bool       `json:"lm_head_bias"` // fixed by the mode
 	BOS               config.IDs `json:"bos_token_id"`
 	EOS               config.IDs `json:"eos_token_id"`
 }
 
-// coreConfig is the part of a config that its mode brings. It makes the core.
+// coreConfig configures the core of a mode.
 type coreConfig interface {
 	// declare declares the parameters of one core.
 	declare(c *Config, name string, ps *nn.Params) Core
 	validate() error
-	// risks names settings that are known to train or compute badly.
+	// risks lists settings that are known to train or compute badly.
 	risks() []string
 }
 
@@ -71,7 +71,7 @@ func readConfig(r *config.Reader) (Config, error) {
 	return c, cmp.Or(r.Err(), c.validate())
 }
 
-// clamp is the limit of the features; it may be infinite.
+// clamp returns the limit of the features, which may be infinite.
 func (c *Config) clamp() float64 {
 	if c.FeatureClamp == nil {
 		return math.Inf(1)
@@ -79,7 +79,7 @@ func (c *Config) clamp() float64 {
 	return *c.FeatureClamp
 }
 
-// validate checks that the settings make sense together, and are those of the mode where it decides.
+// validate checks that the settings are consistent and allowed by the mode.
 func (c *Config) validate() error {
 	mode := modes[c.Mode](c.Dim)
 	return cmp.Or(

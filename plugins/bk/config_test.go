@@ -51,7 +51,7 @@ func object(t *testing.T, data string) (v map[string]any) {
 	return v
 }
 
-// flat moves the settings of parts out of their objects, as older folders have them.
+// flat moves the settings of parts to the top level, as in older folders.
 func flat(config map[string]any) map[string]any {
 	out := map[string]any{}
 	for key, value := range config {
@@ -64,8 +64,8 @@ func flat(config map[string]any) map[string]any {
 	return out
 }
 
-// TestPartsMayBeFlat checks that a config with and without its parts is one model, bit for bit, and that an option may name
-// a setting either way.
+// TestPartsMayBeFlat checks that a config with and without part objects gives the same model, bit for bit, and that an
+// option may name a setting either way.
 func TestPartsMayBeFlat(t *testing.T) {
 	documents := map[string]string{"scattering": readFile(t, "bk-seed-router/config.json"), "bump": readFile(t, "bk-seed-birman-schwinger/config.json")}
 	maps.Copy(documents, configs)
@@ -148,7 +148,7 @@ func TestOptionsOverride(t *testing.T) {
 		t.Errorf("effective config %v", effective)
 	}
 	if _, _, err := (Family{}).New([]byte(`{}`), map[string]string{"heads": "2"}, ps); err == nil || !strings.Contains(err.Error(), `option "heads"`) {
-		t.Errorf("an option that is no key: error %v", err)
+		t.Errorf("an unknown option: error %v", err)
 	}
 }
 
@@ -176,7 +176,7 @@ func TestConfigWarns(t *testing.T) {
 	}
 }
 
-// TestSchema checks that the schema accepts what the parser accepts, and refuses a wrong word.
+// TestSchema checks that the schema accepts what the parser accepts, and refuses wrong values.
 func TestSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(configSchema))

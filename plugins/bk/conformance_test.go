@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-// TestConformance puts every mode through the kit. The published model must show that it sees the future.
+// TestConformance runs the conformance kit on every mode. The published model must declare that it sees the future.
 func TestConformance(t *testing.T) {
 	for name, o := range map[string]lmtest.Options{
 		modeRow:           {Config: configs["row"]},

@@ -2,14 +2,13 @@ package main
 
 import "github.com/archbench/archbench/lm"
 
-// referenceCounter is the FLOPs counter that the reference project publishes, applied to a model's sizes as it would be.
-// It prices the bidirectional core whatever the mode, experts of twice the width, and 5 FLOPs an element of a norm; it
-// leaves out v_proj, gates, values, biases, residuals and the phases of the router. Reports show it beside our count,
-// never instead.
+// referenceCounter is the FLOPs counter that the reference project publishes. It always counts the bidirectional core,
+// experts of twice the width, and 5 FLOPs per element of a norm. It omits v_proj, gates, values, biases, residuals and the
+// phases of the router. Reports show it beside our count, never instead.
 type referenceCounter struct{ *Config }
 
-// items returns the counter's result for the phases that it knows: forward for scoring and prefill, where it counts the
-// logits of every position, and forward with backward for training.
+// items returns the counter's result: forward for scoring and prefill, where it counts the logits of every position,
+// forward and backward for training, and nothing for decoding, which it does not cover.
 func (r referenceCounter) items(req lm.CostRequest) []lm.CostItem {
 	if req.Phase == lm.Decode {
 		return nil

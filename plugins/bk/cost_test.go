@@ -28,8 +28,8 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
-// mixtureCost is modeltest.Cost for a mixture of experts, whose bytes depend on which experts are used at all: they are
-// exact for one token, and else no more than predicted.
+// mixtureCost is modeltest.Cost for a mixture of experts, whose bytes depend on which experts are used: the prediction is
+// exact for one token and an upper bound for more.
 func mixtureCost(t *testing.T, m lm.Model) {
 	t.Helper()
 	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
@@ -46,7 +46,7 @@ func mixtureCost(t *testing.T, m lm.Model) {
 	}
 }
 
-// boundBytes checks that the experts' bytes are no more than predicted, and then takes them as equal.
+// boundBytes checks that the experts' bytes do not exceed the prediction, and then sets them equal.
 func boundBytes(t *testing.T, analytic, counted map[string]lm.CostItem) {
 	t.Helper()
 	item := analytic["ffn"]
@@ -77,7 +77,7 @@ func TestPublishedCostEqualsCount(t *testing.T) {
 	}
 }
 
-// planted is a model that executes one product more than its formulas know.
+// planted is a model that executes one product that its formulas lack.
 type planted struct{ *Model }
 
 func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
@@ -128,7 +128,7 @@ func TestReferenceCounter(t *testing.T) {
 		}
 	}
 	if items := c.items(lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 9}); items != nil {
-		t.Errorf("the counter knows no decoding, got %v", items)
+		t.Errorf("the counter does not cover decoding, got %v", items)
 	}
 }
 

@@ -10,10 +10,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Family serves ResNet-BK models.
+// Family implements engine.Family for ResNet-BK.
 type Family struct{}
-
-var _ engine.Family = Family{}
 
 //go:embed schema.json
 var configSchema string
@@ -39,7 +37,7 @@ func (Family) Describe() lm.Description {
 	}
 }
 
-// original is the published parametrisation in its causal form.
+// original returns the published parametrisation made causal.
 func original() Config {
 	c, k, clamp := defaultDiag(128), &DiagConfig{defaultChains()}, 10.0
 	k.Heads, k.A0Mode, k.A0Value, k.EnergyMode, k.EtaMode, k.EtaInitMin, k.KMode = 1, "const", -2, "const", "const", 0.002, "const"
@@ -48,7 +46,7 @@ func original() Config {
 	return c
 }
 
-// variant is a config under a name.
+// variant names a config.
 func variant(name, summary string, c Config) lm.Variant {
 	raw, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

@@ -32,7 +32,7 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// TestPublishedGradients does the same for the published model, whose ReLU leaves more to tolerate.
+// TestPublishedGradients does the same for the published model, whose ReLU needs a larger tolerance.
 func TestPublishedGradients(t *testing.T) {
 	net, ps := newNetwork(t, `{"mode": "bidirectional", "vocab_size": 64, "d_model": 16, "n_layers": 2, "n_seq": 64, "top_k": 4}`, 11)
 	checkGradients(t, net, ps, 0.05)
@@ -56,7 +56,7 @@ func checkGradients(t *testing.T, net engine.Network, ps *nn.Params, tolerance f
 	}
 }
 
-// documents are the text that the loss is taken over.
+// documents are the documents that the loss is computed over.
 var documents = [][]int32{someTokens(21), someTokens(50)[20:]}
 
 // forward returns the loss.
@@ -85,7 +85,7 @@ func backward(t *testing.T, net engine.Network) {
 	p.Tape.Backward()
 }
 
-// checkSlope moves one parameter along its gradient and back. It reports whether the slope stands out of the noise.
+// checkSlope moves one parameter along its gradient and back. It reports whether the slope exceeds the noise.
 func checkSlope(t *testing.T, net engine.Network, ps *nn.Params, w *nn.Param, tolerance float64) bool {
 	t.Helper()
 	var squares, top, size float64

@@ -5,26 +5,25 @@ import (
 	"math"
 
 	"github.com/archbench/archbench/internal/analytic"
-	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is a ResNet-BK: norm, core and experts stand in every layer, the last two in parallel.
+// Model is a ResNet-BK. Every layer has a norm, then a core and a feed-forward part in parallel.
 //
 //	h  = token_embedding[x_t]  (+ position_embedding[t])
 //	x  = LayerNorm(h);   h += FFN(x) + bk_scale (W_o f + b_o)      for each of n layers
 //	logits = W_head LayerNorm(h)  (+ b_head)
 //
-// The core makes the features f of x, and nothing else knows of other tokens.
+// The core computes the features f from x. It is the only part that mixes tokens.
 //
-// Legend: V vocabulary, D width, n layers, H heads, v values a head (0 in causal-diag), M = ffn_multiplier·D, F features
+// Legend: V vocabulary, D width, n layers, H heads, v values per head (0 in causal-diag), M = ffn_multiplier·D, F features
 // of the core.
 type Model struct {
 	config    Config
 	Tokens    *nn.Embedding // token_embedding [V, D]
-	Positions Positions
+	Positions *Positions
 	Blocks    []Block
 	Norm      *nn.LayerNorm
 	Head      *nn.Linear // the embedding, or lm_head [V, D]
@@ -37,22 +36,22 @@ type Block struct {
 	Norm  *nn.LayerNorm
 	Core  Core
 	FFN   FFN
-	Clamp float64    // of the features; may be infinite
+	Clamp float64    // limit of the features; may be infinite
 	Out   *nn.Linear // output_proj [D, F]
 	Scale *nn.Param  // bk_scale, a scalar
 }
 
-// Core carries information from token to token.
+// Core mixes tokens.
 type Core interface {
 	// Forward advances the documents of spans through a layer and returns the features [rows, Width] of x [rows, D].
 	Forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
 	// Width is the number of features.
 	Width() int
-	// NewState is what an empty document carries through a layer; nil if the core sees the future.
+	// NewState is the state of an empty document in a layer; nil if the core sees the future.
 	NewState() state.Layer
-	// StateBytes is the memory of that, by formula; -1 if there is none.
+	// StateBytes is the memory of that state, by formula; -1 if there is none.
 	StateBytes() int64
-	// cost adds what Forward costs.
+	// cost adds the cost of Forward.
 	cost(s *analytic.Sheet, w analytic.Work)
 }
 
@@ -69,7 +68,7 @@ func newModel(c Config, ps *nn.Params) *Model {
 	return m
 }
 
-// newHead declares the output matrix. One with a bias begins as other linears do, one without as the embedding does.
+// newHead declares the output matrix. With a bias it is initialised like other linears, without one like the embedding.
 func newHead(c *Config, tokens *nn.Embedding, ps *nn.Params) *nn.Linear {
 	if !c.LMHeadBias {
 		return ps.Output("lm_head", tokens, &c.Tied, nn.Normal(0.02))
@@ -90,7 +89,7 @@ func newBlock(c *Config, name string, ps *nn.Params) Block {
 	}
 }
 
-// residualInit is that of a matrix that writes into the residual stream.
+// residualInit initialises a matrix that writes into the residual stream.
 func (c *Config) residualInit(out, in int) nn.Init {
 	if c.ResidualInitScale {
 		return nn.Xavier(out, in, 1/math.Sqrt(2*float64(c.Layers)))
@@ -112,7 +111,7 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, h), nil
 }
 
-// forward is h + FFN(x) + bk_scale (W_o f + b_o) with x = LayerNorm(h). A router may choose experts by f.
+// forward returns h + FFN(x) + bk_scale (W_o f + b_o) with x = LayerNorm(h). A router may choose experts by f.
 func (b *Block) forward(p *nn.Pass, layer int, h nn.Mat, spans []nn.Span) nn.Mat {
 	return nn.Residual(p, h, b.Norm, func(x nn.Mat) nn.Mat {
 		f := b.Core.Forward(p, layer, x, spans)
@@ -145,7 +144,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cost(w), referenceCounter{&m.config}.items(req), nil
 }
 
-// cost follows Forward and Output by formulas alone.
+// cost is the analytic cost of Forward and the logits.
 func (m *Model) cost(w analytic.Work) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), m.config.Dim
 	s.Component("embedding")
@@ -178,21 +177,17 @@ func (b *Block) cost(s *analytic.Sheet, w analytic.Work) {
 	s.Residual(n * d)
 }
 
-// linearCost adds a product and its bias.
 func linearCost(s *analytic.Sheet, rows int, l *nn.Linear) {
-	s.Linear(rows, l.In, l.Out, l.W.Format())
-	if l.Bias != nil {
-		s.Bias(rows, l.Out)
-	}
+	s.Affine(rows, l.In, l.Out, l.W.Format(), l.Bias != nil)
 }
 
 // Output implements engine.Network.
 func (m *Model) Output() *nn.Linear { return m.Head }
 
-// causal reports whether no core sees the future.
+// causal reports whether the core does not see the future.
 func (m *Model) causal() bool { return m.Blocks[0].Core.NewState() != nil }
 
-// NewState implements engine.Network: a model that sees the future cannot carry the past.
+// NewState implements engine.Network. A model that sees the future has no state.
 func (m *Model) NewState() *state.Document {
 	if !m.causal() {
 		return nil
@@ -200,7 +195,7 @@ func (m *Model) NewState() *state.Document {
 	return state.New(len(m.Blocks), func(l int) state.Layer { return m.Blocks[l].Core.NewState() })
 }
 
-// StateBytes implements engine.Network: the same, whatever the length.
+// StateBytes implements engine.Network. It does not depend on the length.
 func (m *Model) StateBytes(int) (n int64) {
 	for l := range m.Blocks {
 		n += m.Blocks[l].Core.StateBytes()
@@ -220,5 +215,3 @@ func (m *Model) Info() lm.ModelInfo {
 
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
-
-var _ engine.Network = (*Model)(nil)

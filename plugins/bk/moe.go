@@ -7,30 +7,30 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// FFNConfig are the settings of one expert.
+// FFNConfig configures an expert.
 type FFNConfig struct {
 	Multiplier int    `json:"ffn_multiplier"`
-	Activation string `json:"ffn_activation"` // one of activations
+	Activation string `json:"ffn_activation"` // a key of activations
 }
 
-// MoEConfig are the settings of a mixture of experts.
+// MoEConfig configures a mixture of experts.
 type MoEConfig struct {
 	Experts int    `json:"num_experts"`
 	TopK    int    `json:"top_k"`
-	Gate    string `json:"moe_gate"` // one of routers
+	Gate    string `json:"moe_gate"` // a key of routers
 }
 
-// FFN is the part of a layer that sees each token by itself: one dense expert, or a mixture of them,
+// FFN is the feed-forward part of a layer, which sees each token alone: one dense expert, or a mixture of experts,
 //
 //	expert(x) = W2 act(W1 x + b1) + b2        W1 [M, D], or [2M, D] with swiglu; W2 [D, M]
 type FFN interface {
 	// Forward returns the output for x; f are the core's features.
 	Forward(p *nn.Pass, x, f nn.Mat) nn.Mat
-	// cost adds what Forward costs for n tokens.
+	// cost adds the cost of Forward for n tokens.
 	cost(s *analytic.Sheet, n int)
 }
 
-// activations are the words of ffn_activation. x·Φ(√2·x) is 5 FLOPs.
+// activations are the values of ffn_activation. x·Φ(√2·x) is 5 FLOPs.
 var activations = map[string]struct {
 	act   nn.Activation
 	flops int
@@ -41,7 +41,7 @@ var activations = map[string]struct {
 	"swiglu": {gated: true},
 }
 
-// newFFN declares the experts and, for a mixture, its router. The published model has one even for a single expert.
+// newFFN declares the experts and, for a mixture, its router. The published model has a router even for a single expert.
 func newFFN(c *Config, name string, ps *nn.Params) FFN {
 	var experts []*nn.Expert
 	for e := range c.MoE.Experts {
@@ -57,7 +57,7 @@ func newFFN(c *Config, name string, ps *nn.Params) FFN {
 	return &Mixture{nn.MoE{Experts: experts}, routers[c.MoE.Gate](c, name, ps), shape}
 }
 
-// newExpert declares layers 0 and 3 of an expert; 1 and 2 are its activation and dropout.
+// newExpert declares layers 0 and 3 of an expert. Layers 1 and 2 are the activation and dropout.
 func newExpert(c *Config, name string, ps nn.Part) *nn.Expert {
 	a, inner := activations[c.FFN.Activation], c.FFN.Multiplier*c.Dim
 	up := inner
@@ -88,7 +88,7 @@ func (d *Dense) cost(s *analytic.Sheet, n int) {
 	s.Expert(d.shape, n)
 }
 
-// Mixture has a router choose experts for each token.
+// Mixture is a mixture of experts, chosen for each token by a router.
 type Mixture struct {
 	nn.MoE
 	Router Router
@@ -112,13 +112,13 @@ func (m *Mixture) cost(s *analytic.Sheet, n int) {
 
 // Router chooses experts.
 type Router interface {
-	// Forward returns the routes [rows, experts] of tokens x with the features f of the core.
+	// Forward returns the routes [rows, experts] of tokens x with the core's features f.
 	Forward(p *nn.Pass, x, f nn.Mat) nn.Mat
-	// cost adds what Forward costs for n tokens, and returns how many experts each of them uses.
+	// cost adds the cost of Forward for n tokens, and returns the number of experts that each uses.
 	cost(s *analytic.Sheet, n int) (chosen int)
 }
 
-// routers are the words of moe_gate.
+// routers are the values of moe_gate.
 var routers = map[string]func(c *Config, name string, ps *nn.Params) Router{
 	"full_softmax": newGate,
 	"topk_softmax": newGate,

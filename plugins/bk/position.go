@@ -9,9 +9,9 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// PositionConfig are the settings of a position table.
+// PositionConfig configures a position table.
 type PositionConfig struct {
-	Rows int `json:"n_seq"` // the hard limit of the context
+	Rows int `json:"n_seq"` // the context limit
 	BumpConfig
 }
 
@@ -25,52 +25,47 @@ func (c *PositionConfig) validate() error {
 	)
 }
 
-// Positions adds to the embedded tokens what depends on their places.
-type Positions interface {
-	Forward(p *nn.Pass, h nn.Mat, spans []nn.Span) (nn.Mat, error)
-	// limit is that of the context, 0 if there is none.
-	limit() int
-	// cost adds what Forward costs for n tokens.
-	cost(s *analytic.Sheet, n int)
-}
+// Positions is position_embedding [n_seq, D], a learned vector per position. It is nil for causal cores, which see the order
+// of tokens themselves.
+type Positions struct{ *nn.Embedding }
 
-func newPositions(c *Config, ps *nn.Params) Positions {
+func newPositions(c *Config, ps *nn.Params) *Positions {
 	if c.Position == nil {
-		return noPositions{}
+		return nil
 	}
 	ps.Ignore("prime_bump_potential.*")
-	return positionTable{ps.Embedding("position_embedding", c.Position.Rows, c.Dim, c.Position.init())}
+	return &Positions{ps.Embedding("position_embedding", c.Position.Rows, c.Dim, c.Position.init())}
 }
 
-// noPositions is for cores that know the order of tokens.
-type noPositions struct{}
-
-func (noPositions) Forward(_ *nn.Pass, h nn.Mat, _ []nn.Span) (nn.Mat, error) { return h, nil }
-
-func (noPositions) limit() int { return 0 }
-
-func (noPositions) cost(*analytic.Sheet, int) {}
-
-// positionTable has a learned vector for each place, position_embedding [n_seq, D].
-type positionTable struct{ *nn.Embedding }
-
-// Forward implements Positions.
-func (t positionTable) Forward(p *nn.Pass, h nn.Mat, spans []nn.Span) (nn.Mat, error) {
-	places := make([]int32, h.Rows)
+// Forward adds position embeddings to the embedded tokens h.
+func (t *Positions) Forward(p *nn.Pass, h nn.Mat, spans []nn.Span) (nn.Mat, error) {
+	if t == nil {
+		return h, nil
+	}
+	positions := make([]int32, h.Rows)
 	for _, s := range spans {
 		if s.Len > t.Vocab {
 			return h, lm.Errorf(lm.Invalid, "", "%d tokens are more than the context limit n_seq=%d: the model has learned no more positions", s.Len, t.Vocab)
 		}
 		for i := range s.Len {
-			places[s.Start+i] = int32(i)
+			positions[s.Start+i] = int32(i)
 		}
 	}
-	return nn.Add(p, h, t.Embedding.Forward(p, places)), nil
+	return nn.Add(p, h, t.Embedding.Forward(p, positions)), nil
 }
 
-func (t positionTable) limit() int { return t.Vocab }
+// limit returns the context limit, 0 if there is none.
+func (t *Positions) limit() int {
+	if t == nil {
+		return 0
+	}
+	return t.Vocab
+}
 
-func (t positionTable) cost(s *analytic.Sheet, n int) {
-	s.Embedding(n, t.Dim, t.Table.Format())
-	s.Residual(n * t.Dim)
+// cost adds the cost of Forward for n tokens.
+func (t *Positions) cost(s *analytic.Sheet, n int) {
+	if t != nil {
+		s.Embedding(n, t.Dim, t.Table.Format())
+		s.Residual(n * t.Dim)
+	}
 }

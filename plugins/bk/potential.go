@@ -7,16 +7,16 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// BumpConfig are the settings of the bump that new position tables begin with.
+// BumpConfig configures the bump that initialises position tables.
 type BumpConfig struct {
 	Init    bool    `json:"prime_bump_init"`
 	Scale   float64 `json:"prime_bump_scale"`
-	Powers  int     `json:"k_max_primes"` // of each prime
-	Epsilon float64 `json:"epsilon"`      // its width
+	Powers  int     `json:"k_max_primes"` // powers of each prime
+	Epsilon float64 `json:"epsilon"`      // width of the bump
 
-	// Potential has the bump be the potential, not a step at each prime. The key names a core whose operator is
-	// semiseparable, tridiagonal plus low rank; the published low-rank part is zero, so that both cores are the resolvent
-	// of the tridiagonal operator, and only new position tables differ.
+	// Potential makes the bump the prime-bump potential instead of a step at each prime. The key names a core whose
+	// operator is tridiagonal plus low rank. The published low-rank part is zero, so both cores are the resolvent of the
+	// tridiagonal operator, and only new position tables differ.
 	Potential bool `json:"use_birman_schwinger"`
 }
 
@@ -24,7 +24,7 @@ type BumpConfig struct {
 //
 //	V(x) = scale Σ_{primes p < n} Σ_{k=1..kMax} ln p · p^{−k(½+ε)} · ε^{−½} e^{−(x − ln p)²/(2ε)},     x = 0, 1, ...
 //
-// Every power k of a prime is centred at ln p, so the potential lives on the first dozen sites however many there are.
+// Every power k of a prime is centred at ln p, so only about the first dozen sites have a potential.
 func PrimeBump(n int, epsilon, scale float64, kMax int) []float64 {
 	v := make([]float64, n)
 	for _, p := range primesBelow(n) {
@@ -41,7 +41,7 @@ func PrimeBump(n int, epsilon, scale float64, kMax int) []float64 {
 	return v
 }
 
-// primesBelow lists the primes less than n.
+// primesBelow lists the primes below n.
 func primesBelow(n int) (primes []int) {
 	composite := make([]bool, max(n, 2))
 	for p := 2; p < n; p++ {
@@ -56,7 +56,7 @@ func primesBelow(n int) (primes []int) {
 	return primes
 }
 
-// init is that of a new position table: N(0, 0.02²) and, with prime_bump_init, a bump on every channel.
+// init initialises a position table with N(0, 0.02²) and, with prime_bump_init, adds a bump to every channel.
 func (c *PositionConfig) init() nn.Init {
 	normal := nn.Normal(0.02)
 	if !c.Init {
@@ -71,7 +71,7 @@ func (c *PositionConfig) init() nn.Init {
 	}
 }
 
-// bump is the potential, or a step at each prime position.
+// bump returns the potential, or a step at each prime position.
 func (c *BumpConfig) bump(n int) []float64 {
 	if c.Potential {
 		return PrimeBump(n, c.Epsilon, c.Scale, c.Powers)

@@ -28,7 +28,7 @@ func TestPrimeBumpFixture(t *testing.T) {
 	}
 }
 
-// TestPositionBump checks where a new position table begins: the same noise, shifted by the bump on every channel.
+// TestPositionBump checks the bump that is added to every channel of a new position table.
 func TestPositionBump(t *testing.T) {
 	c := defaultBidirectional(0).Position.BumpConfig
 	modeltest.Near(t, "plain core", c.bump(16), []float64{0, 0, .02, .02, 0, .02, 0, .02, 0, 0, 0, .02, 0, .02, 0, 0}, 0)

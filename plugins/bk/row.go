@@ -16,7 +16,7 @@ const (
 	modeDiag = "causal-diag" // only its diagonal is read
 )
 
-// defaultRow is the shape of bk-row-3m. A model of another width has one head for every 16 channels.
+// defaultRow returns the config of bk-row-3m. A model of another width has one head for every 16 channels.
 func defaultRow(dim int) Config {
 	c := &RowConfig{defaultChains()}
 	dim = cmp.Or(dim, 192)
@@ -24,14 +24,14 @@ func defaultRow(dim int) Config {
 	return defaultCausal(modeRow, dim, 7, c)
 }
 
-// defaultDiag is the shape of bk-diag-3m.
+// defaultDiag returns the config of bk-diag-3m.
 func defaultDiag(dim int) Config {
 	c := &DiagConfig{defaultChains()}
 	c.Heads, c.KMode, c.GFeatures = 64, "learned", "cayley"
 	return defaultCausal(modeDiag, cmp.Or(dim, 192), 10, c)
 }
 
-// defaultCausal holds what causal models have around their cores.
+// defaultCausal returns the config that causal models share outside their cores.
 func defaultCausal(mode string, dim, layers int, core coreConfig) Config {
 	return Config{
 		ModelType: "resnet_bk", Mode: mode, Vocab: 4096, Dim: dim, Layers: layers, Eps: 1e-5, Core: core,
@@ -40,7 +40,7 @@ func defaultCausal(mode string, dim, layers int, core coreConfig) Config {
 	}
 }
 
-// DiagConfig is the config of [Diag].
+// DiagConfig configures [Diag].
 type DiagConfig struct{ ChainConfig }
 
 func (c *DiagConfig) validate() error {
@@ -50,7 +50,7 @@ func (c *DiagConfig) validate() error {
 	return c.ChainConfig.validate()
 }
 
-// Diag is the core of causal-diag: its features are g of every head, or its Cayley transform.
+// Diag is the core of causal-diag. Its features are the g of every head, or their Cayley transforms.
 type Diag struct {
 	Chains
 	nn.Resolvent
@@ -84,21 +84,21 @@ func (d *Diag) cost(s *analytic.Sheet, w analytic.Work) {
 // NewState implements Core.
 func (d *Diag) NewState() state.Layer { return state.NewResolvent(d.Heads, d.Values) }
 
-// StateBytes implements Core: g and y of every head as complex numbers of 16 bytes.
+// StateBytes implements Core. It is g and y of every head, complex numbers of 16 bytes.
 func (d *Diag) StateBytes() int64 { return 16 * int64(d.Heads) * int64(1+d.Values) }
 
-// RowConfig is the config of [Row].
+// RowConfig configures [Row].
 type RowConfig struct{ ChainConfig }
 
 func (c *RowConfig) validate() error {
 	return cmp.Or(config.Sizes{{"d_value", c.Values}}.Check(), c.ChainConfig.validate())
 }
 
-// Row is the core of causal-row: its features are the last row of the resolvent, applied to values of each token,
+// Row is the core of causal-row. Its features are the last row of the resolvent applied to the values u of each token,
 //
 //	y_i = g_i (u_i − c_i y_{i−1}),   u = W_u x,   f = y √(η/Im g)
 //
-// and those of [Diag] if row_include_g says so.
+// and, with row_include_g, those of [Diag].
 type Row struct {
 	Diag
 	U *nn.Linear // u_proj [H·v, D]

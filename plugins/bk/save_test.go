@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestSaveKeepsEveryBit saves a model in bf16, whose gates stay in float32, and loads it again.
+// TestSaveKeepsEveryBit saves a model in bf16, whose gates remain float32, and loads it again.
 func TestSaveKeepsEveryBit(t *testing.T) {
 	load := func(req lm.LoadRequest) lm.Model {
 		req.Precision = "bf16"

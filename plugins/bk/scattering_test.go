@@ -30,7 +30,9 @@ func TestRouterBins(t *testing.T) {
 	}
 }
 
-// TestRouterFixture compares with the reference's router. It fills the second slot of an ordinary token with expert 0
+// TestRouterFixture compares with the reference's router, which gives two experts to resonant tokens, whose |G| exceeds
+// the 0.9 quantile of the batch, and one to the others. The reference's language model asks for top_k experts for every
+// token, so the model does not distinguish the two. The fixture fills the second slot of an ordinary token with expert 0
 // at weight 0, which stands for no expert.
 func TestRouterFixture(t *testing.T) {
 	f, err := safetensors.Open("testdata/router.safetensors")
@@ -44,10 +46,21 @@ func TestRouterFixture(t *testing.T) {
 	}
 	g, weights := widen(t, f, "g"), widen(t, f, "weights")
 	const experts = 8
-	rows := len(g) / 2
-	router := ScatteringRouter{Experts: experts, TopKNormal: 1, TopKResonant: 2, Epsilon: 1}
-	got := router.Forward(&nn.Pass{}, nn.Mat{}, nn.Mat{Rows: rows, Cols: 2, Data: g})
-	want := make([]float32, rows*experts)
+	in := nn.Mat{Rows: len(g) / 2, Cols: 2, Data: g}
+	magnitude := make([]float32, in.Rows)
+	for i := range magnitude {
+		magnitude[i] = float32(math.Hypot(float64(in.Row(i)[0]), float64(in.Row(i)[1])))
+	}
+	ordinary := ScatteringRouter{Experts: experts, TopK: 1, Epsilon: 1}
+	resonant := ScatteringRouter{Experts: experts, TopK: 2, Epsilon: 1}
+	got, two := ordinary.Forward(newPass(), nn.Mat{}, in), resonant.Forward(newPass(), nn.Mat{}, in)
+	threshold := quantile(magnitude, 0.9)
+	for i, size := range magnitude {
+		if size > threshold {
+			copy(got.Row(i), two.Row(i))
+		}
+	}
+	want := make([]float32, len(got.Data))
 	for i, e := range indices {
 		want[i/2*experts+int(e)] += weights[i]
 	}
@@ -55,6 +68,14 @@ func TestRouterFixture(t *testing.T) {
 		got.Data[i] = max(0, w)
 	}
 	modeltest.Near(t, "routes", got.Data, want, 1e-6)
+}
+
+// quantile interpolates linearly between the order statistics of x.
+func quantile(x []float32, q float64) float32 {
+	sorted := slices.Sorted(slices.Values(x))
+	at := q * float64(len(x)-1)
+	lo := int(at)
+	return sorted[lo] + float32(at-float64(lo))*(sorted[lo+1]-sorted[lo])
 }
 
 func widen(t *testing.T, f *safetensors.File, name string) []float32 {

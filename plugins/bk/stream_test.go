@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestStream feeds 64K tokens to a small model: memory must stay where it was after 8K.
+// TestStream feeds 64K tokens to a small model: memory must not grow after the first 8K.
 func TestStream(t *testing.T) {
 	for _, name := range []string{"row", "diag"} {
 		t.Run(name, func(t *testing.T) {
