@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,11 +11,11 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// Config is config.json under Hugging Face's names.
+// Config is config.json with Hugging Face's keys.
 type Config struct {
 	ModelType   string            `json:"model_type"`
 	Vocab       int               `json:"vocab_size"`
-	Positions   int               `json:"n_positions"` // the hard limit of the context
+	Positions   int               `json:"n_positions"` // the context limit
 	Dim         int               `json:"n_embd"`
 	Layers      int               `json:"n_layer"`
 	Heads       int               `json:"n_head"`
@@ -22,7 +23,7 @@ type Config struct {
 	Activation  config.Activation `json:"activation_function"`
 	Eps         float64           `json:"layer_norm_epsilon"`
 	InitStd     float64           `json:"initializer_range"`
-	Scale       bool              `json:"scale_attn_weights"`              // scores are divided by √dim
+	Scale       bool              `json:"scale_attn_weights"`              // divide scores by √dim
 	ScaleByInv  bool              `json:"scale_attn_by_inverse_layer_idx"` // and by the layer's number, from 1
 	Tied        bool              `json:"tie_word_embeddings"`
 	BOS         config.IDs        `json:"bos_token_id"`
@@ -31,7 +32,7 @@ type Config struct {
 	CrossAttend bool              `json:"add_cross_attention"` // must be false
 }
 
-// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+// parseConfig reads and validates config.json. The reader holds its warnings and other keys.
 func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
 	c := Config{
 		ModelType: "gpt2", Vocab: 50257, Positions: 1024, Dim: 768, Layers: 12, Heads: 12, Activation: "gelu_new", Eps: 1e-5,
@@ -41,8 +42,7 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	if err != nil {
 		return c, nil, err
 	}
-	config.Read(r, &c.ModelType, "model_type")
-	config.Read(r, &c.Vocab, "vocab_size")
+	config.ReadAll(r, &c)
 	config.ReadRelics(r, &c.Positions, []string{"n_positions", "max_position_embeddings"}, "n_ctx")
 	config.Read(r, &c.Dim, "n_embd", "hidden_size")
 	config.ReadRelics(r, &c.Layers, []string{"n_layer", "num_hidden_layers"}, "num_layers")
@@ -51,23 +51,14 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.ReadRelics(r, &c.Inner, []string{"n_inner"}, "intermediate_size")
 	config.ReadRelics(r, &c.Activation, []string{"activation_function"}, "hidden_act")
 	config.ReadRelics(r, &c.Eps, []string{"layer_norm_epsilon"}, "layer_norm_eps")
-	config.Read(r, &c.InitStd, "initializer_range")
-	config.Read(r, &c.Scale, "scale_attn_weights")
-	config.Read(r, &c.ScaleByInv, "scale_attn_by_inverse_layer_idx")
-	config.Read(r, &c.Tied, "tie_word_embeddings")
 	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
 	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
-	config.Read(r, &c.UseFlash, "use_flash_attention")
-	config.Read(r, &c.CrossAttend, "add_cross_attention")
 	r.Known(inert...)
-	if err := r.Err(); err != nil {
-		return c, nil, err
-	}
-	return c, r, c.Validate()
+	return c, r, cmp.Or(r.Err(), c.Validate())
 }
 
-// inert are keys that change nothing here: they act in training, in other tasks than language modelling, or in how
-// another program holds the model. Scores are float32 in any case, which is all that reorder_and_upcast_attn asks for.
+// inert are keys without effect here: they concern training, tasks other than language modelling, or how another program
+// stores the model. Scores are always float32, which is what reorder_and_upcast_attn asks for.
 var inert = []string{
 	"architectures", "attn_pdrop", "attention_dropout", "dropout", "dtype", "embd_pdrop", "gradient_checkpointing",
 	"output_attentions", "output_hidden_states", "pad_token_id", "reorder_and_upcast_attn", "resid_pdrop",
@@ -80,27 +71,25 @@ var activations = map[config.Activation]nn.Activation{
 	"gelu_new": nn.GELUNew, "gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU,
 }
 
-// Validate checks that the sizes fit together.
+// Validate checks that the settings are served and consistent.
 func (c Config) Validate() error {
-	sizes := config.Sizes{
-		{"vocab_size", c.Vocab}, {"n_positions", c.Positions}, {"n_embd", c.Dim}, {"n_layer", c.Layers}, {"n_head", c.Heads},
-		{"n_inner", c.Inner},
-	}
-	if err := sizes.Check(); err != nil {
-		return err
-	}
+	err := cmp.Or(
+		config.Sizes{
+			{"vocab_size", c.Vocab}, {"n_positions", c.Positions}, {"n_embd", c.Dim}, {"n_layer", c.Layers}, {"n_head", c.Heads},
+			{"n_inner", c.Inner},
+		}.Check(),
+		config.Positive{{"layer_norm_epsilon", c.Eps}, {"initializer_range", c.InitStd}}.Check(),
+	)
 	_, known := activations[c.Activation]
 	switch {
+	case err != nil:
+		return err
 	case c.ModelType != "gpt2":
 		return fmt.Errorf("model_type is %q, this plugin serves %q", c.ModelType, "gpt2")
 	case c.Dim%c.Heads != 0:
-		return fmt.Errorf("n_embd %d is no multiple of n_head %d", c.Dim, c.Heads)
+		return fmt.Errorf("n_embd %d is not a multiple of n_head %d", c.Dim, c.Heads)
 	case !known:
 		return fmt.Errorf("activation_function is %q, must be one of %s", c.Activation, slices.Sorted(maps.Keys(activations)))
-	case c.Eps <= 0:
-		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
-	case c.InitStd <= 0:
-		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
 	case c.CrossAttend:
 		return errors.New("add_cross_attention is set: encoder-decoder models are not served")
 	}

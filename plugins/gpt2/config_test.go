@@ -44,7 +44,7 @@ func TestConfigSpellings(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
-		`{"n_embd": 100, "n_head": 3}`:                       "n_embd 100 is no multiple of n_head 3",
+		`{"n_embd": 100, "n_head": 3}`:                       "n_embd 100 is not a multiple of n_head 3",
 		`{"n_layer": 0}`:                                     "n_layer is 0",
 		`{"n_positions": -1}`:                                "n_positions is -1",
 		`{"max_position_embeddings": 10, "n_positions": 20}`: `"n_positions" and "max_position_embeddings" contradict each other`,
@@ -62,7 +62,7 @@ func TestConfigRefuses(t *testing.T) {
 		}
 	}
 	if _, _, err := parseConfig([]byte(`{}`), map[string]string{"n_layers": "2"}); err == nil {
-		t.Error("an option that is no key was accepted")
+		t.Error("an unknown option was accepted")
 	}
 }
 
@@ -81,7 +81,7 @@ func TestConfigWarns(t *testing.T) {
 	}
 }
 
-// TestRelics checks that keys which Hugging Face does not read count only where the key that it reads is not there.
+// TestRelics checks that keys that Hugging Face does not read count only in the absence of the key that it reads.
 func TestRelics(t *testing.T) {
 	beside := `{"n_positions": 72, "n_ctx": 1024, "n_layer": 2, "num_layers": 3, "n_inner": 8, "intermediate_size": 9,
 		"activation_function": "relu", "hidden_act": "gelu", "layer_norm_epsilon": 1e-6, "layer_norm_eps": 1e-5}`
@@ -98,7 +98,7 @@ func TestRelics(t *testing.T) {
 	}
 }
 
-// TestActivations checks that the model and its formulas know the same activations, at the same cost.
+// TestActivations checks that the model and its formulas have the same activations, at the same cost.
 func TestActivations(t *testing.T) {
 	if len(activationFLOPs) != len(activations) {
 		t.Errorf("%d activations have a cost, %d are served", len(activationFLOPs), len(activations))
@@ -143,7 +143,7 @@ func TestSchema(t *testing.T) {
 	}
 	modeltest.SchemaHas(t, schema, r.Settings())
 	if s.Validate(map[string]any{"n_layer": "two"}) == nil {
-		t.Error("n_layer of a string was accepted")
+		t.Error("a string was accepted for n_layer")
 	}
 }
 

@@ -20,15 +20,15 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, m.precision), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of every position.
+// StateBytes implements engine.Network. It counts the keys and values of every position.
 func (m *Model) StateBytes(tokens int) int64 {
 	return state.KVBytes(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16(), tokens)
 }
 
-// activationFLOPs is the cost of an element: x·Φ(√2·x) is 5, the tanh form 9, x·σ(x) 4.
+// activationFLOPs is the cost per element: 5 for x·Φ(√2·x), 9 for its tanh form, 4 for x·σ(x).
 var activationFLOPs = map[config.Activation]int{"gelu_new": 9, "gelu": 5, "silu": 4, "relu": 0}
 
-// cost follows Forward and Logits by formulas alone.
+// cost is the analytic cost of Forward and the logits.
 func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	attention := analytic.Attention{
@@ -44,17 +44,13 @@ func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 		s.LayerNorm(n, d)
 		s.LayerNorm(n, d)
 		s.Component("attention")
-		s.Linear(n, d, 3*d, p.Linear("attention"))
-		s.Bias(n, 3*d)
+		s.Affine(n, d, 3*d, p.Linear("attention"), true)
 		s.Attention(attention, w)
-		s.Linear(n, d, d, p.Linear("attention"))
-		s.Bias(n, d)
+		s.Affine(n, d, d, p.Linear("attention"), true)
 		s.Component("mlp")
-		s.Linear(n, d, c.Inner, p.Linear("mlp"))
-		s.Bias(n, c.Inner)
+		s.Affine(n, d, c.Inner, p.Linear("mlp"), true)
 		s.Activation(n*c.Inner, activationFLOPs[c.Activation])
-		s.Linear(n, c.Inner, d, p.Linear("mlp"))
-		s.Bias(n, d)
+		s.Affine(n, c.Inner, d, p.Linear("mlp"), true)
 		s.Component("residual")
 		s.Residual(n * d)
 		s.Residual(n * d)

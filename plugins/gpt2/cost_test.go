@@ -36,7 +36,7 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
-// planted is a model that executes one product more than its formulas know.
+// planted is a model that executes one product that its formulas lack.
 type planted struct{ *Model }
 
 func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
@@ -71,7 +71,7 @@ func TestCostCatchesPlantedProduct(t *testing.T) {
 	}
 }
 
-// TestCostWorkedValues compares with published totals of matrix products in GFLOP; the elementwise rest is below 1.5 %.
+// TestCostWorkedValues compares with published totals of matrix products in GFLOP. Elementwise operations add up to 1.5 %.
 func TestCostWorkedValues(t *testing.T) {
 	medium := Config{Vocab: 50257, Positions: 1024, Dim: 1024, Layers: 24, Heads: 16, Inner: 4096, Activation: "gelu_new", UseFlash: true}
 	small, _, err := parseConfig([]byte(config124M), nil)
@@ -90,7 +90,7 @@ func TestCostWorkedValues(t *testing.T) {
 		{"small scoring", small, lm.CostRequest{Phase: lm.Scoring, Length: 1024}, 272.34},
 		{"medium decode at 1024", medium, lm.CostRequest{Phase: lm.Decode, Length: 1023}, .8076},
 		{"medium prefill", medium, lm.CostRequest{Phase: lm.Prefill, Length: 1024}, 670.17},
-		// .798 a token with attention's backward at twice its forward; ours computes scores again, half a forward more.
+		// 0.798 per token with attention's backward at twice its forward. Ours recomputes scores, half a forward more.
 		{"small training", small, lm.CostRequest{Phase: lm.Train, Length: 1024}, 1024*.7980 + .5*36864*1024*1025/2/1e9},
 	}
 	for _, tt := range tests {

@@ -17,10 +17,8 @@ var config3M string
 //go:embed variants/124m.json
 var config124M string
 
-// Family serves GPT-2 models of any size.
+// Family implements engine.Family for GPT-2.
 type Family struct{}
-
-var _ engine.Family = Family{}
 
 // Describe implements engine.Family.
 func (Family) Describe() lm.Description {

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// formulaConfig is a model of 7,872 parameters whose loss, logits and gradients are known to ten digits.
+// formulaConfig describes a model of 7,872 parameters whose loss, logits and gradients are known to ten digits.
 const formulaConfig = `{"model_type": "gpt2", "vocab_size": 48, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32,
 	"n_inner": 64, "layer_norm_epsilon": 1e-5, "activation_function": %q, "bos_token_id": null, "eos_token_id": null}`
 
@@ -76,7 +76,7 @@ func checkFormulaLogits(t *testing.T, logits []float32) {
 	}
 }
 
-// TestKnownLosses checks settings that change the model, whose losses are known.
+// TestKnownLosses checks settings that change the model against known losses.
 func TestKnownLosses(t *testing.T) {
 	tests := map[string]struct {
 		activation string

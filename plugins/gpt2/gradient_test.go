@@ -18,7 +18,7 @@ func TestFixtureGradients(t *testing.T) {
 	}
 }
 
-// formulaGradients are what other programs have computed for the formula weights.
+// formulaGradients were computed by other programs for the formula weights.
 var formulaGradients = []modeltest.KnownGradient{
 	{Name: "wte.weight", Norm: 1.233604914, First: -0.00526654},
 	{Name: "wpe.weight", Norm: 0.730752227, First: -0.00137728},

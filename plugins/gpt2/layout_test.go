@@ -14,7 +14,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// prefixed renames tensors to the names of a model that transformers has saved again.
+// prefixed renames tensors as transformers does when it saves a model again.
 func prefixed(list []modeltest.FormulaTensor) []modeltest.FormulaTensor {
 	out := make([]modeltest.FormulaTensor, len(list))
 	for i, t := range list {
@@ -57,7 +57,7 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSaved saves the same weights as different programs do.
+// TestSaved loads the same weights as saved by different programs.
 func TestSaved(t *testing.T) {
 	dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "gelu_new"), prefixed(formulaTensors()))
 	modeltest.Layouts(t, engine.New(Family{}), dir, "transformer.", modeltest.FormulaTokens)
@@ -72,7 +72,7 @@ func TestBadCheckpoints(t *testing.T) {
 		dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "gelu_new"), list)
 		_, err := engine.New(Family{}).Load(context.Background(), lm.LoadRequest{Checkpoint: dir})
 		if lm.KindOf(err) != lm.Corrupt || !strings.Contains(fmt.Sprint(err), tensor) {
-			t.Errorf("error %v, want kind corrupt that names %s", err, tensor)
+			t.Errorf("error %v, want one of kind corrupt that names %s", err, tensor)
 		}
 	}
 	dir := modeltest.FormulaCheckpoint(t, fmt.Sprintf(formulaConfig, "gelu_new"), extra)
@@ -111,7 +111,7 @@ func TestInitialisation(t *testing.T) {
 	}
 }
 
-// TestStudyKnowsLayout checks that a study of the file turns the matrices that the model turns.
+// TestStudyKnowsLayout checks that a study of the file transposes the same matrices as the model.
 func TestStudyKnowsLayout(t *testing.T) {
 	c, _, err := parseConfig([]byte(config3M), nil)
 	if err != nil {

@@ -7,7 +7,7 @@
 //	logits = wteᵀ ln_f x
 //
 // Legend: V vocabulary, P positions, d width, L layers, H heads, f width of the MLP (4d by default). Weights are stored
-// as GPT-2's Conv1D, [in, out].
+// in the layout of GPT-2's Conv1D, [in, out].
 package main
 
 import (

@@ -5,14 +5,13 @@ import (
 	"math"
 	"slices"
 
-	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is GPT-2 with its output matrix.
+// Model is a GPT-2 with its output matrix.
 type Model struct {
 	Tokens    *nn.Embedding // wte [V, d]
 	Positions *nn.Embedding // wpe [P, d]
@@ -26,7 +25,7 @@ type Model struct {
 	order     []int32 // 0, 1, ..., P-1
 }
 
-// Block is one layer: attention and MLP, each behind a norm and beside a residual.
+// Block is a layer: attention and MLP, each with a norm before it and a residual around it.
 type Block struct {
 	Norm1 *nn.LayerNorm // ln_1
 	QKV   *nn.Linear    // attn.c_attn, stored [d, 3d]: queries, keys, values
@@ -79,7 +78,7 @@ func newBlock(c Config, ps *nn.Params, name string, layer int) Block {
 	}
 }
 
-// scale is the factor of the scores of a layer.
+// scale returns the factor of a layer's scores.
 func (c Config) scale(layer int) float32 {
 	scale := 1.0
 	if c.Scale {
@@ -91,7 +90,7 @@ func (c Config) scale(layer int) float32 {
 	return float32(scale)
 }
 
-// slots is what each layer keeps of a document.
+// slots returns the number of positions that each layer caches.
 func (c Config) slots() []int { return slices.Repeat([]int{c.Positions}, c.Layers) }
 
 // NewState implements engine.Network.
@@ -117,7 +116,7 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, x), nil
 }
 
-// forward is x + attention(norm x), then x + mlp(norm x).
+// forward returns x + attention(norm x), then adds mlp(norm x).
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
 	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, spans) })
 	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
@@ -135,7 +134,7 @@ func (b *Block) mlp(p *nn.Pass, x nn.Mat) nn.Mat {
 	return b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, x)))
 }
 
-// positions lists the position of each token.
+// positions lists the position of every token.
 func (m *Model) positions(b nn.Batch) (list []int32, err error) {
 	for _, s := range b.Spans {
 		first := s.Position()
@@ -165,5 +164,3 @@ func (m *Model) Info() lm.ModelInfo {
 
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
-
-var _ engine.Network = (*Model)(nil)

@@ -131,9 +131,9 @@ func (c *Config2) Validate() error {
 	case c.Heads*c.HeadDim != c.Expand*c.Dim:
 		return fmt.Errorf("num_heads %d times head_dim %d is not expand %d times hidden_size %d", c.Heads, c.HeadDim, c.Expand, c.Dim)
 	case c.Heads%c.Groups != 0:
-		return fmt.Errorf("num_heads %d is no multiple of n_groups %d", c.Heads, c.Groups)
+		return fmt.Errorf("num_heads %d is not a multiple of n_groups %d", c.Heads, c.Groups)
 	case c.Heads*c.HeadDim%c.NormGroups != 0:
-		return fmt.Errorf("%d channels (expand times hidden_size) are no multiple of norm_groups %d", c.Heads*c.HeadDim, c.NormGroups)
+		return fmt.Errorf("%d channels (expand times hidden_size) are not a multiple of norm_groups %d", c.Heads*c.HeadDim, c.NormGroups)
 	case !(c.Limits[0] >= 0 && c.Limits[0] <= c.Limits[1]):
 		return fmt.Errorf("time_step_limit is %v: need 0 <= min <= max", [2]float64(c.Limits))
 	}

@@ -74,10 +74,10 @@ func TestConfig2(t *testing.T) {
 	}
 	for data, message := range map[string]string{
 		`{"num_heads": 3}`:                  "num_heads 3 times head_dim 64 is not expand 2 times hidden_size 4096",
-		`{"n_groups": 3}`:                   "num_heads 128 is no multiple of n_groups 3",
+		`{"n_groups": 3}`:                   "num_heads 128 is not a multiple of n_groups 3",
 		`{"n_groups": 0}`:                   "n_groups is 0",
 		`{"norm_groups": 0}`:                "norm_groups is 0",
-		`{"norm_groups": 3}`:                "no multiple of norm_groups 3",
+		`{"norm_groups": 3}`:                "not a multiple of norm_groups 3",
 		`{"time_step_limit": 1}`:            "want a list of two numbers",
 		`{"time_step_limit": [2, 1]}`:       "time_step_limit is [2 1]",
 		`{"time_step_limit": [0, "large"]}`: "want a list of two numbers",

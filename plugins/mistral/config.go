@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"github.com/archbench/archbench/internal/config"
 )
 
-// Config is config.json under Hugging Face's names.
+// Config is config.json with Hugging Face's keys.
 type Config struct {
 	ModelType    string            `json:"model_type"`
 	Vocab        int               `json:"vocab_size"`
@@ -18,30 +19,30 @@ type Config struct {
 	KVHeads      int               `json:"num_key_value_heads"`
 	HeadDim      int               `json:"head_dim"`
 	Inner        int               `json:"intermediate_size"`
-	MaxPositions int               `json:"max_position_embeddings"` // what it was made for; positions are computed, so no limit
-	Window       *int              `json:"sliding_window"`          // keys that a query sees, its own included; null: all
+	MaxPositions int               `json:"max_position_embeddings"` // intended length; no limit, because positions are computed
+	Window       *int              `json:"sliding_window"`          // keys that a query sees, including its own; null: all
 	LayerTypes   []string          `json:"layer_types,omitempty"`   // which layers have the window; none: all
-	WindowCompat string            `json:"window_compat,omitempty"` // "hf_legacy": one key more
+	WindowCompat string            `json:"window_compat,omitempty"` // "hf_legacy": one more key
 	Theta        float64           `json:"rope_theta"`
-	Scaling      *scaling          `json:"rope_scaling,omitempty"` // nil: the rotations are those of rope_theta
+	Scaling      *scaling          `json:"rope_scaling,omitempty"` // nil: rotations are not scaled
 	Eps          float64           `json:"rms_norm_eps"`
 	Activation   config.Activation `json:"hidden_act"`
 	InitStd      float64           `json:"initializer_range"`
 	Tied         bool              `json:"tie_word_embeddings"`
-	AttnBias     bool              `json:"attention_bias,omitempty"` // of the projections of attention
-	MLPBias      bool              `json:"mlp_bias,omitempty"`       // of those of the MLP
+	AttnBias     bool              `json:"attention_bias,omitempty"` // on the projections of attention
+	MLPBias      bool              `json:"mlp_bias,omitempty"`       // on the projections of the MLP
 	BOS          config.IDs        `json:"bos_token_id"`
 	EOS          config.IDs        `json:"eos_token_id"`
 	UseFlash     bool              `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
 }
 
-// hfLegacy is the value of window_compat that reproduces releases of transformers whose mask let W+1 keys through.
+// hfLegacy is the value of window_compat for releases of transformers whose mask admitted W+1 keys.
 const hfLegacy = "hf_legacy"
 
 // The values of model_type.
 const (
 	typeMistral   = "mistral"
-	typeMinistral = "ministral" // the same, by its window in some layers
+	typeMinistral = "ministral" // a Mistral with its window in some layers only
 	typeLlama     = "llama"     // a Mistral without a window
 )
 
@@ -53,7 +54,7 @@ const (
 	slidingAttention = "sliding_attention"
 )
 
-// defaults are those of Hugging Face's configs of a model type.
+// defaults returns Hugging Face's defaults for a model type.
 func defaults(modelType string) Config {
 	window := 4096
 	c := Config{
@@ -67,7 +68,7 @@ func defaults(modelType string) Config {
 	return c
 }
 
-// parseConfig reads and validates config.json; the reader knows its warnings and its other keys.
+// parseConfig reads and validates config.json. The reader holds its warnings and other keys.
 func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
 	r, err := config.Parse(data, options)
 	if err != nil {
@@ -94,22 +95,17 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	c.readRotations(r)
 	restriction := c.readWindow(r)
 	r.Known(inert...)
-	for _, check := range []func() error{r.Err, c.Validate, func() error { return c.restrict(restriction) }} {
-		if err := check(); err != nil {
-			return c, nil, err
-		}
-	}
-	return c, r, nil
+	err = cmp.Or(r.Err(), c.Validate(), c.restrict(restriction))
+	return c, r, err
 }
 
-// inert are keys that change nothing here: they act in training, in other norms than this model's, or in how another
-// program holds the model.
+// inert are keys without effect here: they concern training, other kinds of norm, or how another program stores the model.
 var inert = []string{
 	"architectures", "attention_dropout", "dropout", "dtype", "gradient_checkpointing", "is_llama_config", "layer_norm_eps",
 	"output_attentions", "output_hidden_states", "pad_token_id", "pretraining_tp", "torch_dtype", "transformers_version", "use_cache",
 }
 
-// readHeads reads the heads, whose defaults depend on each other: as many key heads as query heads, each of d/H.
+// readHeads reads the heads. By default there are as many key heads as query heads, each of size d/H.
 func (c *Config) readHeads(r *config.Reader) {
 	config.Read(r, &c.Heads, "num_attention_heads", "n_head")
 	c.KVHeads = c.Heads
@@ -121,8 +117,8 @@ func (c *Config) readHeads(r *config.Reader) {
 	config.Read(r, &c.HeadDim, "head_dim")
 }
 
-// readWindow reads the window, where null is none, the layers that have it, and the restriction that a user may put on it.
-// A llama has no window: sliding_window is no key of its config.
+// readWindow reads the window, null for none, and the layers that have it, and returns the user's restriction of it. A llama
+// has no window, so sliding_window has no effect.
 func (c *Config) readWindow(r *config.Reader) (restriction *int) {
 	config.Read(r, &restriction, "sliding_window_size")
 	config.Read(r, &c.LayerTypes, "layer_types")
@@ -141,8 +137,8 @@ func (c *Config) readWindow(r *config.Reader) (restriction *int) {
 	return restriction
 }
 
-// restrict narrows the windows of all layers: attention over fewer keys than a model was made for is still well defined,
-// over more it is not.
+// restrict narrows the windows of all layers. Attention is well defined over fewer keys than the model was trained with,
+// but not over more.
 func (c *Config) restrict(window *int) error {
 	if window == nil {
 		return nil
@@ -158,7 +154,7 @@ func (c *Config) restrict(window *int) error {
 	return nil
 }
 
-// slots is what each layer keeps of a document.
+// slots returns the number of positions that each layer caches, 0 for all.
 func (c Config) slots() []int {
 	slots := make([]int, c.Layers)
 	for l := range slots {
@@ -167,7 +163,7 @@ func (c Config) slots() []int {
 	return slots
 }
 
-// keys is the number of keys that a query of a layer sees; 0: all.
+// keys returns the number of keys that a query of a layer sees, 0 for all.
 func (c Config) keys(layer int) int {
 	switch {
 	case c.Window == nil, c.LayerTypes != nil && c.LayerTypes[layer] == fullAttention:
@@ -179,44 +175,39 @@ func (c Config) keys(layer int) int {
 	}
 }
 
-// Validate checks that the sizes fit together.
+// Validate checks that the settings are served and consistent.
 func (c Config) Validate() error {
-	sizes := config.Sizes{
-		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"num_hidden_layers", c.Layers}, {"num_attention_heads", c.Heads},
-		{"num_key_value_heads", c.KVHeads}, {"intermediate_size", c.Inner},
-	}
-	if err := sizes.Check(); err != nil {
-		return err
-	}
+	err := cmp.Or(
+		config.Sizes{
+			{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"num_hidden_layers", c.Layers}, {"num_attention_heads", c.Heads},
+			{"num_key_value_heads", c.KVHeads}, {"intermediate_size", c.Inner},
+		}.Check(),
+		config.Positive{{"rms_norm_eps", c.Eps}, {"initializer_range", c.InitStd}, {"rope_theta", c.Theta}}.Check(),
+	)
 	switch {
+	case err != nil:
+		return err
 	case !slices.Contains(modelTypes, c.ModelType):
 		return fmt.Errorf("model_type is %q, this plugin serves %s", c.ModelType, strings.Join(modelTypes, ", "))
 	case c.MaxPositions < 1:
 		return fmt.Errorf("max_position_embeddings is %d, must be at least 1", c.MaxPositions)
 	case c.Heads%c.KVHeads != 0:
-		return fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
+		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim == 0:
-		return fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d: set head_dim", c.Dim, c.Heads)
+		return fmt.Errorf("hidden_size %d is not a multiple of num_attention_heads %d: set head_dim", c.Dim, c.Heads)
 	case c.HeadDim < 2 || c.HeadDim%2 != 0:
 		return fmt.Errorf("head_dim is %d, must be even: rotations act on pairs", c.HeadDim)
 	case c.Window != nil && *c.Window < 1:
 		return fmt.Errorf("sliding_window is %d, must be at least 1, or null for none", *c.Window)
 	case c.WindowCompat != "" && c.WindowCompat != hfLegacy:
 		return fmt.Errorf("window_compat is %q, must be %q or absent", c.WindowCompat, hfLegacy)
-	case c.Eps <= 0:
-		return fmt.Errorf("rms_norm_eps is %g, must be positive", c.Eps)
 	case c.Activation != "silu":
 		return fmt.Errorf("hidden_act is %q, must be silu: the MLP is a SwiGLU", c.Activation)
-	case c.InitStd <= 0:
-		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
 	}
-	if err := c.validateLayerTypes(); err != nil {
-		return err
-	}
-	return c.validateRotations()
+	return cmp.Or(c.validateLayerTypes(), c.Scaling.validate())
 }
 
-// validateLayerTypes checks that every layer has a kind of attention that is served.
+// validateLayerTypes checks that the kind of attention of every layer is served.
 func (c Config) validateLayerTypes() error {
 	if c.LayerTypes != nil && len(c.LayerTypes) != c.Layers {
 		return fmt.Errorf("layer_types has %d entries for %d layers (num_hidden_layers)", len(c.LayerTypes), c.Layers)

@@ -86,7 +86,7 @@ func TestConfigDefaults(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
-		`{"num_attention_heads": 6, "num_kv_heads": 4}`:             "num_attention_heads 6 is no multiple of num_key_value_heads 4",
+		`{"num_attention_heads": 6, "num_kv_heads": 4}`:             "num_attention_heads 6 is not a multiple of num_key_value_heads 4",
 		`{"num_kv_heads": 2, "num_key_value_heads": 4}`:             `"num_key_value_heads" and "num_kv_heads" contradict each other`,
 		`{"num_attention_heads": 0}`:                                "num_attention_heads is 0",
 		`{"num_attention_heads": 3}`:                                "set head_dim",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/archbench/archbench/internal/analytic"
-	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
@@ -17,12 +16,12 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return m.cfg.cost(w, m.precision), nil, nil
 }
 
-// StateBytes implements engine.Network: keys and values of the key heads at every visible position.
+// StateBytes implements engine.Network. It counts the keys and values of every visible position.
 func (m *Model) StateBytes(tokens int) int64 {
 	return state.KVBytes(m.cfg.slots(), m.cfg.KVHeads, m.cfg.HeadDim, m.precision.Blocks.AttentionBF16(), tokens)
 }
 
-// cost follows Forward and Logits by formulas alone.
+// cost is the analytic cost of Forward and the logits.
 func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s, n, d := analytic.NewSheet(w), w.Rows(), c.Dim
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
@@ -39,18 +38,18 @@ func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 		s.RMSNorm(n, d)
 		s.RMSNorm(n, d)
 		s.Component("attention")
-		linear(s, n, d, q, p.Linear("attention"), c.AttnBias)
-		linear(s, n, d, kv, p.Linear("attention"), c.AttnBias)
-		linear(s, n, d, kv, p.Linear("attention"), c.AttnBias)
+		s.Affine(n, d, q, p.Linear("attention"), c.AttnBias)
+		s.Affine(n, d, kv, p.Linear("attention"), c.AttnBias)
+		s.Affine(n, d, kv, p.Linear("attention"), c.AttnBias)
 		s.Rotate(n, c.Heads, c.HeadDim)
 		s.Rotate(n, c.KVHeads, c.HeadDim)
 		s.Attention(attention, w)
-		linear(s, n, q, d, p.Linear("attention"), c.AttnBias)
+		s.Affine(n, q, d, p.Linear("attention"), c.AttnBias)
 		s.Component("mlp")
-		linear(s, n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
-		linear(s, n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
+		s.Affine(n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
+		s.Affine(n, d, c.Inner, p.Linear("mlp"), c.MLPBias)
 		s.SwiGLU(n * c.Inner)
-		linear(s, n, c.Inner, d, p.Linear("mlp"), c.MLPBias)
+		s.Affine(n, c.Inner, d, p.Linear("mlp"), c.MLPBias)
 		s.Component("residual")
 		s.Residual(n * d)
 		s.Residual(n * d)
@@ -60,12 +59,4 @@ func (c Config) cost(w analytic.Work, p nn.Precision) []lm.CostItem {
 	s.Component("head")
 	s.Linear(w.LogitRows, d, c.Vocab, p.Head)
 	return s.Items()
-}
-
-// linear adds a product and, where there is one, its bias.
-func linear(s *analytic.Sheet, rows, in, out int, f kernel.Format, bias bool) {
-	s.Linear(rows, in, out, f)
-	if bias {
-		s.Bias(rows, out)
-	}
 }

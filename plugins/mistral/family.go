@@ -17,10 +17,8 @@ var config3M string
 //go:embed variants/1.2b.json
 var config1200M string
 
-// Family serves Mistral models of any size.
+// Family implements engine.Family for Mistral and Llama.
 type Family struct{}
-
-var _ engine.Family = Family{}
 
 // Describe implements engine.Family.
 func (Family) Describe() lm.Description {

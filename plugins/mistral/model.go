@@ -5,14 +5,13 @@ import (
 	"math"
 	"slices"
 
-	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is Mistral with its output matrix.
+// Model is a Mistral with its output matrix.
 type Model struct {
 	Tokens *nn.Embedding // model.embed_tokens [V, d]
 	RoPE   *nn.RoPE
@@ -25,7 +24,7 @@ type Model struct {
 	json      []byte // the effective config
 }
 
-// Block is one layer: attention and MLP, each behind a norm and beside a residual.
+// Block is a layer: attention and MLP, each with a norm before it and a residual around it.
 type Block struct {
 	Norm1      *nn.RMSNorm // input_layernorm
 	Q, K, V, O *nn.Linear  // self_attn.{q,k,v,o}_proj [H·hd, d], [K·hd, d], [K·hd, d], [d, H·hd]
@@ -73,8 +72,8 @@ func newBlock(c Config, ps *nn.Params, name string, window int) Block {
 	}
 }
 
-// NewState implements engine.Network: in each layer a ring of W positions (in bf16 of whole tiles of them), or a cache that
-// grows.
+// NewState implements engine.Network. Each layer has a ring of W positions, rounded up to whole tiles in bf16, or a growing
+// cache.
 func (m *Model) NewState() *state.Document {
 	slots := m.cfg.slots()
 	return state.New(len(slots), func(l int) state.Layer {
@@ -95,7 +94,7 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return m.Norm.Forward(p, x), nil
 }
 
-// forward is x + attention(norm x), then x + mlp(norm x).
+// forward returns x + attention(norm x), then adds mlp(norm x).
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, angles nn.Angles, spans []nn.Span) nn.Mat {
 	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, angles, spans) })
 	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
@@ -140,5 +139,3 @@ func (c Config) stateKind() string {
 
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
-
-var _ engine.Network = (*Model)(nil)

@@ -8,24 +8,24 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// The kinds of rotations, the values of rope_type.
+// The values of rope_type.
 const (
 	ropeDefault = "default" // θ_i = base^(-2i/hd)
 	ropeLinear  = "linear"  // θ_i / factor: positions are interpolated (Chen et al. 2023)
-	ropeLlama3  = "llama3"  // slow rotations are divided by factor, fast ones stay (Llama 3.1)
+	ropeLlama3  = "llama3"  // slow rotations are divided by factor, fast ones unchanged (Llama 3.1)
 )
 
 // scaling changes the rotations of a model that reads longer contexts than it was first trained with.
 type scaling struct {
 	Type     string  `json:"rope_type"`
 	Factor   float64 `json:"factor"`
-	Low      float64 `json:"low_freq_factor,omitempty"`                  // llama3: fewer turns in the original context are slow
-	High     float64 `json:"high_freq_factor,omitempty"`                 // llama3: more turns are fast
+	Low      float64 `json:"low_freq_factor,omitempty"`                  // llama3: slow is fewer turns per original context
+	High     float64 `json:"high_freq_factor,omitempty"`                 // llama3: fast is more turns per original context
 	Original int     `json:"original_max_position_embeddings,omitempty"` // llama3: the original context
 }
 
-// readRotations reads the base of the rotations and their scaling, which stands in rope_parameters or, in older files,
-// in rope_scaling, whose rope_type is type in still older ones.
+// readRotations reads the base of the rotations and their scaling, from rope_parameters or, in older files, rope_scaling,
+// where the oldest spell rope_type as type.
 func (c *Config) readRotations(r *config.Reader) {
 	s, partial := scaling{}, 1.0
 	config.Read(r, &c.Theta, "rope_theta", "rope_parameters.rope_theta", "rope_scaling.rope_theta")
@@ -48,7 +48,7 @@ func (c *Config) readRotations(r *config.Reader) {
 	}
 	switch {
 	case s.Type == "" && s.Factor != 0:
-		r.Fail(fmt.Errorf("factor is %g, but there is no rope_type: say %s or %s", s.Factor, ropeLinear, ropeLlama3))
+		r.Fail(fmt.Errorf("factor is %g, but there is no rope_type: set it to %s or %s", s.Factor, ropeLinear, ropeLlama3))
 	case s.Type == "":
 	case s.Type != ropeDefault:
 		c.Scaling = &s
@@ -57,7 +57,7 @@ func (c *Config) readRotations(r *config.Reader) {
 	}
 }
 
-// setting reads one setting of the rotations under its names in either object.
+// setting reads a setting of the rotations from either object.
 func setting[T any](r *config.Reader, dst *T, names ...string) {
 	var all []string
 	for _, object := range []string{"rope_parameters.", "rope_scaling."} {
@@ -68,12 +68,9 @@ func setting[T any](r *config.Reader, dst *T, names ...string) {
 	config.Read(r, dst, all...)
 }
 
-// validateRotations checks that the rotations are served and their settings make sense.
-func (c Config) validateRotations() error {
-	s := c.Scaling
+// validate checks that the rotations are served and their settings are consistent.
+func (s *scaling) validate() error {
 	switch {
-	case c.Theta <= 0:
-		return fmt.Errorf("rope_theta is %g, must be positive", c.Theta)
 	case s == nil:
 		return nil
 	case s.Type != ropeLinear && s.Type != ropeLlama3:
@@ -90,7 +87,7 @@ func (c Config) validateRotations() error {
 	return nil
 }
 
-// frequencies are the angles between neighbouring positions of each pair of components.
+// frequencies returns the rotation of each pair of components from one position to the next, in radians.
 func (c Config) frequencies() []float32 {
 	freq := kernel.RopeFrequencies(c.HeadDim, c.Theta)
 	if c.Scaling == nil {
@@ -102,8 +99,8 @@ func (c Config) frequencies() []float32 {
 	return freq
 }
 
-// slowdown is what a frequency is multiplied with: 1/factor or, for a rotation that makes high_freq_factor turns or more
-// in the original context, 1 in llama3. Between low_freq_factor and that it goes from one to the other in a line.
+// slowdown returns the factor of a frequency: 1/factor for linear. For llama3 it is 1/factor up to low_freq_factor turns in
+// the original context, 1 from high_freq_factor turns on, and linear in between.
 func (s *scaling) slowdown(freq float64) float64 {
 	if s.Type == ropeLinear {
 		return 1 / s.Factor
