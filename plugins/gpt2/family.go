@@ -41,8 +41,6 @@ func (Family) New(data []byte, options map[string]string, ps *nn.Params) (engine
 		return nil, nil, err
 	}
 	m := New(c, ps)
-	if m.json, err = r.Effective(m.cfg); err != nil {
-		return nil, nil, err
-	}
-	return m, r.Warnings(), nil
+	m.json, err = r.Effective(m.cfg)
+	return m, r.Warnings(), err
 }

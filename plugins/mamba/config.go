@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,24 +9,24 @@ import (
 	"github.com/archbench/archbench/internal/config"
 )
 
-// Shared are the keys of config.json that both models have, under the names of Hugging Face.
+// Shared holds the keys of config.json that both models have, with Hugging Face's names.
 type Shared struct {
 	ModelType string            `json:"model_type"`
 	Vocab     int               `json:"vocab_size"`
 	Dim       int               `json:"hidden_size"` // d
 	Expand    int               `json:"expand"`      // E/d
-	States    int               `json:"state_size"`  // S, of a channel
+	States    int               `json:"state_size"`  // S, per channel
 	Taps      int               `json:"conv_kernel"` // k
 	Layers    int               `json:"num_hidden_layers"`
 	Eps       float64           `json:"layer_norm_epsilon"`
 	Act       config.Activation `json:"hidden_act"`
-	Bias      bool              `json:"use_bias"` // of in_proj and out_proj
+	Bias      bool              `json:"use_bias"` // on in_proj and out_proj
 	ConvBias  bool              `json:"use_conv_bias"`
 	Tied      bool              `json:"tie_word_embeddings"`
 	BOS       config.IDs        `json:"bos_token_id"`
 	EOS       config.IDs        `json:"eos_token_id"`
 
-	// How a new model starts.
+	// Initialisation of new models.
 	InitStd   float64 `json:"initializer_range"` // of the embedding
 	StepMin   float64 `json:"time_step_min"`     // step sizes are log-uniform in [min, max]
 	StepMax   float64 `json:"time_step_max"`
@@ -60,10 +61,10 @@ func (r *rank) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Want says what a config may hold.
+// Want describes the valid values.
 func (rank) Want() string { return `a whole number of at least 1, or "auto"` }
 
-// defaultConfig holds the defaults of MambaConfig.
+// defaultConfig returns the defaults of MambaConfig.
 func defaultConfig() Config {
 	return Config{
 		Shared: Shared{
@@ -75,7 +76,7 @@ func defaultConfig() Config {
 	}
 }
 
-// parseConfig reads and validates the config of a Mamba; the reader knows its warnings and its other keys.
+// parseConfig reads and validates the config of a Mamba. The reader holds its warnings and other keys.
 func parseConfig(data []byte, options map[string]string) (Config, *config.Reader, error) {
 	c := defaultConfig()
 	r, err := config.Parse(data, options)
@@ -88,68 +89,52 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.Read(r, &c.Layers, "num_hidden_layers", "n_layer")
 	c.readIDs(r)
 	r.Known(inert...)
-	if err := r.Err(); err != nil {
-		return c, nil, err
-	}
-	if c.Rank == 0 {
-		c.Rank = rank((c.Dim + 15) / 16)
-	}
-	if c.Channels == 0 {
-		c.Channels = c.Expand * c.Dim
-	}
-	return c, r, c.Validate()
+	c.Rank = cmp.Or(c.Rank, rank((c.Dim+15)/16))
+	c.Channels = cmp.Or(c.Channels, c.Expand*c.Dim)
+	return c, r, cmp.Or(r.Err(), c.Validate())
 }
 
-// readIDs reads the special tokens again, now that the vocabulary is known.
+// readIDs reads the special tokens again, once the vocabulary is known.
 func (c *Shared) readIDs(r *config.Reader) {
 	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
 	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 }
 
-// inert are keys that change nothing here: they choose between code paths of other programs, which agree, or say what
-// other keys say. The residual stream is float32 in any case.
+// inert are keys without effect here: they choose between equivalent code paths of other programs, or repeat other keys.
+// The residual stream is always float32.
 var inert = []string{
 	"architectures", "chunk_size", "dtype", "fused_add_norm", "pad_token_id", "pad_vocab_size_multiple", "residual_in_fp32",
 	"rms_norm", "ssm_cfg", "torch_dtype", "transformers_version", "use_associative_scan", "use_cache", "use_mambapy",
 }
 
-// Validate checks that the values fit together.
+// Validate checks that the settings are served and consistent.
 func (c *Config) Validate() error {
-	if err := c.Shared.validate("mamba"); err != nil {
-		return err
+	err := cmp.Or(
+		c.Shared.validate("mamba"),
+		config.Sizes{{"intermediate_size", c.Channels}, {"time_step_rank", int(c.Rank)}}.Check(),
+		config.Words{{"time_step_init_scheme", c.StepScheme, []string{"random", "constant"}}}.Check(),
+	)
+	if err == nil && c.Channels != c.Expand*c.Dim {
+		err = fmt.Errorf("intermediate_size %d is not expand %d times hidden_size %d", c.Channels, c.Expand, c.Dim)
 	}
-	sizes := config.Sizes{{"intermediate_size", c.Channels}, {"time_step_rank", int(c.Rank)}}
-	if err := sizes.Check(); err != nil {
-		return err
-	}
-	switch {
-	case c.Channels != c.Expand*c.Dim:
-		return fmt.Errorf("intermediate_size %d is not expand %d times hidden_size %d", c.Channels, c.Expand, c.Dim)
-	case c.StepScheme != "random" && c.StepScheme != "constant":
-		return fmt.Errorf("time_step_init_scheme is %q, must be random or constant", c.StepScheme)
-	}
-	return nil
+	return err
 }
 
 // validate checks the keys that both models have.
 func (c *Shared) validate(modelType string) error {
-	err := config.Sizes{
-		{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"expand", c.Expand}, {"state_size", c.States},
-		{"conv_kernel", c.Taps}, {"num_hidden_layers", c.Layers},
-	}.Check()
-	switch {
-	case c.ModelType != modelType:
+	if c.ModelType != modelType {
 		return fmt.Errorf("model_type is %q, this plugin serves mamba and mamba2", c.ModelType)
-	case err != nil:
-		return err
-	case c.Act != "silu":
-		return fmt.Errorf("hidden_act is %q, must be silu", c.Act)
-	case c.Eps <= 0:
-		return fmt.Errorf("layer_norm_epsilon is %g, must be positive", c.Eps)
-	case c.InitStd <= 0:
-		return fmt.Errorf("initializer_range is %g, must be positive", c.InitStd)
-	case c.StepMin <= 0 || c.StepMin > c.StepMax:
-		return fmt.Errorf("time_step_min %g and time_step_max %g: need 0 < min <= max", c.StepMin, c.StepMax)
 	}
-	return nil
+	err := cmp.Or(
+		config.Sizes{
+			{"vocab_size", c.Vocab}, {"hidden_size", c.Dim}, {"expand", c.Expand}, {"state_size", c.States},
+			{"conv_kernel", c.Taps}, {"num_hidden_layers", c.Layers},
+		}.Check(),
+		config.Words{{"hidden_act", string(c.Act), []string{"silu"}}}.Check(),
+		config.Positive{{"layer_norm_epsilon", c.Eps}, {"initializer_range", c.InitStd}}.Check(),
+	)
+	if err == nil && (c.StepMin <= 0 || c.StepMin > c.StepMax) {
+		err = fmt.Errorf("time_step_min %g and time_step_max %g: need 0 < min <= max", c.StepMin, c.StepMax)
+	}
+	return err
 }

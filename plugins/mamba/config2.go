@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -14,17 +15,18 @@ type Config2 struct {
 	Shared
 	Heads   int    `json:"num_heads"`       // H
 	HeadDim int    `json:"head_dim"`        // P, so that H·P = E
-	Groups  int    `json:"n_groups"`        // G, of heads that share B and C
-	Limits  limits `json:"time_step_limit"` // of every step size
+	Groups  int    `json:"n_groups"`        // G groups of heads share B and C
+	Limits  limits `json:"time_step_limit"` // bounds of every step size
 
-	// NormGroups parts of the gated channels are normalised one by one. It is no key of Hugging Face, see groupNorm.
+	// NormGroups is the number of groups of gated channels that are normalised separately. Hugging Face has no such key;
+	// see readNormGroups.
 	NormGroups int `json:"norm_groups"`
 }
 
-// limits are a lower and an upper bound. JSON has no infinity: Hugging Face writes one as an object.
+// limits are a lower and an upper bound. JSON has no infinity, so Hugging Face writes it as an object.
 type limits [2]float64
 
-// infinity is how an upper bound that is none is written.
+// infinity is an infinite bound in JSON.
 var infinity = json.RawMessage(`{"__float__":"Infinity"}`)
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -58,10 +60,10 @@ func (l limits) MarshalJSON() ([]byte, error) {
 	return json.Marshal(parts)
 }
 
-// Want says what a config may hold.
+// Want describes the valid values.
 func (limits) Want() string { return "a list of two numbers" }
 
-// defaultConfig2 holds the defaults of Mamba2Config.
+// defaultConfig2 returns the defaults of Mamba2Config.
 func defaultConfig2() Config2 {
 	return Config2{
 		Shared: Shared{
@@ -72,7 +74,7 @@ func defaultConfig2() Config2 {
 	}
 }
 
-// parseConfig2 reads and validates the config of a Mamba-2; the reader knows its warnings and its other keys.
+// parseConfig2 reads and validates the config of a Mamba-2. The reader holds its warnings and other keys.
 func parseConfig2(data []byte, options map[string]string) (Config2, *config.Reader, error) {
 	c := defaultConfig2()
 	r, err := config.Parse(data, options)
@@ -81,19 +83,16 @@ func parseConfig2(data []byte, options map[string]string) (Config2, *config.Read
 	}
 	config.ReadAll(r, &c)
 	c.readIDs(r)
-	c.groupNorm(r, data)
+	c.readNormGroups(r, data)
 	r.Known(inert...)
-	r.Known("time_step_rank") // of Mamba; Mamba-2's step sizes have no projection of their own
-	if err := r.Err(); err != nil {
-		return c, nil, err
-	}
-	return c, r, c.Validate()
+	r.Known("time_step_rank") // Mamba's; Mamba-2's step sizes have no low-rank projection
+	return c, r, cmp.Or(r.Err(), c.Validate())
 }
 
-// groupNorm sets how the gated channels are normalised where norm_groups does not say it: each group for itself, as
-// mamba_ssm has always done, but all at once in files of transformers before 5.23, which did that. Such a file may hold
-// a model that another program has trained, so a warning says it.
-func (c *Config2) groupNorm(r *config.Reader, data []byte) {
+// readNormGroups sets the groups of the norm after the gate if the config does not: each group of channels separately, as
+// in mamba_ssm, but all at once for files of transformers before 5.23, which did so. Another program may have trained the
+// model in such a file, hence the warning.
+func (c *Config2) readNormGroups(r *config.Reader, data []byte) {
 	if r.Has("norm_groups") {
 		return
 	}
@@ -118,16 +117,13 @@ func oldTransformers(data []byte) (version string, old bool) {
 	return version, n == 2 && (major < 5 || major == 5 && minor < 23)
 }
 
-// Validate checks that the values fit together.
+// Validate checks that the settings are served and consistent.
 func (c *Config2) Validate() error {
-	if err := c.Shared.validate("mamba2"); err != nil {
-		return err
-	}
 	sizes := config.Sizes{{"num_heads", c.Heads}, {"head_dim", c.HeadDim}, {"n_groups", c.Groups}, {"norm_groups", c.NormGroups}}
-	if err := sizes.Check(); err != nil {
-		return err
-	}
+	err := cmp.Or(c.Shared.validate("mamba2"), sizes.Check())
 	switch {
+	case err != nil:
+		return err
 	case c.Heads*c.HeadDim != c.Expand*c.Dim:
 		return fmt.Errorf("num_heads %d times head_dim %d is not expand %d times hidden_size %d", c.Heads, c.HeadDim, c.Expand, c.Dim)
 	case c.Heads%c.Groups != 0:

@@ -154,7 +154,7 @@ func TestConfigRefuses(t *testing.T) {
 		}
 	}
 	if _, _, err := parseConfig([]byte(`{}`), map[string]string{"sliding_window": "2"}); err == nil {
-		t.Error("an option that is no key was accepted")
+		t.Error("an unknown option was accepted")
 	}
 }
 
@@ -246,7 +246,7 @@ func FuzzConfig2(f *testing.F) {
 	})
 }
 
-// TestInfinity reads the bound that is none as Python's programs write it, before and since transformers 5.
+// TestInfinity reads an infinite bound as Python programs write it, before and since transformers 5.
 func TestInfinity(t *testing.T) {
 	for _, spelled := range []string{`Infinity`, `{"__float__": "Infinity"}`} {
 		c, r, err := parseConfig2([]byte(`{"model_type": "mamba2", "time_step_limit": [0.5, `+spelled+`]}`), nil)
@@ -263,7 +263,7 @@ func TestInfinity(t *testing.T) {
 	}
 }
 
-// TestNormGroups reads configs of several programs, which disagree on what is normalised after the gate.
+// TestNormGroups reads configs of several programs, which disagree on the normalisation after the gate.
 func TestNormGroups(t *testing.T) {
 	for data, want := range map[string]struct{ groups, warnings int }{
 		`{}`:                                  {groups: 8},

@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-// TestConformance runs the kit that every plugin must pass.
+// TestConformance runs the conformance kit.
 func TestConformance(t *testing.T) {
 	for _, name := range fixtures {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// smallConfig has sizes that no two dimensions share, and every optional bias.
+// smallConfig has a different size for every dimension, and every optional bias.
 const smallConfig = `{"vocab_size": 37, "hidden_size": 12, "expand": 3, "state_size": 5, "conv_kernel": 3, "time_step_rank": 7,
 	"num_hidden_layers": 2, "use_bias": true, "tie_word_embeddings": false}`
 
@@ -36,7 +36,7 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
-// wasteful is Mamba with a product that its formulas know nothing of.
+// wasteful is a Mamba that executes one product that its formulas lack.
 type wasteful struct{ Family }
 
 func (wasteful) New(config []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
@@ -57,15 +57,15 @@ func TestCountFindsAnExtraProduct(t *testing.T) {
 	m := modeltest.Load(t, engine.New(wasteful{}), lm.LoadRequest{Config: smallConfig})
 	analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 5, Count: true})
 	if cmp.Equal(analytic, counted) {
-		t.Fatal("a product beside the formulas went unnoticed")
+		t.Fatal("a product missing from the formulas went unnoticed")
 	}
 	if got, want := counted["in_proj"].FLOPs-analytic["in_proj"].FLOPs, int64(5*(2*12*72+72)); got != want {
 		t.Errorf("counted %d FLOPs too many, want %d", got, want)
 	}
 }
 
-// TestCostOfPublishedShapes compares with the products that are published for one layer of mamba-130m and for the
-// whole of mamba-3m; the rest is what Model.Cost says is usually left out.
+// TestCostOfPublishedShapes compares with the published products of one layer of mamba-130m and of all of mamba-3m. The
+// rest is what Block.cost counts beyond them.
 func TestCostOfPublishedShapes(t *testing.T) {
 	layer := load(t, lm.LoadRequest{
 		Config: `{"vocab_size": 8, "hidden_size": 768, "num_hidden_layers": 1}`,

@@ -24,10 +24,8 @@ var config2_3M string
 //go:embed variants/mamba2-130m.json
 var config2_130M string
 
-// Family serves Mamba and Mamba-2 models of any size.
+// Family implements engine.Family for Mamba and Mamba-2.
 type Family struct{}
-
-var _ engine.Family = Family{}
 
 // Describe implements engine.Family.
 func (Family) Describe() lm.Description {
@@ -61,10 +59,8 @@ func (Family) New(data []byte, options map[string]string, ps *nn.Params) (engine
 	}
 	m := New(c, ps)
 	c.Shared = m.Shared
-	if m.json, err = r.Effective(c); err != nil {
-		return nil, nil, err
-	}
-	return m, r.Warnings(), nil
+	m.json, err = r.Effective(c)
+	return m, r.Warnings(), err
 }
 
 func newMamba2(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
@@ -74,13 +70,11 @@ func newMamba2(data []byte, options map[string]string, ps *nn.Params) (engine.Ne
 	}
 	m := New2(c, ps)
 	c.Shared = m.Shared
-	if m.json, err = r.Effective(c); err != nil {
-		return nil, nil, err
-	}
-	return m, r.Warnings(), nil
+	m.json, err = r.Effective(c)
+	return m, r.Warnings(), err
 }
 
-// modelType peeks at the key that tells the two apart; mistakes are for the parsers to report.
+// modelType returns the key that distinguishes the two configs.
 func modelType(data []byte) string {
 	var c struct {
 		ModelType string `json:"model_type"`

@@ -10,19 +10,19 @@ import (
 	"github.com/archbench/archbench/internal/config"
 )
 
-// The first published checkpoints have the config.json of mamba_ssm, the authors' own package: no model_type, other
+// The first published checkpoints have the config.json of mamba_ssm, the authors' own package: no model_type, different
 // names, the arguments of a layer in ssm_cfg, and a vocabulary that is padded when the model is made. Such a config is
-// rewritten as the Hugging Face config of the same model, and read as that.
+// rewritten as the Hugging Face config of the same model.
 
 // keys are the members of a JSON object.
 type keys map[string]json.RawMessage
 
-// firstNames are the keys of mamba_ssm by Hugging Face's.
+// firstNames maps the keys of mamba_ssm to Hugging Face's.
 var firstNames = map[string]string{
 	"d_model": "hidden_size", "n_layer": "num_hidden_layers", "vocab_size": "vocab_size", "tie_embeddings": "tie_word_embeddings",
 }
 
-// layerNames are the arguments of a layer, the keys of ssm_cfg.
+// layerNames maps the arguments of a layer, the keys of ssm_cfg, to Hugging Face's keys.
 var layerNames = map[string]string{
 	"d_state": "state_size", "d_conv": "conv_kernel", "expand": "expand", "dt_rank": "time_step_rank", "headdim": "head_dim",
 	"ngroups": "n_groups", "dt_limit": "time_step_limit", "bias": "use_bias", "conv_bias": "use_conv_bias",
@@ -30,19 +30,19 @@ var layerNames = map[string]string{
 	"dt_init": "time_step_init_scheme",
 }
 
-// firstFixed are keys of both kinds with the values that are served.
+// firstFixed maps keys of either kind to the only values that are served.
 var firstFixed = map[string][]string{
 	"attn_layer_idx": {"[]", "null"}, "d_intermediate": {"0"}, "rms_norm": {"true"}, // no attention, no MLP, no LayerNorm
 	"D_has_hdim": {"false"}, "rmsnorm": {"true"}, "norm_before_gate": {"false"}, "d_ssm": {"null"},
 }
 
-// firstInert are keys of both kinds that change nothing in a loaded model.
+// firstInert are keys of either kind without effect on a loaded model.
 var firstInert = []string{
 	"A_init_range", "attn_cfg", "chunk_size", "conv_init", "fused_add_norm", "layer", "pad_vocab_size_multiple", "residual_in_fp32",
 	"ssm_cfg", "use_fast_path", "use_mem_eff_path",
 }
 
-// modernise returns a config of mamba_ssm under the names of Hugging Face, and any other as it is.
+// modernise rewrites a config of mamba_ssm with Hugging Face's names, and returns any other config unchanged.
 func modernise(data []byte) ([]byte, error) {
 	var first keys
 	if json.Unmarshal(data, &first) != nil || first["model_type"] != nil || first["hidden_size"] != nil || first["d_model"] == nil {
@@ -53,22 +53,22 @@ func modernise(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	var layer keys
-	_ = json.Unmarshal(first["ssm_cfg"], &layer) // absent, or an object: firstDefaults has looked into it
+	_ = json.Unmarshal(first["ssm_cfg"], &layer) // absent or an object, as firstDefaults has checked
 	delete(first, "vocab_size")                  // firstDefaults has padded it
 	if err := out.rename(layer, layerNames); err != nil {
 		return nil, fmt.Errorf("ssm_cfg: %w", err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(layer)) {
-		return nil, fmt.Errorf("ssm_cfg: %s is no argument of a layer that is served", key)
+		return nil, fmt.Errorf("ssm_cfg: argument %s of a layer is not served", key)
 	}
 	if err := out.rename(first, firstNames); err != nil {
 		return nil, err
 	}
-	maps.Copy(out, first) // what is left is unknown, and warned of
+	maps.Copy(out, first) // the remaining keys are unknown; the parser warns of them
 	return json.Marshal(out)
 }
 
-// rename moves members of from under their new names, drops those that change nothing, and leaves the unknown ones.
+// rename moves members of from under their new names, removes those without effect, and leaves unknown ones.
 func (k keys) rename(from keys, names map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(from)) {
 		served, fixed := firstFixed[key]
@@ -85,8 +85,8 @@ func (k keys) rename(from keys, names map[string]string) error {
 	return nil
 }
 
-// firstDefaults are mamba_ssm's in Hugging Face's names, with the sizes that follow from others. Documents start and end
-// with token 0, as in the tokenizer of all these files.
+// firstDefaults returns mamba_ssm's defaults with Hugging Face's names, including the sizes derived from others. Documents
+// start and end with token 0, as in the tokenizer of all these files.
 func firstDefaults(data []byte) (keys, error) {
 	r, err := config.Parse(data, nil)
 	if err != nil {
@@ -120,13 +120,10 @@ func firstDefaults(data []byte) (keys, error) {
 	default:
 		return nil, fmt.Errorf("ssm_cfg.layer is %q, must be Mamba1 or Mamba2", layer)
 	}
-	out := keys{}
-	for name, value := range settings {
-		raw, err := json.Marshal(value)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = raw
+	raw, err := json.Marshal(settings)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	out := keys{}
+	return out, json.Unmarshal(raw, &out)
 }

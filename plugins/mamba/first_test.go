@@ -13,8 +13,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestFirstPublished scores bytes with a checkpoint in the form of mamba_ssm, whose vocabulary of 253 is padded to 256 and
-// whose ssm_cfg has other sizes than the defaults. A float64 forward in another program gave the value.
+// TestFirstPublished scores bytes with a checkpoint of mamba_ssm whose vocabulary of 253 is padded to 256 and whose ssm_cfg
+// differs from the defaults. Another program computed the value in float64.
 func TestFirstPublished(t *testing.T) {
 	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-first"})
 	info := m.Info()
@@ -84,7 +84,7 @@ func TestModerniseRefuses(t *testing.T) {
 		`{"d_model": 8, "rms_norm": false}`:                                        "rms_norm is false",
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba3"}}`:                           `ssm_cfg.layer is "Mamba3"`,
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "rmsnorm": false}}`:         "rmsnorm is false",
-		`{"d_model": 8, "ssm_cfg": {"headdims": 3}}`:                               "headdims is no argument of a layer",
+		`{"d_model": 8, "ssm_cfg": {"headdims": 3}}`:                               "argument headdims of a layer is not served",
 		`{"d_model": 8, "pad_vocab_size_multiple": 0}`:                             "pad_vocab_size_multiple is 0, must be from 1",
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "headdim": 0}}`:             "headdim is 0, must be from 1",
 		`{"d_model": 8, "ssm_cfg": {"layer": "Mamba2", "norm_before_gate": true}}`: "norm_before_gate is true",

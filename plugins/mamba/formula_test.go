@@ -66,7 +66,7 @@ func open(t testing.TB, dir string) (*Model, *nn.Params) {
 	return net.(*Model), ps
 }
 
-// feed gives a document to st in pieces of step tokens and returns all logits.
+// feed runs a document through st in pieces of step tokens and returns all logits.
 func feed(t testing.TB, m *Model, tokens []int32, st *state.Document, step int) (logits []float32) {
 	t.Helper()
 	var p nn.Pass

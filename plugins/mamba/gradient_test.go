@@ -13,7 +13,7 @@ func TestFixtureGradients(t *testing.T) {
 	}
 }
 
-// formulaGradients are what other programs have computed for the formula weights.
+// formulaGradients were computed by other programs for the formula weights.
 var formulaGradients = []modeltest.KnownGradient{
 	{Name: "backbone.embeddings.weight", Norm: 2.482657704, First: .146878},
 	{Name: "backbone.layers.0.mixer.A_log", Norm: .023103389, First: 4.80001e-4},

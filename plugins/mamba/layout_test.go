@@ -63,7 +63,7 @@ func TestInitialisation(t *testing.T) {
 	}
 }
 
-// TestSave checks that a saved model is the same model, under the older name of the embedding too.
+// TestSave checks that a saved model gives the same logits.
 func TestSave(t *testing.T) {
 	m := load(t, lm.LoadRequest{Config: smallConfig, Seed: 3})
 	tokens := someTokens(20, 37)
@@ -132,7 +132,7 @@ func TestBadCheckpoints(t *testing.T) {
 	}
 }
 
-// TestSaved saves the same weights as different programs do.
+// TestSaved loads the same weights as saved by different programs.
 func TestSaved(t *testing.T) {
 	modeltest.Layouts(t, engine.New(Family{}), formulaCheckpoint(t), "backbone.", modeltest.FormulaTokens)
 }

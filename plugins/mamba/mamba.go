@@ -2,8 +2,8 @@
 // Sequence Modeling with Selective State Spaces" (2023), in the layout of Hugging Face's MambaForCausalLM, and its
 // successor Mamba-2, which [Block2] describes.
 //
-// With d the width of the residual stream, E channels, S states a channel, R the rank of the step size, k taps of the
-// convolution and V tokens in the vocabulary, one block takes token t's residual x[t] of d floats through
+// With d the width of the residual stream, E channels, S states per channel, R the rank of the step size, k taps of the
+// convolution and V tokens in the vocabulary, a block updates token t's residual x[t] of d floats by
 //
 //	[v; z] = W_in RMSNorm(x[t])                                  E channels and E gates
 //	u      = silu(b + Σ_q w[q]·v[t-(k-1)+q])                     causal depthwise convolution
@@ -13,8 +13,8 @@
 //	y[e]   = Σ_s C[s]·h[e,s] + D[e]·u[e]
 //	x[t]  += W_out (y ∘ silu(z))
 //
-// and the logits are the embedding (or a head of its own) times RMSNorm(x[t]). There are no positions and no
-// attention: a document carries k-1 rows of v and the E·S states h of each block, however long it gets.
+// and the logits are the embedding (or a separate head) times RMSNorm(x[t]). There are no positions and no attention: a
+// document's state is k-1 rows of v and the E·S states h of each block, whatever its length.
 package main
 
 import (
@@ -27,14 +27,12 @@ type Block struct {
 	In   *nn.Linear        // mixer.in_proj [2E, d]: channels, gates
 	Conv *nn.CausalConv    // mixer.conv1d [E, 1, k]
 	X    *nn.Linear        // mixer.x_proj [R+2S, E]: r, B, C
-	Step *nn.Linear        // mixer.dt_proj [E, R], never quantised: an error of Δ acts on all that follows
+	Step *nn.Linear        // mixer.dt_proj [E, R], never quantised: an error in Δ affects all later states
 	Scan *nn.SelectiveScan // mixer.A_log [E, S] and mixer.D [E], never quantised
 	Out  *nn.Linear        // mixer.out_proj [d, E]
 }
 
-var _ mixer = (*Block)(nil)
-
-// New declares the parameters of a Mamba. A document carries L·E·(k-1+S) floats.
+// New declares the parameters of a Mamba. The state of a document is L·E·(k-1+S) floats.
 func New(c Config, ps *nn.Params) *Model {
 	m := newModel(c.Shared, ps, func(name string) mixer { return newBlock(&c, ps, name) })
 	m.tail, m.states = (c.Taps-1)*c.Channels, c.Channels*c.States
@@ -54,7 +52,7 @@ func newBlock(c *Config, ps *nn.Params, name string) *Block {
 	}
 }
 
-// stepWeights initialises dt_proj.weight so that the variance of Δ's argument is that of r.
+// stepWeights initialises dt_proj.weight so that W_dt r has the variance of r.
 func (c *Config) stepWeights() nn.Init {
 	bound := c.StepScale * fanIn(int(c.Rank))
 	if c.StepScheme == "constant" {
@@ -83,8 +81,8 @@ func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
 }
 
 // cost implements mixer. The products are those of the paper: for each token 4dE FLOPs of in_proj, 2Ek of the
-// convolution, 2E(R+2S) of x_proj, 2RE of dt_proj, 7ES of the scan and 2Ed of out_proj. Beside them stands what is
-// usually left out: 4d+4 of a norm, 5E of the convolution's bias and silu, 4E of dt_proj's bias and softplus, 3E of the
+// convolution, 2E(R+2S) of x_proj, 2RE of dt_proj, 7ES of the scan and 2Ed of out_proj. The count also includes what is
+// usually omitted: 4d+4 of a norm, 5E of the convolution's bias and silu, 4E of dt_proj's bias and softplus, 3E of the
 // scan (Δ·u and D·u), 5E of the gate and d of the residual.
 func (b *Block) cost(s *analytic.Sheet, w analytic.Work) {
 	rows, channels, rank := w.Rows(), b.Conv.Channels, b.Step.In
@@ -106,15 +104,11 @@ func (b *Block) cost(s *analytic.Sheet, w analytic.Work) {
 	linearCost(s, rows, b.Out)
 }
 
-// linearCost adds a product and its bias.
 func linearCost(s *analytic.Sheet, rows int, l *nn.Linear) {
-	s.Linear(rows, l.In, l.Out, l.W.Format())
-	if l.Bias != nil {
-		s.Bias(rows, l.Out)
-	}
+	s.Affine(rows, l.In, l.Out, l.W.Format(), l.Bias != nil)
 }
 
-// convCost adds a convolution and its silu.
+// convCost adds the cost of a convolution and its silu.
 func convCost(s *analytic.Sheet, w analytic.Work, c *nn.CausalConv) {
 	s.CausalConv(w, c.Channels, c.Taps)
 	if c.Bias != nil {

@@ -7,7 +7,7 @@ import (
 
 // Block2 is the mixer of Mamba-2 (Dao and Gu, "Transformers are SSMs: Generalized Models and Efficient Algorithms Through
 // Structured State Space Duality", 2024), in the layout of Hugging Face's Mamba2ForCausalLM. The E channels are H heads
-// of P; a head has one decay and one step size, and shares B and C with the heads of one of G groups:
+// of P. A head has one decay and one step size, and shares B and C with the other heads of its group, one of G:
 //
 //	[z; xBC; dt] = W_in RMSNorm(x[t])                            E gates, E + 2GS channels, H step sizes
 //	[x; B; C] = silu(b + Σ_q w[q]·xBC[t-(k-1)+q])                causal depthwise convolution of all three
@@ -16,7 +16,7 @@ import (
 //	y[j,p] = Σ_s C[g,s]·h[j,p,s] + D[j]·x[j,p]
 //	x[t]  += W_out RMSNorm(y ∘ silu(z))                          over the channels of each group
 //
-// The paper's chunked algorithm computes the same; this is its recurrent form, for one token and for many.
+// The paper's chunked algorithm is equivalent; this is the recurrent form, for one token and for many.
 type Block2 struct {
 	In    *nn.Linear     // mixer.in_proj [2E+2GS+H, d]: z, xBC, dt
 	Conv  *nn.CausalConv // mixer.conv1d [E+2GS, 1, k]
@@ -25,9 +25,7 @@ type Block2 struct {
 	Out   *nn.Linear     // mixer.out_proj [d, E]
 }
 
-var _ mixer = (*Block2)(nil)
-
-// New2 declares the parameters of a Mamba-2. A document carries L·((E+2GS)·(k-1) + E·S) floats.
+// New2 declares the parameters of a Mamba-2. The state of a document is L·((E+2GS)·(k-1) + E·S) floats.
 func New2(c Config2, ps *nn.Params) *Model {
 	m := newModel(c.Shared, ps, func(name string) mixer { return newBlock2(&c, ps, name) })
 	channels := c.Heads * c.HeadDim
@@ -71,7 +69,7 @@ func (b *Block2) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Ma
 }
 
 // cost implements mixer. Beside the products of in_proj, the convolution and out_proj, the recurrence takes 5ES + 3E + 2H
-// FLOPs a token, the step sizes 4H, and the gate with its norm 9E + 4G.
+// FLOPs per token, the step sizes 4H, and the gate with its norm 9E + 4G.
 func (b *Block2) cost(s *analytic.Sheet, w analytic.Work) {
 	rows, channels := w.Rows(), b.Out.In
 	s.Component("in_proj")

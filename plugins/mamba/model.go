@@ -6,13 +6,12 @@ import (
 	"math/rand/v2"
 
 	"github.com/archbench/archbench/internal/analytic"
-	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/internal/state"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is a residual stream with a state-space mixer in every layer, and its output matrix.
+// Model is a Mamba or Mamba-2 with its output matrix.
 type Model struct {
 	Shared
 	Tokens *nn.Embedding // backbone.embeddings [V, d]
@@ -24,22 +23,22 @@ type Model struct {
 	json         []byte
 }
 
-// Layer is a mixer behind a norm and beside a residual.
+// Layer is a mixer with a norm before it and a residual around it.
 type Layer struct {
 	Norm *nn.RMSNorm // norm
 	mixer
 }
 
-// mixer carries information from token to token.
+// mixer is the state-space part of a layer.
 type mixer interface {
-	// forward returns what the layer makes of the normalised x [tokens, d].
+	// forward returns the output for the normalised x [tokens, d].
 	forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
-	// cost adds what forward costs.
+	// cost adds the cost of forward.
 	cost(s *analytic.Sheet, w analytic.Work)
 }
 
-// newModel declares the parameters outside the layers under the names of Hugging Face, or those of the first published
-// files, which had backbone.embedding. block declares the mixer of a layer.
+// newModel declares the parameters outside the mixers under the names of Hugging Face, or of the first published files,
+// which call the embedding backbone.embedding. block declares the mixer of a layer.
 func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	embedding := "backbone.embeddings"
 	if old := "backbone.embedding"; ps.Stored(old + ".weight") {
@@ -55,7 +54,7 @@ func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	return m
 }
 
-// NewState implements engine.Network: the same number of floats, however long the document.
+// NewState implements engine.Network. Its size does not depend on the length of the document.
 func (m *Model) NewState() *state.Document {
 	return state.New(m.Layers, func(int) state.Layer { return state.NewSSM(m.tail, m.states) })
 }
@@ -85,12 +84,11 @@ func (m *Model) Info() lm.ModelInfo {
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
 
-// StateBytes implements engine.Network: the last inputs of the convolution and the recurrent state of every layer, in
-// float32, whatever the length.
+// StateBytes implements engine.Network. It counts the last inputs of the convolution and the recurrent state of every layer,
+// in float32.
 func (m *Model) StateBytes(int) int64 { return 4 * int64(m.Layers) * int64(m.tail+m.states) }
 
-// Cost implements engine.Network. No cost depends on what came before. There is no reference counter of the
-// architectures' own.
+// Cost implements engine.Network. No cost depends on earlier tokens, and there is no reference counter.
 func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err error) {
 	w, err := analytic.WorkOf(req)
 	if err != nil {
@@ -113,7 +111,7 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	return s.Items(), nil, nil
 }
 
-// outInit initialises out_proj with in inputs: uniform in ±1/√in, and smaller by √layers if the config asks for it, so
+// outInit initialises an out_proj with in inputs: uniform in ±1/√in, divided by √layers with rescale_prenorm_residual, so
 // that the residual stream does not grow with depth.
 func (c *Shared) outInit(in int) nn.Init {
 	bound := fanIn(in)
@@ -126,7 +124,7 @@ func (c *Shared) outInit(in int) nn.Init {
 // fanIn is the usual bound of a new linear layer's weights.
 func fanIn(in int) float64 { return 1 / math.Sqrt(float64(in)) }
 
-// stepBiases initialises a bias so that softplus of it is log-uniform between the smallest and the largest step size.
+// stepBiases initialises a bias so that its softplus is log-uniform between the smallest and the largest step size.
 func (c *Shared) stepBiases() nn.Init {
 	lo, hi := math.Log(c.StepMin), math.Log(c.StepMax)
 	return func(r *rand.Rand, _ int, dst []float32) {
@@ -136,5 +134,3 @@ func (c *Shared) stepBiases() nn.Init {
 		}
 	}
 }
-
-var _ engine.Network = (*Model)(nil)

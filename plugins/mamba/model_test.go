@@ -26,7 +26,7 @@ func TestFixture(t *testing.T) {
 	}
 }
 
-// TestNormOfGroups has each group of channels normalised for itself. Transformers 5.24 gave the value in float64.
+// TestNormOfGroups normalises each group of channels separately. Transformers 5.24 computed the value in float64.
 func TestNormOfGroups(t *testing.T) {
 	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba2-tiny", Options: map[string]string{"norm_groups": "2"}})
 	tokens := make([]int32, 40)
@@ -54,7 +54,7 @@ func someTokens(n, vocab int) []int32 {
 	return list
 }
 
-// TestThreads checks that the number of threads changes nothing, not even the last bit.
+// TestThreads checks that results are bit-equal for any number of threads.
 func TestThreads(t *testing.T) {
 	tokens := someTokens(40, 384)
 	for _, name := range fixtures {
@@ -68,7 +68,7 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// TestBatch checks that documents that run side by side do not see each other.
+// TestBatch checks that documents in a batch do not influence each other.
 func TestBatch(t *testing.T) {
 	m := load(t, lm.LoadRequest{Checkpoint: "testdata/mamba-tiny"})
 	docs := [][]int32{someTokens(5, 384), someTokens(30, 384)[4:], someTokens(11, 384)[9:]}

@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestStream feeds 64K tokens to tiny models: memory must stay where it was after 8K.
+// TestStream feeds 64K tokens to tiny models: memory must not grow after the first 8K.
 func TestStream(t *testing.T) {
 	for name, config := range map[string]string{
 		"mamba": `{"vocab_size": 48, "hidden_size": 16, "state_size": 4, "num_hidden_layers": 2}`,

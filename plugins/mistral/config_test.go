@@ -142,7 +142,7 @@ func TestConfigWarns(t *testing.T) {
 	}
 }
 
-// TestActivationNames checks that both names of the activation are read as one.
+// TestActivationNames checks that both names of the activation are accepted.
 func TestActivationNames(t *testing.T) {
 	for _, data := range []string{`{"hidden_act": "swish"}`, `{"activation_function": "swish"}`, `{"hidden_act": "silu"}`, `{}`} {
 		if c, _, err := parseConfig([]byte(data), nil); err != nil || c.Activation != "silu" {
@@ -151,8 +151,8 @@ func TestActivationNames(t *testing.T) {
 	}
 }
 
-// TestFrequencies compares scaled rotations with those that the published formula gives, in float64: of Llama 3.2 1B, whose
-// 64 components have a few on the ramp between fast and slow, and of interpolated positions.
+// TestFrequencies compares scaled rotations with the published formula in float64: those of Llama 3.2 1B, where a few of 64
+// components lie between fast and slow, and those of interpolated positions.
 func TestFrequencies(t *testing.T) {
 	for _, spelling := range []string{`"rope_theta": 5e5, "rope_scaling": {"type"`, `"rope_parameters": {"rope_theta": 5e5, "rope_type"`} {
 		c, r, err := parseConfig([]byte(`{"model_type": "llama", "head_dim": 64, `+spelling+`: "llama3", "factor": 32,

@@ -27,7 +27,7 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
-// TestCostWorkedValues compares with published totals of matrix products in GFLOP; the elementwise rest is below 1.5 %.
+// TestCostWorkedValues compares with published totals of matrix products in GFLOP. Elementwise operations add up to 1.5 %.
 func TestCostWorkedValues(t *testing.T) {
 	seed, _, err := parseConfig([]byte(config1200M), nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func TestCostWorkedValues(t *testing.T) {
 		{"7b decode at 1024", big, lm.CostRequest{Phase: lm.Decode, Length: 1023}, 14.758},
 		{"7b prefill of 4096", big, lm.CostRequest{Phase: lm.Prefill, Length: 4096}, 61574},
 		{"7b prefill of 32768", big, lm.CostRequest{Phase: lm.Prefill, Length: 32768}, 523369},
-		// 7.188 a token with attention's backward at twice its forward; ours computes scores again, half a forward more.
+		// 7.188 per token with attention's backward at twice its forward. Ours recomputes scores, half a forward more.
 		{"1.2b training", seed, lm.CostRequest{Phase: lm.Train, Length: 1024}, 1024*7.188 + .5*196608*1024*1025/2/1e9},
 	}
 	for _, tt := range tests {

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// formulaConfig is a model of 17,056 parameters whose loss, logits and gradients are known to ten digits.
+// formulaConfig describes a model of 17,056 parameters whose loss, logits and gradients are known to ten digits.
 const formulaConfig = `{"model_type": "mistral", "vocab_size": 48, "hidden_size": 32, "num_hidden_layers": 2,
 	"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 40, "max_position_embeddings": 64,
 	"sliding_window": %s, "rms_norm_eps": %s, "bos_token_id": null, "eos_token_id": null}`
@@ -48,8 +48,8 @@ func loadFormula(t *testing.T, window, eps string, options map[string]string) lm
 	return modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir, Options: options})
 }
 
-// TestFormulaWeights checks windows and the norm's epsilon by their known losses, in both forms of attention, and that
-// feeding in pieces through the ring gives the same.
+// TestFormulaWeights checks windows and the norm's epsilon against known losses, in both forms of attention, and that
+// feeding the ring in pieces gives the same losses.
 func TestFormulaWeights(t *testing.T) {
 	tests := []struct {
 		window, eps string
@@ -80,8 +80,8 @@ func TestFormulaWeights(t *testing.T) {
 	}
 }
 
-// TestFormulaVariants checks what a Llama adds, and windows in some layers only, by losses that a float64 forward in
-// another program has given, and that pieces give the same as the whole.
+// TestFormulaVariants checks the settings of Llama and windows in some layers only. Another program computed the losses in
+// float64. Feeding in pieces must give the same losses.
 func TestFormulaVariants(t *testing.T) {
 	tests := map[string]struct {
 		change string // of the config
@@ -114,7 +114,7 @@ func TestFormulaVariants(t *testing.T) {
 	}
 }
 
-// variantCheckpoint writes formula weights with a config in which some keys are changed.
+// variantCheckpoint writes formula weights with a changed config.
 func variantCheckpoint(t *testing.T, change string) string {
 	t.Helper()
 	list := formulaTensors()
@@ -131,7 +131,7 @@ func variantCheckpoint(t *testing.T, change string) string {
 	return modeltest.FormulaCheckpoint(t, config, list)
 }
 
-// biasOf is the key of the config that gives a projection its bias.
+// biasOf returns the config key that gives a projection a bias.
 func biasOf(projection string) string {
 	if strings.Contains(projection, "mlp") {
 		return "mlp_bias"

@@ -18,7 +18,7 @@ func TestFixtureGradients(t *testing.T) {
 	}
 }
 
-// formulaGradients are what other programs have computed for the formula weights.
+// formulaGradients were computed by other programs for the formula weights.
 var formulaGradients = []modeltest.KnownGradient{
 	{Name: "model.embed_tokens.weight", Norm: 1.974031588, First: 0.0344509},
 	{Name: "model.layers.0.input_layernorm.weight", Norm: 0.607359618, First: -0.0623161},

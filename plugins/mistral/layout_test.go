@@ -37,7 +37,7 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSaved saves the same weights as different programs do.
+// TestSaved loads the same weights as saved by different programs.
 func TestSaved(t *testing.T) {
 	config := strings.Replace(fmt.Sprintf(formulaConfig, "4", "1e-5"), "{", `{"tie_word_embeddings": true,`, 1)
 	all := formulaTensors()

@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestStateOfMixedLayers checks that a layer with a window keeps no more than it, and one without keeps all.
+// TestStateOfMixedLayers checks that a layer with a window caches no more than that, and one without caches everything.
 func TestStateOfMixedLayers(t *testing.T) {
 	dir := variantCheckpoint(t, `"sliding_window": 4, "layer_types": ["full_attention", "sliding_attention"]`)
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: dir})
@@ -39,7 +39,7 @@ func TestStreaming(t *testing.T) {
 	for name, chunks := range map[string][]int{"mistral-window": {1, 3, 7, 15, 16, 17, 64}, "mistral-full": {1, 3, 7, 64}} {
 		t.Run(name, func(t *testing.T) {
 			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: "testdata/" + name})
-			var tokens []int32 // one document of all inputs, so that the ring turns several times
+			var tokens []int32 // one document of all inputs, long enough to wrap the ring several times
 			for _, doc := range modeltest.Inputs(t, "testdata/"+name) {
 				tokens = append(tokens, doc...)
 			}
@@ -67,7 +67,7 @@ func TestRingHoldsTheWindow(t *testing.T) {
 	}
 }
 
-// TestWindowBoundsReach checks in a model of one layer that a token does not reach past the window.
+// TestWindowBoundsReach checks in a model of one layer that a token has no influence beyond the window.
 func TestWindowBoundsReach(t *testing.T) {
 	config := strings.Replace(fmt.Sprintf(formulaConfig, "4", "1e-5"), `"num_hidden_layers": 2`, `"num_hidden_layers": 1`, 1)
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: 3})
@@ -83,7 +83,7 @@ func TestWindowBoundsReach(t *testing.T) {
 	}
 }
 
-// TestDecodeAllocatesNothing runs single tokens through a state that has its memory.
+// TestDecodeAllocatesNothing runs single tokens through a state whose memory is allocated.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	modeltest.NoAllocations(t, Family{}, "testdata/mistral-window", 70)
 }
