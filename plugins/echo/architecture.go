@@ -78,7 +78,7 @@ func (architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, err
 		return nil, lm.Errorf(lm.Invalid, "load", "unknown option %q: echo has none", key)
 	}
 	if req.Device != "" || req.DeviceMemory != 0 {
-		return nil, lm.Errorf(lm.Unsupported, "load", "echo has no choice of devices")
+		return nil, lm.Errorf(lm.Unsupported, "load", "echo does not let you choose a device")
 	}
 	text, err := configText(req)
 	if err != nil {
@@ -91,18 +91,20 @@ func (architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, err
 	return newModel(c, req.Checkpoint == "", start), nil
 }
 
+var _ lm.Calibrator = architecture{}
+
 // configText returns the config.json selected by a request.
 func configText(req lm.LoadRequest) (string, error) {
 	switch {
 	case req.Checkpoint != "":
 		data, err := checkpoint.ReadConfig(req.Checkpoint)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", &lm.Error{Op: "load", Kind: lm.NotFound, Err: err}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = &lm.Error{Op: "load", Kind: lm.NotFound, Err: err}
+		case err != nil:
+			err = &lm.Error{Op: "load", Kind: lm.Corrupt, Err: err}
 		}
-		if err != nil {
-			return "", &lm.Error{Op: "load", Kind: lm.Corrupt, Err: err}
-		}
-		return string(data), nil
+		return string(data), err
 	case req.Config != "":
 		return req.Config, nil
 	case req.Variant == "default":
@@ -110,10 +112,6 @@ func configText(req lm.LoadRequest) (string, error) {
 	case req.Variant == "":
 		return "", lm.Errorf(lm.Invalid, "load", "neither checkpoint nor config nor variant is given")
 	}
-	return "", lm.Errorf(lm.NotFound, "load", "no variant %q: there is default", req.Variant)
+	return "", lm.Errorf(lm.NotFound, "load", "no variant %q: the only one is default", req.Variant)
 }
 
-var (
-	_ lm.Architecture = architecture{}
-	_ lm.Calibrator   = architecture{}
-)

@@ -11,18 +11,18 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// footprints are the sizes of memory that are read, over all threads: inside the cores' caches, about a shared cache,
-// and beyond.
+// footprints are the amounts of memory read by all threads together: within the cores' caches, about the size of a shared
+// cache, and beyond it.
 var footprints = []int{1 << 20, 16 << 20, 256 << 20}
 
 const (
-	spell      = 300 * time.Millisecond // how long each ceiling is measured
-	passBytes  = 64 << 20               // the least that one pass reads, so that starting the threads does not count
-	passRounds = 1 << 17                // of arithmetic in one pass, for the same reason: about a millisecond
+	duration   = 300 * time.Millisecond // time spent on each ceiling
+	passBytes  = 64 << 20               // minimum per pass, so that the start of the threads does not matter
+	passRounds = 1 << 17                // rounds of arithmetic per pass, about a millisecond, for the same reason
 )
 
-// Calibrate implements lm.Calibrator: how fast the threads together can read memory and do the arithmetic of the
-// kernels' active tier. Each ceiling is the best of all passes, since a disturbance can only slow one down.
+// Calibrate implements lm.Calibrator. It measures how fast all threads together read memory and do the arithmetic of the
+// active kernel tier. Each ceiling is the best of all passes, because a disturbance can only slow a pass down.
 func (architecture) Calibrate(ctx context.Context, threads int) (lm.Roofline, error) {
 	if threads < 0 {
 		return lm.Roofline{}, lm.Errorf(lm.Invalid, "calibrate", "threads is %d", threads)
@@ -52,7 +52,7 @@ type calibration struct {
 func (c *calibration) read(ctx context.Context) {
 	memory := make([]byte, footprints[len(footprints)-1])
 	for i := range memory {
-		memory[i] = byte(i) // pages that were never written share one page of zeros
+		memory[i] = byte(i) // unwritten pages would all map to one page of zeros
 	}
 	threads := c.roofline.Threads
 	for _, bytes := range footprints {
@@ -74,9 +74,9 @@ func (c *calibration) compute(ctx context.Context) {
 	}
 }
 
-// measure repeats a pass of all threads for a spell and keeps the highest rate in amounts per second.
+// measure repeats a pass of all threads for a while and keeps the highest rate, in amounts per second.
 func (c *calibration) measure(ctx context.Context, limit lm.Ceiling, amount float64, pass func(thread int)) {
-	for end := time.Now().Add(spell); c.err == nil && time.Now().Before(end); c.err = ctx.Err() {
+	for end := time.Now().Add(duration); c.err == nil && time.Now().Before(end); c.err = ctx.Err() {
 		start := time.Now()
 		var wg sync.WaitGroup
 		for t := 1; t < c.roofline.Threads; t++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +83,7 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		return lm.ScoreReply{}, err
 	}
 	if other, ok := req.Versus.(*model); req.Versus != nil && (!ok || other.info.Vocab != m.info.Vocab) {
-		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "the model to compare with has another vocabulary")
+		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "the model to compare with has a different vocabulary")
 	}
 	if len(req.Sequences) == 0 {
 		return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "no sequences")
@@ -101,28 +102,19 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return reply, nil
 }
 
-// scores returns the scores of n positions: the uniform distribution does not diverge from itself.
+// scores returns the scores of n positions. The uniform distribution does not diverge from itself.
 func (m *model) scores(n int, logits, versus bool) lm.Scores {
 	s := lm.Scores{NLL: m.losses(n)}
 	if logits {
 		s.Logits = make([]float32, (n+1)*m.info.Vocab)
 	}
 	if versus {
-		s.KL, s.Top1 = make([]float64, n), make([]bool, n)
-		for i := range s.Top1 {
-			s.Top1[i] = true
-		}
+		s.KL, s.Top1 = make([]float64, n), slices.Repeat([]bool{true}, n)
 	}
 	return s
 }
 
-func (m *model) losses(n int) []float64 {
-	nll := make([]float64, n)
-	for i := range nll {
-		nll[i] = m.nll
-	}
-	return nll
-}
+func (m *model) losses(n int) []float64 { return slices.Repeat([]float64{m.nll}, n) }
 
 // Memory implements lm.MemoryReporter. There are no weights and no activations.
 func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {

@@ -67,7 +67,7 @@ func (m *model) inputs(ctx context.Context, op string, inputs []lm.StepInput) ([
 		case !ok || s.model != m:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state belongs to another model", i)
 		case slices.Contains(states, s):
-			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state is there twice", i)
+			return nil, lm.Errorf(lm.Invalid, op, "input %d: duplicate state", i)
 		case len(in.Tokens) == 0:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d has no tokens", i)
 		}
@@ -103,8 +103,8 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	return reply, nil
 }
 
-// Generate implements lm.Generator. Greedy decoding repeats token 0, the lowest of all equal ones; temperature and
-// top-p have no effect, and top-k keeps the k lowest.
+// Generate implements lm.Generator. Greedy decoding repeats token 0, the lowest of equally likely tokens. Any temperature
+// samples uniformly, and top-k keeps the k lowest tokens.
 func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	start := time.Now()
 	states, err := m.inputs(ctx, "generate", req.Inputs)
@@ -115,7 +115,7 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 		return lm.Errorf(lm.Invalid, "generate", "max new tokens is %d", req.MaxNew)
 	}
 	if req.Sampling.RepetitionPenalty > 0 && req.Sampling.RepetitionPenalty != 1 || req.Sampling.TopP > 0 && req.Sampling.TopP < 1 {
-		return lm.Errorf(lm.Unsupported, "generate", "echo knows neither repetition penalty nor top-p")
+		return lm.Errorf(lm.Unsupported, "generate", "echo supports neither repetition penalty nor top-p")
 	}
 	g := generation{model: m, req: req, ended: make([]bool, len(states))}
 	for i, s := range states {
@@ -149,7 +149,7 @@ func (g *generation) run(ctx context.Context, states []*state, start time.Time, 
 		for i, s := range states {
 			s.seen += len(chunk.Tokens[i])
 			if chunk.Done && !g.ended[i] {
-				s.seen-- // nothing has been predicted from the last token yet
+				s.seen-- // the last token has not been fed back
 			}
 		}
 		chunk.Compute = time.Since(start)
