@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/modeltest"
@@ -176,34 +175,12 @@ func TestConfigWarns(t *testing.T) {
 	}
 }
 
-// TestSchema checks that the schema accepts what the parser accepts, and refuses wrong values.
 func TestSchema(t *testing.T) {
-	compiler := jsonschema.NewCompiler()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(configSchema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := compiler.AddResource("schema.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	schema, err := compiler.Compile("schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	documents := []string{readFile(t, "bk-seed-router/config.json"), readFile(t, "bk-original-3m/config.json")}
+	accepted := []string{readFile(t, "bk-seed-router/config.json"), readFile(t, "bk-original-3m/config.json")}
 	for _, v := range (Family{}).Describe().Variants {
-		documents = append(documents, v.Config)
+		accepted = append(accepted, v.Config)
 	}
-	for _, data := range documents {
-		if err := schema.Validate(object(t, data)); err != nil {
-			t.Errorf("%s\n%v", data, err)
-		}
-	}
-	for _, bad := range []string{`{"mode": "causal"}`, `{"n_layers": "two"}`, `{"core": {"n_layers": 2}}`, `{"core": {"eta_mode": 3}}`} {
-		if schema.Validate(object(t, bad)) == nil {
-			t.Errorf("%s was accepted", bad)
-		}
-	}
+	refused := []string{`{"mode": "causal"}`, `{"n_layers": "two"}`, `{"core": {"n_layers": 2}}`, `{"core": {"eta_mode": 3}}`}
 	for mode := range modes {
 		r, err := config.Parse([]byte(`{"mode": "`+mode+`"}`), nil)
 		if err != nil {
@@ -212,7 +189,7 @@ func TestSchema(t *testing.T) {
 		if _, err := readConfig(r); err != nil {
 			t.Fatal(err)
 		}
-		modeltest.SchemaHas(t, configSchema, r.Settings())
+		modeltest.Schema(t, configSchema, r.Settings(), accepted, refused)
 	}
 }
 

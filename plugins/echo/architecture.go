@@ -114,4 +114,3 @@ func configText(req lm.LoadRequest) (string, error) {
 	}
 	return "", lm.Errorf(lm.NotFound, "load", "no variant %q: the only one is default", req.Variant)
 }
-
