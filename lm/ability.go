@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Ability names an optional interface, or a part of one.
+// Ability names an optional interface or a part of one.
 type Ability string
 
-// The abilities that a plugin may declare. Those of a model are among them: a model that sees the future cannot step,
-// and one of packed weights cannot be saved.
+// The abilities that a plugin may declare. A model may have fewer than its plugin: one that sees the future cannot
+// step, and one with packed weights cannot be saved.
 const (
 	AbilityStep      Ability = "step"
 	AbilityGenerate  Ability = "generate"
@@ -24,17 +24,17 @@ const (
 	AbilitySample    Ability = "sample"  // Step with samplers
 )
 
-// Description says what a plugin is.
+// Description describes a plugin.
 type Description struct {
 	Name string // the architecture: bk, gpt2, mamba, mistral, ...
-	// ModelTypes are the values of model_type in config.json that Load reads; none: the name alone.
+	// ModelTypes are the values of model_type in config.json that Load accepts; empty: only Name.
 	ModelTypes []string
-	// MarkerKeys mark a config.json without model_type as one that Load reads, if it has all of them; none: such a
-	// folder has to be given to the plugin by name.
+	// MarkerKeys identify a config.json without model_type: Load accepts it if it has all of them. Empty: such a
+	// checkpoint needs the plugin's name.
 	MarkerKeys []string
 	Version    string // of the plugin's code
 	Language   string // go, python, ...
-	Summary    string // one line with the paper
+	Summary    string // one line, naming the paper
 	Variants   []Variant
 	Abilities  []Ability
 	// Precisions that Load accepts: f32, bf16, int8, int4-g32, ... (docs/architecture.md says what they mean).
@@ -43,19 +43,18 @@ type Description struct {
 	ConfigSchema string
 	// Kernels names the tier of the numeric kernels in use: reference, avx2, avx512+bf16+vnni, ...
 	Kernels string
-	// Devices are those that Load can put models on, the default first; none: there is no choice.
+	// Devices that Load can place models on, the default first; empty: no choice.
 	Devices []Device
 }
 
 // Device is a processor with its memory.
 type Device struct {
 	Name    string // cpu, cuda:0, ...
-	Summary string // what it is, for example the name on its box
-	Memory  int64  // bytes of its own; 0: it uses the host's
+	Summary string // for example the product name
+	Memory  int64  // bytes of its own; 0: it uses host memory
 }
 
-// Device returns the device of that name, "" for the default. One that the plugin does not have is an error of kind
-// Unsupported.
+// Device returns the named device, or the default for "". An unknown device is an error of kind Unsupported.
 func (d Description) Device(name string) (Device, error) {
 	var names []string
 	for _, device := range d.Devices {
@@ -73,8 +72,7 @@ func (d Description) Device(name string) (Device, error) {
 	return Device{}, Errorf(Unsupported, "load", "n/a (no device %s: there is %s)", name, strings.Join(names, ", "))
 }
 
-// Of returns what a plugin of this description says about a model, complete: a model that does not say what it is able
-// to do is able to do whatever the plugin declares.
+// Of fills in the abilities of a model that reports none: it has all that its plugin declares for models.
 func (m ModelInfo) Of(d Description) ModelInfo {
 	if m.Abilities == nil {
 		m.Abilities = slices.DeleteFunc(append([]Ability{}, d.Abilities...), func(a Ability) bool { return a == AbilityCalibrate })
@@ -82,11 +80,11 @@ func (m ModelInfo) Of(d Description) ModelInfo {
 	return m
 }
 
-// Has reports whether the model says that it has the ability.
+// Has reports whether the model reports the ability.
 func (m ModelInfo) Has(a Ability) bool { return slices.Contains(m.Abilities, a) }
 
-// As returns a model as one of the optional interfaces, if it has that ability. A model that does not say what it is
-// able to do has those that it implements.
+// As returns the model as the optional interface T if it has that ability. A model that reports no abilities has those
+// that it implements.
 func As[T any](m Model) (t T, ok bool) {
 	if t, ok = m.(T); !ok {
 		return t, false
@@ -98,7 +96,7 @@ func As[T any](m Model) (t T, ok bool) {
 	return t, true
 }
 
-// abilityOf names the ability that an optional interface stands for.
+// abilityOf returns the ability of an optional interface.
 func abilityOf[T any]() Ability {
 	switch any((*T)(nil)).(type) {
 	case *Stepper:
@@ -117,7 +115,7 @@ func abilityOf[T any]() Ability {
 	panic("lm: not an optional interface of a Model")
 }
 
-// Types are the values of model_type that Load reads.
+// Types returns the values of model_type that Load accepts.
 func (d Description) Types() []string {
 	if len(d.ModelTypes) == 0 {
 		return []string{d.Name}
@@ -130,13 +128,14 @@ func (d Description) Has(a Ability) bool {
 	return slices.Contains(d.Abilities, a)
 }
 
-// Offers reports whether Load accepts a precision, as far as its formats go: the model knows its components.
+// Offers reports whether the plugin declares every part of a precision. Only the model knows whether it has the
+// components that the precision names.
 func (d Description) Offers(precision string) bool {
-	return !slices.ContainsFunc(Formats(precision), func(f string) bool { return !slices.Contains(d.Precisions, f) })
+	return !slices.ContainsFunc(Precisions(precision), func(p string) bool { return !slices.Contains(d.Precisions, p) })
 }
 
-// Formats are those of a precision FORMAT+COMPONENT.FORMAT+..., in its order.
-func Formats(precision string) []string {
+// Precisions splits PRECISION+COMPONENT.PRECISION+... into its plain precisions, in order.
+func Precisions(precision string) []string {
 	all := strings.Split(precision, "+")
 	for i, part := range all {
 		all[i] = part[strings.Index(part, ".")+1:]
@@ -144,7 +143,7 @@ func Formats(precision string) []string {
 	return all
 }
 
-// Variant is a named config that Load can initialise from a seed.
+// Variant is a named config whose weights Load can initialise from a seed.
 type Variant struct {
 	Name    string
 	Summary string

@@ -6,17 +6,17 @@ import (
 	"fmt"
 )
 
-// Kind classifies an [Error] for programs that must act differently. The list only grows.
+// Kind classifies an [Error] so that programs can react to it. The list only grows.
 type Kind int
 
-// The kinds of error that survive the wire.
+// The kinds of error, which survive the wire.
 const (
-	Internal    Kind = iota // a fault of the plugin
+	Internal    Kind = iota // a bug in the plugin
 	Invalid                 // the request makes no sense
 	Unsupported             // the plugin lacks the ability
 	NotFound                // a file or handle does not exist
 	Resource                // out of memory, disk or another limit
-	Corrupt                 // a file contradicts itself or its config
+	Corrupt                 // a file is inconsistent with itself or its config
 	Deadline                // cancelled or out of time
 )
 

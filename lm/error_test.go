@@ -47,7 +47,7 @@ func TestHas(t *testing.T) {
 	}
 }
 
-// whole implements more than it says that it is able to do.
+// whole implements more abilities than it reports.
 type whole struct {
 	lm.Model
 	lm.Stepper
@@ -62,14 +62,14 @@ func TestAs(t *testing.T) {
 		abilities  []lm.Ability
 		step, save bool
 	}{
-		{nil, true, true}, // it does not say
+		{nil, true, true}, // reports none
 		{[]lm.Ability{}, false, false},
 		{[]lm.Ability{lm.AbilityStep, lm.AbilityGenerate}, true, false},
 	} {
 		m := whole{abilities: c.abilities}
 		_, step := lm.As[lm.Stepper](m)
 		saver, save := lm.As[lm.Saver](m)
-		_, generate := lm.As[lm.Generator](m) // not implemented, whatever it says
+		_, generate := lm.As[lm.Generator](m) // reported but not implemented
 		if step != c.step || save != c.save || (saver != nil) != save || generate {
 			t.Errorf("%q: step %v, save %v, generate %v", c.abilities, step, save, generate)
 		}
@@ -79,13 +79,13 @@ func TestAs(t *testing.T) {
 func TestAbilitiesOfAModel(t *testing.T) {
 	d := lm.Description{Abilities: []lm.Ability{lm.AbilityStep, lm.AbilityCalibrate}}
 	if silent := (lm.ModelInfo{}).Of(d); !silent.Has(lm.AbilityStep) || silent.Has(lm.AbilityCalibrate) || len(d.Abilities) != 2 {
-		t.Errorf("a model that does not say: %q, of %q", silent.Abilities, d.Abilities)
+		t.Errorf("a model that reports no abilities: %q, plugin %q", silent.Abilities, d.Abilities)
 	}
 	if none := (lm.ModelInfo{Abilities: []lm.Ability{}}).Of(d); none.Has(lm.AbilityStep) {
-		t.Errorf("a model that is able to do nothing: %q", none.Abilities)
+		t.Errorf("a model with an empty list of abilities: %q", none.Abilities)
 	}
 	if unable := (lm.ModelInfo{}).Of(lm.Description{}); unable.Abilities == nil {
-		t.Error("a plugin without abilities has models that do not say")
+		t.Error("a model of a plugin without abilities has nil abilities")
 	}
 }
 

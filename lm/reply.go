@@ -1,12 +1,13 @@
 package lm
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
 )
 
-// ReplyError says why a reply is of no use: it is not what was asked for, or cannot be true.
+// ReplyError reports a reply that does not answer its request or cannot be true.
 type ReplyError struct {
 	Fault   Fault
 	Message string
@@ -17,13 +18,13 @@ type Fault string
 
 // The faults of replies.
 const (
-	Malformed     Fault = "protocol"      // of another shape or range than the request leaves
-	NonFinite     Fault = "non-finite"    // a value that is no number
-	Contradiction Fault = "contradiction" // at odds with another reply, or with the host's clock
+	Malformed     Fault = "protocol"      // shape or range does not fit the request
+	NonFinite     Fault = "non-finite"    // a NaN or infinity
+	Contradiction Fault = "contradiction" // contradicts another reply or the host's clock
 	Unsteady      Fault = "non-deterministic"
 )
 
-// Error returns what is wrong.
+// Error returns the message.
 func (e *ReplyError) Error() string { return e.Message }
 
 // Faultf returns a [*ReplyError].
@@ -31,12 +32,12 @@ func Faultf(f Fault, format string, args ...any) error {
 	return &ReplyError{f, fmt.Sprintf(format, args...)}
 }
 
-// roundingBelow is how far below 0 rounding may bring what cannot be negative, in nats: a few units of the last place
-// of float32 logits around 100. It counts as 0.
+// roundingBelow is how far rounding may bring a non-negative value below 0, in nats: a few units in the last place of
+// float32 logits around 100.
 const roundingBelow = 1e-4
 
-// nonNegative checks losses or divergences, and makes 0 of what rounding has brought below it.
-func nonNegative(what string, values []float64) error {
+// clampNonNegative checks losses or divergences and sets those that rounding has brought below 0 to 0.
+func clampNonNegative(what string, values []float64) error {
 	for i, v := range values {
 		switch {
 		case math.IsNaN(v) || math.IsInf(v, 0):
@@ -49,8 +50,7 @@ func nonNegative(what string, values []float64) error {
 	return nil
 }
 
-// finite checks logits.
-func finite(values []float32) error {
+func checkLogits(values []float32) error {
 	for i, v := range values {
 		if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
 			return Faultf(NonFinite, "logit %d is %v", i, v)
@@ -59,18 +59,18 @@ func finite(values []float32) error {
 	return nil
 }
 
-// number checks that as many values came as were asked for.
-func number(what string, got, want int) error {
+// checkNumber checks that a reply has as many values as were requested.
+func checkNumber(what string, got, want int) error {
 	if got != want {
 		return Faultf(Malformed, "asked for %d %s, got %d", want, what, got)
 	}
 	return nil
 }
 
-// clockSkew is how much longer than the call that it was part of a work may be said to have taken.
+// clockSkew is how much a time measured inside a call may exceed the time of the call.
 const clockSkew = time.Millisecond
 
-// CheckClock holds a time that was measured within a call against the time that the call took.
+// CheckClock checks that a time measured within a call is no longer than the call.
 func CheckClock(what string, within, call time.Duration) error {
 	switch {
 	case within < 0:
@@ -81,24 +81,14 @@ func CheckClock(what string, within, call time.Duration) error {
 	return nil
 }
 
-// firstOf returns the first error.
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Check holds a reply against the request, for a model of vocab tokens: exactly the values asked for, all of them
-// finite and none below 0 by more than rounding, which counts as 0.
+// Check checks a reply of a model of vocab tokens against the request: it must have exactly the requested values, all
+// finite. Losses and divergences must not be negative; those that are so by rounding are set to 0.
 func (r ScoreRequest) Check(vocab int, reply ScoreReply) error {
-	if err := number("sequences", len(reply.Scores), len(r.Sequences)); err != nil {
+	if err := checkNumber("sequences", len(reply.Scores), len(r.Sequences)); err != nil {
 		return err
 	}
 	for i, seq := range r.Sequences {
-		if err := firstOf(r.check(vocab, seq, reply.Scores[i]), r.checkRanks(vocab, seq, reply.Scores[i])); err != nil {
+		if err := cmp.Or(r.check(vocab, seq, reply.Scores[i]), r.checkRanks(vocab, seq, reply.Scores[i])); err != nil {
 			return fmt.Errorf("sequence %d: %w", i, err)
 		}
 	}
@@ -107,22 +97,22 @@ func (r ScoreRequest) Check(vocab int, reply ScoreReply) error {
 
 func (r ScoreRequest) check(vocab int, seq Sequence, s Scores) error {
 	want := r.Size(vocab, seq)
-	return firstOf(
-		number("losses", len(s.NLL), want.NLL), number("logits", len(s.Logits), want.Logits),
-		number("divergences", len(s.KL), want.KL), number("agreements", len(s.Top1), want.KL),
-		nonNegative("loss", s.NLL), finite(s.Logits), nonNegative("divergence", s.KL),
+	return cmp.Or(
+		checkNumber("losses", len(s.NLL), want.NLL), checkNumber("logits", len(s.Logits), want.Logits),
+		checkNumber("divergences", len(s.KL), want.KL), checkNumber("agreements", len(s.Top1), want.KL),
+		clampNonNegative("loss", s.NLL), checkLogits(s.Logits), clampNonNegative("divergence", s.KL),
 	)
 }
 
-// checkRanks checks that a token is ranked first exactly where none is ranked before it.
+// checkRanks checks that a token has rank 0 exactly if it is the best one.
 func (r ScoreRequest) checkRanks(vocab int, seq Sequence, s Scores) error {
 	n := r.Size(vocab, seq).Ranks
-	if err := firstOf(number("best tokens", len(s.Best), n), number("ranks", len(s.Rank), n)); err != nil || n == 0 {
+	if err := cmp.Or(checkNumber("best tokens", len(s.Best), n), checkNumber("ranks", len(s.Rank), n)); err != nil || n == 0 {
 		return err
 	}
 	for i, token := range seq.Scored() {
-		if err := firstOf(within(fmt.Sprintf("best token %d", i), int64(s.Best[i]), 0, int64(vocab)-1),
-			within(fmt.Sprintf("rank %d", i), int64(s.Rank[i]), 0, int64(vocab)-1)); err != nil {
+		if err := cmp.Or(checkRange(fmt.Sprintf("best token %d", i), int64(s.Best[i]), 0, int64(vocab)-1),
+			checkRange(fmt.Sprintf("rank %d", i), int64(s.Rank[i]), 0, int64(vocab)-1)); err != nil {
 			return err
 		}
 		if (s.Rank[i] == 0) != (s.Best[i] == token) {
@@ -132,10 +122,10 @@ func (r ScoreRequest) checkRanks(vocab int, seq Sequence, s Scores) error {
 	return nil
 }
 
-// Size is how many values a reply has for one input.
+// Size holds the numbers of values that a reply has for one input.
 type Size struct{ NLL, Logits, KL, Ranks, Sampled int }
 
-// Size is how many values the reply has for a sequence.
+// Size returns how many values the reply has for a sequence.
 func (r ScoreRequest) Size(vocab int, s Sequence) (n Size) {
 	n.NLL = len(s.Scored())
 	rows := n.NLL
@@ -154,7 +144,7 @@ func (r ScoreRequest) Size(vocab int, s Sequence) (n Size) {
 	return n
 }
 
-// Size is how many values the reply has for an input whose state has seen before tokens.
+// Size returns how many values the reply has for an input whose state had seen before tokens.
 func (r StepRequest) Size(vocab, before int, in StepInput) (n Size) {
 	switch r.Want {
 	case WantNLL:
@@ -173,19 +163,19 @@ func (r StepRequest) Size(vocab, before int, in StepInput) (n Size) {
 	return n
 }
 
-// Check holds a reply against the request as [ScoreRequest.Check] does. The states had seen before tokens each.
+// Check checks a reply against the request as [ScoreRequest.Check] does. State i had seen before[i] tokens.
 func (r StepRequest) Check(vocab int, before []int, reply StepReply) error {
-	if err := number("outputs", len(reply.Outputs), len(r.Inputs)); err != nil {
+	if err := checkNumber("outputs", len(reply.Outputs), len(r.Inputs)); err != nil {
 		return err
 	}
 	for i, in := range r.Inputs {
 		out, want := reply.Outputs[i], r.Size(vocab, before[i], in)
-		if err := firstOf(number("losses", len(out.NLL), want.NLL), number("logits", len(out.Logits), want.Logits),
-			number("sampled tokens", len(out.Sampled), want.Sampled), nonNegative("loss", out.NLL), finite(out.Logits)); err != nil {
+		if err := cmp.Or(checkNumber("losses", len(out.NLL), want.NLL), checkNumber("logits", len(out.Logits), want.Logits),
+			checkNumber("sampled tokens", len(out.Sampled), want.Sampled), clampNonNegative("loss", out.NLL), checkLogits(out.Logits)); err != nil {
 			return fmt.Errorf("input %d: %w", i, err)
 		}
 		for _, t := range out.Sampled {
-			if err := within("a sampled token", int64(t), 0, int64(vocab)-1); err != nil {
+			if err := checkRange("a sampled token", int64(t), 0, int64(vocab)-1); err != nil {
 				return fmt.Errorf("input %d: %w", i, err)
 			}
 		}

@@ -152,7 +152,7 @@ func (c *catalog) offers(ctx context.Context, precision string, architectures []
 			return usage("precision %q: %q is not COMPONENT.PRECISION, as in int8+ffn.int4", precision, part)
 		}
 	}
-	for _, format := range lm.Formats(precision) {
+	for _, format := range lm.Precisions(precision) {
 		if err := c.offersFormat(ctx, format, architectures); err != nil {
 			return err
 		}

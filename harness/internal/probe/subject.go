@@ -162,7 +162,7 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 
 // arithmetic chooses the ceiling of the products of a precision: where it has several formats, that of the fastest.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
-	for _, format := range lm.Formats(precision) {
+	for _, format := range lm.Precisions(precision) {
 		format, _, _ = strings.Cut(format, "-") // without the group
 		c, known := fastest(roof, func(c lm.Ceiling) bool { return slices.Contains(c.Precisions, format) })
 		if !known {
