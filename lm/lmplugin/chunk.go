@@ -11,19 +11,19 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// longestMessage bounds what a plugin may send at once; the contract says 1 MiB.
+// longestMessage is the largest message accepted from a plugin; the contract says about 1 MiB.
 const longestMessage = 16 << 20
 
-// The sizes of the pieces in which long values travel, each about a quarter or half of messageBytes.
+// Values per message. Each kind takes a quarter or half of messageBytes.
 const (
 	messageBytes     = 1 << 20
 	tokensPerMessage = 1 << 16
 	valuesPerMessage = 1 << 15 // float64
-	ranksPerMessage  = 1 << 13 // pairs of int32, beside the others
+	ranksPerMessage  = 1 << 13 // pairs of int32, in addition to the others
 	logitsPerMessage = 1 << 17 // float32
 )
 
-// cut splits off the first n values, or all that there are.
+// cut splits off the first n values, or all if there are fewer.
 func cut[T any](values []T, n int) (head, tail []T) {
 	n = min(n, len(values))
 	return values[:n], values[n:]
@@ -52,19 +52,31 @@ func chunks(inputs [][]int32) iter.Seq[[]*lmpb.TokenChunk] {
 	}
 }
 
-// targetChunks yields the targets of all inputs and their weights, if there are any, one message's worth at a time.
-func targetChunks(targets [][]int32, weights [][]float32) iter.Seq[[]*lmpb.TargetChunk] {
-	return func(yield func([]*lmpb.TargetChunk) bool) {
+// tokenMessages yields the messages of a request stream that carry tokens: the first one with the header, then the rest.
+func tokenMessages[H, M any](header *H, inputs [][]int32, message func(*H, []*lmpb.TokenChunk) *M) iter.Seq[*M] {
+	return func(yield func(*M) bool) {
+		for c := range chunks(inputs) {
+			if !yield(message(header, c)) {
+				return
+			}
+			header = nil
+		}
+	}
+}
+
+// targetMessages yields messages with the targets of all inputs and their weights, if any.
+func targetMessages[M any](targets [][]int32, weights [][]float32, message func([]*lmpb.TargetChunk) *M) iter.Seq[*M] {
+	return func(yield func(*M) bool) {
 		for i, left := range targets {
-			var heavy []float32
+			var leftWeights []float32
 			if weights != nil {
-				heavy = weights[i]
+				leftWeights = weights[i]
 			}
 			for len(left) > 0 {
 				c := &lmpb.TargetChunk{Input: uint32(i)}
 				c.Targets, left = cut(left, tokensPerMessage)
-				c.Weights, heavy = cut(heavy, tokensPerMessage)
-				if !yield([]*lmpb.TargetChunk{c}) {
+				c.Weights, leftWeights = cut(leftWeights, tokensPerMessage)
+				if !yield(message([]*lmpb.TargetChunk{c})) {
 					return
 				}
 			}
@@ -72,13 +84,13 @@ func targetChunks(targets [][]int32, weights [][]float32) iter.Seq[[]*lmpb.Targe
 	}
 }
 
-// inputs are the values of each input that a request stream has carried.
+// inputs collects the values of each input from a request stream.
 type inputs struct {
 	tokens, targets  [][]int32
 	weights, teacher [][]float32
 }
 
-// addTeacher appends a teacher's logits to their inputs.
+// addTeacher appends the teacher's logits of a message to their inputs.
 func (in *inputs) addTeacher(message []*lmpb.LogitChunk) (err error) {
 	for _, c := range message {
 		if uint64(c.GetInput()) >= uint64(len(in.tokens)) {
@@ -121,13 +133,14 @@ func addChunks(inputs [][]int32, message []*lmpb.TokenChunk) error {
 	return nil
 }
 
-// tokenMessage is a message of a request with header H that carries tokens.
+// tokenMessage is a message of a request stream with header H.
 type tokenMessage[H any] interface {
 	GetHeader() *H
 	GetChunks() []*lmpb.TokenChunk
 }
 
-// receive reads a request stream to its end: the header and the values of each input that count finds in it.
+// receive reads a request stream to its end and returns the header and the values of each input. count returns the
+// number of inputs that a header announces.
 func receive[H any, M tokenMessage[H]](recv func() (M, error), count func(*H) int) (header *H, in inputs, err error) {
 	for {
 		message, err := recv()
@@ -160,7 +173,7 @@ func receive[H any, M tokenMessage[H]](recv func() (M, error), count func(*H) in
 	}
 }
 
-// packFloats returns the little-endian bytes of values.
+// packFloats encodes values as little-endian float32.
 func packFloats(values []float32) []byte {
 	if len(values) == 0 {
 		return nil
@@ -172,10 +185,10 @@ func packFloats(values []float32) []byte {
 	return packed
 }
 
-// appendFloats appends the floats whose little-endian bytes are packed.
+// appendFloats decodes little-endian float32 and appends them.
 func appendFloats(values []float32, packed []byte) ([]float32, error) {
 	if len(packed)%4 != 0 {
-		return nil, lm.Faultf(lm.Malformed, "%d bytes of float32", len(packed))
+		return nil, lm.Faultf(lm.Malformed, "%d bytes of float32, want a multiple of 4", len(packed))
 	}
 	for i := 0; i < len(packed); i += 4 {
 		values = append(values, math.Float32frombits(binary.LittleEndian.Uint32(packed[i:])))

@@ -1,6 +1,7 @@
 package lmplugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -10,18 +11,18 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// closeTimeout bounds the calls that release something, which have no context of their own.
+// closeTimeout bounds calls that release something, which have no context of their own.
 const closeTimeout = 10 * time.Second
 
-// client is the host's end of a connection: an lm.Architecture whose models live at the other end.
+// client is the host's end of a connection: an lm.Architecture whose models are in the plugin.
 type client struct {
 	rpc         lmpb.LanguageModelServiceClient
 	description lm.Description
-	// explain returns why the connection failed, or nil if it did not: the error came from the plugin.
+	// explain returns why the connection failed, or nil if it did not fail and the error came from the plugin.
 	explain func(op string, err error) error
 }
 
-// connect asks the plugin what it is.
+// connect asks the plugin for its description.
 func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain func(op string, err error) error) (*client, error) {
 	c := &client{rpc: rpc, explain: explain}
 	reply, err := rpc.Describe(ctx, &lmpb.DescribeRequest{})
@@ -35,12 +36,15 @@ func connect(ctx context.Context, rpc lmpb.LanguageModelServiceClient, explain f
 	return c, nil
 }
 
-// failed gives an error of an RPC the form that lm promises.
+// failed turns the error of an RPC into an *lm.Error; nil stays nil.
 func (c *client) failed(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if own, ok := errors.AsType[*lm.Error](err); ok { // found on this side of the wire
 		return lm.Errorf(own.Kind, op, "%w", own.Err)
 	}
-	if _, ok := errors.AsType[*lm.ReplyError](err); ok { // so is this
+	if _, ok := errors.AsType[*lm.ReplyError](err); ok { // also found on this side
 		return &lm.Error{Op: op, Kind: lm.Internal, Err: err}
 	}
 	if ctx.Err() == nil {
@@ -51,7 +55,14 @@ func (c *client) failed(ctx context.Context, op string, err error) error {
 	return fromStatus(ctx, op, err)
 }
 
-// Describe returns what the plugin said when it was launched.
+// release calls an RPC that releases something.
+func (c *client) release(op string, rpc func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	return c.failed(ctx, op, rpc(ctx))
+}
+
+// Describe implements lm.Architecture with the description that the plugin gave when it was launched.
 func (c *client) Describe(context.Context) (lm.Description, error) { return c.description, nil }
 
 // Calibrate implements lm.Calibrator.
@@ -93,7 +104,7 @@ func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error)
 	return m, nil
 }
 
-// loadRequest refuses what the plugin would not understand.
+// loadRequest refuses devices and limits that the plugin does not have.
 func (c *client) loadRequest(req lm.LoadRequest) (*lmpb.LoadRequest, error) {
 	device, err := c.description.Device(req.Device)
 	if err == nil && req.DeviceMemory != 0 && device.Memory == 0 {
@@ -105,14 +116,14 @@ func (c *client) loadRequest(req lm.LoadRequest) (*lmpb.LoadRequest, error) {
 	return loadToPB(req)
 }
 
-// loaded makes the proxy of a model that took so long to load.
-func (c *client) loaded(req lm.LoadRequest, handle uint64, said *lmpb.ModelInfo, took time.Duration) (*model, error) {
-	info := infoFromPB(said).Of(c.description)
-	if err := firstError(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took)); err != nil {
+// loaded returns the proxy of a model whose Load call took that long.
+func (c *client) loaded(req lm.LoadRequest, handle uint64, wire *lmpb.ModelInfo, took time.Duration) (*model, error) {
+	info := infoFromPB(wire).Of(c.description)
+	if err := cmp.Or(info.Check(c.description), lm.CheckClock("the time to load", info.LoadTime, took)); err != nil {
 		return nil, err
 	}
 	if req.Device != "" && info.Device.Name != req.Device {
-		return nil, lm.Faultf(lm.Contradiction, "the model was asked for on %s, and is on %q", req.Device, info.Device.Name)
+		return nil, lm.Faultf(lm.Contradiction, "asked for the model on %s, got it on %q", req.Device, info.Device.Name)
 	}
 	if handle == 0 {
 		return nil, lm.Faultf(lm.Malformed, "a model without a handle")
@@ -120,7 +131,7 @@ func (c *client) loaded(req lm.LoadRequest, handle uint64, said *lmpb.ModelInfo,
 	return &model{client: c, handle: handle, info: info}, nil
 }
 
-// model is a proxy of a model in the plugin. It implements every optional interface.
+// model is the proxy of a model in the plugin. It implements every optional interface.
 type model struct {
 	client *client
 	handle uint64
@@ -160,12 +171,10 @@ func (m *model) Close() error {
 	if m.closed.Swap(true) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if _, err := m.client.rpc.Unload(ctx, &lmpb.UnloadRequest{Model: m.handle}); err != nil {
-		return m.client.failed(ctx, "close", err)
-	}
-	return nil
+	return m.client.release("close", func(ctx context.Context) error {
+		_, err := m.client.rpc.Unload(ctx, &lmpb.UnloadRequest{Model: m.handle})
+		return err
+	})
 }
 
 // Cost implements lm.Coster.
@@ -205,10 +214,8 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	if reply.StateBytes != nil {
 		out.StateBytes = reply.GetStateBytes()
 	}
-	if err := firstError(out.Check(), lm.CheckClock("the time of the count", out.Compute, took)); err != nil {
-		return lm.CostReply{}, m.client.failed(ctx, "cost", err)
-	}
-	return out, nil
+	err = cmp.Or(out.Check(), lm.CheckClock("the time of the count", out.Compute, took))
+	return out, m.client.failed(ctx, "cost", err)
 }
 
 // Memory implements lm.MemoryReporter.
@@ -221,10 +228,7 @@ func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 		return lm.Memory{}, m.client.failed(ctx, "memory", err)
 	}
 	memory := lm.Memory{Live: mapped(reply.GetLive(), bytesFromPB), Peak: mapped(reply.GetPeak(), bytesFromPB)}
-	if err := memory.Check(hostMemory(), m.info.Device); err != nil {
-		return lm.Memory{}, m.client.failed(ctx, "memory", err)
-	}
-	return memory, nil
+	return memory, m.client.failed(ctx, "memory", memory.Check(hostMemory(), m.info.Device))
 }
 
 // Save implements lm.Saver.
@@ -232,8 +236,6 @@ func (m *model) Save(ctx context.Context, dir string) error {
 	if err := m.ready("save", lm.AbilitySave); err != nil {
 		return err
 	}
-	if _, err := m.client.rpc.Save(ctx, &lmpb.SaveRequest{Model: m.handle, Dir: dir}); err != nil {
-		return m.client.failed(ctx, "save", err)
-	}
-	return nil
+	_, err := m.client.rpc.Save(ctx, &lmpb.SaveRequest{Model: m.handle, Dir: dir})
+	return m.client.failed(ctx, "save", err)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// state is a proxy of a document's state in the plugin. Its length and size are those of the last reply.
+// state is the proxy of a document's state in the plugin. Its length and size come from the last reply.
 type state struct {
 	model  *model
 	handle uint64
@@ -31,7 +31,7 @@ func (m *model) NewState(ctx context.Context) (lm.State, error) {
 	return m.newState(ctx, "newstate", reply, 0)
 }
 
-// newState makes the proxy of a state that has seen so many tokens.
+// newState returns the proxy of a state that has seen that many tokens.
 func (m *model) newState(ctx context.Context, op string, reply interface {
 	GetState() uint64
 	GetInfo() *lmpb.StateInfo
@@ -59,7 +59,7 @@ func (s *state) current() *lmpb.StateInfo {
 	return s.info
 }
 
-// update takes over what a reply says about the state, which can have seen from least to most tokens.
+// update stores the state's length and size from a reply; the length must be from least to most.
 func (s *state) update(info *lmpb.StateInfo, least, most int) error {
 	if err := lm.CheckState(info.GetLength(), info.GetBytes(), least, most, s.model.mostMemory()); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *state) update(info *lmpb.StateInfo, least, most int) error {
 	return nil
 }
 
-// mostMemory is what a state can take at most, 0: unknown. It lies in the host's memory or in that of the device.
+// mostMemory returns the most memory that a state can take, in the host or on the device; 0: unknown.
 func (m *model) mostMemory() int64 {
 	host := hostMemory()
 	if host <= 0 {
@@ -89,16 +89,13 @@ func (s *state) ready(op string) error {
 	return s.model.ready(op)
 }
 
-// refresh asks how far the state is after a call that was stopped.
+// refresh asks for the state's length and size after a call that was stopped.
 func (s *state) refresh(ctx context.Context) error {
 	reply, err := s.model.client.rpc.GetState(ctx, &lmpb.GetStateRequest{State: s.handle})
-	if err != nil {
-		return s.model.client.failed(ctx, "getstate", err)
+	if err == nil {
+		err = s.update(reply.GetInfo(), 0, math.MaxInt)
 	}
-	if err := s.update(reply.GetInfo(), 0, math.MaxInt); err != nil {
-		return s.model.client.failed(ctx, "getstate", err)
-	}
-	return nil
+	return s.model.client.failed(ctx, "getstate", err)
 }
 
 // Fork implements lm.State.
@@ -119,16 +116,13 @@ func (s *state) Reset(ctx context.Context) error {
 		return err
 	}
 	reply, err := s.model.client.rpc.ResetState(ctx, &lmpb.ResetStateRequest{State: s.handle})
-	if err != nil {
-		return s.model.client.failed(ctx, "resetstate", err)
+	if err == nil {
+		err = s.update(reply.GetInfo(), 0, 0)
 	}
-	if err := s.update(reply.GetInfo(), 0, 0); err != nil {
-		return s.model.client.failed(ctx, "resetstate", err)
-	}
-	return nil
+	return s.model.client.failed(ctx, "resetstate", err)
 }
 
-// Close implements lm.State. A closed model has released its states already.
+// Close implements lm.State. Closing the model has already released its states.
 func (s *state) Close() error {
 	s.mu.Lock()
 	closed := s.closed || s.model.closed.Load()
@@ -137,12 +131,10 @@ func (s *state) Close() error {
 	if closed {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if _, err := s.model.client.rpc.CloseState(ctx, &lmpb.CloseStateRequest{State: s.handle}); err != nil {
-		return s.model.client.failed(ctx, "closestate", err)
-	}
-	return nil
+	return s.model.client.release("closestate", func(ctx context.Context) error {
+		_, err := s.model.client.rpc.CloseState(ctx, &lmpb.CloseStateRequest{State: s.handle})
+		return err
+	})
 }
 
 // proxies returns the proxies, handles and tokens of a request's inputs.
@@ -162,16 +154,11 @@ func (m *model) proxies(op string, inputs []lm.StepInput) (states []*state, hand
 	return states, handles, tokens, nil
 }
 
-// lengths are how many tokens states have seen.
-func lengths(states []*state) []int {
-	return mapped(states, func(s *state) int { return s.Len() })
-}
-
-// updateAll takes over what the last message of a reply says about the states, which can have seen as many tokens as
-// seen says.
+// updateAll stores the lengths and sizes of the states from the last message of a reply. seen returns the range of
+// possible lengths.
 func updateAll(states []*state, infos []*lmpb.StateInfo, seen func(i int) (least, most int)) error {
 	if len(infos) != len(states) {
-		return lm.Faultf(lm.Malformed, "the last message tells of %d states, there are %d", len(infos), len(states))
+		return lm.Faultf(lm.Malformed, "the last message has %d states, want %d", len(infos), len(states))
 	}
 	for i, info := range infos {
 		least, most := seen(i)

@@ -1,6 +1,7 @@
 package lmplugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -11,52 +12,40 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// sender is the way to the plugin of a request stream.
+// sender is the sending side of a request stream.
 type sender[M any] interface {
 	Send(m *M) error
 	CloseSend() error
 }
 
-// send writes a request stream: the header with the first tokens, then the rest.
-func send[M any](stream sender[M], inputs [][]int32, message func(first bool, chunks []*lmpb.TokenChunk) *M) error {
-	return sendAll(stream, func(yield func(*M) bool) {
-		first := true
-		for c := range chunks(inputs) {
-			if !yield(message(first, c)) {
-				return
+// send writes the messages of a request stream, part by part.
+func send[M any](stream sender[M], parts ...iter.Seq[*M]) error {
+	for _, part := range parts {
+		for m := range part {
+			if err := stream.Send(m); errors.Is(err, io.EOF) {
+				return nil // the plugin has ended the call; Recv returns the reason
+			} else if err != nil {
+				return err
 			}
-			first = false
-		}
-	})
-}
-
-// sendAll writes the messages of a request stream.
-func sendAll[M any](stream sender[M], messages iter.Seq[*M]) error {
-	for m := range messages {
-		if err := stream.Send(m); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil // the plugin has ended the call: Recv says why
-			}
-			return err
 		}
 	}
 	return stream.CloseSend()
 }
 
-// answer is the reply to a stream on its way: how long and how many messages it may take.
-type answer struct {
+// budget limits a reply stream in time and messages.
+type budget struct {
 	start    time.Time
 	messages int // that may still come
 }
 
-// answering starts the clock of a call whose reply has so many values for so many inputs. Each message brings a value
-// at least, but for one an input and the last.
-func answering(values, inputs int) *answer {
-	return &answer{start: time.Now(), messages: values + inputs + 1}
+// newBudget starts the clock of a call whose reply has that many values and inputs. Every message brings a value, except
+// one per input and the last.
+func newBudget(values, inputs int) *budget {
+	return &budget{start: time.Now(), messages: values + inputs + 1}
 }
 
-// each hands over the messages of a reply until it ends.
-func each[M any](a *answer, recv func() (*M, error), do func(*M) error) error {
+// receiveAll calls do with each message of a reply stream.
+func receiveAll[M any](b *budget, recv func() (*M, error), do func(*M) error) error {
 	for {
 		m, err := recv()
 		if errors.Is(err, io.EOF) {
@@ -65,8 +54,8 @@ func each[M any](a *answer, recv func() (*M, error), do func(*M) error) error {
 		if err != nil {
 			return err
 		}
-		if a.messages--; a.messages < 0 {
-			return lm.Faultf(lm.Malformed, "more messages than there are values to send")
+		if b.messages--; b.messages < 0 {
+			return lm.Faultf(lm.Malformed, "more messages than values")
 		}
 		if err := do(m); err != nil {
 			return err
@@ -75,31 +64,31 @@ func each[M any](a *answer, recv func() (*M, error), do func(*M) error) error {
 }
 
 // add adds the time that a message reports to a sum.
-func (a *answer) add(sum *time.Duration, ns int64) error {
-	if err := lm.CheckClock("the time of the work", time.Duration(ns), time.Since(a.start)); err != nil {
+func (b *budget) add(sum *time.Duration, ns int64) error {
+	if err := b.check(time.Duration(ns)); err != nil {
 		return err
 	}
 	*sum += time.Duration(ns)
 	return nil
 }
 
-// finished holds the sum against the whole call.
-func (a *answer) finished(sum time.Duration) error {
-	return lm.CheckClock("the time of the work", sum, time.Since(a.start))
+// check compares a time that the plugin reports with the time since the start of the call.
+func (b *budget) check(compute time.Duration) error {
+	return lm.CheckClock("the time of the work", compute, time.Since(b.start))
 }
 
 // piece returns the element of a reply that a message belongs to.
 func piece[T any](parts []T, i uint32) (*T, error) {
 	if uint64(i) >= uint64(len(parts)) {
-		return nil, lm.Faultf(lm.Malformed, "an answer for input %d of %d", i, len(parts))
+		return nil, lm.Faultf(lm.Malformed, "a reply for input %d of %d", i, len(parts))
 	}
 	return &parts[i], nil
 }
 
-// grow appends a piece of a reply to what came before, up to as many values as were asked for.
+// grow appends a piece of a reply to the pieces before it, up to the requested number of values.
 func grow[T any](what string, all *[]T, piece []T, most int) error {
 	if len(*all)+len(piece) > most {
-		return lm.Faultf(lm.Malformed, "asked for %d %s, got %d at least", most, what, len(*all)+len(piece))
+		return lm.Faultf(lm.Malformed, "asked for %d %s, got at least %d", most, what, len(*all)+len(piece))
 	}
 	*all = append(*all, piece...)
 	return nil
@@ -108,7 +97,7 @@ func grow[T any](what string, all *[]T, piece []T, most int) error {
 // growLogits is grow for packed floats.
 func growLogits(all *[]float32, packed []byte, most int) (err error) {
 	if len(*all)+len(packed)/4 > most {
-		return lm.Faultf(lm.Malformed, "asked for %d logits, got %d at least", most, len(*all)+len(packed)/4)
+		return lm.Faultf(lm.Malformed, "asked for %d logits, got at least %d", most, len(*all)+len(packed)/4)
 	}
 	*all, err = appendFloats(*all, packed)
 	return err
@@ -127,6 +116,8 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return reply, nil
 }
 
+// scoreHeader refuses what the plugin or the wire does not support.
+
 func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, error) {
 	if err := m.ready("score"); err != nil {
 		return nil, err
@@ -136,7 +127,7 @@ func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, error) {
 	for i, s := range req.Sequences {
 		if s.Targets != nil {
 			answers = true
-			if err := s.Check(m.info.Vocab); err != nil { // the wire has no word for it
+			if err := s.Check(m.info.Vocab); err != nil { // the wire cannot carry every wrong request
 				return nil, lm.Errorf(lm.Invalid, "score", "sequence %d: %w", i, err)
 			}
 		}
@@ -161,25 +152,6 @@ func (m *model) scoreHeader(req lm.ScoreRequest) (*lmpb.ScoreHeader, error) {
 	return header, nil
 }
 
-// scoreMessages are the header with the first tokens, the other tokens, and the targets.
-func scoreMessages(header *lmpb.ScoreHeader, sequences []lm.Sequence) iter.Seq[*lmpb.ScoreRequest] {
-	tokens := mapped(sequences, func(s lm.Sequence) []int32 { return s.Tokens })
-	targets := mapped(sequences, func(s lm.Sequence) []int32 { return s.Targets })
-	return func(yield func(*lmpb.ScoreRequest) bool) {
-		for c := range chunks(tokens) {
-			if !yield(&lmpb.ScoreRequest{Header: header, Chunks: c}) {
-				return
-			}
-			header = nil
-		}
-		for c := range targetChunks(targets, nil) {
-			if !yield(&lmpb.ScoreRequest{Targets: c}) {
-				return
-			}
-		}
-	}
-}
-
 func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, req lm.ScoreRequest, reply *lm.ScoreReply) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -188,26 +160,35 @@ func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, req lm.Scor
 		sizes[i] = req.Size(m.info.Vocab, s)
 		values += sizes[i].NLL + sizes[i].Logits // the others come with or after these
 	}
-	answer := answering(values, len(sizes))
+	budget := newBudget(values, len(sizes))
 	stream, err := m.client.rpc.Score(ctx)
 	if err != nil {
 		return err
 	}
-	if err := sendAll(stream, scoreMessages(header, req.Sequences)); err != nil {
+	tokens := mapped(req.Sequences, func(s lm.Sequence) []int32 { return s.Tokens })
+	targets := mapped(req.Sequences, func(s lm.Sequence) []int32 { return s.Targets })
+	err = send(stream,
+		tokenMessages(header, tokens, func(h *lmpb.ScoreHeader, c []*lmpb.TokenChunk) *lmpb.ScoreRequest {
+			return &lmpb.ScoreRequest{Header: h, Chunks: c}
+		}),
+		targetMessages(targets, nil, func(c []*lmpb.TargetChunk) *lmpb.ScoreRequest {
+			return &lmpb.ScoreRequest{Targets: c}
+		}))
+	if err != nil {
 		return err
 	}
-	err = each(answer, stream.Recv, func(r *lmpb.ScoreResponse) error {
+	err = receiveAll(budget, stream.Recv, func(r *lmpb.ScoreResponse) error {
 		s, err := piece(reply.Scores, r.GetSequence())
 		if err != nil {
 			return err
 		}
 		size := sizes[r.GetSequence()]
-		return firstError(
+		return cmp.Or(
 			grow("losses", &s.NLL, r.GetNll(), size.NLL), grow("divergences", &s.KL, r.GetKl(), size.KL), grow("agreements", &s.Top1, r.GetTop1(), size.KL),
 			grow("best tokens", &s.Best, r.GetBest(), size.Ranks), grow("ranks", &s.Rank, r.GetRank(), size.Ranks),
-			growLogits(&s.Logits, r.GetLogits(), size.Logits), answer.add(&reply.Compute, r.GetComputeNs()))
+			growLogits(&s.Logits, r.GetLogits(), size.Logits), budget.add(&reply.Compute, r.GetComputeNs()))
 	})
-	return firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, *reply))
+	return cmp.Or(err, budget.check(reply.Compute), req.Check(m.info.Vocab, *reply))
 }
 
 // Step implements lm.Stepper.
@@ -226,7 +207,7 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	if err != nil {
 		return lm.StepReply{}, err
 	}
-	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: wantToPB(req.Want), Sampling: sampling}
+	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: lmpb.Want(req.Want), Sampling: sampling}
 	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(req.Inputs))}
 	if err := m.step(ctx, header, tokens, states, req, &reply); err != nil {
 		return lm.StepReply{}, m.client.failed(ctx, "step", err)
@@ -237,31 +218,28 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]int32, states []*state, req lm.StepRequest, reply *lm.StepReply) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	before, sizes, values := lengths(states), make([]lm.Size, len(states)), 0
+	before, sizes, values := mapped(states, (*state).Len), make([]lm.Size, len(states)), 0
 	for i, in := range req.Inputs {
 		sizes[i] = req.Size(m.info.Vocab, before[i], in)
 		values += sizes[i].NLL + sizes[i].Logits + sizes[i].Sampled
 	}
-	answer := answering(values, len(sizes))
+	budget := newBudget(values, len(sizes))
 	stream, err := m.client.rpc.Step(ctx)
 	if err != nil {
 		return err
 	}
-	err = send(stream, tokens, func(first bool, chunks []*lmpb.TokenChunk) *lmpb.StepRequest {
-		if first {
-			return &lmpb.StepRequest{Header: header, Chunks: chunks}
-		}
-		return &lmpb.StepRequest{Chunks: chunks}
-	})
+	err = send(stream, tokenMessages(header, tokens, func(h *lmpb.StepHeader, c []*lmpb.TokenChunk) *lmpb.StepRequest {
+		return &lmpb.StepRequest{Header: h, Chunks: c}
+	}))
 	if err != nil {
 		return err
 	}
 	var infos []*lmpb.StateInfo
-	err = each(answer, stream.Recv, func(r *lmpb.StepResponse) error {
+	err = receiveAll(budget, stream.Recv, func(r *lmpb.StepResponse) error {
 		if r.GetStates() != nil {
 			infos = r.GetStates()
 		}
-		if err := answer.add(&reply.Compute, r.GetComputeNs()); err != nil || len(r.GetNll())+len(r.GetLogits()) == 0 && r.Token == nil {
+		if err := budget.add(&reply.Compute, r.GetComputeNs()); err != nil || len(r.GetNll())+len(r.GetLogits()) == 0 && r.Token == nil {
 			return err
 		}
 		o, err := piece(reply.Outputs, r.GetInput())
@@ -272,16 +250,15 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 		if r.Token != nil {
 			err = grow("sampled tokens", &o.Sampled, []int32{r.GetToken()}, size.Sampled)
 		}
-		return firstError(err, grow("losses", &o.NLL, r.GetNll(), size.NLL), growLogits(&o.Logits, r.GetLogits(), size.Logits))
+		return cmp.Or(err, grow("losses", &o.NLL, r.GetNll(), size.NLL), growLogits(&o.Logits, r.GetLogits(), size.Logits))
 	})
-	err = firstError(err, answer.finished(reply.Compute), req.Check(m.info.Vocab, before, *reply))
-	if err != nil {
+	if err := cmp.Or(err, budget.check(reply.Compute), req.Check(m.info.Vocab, before, *reply)); err != nil {
 		return err
 	}
 	return updateAll(states, infos, func(i int) (least, most int) { return before[i] + len(tokens[i]), before[i] + len(tokens[i]) })
 }
 
-// errStopped ends the reply of a Generate whose caller has enough.
+// errStopped ends a Generate whose emit has returned false.
 var errStopped = errors.New("stopped by the caller")
 
 // Generate implements lm.Generator.
@@ -301,10 +278,7 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if errors.Is(err, errStopped) {
 		return m.refreshAll(ctx, states)
 	}
-	if err != nil {
-		return m.client.failed(ctx, "generate", err)
-	}
-	return nil
+	return m.client.failed(ctx, "generate", err)
 }
 
 func (m *model) generate(ctx context.Context, header *lmpb.GenerateHeader, tokens [][]int32, states []*state,
@@ -312,30 +286,27 @@ func (m *model) generate(ctx context.Context, header *lmpb.GenerateHeader, token
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	before, check := lengths(states), lm.NewContinuation(req, m.info.Vocab)
-	answer := answering(max(0, req.MaxNew)*len(states), len(states))
+	before, check := mapped(states, (*state).Len), lm.NewContinuation(req, m.info.Vocab)
+	budget := newBudget(max(0, req.MaxNew)*len(states), len(states))
 	stream, err := m.client.rpc.Generate(ctx)
 	if err != nil {
 		return err
 	}
-	err = send(stream, tokens, func(first bool, chunks []*lmpb.TokenChunk) *lmpb.GenerateRequest {
-		if first {
-			return &lmpb.GenerateRequest{Header: header, Chunks: chunks}
-		}
-		return &lmpb.GenerateRequest{Chunks: chunks}
-	})
+	err = send(stream, tokenMessages(header, tokens, func(h *lmpb.GenerateHeader, c []*lmpb.TokenChunk) *lmpb.GenerateRequest {
+		return &lmpb.GenerateRequest{Header: h, Chunks: c}
+	}))
 	if err != nil {
 		return err
 	}
 	var spent time.Duration
-	err = each(answer, stream.Recv, func(r *lmpb.GenerateResponse) error {
+	err = receiveAll(budget, stream.Recv, func(r *lmpb.GenerateResponse) error {
 		chunk, err := generatedFromPB(r, len(states))
-		if err = firstError(err, check.Chunk(chunk, time.Since(answer.start))); err != nil {
+		if err = cmp.Or(err, check.Chunk(chunk, time.Since(budget.start))); err != nil {
 			return err
 		}
 		spent += chunk.Prefill + chunk.Compute
 		if chunk.Done {
-			err = firstError(answer.finished(spent), check.End(), updateAll(states, r.GetStates(), func(i int) (least, most int) {
+			err = cmp.Or(budget.check(spent), check.End(), updateAll(states, r.GetStates(), func(i int) (least, most int) {
 				seen := before[i] + len(tokens[i])
 				return seen + max(0, check.Made(i)-1), seen + check.Made(i)
 			}))
@@ -345,10 +316,10 @@ func (m *model) generate(ctx context.Context, header *lmpb.GenerateHeader, token
 		}
 		return err
 	})
-	return firstError(err, check.End())
+	return cmp.Or(err, check.End())
 }
 
-// refreshAll learns where an early stop has left the states.
+// refreshAll asks where an early stop has left the states.
 func (m *model) refreshAll(ctx context.Context, states []*state) error {
 	for _, s := range states {
 		if err := s.refresh(ctx); err != nil {

@@ -1,6 +1,7 @@
 package lmplugin
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -9,14 +10,14 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// training is a proxy of a training in the plugin.
+// training is the proxy of a training in the plugin.
 type training struct {
 	model  *model
 	handle uint64
 	info   lm.TrainingInfo
 
 	mu      sync.Mutex
-	updates int64 // made so far
+	updates int64 // so far
 	closed  bool
 }
 
@@ -28,10 +29,10 @@ var (
 
 const opOpenTraining = "opentraining"
 
-// OpenTraining implements lm.Trainer for a model that is loaded for it.
+// OpenTraining implements lm.Trainer for a model that the request loads.
 func (c *client) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Training, error) {
 	if req.Load == nil {
-		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names no model to load: a loaded one is asked itself")
+		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names no model to load; to train a loaded model, call its OpenTraining")
 	}
 	if !c.description.Has(lm.AbilityTrain) {
 		return nil, noAbility(opOpenTraining, lm.AbilityTrain)
@@ -45,12 +46,12 @@ func (m *model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Tr
 		return nil, err
 	}
 	if req.Load != nil {
-		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names a model to load, but it is a loaded one that is asked")
+		return nil, lm.Errorf(lm.Invalid, opOpenTraining, "the request names a model to load, but this model is loaded already")
 	}
 	return m.client.openTraining(ctx, req, m)
 }
 
-// openTraining opens a training of a model, or, of none, of the one that the request loads.
+// openTraining opens a training of m or, if it is nil, of the model that the request loads.
 func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *model) (lm.Training, error) {
 	wire := trainingToPB(req)
 	if m != nil {
@@ -120,10 +121,7 @@ func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, 
 		header.Teacher.Model = teacher.handle
 	}
 	reply, err := t.step(ctx, header, step)
-	if err != nil {
-		return lm.TrainReply{}, t.model.client.failed(ctx, op, err)
-	}
-	return reply, nil
+	return reply, t.model.client.failed(ctx, op, err)
 }
 
 func (t *training) step(ctx context.Context, header *lmpb.TrainStepHeader, step lm.TrainStep) (reply lm.TrainReply, err error) {
@@ -134,7 +132,7 @@ func (t *training) step(ctx context.Context, header *lmpb.TrainStepHeader, step 
 	if err != nil {
 		return reply, err
 	}
-	if err := sendAll(stream, trainMessages(header, step.Documents)); err != nil {
+	if err := sendStep(stream, header, step.Documents); err != nil {
 		return reply, err
 	}
 	wire, err := stream.CloseAndRecv()
@@ -144,8 +142,8 @@ func (t *training) step(ctx context.Context, header *lmpb.TrainStepHeader, step 
 	reply = trainReplyFromPB(wire)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := firstError(step.Check(t.info, t.updates, reply), lm.CheckClock("the time of the work", reply.Compute, time.Since(start))); err != nil {
-		return reply, err
+	if err := cmp.Or(step.Check(t.info, t.updates, reply), lm.CheckClock("the time of the work", reply.Compute, time.Since(start))); err != nil {
+		return lm.TrainReply{}, err
 	}
 	t.updates = reply.Updates
 	return reply, nil
@@ -157,13 +155,11 @@ func (t *training) Save(ctx context.Context, dir string) error {
 	if err := t.ready(op); err != nil {
 		return err
 	}
-	if _, err := t.model.client.rpc.SaveTraining(ctx, &lmpb.SaveTrainingRequest{Training: t.handle, Dir: dir}); err != nil {
-		return t.model.client.failed(ctx, op, err)
-	}
-	return nil
+	_, err := t.model.client.rpc.SaveTraining(ctx, &lmpb.SaveTrainingRequest{Training: t.handle, Dir: dir})
+	return t.model.client.failed(ctx, op, err)
 }
 
-// Close implements lm.Training. A closed model has ended its training already.
+// Close implements lm.Training. Closing the model has already ended its training.
 func (t *training) Close() error {
 	t.mu.Lock()
 	closed := t.closed || t.model.closed.Load()
@@ -172,10 +168,8 @@ func (t *training) Close() error {
 	if closed {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if _, err := t.model.client.rpc.CloseTraining(ctx, &lmpb.CloseTrainingRequest{Training: t.handle}); err != nil {
-		return t.model.client.failed(ctx, "closetraining", err)
-	}
-	return nil
+	return t.model.client.release("closetraining", func(ctx context.Context) error {
+		_, err := t.model.client.rpc.CloseTraining(ctx, &lmpb.CloseTrainingRequest{Training: t.handle})
+		return err
+	})
 }

@@ -21,7 +21,7 @@ func mapped[A, B any](values []A, f func(A) B) []B {
 	return out
 }
 
-// narrow returns n in the width of the wire, or an error that names it.
+// narrow converts n to the int32 of the wire.
 func narrow(op, what string, n int) (int32, error) {
 	if int(int32(n)) != n {
 		return 0, lm.Errorf(lm.Invalid, op, "%s %d does not fit into 32 bits", what, n)
@@ -94,7 +94,7 @@ func rooflineFromPB(r *lmpb.CalibrateResponse) lm.Roofline {
 	return out
 }
 
-// loadToPB refuses what the wire cannot say: several sources at once, and more threads than it can count.
+// loadToPB refuses requests that the wire cannot carry: several sources, or too many threads.
 func loadToPB(r lm.LoadRequest) (*lmpb.LoadRequest, error) {
 	threads, err := narrow("load", "threads", r.Threads)
 	if err != nil {
@@ -124,7 +124,7 @@ func loadToPB(r lm.LoadRequest) (*lmpb.LoadRequest, error) {
 		sources++
 	}
 	if sources != 1 {
-		return nil, lm.Errorf(lm.Invalid, "load", "exactly one of checkpoint, config and variant must be given, not %d", sources)
+		return nil, lm.Errorf(lm.Invalid, "load", "want exactly one of checkpoint, config and variant, got %d", sources)
 	}
 	return req, nil
 }
@@ -219,7 +219,7 @@ func infoFromPB(m *lmpb.ModelInfo) lm.ModelInfo {
 		info.BOS = m.GetBos()
 	}
 	if m.GetAbilities() != nil {
-		info.Abilities = append([]lm.Ability{}, abilitiesFromPB(m.GetAbilities().GetNames())...) // none is not the same as absent
+		info.Abilities = append([]lm.Ability{}, abilitiesFromPB(m.GetAbilities().GetNames())...) // not nil, which means absent
 	}
 	printable.All(&info)
 	return info
@@ -245,16 +245,16 @@ func stateToPB(s lm.State) *lmpb.StateInfo {
 	return &lmpb.StateInfo{Length: int64(s.Len()), Bytes: s.Bytes()}
 }
 
-// The most that is kept of what a plugin has to say.
+// Limits on the text kept from a plugin.
 const (
 	mostWarnings = 100
-	longestWords = 4 << 10 // bytes
+	longestText  = 4 << 10 // bytes
 )
 
-// shortened returns the first warnings, the long ones cut.
+// shortened returns the first warnings, with long ones cut.
 func shortened(warnings []string) []string {
 	kept, rest := cut(warnings, mostWarnings)
-	out := mapped(kept, func(w string) string { return printable.Cut(w, longestWords) })
+	out := mapped(kept, func(w string) string { return printable.Cut(w, longestText) })
 	if len(rest) > 0 {
 		out = append(out, fmt.Sprintf("%d more warnings", len(rest)))
 	}

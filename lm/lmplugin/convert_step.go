@@ -1,13 +1,13 @@
 package lmplugin
 
 import (
+	"slices"
 	"time"
 
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// phases pairs lm's phases with their numbers on the wire.
 var phases = map[lm.Phase]lmpb.Phase{
 	lm.Prefill: lmpb.Phase_PHASE_PREFILL,
 	lm.Scoring: lmpb.Phase_PHASE_SCORE,
@@ -15,7 +15,7 @@ var phases = map[lm.Phase]lmpb.Phase{
 	lm.Train:   lmpb.Phase_PHASE_TRAIN,
 }
 
-// phaseFromPB returns "" for a phase that this version does not know; models answer it with kind Invalid.
+// phaseFromPB returns "" for a phase unknown to this version, which models refuse with kind Invalid.
 func phaseFromPB(p lmpb.Phase) lm.Phase {
 	for phase, number := range phases {
 		if number == p {
@@ -24,10 +24,6 @@ func phaseFromPB(p lmpb.Phase) lm.Phase {
 	}
 	return ""
 }
-
-// The values of Want are the same on both sides.
-func wantToPB(w lm.Want) lmpb.Want   { return lmpb.Want(w) }
-func wantFromPB(w lmpb.Want) lm.Want { return lm.Want(w) }
 
 func generateToPB(r lm.GenerateRequest, model uint64, states []uint64) (*lmpb.GenerateHeader, error) {
 	sampling, err := samplingToPB("generate", r.Sampling)
@@ -68,12 +64,14 @@ func samplingFromPB(s *lmpb.Sampling) lm.Sampling {
 	}
 }
 
-// stepSamplingToPB is nil where no input samples or gets a sampler.
+// stepSamplingToPB returns nil if no input samples or sets a sampler.
 func stepSamplingToPB(inputs []lm.StepInput) ([]*lmpb.StepSampling, error) {
-	out, some := make([]*lmpb.StepSampling, len(inputs)), false
+	if !slices.ContainsFunc(inputs, func(in lm.StepInput) bool { return in.Sample || in.Sampler != nil }) {
+		return nil, nil
+	}
+	out := make([]*lmpb.StepSampling, len(inputs))
 	for i, in := range inputs {
 		out[i] = &lmpb.StepSampling{Draw: in.Sample}
-		some = some || in.Sample || in.Sampler != nil
 		if in.Sampler == nil {
 			continue
 		}
@@ -83,16 +81,13 @@ func stepSamplingToPB(inputs []lm.StepInput) ([]*lmpb.StepSampling, error) {
 		}
 		out[i].Sampler = &lmpb.Sampler{Sampling: sampling, Stream: in.Sampler.Stream}
 	}
-	if !some {
-		return nil, nil
-	}
 	return out, nil
 }
 
-// addSampling gives the inputs of a step what its header says about sampling.
+// addSampling sets the sampling of a step's inputs from its header.
 func addSampling(inputs []lm.StepInput, sampling []*lmpb.StepSampling) error {
 	if len(sampling) != 0 && len(sampling) != len(inputs) {
-		return lm.Errorf(lm.Invalid, "", "sampling of %d inputs, there are %d", len(sampling), len(inputs))
+		return lm.Errorf(lm.Invalid, "", "sampling for %d inputs, want none or %d", len(sampling), len(inputs))
 	}
 	for i, s := range sampling {
 		inputs[i].Sample = s.GetDraw()

@@ -2,6 +2,7 @@ package lmplugin
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/archbench/archbench/internal/printable"
@@ -9,7 +10,7 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// trainingToPB leaves the model to the caller, as trainingFromPB does.
+// trainingToPB and trainingFromPB leave the model to the caller.
 func trainingToPB(r lm.TrainingRequest) *lmpb.OpenTrainingRequest {
 	return &lmpb.OpenTrainingRequest{
 		Optimizer:     optimizerToPB(r.Optimizer),
@@ -70,7 +71,7 @@ func trainingInfoFromPB(t *lmpb.OpenTrainingResponse) lm.TrainingInfo {
 	return info
 }
 
-// printableKeys makes names of numbers safe to show.
+// printableKeys makes the keys safe to print.
 func printableKeys(values map[string]float64) map[string]float64 {
 	if values == nil {
 		return nil
@@ -82,7 +83,7 @@ func printableKeys(values map[string]float64) map[string]float64 {
 	return safe
 }
 
-// trainHeader is the step without its documents. The teacher's handle is the caller's to fill in.
+// trainHeader converts a step without its documents. The caller sets the handle of the teacher's model.
 func trainHeader(s lm.TrainStep, training uint64) *lmpb.TrainStepHeader {
 	h := &lmpb.TrainStepHeader{
 		Training:       training,
@@ -96,13 +97,8 @@ func trainHeader(s lm.TrainStep, training uint64) *lmpb.TrainStepHeader {
 		LossScale:      s.LossScale,
 		Gradients:      s.Gradients,
 	}
-	carries := false
-	for _, d := range s.Documents {
-		h.Carry = append(h.Carry, d.Carry)
-		carries = carries || d.Carry
-	}
-	if !carries {
-		h.Carry = nil
+	if slices.ContainsFunc(s.Documents, carries) {
+		h.Carry = mapped(s.Documents, carries)
 	}
 	if t := s.Teacher; t != nil {
 		h.Teacher = &lmpb.Teacher{Temperature: t.Temperature, Weight: t.Weight}
@@ -110,29 +106,30 @@ func trainHeader(s lm.TrainStep, training uint64) *lmpb.TrainStepHeader {
 	return h
 }
 
-// trainMessages are the header with the first tokens, the other tokens, targets and weights, and a teacher's logits.
-func trainMessages(header *lmpb.TrainStepHeader, documents []lm.TrainDocument) iter.Seq[*lmpb.TrainStepRequest] {
+func carries(d lm.TrainDocument) bool { return d.Carry }
+
+// sendStep sends the header with the first tokens, the other tokens, targets with weights, and a teacher's logits.
+func sendStep(stream sender[lmpb.TrainStepRequest], header *lmpb.TrainStepHeader, documents []lm.TrainDocument) error {
 	tokens := mapped(documents, func(d lm.TrainDocument) []int32 { return d.Tokens })
 	var targets [][]int32
 	var weights [][]float32
-	for _, d := range documents {
-		if d.Targets != nil || d.Weights != nil {
-			targets = mapped(documents, lm.TrainDocument.Predicted)
-			weights = mapped(documents, func(d lm.TrainDocument) []float32 { return d.Weights })
-		}
+	if slices.ContainsFunc(documents, func(d lm.TrainDocument) bool { return d.Targets != nil || d.Weights != nil }) {
+		targets = mapped(documents, lm.TrainDocument.Predicted)
+		weights = mapped(documents, func(d lm.TrainDocument) []float32 { return d.Weights })
 	}
+	return send(stream,
+		tokenMessages(header, tokens, func(h *lmpb.TrainStepHeader, c []*lmpb.TokenChunk) *lmpb.TrainStepRequest {
+			return &lmpb.TrainStepRequest{Header: h, Chunks: c}
+		}),
+		targetMessages(targets, weights, func(c []*lmpb.TargetChunk) *lmpb.TrainStepRequest {
+			return &lmpb.TrainStepRequest{Targets: c}
+		}),
+		teacherMessages(documents))
+}
+
+// teacherMessages yields messages with the teacher's logits.
+func teacherMessages(documents []lm.TrainDocument) iter.Seq[*lmpb.TrainStepRequest] {
 	return func(yield func(*lmpb.TrainStepRequest) bool) {
-		for c := range chunks(tokens) {
-			if !yield(&lmpb.TrainStepRequest{Header: header, Chunks: c}) {
-				return
-			}
-			header = nil
-		}
-		for c := range targetChunks(targets, weights) {
-			if !yield(&lmpb.TrainStepRequest{Targets: c}) {
-				return
-			}
-		}
 		for i, d := range documents {
 			for left := d.Teacher; len(left) > 0; {
 				var head []float32
@@ -158,7 +155,7 @@ func trainStepFromPB(h *lmpb.TrainStepHeader, in inputs) (lm.TrainStep, error) {
 		Gradients:      h.GetGradients(),
 	}
 	if n := len(h.GetCarry()); n != 0 && n != len(in.tokens) {
-		return s, lm.Errorf(lm.Invalid, "", "it is said of %d documents whether they go on, there are %d", n, len(in.tokens))
+		return s, lm.Errorf(lm.Invalid, "", "carry is set for %d documents, want none or %d", n, len(in.tokens))
 	}
 	if t := h.GetTeacher(); t != nil {
 		s.Teacher = &lm.Teacher{Temperature: t.GetTemperature(), Weight: t.GetWeight()}

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// inherited names the variables that a plugin gets from the host's environment: what any program needs to start,
-// and those that people set to control the numeric kernels and the run-time of Go.
+// inherited names the variables that plugins inherit from the host: those that any program needs, and those that control
+// the numeric kernels and the Go runtime.
 var inherited = []string{
 	"PATH", "HOME", "TMPDIR", "LANG",
 	"ARCHBENCH_KERNEL", "GOMAXPROCS", "GOMEMLIMIT", "GOGC", "GODEBUG", "GOTRACEBACK",
 }
 
-// Inherited returns the part of the host's environment that plugins get. They get nothing else of it.
+// Inherited returns the part of the host's environment that plugins inherit.
 func Inherited() []string {
 	var env []string
 	for _, key := range inherited {
@@ -24,7 +24,7 @@ func Inherited() []string {
 	return env
 }
 
-// environment adds to what is inherited; later values win. The result is sorted, one entry per key.
+// environment adds entries to the inherited ones; later values win. The result is sorted, with one entry per key.
 func environment(extra []string) []string {
 	values := map[string]string{}
 	for _, entry := range append(Inherited(), extra...) {

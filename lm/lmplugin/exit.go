@@ -2,33 +2,34 @@ package lmplugin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 )
 
-// Class says how a plugin failed as a process.
+// Class classifies the failure of a plugin's process.
 type Class string
 
 // The classes of an ExitError.
 const (
-	Crash        Class = "crash"         // it ended by itself: an exit code or a signal of its own making
-	Killed       Class = "killed"        // somebody else has killed it
-	OutOfMemory  Class = "out of memory" // the system or a limit refused it memory
-	Protocol     Class = "protocol"      // it does not speak the handshake, or printed something before it
-	Incompatible Class = "version"       // it speaks no version of the protocol that the host speaks
-	TimedOut     Class = "time-out"      // it did not come up in time
+	Crash        Class = "crash"         // it exited or raised a fatal signal
+	Killed       Class = "killed"        // killed by somebody other than the host
+	OutOfMemory  Class = "out of memory" // refused memory by the system or a limit
+	Protocol     Class = "protocol"      // no handshake, or output before it
+	Incompatible Class = "version"       // no protocol version in common with the host
+	TimedOut     Class = "time-out"      // not ready in time
 	NotStarted   Class = "start"         // the system could not start it
-	Closed       Class = "closed"        // the host has closed it
+	Closed       Class = "closed"        // closed by the host
 )
 
-// ExitError is the error of a plugin whose process has failed, at start or later.
+// ExitError reports that a plugin's process has failed, at start or later.
 type ExitError struct {
 	Plugin   string // path of the executable
 	Class    Class
-	Message  string         // what happened, in words
+	Message  string         // what happened
 	Signal   syscall.Signal // that ended it, 0 if none
-	ExitCode int            // -1 if a signal ended it or it still ran
-	Stderr   string         // what it printed last
+	ExitCode int            // -1 if a signal ended it or it was still running
+	Stderr   string         // end of its output
 }
 
 // Error returns one or two lines: what happened and the last line of stderr.
@@ -40,7 +41,7 @@ func (e *ExitError) Error() string {
 	return s
 }
 
-// lastLine is the most telling line of stderr: that of a panic or fatal error, else the last one.
+// lastLine returns the line of stderr with a panic or fatal error, or else the last line.
 func (e *ExitError) lastLine() string {
 	lines := strings.Split(strings.TrimSpace(e.Stderr), "\n")
 	for _, line := range lines {
@@ -51,17 +52,12 @@ func (e *ExitError) lastLine() string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// memoryWords are how runtimes say that they were refused memory. A thread that cannot be made is a refusal of the
-// memory for its stack.
+// memoryWords are the messages of runtimes that were refused memory. Creating a thread fails for lack of memory for its
+// stack.
 var memoryWords = []string{
 	"out of memory", "cannot allocate memory", "MemoryError", "failed to allocate", "std::bad_alloc", "pthread_create failed", "failed to create new OS thread",
 }
 
 func saysOutOfMemory(stderr string) bool {
-	for _, words := range memoryWords {
-		if strings.Contains(stderr, words) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(memoryWords, func(words string) bool { return strings.Contains(stderr, words) })
 }

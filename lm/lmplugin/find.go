@@ -16,21 +16,21 @@ import (
 // Prefix starts the name of every plugin's executable: archbench-plugin-NAME.
 const Prefix = "archbench-plugin-"
 
-// PathVariable names the environment variable with folders to look in before all others.
+// PathVariable is the environment variable with the folders to search first.
 const PathVariable = "ARCHBENCH_PLUGINS"
 
 // Candidate is something in a search folder that looks like a plugin.
 type Candidate struct {
-	Name string // the architecture, by the name of the file
+	Name string // the architecture, from the file name
 	Path string // of the executable
-	// Rejected says why it is not used, for example that an earlier folder has one of that name; "" if it is.
+	// Rejected says why it is not used, for example because an earlier folder has one of that name; "" if it is used.
 	Rejected string
 }
 
-// List returns every candidate, in the order of the search: the folders of ARCHBENCH_PLUGINS, those of the installation
-// (see package home), the folder of the running binary, those of PATH. In each folder it sees executables
-// archbench-plugin-NAME, and folders of that name that hold an executable of that name. It rejects what somebody else
-// could have put there (see [Unsafe]) and what lies in the working directory by a relative entry of PATH.
+// List returns every candidate in search order: the folders of ARCHBENCH_PLUGINS, of the installation (see package home),
+// of the running binary and of PATH. In each folder it finds executables archbench-plugin-NAME, and folders of that name
+// that hold an executable of that name. It rejects files that other users could have put there (see [Unsafe]) and those
+// reached by a relative entry of PATH.
 func List() []Candidate {
 	var all []Candidate
 	first := map[string]string{}
@@ -52,8 +52,8 @@ func List() []Candidate {
 	return all
 }
 
-// Find returns the path of a plugin's executable. An explicit path, of an executable or a folder, is checked and
-// comes before any search.
+// Find returns the path of a plugin's executable. An explicit path, of an executable or a folder, is checked and replaces
+// the search.
 func Find(name, explicitPath string) (string, error) {
 	if explicitPath != "" {
 		return executable(explicitPath)
@@ -79,11 +79,11 @@ func Find(name, explicitPath string) (string, error) {
 	return "", lm.Errorf(lm.NotFound, "find plugin", "%s", message)
 }
 
-// searchDir is a folder of the search.
+// searchDir is a folder to search; rejected says why its files are not used, or "".
 type searchDir struct{ path, rejected string }
 
-// searchDirs returns the folders of the search in their order, each once. What relative entries of PATH mean changes with
-// the working directory, so nothing in them is used; they come last.
+// searchDirs returns the folders in search order, each once. Relative entries of PATH depend on the working directory, so
+// their files are rejected; they come last.
 func searchDirs() []searchDir {
 	dirs := slices.Concat(filepath.SplitList(os.Getenv(PathVariable)), home.Plugins(), []string{home.Bin()})
 	var relative []string
@@ -105,18 +105,18 @@ func searchDirs() []searchDir {
 		add(dir, "")
 	}
 	for _, dir := range relative {
-		add(dir, fmt.Sprintf("an empty or relative entry of PATH (%q) leads to it", dir))
+		add(dir, fmt.Sprintf("found through an empty or relative entry of PATH (%q)", dir))
 	}
 	return unique
 }
 
-// sharedDirs are the folders where plugins lie among other programs.
+// sharedDirs returns the folders that plugins share with other programs.
 func sharedDirs() []string {
 	dirs := append(home.Plugins(), home.Bin())
 	return append(dirs, filepath.SplitList(os.Getenv("PATH"))...)
 }
 
-// candidates looks into one folder. A folder that cannot be read has none.
+// candidates lists the candidates in one folder, none if it cannot be read.
 func candidates(dir string) []Candidate {
 	names, _ := fs.Glob(os.DirFS(dir), Prefix+"*") // cannot fail: the pattern is well-formed
 	var found []Candidate
@@ -134,7 +134,7 @@ func candidates(dir string) []Candidate {
 	return found
 }
 
-// whyNotExecutable says what keeps a file from being started, or "".
+// whyNotExecutable says why a file cannot be started, or returns "".
 func whyNotExecutable(path string) string {
 	info, err := os.Stat(path)
 	switch {

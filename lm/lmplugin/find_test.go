@@ -66,7 +66,7 @@ func TestExplicitPath(t *testing.T) {
 		}
 	}
 	write(t, filepath.Join(dir, Prefix+"y"), "#!", 0o755)
-	if _, err := Find("", dir); err == nil || !strings.Contains(err.Error(), "holds 2 executables") {
+	if _, err := Find("", dir); err == nil || !strings.Contains(err.Error(), "has 2 executables") {
 		t.Errorf("a folder of two: %v", err)
 	}
 }

@@ -13,23 +13,23 @@ import (
 	"github.com/hashicorp/go-plugin"
 )
 
-// killGroup ends a process group at once.
+// killGroup kills a process group.
 func killGroup(leader int) error { return syscall.Kill(-leader, syscall.SIGKILL) }
 
-// killOwnGroup ends this process with its group, if it leads one.
+// killOwnGroup kills this process and its group if it is the leader.
 func killOwnGroup() {
 	if syscall.Getpgrp() == os.Getpid() {
 		_ = syscall.Kill(0, syscall.SIGKILL)
 	}
 }
 
-// socketVariable is where go-plugin tells a plugin the folder of its socket, which no other plugin has: so it marks the
-// plugin's descendants.
+// socketVariable tells a plugin the folder of its socket. The folder is unique to the plugin, so the variable also marks
+// the plugin's descendants.
 const socketVariable = plugin.EnvUnixSocketDir
 
-// deadmanScript reads the number of a group and waits for the end of its input, which comes when the host dies. Then it kills
-// the group and, where the system has /proc, whatever carries the mark $2 in its environment, and removes the folder $1 of
-// the socket.
+// deadmanScript reads the number of a process group and waits for the end of its input, which comes when the host dies.
+// Then it kills the group and, where the system has /proc, every process with the mark $2 in its environment, and removes
+// the socket folder $1.
 const deadmanScript = `read -r leader && read -r _
 test -n "$leader" && kill -s KILL -- -"$leader"
 for f in $(grep -lswF -- "$2" /proc/[0-9]*/environ); do
@@ -38,12 +38,12 @@ for f in $(grep -lswF -- "$2" /proc/[0-9]*/environ); do
 done
 rm -rf -- "$1"`
 
-// closeOnExec keeps every open file of this process from the programs that it starts: those that it inherited, from a
-// shell with a lock for example, and those that some library has opened without care.
+// closeOnExec keeps child processes from inheriting the open files of this process, such as a lock held by the shell or
+// files that a library opened without O_CLOEXEC.
 func closeOnExec() {
 	open, err := os.ReadDir("/dev/fd")
 	if err != nil {
-		return // a system without it gives nothing away but what is inherited
+		return // without /dev/fd, children still inherit what this process inherited
 	}
 	for _, entry := range open {
 		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
@@ -52,15 +52,15 @@ func closeOnExec() {
 	}
 }
 
-// deadman is a process that outlives the host.
+// deadman is a process that outlives the host and then kills the plugin.
 type deadman struct {
 	cmd   *exec.Cmd
 	input io.Writer
 }
 
-// startDeadman starts a process that ends a plugin when the host has died, however it died: the signal at the death of the
-// parent reaches the plugin alone, not what the plugin has started. Without a shell there is none, nil, and the group's
-// leader must look after itself (see exitWithParent).
+// startDeadman starts a process that kills a plugin when the host has died for any reason. Linux's parent death signal
+// reaches only the plugin, not its children. Without a shell startDeadman returns nil, and the plugin must notice the
+// host's death by itself (see exitWithParent).
 func startDeadman(socketDir string) *deadman {
 	cmd := exec.Command("/bin/sh", "-c", deadmanScript, "deadman", socketDir, socketVariable+"="+socketDir)
 	cmd.Env = []string{"PATH=/usr/bin:/bin"}
@@ -72,10 +72,10 @@ func startDeadman(socketDir string) *deadman {
 	return &deadman{cmd, input}
 }
 
-// watch tells the deadman which group to end.
+// watch tells the deadman which group to kill.
 func (d *deadman) watch(leader int) {
 	if d != nil {
-		_, _ = fmt.Fprintln(d.input, leader) // one that has been killed watches nothing
+		_, _ = fmt.Fprintln(d.input, leader) // fails only if the deadman has been killed
 	}
 }
 

@@ -2,15 +2,16 @@ package lmplugin
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
 	"github.com/archbench/archbench/lm"
 )
 
-// handles names live values of one sort for the other end. Names are never 0 and never reused.
+// handles maps the handles known to the host to values of one kind. Handles are never 0 and never reused.
 type handles[T any] struct {
-	sort string // in words, for messages
+	kind string // for messages
 	mu   sync.Mutex
 	last uint64
 	live map[uint64]*handle[T]
@@ -38,41 +39,43 @@ func (h *handles[T]) use(id uint64) (value T, done func(), err error) {
 	defer h.mu.Unlock()
 	x, ok := h.live[id]
 	if !ok {
-		return value, nil, lm.Errorf(lm.NotFound, "", "no %s with handle %d", h.sort, id)
+		return value, nil, lm.Errorf(lm.NotFound, "", "no %s with handle %d", h.kind, id)
 	}
 	x.calls.Add(1)
 	return x.value, x.calls.Done, nil
 }
 
-// remove takes a handle away from new calls and waits for those in progress.
+// remove makes a handle invalid for new calls and waits for those in progress.
 func (h *handles[T]) remove(id uint64) (value T, err error) {
 	h.mu.Lock()
 	x, ok := h.live[id]
 	delete(h.live, id)
 	h.mu.Unlock()
 	if !ok {
-		return value, lm.Errorf(lm.NotFound, "", "no %s with handle %d", h.sort, id)
+		return value, lm.Errorf(lm.NotFound, "", "no %s with handle %d", h.kind, id)
 	}
 	x.calls.Wait()
 	return x.value, nil
 }
 
-// where lists the handles whose values satisfy keep.
-func (h *handles[T]) where(keep func(T) bool) []uint64 {
+// removeWhere removes the handles whose values match, and returns those values.
+func (h *handles[T]) removeWhere(match func(T) bool) (values []T) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	var ids []uint64
-	for id, x := range h.live {
-		if keep(x.value) {
-			ids = append(ids, id)
+	live := maps.Clone(h.live)
+	h.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(live)) {
+		if !match(live[id].value) {
+			continue
+		}
+		if value, err := h.remove(id); err == nil {
+			values = append(values, value)
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	return values
 }
 
-// document is a state on the plugin's side. Calls on it take turns, so that one that comes after a cancelled call
-// finds it at rest.
+// document is a state on the plugin's side. Calls on it take turns, so a call that follows a cancelled one waits for it to
+// end.
 type document struct {
 	state lm.State
 	model uint64
@@ -83,24 +86,18 @@ func newDocument(model uint64, state lm.State) *document {
 	return &document{state: state, model: model, turn: make(chan struct{}, 1)}
 }
 
-// claim waits for the turn of every document. They are claimed in the order of their handles, so that two calls
-// cannot wait for each other.
+// claim waits for the turn of every document, in the order of their handles, so that two calls cannot deadlock.
 func claim(ctx context.Context, documents map[uint64]*document) (release func(), err error) {
-	ids := make([]uint64, 0, len(documents))
-	for id := range documents {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	claimed := ids[:0:0]
+	var claimed []*document
 	release = func() {
-		for _, id := range claimed {
-			<-documents[id].turn
+		for _, d := range claimed {
+			<-d.turn
 		}
 	}
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(documents)) {
 		select {
 		case documents[id].turn <- struct{}{}:
-			claimed = append(claimed, id)
+			claimed = append(claimed, documents[id])
 		case <-ctx.Done():
 			release()
 			return nil, ctx.Err()

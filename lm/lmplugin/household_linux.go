@@ -13,19 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// household is what this process has started and what has come from it. While a plugin runs, orphans among its
-// descendants become children of this process, even those that have left the plugin's session, so that none outlives
-// the plugin. Descendants lie in other sessions than this process; a host must not start children of its own in
-// sessions of their own meanwhile.
+// household tracks the plugins of this process and their descendants. While a plugin runs, its orphaned descendants become
+// children of this process, even if they have left the plugin's session, so none outlives the plugin. Descendants are
+// recognised by being in other sessions than this process: meanwhile a host must not start other children in new sessions.
 type household struct {
 	mu    sync.Mutex
-	marks map[int]string // plugins and deadmen by number: a variable in the environment of a plugin's descendants
+	marks map[int]string // by PID of a plugin or deadman: the environment variable that marks a plugin's descendants, or ""
 }
 
 // ours is the household of this process.
 var ours = household{marks: map[int]string{}}
 
-// start starts a plugin, whose descendants carry the mark, or a deadman, which has none.
+// start starts a plugin, whose descendants carry the mark, or a deadman, without a mark.
 func (h *household) start(cmd *exec.Cmd, mark string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -38,7 +37,7 @@ func (h *household) start(cmd *exec.Cmd, mark string) error {
 	return nil
 }
 
-// adopt makes this process the parent of orphans below it, or no longer, unless there are plugins that need it.
+// adopt sets whether orphaned descendants become children of this process. It does nothing while there are plugins.
 func (h *household) adopt(on bool) {
 	if len(h.marks) > 0 {
 		return
@@ -47,10 +46,10 @@ func (h *household) adopt(on bool) {
 	if on {
 		value = 1
 	}
-	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, value, 0, 0, 0) // every Linux that Go runs on has it
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, value, 0, 0, 0) // supported by every Linux that Go runs on
 }
 
-// leave takes in that a process has been waited for, and ends its orphans. Those of other plugins stay.
+// leave removes a process that has been waited for and kills its orphans, but not those of other plugins.
 func (h *household) leave(cmd *exec.Cmd) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,16 +59,17 @@ func (h *household) leave(cmd *exec.Cmd) {
 		for _, pid := range orphans {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
-		for _, pid := range orphans { // whose own children are orphans now
+		for _, pid := range orphans { // their own children are orphans now
 			_, _ = unix.Wait4(pid, nil, 0, nil)
 		}
 	}
 	h.adopt(false)
 }
 
-// orphans are the children that this process has not started, without those of the other plugins.
+// orphans returns the children that this process did not start itself, without those of running plugins.
 func (h *household) orphans() []int {
-	self, session := os.Getpid(), sessionOf(os.Getpid())
+	self := os.Getpid()
+	_, session := kinOf(self)
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
@@ -88,7 +88,7 @@ func (h *household) orphans() []int {
 	return all
 }
 
-// belongs reports whether a process carries the mark of a plugin that lives.
+// belongs reports whether a process carries the mark of a running plugin.
 func (h *household) belongs(pid int) bool {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
@@ -103,18 +103,13 @@ func (h *household) belongs(pid int) bool {
 	return false
 }
 
-func sessionOf(pid int) int {
-	_, session := kinOf(pid)
-	return session
-}
-
-// kinOf reads the parent and the session of a process, 0 if it is gone.
+// kinOf returns the parent and the session of a process, 0 if it is gone.
 func kinOf(pid int) (parent, session int) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, 0
 	}
-	// The name of the program, in brackets, may hold anything. State, parent, group and session follow.
+	// The program name in parentheses may contain any byte. State, parent, group and session follow it.
 	end := strings.LastIndexByte(string(stat), ')')
 	var state string
 	var group int

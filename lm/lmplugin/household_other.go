@@ -4,7 +4,7 @@ package lmplugin
 
 import "os/exec"
 
-// household is what this process has started. Only Linux gives it the orphans among a plugin's descendants.
+// household tracks nothing: only Linux lets a process adopt orphaned descendants.
 type household struct{}
 
 var ours household

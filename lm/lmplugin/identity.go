@@ -14,10 +14,10 @@ import (
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
-// Identity returns the sha256 of all files of a plugin, in hexadecimal. For a binary it is the sha256 of the file.
-// For a script it is that of the listing "sha256  path\n" of every file in its folder, sorted by path: the format of
-// sha256sum. Names that start with a dot and __pycache__ do not count. A script in a folder that it shares with
-// other programs (a folder of PATH, or that of the running binary) stands for itself alone: give it a folder.
+// Identity returns the SHA-256 of a plugin's files, in hexadecimal. For a binary it is that of the file. For a script it is
+// that of the listing "sha256  path\n" of every file in its folder, sorted by path, as sha256sum prints it. Names that
+// start with a dot and __pycache__ are left out. For a script in a folder shared with other programs (one of PATH, or that
+// of the running binary) only the script itself counts, so give it a folder of its own.
 func Identity(path string) (string, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -42,7 +42,7 @@ func isScript(path string) (bool, error) {
 	magic := make([]byte, 2)
 	n, err := io.ReadFull(f, magic)
 	if err != nil && n < 2 {
-		return false, fmt.Errorf("%s is too short for a program", path)
+		return false, fmt.Errorf("%s is too short to be a program", path)
 	}
 	return bytes.Equal(magic, []byte("#!")), nil
 }

@@ -23,15 +23,15 @@ import (
 
 // Options says how to start a plugin.
 type Options struct {
-	// Path of the executable, or of a folder that holds a single one.
+	// Path of the executable, or of a folder with exactly one.
 	Path string
-	// Env is the environment in the form "KEY=value" beyond Inherited, whose values it may replace.
+	// Env adds entries "KEY=value" to Inherited, or replaces some.
 	Env []string
-	// MemoryLimit bounds the writable memory of the process in bytes, where the system can (Linux). 0: no limit.
+	// MemoryLimit bounds the writable memory of the process in bytes (Linux only); 0: no limit.
 	MemoryLimit int64
-	// StartTimeout bounds the time until the plugin has said what it is; 0 is 30 s.
+	// StartTimeout bounds the time until the plugin has described itself; 0 is 30 s.
 	StartTimeout time.Duration
-	// Stderr gets a copy of what the plugin prints, if set. It must not block.
+	// Stderr, if set, receives a copy of the plugin's output. It must not block.
 	Stderr io.Writer
 }
 
@@ -45,8 +45,8 @@ type Plugin struct {
 	handler *plugin.Client
 }
 
-// Launch starts a plugin and asks what it is. The context bounds the start; Close ends the plugin. If the plugin
-// does not come up, the error's chain holds an *ExitError.
+// Launch starts a plugin and asks for its description. The context bounds the start; Close ends the plugin. If the plugin
+// does not start, the error wraps an *ExitError.
 func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	path, err := executable(o.Path)
 	if err != nil {
@@ -63,7 +63,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 		VersionedPlugins: versions(nil),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
-		StartTimeout:     2 * limit, // start gives up earlier
+		StartTimeout:     2 * limit, // never reached: start gives up earlier
 		Logger:           hclog.NewNullLogger(),
 		SyncStdout:       output,
 		SyncStderr:       output,
@@ -86,7 +86,7 @@ func Launch(ctx context.Context, o Options) (*Plugin, error) {
 	return p, nil
 }
 
-// start brings the connection up within the limit.
+// start establishes the connection within the limit.
 func (p *Plugin) start(ctx context.Context, limit time.Duration) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -104,7 +104,7 @@ func (p *Plugin) start(ctx context.Context, limit time.Duration) error {
 	return err
 }
 
-// greet shakes hands and asks the plugin what it is.
+// greet shakes hands and asks for the plugin's description.
 func (p *Plugin) greet(ctx context.Context) error {
 	protocol, err := p.handler.Client()
 	if err == nil {
@@ -117,7 +117,7 @@ func (p *Plugin) greet(ctx context.Context) error {
 	return &lm.Error{Op: "launch", Kind: lm.Internal, Err: p.startFailure(err)}
 }
 
-// socketRoot is where the folders of sockets go: a socket's path has room for about 100 bytes.
+// socketRoot returns the parent of the socket folders. The path of a socket may have only about 100 bytes.
 func socketRoot() string {
 	if dir := os.TempDir(); len(dir) <= 40 {
 		return dir
@@ -125,7 +125,7 @@ func socketRoot() string {
 	return "/tmp"
 }
 
-// explain returns the death of the process as the cause of a failed RPC, or nil if it lives.
+// explain returns the death of the process as the cause of a failed RPC, or nil if it is running.
 func (p *Plugin) explain(op string, err error) error {
 	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled {
 		p.awaitExit()
@@ -141,7 +141,7 @@ func (p *Plugin) explain(op string, err error) error {
 	return &lm.Error{Op: op, Kind: kind, Err: exit}
 }
 
-// awaitExit waits a moment for the process to end: a connection breaks a little earlier.
+// awaitExit waits briefly for the process to end, because the connection breaks a little earlier.
 func (p *Plugin) awaitExit() {
 	select {
 	case <-p.process.done:
@@ -152,19 +152,19 @@ func (p *Plugin) awaitExit() {
 // Path returns the path of the executable.
 func (p *Plugin) Path() string { return p.path }
 
-// Env returns the whole environment that the plugin got, sorted, apart from what the handshake needs.
+// Env returns the plugin's environment, sorted, without the variables of the handshake.
 func (p *Plugin) Env() []string { return slices.Clone(p.env) }
 
-// PID returns the number of the process, which is also that of its process group.
+// PID returns the process ID, which is also the process group ID.
 func (p *Plugin) PID() int { return p.process.pid }
 
-// Stderr returns the last lines that the plugin has printed.
+// Stderr returns the last lines that the plugin printed.
 func (p *Plugin) Stderr() string { return p.process.output.String() }
 
 // Done is closed when the process has ended.
 func (p *Plugin) Done() <-chan struct{} { return p.process.done }
 
-// Exit says how the process ended, or returns nil while it runs.
+// Exit describes how the process ended, or returns nil while it runs.
 func (p *Plugin) Exit() *ExitError {
 	if !p.process.exited() {
 		return nil
@@ -175,7 +175,7 @@ func (p *Plugin) Exit() *ExitError {
 // grace is how long a plugin may take to end when asked to.
 const grace = 2 * time.Second
 
-// Close asks the plugin to end, kills it with all that it has started if it does not, and returns when it is gone.
+// Close asks the plugin to exit, kills it and its descendants if it does not, and returns when it is gone.
 func (p *Plugin) Close() error {
 	p.process.expectEnd()
 	timer := time.AfterFunc(grace, p.Kill)
@@ -184,15 +184,15 @@ func (p *Plugin) Close() error {
 	return nil
 }
 
-// Kill ends the plugin and all that it has started at once. Calls in flight fail.
+// Kill kills the plugin and its descendants. Calls in progress fail.
 func (p *Plugin) Kill() { _ = p.process.Kill(context.Background()) }
 
-// executable checks that path is a plugin's executable, or finds the only one in the folder that path names.
+// executable checks that path is an executable, or finds the only plugin in the folder at path.
 func executable(path string) (string, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		found := candidates(path)
 		if len(found) != 1 {
-			return "", lm.Errorf(lm.NotFound, "launch", "%s holds %d executables %sNAME: name one", path, len(found), Prefix)
+			return "", lm.Errorf(lm.NotFound, "launch", "%s has %d executables %sNAME: choose one", path, len(found), Prefix)
 		}
 		path = found[0].Path
 	}

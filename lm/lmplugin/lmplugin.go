@@ -1,12 +1,12 @@
 // Package lmplugin carries the contract of package lm between processes, with go-plugin and gRPC.
 //
-// A plugin's main calls [Serve] with its architecture. A host calls [Launch], and gets a [Plugin] that implements
-// lm.Architecture: its models are proxies that implement every optional interface, and answer with kind
-// Unsupported what the plugin does not declare. [Find] and [List] look for plugins, [Identity] names their content.
+// A plugin's main calls [Serve] with its architecture. A host calls [Launch] and gets a [Plugin] that implements
+// lm.Architecture. Its models are proxies that implement every optional interface, and return an error of kind Unsupported
+// for abilities that the plugin does not declare. [Find] and [List] look for plugins; [Identity] hashes their files.
 //
-// A plugin is a process and may die at any time. Then the calls on it fail with an error in whose chain errors.As
-// finds an [*ExitError], which says how it ended and what it printed last. Other errors are those of the model, with
-// their lm.Kind. The wire contract is proto/lm/v1/lm.proto; a plugin in another language needs nothing else.
+// A plugin is a process and may die at any time. Calls on it then fail with an error that wraps an [*ExitError], which says
+// how it ended and what it printed last. Other errors are those of the model, with their lm.Kind. The wire contract is
+// proto/lm/v1/lm.proto; a plugin in another language needs nothing else.
 package lmplugin
 
 import (
@@ -19,27 +19,27 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// Version is the newest protocol version of this package: that of lm.v1.
+// Version is the newest protocol version that this package speaks, lm.v1.
 const Version = 1
 
-// The environment variable by which a plugin sees that archbench started it, and its value. It is a courtesy to
-// people who start a plugin by hand, not a protection.
+// The environment variable that tells a plugin that archbench started it, and its value. It helps people who start a
+// plugin by hand; it is not for security.
 const (
 	CookieKey   = "ARCHBENCH_PLUGIN"
 	CookieValue = "lm"
 )
 
-// serviceName is what go-plugin dispenses. Only this package sees it.
+// serviceName is go-plugin's name for the service, used only in this package.
 const serviceName = "lm"
 
 var handshake = plugin.HandshakeConfig{MagicCookieKey: CookieKey, MagicCookieValue: CookieValue}
 
-// versions maps every protocol version that this package speaks to its adapter. arch is nil on the host.
+// versions maps each supported protocol version to its adapter. arch is nil on the host.
 func versions(arch lm.Architecture) map[int]plugin.PluginSet {
 	return map[int]plugin.PluginSet{Version: {serviceName: &adapter{arch: arch}}}
 }
 
-// adapter connects the two ends of version 1 to go-plugin.
+// adapter connects both ends of version 1 to go-plugin.
 type adapter struct {
 	plugin.NetRPCUnsupportedPlugin
 	arch lm.Architecture

@@ -2,7 +2,7 @@ package lmplugin
 
 import "golang.org/x/sys/unix"
 
-// hostMemory is what all processes of the host can hold at most, memory and swap.
+// hostMemory returns the bytes of memory and swap of the host.
 func hostMemory() int64 {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {

@@ -2,5 +2,5 @@
 
 package lmplugin
 
-// hostMemory is not known on this system.
+// hostMemory returns 0: unknown on this system.
 func hostMemory() int64 { return 0 }

@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// process is a plugin as the operating system sees it: the leader of a session and process group of its own. It implements
-// go-plugin's runner.Runner, because go-plugin's own knows nothing of groups, of how a process ended, or of what
-// it printed before the handshake.
+// process is a plugin's operating system process, the leader of its own session and process group. It implements go-plugin's
+// runner.Runner, because go-plugin's own runner does not handle groups and does not report how a process ended or what it
+// printed before the handshake.
 type process struct {
 	cmd       *exec.Cmd
-	socketDir string // is the process's own: it ends with the process
+	socketDir string // removed when the process ends
 	output    *tail  // stderr, and stdout after the handshake
-	limit     int64  // bytes of memory, 0: none
+	limit     int64  // bytes of memory; 0: none
 	deadman   *deadman
-	oomKills  int64 // of the host, when the process started
+	oomKills  int64 // of the host at the start
 
 	mu     sync.Mutex
 	pid    int  // 0 before the start
@@ -65,7 +65,7 @@ func (p *process) Start(ctx context.Context) error {
 	return nil
 }
 
-// launch starts the process and what reads and waits for it.
+// launch starts the process and the goroutines that read its output and wait for it.
 func (p *process) launch() error {
 	stdout, stdoutW, err := os.Pipe()
 	if err != nil {
@@ -89,10 +89,10 @@ func (p *process) launch() error {
 	return nil
 }
 
-// removeSocket removes the folder of the socket. go-plugin does so later, and not always.
+// removeSocket removes the folder of the socket. go-plugin does that later and not always.
 func (p *process) removeSocket() { _ = os.RemoveAll(p.socketDir) }
 
-// started makes the process reachable for Kill, and reports whether that has been called already.
+// started makes the process known to Kill, and reports whether Kill has already been called.
 func (p *process) started() (killed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,9 +100,9 @@ func (p *process) started() (killed bool) {
 	return p.killed
 }
 
-// startUnlocked starts a command, to which it leaves no open file but those of the command, from a goroutine of its own:
-// the signal that Linux sends at the death of the parent is sent at the death of the thread that forked, and the
-// caller's may be locked to a goroutine that ends.
+// startUnlocked starts a command that inherits no open files but its own. It starts it in a new goroutine, because Linux
+// sends the parent death signal when the forking thread ends, and the caller's thread may be locked to a goroutine that
+// ends.
 func startUnlocked(cmd *exec.Cmd) error {
 	closeOnExec()
 	started := make(chan error)
@@ -110,7 +110,7 @@ func startUnlocked(cmd *exec.Cmd) error {
 	return <-started
 }
 
-// read drains both outputs, so that no flood can block the plugin, and hands over the first line of stdout.
+// read drains both outputs, so that the plugin never blocks on them, and passes the first line of stdout to go-plugin.
 func (p *process) read(stdout, stderr *os.File) {
 	defer close(p.drained)
 	errDone := make(chan struct{})
@@ -121,7 +121,7 @@ func (p *process) read(stdout, stderr *os.File) {
 	}()
 	defer stdout.Close()
 	r := bufio.NewReaderSize(stdout, 4<<10)
-	line, _ := r.ReadSlice('\n') // an endless line counts by its start
+	line, _ := r.ReadSlice('\n') // of an endless line only the start
 	first := string(line)
 	p.firstLine.Store(&first)
 	_, _ = p.greeted.Write([]byte(first))
@@ -130,7 +130,8 @@ func (p *process) read(stdout, stderr *os.File) {
 	<-errDone
 }
 
-// wait ends the whole group with its leader, and what has left the group. The deadman watches until nothing is left.
+// wait waits for the process, then kills its group and the descendants that have left the group. The deadman watches until
+// nothing is left.
 func (p *process) wait() {
 	reap(p.cmd)
 	p.ended = p.cmd.ProcessState
@@ -139,7 +140,7 @@ func (p *process) wait() {
 	p.deadman.stop()
 	select {
 	case <-p.drained:
-	case <-time.After(time.Second): // a grandchild that left the group may hold the pipes for ever
+	case <-time.After(time.Second): // a descendant that left the group may hold the pipes open forever
 	}
 	close(p.done)
 }
@@ -150,7 +151,7 @@ func (p *process) Wait(context.Context) error {
 	return nil
 }
 
-// Kill implements runner.Runner. It reaches the whole group.
+// Kill implements runner.Runner. It kills the whole group.
 func (p *process) Kill(context.Context) error {
 	pid := p.expectEnd()
 	if pid == 0 || p.exited() {
@@ -159,7 +160,7 @@ func (p *process) Kill(context.Context) error {
 	return killGroup(pid)
 }
 
-// expectEnd notes that the host wants the process to end, and returns its number, 0 before the start.
+// expectEnd records that the host ends the process, and returns its PID, 0 before the start.
 func (p *process) expectEnd() (pid int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,10 +177,10 @@ func (p *process) exited() bool {
 	}
 }
 
-// Stdout implements runner.Runner: go-plugin sees the first line alone.
+// Stdout implements runner.Runner: go-plugin sees only the first line.
 func (p *process) Stdout() io.ReadCloser { return p.greeting }
 
-// Stderr implements runner.Runner: the process keeps it itself.
+// Stderr implements runner.Runner: go-plugin sees nothing.
 func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
 // Name implements runner.Runner.
@@ -208,7 +209,7 @@ func (p *process) HostToPlugin(network, addr string) (string, string, error) {
 	return network, addr, nil
 }
 
-// greetingLine returns the first line of stdout; greeted is false if stdout is still open without one.
+// greetingLine returns the first line of stdout; greeted is false while stdout is open and has no line yet.
 func (p *process) greetingLine() (line string, greeted bool) {
 	if first := p.firstLine.Load(); first != nil {
 		return *first, true
@@ -222,7 +223,7 @@ func (p *process) wasKilled() bool {
 	return p.killed
 }
 
-// exit describes the death of the process, once done is closed.
+// exit describes how the process ended, once done is closed.
 func (p *process) exit() *ExitError {
 	e := &ExitError{Plugin: p.cmd.Path, Class: Crash, ExitCode: p.ended.ExitCode(), Stderr: p.output.String()}
 	e.Message = "ended with " + p.ended.String()
@@ -233,11 +234,11 @@ func (p *process) exit() *ExitError {
 	case p.wasKilled() && (e.Signal == syscall.SIGKILL || e.ExitCode == 0):
 		e.Class, e.Message = Closed, "the host has closed it"
 	case e.Signal == syscall.SIGKILL && hostOOMKills() > p.oomKills:
-		e.Class, e.Message = OutOfMemory, "killed by the system for want of memory"
+		e.Class, e.Message = OutOfMemory, "killed by the system because it was out of memory"
 	case e.Signal == syscall.SIGKILL || e.Signal == syscall.SIGTERM:
 		e.Class = Killed
 	case saysOutOfMemory(e.Stderr):
-		e.Class, e.Message = OutOfMemory, e.Message+" when it was refused memory"
+		e.Class, e.Message = OutOfMemory, e.Message+" after it was refused memory"
 	}
 	return e
 }

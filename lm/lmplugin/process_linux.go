@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groupLeader gives a process its own session and group, so that it can neither join a group of the host's nor open its
-// terminal, and ties its life to that of the host.
+// groupLeader gives a process its own session and group, so that it can neither join the host's group nor open its
+// terminal, and kills it when the host dies.
 func groupLeader() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// reap waits for a group's leader and ends the rest of the group before the leader's number can have a new owner.
+// reap waits for a group's leader and kills the rest of the group before the leader's PID can be reused.
 func reap(cmd *exec.Cmd) {
 	for {
 		err := unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -29,7 +29,7 @@ func reap(cmd *exec.Cmd) {
 	_ = cmd.Wait()
 }
 
-// limitMemory bounds the writable memory of a process. Files that it maps do not count.
+// limitMemory bounds the writable memory of a process. Mapped files do not count.
 func limitMemory(pid int, bytes int64) {
 	if bytes > 0 {
 		limit := unix.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
@@ -37,7 +37,7 @@ func limitMemory(pid int, bytes int64) {
 	}
 }
 
-// hostOOMKills is how often the system has killed a process for want of memory since it started.
+// hostOOMKills returns how many processes the system has killed since boot because it was out of memory.
 func hostOOMKills() int64 {
 	data, _ := os.ReadFile("/proc/vmstat")
 	_, rest, _ := strings.Cut(string(data), "\noom_kill ")

@@ -15,15 +15,14 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// stderr is the process's own. While serving, go-plugin puts a pipe in the place of os.Stderr, and what is still in
-// that pipe when the process dies is lost.
+// stderr is the original os.Stderr. go-plugin replaces os.Stderr with a pipe, whose content is lost when the process dies.
 var stderr = os.Stderr
 
-// Serve answers the host's calls with arch until the host is gone. It is the whole of a plugin's main, and it does
-// not return. Nothing may have been printed to stdout before.
+// Serve serves arch to the host until the host is gone. A plugin's main needs only this call, which does not return. Nothing
+// may be printed to stdout before it.
 func Serve(arch lm.Architecture) {
 	if os.Getenv(CookieKey) != CookieValue {
-		fmt.Fprintln(stderr, "this is a plugin that archbench starts: see `archbench plugins list` and `archbench plugins test`")
+		fmt.Fprintln(stderr, "this is a plugin, to be started by archbench: see `archbench plugins list` and `archbench plugins test`")
 		os.Exit(2)
 	}
 	go exitWithParent(os.Getppid())
@@ -36,10 +35,10 @@ func Serve(arch lm.Architecture) {
 	os.Exit(0)
 }
 
-// streamWindow lets a stream move a few messages ahead of its reader.
+// streamWindow lets a stream run a few messages ahead of its reader.
 const streamWindow = 8 * messageBytes
 
-// newServer raises gRPC's limits, which go-plugin leaves at 4 MiB, and stops panics at the boundary.
+// newServer raises gRPC's message limits, which go-plugin leaves at 4 MiB, and recovers panics.
 func newServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(opts,
 		grpc.MaxRecvMsgSize(math.MaxInt32),
@@ -51,7 +50,7 @@ func newServer(opts []grpc.ServerOption) *grpc.Server {
 	)...)
 }
 
-// unaryBoundary and streamBoundary are where errors and panics of the plugin take their wire form.
+// unaryBoundary and streamBoundary convert errors and panics of the plugin to their wire form.
 func unaryBoundary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (reply any, err error) {
 	defer caught(info.FullMethod, &err)
 	reply, err = next(ctx, req)
@@ -63,7 +62,7 @@ func streamBoundary(srv any, stream grpc.ServerStream, info *grpc.StreamServerIn
 	return toStatus(opOf(info.FullMethod), next(srv, stream))
 }
 
-// caught turns a panic into an error of kind Internal and leaves the stack on stderr.
+// caught turns a panic into an error of kind Internal and prints the stack to stderr.
 func caught(method string, err *error) {
 	if r := recover(); r != nil {
 		op := opOf(method)
@@ -72,8 +71,8 @@ func caught(method string, err *error) {
 	}
 }
 
-// exitWithParent ends the process and its group once the host has died, for hosts and systems that have no better
-// means. A plugin that archbench started leads its group.
+// exitWithParent ends the process and its group when the host has died, for hosts and systems without better means. A
+// plugin started by archbench leads its group.
 func exitWithParent(parent int) {
 	for range time.Tick(500 * time.Millisecond) {
 		if os.Getppid() != parent {

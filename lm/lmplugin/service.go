@@ -9,42 +9,47 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// service answers the calls of one host with an architecture.
+// service serves an architecture to one host.
 type service struct {
 	lmpb.UnimplementedLanguageModelServiceServer
 	arch      lm.Architecture
 	models    handles[lm.Model]
 	documents handles[*document]
-	trainings handles[*served]
+	trainings handles[*servedTraining]
 }
 
 func newService(arch lm.Architecture) *service {
 	return &service{
 		arch:      arch,
-		models:    handles[lm.Model]{sort: "model"},
-		documents: handles[*document]{sort: "state"},
-		trainings: handles[*served]{sort: "training"},
+		models:    handles[lm.Model]{kind: "model"},
+		documents: handles[*document]{kind: "state"},
+		trainings: handles[*servedTraining]{kind: "training"},
 	}
 }
 
-// noAbility is the answer to a call that the plugin or its model cannot serve, on either side of the wire.
+// noAbility returns the error of a call that the plugin or model does not support, on either side of the wire.
 func noAbility(op string, ability lm.Ability) error {
 	return lm.Errorf(lm.Unsupported, op, "n/a (no ability %s)", ability)
 }
 
-// able returns a model as the interface that an ability stands for.
-func able[T any](m lm.Model, op string, ability lm.Ability) (T, error) {
-	t, ok := lm.As[T](m)
-	if !ok {
-		return t, noAbility(op, ability)
+// useAs returns a model as the optional interface T. The model stays loaded until done is called.
+func useAs[T any](s *service, id uint64, op string, ability lm.Ability) (t T, done func(), err error) {
+	model, done, err := s.models.use(id)
+	if err != nil {
+		return t, nil, err
 	}
-	return t, nil
+	t, ok := lm.As[T](model)
+	if !ok {
+		done()
+		return t, nil, noAbility(op, ability)
+	}
+	return t, done, nil
 }
 
-// sinceNs is the time that a call has spent, on the monotonic clock.
+// sinceNs returns the nanoseconds since the start of a call, on the monotonic clock.
 func sinceNs(start time.Time) int64 { return time.Since(start).Nanoseconds() }
 
-// computeNs prefers the model's own measurement.
+// computeNs returns the model's own measurement or, without one, the time since the start.
 func computeNs(measured time.Duration, start time.Time) int64 {
 	if measured > 0 {
 		return measured.Nanoseconds()
@@ -99,15 +104,11 @@ func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.Unlo
 		return nil, err
 	}
 	var errs []error
-	for _, id := range s.documents.where(func(d *document) bool { return d.model == req.GetModel() }) {
-		if d, err := s.documents.remove(id); err == nil {
-			errs = append(errs, d.state.Close())
-		}
+	for _, d := range s.documents.removeWhere(func(d *document) bool { return d.model == req.GetModel() }) {
+		errs = append(errs, d.state.Close())
 	}
-	for _, id := range s.trainings.where(func(t *served) bool { return t.model == req.GetModel() }) {
-		if t, err := s.trainings.remove(id); err == nil {
-			errs = append(errs, t.training.Close())
-		}
+	for _, t := range s.trainings.removeWhere(func(t *servedTraining) bool { return t.model == req.GetModel() }) {
+		errs = append(errs, t.training.Close())
 	}
 	if err := errors.Join(append(errs, model.Close())...); err != nil {
 		return nil, err
@@ -117,15 +118,11 @@ func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.Unlo
 
 // Cost implements the call of that name.
 func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostResponse, error) {
-	model, done, err := s.models.use(req.GetModel())
+	coster, done, err := useAs[lm.Coster](s, req.GetModel(), "cost", lm.AbilityCost)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	coster, err := able[lm.Coster](model, "cost", lm.AbilityCost)
-	if err != nil {
-		return nil, err
-	}
 	start := time.Now()
 	reply, err := coster.Cost(ctx, lm.CostRequest{
 		Phase:  phaseFromPB(req.GetPhase()),
@@ -152,15 +149,11 @@ func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostRe
 
 // Memory implements the call of that name.
 func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.MemoryResponse, error) {
-	model, done, err := s.models.use(req.GetModel())
+	reporter, done, err := useAs[lm.MemoryReporter](s, req.GetModel(), "memory", lm.AbilityMemory)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	reporter, err := able[lm.MemoryReporter](model, "memory", lm.AbilityMemory)
-	if err != nil {
-		return nil, err
-	}
 	start := time.Now()
 	memory, err := reporter.Memory(ctx, req.GetReset_())
 	if err != nil {
@@ -175,15 +168,11 @@ func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.Me
 
 // Save implements the call of that name.
 func (s *service) Save(ctx context.Context, req *lmpb.SaveRequest) (*lmpb.SaveResponse, error) {
-	model, done, err := s.models.use(req.GetModel())
+	saver, done, err := useAs[lm.Saver](s, req.GetModel(), "save", lm.AbilitySave)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	saver, err := able[lm.Saver](model, "save", lm.AbilitySave)
-	if err != nil {
-		return nil, err
-	}
 	start := time.Now()
 	if err := saver.Save(ctx, req.GetDir()); err != nil {
 		return nil, err

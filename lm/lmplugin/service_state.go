@@ -8,43 +8,45 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// useDocuments claims the documents behind handles, which must be different ones of the model.
-func (s *service) useDocuments(ctx context.Context, model uint64, ids []uint64) (states []lm.State, release func(), err error) {
-	claimed := make(map[uint64]*document, len(ids))
+// useInputs claims the documents of a request, which must be distinct and belong to the model, and joins them with their
+// tokens.
+func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tokens [][]int32) (_ []lm.StepInput, release func(), err error) {
 	var dones []func()
 	releaseAll := func() {
 		for _, done := range dones {
 			done()
 		}
 	}
-	for i, id := range ids {
-		d, done, err := s.documents.use(id)
-		if err == nil {
-			dones = append(dones, done)
-		}
-		switch {
-		case err != nil:
-		case d.model != model:
-			err = lm.Errorf(lm.Invalid, "", "input %d: state %d belongs to another model", i, id)
-		case claimed[id] != nil:
-			err = lm.Errorf(lm.Invalid, "", "input %d: state %d is there twice", i, id)
-		}
+	defer func() {
 		if err != nil {
 			releaseAll()
+		}
+	}()
+	documents := make(map[uint64]*document, len(ids))
+	inputs := make([]lm.StepInput, len(ids))
+	for i, id := range ids {
+		d, done, err := s.documents.use(id)
+		if err != nil {
 			return nil, nil, err
 		}
-		claimed[id] = d
-		states = append(states, d.state)
+		dones = append(dones, done)
+		switch {
+		case d.model != model:
+			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d belongs to another model", i, id)
+		case documents[id] != nil:
+			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d appears twice", i, id)
+		}
+		documents[id] = d
+		inputs[i] = lm.StepInput{State: d.state, Tokens: tokens[i]}
 	}
-	unclaim, err := claim(ctx, claimed)
+	unclaim, err := claim(ctx, documents)
 	if err != nil {
-		releaseAll()
 		return nil, nil, err
 	}
-	return states, func() { unclaim(); releaseAll() }, nil
+	return inputs, func() { unclaim(); releaseAll() }, nil
 }
 
-// withDocument runs do on one claimed document, whose model cannot be unloaded meanwhile.
+// withDocument runs do on one claimed document. Its model stays loaded meanwhile.
 func (s *service) withDocument(ctx context.Context, id uint64, do func(d *document) error) error {
 	d, done, err := s.documents.use(id)
 	if err != nil {
@@ -66,15 +68,11 @@ func (s *service) withDocument(ctx context.Context, id uint64, do func(d *docume
 
 // NewState implements the call of that name.
 func (s *service) NewState(ctx context.Context, req *lmpb.NewStateRequest) (*lmpb.NewStateResponse, error) {
-	model, done, err := s.models.use(req.GetModel())
+	stepper, done, err := useAs[lm.Stepper](s, req.GetModel(), "newstate", lm.AbilityStep)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	stepper, err := able[lm.Stepper](model, "newstate", lm.AbilityStep)
-	if err != nil {
-		return nil, err
-	}
 	start := time.Now()
 	state, err := stepper.NewState(ctx)
 	if err != nil {

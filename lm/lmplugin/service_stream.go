@@ -1,7 +1,7 @@
 package lmplugin
 
 import (
-	"context"
+	"cmp"
 	"time"
 
 	"google.golang.org/grpc"
@@ -78,15 +78,11 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 	if err != nil {
 		return err
 	}
-	model, done, err := s.models.use(header.GetModel())
+	stepper, done, err := useAs[lm.Stepper](s, header.GetModel(), "step", lm.AbilityStep)
 	if err != nil {
 		return err
 	}
 	defer done()
-	stepper, err := able[lm.Stepper](model, "step", lm.AbilityStep)
-	if err != nil {
-		return err
-	}
 	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
 	if err != nil {
 		return err
@@ -96,7 +92,7 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 		return err
 	}
 	start := time.Now()
-	reply, err := stepper.Step(stream.Context(), lm.StepRequest{Inputs: inputs, Want: wantFromPB(header.GetWant())})
+	reply, err := stepper.Step(stream.Context(), lm.StepRequest{Inputs: inputs, Want: lm.Want(header.GetWant())})
 	if err != nil {
 		return err
 	}
@@ -106,12 +102,16 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 		}
 	}
 	return stream.Send(&lmpb.StepResponse{
-		States:    mapped(inputs, func(in lm.StepInput) *lmpb.StateInfo { return stateToPB(in.State) }),
+		States:    statesToPB(inputs),
 		ComputeNs: computeNs(reply.Compute, start),
 	})
 }
 
-// sendOutput sends what a step returns about one input, in as many messages as that needs and possibly none.
+func statesToPB(inputs []lm.StepInput) []*lmpb.StateInfo {
+	return mapped(inputs, func(in lm.StepInput) *lmpb.StateInfo { return stateToPB(in.State) })
+}
+
+// sendOutput sends the output of one input in as many messages as it needs, possibly none.
 func sendOutput(stream grpc.ServerStreamingServer[lmpb.StepResponse], i int, o lm.StepOutput) error {
 	var logits []float32
 	for len(o.NLL)+len(o.Logits)+len(o.Sampled) > 0 {
@@ -129,34 +129,17 @@ func sendOutput(stream grpc.ServerStreamingServer[lmpb.StepResponse], i int, o l
 	return nil
 }
 
-// useInputs claims the states of a request and joins them with their tokens.
-func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tokens [][]int32) ([]lm.StepInput, func(), error) {
-	states, release, err := s.useDocuments(ctx, model, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	inputs := make([]lm.StepInput, len(states))
-	for i, state := range states {
-		inputs[i] = lm.StepInput{State: state, Tokens: tokens[i]}
-	}
-	return inputs, release, nil
-}
-
 // Generate implements the call of that name.
 func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest, lmpb.GenerateResponse]) error {
 	header, in, err := receive[lmpb.GenerateHeader](stream.Recv, func(h *lmpb.GenerateHeader) int { return len(h.GetStates()) })
 	if err != nil {
 		return err
 	}
-	model, done, err := s.models.use(header.GetModel())
+	generator, done, err := useAs[lm.Generator](s, header.GetModel(), "generate", lm.AbilityGenerate)
 	if err != nil {
 		return err
 	}
 	defer done()
-	generator, err := able[lm.Generator](model, "generate", lm.AbilityGenerate)
-	if err != nil {
-		return err
-	}
 	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
 	if err != nil {
 		return err
@@ -166,24 +149,15 @@ func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest,
 	var sendErr error
 	err = generator.Generate(stream.Context(), generateFromPB(header, inputs), func(c lm.GenerateChunk) bool {
 		if c.Done {
-			last = generatedToPB(c) // sent below: states are at rest only when Generate has returned
+			last = generatedToPB(c) // sent below, since states change until Generate has returned
 			return true
 		}
 		sendErr = stream.Send(generatedToPB(c))
 		return sendErr == nil
 	})
 	if err != nil || sendErr != nil || last == nil {
-		return firstError(err, sendErr, lm.Errorf(lm.Internal, "", "the model has ended without a last chunk"))
+		return cmp.Or(err, sendErr, lm.Errorf(lm.Internal, "", "the model ended without a last chunk"))
 	}
-	last.States = mapped(inputs, func(in lm.StepInput) *lmpb.StateInfo { return stateToPB(in.State) })
+	last.States = statesToPB(inputs)
 	return stream.Send(last)
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

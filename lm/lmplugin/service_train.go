@@ -12,8 +12,8 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// served is a training on the plugin's side. Calls on it take turns.
-type served struct {
+// servedTraining is a training on the plugin's side. Calls on it take turns.
+type servedTraining struct {
 	training lm.Training
 	model    uint64
 	turn     sync.Mutex
@@ -31,7 +31,7 @@ func (s *service) OpenTraining(ctx context.Context, req *lmpb.OpenTrainingReques
 		return reply, nil
 	}
 	if req.GetModel() != 0 {
-		return nil, lm.Errorf(lm.Invalid, "", "model %d and one to load: give one of them", req.GetModel())
+		return nil, lm.Errorf(lm.Invalid, "", "the request has model %d and one to load, want one of them", req.GetModel())
 	}
 	model, err := s.arch.Load(ctx, loadFromPB(req.GetLoad()))
 	if err != nil {
@@ -47,27 +47,23 @@ func (s *service) OpenTraining(ctx context.Context, req *lmpb.OpenTrainingReques
 	return reply, nil
 }
 
-// openTraining opens a training of a model.
+// openTraining opens a training of a loaded model.
 func (s *service) openTraining(ctx context.Context, id uint64, req *lmpb.OpenTrainingRequest) (*lmpb.OpenTrainingResponse, error) {
-	model, done, err := s.models.use(id)
+	trainer, done, err := useAs[lm.Trainer](s, id, opOpenTraining, lm.AbilityTrain)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	trainer, err := able[lm.Trainer](model, opOpenTraining, lm.AbilityTrain)
-	if err != nil {
-		return nil, err
-	}
 	training, err := trainer.OpenTraining(ctx, trainingFromPB(req))
 	if err != nil {
 		return nil, err
 	}
 	reply := trainingInfoToPB(training.Info())
-	reply.Model, reply.Training = id, s.trainings.add(&served{training: training, model: id})
+	reply.Model, reply.Training = id, s.trainings.add(&servedTraining{training: training, model: id})
 	return reply, nil
 }
 
-// useTraining is a training whose turn it is, and whose model cannot be unloaded meanwhile.
+// useTraining waits for a training's turn. Its model stays loaded until done is called.
 func (s *service) useTraining(id uint64) (training lm.Training, done func(), err error) {
 	t, doneTraining, err := s.trainings.use(id)
 	if err != nil {

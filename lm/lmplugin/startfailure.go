@@ -8,18 +8,18 @@ import (
 	"github.com/hashicorp/go-plugin"
 )
 
-// startFailure says why there is no handshake.
+// startFailure explains why the handshake failed.
 func (p *Plugin) startFailure(cause error) *ExitError {
 	if p.process.ID() == "" {
 		return &ExitError{Plugin: p.path, Class: NotStarted, Message: cause.Error(), ExitCode: -1}
 	}
-	// go-plugin kills what does not greet it, so the first line is looked at before the way that the process ended.
+	// go-plugin kills plugins without a valid handshake, so the first line tells more than how the process ended.
 	line, greeted := p.process.greetingLine()
 	exit := &ExitError{Plugin: p.path, Class: Protocol, ExitCode: -1, Stderr: p.process.output.String()}
 	switch version, ok := handshakeVersion(line); {
 	case ok && version != Version:
 		exit.Class = Incompatible
-		exit.Message = fmt.Sprintf("it speaks protocol version %d, this host version %d: rebuild one of them", version, Version)
+		exit.Message = fmt.Sprintf("it speaks protocol version %d and this host speaks %d: rebuild one of them", version, Version)
 	case ok:
 		exit.Message = cause.Error()
 		if p.awaitExit(); p.Exit() != nil {
@@ -30,7 +30,7 @@ func (p *Plugin) startFailure(cause error) *ExitError {
 	case greeted:
 		<-p.process.done
 		if exit = p.process.exit(); exit.ExitCode == 0 {
-			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is no plugin of archbench"
+			exit.Class, exit.Message = Protocol, "it closed stdout without a handshake: it is not an archbench plugin"
 		}
 	default:
 		exit.Message = cause.Error()
@@ -38,16 +38,16 @@ func (p *Plugin) startFailure(cause error) *ExitError {
 	return exit
 }
 
-// late says how far a plugin came that did not come up in time.
+// late explains how far a plugin came that was not ready in time.
 func (p *Plugin) late() *ExitError {
 	exit := &ExitError{Plugin: p.path, Class: TimedOut, Message: "no handshake in time", ExitCode: -1, Stderr: p.process.output.String()}
 	if line, _ := p.process.greetingLine(); line != "" {
-		exit.Message = "it does not say in time what it is"
+		exit.Message = "no description in time"
 	}
 	return exit
 }
 
-// handshakeVersion reads the protocol version of a line "1|VERSION|unix|PATH|grpc".
+// handshakeVersion returns the protocol version of a line "1|VERSION|unix|PATH|grpc".
 func handshakeVersion(line string) (version int, ok bool) {
 	parts := strings.Split(strings.TrimSpace(line), "|")
 	if len(parts) < 5 || parts[0] != strconv.Itoa(plugin.CoreProtocolVersion) {

@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// kindCodes gives the gRPC code of each kind, so that an error without details keeps its kind too.
+// kindCodes maps each kind to a gRPC code, so that errors without details keep their kind too.
 var kindCodes = map[lm.Kind]codes.Code{
 	lm.Internal:    codes.Internal,
 	lm.Invalid:     codes.InvalidArgument,
@@ -26,7 +26,7 @@ var kindCodes = map[lm.Kind]codes.Code{
 	lm.Deadline:    codes.DeadlineExceeded,
 }
 
-// kindOfCode is the inverse of kindCodes; codes that no kind has are faults of the plugin.
+// kindOfCode is the inverse of kindCodes. Other codes are of kind Internal.
 func kindOfCode(code codes.Code) lm.Kind {
 	if code == codes.Canceled {
 		return lm.Deadline
@@ -39,10 +39,10 @@ func kindOfCode(code codes.Code) lm.Kind {
 	return lm.Internal
 }
 
-// opOf is the operation of a gRPC method: "score" of "/lm.v1.LanguageModelService/Score".
+// opOf returns the operation of a gRPC method: "score" for "/lm.v1.LanguageModelService/Score".
 func opOf(method string) string { return strings.ToLower(path.Base(method)) }
 
-// toStatus makes the wire form of an error of the plugin. One that gRPC itself has made is left alone.
+// toStatus converts an error of the plugin to its wire form. It leaves gRPC's own errors unchanged.
 func toStatus(op string, err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err
@@ -61,16 +61,16 @@ func toStatus(op string, err error) error {
 	return s.Err()
 }
 
-// fromStatus restores an error that toStatus, or a plugin in another language, has made.
+// fromStatus restores an error from its wire form, made by toStatus or by a plugin in another language.
 func fromStatus(ctx context.Context, op string, err error) error {
 	s := status.Convert(err)
-	e := &lm.Error{Op: op, Kind: kindOfCode(s.Code()), Err: errors.New(words(s.Message()))}
+	e := &lm.Error{Op: op, Kind: kindOfCode(s.Code()), Err: errors.New(safeText(s.Message()))}
 	detail := errorDetail(s)
-	if detail == nil && strings.HasPrefix(s.Message(), "grpc: received message larger than max") { // said by this side's gRPC
+	if detail == nil && strings.HasPrefix(s.Message(), "grpc: received message larger than max") { // from this side's gRPC
 		return &lm.Error{Op: op, Err: lm.Faultf(lm.Malformed, "a message of more than %d MiB", longestMessage>>20)}
 	}
 	if detail != nil {
-		e.Op, e.Err = words(detail.GetOp()), errors.New(words(detail.GetMessage()))
+		e.Op, e.Err = safeText(detail.GetOp()), errors.New(safeText(detail.GetMessage()))
 		if detail.GetKind() != lmpb.Kind_KIND_UNSPECIFIED {
 			e.Kind = lm.Kind(detail.GetKind() - 1)
 		}
@@ -81,11 +81,11 @@ func fromStatus(ctx context.Context, op string, err error) error {
 	return e
 }
 
-// words is what a plugin says, safe to show and not endless.
-func words(s string) string { return printable.Text(printable.Cut(s, longestWords)) }
+// safeText makes text of a plugin safe to print, and cuts it.
+func safeText(s string) string { return printable.Text(printable.Cut(s, longestText)) }
 
-// cause says why a call was cut off. The plugin knows its deadline too and may reset the stream a moment before the
-// context here ends.
+// cause returns why a call was cut off. The plugin knows the deadline too and may reset the stream a moment before the
+// context on this side ends.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -96,7 +96,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// deadlineSkew is how far the two ends of a call may disagree about its deadline.
+// deadlineSkew is how far the two ends of a call may differ about its deadline.
 const deadlineSkew = 100 * time.Millisecond
 
 func errorDetail(s *status.Status) *lmpb.Error {

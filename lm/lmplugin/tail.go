@@ -8,15 +8,15 @@ import (
 	"github.com/archbench/archbench/internal/printable"
 )
 
-// tailBytes is how much of a plugin's output is kept.
+// tailBytes is how much of a plugin's output a tail keeps.
 const tailBytes = 64 << 10
 
-// tail keeps the end of what is written to it. It never blocks and never fails.
+// tail is a writer that keeps the end of what is written to it. It never blocks and never fails.
 type tail struct {
 	mu   sync.Mutex
-	data []byte // up to 2·tailBytes, so that old bytes are dropped rarely
+	data []byte // up to 2·tailBytes, so that old bytes are rarely dropped
 	lost bool
-	also io.Writer // gets everything as well, if set
+	also io.Writer // receives a copy, if set
 }
 
 // Write implements io.Writer.
@@ -38,7 +38,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// String returns at most the last tailBytes, from the start of a line if older ones are gone, safe to show.
+// String returns at most the last tailBytes, safe to print; if older bytes are gone, it starts at the start of a line.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -110,7 +110,7 @@ func TestForeignOwner(t *testing.T) {
 	if err := os.Chown(path, 4711, 4711); err != nil {
 		t.Skip(err)
 	}
-	if got := Unsafe(path); !strings.Contains(got, "user with number 4711") {
+	if got := Unsafe(path); !strings.Contains(got, "belongs to user 4711") {
 		t.Errorf("%q", got)
 	}
 }
@@ -129,7 +129,7 @@ func TestUnsafeIsRejected(t *testing.T) {
 		if _, err := Find("x", ""); err == nil || !strings.Contains(err.Error(), path+": unsafe: everybody may write") {
 			t.Errorf("in a folder of everybody: %v", err)
 		}
-		if _, err := Find("y", ""); err == nil || !strings.Contains(err.Error(), here+": an empty or relative entry of PATH") {
+		if _, err := Find("y", ""); err == nil || !strings.Contains(err.Error(), here+": found through an empty or relative entry of PATH") {
 			t.Errorf("PATH=%s: %v", entries, err)
 		}
 		if got, err := Find("z", ""); err != nil || got != other {

@@ -13,12 +13,12 @@ import (
 	"github.com/archbench/archbench/internal/home"
 )
 
-// othersMayWrite is the permission of everybody.
+// othersMayWrite is the write permission of other users.
 const othersMayWrite = 0o002
 
-// Unsafe says why somebody else could have put an executable there or could replace it: everybody may write to the file,
-// to its folder or, unless the sticky bit protects what lies in it, to a folder above; or the file or its folder belongs
-// to a user whom nobody has to trust. "" means that nobody could. Links are followed, and count with where they lie.
+// Unsafe says how another user could have put an executable there or could replace it, or returns "". It is unsafe if
+// everybody may write to the file, to its folder or to a parent folder without the sticky bit, or if an untrusted user owns
+// the file or its folder. Every symbolic link on the way is followed and checked too.
 func Unsafe(path string) string {
 	for _, p := range stations(path) {
 		for _, check := range []func(string) string{writableFile, writableFolders, foreign} {
@@ -30,10 +30,10 @@ func Unsafe(path string) string {
 	return ""
 }
 
-// mostLinks is how many links the system follows.
+// mostLinks is how many symbolic links the system follows.
 const mostLinks = 40
 
-// stations are the absolute paths by which a file is reached: its own, and what each link on the way makes of it.
+// stations returns the absolute paths through which a file is reached: its own, and the path after each symbolic link.
 func stations(path string) []string {
 	var all []string
 	if abs, err := filepath.Abs(path); err == nil {
@@ -48,7 +48,7 @@ func stations(path string) []string {
 	return all
 }
 
-// followed puts what the first link of a path leads to in its place; "" if there is none.
+// followed replaces the first symbolic link of a path by its target, and returns "" if there is no link.
 func followed(path string) string {
 	for end := 1; end <= len(path); end++ {
 		if end < len(path) && path[end] != filepath.Separator {
@@ -66,7 +66,7 @@ func followed(path string) string {
 	return ""
 }
 
-// writableFile says that everybody may write to a file.
+// writableFile returns a reason if everybody may write to the file.
 func writableFile(path string) string {
 	if info, err := os.Stat(path); err == nil && info.Mode()&othersMayWrite != 0 {
 		return "everybody may write to it: chmod o-w " + path
@@ -74,7 +74,7 @@ func writableFile(path string) string {
 	return ""
 }
 
-// writableFolders says that everybody may put another file in the place of one.
+// writableFolders returns a reason if everybody may replace the file through one of its parent folders.
 func writableFolders(path string) string {
 	dir := filepath.Dir(path)
 	for above := dir; ; above = filepath.Dir(above) {
@@ -89,18 +89,18 @@ func writableFolders(path string) string {
 	}
 }
 
-// foreign says that a file or its folder belongs to somebody who is neither the user, nor root, nor the owner of this
+// foreign returns a reason if the file or its folder belongs to somebody other than the user, root or the owner of this
 // program.
 func foreign(path string) string {
 	for _, p := range []string{path, filepath.Dir(path)} {
 		if uid, ok := owner(p); ok && !slices.Contains(trusted(), uid) {
-			return fmt.Sprintf("%s belongs to the user with number %d, who is neither you, root nor the owner of archbench", p, uid)
+			return fmt.Sprintf("%s belongs to user %d, who is neither you, root nor the owner of archbench", p, uid)
 		}
 	}
 	return ""
 }
 
-// trusted are the users who could replace this program or whatever the user owns.
+// trusted returns the users who could replace this program or the user's files anyway.
 func trusted() []uint32 {
 	all := []uint32{0, uint32(os.Geteuid())}
 	self, err := os.Executable()
@@ -115,7 +115,7 @@ func trusted() []uint32 {
 	return all
 }
 
-// owner is the user to whom a file or a link belongs.
+// owner returns the user who owns a file or a symbolic link.
 func owner(path string) (uid uint32, ok bool) {
 	info, err := os.Lstat(path)
 	if err != nil {

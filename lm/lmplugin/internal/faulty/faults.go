@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm/internal/toy"
 )
 
-// broken is a toy whose Score goes wrong.
+// broken is a toy model whose Score fails.
 type broken struct {
 	*toy.Model
 	fault func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error)
@@ -59,10 +59,10 @@ var faults = map[string]func(context.Context, *broken, lm.ScoreRequest) (lm.Scor
 	"files":  listFiles,
 }
 
-// originalStderr is the process's own; os.Stderr is a pipe while serving.
+// originalStderr is os.Stderr before go-plugin replaces it by a pipe.
 var originalStderr = os.Stderr
 
-// exhaustMemory touches every page, so that the memory is really there.
+// exhaustMemory touches every page, so that the memory is really allocated.
 func exhaustMemory(ctx context.Context, _ *broken, _ lm.ScoreRequest) (lm.ScoreReply, error) {
 	var kept [][]byte
 	for ctx.Err() == nil {
@@ -75,7 +75,7 @@ func exhaustMemory(ctx context.Context, _ *broken, _ lm.ScoreRequest) (lm.ScoreR
 	return lm.ScoreReply{}, fmt.Errorf("stopped after %d blocks: %w", len(kept), ctx.Err())
 }
 
-// flood writes 64 MiB to stderr and then answers as it should.
+// flood writes 64 MiB to stderr and then replies correctly.
 func flood(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	line := strings.Repeat("flood ", 1<<10) + "\n"
 	for written := 0; written < 64<<20; written += len(line) {
@@ -97,7 +97,7 @@ func notANumber(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreRe
 	return reply, err
 }
 
-// leak lets every prediction see one token more than it may.
+// leak lets every prediction depend on the token after the predicted one.
 func leak(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	reply, err := b.Model.Score(ctx, req)
 	vocab := b.Info().Vocab
@@ -115,7 +115,7 @@ func leak(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, e
 	return reply, err
 }
 
-// startChild leaves a grandchild of the host behind.
+// startChild leaves a child process behind.
 func startChild(ctx context.Context, b *broken, req lm.ScoreRequest, cmd *exec.Cmd) (lm.ScoreReply, error) {
 	if err := cmd.Start(); err != nil {
 		return lm.ScoreReply{}, err
@@ -124,14 +124,14 @@ func startChild(ctx context.Context, b *broken, req lm.ScoreRequest, cmd *exec.C
 	return b.Model.Score(ctx, req)
 }
 
-// daemon is a command that leaves the session.
+// daemon returns a command that runs in its own session.
 func daemon() *exec.Cmd {
 	cmd := exec.Command("sleep", "600")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 
-// startOrphan leaves a daemon behind whose parent has ended already.
+// startOrphan leaves a daemon behind whose parent has already exited.
 func startOrphan(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	cmd := exec.Command("/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $! >&2")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -142,7 +142,7 @@ func startOrphan(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreR
 	return b.Model.Score(ctx, req)
 }
 
-// listFiles prints what the process has open beside what Go and the boundary open themselves.
+// listFiles prints the open files of the process that have a path, which excludes those of the Go runtime.
 func listFiles(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -1,22 +1,20 @@
-// Command faulty is a plugin that fails on demand, for tests of hosts. Its models are toys; the variant that is
-// loaded chooses the fault of the first Score:
+// Command faulty is a plugin that fails on demand, for tests of hosts. Its models are toys; the loaded variant selects the
+// fault of Score:
 //
-//	default   none                       crash    the process ends with code 3
+//	default   none                       crash    exits with code 3
 //	panic     a panic in the call        abort    a panic in another goroutine, which ends the process
 //	hang      never returns              oom      allocates without end
-//	flood     endless lines on stderr    nan      NLL and logits are NaN
+//	flood     64 MiB of text on stderr   nan      NLL and logits are NaN
 //	leak      sees the next token, though declared causal
-//	child     starts a process that outlives it; its number is the last line on stderr
-//	daemon    the same in a session of its own; stranger: with an environment of its own too;
-//	          orphan: its parent has ended
+//	child     starts a process that outlives it; the last line on stderr is its PID
+//	daemon    the same in its own session; stranger: also with its own environment; orphan: its parent has exited
 //	files     prints the paths of its open files
 //
-// What goes wrong before the first call is chosen by $ARCHBENCH_FAULT, or by the name of the executable after
-// "archbench-plugin-":
+// $ARCHBENCH_FAULT, or the name of the executable after "archbench-plugin-", selects a fault before the first call:
 //
-//	noise     prints to stdout before the handshake     version   speaks a protocol version of the future
-//	mute      never greets the host                     early     ends with code 4 at once
-//	silent    never says what it is
+//	noise     prints to stdout before the handshake     version   speaks a future protocol version
+//	mute      no handshake                              early     exits with code 4 at once
+//	silent    no description
 package main
 
 import (
@@ -52,7 +50,7 @@ func main() {
 	lmplugin.Serve(toy.Architecture{Variants: variants(), Wrap: wrap})
 }
 
-// silent does not say what it is.
+// silent never describes itself.
 type silent struct{ toy.Architecture }
 
 // Describe implements lm.Architecture.
