@@ -26,7 +26,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// fakes are plugins that serve a fake architecture.
+// fakes starts plugins that serve a fake architecture.
 type fakes struct{}
 
 func (fakes) Find(name string) (path, sha string, err error) { return "/plugins/" + name, name, nil }
@@ -43,7 +43,8 @@ func (process) Stderr() string { return "" }
 func (process) Kill()          {}
 func (process) Close() error   { return nil }
 
-// TestAddAProbe adds a probe and a suite, a file and a line, and sees them planned, measured, stored, compared and reported.
+// TestAddAProbe adds a probe (one file and one line) and a suite, and checks that they are planned, measured, stored,
+// compared and reported.
 func TestAddAProbe(t *testing.T) {
 	defer func(all []*probe.Probe) { probe.Table = all }(probe.Table)
 	probe.Table = append(probe.Table, probe.Toy)

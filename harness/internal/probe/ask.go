@@ -7,8 +7,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// score asks for scores and holds the reply against the request. Replies of processes have been through the same check
-// where they came in; those of a model in this process have not.
+// score scores and checks the reply against the request. The client of a plugin process makes the same check, but a model
+// in this process has no client.
 func score(ctx context.Context, m lm.Model, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	reply, err := m.Score(ctx, req)
 	if err != nil {
@@ -17,7 +17,7 @@ func score(ctx context.Context, m lm.Model, req lm.ScoreRequest) (lm.ScoreReply,
 	return reply, req.Check(m.Info().Vocab, reply)
 }
 
-// step is score for steps. It returns the time of the call, too.
+// step is score for steps, and returns the clocks of the call too.
 func (s *Subject) step(ctx context.Context, st lm.Stepper, req lm.StepRequest) (lm.StepReply, Clocks, error) {
 	before := make([]int, len(req.Inputs))
 	for i, in := range req.Inputs {

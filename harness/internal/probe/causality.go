@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/unit"
@@ -14,13 +15,13 @@ import (
 // The metrics of probe "causality".
 const (
 	SuffixDiff    = "suffix_max_diff" // change of earlier predictions when later tokens change
-	PrefixDiff    = "prefix_max_diff" // of a prefix's predictions against those of the whole
-	BatchDiff     = "batch_max_diff"  // when other documents join the batch
+	PrefixDiff    = "prefix_max_diff" // predictions of a prefix against those of the whole document
+	BatchDiff     = "batch_max_diff"  // change of predictions when other documents join the batch
 	CausalVerdict = "causal"          // 1: no leak found, 0: sees the future
 )
 
-// causalityProbe looks for influence where there must be none: of later tokens on earlier predictions, of a document
-// on its neighbours in a batch. It does so for every model, whatever the model declares.
+// causalityProbe checks that later tokens do not affect earlier predictions, and that a document does not affect the
+// others of its batch. It tests every model, whatever the model declares.
 var causalityProbe = &Probe{
 	Name: "causality", Version: 2, Summary: "whether predictions depend on what they must not see",
 	Report: Shown{Place: 1, View: CausalityView},
@@ -34,16 +35,16 @@ var causalityProbe = &Probe{
 		{Name: BatchDiff, Unit: unit.One, Better: -1, Title: "change of logits when the batch grows"},
 		{Name: CausalVerdict, Unit: unit.One, Better: +1, Title: "no look into the future found"},
 	},
-	context: func(record.Point) int { return leastLength }, // a shorter context limit shortens the documents
+	context: func(record.Point) int { return leastLength }, // documents are cut to the context limit
 	work: func(p record.Point) []Work {
 		return []Work{{lm.Scoring, 1, number(p, "len"), 9 * number(p, "trials")}}
 	},
 	measure: causality,
 }
 
-// Tolerances, as a share of the largest logit. A changed suffix leaves every shape as it was, so an honest model's
-// earlier predictions hardly move (experts that gather tokens sum in another order); a cut or a larger batch changes
-// shapes and with them the order of sums.
+// Tolerances, as a share of the largest logit. Changing a suffix keeps all shapes, so the earlier predictions of a causal
+// model hardly move (mixtures of experts may sum in another order). A cut or a larger batch changes shapes, and with them
+// the order of summation.
 const (
 	suffixTolerance = 1e-4
 	shapeTolerance  = 1e-2
@@ -52,8 +53,8 @@ const (
 // leastLength is the shortest document that can be changed and cut.
 const leastLength = 16
 
-// window is how many positions before a cut have their whole logits compared, and how many tokens follow the cut in
-// those documents. The comparison of losses covers all other positions.
+// window is the number of positions before a cut whose full logits are compared, and of tokens after the cut in those
+// documents. At all other positions only losses are compared.
 const window = 8
 
 func causality(ctx context.Context, s *Subject) (r Result, err error) {
@@ -90,68 +91,49 @@ func causality(ctx context.Context, s *Subject) (r Result, err error) {
 	return r, nil
 }
 
-// differences are the largest ones seen, as shares of the largest logit.
+// differences holds the largest differences so far, as shares of the largest logit.
 type differences struct{ suffix, prefix, batch float64 }
 
 func (d *differences) grow(o differences) {
 	d.suffix, d.prefix, d.batch = max(d.suffix, o.suffix), max(d.prefix, o.prefix), max(d.batch, o.batch)
 }
 
-// changed returns a copy of tokens in which every token from cut on is another one.
+// changed returns a copy of tokens in which every token from cut on is different.
 func (s *Subject) changed(tokens []int32, cut int, random *rand.Rand) []int32 {
-	out := append([]int32(nil), tokens...)
+	out := slices.Clone(tokens)
 	for i := cut; i < len(out); i++ {
 		out[i] = (out[i] + 1 + int32(random.IntN(max(s.Info.Vocab-1, 1)))) % int32(max(s.Info.Vocab, 1))
 	}
 	return out
 }
 
-// perturb compares the predictions of a document before cut with those of its changed, shortened and accompanied
-// forms.
+// perturb compares the predictions of a document with those after changing it from cut on, cutting it there, and adding
+// documents to the batch. If a repeated request gets different answers, the comparisons mean nothing: that is an error.
 func (s *Subject) perturb(ctx context.Context, tokens, other []int32, cut int) (d differences, err error) {
-	from := max(1, cut-window)
-	end := min(cut+window, len(tokens))
-	whole, err := s.steady(ctx, from, tokens[:end])
-	if err != nil {
-		return d, err
+	from, end := max(1, cut-window), min(cut+window, len(tokens))
+	whole, changed, prefix := tokens[:end], other[:end], tokens[:cut]
+	batches := [5][][]int32{{whole}, {whole}, {changed}, {prefix}, {whole, changed, prefix}}
+	var logits [5][]float32
+	for i, documents := range batches {
+		if logits[i], err = s.logits(ctx, from, documents...); err != nil {
+			return d, err
+		}
 	}
-	changed, err := s.logits(ctx, from, other[:end])
-	if err != nil {
-		return d, err
-	}
-	prefix, err := s.logits(ctx, from, tokens[:cut])
-	if err != nil {
-		return d, err
-	}
-	batch, err := s.logits(ctx, from, tokens[:end], other[:end], tokens[:cut])
-	if err != nil {
+	first, rows := logits[0], (cut-from+1)*s.Info.Vocab // rows: predictions from tokens before the cut
+	if err := unsteady("logits", difference(first, logits[1], len(first))); err != nil {
 		return d, err
 	}
 	far, err := s.losses(ctx, tokens, other, cut)
 	if err != nil {
 		return d, err
 	}
-	rows := (cut - from + 1) * s.Info.Vocab // predictions made from tokens before the cut alone
-	d.suffix = max(difference(whole, changed, rows), far)
-	d.prefix = difference(whole, prefix, rows)
-	d.batch = difference(whole, batch, len(whole))
+	d.suffix = max(difference(first, logits[2], rows), far)
+	d.prefix = difference(first, logits[3], rows)
+	d.batch = difference(first, logits[4], len(first))
 	return d, nil
 }
 
-// steady scores a document twice: what differs between equal requests says nothing about changed ones.
-func (s *Subject) steady(ctx context.Context, from int, document []int32) ([]float32, error) {
-	first, err := s.logits(ctx, from, document)
-	if err != nil {
-		return nil, err
-	}
-	again, err := s.logits(ctx, from, document)
-	if err != nil {
-		return nil, err
-	}
-	return first, unsteady("logits", difference(first, again, len(first)))
-}
-
-// unsteady is the error of a model whose answers to equal requests differ by more than rounding.
+// unsteady returns an error if answers to equal requests differ by more than rounding.
 func unsteady(what string, d float64) error {
 	if d <= suffixTolerance {
 		return nil
@@ -159,7 +141,7 @@ func unsteady(what string, d float64) error {
 	return lm.Faultf(lm.Unsteady, "the model is not deterministic: the same request gives %s that differ by %.3g of the largest", what, d)
 }
 
-// logits scores documents in one batch and returns the logits of the first one from position from-1 on.
+// logits scores documents in one batch and returns the logits of the first document from position from-1 on.
 func (s *Subject) logits(ctx context.Context, from int, documents ...[]int32) ([]float32, error) {
 	req := lm.ScoreRequest{Logits: true}
 	for _, d := range documents {
@@ -172,7 +154,7 @@ func (s *Subject) logits(ctx context.Context, from int, documents ...[]int32) ([
 	return reply.Scores[0].Logits, nil
 }
 
-// losses compares the losses of all positions before cut when everything from cut on changes.
+// losses returns how far the losses before cut change when all tokens from cut on change.
 func (s *Subject) losses(ctx context.Context, tokens, other []int32, cut int) (float64, error) {
 	var nll [3][]float64
 	for i, t := range [][]int32{tokens, tokens, other} {
@@ -188,8 +170,8 @@ func (s *Subject) losses(ctx context.Context, tokens, other []int32, cut int) (f
 	return difference(nll[0], nll[2], cut-1), nil
 }
 
-// difference is the largest absolute difference of the first n values, as a share of the largest of them where that
-// is above 1.
+// difference returns the largest absolute difference of the first n values, relative to the largest of them if that
+// exceeds 1.
 func difference[F float32 | float64](a, b []F, n int) float64 {
 	scale, diff := 1.0, 0.0
 	for i := range a[:n] {

@@ -10,17 +10,17 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Clocks is the time of one call by both ends: what the host has waited, and what the plugin says that it worked.
+// Clocks holds the two times of one call: how long the host waited, and how long the plugin reports to have worked.
 type Clocks struct{ Host, Plugin time.Duration }
 
-// Boundary is the part of a call that is spent between host and plugin. It is measured with the plugin that calibrates, on
-// this host under its present load. The zero value is unknown.
+// Boundary is the overhead of a call between host and plugin, measured with the calibrating plugin on this host under its
+// present load. The zero value is unknown.
 type Boundary struct {
-	Typical time.Duration // half of all calls
-	Most    time.Duration // nine of ten
+	Typical time.Duration // median
+	Most    time.Duration // 90th percentile
 }
 
-// slack is how much longer than the typical boundary the least disturbed of several calls may wait.
+// slack is the longest delay beyond the typical boundary that the least disturbed of several calls may have.
 func (b Boundary) slack() time.Duration {
 	if b == (Boundary{}) {
 		return 2 * time.Millisecond
@@ -28,17 +28,18 @@ func (b Boundary) slack() time.Duration {
 	return max(500*time.Microsecond, 3*b.Most)
 }
 
-// beyond is how much longer the host has waited than the plugin's time and the typical boundary explain.
+// beyond is how much longer the host waited than the plugin's time and the typical boundary explain.
 func (b Boundary) beyond(c Clocks) time.Duration { return c.Host - c.Plugin - b.Typical }
 
-// confirms reports whether the host's clock tells the plugin's time to a quarter at worst, and long ones to a sixteenth.
+// confirms reports whether the host's clock confirms the plugin's time: short times within a quarter, long ones within a
+// sixteenth.
 func (b Boundary) confirms(c Clocks) bool {
 	return c.Plugin >= 4*b.slack() && b.beyond(c) <= max(b.slack(), c.Plugin/16)
 }
 
-// time is what a call has taken: by the plugin's clock, which leaves the boundary out, where the host's confirms it, else
-// by the host's, so that no lie pays. The typical boundary is subtracted only from waits at least four times as long:
-// for shorter ones the difference would be mostly noise.
+// time returns the time of a call: the plugin's, which excludes the boundary, if the host's clock confirms it, else the
+// host's, so that a plugin gains nothing by lying. The typical boundary is subtracted only from waits at least four times
+// as long; for shorter ones the difference would be mostly noise.
 func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
 	switch {
 	case c.Plugin <= 0:
@@ -51,18 +52,19 @@ func (b Boundary) time(c Clocks) (took time.Duration, confirmed bool) {
 	return max(c.Plugin, c.Host), false
 }
 
-// What a busy machine may do to calls: delay all of a few, or half of many.
+// A busy machine may delay every one of a few calls, or half of many.
 const (
 	fewCalls  = 6
 	fewDelay  = time.Second
 	halfDelay = 100 * time.Millisecond
 )
 
-// Contradiction says whether calls of one kind took the host longer than the plugin's times and the boundary explain,
-// with a quarter of the plugin's time as a margin. A busy machine delays some calls and shortens none: so what remains
-// unexplained must exceed the slack in every call, or 100 ms in half of them; of fewer than six calls, a second in every one.
+// Contradiction returns an error if the host waited longer for calls of one kind than the plugin's times and the boundary
+// explain, with a margin of a quarter of the plugin's time. A busy machine delays some calls but shortens none, so the
+// unexplained time must exceed the slack in every call, or 100 ms in half of them. Of fewer than six calls each must have
+// more than a second.
 func (b Boundary) Contradiction(calls []Clocks) error {
-	calls = slices.DeleteFunc(slices.Clone(calls), func(c Clocks) bool { return c.Plugin <= 0 }) // those are the host's
+	calls = slices.DeleteFunc(slices.Clone(calls), func(c Clocks) bool { return c.Plugin <= 0 }) // timed by the host alone
 	if len(calls) == 0 {
 		return nil
 	}
@@ -80,11 +82,12 @@ func (b Boundary) Contradiction(calls []Clocks) error {
 	default:
 		return nil
 	}
-	return lm.Faultf(lm.Contradiction, "clocks contradict: the plugin says that it worked for %v, the host has waited %v, of which the boundary explains %v",
+	return lm.Faultf(lm.Contradiction, "clocks contradict: the plugin reports %v of work, but the host waited %v, of which the boundary explains %v",
 		worst.Plugin, worst.Host, b.Typical+slack)
 }
 
-// timing makes the sample of the time that calls have taken together, divided by per, and says whose clock it is.
+// timing returns the sample of the total time of calls divided by per, with a warning for each way in which the host's
+// clock was used.
 func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
 	var all Clocks
 	var took time.Duration
@@ -104,17 +107,17 @@ func (b Boundary) unconfirmed(c Clocks) string {
 	why := "the host waited longer than the plugin's time and the boundary explain"
 	switch {
 	case c.Plugin <= 0:
-		return "the plugin reports no time of its own: the host's includes the boundary"
+		return "the plugin reports no times: timed by the host, including the boundary"
 	case c.Plugin < 4*b.slack():
 		why = "too short to confirm the plugin's time"
 	}
 	if c.Host >= 4*b.Typical {
-		return why + fmt.Sprintf(": timed by the host, less the %v of the boundary", b.Typical.Round(time.Microsecond))
+		return why + fmt.Sprintf(": timed by the host, minus the %v of the boundary", b.Typical.Round(time.Microsecond))
 	}
-	return why + ": timed by the host, with the boundary"
+	return why + ": timed by the host, including the boundary"
 }
 
-// MeasureBoundary calls a model that does next to nothing.
+// MeasureBoundary times calls of a model that does almost no work.
 func MeasureBoundary(call func() (Clocks, error)) (Boundary, error) {
 	const calls, first = 100, 10
 	var waits []time.Duration

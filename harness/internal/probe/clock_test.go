@@ -15,18 +15,19 @@ const (
 	ms = time.Millisecond
 )
 
-// quiet is the boundary of an idle host, loaded that of one with more to do than cores.
+// quiet is the boundary of an idle host, loaded of one with more runnable threads than cores.
 var (
 	quiet  = Boundary{Typical: 150 * us, Most: 300 * us}
 	loaded = Boundary{Typical: 2 * ms, Most: 30 * ms}
 )
 
-// calls makes the clocks of n calls: the work of call i, the share of it that the plugin says, and the host's delay.
-func calls(n int, work func(i int) time.Duration, says func(time.Duration) time.Duration, delay func(i int) time.Duration) []Clocks {
+// calls returns the clocks of n calls. Call i takes work(i), for which the plugin reports reports(work(i)), and the host
+// is delayed by delay(i).
+func calls(n int, work func(i int) time.Duration, reports func(time.Duration) time.Duration, delay func(i int) time.Duration) []Clocks {
 	all := make([]Clocks, n)
 	for i := range all {
 		w := work(i)
-		all[i] = Clocks{Host: w + delay(i), Plugin: says(w)}
+		all[i] = Clocks{Host: w + delay(i), Plugin: reports(w)}
 	}
 	return all
 }
@@ -39,7 +40,7 @@ func by(share float64) func(time.Duration) time.Duration {
 	return func(d time.Duration) time.Duration { return time.Duration(float64(d) * share) }
 }
 
-// bursts are delays of a busy host: mostly the boundary, sometimes up to a time slice of every other process.
+// bursts returns the delays of a busy host: mostly the boundary, sometimes up to a time slice of all other processes.
 func bursts(most time.Duration, share float64) func(int) time.Duration {
 	random := rand.New(rand.NewPCG(1, 2))
 	return func(int) time.Duration {
@@ -68,7 +69,7 @@ func TestContradiction(t *testing.T) {
 		"honest, a busy host":     {loaded, calls(10, always(5*ms), honest, always(40*ms)), false},
 		"honest, few, delayed":    {quiet, calls(5, always(5*ms), honest, always(900*ms)), false},
 		"honest, one, delayed":    {quiet, calls(1, always(5*ms), honest, always(900*ms)), false},
-		"says more":               {quiet, calls(10, always(5*ms), by(1.1), always(150*us)), false},
+		"reports more":            {quiet, calls(10, always(5*ms), by(1.1), always(150*us)), false},
 		"twice":                   {quiet, calls(6, always(50*ms), by(0.5), always(150*us)), true},
 		"twice, a busy host":      {loaded, calls(10, always(500*ms), by(0.5), always(2*ms)), true},
 		"57 times":                {quiet, calls(6, always(5*ms), by(1./57), always(150*us)), true},
@@ -86,21 +87,21 @@ func TestContradiction(t *testing.T) {
 				t.Errorf("found %v, want a contradiction: %v", err, tc.lies)
 			}
 			if !slices.Equal(before, tc.calls) {
-				t.Error("the calls have been changed")
+				t.Error("the calls were changed")
 			}
 		})
 	}
 }
 
-// TestNoLiePays: whatever a plugin says, its time is that of the host but for what the host cannot tell.
-func TestNoLiePays(t *testing.T) {
+// TestLyingDoesNotPay checks that no reported time lowers the result by more than the host's clock cannot resolve.
+func TestLyingDoesNotPay(t *testing.T) {
 	for _, b := range []Boundary{{}, quiet, loaded} {
 		for _, work := range []time.Duration{10 * us, ms, 3 * ms, 10 * ms, 100 * ms, time.Second, 10 * time.Second} {
 			for _, share := range []float64{1e-9, 1. / 57, 0.5, 0.75, 0.79, 0.9} {
 				c := Clocks{Host: work + b.Typical, Plugin: max(1, time.Duration(share*float64(work)))}
 				took, _ := b.time(c)
 				if least := work * 3 / 4; took < least {
-					t.Errorf("boundary %v: work of %v, said to be %v, counts as %v", b, work, c.Plugin, took)
+					t.Errorf("boundary %v: work of %v, reported as %v, counts as %v", b, work, c.Plugin, took)
 				}
 			}
 		}
@@ -142,9 +143,9 @@ func TestMeasureBoundary(t *testing.T) {
 	b, err := MeasureBoundary(func() (Clocks, error) {
 		n++
 		switch wait := time.Duration(n-10) * us; {
-		case n <= 10: // a first call starts things
+		case n <= 10: // warm-up
 			return Clocks{Host: time.Hour}, nil
-		case n == 110: // a clock that is ahead of the host's
+		case n == 110: // the plugin's clock is ahead of the host's
 			return Clocks{Host: us, Plugin: ms}, nil
 		default:
 			return Clocks{Host: wait + ms, Plugin: ms}, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The metrics of probe "cost", at points phase=prefill|score|decode|train len batch. Labels are components; the sum over
-// them is the total.
+// The metrics of probe "cost", at points phase=prefill|score|decode|train len batch. Labels are components, which sum to
+// the total.
 const (
 	AnalyticFLOPs  = "flops_analytic"
 	CountedFLOPs   = "flops_counted"
@@ -19,8 +19,7 @@ const (
 	ReferenceFLOPs = "flops_reference_counter" // the published project's own counter
 )
 
-// costProbe asks for FLOPs and bytes by component: by formula, and counted in a real execution where the model is
-// able to.
+// costProbe asks for FLOPs and bytes by component: by formula, and counted in a real execution if the model can count.
 var costProbe = &Probe{
 	Name: "cost", Version: 1, Summary: "FLOPs and bytes by component, by formula and counted",
 	Report: Shown{Place: 2, View: CostView},
@@ -65,7 +64,7 @@ var costProbe = &Probe{
 	measure: cost,
 }
 
-// perToken is the work of a new token, or of a document over its tokens.
+// perToken divides the FLOPs by the new tokens when decoding, else by all tokens.
 func perToken(p record.Point, flops float64) float64 {
 	tokens := batchOf(p)
 	if p.Get("phase") != string(lm.Decode) {
@@ -74,7 +73,7 @@ func perToken(p record.Point, flops float64) float64 {
 	return flops / tokens
 }
 
-// counts reports whether a point asks for an execution. Training is known by formula only.
+// counts reports whether a point asks for an execution. Training has only formulas.
 func counts(p record.Point) bool {
 	return p.Get("count") == "yes" && p.Get("phase") != string(lm.Train)
 }
@@ -107,12 +106,12 @@ func cost(ctx context.Context, s *Subject) (r Result, err error) {
 		r.lack(CountedFLOPs, "no ability count")
 	}
 	if formula, counted := flops(reply.Analytic), flops(reply.Counted); reply.Counted != nil && counted != formula {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("counted %d FLOPs, but %d by formula: one of them is wrong", counted, formula))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("counted %d FLOPs, but the formula gives %d: one of them is wrong", counted, formula))
 	}
 	return r, nil
 }
 
-// flops is the sum over the components.
+// flops returns the sum over the components.
 func flops(items []lm.CostItem) (sum int64) {
 	for _, it := range items {
 		sum += it.FLOPs

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -14,12 +15,12 @@ import (
 
 // The metrics of probes "ttft" at points len, and "decode" at points depth batch.
 const (
-	TTFTSeconds   = "ttft_seconds"             // prompt of len tokens to the first new token
+	TTFTSeconds   = "ttft_seconds"             // from a prompt of len tokens to the first new token
 	DecodeSeconds = "decode_seconds_per_token" // per step; one step makes batch tokens
-	StepSeconds   = "decode_step_seconds"      // each step by itself; label: its number
+	StepSeconds   = "decode_step_seconds"      // of each step; label: its number
 )
 
-// ttftProbe times what a user waits for: from a prompt to its first new token.
+// ttftProbe times the wait of a user from a prompt to its first new token.
 var ttftProbe = &Probe{
 	Name: "ttft", Version: 1, Summary: "time from a prompt to its first new token",
 	Report: Shown{Place: 4},
@@ -51,7 +52,7 @@ func ttft(ctx context.Context, s *Subject) (r Result, err error) {
 	return s.timing(TTFTSeconds, 1, Clocks{g.host, g.prefill}), nil
 }
 
-// decodeProbe times new tokens after a context, all of them within one call.
+// decodeProbe times new tokens after a context, all in one call.
 var decodeProbe = &Probe{
 	Name: "decode", Version: 1, Summary: "time of one decoding step after a context",
 	Report: Shown{Place: 6, WithPrecision: true},
@@ -84,8 +85,8 @@ var decodeProbe = &Probe{
 	measure: decode,
 }
 
-// decode feeds all but the last token of the context, then times: the last one makes the first new token, which
-// is not counted, and each further step makes one that is.
+// decode feeds all but the last token of the context before the timed call. The last token makes the first new token,
+// which is not counted; each further step makes one that is.
 func decode(ctx context.Context, s *Subject) (r Result, err error) {
 	batch, depth, n := number(s.Settings, "batch"), number(s.Settings, "depth"), number(s.Settings, "tokens")
 	documents, err := s.documents(batch, depth)
@@ -105,18 +106,18 @@ func decode(ctx context.Context, s *Subject) (r Result, err error) {
 			return r, err
 		}
 	}
-	// The call made n+1 steps of one token a document; what the plugin says about the first one counts for nothing.
+	// The call made n+1 steps of one token per document, of which the plugin's compute time excludes the first.
 	r = s.timing(DecodeSeconds, n, Clocks{g.host * time.Duration(n) / time.Duration(n+1), g.compute})
 	s.share(ctx, &r, Work{lm.Decode, batch, depth, n}, r.Samples[0].Value*float64(n))
 	g.addSteps(&r, n, r.Samples[0].Value*float64(n))
 	return r, nil
 }
 
-// leastShare is how much of the time of decoding its single steps must make up.
+// leastShare is the least share of the decoding time that the single steps must add up to.
 const leastShare = 0.75
 
-// addSteps adds the times of the n single steps, from which the percentiles of the time between tokens come: they
-// must make up what decoding took, in seconds.
+// addSteps adds the times of the n single steps, for the percentiles of the time between tokens. Their sum must be close
+// to the decoding time took, in seconds.
 func (g *generation) addSteps(r *Result, n int, took float64) {
 	sum := time.Duration(0)
 	for _, d := range g.steps {
@@ -142,8 +143,7 @@ type generation struct {
 	made                   [][]int32 // new tokens of each document
 }
 
-// generate opens a state per context and then times the continuation of its prompt by n tokens, in one call that
-// emits once.
+// generate opens a state for each context, and then times one call that continues each prompt by n tokens in one chunk.
 func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n int) (g generation, err error) {
 	st, err := s.stepper()
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 		req.Inputs = append(req.Inputs, lm.StepInput{State: states[i], Tokens: p})
 	}
 	g.made = make([][]int32, len(prompts))
-	check := lm.NewContinuation(req, s.Info.Vocab) // of the tokens; the times were held against the call where it came in
+	check := lm.NewContinuation(req, s.Info.Vocab) // checks the tokens; the client of the process has checked the times
 	var bad error
 	start := time.Now()
 	err = generator.Generate(ctx, req, func(c lm.GenerateChunk) bool {
@@ -178,11 +178,8 @@ func (s *Subject) generate(ctx context.Context, contexts, prompts [][]int32, n i
 		return true
 	})
 	g.host = time.Since(start)
-	switch {
-	case err != nil:
+	if err = cmp.Or(err, bad); err != nil {
 		return g, err
-	case bad != nil:
-		return g, bad
 	}
 	return g, check.End()
 }

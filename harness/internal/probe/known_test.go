@@ -14,7 +14,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// telling is a fake that changes one kind of reply.
+// telling returns a fake that changes one kind of reply.
 func telling[R any](change func(*R)) *lmfake.Architecture {
 	return &lmfake.Architecture{Tell: func(reply any) {
 		if own, ok := reply.(*R); ok {
@@ -23,8 +23,8 @@ func telling[R any](change func(*R)) *lmfake.Architecture {
 	}}
 }
 
-// TestTimedWorkIsVerified: an answer that was timed is held against scoring where that is asked for, and where the model's
-// predictions can be compared at all.
+// TestTimedWorkIsVerified checks that a timed answer is compared with scoring if Verify is set, unless the model's
+// predictions cannot be compared.
 func TestTimedWorkIsVerified(t *testing.T) {
 	lastLogits := telling(func(r *lm.StepReply) {
 		for _, o := range r.Outputs {
@@ -61,7 +61,7 @@ func TestTimedWorkIsVerified(t *testing.T) {
 		}
 		liar := subject(t, tc.lie, tc.probe, point...)
 		if _, err := tc.probe.Measure(t.Context(), liar); err != nil {
-			t.Errorf("%s, not to be verified: %v", name, err)
+			t.Errorf("%s, not verified: %v", name, err)
 		}
 		liar.Verify = true
 		var bad *lm.ReplyError
@@ -77,11 +77,11 @@ func TestTimedWorkIsVerified(t *testing.T) {
 	unsteady.Verify = true
 	var bad *lm.ReplyError
 	if _, err := prefillProbe.Measure(t.Context(), unsteady); !errors.As(err, &bad) || bad.Fault != lm.Unsteady {
-		t.Errorf("a model without one answer: %v", err)
+		t.Errorf("a non-deterministic model: %v", err)
 	}
 }
 
-// TestWork prices points: what is read, and what is made after it.
+// TestWork checks the work of points.
 func TestWork(t *testing.T) {
 	for _, tc := range []struct {
 		probe *Probe
@@ -104,7 +104,7 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// TestContextOfPoints: a point fits a model with exactly as many positions as it makes, and no other.
+// TestContextOfPoints checks that a point fits a model with exactly the positions that it needs, but not one with fewer.
 func TestContextOfPoints(t *testing.T) {
 	for _, tc := range []struct {
 		probe *Probe
@@ -129,7 +129,7 @@ func TestContextOfPoints(t *testing.T) {
 	}
 }
 
-// TestDerivedQuantities turns values of metrics into quantities.
+// TestDerivedQuantities checks the quantities derived from metrics.
 func TestDerivedQuantities(t *testing.T) {
 	point := record.Point{{Name: "len", Value: "50"}, {Name: "depth", Value: "9"}, {Name: "batch", Value: "2"}, {Name: "phase", Value: "prefill"}}
 	decoding := slices.Clone(point)
@@ -161,9 +161,9 @@ func TestDerivedQuantities(t *testing.T) {
 	}
 }
 
-// TestQualityPaysForWhatItScores: the losses are those of scoring each document, whatever the windows; a first token that
-// nothing predicts takes its bytes with it.
-func TestQualityPaysForWhatItScores(t *testing.T) {
+// TestQualityOfWholeDocuments checks losses and bytes against scoring each document at once. A first token that is not
+// scored must not count in the bytes.
+func TestQualityOfWholeDocuments(t *testing.T) {
 	for _, noBOS := range []bool{false, true} {
 		a := &lmfake.Architecture{NoBOS: noBOS}
 		s := subject(t, a, qualityProbe, "context", "8000", "stride", "8000", "text_bytes", "4000")
@@ -197,7 +197,7 @@ func TestQualityPaysForWhatItScores(t *testing.T) {
 			if x := got[DocumentNats+" "+d.Name].Value; math.Abs(x-nats) > 1e-6*nats {
 				t.Errorf("no start token %v, %s: %v nats, want %v", noBOS, d.Name, x, nats)
 			}
-			for _, metric := range []string{DocumentBytes, DocumentTokens} { // of one byte each
+			for _, metric := range []string{DocumentBytes, DocumentTokens} { // a token is one byte
 				if x := got[metric+" "+d.Name].Value; x != float64(scored) {
 					t.Errorf("no start token %v, %s: %s %v, want %d", noBOS, d.Name, metric, x, scored)
 				}
@@ -209,8 +209,8 @@ func TestQualityPaysForWhatItScores(t *testing.T) {
 	}
 }
 
-// TestMemoryThatIsNotTold: what a plugin leaves out is said, and never a number.
-func TestMemoryThatIsNotTold(t *testing.T) {
+// TestMissingMemory checks that missing values have a reason and no number.
+func TestMissingMemory(t *testing.T) {
 	a := telling(func(m *lm.Memory) { m.Peak = nil })
 	if got, _ := measure(t, memoryProbe, subject(t, a, memoryProbe, "len", "32")); len(got) != 3 || got[StateBytes].Value != 64 {
 		t.Errorf("without a peak: %v", got)
@@ -225,7 +225,7 @@ func TestMemoryThatIsNotTold(t *testing.T) {
 	}
 }
 
-// TestFailuresAreNotSwallowed: whichever call of a probe fails, the probe fails with it.
+// TestFailuresAreNotSwallowed checks that a probe returns the error of a failing call.
 func TestFailuresAreNotSwallowed(t *testing.T) {
 	boom := errors.New("boom")
 	for _, p := range Table {
@@ -241,7 +241,7 @@ func TestFailuresAreNotSwallowed(t *testing.T) {
 	}
 }
 
-// TestSettingsInRange refuses what is no setting, in words that name it.
+// TestSettingsInRange checks that invalid settings are rejected with an error that names them.
 func TestSettingsInRange(t *testing.T) {
 	for _, tc := range []struct{ name, value, want string }{
 		{"phase", "Prefill", `phase is one of ["prefill" "score" "decode" "train"], not "Prefill"`},

@@ -11,14 +11,14 @@ import (
 // The metrics of probe "memory", at points len.
 const (
 	WeightBytes         = "weight_bytes" // label: class
-	StateBytes          = "state_bytes"  // live, measured after len tokens
+	StateBytes          = "state_bytes"  // measured after len tokens
 	StateBytesFormula   = "state_bytes_formula"
 	ActivationPeakBytes = "activation_peak_bytes"
 	ProcessPeakBytes    = "process_peak_bytes" // VmHWM of the plugin process
 	ProcessRSSBytes     = "process_rss_bytes"
 )
 
-// memoryProbe reads what one document of a given length takes, in a process that has done nothing else.
+// memoryProbe measures the memory of one document of a given length in a fresh process.
 var memoryProbe = &Probe{
 	Name: "memory", Version: 1, Summary: "bytes of weights, state, activations and the process at a context length",
 	Report: Shown{Place: 3, View: MemoryView, WithPrecision: true},
@@ -57,11 +57,8 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	reporter, ok := lm.As[lm.MemoryReporter](s.Model)
 	if !ok {
 		r.lack(ActivationPeakBytes, "no ability memory")
-	}
-	if ok {
-		if _, err := reporter.Memory(ctx, true); err != nil {
-			return r, err
-		}
+	} else if _, err := reporter.Memory(ctx, true); err != nil {
+		return r, err
 	}
 	tokens, err := s.input(number(s.Settings, "len"), 0)
 	if err != nil {
@@ -91,7 +88,7 @@ func memory(ctx context.Context, s *Subject) (r Result, err error) {
 	return r, nil
 }
 
-// read lets the model read tokens in one piece, as a state where it can carry one.
+// read lets the model read tokens in one piece, into a state if it supports one.
 func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err error) {
 	st, err := s.stepper()
 	if err != nil {
@@ -111,7 +108,7 @@ func (s *Subject) read(ctx context.Context, r *Result, tokens []int32) (err erro
 	return s.stateFormula(ctx, r, len(tokens))
 }
 
-// stateFormula adds what a document of n tokens needs by the architecture's own formula, where it has one.
+// stateFormula adds the state size of n tokens by the architecture's own formula, if it has one.
 func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
 	coster, ok := lm.As[lm.Coster](s.Model)
 	if !ok {
@@ -128,7 +125,7 @@ func (s *Subject) stateFormula(ctx context.Context, r *Result, n int) error {
 	return nil
 }
 
-// score lets the model read tokens without carrying state: it predicts the last one.
+// score lets a model without state read tokens: it predicts the last one.
 func (s *Subject) score(ctx context.Context, tokens []int32) error {
 	if len(tokens) < 2 {
 		return &Unavailable{"a model without the ability step reads at least 2 tokens"}

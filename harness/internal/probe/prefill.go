@@ -13,7 +13,7 @@ import (
 // PrefillSeconds is the time of one prefill of batch × len tokens.
 const PrefillSeconds = "prefill_seconds"
 
-// prefillProbe times reading documents from an empty state up to the predictions after their last token.
+// prefillProbe times reading documents from an empty state, up to the predictions after their last token.
 var prefillProbe = &Probe{
 	Name: "prefill", Version: 1, Summary: "time to read documents of a length",
 	Report: Shown{Place: 5, WithPrecision: true},
@@ -57,18 +57,16 @@ func prefill(ctx context.Context, s *Subject) (r Result, err error) {
 	return r, nil
 }
 
-// prefillStep times one step of fresh states.
+// prefillStep times one step from empty states.
 func (s *Subject) prefillStep(ctx context.Context, st lm.Stepper, documents [][]int32) (c Clocks, err error) {
-	req := lm.StepRequest{Want: lm.WantLastLogits}
-	var states []lm.State
+	states, err := s.open(ctx, st, make([][]int32, len(documents)))
+	if err != nil {
+		return c, err
+	}
 	defer func() { release(ctx, &err, states...) }()
-	for _, d := range documents {
-		state, err := st.NewState(ctx)
-		if err != nil {
-			return c, err
-		}
-		states = append(states, state)
-		req.Inputs = append(req.Inputs, lm.StepInput{State: state, Tokens: d})
+	req := lm.StepRequest{Want: lm.WantLastLogits}
+	for i, d := range documents {
+		req.Inputs = append(req.Inputs, lm.StepInput{State: states[i], Tokens: d})
 	}
 	reply, c, err := s.step(ctx, st, req)
 	if i := rand.IntN(len(documents)); err == nil && s.Verify {
@@ -77,7 +75,7 @@ func (s *Subject) prefillStep(ctx context.Context, st lm.Stepper, documents [][]
 	return c, err
 }
 
-// prefillScore times the prediction of the last token by a model that carries no state.
+// prefillScore times the prediction of the last token by a model without state.
 func (s *Subject) prefillScore(ctx context.Context, documents [][]int32) (Clocks, error) {
 	var req lm.ScoreRequest
 	for _, d := range documents {

@@ -1,7 +1,7 @@
-// Package probe holds the ways of measuring a model: one file each, and one line in [Table]. A probe gets a loaded
-// model and one point of its grid, and answers with raw samples of the metrics that it declares. What cannot be
-// measured is [Unavailable] with a reason, never zero. What is derived from the samples, and how it is compared and
-// shown, stands beside the measuring.
+// Package probe holds the ways of measuring a model: one file each, and one line in [Table]. A probe takes a loaded model
+// and one point of its grid, and returns raw samples of the metrics that it declares. What cannot be measured is
+// [Unavailable] with a reason, never zero. A probe also declares the quantities derived from its samples and how they are
+// compared and shown.
 package probe
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Table lists the probes in the order in which a run takes them: what decides about others comes first.
+// Table lists the probes in the order in which a run measures them. Causality comes first because others depend on it.
 var Table = []*Probe{
 	causalityProbe, costProbe, memoryProbe, qualityProbe, streamProbe,
 	prefillProbe, ttftProbe, decodeProbe,
@@ -36,19 +36,18 @@ func Find(name string) *Probe {
 type Probe struct {
 	Name    string
 	Summary string // one line
-	// Version is part of every cell: raise it when the probe measures something else than before.
+	// Version is part of a cell's identity: raise it when the probe's numbers change.
 	Version int
-	// Timing probes vary from call to call: they are repeated in interleaved blocks. Others run once, in a process of
-	// their own.
+	// Timing probes are repeated in interleaved blocks. Others run once, in a process of their own.
 	Timing bool
-	// Text that the probe reads.
+	// Text is the text that the probe reads.
 	Text TextKind
-	// Language probes say something about a language model, which a model that sees the future is not.
+	// Language probes judge a language model, so they exclude models that see the future.
 	Language bool
-	// Versus probes hold a model of low precision against the f32 one of the same weights.
+	// Versus probes compare a model of low precision with the f32 model of the same weights.
 	Versus bool
 	Axes   []Setting // of the grid
-	Params []Setting // what is the same for all points
+	Params []Setting // the same for all points
 	Needs  []lm.Ability
 	Budget Rank
 
@@ -57,11 +56,11 @@ type Probe struct {
 	Tails      []Tail
 	Report     Shown
 
-	// refuse says what is wrong with settings that are each allowed; nil: nothing ever is.
+	// refuse rejects combinations of settings that are each valid; nil: all are allowed.
 	refuse func(record.Point) error
-	// context is the longest context that a point makes, in tokens.
+	// context returns the longest context of a point, in tokens.
 	context func(record.Point) int
-	// work is what a point costs, in units that a model can put a price on.
+	// work returns the work of a point, for estimates.
 	work func(record.Point) []Work
 	// measure takes one measurement.
 	measure func(context.Context, *Subject) (Result, error)
@@ -87,14 +86,14 @@ const (
 	QualityView
 )
 
-// Rank is a probe's place when a budget is filled.
+// Rank is a probe's priority when a budget is filled.
 type Rank int
 
-// The ranks, the last first.
+// The ranks, from low to high.
 const (
-	ByPrice Rank = iota // after the others, from the cheapest point up
-	First               // says whether a model is any good
-	Always              // guards others, and is never left out
+	ByPrice Rank = iota // after the others, in order of estimated time
+	First               // measures how good a model is
+	Always              // guards others, so it is never left out
 )
 
 // TextKind is the text that a probe reads.
@@ -104,7 +103,7 @@ type TextKind int
 const (
 	NoText     TextKind = iota
 	StreamText          // any real text, for work in which only speed and length matter
-	HeldOut             // text that the models have not seen
+	HeldOut             // text on which the models were not trained
 )
 
 // Setting is an axis of a probe's grid or one of its parameters.
@@ -112,11 +111,11 @@ type Setting struct {
 	Name    string
 	Doc     string
 	Default string
-	Words   []string // the values to choose from; nil: whole numbers from Min
+	Words   []string // the allowed values; nil: integers from Min
 	Min     int
 }
 
-// Check says what is wrong with a value.
+// Check returns an error if a value is not allowed.
 func (s Setting) Check(value string) error {
 	if s.Words != nil {
 		if !slices.Contains(s.Words, value) {
@@ -132,11 +131,11 @@ func (s Setting) Check(value string) error {
 	return nil
 }
 
-// Bounds of what a point may ask for. Sums of settings and products with sizes of models cannot overflow, and the tokens of
-// a cell fit into memory: half a gigabyte.
+// Bounds of settings: sums of settings and products with model sizes cannot overflow, and the tokens of a cell fit into
+// half a gigabyte of memory.
 const (
-	mostOfAll  = 1 << 30
-	mostTokens = 1 << 27
+	mostOfAll  = 1 << 30 // for any setting
+	mostTokens = 1 << 27 // for the tokens of a cell
 )
 
 // Result is one measurement.
@@ -151,7 +150,7 @@ func (r *Result) lack(metric, reason string) {
 	r.Missing = append(r.Missing, record.Missing{Metric: metric, Reason: reason})
 }
 
-// Work is a piece of work whose cost the model knows by formula.
+// Work is a piece of work whose cost a model can state by formula.
 type Work struct {
 	Phase  lm.Phase
 	Batch  int
@@ -159,7 +158,7 @@ type Work struct {
 	Times  int
 }
 
-// Work returns what a point costs.
+// Work returns the work of a point.
 func (p *Probe) Work(settings record.Point) []Work { return p.work(settings) }
 
 // Unavailable says why something cannot be measured.
@@ -168,7 +167,7 @@ type Unavailable struct{ Reason string } //nolint:errname // "n/a (reason)" is a
 // Error returns "n/a (reason)".
 func (u *Unavailable) Error() string { return record.NA(u.Reason) }
 
-// Available says, before anything is measured, whether a model can be: nil or an [*Unavailable].
+// Available returns an [*Unavailable] if a model cannot be measured at a point, without measuring it.
 func (p *Probe) Available(info lm.ModelInfo, settings record.Point) error {
 	for _, a := range p.Needs {
 		if !info.Has(a) {
@@ -181,7 +180,7 @@ func (p *Probe) Available(info lm.ModelInfo, settings record.Point) error {
 	return nil
 }
 
-// Warnings are what a reader of a cell must know before anything is measured.
+// Warnings returns the warnings that a cell has before it is measured.
 func (p *Probe) Warnings(trainedTo int, settings record.Point) []string {
 	if p.Language && trainedTo > 0 && p.context(settings) > trainedTo {
 		return []string{fmt.Sprintf("beyond the trained context of %d", trainedTo)}
@@ -189,7 +188,7 @@ func (p *Probe) Warnings(trainedTo int, settings record.Point) []string {
 	return nil
 }
 
-// Clocked reports whether any of its metrics is a time.
+// Clocked reports whether any metric of the probe is a time.
 func (p *Probe) Clocked() bool {
 	return slices.ContainsFunc(p.Metrics, func(m Metric) bool { return m.Unit == unit.Second })
 }
@@ -217,7 +216,7 @@ func (p *Probe) Measure(ctx context.Context, s *Subject) (Result, error) {
 	return r, nil
 }
 
-// Check says what is wrong with a point and its parameters.
+// Check returns an error if a point or its parameters are invalid.
 func (p *Probe) Check(settings record.Point) error {
 	for _, known := range slices.Concat(p.Axes, p.Params) {
 		if err := known.Check(settings.Get(known.Name)); err != nil {
@@ -236,12 +235,9 @@ func (p *Probe) Check(settings record.Point) error {
 	return nil
 }
 
-// number is a setting that check has found to be a whole number.
+// number returns an integer setting, or 0 if the probe has no setting of that name.
 func number(settings record.Point, name string) int {
-	n, err := strconv.Atoi(settings.Get(name))
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.Atoi(settings.Get(name)) // Check has validated it
 	return n
 }
 

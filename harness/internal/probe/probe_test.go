@@ -17,7 +17,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// bytesTokenizer has one token a byte.
+// bytesTokenizer has one token per byte.
 type bytesTokenizer struct{}
 
 func (bytesTokenizer) Encode(s string) ([]int32, error) {
@@ -38,7 +38,7 @@ func (bytesTokenizer) Decode(ids []int32) (string, error) {
 
 func (bytesTokenizer) Token(id int32) string { return string(id) }
 
-// corpus is deterministic text of two documents.
+// corpus returns a deterministic text of two documents.
 func corpus() *text.Corpus {
 	var a, b strings.Builder
 	for i := range 4000 {
@@ -48,7 +48,7 @@ func corpus() *text.Corpus {
 	return &text.Corpus{Source: "test", Documents: []text.Document{text.FromString("a", a.String()), text.FromString("b", b.String())}}
 }
 
-// subject loads a fake for a probe at a point; settings not named get their defaults.
+// subject loads a fake for a probe at a point. Other settings have their defaults.
 func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string) *Subject {
 	t.Helper()
 	ctx := context.Background()
@@ -59,7 +59,7 @@ func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string)
 	s := &Subject{Model: m, Info: m.Info(), Seed: 1}
 	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS, s.Info.Vocab)
 	s.HeldOut = s.Stream
-	for _, known := range append(append([]Setting(nil), p.Axes...), p.Params...) {
+	for _, known := range slices.Concat(p.Axes, p.Params) {
 		value := known.Default
 		for i := 0; i < len(settings); i += 2 {
 			if settings[i] == known.Name {
@@ -81,7 +81,7 @@ func measure(t *testing.T, p *Probe, s *Subject) (map[string]record.Sample, Resu
 	all := map[string]record.Sample{}
 	for _, x := range r.Samples {
 		if !slices.ContainsFunc(p.Metrics, func(m Metric) bool { return m.Name == x.Metric && m.Unit == x.Unit }) {
-			t.Errorf("sample %+v is not in the table", x)
+			t.Errorf("sample %+v of an undeclared metric", x)
 		}
 		all[strings.TrimSpace(x.Metric+" "+x.Label)] = x
 	}
@@ -96,7 +96,7 @@ func TestTables(t *testing.T) {
 		}
 		for _, m := range p.Metrics {
 			if other, ok := seen[m.Name]; ok && other != m || m.Title == "" || m.Unit == "" {
-				t.Errorf("metric %+v means two things or is incomplete", m)
+				t.Errorf("metric %+v is ambiguous or incomplete", m)
 			}
 			seen[m.Name] = m
 		}
@@ -106,7 +106,7 @@ func TestTables(t *testing.T) {
 				t.Errorf("probe %s: quantity %q is incomplete", p.Name, q.Name)
 			}
 		}
-		for _, s := range append(append([]Setting(nil), p.Axes...), p.Params...) {
+		for _, s := range slices.Concat(p.Axes, p.Params) {
 			if err := s.Check(s.Default); err != nil || s.Doc == "" {
 				t.Errorf("probe %s: default of %s: %v", p.Name, s.Name, err)
 			}
@@ -114,7 +114,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestBounds refuses points whose tokens no memory holds, or whose sums and products would overflow.
+// TestBounds checks that points are rejected whose tokens do not fit into memory, or whose arithmetic would overflow.
 func TestBounds(t *testing.T) {
 	most := strconv.Itoa(mostOfAll)
 	for _, tc := range []struct {
@@ -156,7 +156,7 @@ func TestCost(t *testing.T) {
 		}
 	}}
 	_, r = measure(t, costProbe, subject(t, a, costProbe, "len", "8"))
-	if want := []string{"counted 7 FLOPs, but 80 by formula: one of them is wrong"}; !slices.Equal(r.Warnings, want) {
+	if want := []string{"counted 7 FLOPs, but the formula gives 80: one of them is wrong"}; !slices.Equal(r.Warnings, want) {
 		t.Errorf("warnings %q, want %q", r.Warnings, want)
 	}
 }
@@ -171,7 +171,7 @@ func TestMemory(t *testing.T) {
 	}
 	if c := (&record.Cell{Missing: r.Missing, Warnings: []string{"beyond"}}); Lacking(c, ProcessRSSBytes) == "" || Lacking(c, StateBytes) != "" ||
 		!slices.Equal(Caveats(c), []string{"beyond", "process memory n/a (the model runs in this process)"}) {
-		t.Errorf("a cell says %q", Caveats(c))
+		t.Errorf("caveats %q", Caveats(c))
 	}
 	a := &lmfake.Architecture{Abilities: []lm.Ability{}}
 	got, r = measure(t, memoryProbe, subject(t, a, memoryProbe))
@@ -186,9 +186,9 @@ func TestSpeed(t *testing.T) {
 	for _, c := range []struct {
 		probe  *Probe
 		metric string
-		said   time.Duration // by the fake
+		plugin time.Duration // reported by the fake
 		per    float64
-		least  float64 // seconds by the ceiling
+		least  float64 // seconds at the ceiling
 	}{
 		{prefillProbe, PrefillSeconds, 512 * time.Microsecond, 1, 512 * 10 / 1e8},
 		{ttftProbe, TTFTSeconds, 512 * time.Microsecond, 1, 0},
@@ -199,7 +199,7 @@ func TestSpeed(t *testing.T) {
 		got, _ := measure(t, c.probe, s)
 		x := got[c.metric]
 		took, _ := s.Boundary.time(Clocks{x.Host, x.Plugin})
-		if x.Value != took.Seconds()/c.per || x.Block != 3 || x.Host <= 0 || x.Plugin != c.said {
+		if x.Value != took.Seconds()/c.per || x.Block != 3 || x.Host <= 0 || x.Plugin != c.plugin {
 			t.Errorf("%s: %+v, want %v in %g parts", c.probe.Name, x, took, c.per)
 		}
 		if math.Abs(got[RooflineShare+" any"].Value-c.least/took.Seconds()) > 1e-9 {
@@ -242,8 +242,8 @@ func TestBandwidth(t *testing.T) {
 	}
 }
 
-// TestArithmeticCeiling: a precision is held against the fastest operation that computes its products, whatever a plugin
-// calls it; one for all precisions is for those that have none of their own.
+// TestArithmeticCeiling checks that a precision gets the fastest ceiling that names it, whatever the ceiling's own name,
+// or else the fastest that names no precision.
 func TestArithmeticCeiling(t *testing.T) {
 	limit := func(name string, value float64, precisions ...string) lm.Ceiling {
 		return lm.Ceiling{Name: name, Operation: lm.Arithmetic, Precisions: precisions, Value: value}
@@ -273,7 +273,7 @@ func TestArithmeticCeiling(t *testing.T) {
 		{"bf16", []lm.Ceiling{fma, limit("slow", 0.5, "bf16")}, "slow"},
 		{"nf4+ffn.bf16", []lm.Ceiling{fma, limit("slow", 0.5, "bf16")}, "any"},
 		{"int8+ffn.int4-g32", []lm.Ceiling{fma, fixed, bf16}, "codes"},
-		{"int8+output_proj.bf16", []lm.Ceiling{fma, fixed, bf16}, "bf16"}, // no part of it is faster
+		{"int8+output_proj.bf16", []lm.Ceiling{fma, fixed, bf16}, "bf16"}, // the fastest part
 		{"nf4+ffn.f32", []lm.Ceiling{fma, fixed, bf16}, "any"},
 	} {
 		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
@@ -282,7 +282,7 @@ func TestArithmeticCeiling(t *testing.T) {
 	}
 }
 
-// TestBlocksReadDifferentText checks that a repeat cannot be answered from a cache.
+// TestBlocksReadDifferentText checks that a cache cannot answer a repeat.
 func TestBlocksReadDifferentText(t *testing.T) {
 	s := subject(t, &lmfake.Architecture{}, prefillProbe)
 	seen := map[string]int{}
@@ -326,7 +326,7 @@ func TestCausality(t *testing.T) {
 	}
 }
 
-// TestQuality holds the sums against losses computed from the fake's definition, for two strides.
+// TestQuality compares the sums with losses computed token by token, for two strides.
 func TestQuality(t *testing.T) {
 	for _, stride := range []string{"64", "16"} {
 		s := subject(t, &lmfake.Architecture{}, qualityProbe, "context", "64", "stride", stride, "text_bytes", "2000")
@@ -381,7 +381,7 @@ func TestQualityVersus(t *testing.T) {
 	}
 }
 
-// allWindows cuts a document whose tokens come in pieces of seven.
+// allWindows splits a document whose tokens arrive in pieces of seven.
 func allWindows(t *testing.T, tokens []int32, bos int32, context, stride int) []lm.Sequence {
 	t.Helper()
 	w := newWindows(func(yield func([]int32, error) bool) {
@@ -399,7 +399,7 @@ func allWindows(t *testing.T, tokens []int32, bos int32, context, stride int) []
 	return all
 }
 
-// TestWindows checks that each token is scored once, with as much context as is stated.
+// TestWindows checks that each token is scored once, with the given context.
 func TestWindows(t *testing.T) {
 	for _, bos := range []int32{lmfake.BOS, -1} {
 		for _, c := range [][2]int{{1, 1}, {4, 4}, {8, 3}, {100, 50}} {
@@ -428,7 +428,7 @@ func TestWindows(t *testing.T) {
 }
 
 func TestStream(t *testing.T) {
-	a := &lmfake.Architecture{PerToken: time.Millisecond} // more than it can take on any machine
+	a := &lmfake.Architecture{PerToken: time.Millisecond} // more than it takes on any machine
 	s := subject(t, a, streamProbe, "len", "5000", "chunk", "300")
 	got, _ := measure(t, streamProbe, s)
 	for label, position := range map[string]float64{"1024": 1024, "2048": 2048, "4096": 4096, "5000": 5000} {
@@ -484,7 +484,7 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// TestBadOutput checks that outputs that are not numbers fail the cell, and settings out of range the call.
+// TestBadOutput checks that non-finite outputs fail the cell, and settings out of range the call.
 func TestBadOutput(t *testing.T) {
 	var bad *lm.ReplyError
 	_, err := qualityProbe.Measure(context.Background(), subject(t, &lmfake.Architecture{NaN: true}, qualityProbe))

@@ -10,17 +10,17 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The metrics of probe "quality", at points context stride. Labels are documents (or parts of the text).
+// The metrics of probe "quality", at points context stride. Labels are documents.
 const (
 	DocumentNats   = "document_nats"
-	DocumentBytes  = "document_bytes" // UTF-8 bytes that the nats were spent on
+	DocumentBytes  = "document_bytes" // scored UTF-8 bytes
 	DocumentKL     = "document_kl"    // mean KL(f32 || model) per token, nats
-	DocumentTop1   = "document_top1"  // share of positions where the first choice is that of f32
+	DocumentTop1   = "document_top1"  // share of positions with the same top token as f32
 	DocumentTokens = "document_tokens"
 )
 
-// qualityProbe scores held-out text: nats and bytes per document, so that bits per byte do not depend on the
-// tokenizer, under a stated context and stride. Models of low precision are held against f32.
+// qualityProbe scores held-out text with a given context and stride. It stores nats and bytes per document, because bits
+// per byte do not depend on the tokenizer. Models of low precision are also compared with f32.
 var qualityProbe = &Probe{
 	Name: "quality", Version: 1, Summary: "bits per byte of held-out text, divergence from f32",
 	Report: Shown{Place: 8, View: QualityView, WithPrecision: true},
@@ -43,13 +43,13 @@ var qualityProbe = &Probe{
 	refuse:  widerStride,
 	context: lengthOf("context"),
 	work: func(p record.Point) []Work {
-		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes a token
+		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes per token
 		return []Work{{lm.Scoring, 1, number(p, "context"), windows}}
 	},
 	measure: quality,
 }
 
-// widerStride refuses strides that would leave tokens unscored.
+// widerStride rejects strides that would leave tokens unscored.
 func widerStride(p record.Point) error {
 	if number(p, "stride") > number(p, "context") {
 		return fmt.Errorf("stride %s is above context %s: tokens would stay unscored", p.Get("stride"), p.Get("context"))
@@ -93,13 +93,13 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	return r, err
 }
 
-// ChangedText says that a tokenizer does not give some of all documents back as they were.
+// ChangedText is the warning that a tokenizer does not reproduce some of the documents exactly.
 func ChangedText(some, all int) string {
-	return fmt.Sprintf("the tokenizer loses something of %d of %d documents (characters that it does not know, upper case, forms of "+
-		"Unicode): bits per byte count all bytes but do not pay for what is lost", some, all)
+	return fmt.Sprintf("the tokenizer loses part of the text in %d of %d documents (unknown characters, upper case, forms of Unicode): "+
+		"bits per byte count all bytes, but the loss of the missing text is not included", some, all)
 }
 
-// reference is the model to diverge from, nil where it cannot be compared with.
+// reference returns the model to compare with, or nil if the model cannot be compared.
 func (s *Subject) reference() lm.Model {
 	if s.Info.Has(lm.AbilityVersus) {
 		return s.Reference
@@ -120,27 +120,27 @@ func (r *Result) addDocument(d DocumentScore) {
 	}
 }
 
-// DocumentScore is what a model makes of one document.
+// DocumentScore is the score of one document.
 type DocumentScore struct {
 	Name   string
 	Nats   float64 // sum of the negative log-likelihoods
-	Bytes  int     // UTF-8 bytes that were scored
-	Tokens int     // that were scored
-	// Changed says that the tokenizer does not give the document back as it was, see [text.Encoded].
+	Bytes  int     // scored UTF-8 bytes
+	Tokens int     // scored tokens
+	// Changed says that the tokenizer does not reproduce the document exactly, see [text.Encoded].
 	Changed bool
 
-	Compared bool    // with another model:
+	Compared bool    // with another model: KL and Top1 are set
 	KL       float64 // sum of KL(versus || model), nats
-	Top1     int     // positions where both rank the same token first
+	Top1     int     // positions with the same top token in both models
 }
 
 // windowsPerCall bounds the work of one call, so that a long document can be cancelled.
 const windowsPerCall = 8
 
-// ScoreDocument scores every token of a document once, in windows: each holds the model's start token and at most
-// context tokens of the document, of which the last stride are scored, in the first window all. A model without a
-// start token cannot be asked for the first token of the document; its bytes are then left out as the same share of
-// the document as it is of the tokens. With versus, divergences from that model of the same process are added. The audit gets to see all that the model tells.
+// ScoreDocument scores every token of a document once, in windows. Each window holds the model's start token and at most
+// context tokens of the document, of which the last stride are scored, or all in the first window. A model without a start
+// token cannot score the first token of the document; the bytes are then reduced by the token's share of all tokens. With
+// versus, a model in the same process, divergences from it are added. The audit sees everything that the model reports.
 func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, context, stride int, audit *Audit) (DocumentScore, error) {
 	out := DocumentScore{Name: d.Name, Bytes: int(d.Bytes), Compared: versus != nil}
 	windows := newWindows(d.Tokens, m.Info().BOS, context, stride)
@@ -163,7 +163,7 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 	}
 }
 
-// leaveOut takes the share of bytes off that skipped of all tokens make, which are not scored.
+// leaveOut reduces the bytes by the share of the unscored tokens.
 func (d *DocumentScore) leaveOut(skipped, all int) {
 	if skipped > 0 {
 		d.Bytes -= d.Bytes * skipped / all

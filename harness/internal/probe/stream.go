@@ -16,9 +16,9 @@ import (
 const (
 	StreamSeconds    = "stream_seconds" // cumulative, at geometric positions
 	StreamStateBytes = "stream_state_bytes"
-	StreamNLL        = "stream_nll"        // mean nats per token between the previous label and this
-	StreamFinite     = "stream_finite"     // 1 if all outputs were finite
-	StreamChunkDiff  = "stream_chunk_diff" // max |Δ nll| of chunked against one shot on a prefix
+	StreamNLL        = "stream_nll"        // mean nats per token since the previous label
+	StreamFinite     = "stream_finite"     // 1: all outputs were finite
+	StreamChunkDiff  = "stream_chunk_diff" // max |Δ nll| between chunked and one-shot reading of a prefix
 	StreamPeakBytes  = "stream_process_peak_bytes"
 )
 
@@ -43,11 +43,11 @@ var streamProbe = &Probe{
 	measure: stream,
 }
 
-// The check that chunks change nothing compares checkLength tokens scored in one piece and read in pieces of checkChunk.
+// To check that chunks do not change the results, checkLength tokens are scored in one piece and read in chunks of
+// checkChunk. A mean difference above chunkTolerance, in nats, is more than rounding in any precision explains.
 const (
-	checkLength = 1024
-	checkChunk  = 257
-	// chunkTolerance is the mean difference in nats that no rounding of any precision explains.
+	checkLength    = 1024
+	checkChunk     = 257
 	chunkTolerance = 0.1
 )
 
@@ -66,7 +66,7 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Unfit != "" {
 		r.lack(StreamNLL, s.Unfit)
 	}
-	told, err := s.readAll(ctx, &r, st, tokens)
+	reported, err := s.readAll(ctx, &r, st, tokens)
 	if err != nil {
 		return r, err
 	}
@@ -76,17 +76,17 @@ func stream(ctx context.Context, s *Subject) (r Result, err error) {
 		r.add(StreamPeakBytes, "", float64(m.Peak))
 	}
 	if s.Unfit == "" {
-		err = s.verifyStream(ctx, &r, st, tokens, told)
+		err = s.verifyStream(ctx, &r, st, tokens, reported)
 	}
 	return r, err
 }
 
-// readAll streams tokens through one state and takes readings at geometric positions.
-// It returns some losses from beyond the part that was compared already, of any stretch.
-func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) (told toldLosses, err error) {
+// readAll streams tokens through one state and takes readings at geometric positions. It returns losses of a random
+// stretch beyond the prefix that compareChunks checks.
+func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) (reported reportedLosses, err error) {
 	state, err := st.NewState(ctx)
 	if err != nil {
-		return told, err
+		return reported, err
 	}
 	defer func() { release(ctx, &err, state) }()
 	var meter meter
@@ -95,43 +95,43 @@ func (s *Subject) readAll(ctx context.Context, r *Result, st lm.Stepper, tokens 
 	for at, next := 0, min(1024, len(tokens)); at < len(tokens); {
 		end := min(at+chunk, next)
 		if err := s.next(ctx, &meter, st, state, tokens[at:end]); err != nil {
-			return told, fmt.Errorf("tokens %d to %d: %w", at, end, err)
+			return reported, fmt.Errorf("tokens %d to %d: %w", at, end, err)
 		}
 		if at = end; at == next {
 			if stretches++; stretches > 1 && rand.IntN(stretches-1) == 0 {
-				told = meter.told
+				reported = meter.reported
 			}
 			if err := s.record(r, &meter, state, at); err != nil {
-				return told, fmt.Errorf("up to token %d: %w", at, err)
+				return reported, fmt.Errorf("up to token %d: %w", at, err)
 			}
 			next = min(2*next, len(tokens))
 		}
 	}
 	if err := s.Boundary.Contradiction(meter.all); err != nil {
-		return told, err
+		return reported, err
 	}
-	r.add(StreamFinite, "", 1) // a loss that is no number would have failed the call
-	return told, nil
+	r.add(StreamFinite, "", 1) // a non-finite loss would have failed the call
+	return reported, nil
 }
 
-// toldLosses are losses that a model has told along a document, of the tokens from a position on.
-type toldLosses struct {
-	from int
+// reportedLosses holds the losses that a model reported for consecutive tokens of a document.
+type reportedLosses struct {
+	from int // position of the first token
 	nll  []float64
 }
 
-// verifyStream holds losses that a model has told against its logits at the same place, when it has read the document again
-// and knows all but the last of the tokens in question.
-func (s *Subject) verifyStream(ctx context.Context, r *Result, st lm.Stepper, tokens []int32, told toldLosses) (err error) {
-	if len(told.nll) == 0 {
+// verifyStream checks reported losses against the model's logits at the same positions. It reads the document again and
+// shows the model all of those tokens but the last.
+func (s *Subject) verifyStream(ctx context.Context, r *Result, st lm.Stepper, tokens []int32, reported reportedLosses) (err error) {
+	if len(reported.nll) == 0 {
 		return nil
 	}
-	states, err := s.open(ctx, st, [][]int32{tokens[:told.from-1]})
+	states, err := s.open(ctx, st, [][]int32{tokens[:reported.from-1]})
 	if err != nil {
 		return err
 	}
 	defer func() { release(ctx, &err, states...) }()
-	in := lm.StepInput{State: states[0], Tokens: tokens[told.from-1 : told.from-1+len(told.nll)]}
+	in := lm.StepInput{State: states[0], Tokens: tokens[reported.from-1 : reported.from-1+len(reported.nll)]}
 	reply, _, err := s.step(ctx, st, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: lm.WantAllLogits})
 	if lm.KindOf(err) == lm.Unsupported {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("losses not verified beyond %d tokens: the model gives no logits", checkLength))
@@ -139,25 +139,25 @@ func (s *Subject) verifyStream(ctx context.Context, r *Result, st lm.Stepper, to
 	} else if err != nil {
 		return err
 	}
-	sum, said, found := 0.0, 0.0, 0.0
+	diff, sum, found := 0.0, 0.0, 0.0
 	for i, row := range rows(reply.Outputs[0].Logits, s.Info.Vocab) {
-		want := loss(row, tokens[told.from+i])
-		sum, said, found = sum+math.Abs(told.nll[i]-want), said+told.nll[i], found+want
+		want := loss(row, tokens[reported.from+i])
+		diff, sum, found = diff+math.Abs(reported.nll[i]-want), sum+reported.nll[i], found+want
 	}
-	if n := float64(len(told.nll)); sum/n > chunkTolerance {
-		return lm.Faultf(lm.Contradiction, "the losses of %.0f tokens from %d on are said to be %.4g nats on average; by the logits after reading the document again they are %.4g",
-			n, told.from, said/n, found/n)
+	if n := float64(len(reported.nll)); diff/n > chunkTolerance {
+		return lm.Faultf(lm.Contradiction, "the reported losses of %.0f tokens from %d on are %.4g nats on average, but the logits after reading the document again give %.4g",
+			n, reported.from, sum/n, found/n)
 	}
 	return nil
 }
 
-// meter sums what a stream has cost and lost so far.
+// meter sums the times and losses of a stream.
 type meter struct {
-	all    []Clocks
-	calls  []Clocks // of this stretch
-	nats   float64  // of this stretch
-	scored int
-	told   toldLosses // anywhere in this stretch
+	all      []Clocks // up to the last reading
+	calls    []Clocks // since the last reading, as the fields below
+	nats     float64
+	scored   int            // tokens
+	reported reportedLosses // a random sample
 }
 
 // next reads one chunk.
@@ -174,12 +174,12 @@ func (s *Subject) next(ctx context.Context, m *meter, st lm.Stepper, state lm.St
 	m.scored += len(nll)
 	if len(nll) > 0 && rand.IntN(len(m.calls)) == 0 {
 		at := rand.IntN(max(1, len(nll)-verified+1))
-		m.told = toldLosses{state.Len() - len(nll) + at, nll[at:min(at+verified, len(nll))]}
+		m.reported = reportedLosses{state.Len() - len(nll) + at, nll[at:min(at+verified, len(nll))]}
 	}
 	return nil
 }
 
-// record takes the readings at one position and starts the next stretch.
+// record takes a reading at a position and resets the meter.
 func (s *Subject) record(r *Result, m *meter, state lm.State, position int) error {
 	m.all = append(m.all, m.calls...)
 	if err := s.Boundary.Contradiction(m.calls); err != nil {
@@ -198,7 +198,7 @@ func (s *Subject) record(r *Result, m *meter, state lm.State, position int) erro
 	return nil
 }
 
-// compareChunks scores a prefix in one piece and reads it in chunks, and adds the largest difference of their losses.
+// compareChunks scores a prefix in one piece and reads it in chunks, and adds the largest difference of the losses.
 func (s *Subject) compareChunks(ctx context.Context, r *Result, st lm.Stepper, tokens []int32) error {
 	reply, err := score(ctx, s.Model, lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: tokens, From: 1}}})
 	if err != nil {

@@ -19,22 +19,22 @@ type Subject struct {
 	Reference lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
 	Info      lm.ModelInfo
 	PID       int          // of the plugin's process; 0: this process
-	Stream    *text.Tokens // text; random ids where the probe needs none and the model can be given none
+	Stream    *text.Tokens // text, or random ids if the probe does not need text and the model cannot read it
 	HeldOut   *text.Tokens
 	Roofline  lm.Roofline // empty: not measured
-	Boundary  Boundary    // of the calls to plugins
-	Unfit     string      // why the model's losses say nothing: it was caught looking into the future
-	Verify    bool        // hold the answers that were timed against others, after the clock has stopped
+	Boundary  Boundary    // overhead of a call
+	Unfit     string      // why the model's losses are meaningless, or ""
+	Verify    bool        // verify the timed answers after the clock has stopped
 	Seed      uint64
 	Block     int          // round of interleaved measurement
 	Settings  record.Point // axes and parameters
 }
 
-// streamChunk is how many tokens travel in one call: enough to amortise it, few enough to bound a message.
+// streamChunk is the number of tokens per call: enough to amortise the call, few enough to bound the message.
 const streamChunk = 2048
 
-// input returns n tokens of the stream for document i of this block. Blocks read different places, so that no cache of
-// results can make a repeat faster; all models of one tokenizer read the same.
+// input returns n tokens of the stream for document i of this block. Blocks read different text, so that a cache of
+// results cannot make a repeat faster. All models with the same tokenizer read the same tokens.
 func (s *Subject) input(n, i int) ([]int32, error) {
 	pool, err := s.Stream.AtMost(max(4*n, 1<<15))
 	if err != nil {
@@ -53,7 +53,8 @@ func (s *Subject) stream(n int) ([]int32, error) {
 	return tokens, unavailable(err)
 }
 
-// unavailable says that a model cannot be measured on a text which does not suit it. Other errors stay what they are.
+// unavailable turns the error of a text that does not suit the model into an [*Unavailable], and returns other errors
+// unchanged.
 func unavailable(err error) error {
 	if u, ok := errors.AsType[*text.UnsuitableError](err); ok {
 		return &Unavailable{u.Reason}
@@ -69,15 +70,15 @@ func (s *Subject) stepper() (lm.Stepper, error) {
 	return nil, &Unavailable{"no ability step"}
 }
 
-// open makes one state per document and feeds it its tokens, in chunks, without asking for anything.
-func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) (states []lm.State, err error) {
-	for range documents {
-		state, e := st.NewState(ctx)
-		if e != nil {
-			release(ctx, &e, states...)
-			return nil, e
+// open makes one state per document and feeds it the document in chunks, without asking for outputs. All documents have
+// the same length.
+func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) ([]lm.State, error) {
+	states := make([]lm.State, len(documents))
+	for i := range states {
+		var err error
+		if states[i], err = st.NewState(ctx); err != nil {
+			return nil, err
 		}
-		states = append(states, state)
 	}
 	longest := len(documents[0])
 	for at := 0; at < longest; at += streamChunk {
@@ -86,15 +87,14 @@ func (s *Subject) open(ctx context.Context, st lm.Stepper, documents [][]int32) 
 			inputs[i] = lm.StepInput{State: states[i], Tokens: d[at:min(at+streamChunk, longest)]}
 		}
 		if _, err := st.Step(ctx, lm.StepRequest{Inputs: inputs}); err != nil {
-			release(ctx, &err, states...)
 			return nil, err
 		}
 	}
 	return states, nil
 }
 
-// release closes states and keeps the first error. After a failure it does not wait: the process is about to end,
-// or may hang.
+// release closes states and adds their errors to err. After a failure it does nothing, because the process is about to be
+// killed and may hang.
 func release(ctx context.Context, err *error, states ...lm.State) {
 	if *err != nil || ctx.Err() != nil {
 		return
@@ -116,13 +116,13 @@ func (s *Subject) documents(batch, n int) ([][]int32, error) {
 	return all, nil
 }
 
-// RooflineShare is 0..1 of the ceiling that binds; label: the ceiling.
+// RooflineShare is the achieved share of the binding ceiling, 0 to 1; label: the ceiling.
 const RooflineShare = "roofline_share"
 
 var rooflineShare = Metric{Name: RooflineShare, Unit: unit.One, Better: +1, Title: "share of the ceiling"}
 
-// share adds the achieved share of the ceiling that binds a piece of work, given the seconds that all of it took.
-// Without a price or ceilings there is no sample.
+// share adds the achieved share of the ceiling that binds a piece of work, given the seconds that it took in total. There
+// is no sample without ceilings or a cost formula.
 func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64) {
 	coster, ok := lm.As[lm.Coster](s.Model)
 	if !ok || seconds <= 0 || len(s.Roofline.Ceilings) == 0 {
@@ -139,13 +139,13 @@ func (s *Subject) share(ctx context.Context, r *Result, w Work, seconds float64)
 	}
 	value := float64(w.Times) * least / seconds
 	if value > 1.05 {
-		r.Warnings = append(r.Warnings, "faster than the ceiling "+name+": the calibration fell short of what this host can do")
+		r.Warnings = append(r.Warnings, "faster than the ceiling "+name+": the calibration did not reach this host's peak")
 	}
 	r.add(RooflineShare, name, value)
 }
 
-// binding names the ceiling that bounds a work's time from below, and that time in seconds: the arithmetic of the
-// precision, or reading memory at the footprint that the work has.
+// binding returns the ceiling that gives the longest least time for a piece of work, and that time in seconds: the
+// arithmetic of the precision, or reading memory at the work's footprint.
 func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name string, seconds float64) {
 	var flops, bytes float64
 	for _, it := range items {
@@ -160,7 +160,8 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 	return name, seconds
 }
 
-// arithmetic chooses the ceiling of the products of a precision: where it has several formats, that of the fastest.
+// arithmetic returns the arithmetic ceiling of a precision, or of the fastest part of a combined precision. A ceiling
+// without precisions serves those that have none of their own.
 func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
 	for _, format := range lm.Precisions(precision) {
 		format, _, _ = strings.Cut(format, "-") // without the group
@@ -175,7 +176,7 @@ func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
 	return best, ok
 }
 
-// fastest chooses the highest ceiling of arithmetic that computes what is asked for.
+// fastest returns the highest arithmetic ceiling that satisfies computes.
 func fastest(roof lm.Roofline, computes func(lm.Ceiling) bool) (best lm.Ceiling, ok bool) {
 	for _, c := range roof.Ceilings {
 		if c.Operation == lm.Arithmetic && computes(c) && c.Value > best.Value {
@@ -185,13 +186,13 @@ func fastest(roof lm.Roofline, computes func(lm.Ceiling) bool) (best lm.Ceiling,
 	return best, ok
 }
 
-// bandwidth chooses the ceiling of reading with the smallest footprint that holds bytes, else that of the largest.
+// bandwidth returns the reading ceiling with the smallest footprint that holds bytes, else with the largest.
 func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
 	for _, c := range roof.Ceilings {
 		if c.Operation != lm.Reading || c.Value <= 0 {
 			continue
 		}
-		closer := c.Footprint > best.Footprint // while none holds them
+		closer := c.Footprint > best.Footprint // while best does not hold them
 		if float64(best.Footprint) >= bytes {
 			closer = float64(c.Footprint) >= bytes && c.Footprint < best.Footprint
 		}
@@ -202,14 +203,14 @@ func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
 	return best, ok
 }
 
-// processMemory reads the memory of the plugin's process, or says why it cannot.
+// processMemory returns the memory of the plugin's process, or the reason why it is unknown.
 func (s *Subject) processMemory() (m host.Memory, reason string) {
 	if s.PID == 0 {
 		return m, "the model runs in this process"
 	}
 	m, ok := host.ReadMemory(s.PID)
 	if !ok {
-		return m, "the system does not tell"
+		reason = "the system does not tell"
 	}
-	return m, ""
+	return m, reason
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Toy is all that a new probe takes, but for its line in Table.
+// Toy is a complete probe, except for its line in Table.
 var Toy = &Probe{
 	Name: "toy", Version: 1, Summary: "time to score the last token of a document",
 	Timing: true, Text: StreamText,

@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestAudit: losses are held against logits wherever a model lies, whatever it says while it is asked for them.
+// TestAudit checks that an audit finds lies wherever they are, though the model is honest when asked for logits.
 func TestAudit(t *testing.T) {
 	halve := func(nll []float64) {
 		for i := range nll {
@@ -58,7 +58,7 @@ func TestAudit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			caught, audits := 0, 20
 			if tc.lies {
-				audits = 300 // each looks here and there, so one may miss; that all do is out of the question
+				audits = 300 // each samples the text, so one may miss a lie, but not all
 			}
 			for i := 0; i < audits && caught == 0; i++ {
 				call := 0
@@ -86,8 +86,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestAuditOfOneDocument: a text in one piece is looked at in as many places as one in many, so that who begins to lie late
-// in it is caught nine times of ten.
+// TestAuditOfOneDocument checks that one long document is sampled as often as several: a model that lies only in its last
+// quarter must be caught nine times in ten.
 func TestAuditOfOneDocument(t *testing.T) {
 	tokens := make([]int32, 64*64)
 	for i := range tokens {
@@ -115,12 +115,12 @@ func TestAuditOfOneDocument(t *testing.T) {
 		}
 	}
 	if caught < 20 {
-		t.Errorf("caught %d times of 40", caught)
+		t.Errorf("caught %d of 40 times", caught)
 	}
 }
 
-// TestBentLogits: who looks at the token that is to be predicted bends losses and logits alike, and is caught where the
-// token is not shown.
+// TestBentLogits checks that a model that looks at the target token is caught, although its losses and logits agree: the
+// audit does not show it the target.
 func TestBentLogits(t *testing.T) {
 	s := subject(t, &lmfake.Architecture{Leak: true}, qualityProbe)
 	reply, _ := errors.AsType[*lm.ReplyError](auditOf(t, s))
@@ -129,7 +129,7 @@ func TestBentLogits(t *testing.T) {
 	}
 }
 
-// asInt8 gives a subject the model of a low precision beside the one of f32.
+// asInt8 changes a subject's model to int8 and makes the f32 model its reference.
 func asInt8(t *testing.T, a *lmfake.Architecture, s *Subject) *Subject {
 	t.Helper()
 	m, err := a.Load(t.Context(), lm.LoadRequest{Precision: "int8"})

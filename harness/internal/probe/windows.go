@@ -6,17 +6,16 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// windows cuts a document into sequences that score each token once. It holds the tokens of one window, not those of
-// the document.
+// windows splits a document into sequences that score each token once. It holds only the tokens of one window in memory.
 type windows struct {
 	pull            func() ([]int32, error, bool)
 	close           func()
 	bos             int32
 	context, stride int
 
-	tokens []int32 // read and still wanted, from position at on
+	tokens []int32 // read and still needed, from position at on
 	at     int
-	scored int // tokens before this position are done
+	scored int // tokens before this position are scored
 	first  bool
 }
 
@@ -29,10 +28,10 @@ func newWindows(tokens iter.Seq2[[]int32, error], bos int32, context, stride int
 	return w
 }
 
-// read is how many tokens have been read.
+// read returns the number of tokens read.
 func (w *windows) read() int { return w.at + len(w.tokens) }
 
-// next returns the next n windows, fewer at the end of the document.
+// next returns the next n windows, or fewer at the end of the document.
 func (w *windows) next(n int) (batch []lm.Sequence, err error) {
 	for len(batch) < n {
 		if err := w.fill(w.scored + 1); err != nil {
@@ -50,19 +49,19 @@ func (w *windows) next(n int) (batch []lm.Sequence, err error) {
 	return batch, nil
 }
 
-// window makes the window that scores the next tokens.
+// window returns the window that scores the next tokens.
 func (w *windows) window() (s lm.Sequence, err error) {
 	end := w.scored + w.stride
 	if w.first {
 		end, w.first = w.context, false
 	}
-	start := max(0, end-w.context) // also for the last window, which may end early
+	start := max(0, end-w.context) // even if the last window ends early
 	if err := w.fill(end); err != nil {
 		return s, err
 	}
 	end = min(end, w.read())
 	if w.bos < 0 && start == w.scored {
-		start-- // the token before the first scored one takes the place of the start token
+		start-- // the token before the first scored one replaces the start token
 	}
 	if w.bos >= 0 {
 		s.Tokens = append(s.Tokens, w.bos)
@@ -70,11 +69,12 @@ func (w *windows) window() (s lm.Sequence, err error) {
 	s.From = len(s.Tokens) + w.scored - start
 	s.Tokens = append(s.Tokens, w.tokens[start-w.at:end-w.at]...)
 	w.scored = end
-	w.forget(max(0, end-w.context))
+	keep := max(0, end-w.context)
+	w.tokens, w.at = w.tokens[keep-w.at:], keep
 	return s, nil
 }
 
-// fill reads until the document's first n tokens have been read, or its end.
+// fill reads until n tokens of the document have been read, or its end.
 func (w *windows) fill(n int) error {
 	for w.read() < n {
 		more, err, ok := w.pull()
@@ -84,10 +84,4 @@ func (w *windows) fill(n int) error {
 		w.tokens = append(w.tokens, more...)
 	}
 	return nil
-}
-
-// forget lets go of the tokens before a position.
-func (w *windows) forget(to int) {
-	w.tokens = w.tokens[to-w.at:]
-	w.at = to
 }
