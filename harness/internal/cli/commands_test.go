@@ -64,7 +64,7 @@ func testForms(t *testing.T, d desk, run string) {
 	d.write("tok/tokenizer.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}}`)
 	d.write("tok/encodings.jsonl", `{"text":"ab","ids":[0,1],"decoded":"a b"}`+"\n")
 	for _, args := range [][]string{
-		{"compare"}, {"compare", run, run}, {"report"}, {"report", run}, {"show", run}, {"show", cell}, {"runs", "list"},
+		{"compare"}, {"compare", "--table", "model", "--col", "len", "--quantity", "prefill"}, {"report"}, {"report", run}, {"show", run}, {"show", cell}, {"runs", "list"},
 		{"suites", "list"}, {"suites", "show", "speed"}, {"suites", "show", "./small.yaml"},
 		{"plugins", "list", "-v"}, {"plugins", "test", "broken"},
 		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"},

@@ -84,8 +84,8 @@ func TestAddAProbe(t *testing.T) {
 		}
 	}
 	compared, err := result.Compare([]*record.Run{measured}, result.CompareOptions{Quantities: []string{"toy", "toy-speed"}})
-	if err != nil || len(compared.Frame.Rows) != 8 {
-		t.Errorf("%d comparisons, %v", len(compared.Frame.Rows), err)
+	if err != nil || len(compared[0].Frame.Rows) != 8 {
+		t.Errorf("%v compared, %v", compared, err)
 	}
 	r := report.Build(measured)
 	section := r.Sections[slices.IndexFunc(r.Sections, func(s report.Section) bool { return s.ID == "toys" })]

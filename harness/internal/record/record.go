@@ -42,6 +42,7 @@ type Model struct {
 	Precision    string // of the linears in the layers
 	Head         string
 	Threads      int
+	Device       string // that it computed on; "": the plugin does not say
 	Options      map[string]string
 	Config       string // effective config.json
 	WeightsSHA   string // of the checkpoint files

@@ -179,7 +179,7 @@ func TestNotesOfTestsThatWereMade(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := string(markdownOf(t, tab))
+		said := string(markdownOf(t, tab[0]))
 		for _, words := range []string{"sign test", "by block", "paired bootstrap", "Mann-Whitney"} {
 			if strings.Contains(said, words) != slices.Contains(want, words) {
 				t.Errorf("%s: %q is said: %v", quantity, words, !slices.Contains(want, words))
@@ -338,8 +338,8 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare.md", markdownOf(t, tab))
-	v := entryOf(t, tab, "vs gpt2, by block", "State of one document", "len=512")
+	golden(t, "compare.md", markdownOf(t, tab[0]))
+	v := entryOf(t, tab[0], "vs gpt2, by block", "State of one document", "len=512")
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
@@ -365,10 +365,10 @@ func TestCompareRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	column := "vs " + first.ID
-	if v := entryOf(t, tab, column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
+	if v := entryOf(t, tab[0], column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
 		t.Errorf("half as slow again is %q", v.Text)
 	}
-	if v := entryOf(t, tab, column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
+	if v := entryOf(t, tab[0], column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
 		t.Errorf("no difference is %q", v.Text)
 	}
 	second.Host.Fingerprint = "another machine"

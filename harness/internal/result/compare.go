@@ -1,8 +1,10 @@
 package result
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,10 +18,12 @@ var ErrIncomparable = errors.New("report: not comparable")
 
 // CompareOptions say what to compare.
 type CompareOptions struct {
-	Base        string   // model, or run when several are compared; "" is the first
-	Models      []string // nil: all that the user asked for, or all models that several runs share
-	Quantities  []string // names; nil: the timed ones and quality
-	AcrossHosts bool     // compare timings of different machines all the same
+	Table, Rows, Columns []string            // factors that cells are arranged by; nil: one table, a row per question, a column per model, or run if there are several
+	Filter               map[string][]string // values of factors that cells must have
+	Base                 string              // the column that the others are held against; "": the first
+	Models               []string            // names; nil: one per family, or all where precisions or several runs are compared
+	Quantities           []string            // names; nil: the timed ones and quality
+	AcrossHosts          bool                // compare timings of different machines all the same
 }
 
 // defaultQuantities are those that a comparison shows unless asked otherwise.
@@ -30,32 +34,45 @@ func QuantityNames() []string {
 	return Distinct(Quantities(), func(q *Quantity) string { return q.Name })
 }
 
-// Compare relates the models of one run to a base model, by block; or one model after the other across several runs,
-// to the first run. People get the form that benchstat's users know: a base column, and beside each other column its
-// difference to the base, "~" where none is shown, with p and n. Programs get one row per comparison. The p-values are
-// Holm-adjusted over each row of the table (one quantity at one point).
-func Compare(runs []*record.Run, o CompareOptions) (table.Table, error) {
-	if err := checkHosts(runs, o); err != nil {
-		return table.Table{}, err
+// Compare relates cells that are alike in all but the factors of the columns: the models of a run to a base model by
+// block, a run to an earlier one, a precision to f32. People get the form that benchstat's users know: a base column, and
+// beside each other column its difference to the base, "~" where none is shown, with p and n. Programs get one row per
+// comparison, all in the first table. The p-values are Holm-adjusted over each row (one quantity at one point).
+func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
+	if err := checkRuns(runs, o); err != nil {
+		return nil, err
 	}
-	quantities, err := quantitiesNamed(o.Quantities)
+	l, err := newLayout(runs, o)
 	if err != nil {
-		return table.Table{}, err
+		return nil, err
 	}
-	arms, err := arms(runs, o)
+	sides, err := l.sides(o)
 	if err != nil {
-		return table.Table{}, err
+		return nil, err
 	}
-	byRun := len(runs) > 1
+	columns, err := l.columnsOf(sides, o.Base)
+	if err != nil {
+		return nil, err
+	}
 	var rows []compared
-	for _, q := range quantities {
-		rows = append(rows, compareRows(q, arms, byRun)...)
+	var tables []table.Table
+	for _, label := range Distinct(sides, l.table.label) {
+		of := slices.DeleteFunc(slices.Clone(sides), func(s side) bool { return l.table.label(s) != label })
+		own, err := l.compareRows(of, columns)
+		if err != nil {
+			return nil, err
+		}
+		rows, tables = append(rows, own...), append(tables, l.render(label, columns, own))
 	}
-	arms, rows = dropUnplanned(arms, rows)
-	t := comparedTable(arms, rows, byRun)
-	t.Frame = comparisons(rows)
-	t.Notes = compareNotes(runs, arms, rows)
-	return t, nil
+	if len(tables) > 1 {
+		tables = slices.DeleteFunc(tables, func(t table.Table) bool { return len(t.Rows) == 0 })
+	}
+	for i := range tables {
+		tables[i].Frame = &table.Frame{}
+	}
+	tables[0].Frame = comparisons(rows)
+	tables[len(tables)-1].Notes = l.notes(rows, columns)
+	return tables, nil
 }
 
 func quantitiesNamed(names []string) ([]*Quantity, error) {
@@ -71,10 +88,13 @@ func quantitiesNamed(names []string) ([]*Quantity, error) {
 	return all, nil
 }
 
-// checkHosts refuses timings of different machines, unless asked for.
-func checkHosts(runs []*record.Run, o CompareOptions) error {
+// checkRuns refuses a run beside itself, and timings of different machines unless asked for.
+func checkRuns(runs []*record.Run, o CompareOptions) error {
 	if len(runs) == 0 {
 		return errors.New("compare: no run")
+	}
+	if ids := Distinct(runs, func(r *record.Run) string { return r.ID }); len(ids) < len(runs) {
+		return fmt.Errorf("compare: a run is named twice: %s", strings.Join(ids, ", "))
 	}
 	for _, r := range runs[1:] {
 		if r.Host.Fingerprint != runs[0].Host.Fingerprint && !o.AcrossHosts {
@@ -85,149 +105,282 @@ func checkHosts(runs []*record.Run, o CompareOptions) error {
 	return nil
 }
 
-// arm is what is held against the base: a model of a run, or a run.
-type arm struct {
-	name  string
-	ix    *Index
-	model string // "" when the arm is a run: rows then name the model
+// layout arranges cells: the factors that choose a cell's table, row and column.
+type layout struct {
+	runs                []*Index
+	options             []string // names of the models' options
+	table, row, columns projection
 }
 
-func arms(runs []*record.Run, o CompareOptions) ([]arm, error) {
-	var all []arm
-	if len(runs) > 1 {
-		for _, r := range runs {
-			all = append(all, arm{name: r.ID, ix: New(r)})
+func newLayout(runs []*record.Run, o CompareOptions) (*layout, error) {
+	l := &layout{}
+	for _, r := range runs {
+		l.runs = append(l.runs, New(r))
+		for _, m := range r.Models {
+			l.options = append(l.options, slices.Collect(maps.Keys(m.Options))...)
 		}
-		return baseFirst(all, o.Base, "run")
 	}
-	ix := New(runs[0])
+	slices.Sort(l.options)
+	l.options = slices.Compact(l.options)
+	if o.Columns == nil {
+		o.Columns = []string{"model"}
+		if len(runs) > 1 {
+			o.Columns = []string{"run"}
+		}
+	}
+	var err1, err2, err3 error
+	l.columns, err1 = l.project(o.Columns)
+	l.table, err2 = l.project(o.Table)
+	if o.Rows == nil {
+		o.Rows = l.defaultRows()
+	}
+	l.row, err3 = l.project(o.Rows)
+	return l, errors.Join(err1, err2, err3)
+}
+
+// defaultRows are the quantity, the model unless other factors tell models apart, and the point.
+func (l *layout) defaultRows() []string {
+	all := slices.Concat(l.table, l.columns)
+	rows := []string{"quantity"}
+	switch {
+	case all.has(append([]string{"model", "family", "seed"}, identity...)...) || all.has(l.options...):
+	case all.has("precision", "head"):
+		rows = append(rows, "family")
+	default:
+		rows = append(rows, "model")
+	}
+	rows = slices.DeleteFunc(rows, func(name string) bool { return l.table.has(name) })
+	return append(rows, point)
+}
+
+// project finds factors by name. The point is a factor of its own, made of the axes that no projection names.
+func (l *layout) project(names []string) (projection, error) {
+	var p projection
+	for _, name := range names {
+		f := factor{name: point, of: l.point}
+		if name != point {
+			var err error
+			if f, err = factorNamed(name, l.options); err != nil {
+				return nil, err
+			}
+		}
+		p = append(p, f)
+	}
+	return p, nil
+}
+
+func (l *layout) point(s side) string {
+	return record.Point(slices.DeleteFunc(slices.Clone(s.cell.Point), func(c record.Coordinate) bool {
+		return l.table.has(c.Name) || l.row.has(c.Name) || l.columns.has(c.Name)
+	})).String()
+}
+
+// models are the names of those that are compared, in the order of their columns.
+func (l *layout) models(o CompareOptions) ([]string, error) {
 	names := o.Models
-	if names == nil {
-		names = NamesOf(ix.Bases())
+	for _, ix := range l.runs {
+		switch {
+		case o.Models != nil:
+		case len(l.runs) > 1 || slices.Concat(l.table, l.row, l.columns).has("precision", "head"):
+			names = append(names, modelNames(ix.Run)...)
+		default:
+			names = NamesOf(ix.Bases())
+		}
+	}
+	if o.Base != "" && l.columns.has("model") && slices.Contains(modelNames(l.runs[0].Run), o.Base) {
+		names = append(slices.Clone(names), o.Base)
 	}
 	for _, n := range names {
-		if ix.ByName[n] == nil {
-			return nil, fmt.Errorf("run %s has no model %q; it has %s", runs[0].ID, n, strings.Join(modelNames(runs[0]), ", "))
+		if !slices.ContainsFunc(l.runs, func(ix *Index) bool { return ix.ByName[n] != nil }) {
+			return nil, fmt.Errorf("run %s has no model %q; it has %s", l.runs[0].Run.ID, n, strings.Join(modelNames(l.runs[0].Run), ", "))
 		}
-		all = append(all, arm{name: n, ix: ix, model: n})
 	}
-	if o.Base != "" && ix.ByName[o.Base] != nil && !slices.Contains(names, o.Base) {
-		all = append(all, arm{name: o.Base, ix: ix, model: o.Base})
-	}
-	return baseFirst(all, o.Base, "model")
+	return Distinct(names, func(n string) string { return n }), nil
 }
 
 func modelNames(r *record.Run) []string {
 	return Distinct(r.Models, func(m record.Model) string { return m.Name })
 }
 
-// baseFirst moves the base to the front.
-func baseFirst(all []arm, base, kind string) ([]arm, error) {
+// sides are the cells that are compared, each point of a model once, read as each quantity: by point, then as planned.
+func (l *layout) sides(o CompareOptions) (all []side, err error) {
+	quantities, err := quantitiesNamed(o.Quantities)
+	if err != nil {
+		return nil, err
+	}
+	models, err := l.models(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range quantities {
+		var cells []*record.Cell
+		from := map[*record.Cell]*Index{}
+		for _, ix := range l.runs {
+			seen := map[string]bool{}
+			for _, c := range ix.Cells("", q.Probe) {
+				at := c.Model + " " + c.Point.String()
+				if !seen[at] && slices.Contains(models, c.Model) {
+					seen[at], from[c] = true, ix
+					cells = append(cells, c)
+				}
+			}
+		}
+		for _, c := range InOrder(cells) {
+			all = append(all, side{q: q, ix: from[c], model: c.Model, cell: c, value: from[c].Value(q, c)})
+		}
+	}
+	return l.filter(all, o.Filter)
+}
+
+// filter keeps the cells that have the values. A filter that nothing passes is an error, never an empty comparison.
+func (l *layout) filter(sides []side, want map[string][]string) ([]side, error) {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		p, err := l.project([]string{name})
+		if err != nil {
+			return nil, err
+		}
+		kept := slices.DeleteFunc(slices.Clone(sides), func(s side) bool { return !slices.Contains(want[name], p.label(s)) })
+		if len(kept) == 0 {
+			return nil, fmt.Errorf("no cell has %s=%s; there are %s", name, strings.Join(want[name], ","), strings.Join(Distinct(sides, p.label), ", "))
+		}
+		sides = kept
+	}
+	return sides, nil
+}
+
+// columnsOf lists the columns, the base first: numbers by size, words in the order of the plan.
+func (l *layout) columnsOf(sides []side, base string) ([]string, error) {
+	all := Distinct(sides, l.columns.label)
+	slices.SortStableFunc(all, compareNumbers)
 	if base == "" {
 		return all, nil
 	}
-	at := slices.IndexFunc(all, func(a arm) bool { return a.name == base })
+	at := slices.Index(all, base)
 	if at < 0 {
-		names := Distinct(all, func(a arm) string { return a.name })
-		return nil, fmt.Errorf("no %s %q to compare with; there are %s", kind, base, strings.Join(names, ", "))
+		return nil, fmt.Errorf("no %s %q to compare with; there are %s", strings.Join(l.columns.names(), " "), base, strings.Join(all, ", "))
 	}
-	b := all[at]
-	return append([]arm{b}, slices.Delete(slices.Clone(all), at, at+1)...), nil
+	return append([]string{base}, slices.Delete(all, at, at+1)...), nil
 }
 
-// compared is one quantity at one point: the base and what is held against it, an entry for each further arm.
+// compared is one row of a table: the base and what is held against it, an entry for each further column.
 type compared struct {
-	q     *Quantity
 	base  side
 	pairs []*pair
 }
 
-// compareRows compares the arms at every point of the base.
-func compareRows(q *Quantity, arms []arm, byRun bool) []compared {
-	var rows []compared
-	seen := map[string]bool{}
-	for _, c := range InOrder(arms[0].ix.Cells("", q.Probe)) {
-		key := c.Model + "\x00" + c.Point.String()
-		if seen[key] || !byRun && c.Model != arms[0].model {
+// compareRows compares the cells of each row of a table that has a base. A place that several cells share is an error:
+// which of them would its number be?
+func (l *layout) compareRows(sides []side, columns []string) (rows []compared, err error) {
+	type line struct {
+		q     *Quantity
+		label string
+	}
+	type place struct {
+		line
+		column string
+	}
+	lineOf := func(s side) line { return line{s.q, l.row.label(s)} }
+	cells := map[place]side{}
+	for _, s := range sides {
+		at := place{lineOf(s), l.columns.label(s)}
+		if first, taken := cells[at]; taken {
+			return nil, l.ambiguous(first, s)
+		}
+		cells[at] = s
+	}
+	for _, key := range Distinct(sides, lineOf) {
+		base, ok := cells[place{key, columns[0]}]
+		if !ok {
 			continue
 		}
-		seen[key] = true
-		row := compared{q: q, base: arms[0].side(q, c)}
+		row := compared{base: base}
 		var family []*stat.Comparison
-		for _, a := range arms[1:] {
-			p := q.pair(row.base, a.side(q, c), !byRun)
+		for _, column := range columns[1:] {
+			other, ok := cells[place{key, column}]
+			if !ok {
+				other = l.absent(base, column)
+			}
+			p := base.q.pair(base, other, base.ix == other.ix)
 			row.pairs = append(row.pairs, p)
+			p.columns = [2]string{columns[0], column}
 			if p.reason == "" {
+				p.varies = l.columns.unexplained(base, other)
 				family = append(family, &p.result)
 			}
 		}
 		stat.Holm(family)
 		rows = append(rows, row)
 	}
-	return rows
+	return rows, nil
 }
 
-// side finds the counterpart of a base cell in an arm.
-func (a arm) side(q *Quantity, base *record.Cell) side {
-	s := side{ix: a.ix, model: a.model, value: NotPlanned}
-	if s.model == "" {
-		s.model = base.Model
-	}
-	for _, c := range a.ix.Cells("", base.Probe) {
-		if c.Model == s.model && c.Point.String() == base.Point.String() {
-			s.cell, s.value = c, a.ix.Value(q, c)
-			break
-		}
+// absent stands for the cell that a column has no plan of, as far as the column says whose it would be.
+func (l *layout) absent(base side, column string) side {
+	s := side{q: base.q, ix: base.ix, value: NotPlanned}
+	switch names := l.columns.names(); {
+	case slices.Equal(names, []string{"model"}):
+		s.model = column
+	case slices.Equal(names, []string{"run"}):
+		s.model = base.model
+		s.ix = l.runs[slices.IndexFunc(l.runs, func(ix *Index) bool { return ix.Run.ID == column })]
 	}
 	return s
 }
 
-// dropUnplanned leaves out the arms for which no row was planned.
-func dropUnplanned(arms []arm, rows []compared) ([]arm, []compared) {
-	for i := len(arms) - 1; i > 0 && len(rows) > 0; i-- {
-		if slices.ContainsFunc(rows, func(r compared) bool { return r.pairs[i-1].other.cell != nil }) {
-			continue
-		}
-		arms = slices.Delete(slices.Clone(arms), i, i+1)
-		for r := range rows {
-			rows[r].pairs = slices.Delete(rows[r].pairs, i-1, i)
-		}
+func (l *layout) ambiguous(a, b side) error {
+	var names []string
+	for _, f := range slices.Concat(l.table, l.row, l.columns).unexplained(a, b) {
+		names = append(names, f.name)
 	}
-	return arms, rows
+	if names == nil {
+		names = []string{"model"}
+	}
+	return fmt.Errorf("%s has several cells of %s at %s, which differ in %s: name that among the factors of tables, rows or columns, or choose with a filter",
+		l.columns.label(a), a.q.Name, a.cell.Point, strings.Join(names, ", "))
 }
 
-// comparedTable is what people see of the rows.
-func comparedTable(arms []arm, rows []compared, byRun bool) table.Table {
-	t := table.Table{ID: "compare", Title: "Comparison", Columns: table.Keys("quantity", "at")}
-	against := "vs " + arms[0].name
+// render is what people see of the rows.
+func (l *layout) render(label string, columns []string, rows []compared) table.Table {
+	t := table.Table{ID: "compare", Title: "Comparison"}
+	if l.table != nil {
+		t.Title += ": " + strings.Join(l.table.names(), " ") + " " + label
+	}
+	for _, name := range l.row.names() {
+		if name == point {
+			name = "at"
+		}
+		t.Columns = append(t.Columns, table.Keys(name)...)
+	}
+	against := "vs " + columns[0]
 	if tested(rows, "sign") {
 		against += ", by block"
 	}
-	if byRun {
-		t.Columns = table.Keys("quantity", "model", "at")
-	}
-	t.Columns = append(t.Columns, table.Column{Name: arms[0].name})
-	for _, a := range arms[1:] {
-		t.Columns = append(t.Columns, table.Column{Name: a.name}, table.Column{Name: against})
+	t.Columns = append(t.Columns, table.Column{Name: columns[0]})
+	var shown []int // columns for which any row is planned
+	for i, column := range columns[1:] {
+		if len(rows) == 0 || slices.ContainsFunc(rows, func(r compared) bool { return r.pairs[i].other.cell != nil }) {
+			shown = append(shown, i)
+			t.Columns = append(t.Columns, table.Column{Name: column}, table.Column{Name: against})
+		}
 	}
 	for _, r := range rows {
-		row := []table.Value{table.Text(r.q.Title)}
-		if byRun {
-			row = append(row, table.Text(r.base.model))
+		var row []table.Value
+		for _, value := range l.row.of(r.base) {
+			row = append(row, table.Text(value))
 		}
-		row = append(row, table.Text(r.base.cell.Point.String()), r.base.value)
-		for _, p := range r.pairs {
-			row = append(row, p.other.value, p.difference())
+		row = append(row, r.base.value)
+		for _, i := range shown {
+			row = append(row, r.pairs[i].other.value, r.pairs[i].difference())
 		}
 		t.Rows = append(t.Rows, row)
 	}
 	return t
 }
 
-// compareNotes are what a reader of a comparison must know.
-func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []string) {
-	if len(runs) == 1 {
-		notes = arms[0].ix.Absentees()
+// notes are what a reader of a comparison must know.
+func (l *layout) notes(rows []compared, columns []string) (notes []string) {
+	if len(l.runs) == 1 {
+		notes = l.runs[0].Absentees()
 	}
 	if tested(rows, "sign") {
 		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
@@ -240,12 +393,34 @@ func compareNotes(runs []*record.Run, arms []arm, rows []compared) (notes []stri
 	if tested(rows, "bootstrap") {
 		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
 	}
-	if len(runs) > 1 {
-		return append(notes, unshared(arms)...)
+	notes = append(notes, l.alsoVaries(rows, columns)...)
+	if len(l.runs) > 1 {
+		return append(notes, l.unshared()...)
 	}
-	if slices.ContainsFunc(rows, func(r compared) bool { return r.q.Documents }) {
-		models := Distinct(arms, func(a arm) *record.Model { return a.ix.ByName[a.model] })
-		notes = append(notes, NotAlike(models...)...)
+	var models []*record.Model
+	for _, r := range rows {
+		if r.base.q.Documents {
+			models = append(models, r.base.ix.ByName[r.base.model])
+			for _, p := range r.pairs {
+				models = append(models, p.other.ix.ByName[p.other.model])
+			}
+		}
+	}
+	return append(notes, NotAlike(models...)...)
+}
+
+// alsoVaries warns of each column whose cells differ from the base's in more than the columns say.
+func (l *layout) alsoVaries(rows []compared, columns []string) (notes []string) {
+	for i, column := range columns[1:] {
+		var differ []string
+		for _, r := range rows {
+			for _, f := range r.pairs[i].varies {
+				differ = append(differ, fmt.Sprintf("%s (%s, %s)", f.name, cmp.Or(f.of(r.base), "none"), cmp.Or(f.of(r.pairs[i].other), "none")))
+			}
+		}
+		if differ != nil {
+			notes = append(notes, fmt.Sprintf("%s and %s also differ in %s.", columns[0], column, strings.Join(Distinct(differ, func(s string) string { return s }), ", ")))
+		}
 	}
 	return notes
 }
@@ -258,13 +433,13 @@ func tested(rows []compared, test string) bool {
 }
 
 // unshared names the models that a run does not share with the first, and that are therefore not compared.
-func unshared(arms []arm) []string {
-	var notes []string
-	for _, a := range arms[1:] {
-		for _, pair := range [2][2]arm{{arms[0], a}, {a, arms[0]}} {
-			for _, name := range modelNames(pair[0].ix.Run) {
-				if pair[1].ix.ByName[name] == nil {
-					notes = append(notes, fmt.Sprintf("%s is not compared: run %s has no model of that name.", name, pair[1].name))
+func (l *layout) unshared() (notes []string) {
+	first := l.runs[0]
+	for _, other := range l.runs[1:] {
+		for _, pair := range [2][2]*Index{{first, other}, {other, first}} {
+			for _, name := range modelNames(pair[0].Run) {
+				if pair[1].ByName[name] == nil {
+					notes = append(notes, fmt.Sprintf("%s is not compared: run %s has no model of that name.", name, pair[1].Run.ID))
 				}
 			}
 		}

@@ -59,12 +59,15 @@ func New(run *record.Run) *Index {
 
 // weightsOf is what the precisions of a model share. Runs of before know families by it.
 func weightsOf(m *record.Model) string {
-	options := make([]string, 0, len(m.Options))
-	for k, v := range m.Options {
-		options = append(options, k+"="+v)
+	return strings.Join([]string{m.Architecture, m.Mode, m.Checkpoint, m.Variant, strconv.FormatUint(m.Seed, 10), optionsOf(m)}, "\x00")
+}
+
+// familyOf is the name of a model's family.
+func (ix *Index) familyOf(model string) string {
+	if ix.ByName[model] == nil {
+		return ""
 	}
-	slices.Sort(options)
-	return strings.Join([]string{m.Architecture, m.Mode, m.Checkpoint, m.Variant, strconv.FormatUint(m.Seed, 10), strings.Join(options, ",")}, "\x00")
+	return ix.Families[ix.Style[model]].Name
 }
 
 // settle chooses the base (the model of the family's name, else f32, else the first) and a name without a precision.

@@ -14,8 +14,9 @@ import (
 
 // side is one of two cells that are compared.
 type side struct {
+	q     *Quantity
 	ix    *Index
-	model string
+	model string       // "": not known of a cell that the plan does not have
 	cell  *record.Cell // nil: the plan has none
 	value table.Value
 }
@@ -29,6 +30,8 @@ type pair struct {
 	gap         *stat.Estimate  // other - base, of what is compared by documents
 	test        string          // where p and interval come from
 	reason      string          // why the two cannot be compared; ""
+	columns     [2]string       // of a comparison: the labels of base and other
+	varies      projection      // in what else than the columns the two differ
 }
 
 // pair compares two cells: by document or without noise where the quantity is so, else by block if both come from one
@@ -134,7 +137,7 @@ func (p *pair) notes() []string {
 	medians := *p.other.value.Number / *p.base.value.Number
 	if ratio := p.result.Value; p.test == "sign" && (medians-1)*(ratio-1) < 0 {
 		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",
-			factor(medians), factor(ratio)))
+			times(medians), times(ratio)))
 	}
 	return notes
 }
@@ -165,7 +168,7 @@ func (p *pair) pValues() []any {
 // comparisons are the rows of a comparison for programs, one per pair.
 func comparisons(rows []compared) *table.Frame {
 	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{
-		"base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
+		"base_column", "column", "also_varies", "base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
 		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
 	for _, r := range rows {
 		for _, p := range r.pairs {
@@ -178,7 +181,7 @@ func comparisons(rows []compared) *table.Frame {
 // record is a comparison for programs.
 func (p *pair) record() []any {
 	about := slices.Concat([]any{p.other.ix.Run.ID, p.base.ix.Run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, table.Direction(p.q.Better)},
-		AxisValues(p.base.cell.Point), []any{p.base.model, p.other.model, p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
+		AxisValues(p.base.cell.Point), []any{p.columns[0], p.columns[1], p.varies.names(), p.base.model, table.Word(p.other.model), p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
 	gap := stat.Estimate{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
 	if p.gap != nil {
 		gap = *p.gap
@@ -208,12 +211,12 @@ func (s side) id() any {
 // NotPlanned is the value of a cell that the plan does not have.
 var NotPlanned = table.Unavailable("not planned")
 
-// Signed and factor write differences and ratios.
+// Signed and times write differences and ratios.
 func Signed(digits int) func(float64) string {
 	return func(v float64) string { return unit.Signed(v, digits) }
 }
 
-func factor(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
+func times(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x" }
 
 func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
 

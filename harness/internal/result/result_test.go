@@ -140,7 +140,7 @@ func TestStatementsAgree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkRecords(t, tab)
+			checkRecords(t, tab[0])
 		}
 	})
 }

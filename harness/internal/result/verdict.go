@@ -77,7 +77,7 @@ func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
 			continue
 		}
 		if v := ix.Value(q, c); v.Number != nil {
-			have = append(have, side{ix: ix, model: c.Model, cell: c, value: v})
+			have = append(have, side{q: q, ix: ix, model: c.Model, cell: c, value: v})
 		}
 	}
 	if len(have) == 0 || q.Better == 0 {
@@ -164,9 +164,9 @@ func (r *ranking) row(at string) []table.Value {
 	case !lead.Valid():
 		row[5] = table.Unavailable("it has 0")
 	case lead.Exact:
-		row[5] = table.Value{Text: factor(lead.Value), Number: &lead.Value}
+		row[5] = table.Value{Text: times(lead.Value), Number: &lead.Value}
 	default:
-		row[5] = table.Ranged(lead.Estimate, factor)
+		row[5] = table.Ranged(lead.Estimate, times)
 	}
 	row[5].Notes, row[5].Cells = r.notes(), p.cells()
 	return row

@@ -194,6 +194,7 @@ func (m *loadedModel) recordInfo(info lm.ModelInfo) {
 	m.info = info
 	r := m.record
 	r.Mode, r.Config, r.Kernels, r.Parameters = info.Mode, info.Config, info.Kernels, info.Parameters
+	r.Device = info.Device.Name
 	r.ContextLimit, r.Causal, r.Initialised = info.ContextLimit, info.Causal, info.Initialised
 	r.StateKind, r.Warnings, r.WeightBytes = info.StateKind, info.Warnings, 0
 	for _, c := range info.Bytes {

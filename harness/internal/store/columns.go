@@ -35,7 +35,7 @@ func modelColumns(m *record.Model) []column {
 	return []column{
 		{"name", &m.Name}, {"architecture", &m.Architecture}, {"mode", &m.Mode}, {"checkpoint", &m.Checkpoint},
 		{"variant", &m.Variant}, {"seed", (*unsigned)(&m.Seed)}, {"precision", &m.Precision}, {"head", &m.Head},
-		{"threads", &m.Threads}, {"options", asJSON(&m.Options)}, {"config", &m.Config}, {"weights_sha", &m.WeightsSHA},
+		{"threads", &m.Threads}, {"device", &m.Device}, {"options", asJSON(&m.Options)}, {"config", &m.Config}, {"weights_sha", &m.WeightsSHA},
 		{"plugin_sha", &m.PluginSHA}, {"plugin_path", &m.PluginPath}, {"kernels", &m.Kernels}, {"parameters", &m.Parameters},
 		{"weight_bytes", &m.WeightBytes}, {"context_limit", &m.ContextLimit}, {"trained_to", &m.TrainedTo},
 		{"causal", &m.Causal}, {"leaks_future", &m.LeaksFuture}, {"initialised", &m.Initialised}, {"state_kind", &m.StateKind},

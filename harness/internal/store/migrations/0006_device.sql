@@ -1,0 +1,1 @@
+ALTER TABLE models ADD COLUMN device TEXT NOT NULL DEFAULT ''; -- that the model computed on
