@@ -5,22 +5,22 @@ import "github.com/archbench/archbench/internal/kernel"
 // Activation is a function of one variable, applied to every element of a matrix.
 type Activation struct {
 	Name  string // as in Hugging Face configs
-	FLOPs int64  // an element
+	FLOPs int64  // per element
 	f     func(y, x []float32)
 	grad  func(dx, dy, x []float32) // adds dy·f'(x) to dx
 }
 
 // The activations of the shipped architectures.
 var (
-	// SiLU is x·σ(x): 4 FLOPs an element.
+	// SiLU is x·σ(x): 4 FLOPs per element.
 	SiLU = Activation{"silu", 4, kernel.SiLU, kernel.SiLUGrad}
-	// GELU is x·Φ(x) with the normal distribution's Φ by erf: 5 FLOPs an element.
+	// GELU is x·Φ(x) with the normal distribution's Φ by erf: 5 FLOPs per element.
 	GELU = Activation{"gelu", 5, kernel.GELU, kernel.GELUGrad}
-	// GELUNew is GPT-2's approximation ½x(1 + tanh √(2/π)(x + 0.044715x³)): 9 FLOPs an element.
+	// GELUNew is GPT-2's approximation ½x(1 + tanh √(2/π)(x + 0.044715x³)): 9 FLOPs per element.
 	GELUNew = Activation{"gelu_new", 9, kernel.GELUNew, kernel.GELUNewGrad}
 	// ReLU is max(0, x): no FLOPs.
 	ReLU = Activation{"relu", 0, kernel.ReLU, kernel.ReLUGrad}
-	// Softplus is log(1 + eˣ), and x above 20: 3 FLOPs an element.
+	// Softplus is log(1 + eˣ), and x above 20: 3 FLOPs per element.
 	Softplus = Activation{"softplus", 3, kernel.Softplus, kernel.SoftplusGrad}
 )
 
@@ -38,7 +38,7 @@ func (a Activation) Apply(p *Pass, x Mat) Mat {
 	return y
 }
 
-// SwiGLU returns silu(gate)·up (Shazeer 2020). It costs 5 FLOPs an element.
+// SwiGLU returns silu(gate)·up (Shazeer 2020). It costs 5 FLOPs per element.
 func SwiGLU(p *Pass, gate, up Mat) Mat {
 	h := p.New(gate.Rows, gate.Cols)
 	p.binary(kernel.SwiGLU, h, gate, up)

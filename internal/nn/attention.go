@@ -1,17 +1,18 @@
 package nn
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/state"
 )
 
-// Attention is causal softmax attention with grouped queries and an optional window, see [kernel.Attention]. Spans
-// with a state, a [state.KV] of the layer, attend to their earlier tokens too and append their keys and values to it.
+// Attention is causal softmax attention with grouped queries and an optional window, see [kernel.Attention]. A span with a
+// state, the layer's [state.KV], also attends to the document's earlier tokens and appends its keys and values to it.
 type Attention struct{ kernel.Attention }
 
-// Heads are the columns of a matrix from From on. A fused projection leaves queries, keys and values side by side.
+// Heads are the columns of a matrix starting at From. A fused projection has queries, keys and values side by side.
 type Heads struct {
 	Mat
 	From int
@@ -21,11 +22,11 @@ func (h Heads) data() kernel.Rows { return kernel.Rows{Data: h.Data[h.From:], St
 func (h Heads) grad() kernel.Rows { return kernel.Rows{Data: h.Grad[h.From:], Stride: h.Cols} }
 
 // Forward returns the attention of queries q [rows, heads·dim] over keys k and values v [rows, kvHeads·dim] as
-// [rows, heads·dim]; layer is the place of the layer in the state.
+// [rows, heads·dim]; layer is the index of the layer in the state.
 //
 // It costs 4·dim + 4 FLOPs for each query head and visible key (two products; scale, shift, exponential, sum) and dim
 // for each row and head (normalisation). Its bytes are the rows of q, k, v and out, the visible past and what is
-// appended to the state; the naive form writes and reads its scores in addition.
+// appended to the state; the naive form also writes and reads its scores.
 func (a *Attention) Forward(p *Pass, layer int, q, k, v Heads, spans []Span) Mat {
 	out := p.New(q.Rows, a.Heads*a.Dim)
 	rows := kernel.Rows{Data: out.Data, Stride: out.Cols}
@@ -35,13 +36,12 @@ func (a *Attention) Forward(p *Pass, layer int, q, k, v Heads, spans []Span) Mat
 	if a.BF16 {
 		a.pack(p, layer, k.data(), v.data(), *list, spans)
 	}
+	var lse []float32 // of the scores, for backward
 	if p.Tape != nil {
-		lse := p.Scratch(out.Rows * a.Heads)
-		a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), lse, *list)
+		lse = p.Scratch(out.Rows * a.Heads)
 		a.record(p, out, q, k, v, lse, *list)
-	} else {
-		a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), nil, *list)
 	}
+	a.Attention.Forward(p.Pool, rows, q.data(), k.data(), v.data(), lse, *list)
 	if p.Count != nil {
 		a.count(p, out.Rows, *list)
 	}
@@ -64,14 +64,14 @@ func appendSpans(list []kernel.AttentionSpan, layer int, spans []Span) []kernel.
 	return list
 }
 
-// appendsFirst reports whether the new keys and values of a span are appended to its state before it attends: in bf16,
-// where attention reads one cache, if the state has room for them beside the past that they see.
+// appendsFirst reports whether a span's new keys and values are appended to its state before it attends. In bf16, where
+// attention reads one cache, they are if the state has room for them besides the visible past.
 func (a *Attention) appendsFirst(kv *state.KV, pos, n int) bool {
 	return a.BF16 && kv.Holds(pos+n-a.First(pos))
 }
 
-// pack puts the new keys and values where the queries find all that they see, in bf16: in the state or, where that comes
-// later or never, in scratch memory with a copy of the past that they see.
+// pack stores the new keys and values in bf16 next to the past that the queries see: in the state or, if they are appended
+// later or never, in scratch memory with a copy of the visible past.
 func (a *Attention) pack(p *Pass, layer int, k, v kernel.Rows, list []kernel.AttentionSpan, spans []Span) {
 	for i := range list {
 		s, kv := &list[i], state.Of[*state.KV](spans[i].State, layer)
@@ -106,7 +106,7 @@ func (a *Attention) remember(p *Pass, layer int, k, v kernel.Rows, list []kernel
 	}
 }
 
-// cachedBytes is the size of that many keys and values of a state.
+// cachedBytes is the size of n keys and values in a state.
 func (a *Attention) cachedBytes(n int) int64 {
 	bytes := 2 * 4 * int64(a.KVHeads*a.Dim) * int64(n)
 	if a.BF16 {
@@ -115,7 +115,7 @@ func (a *Attention) cachedBytes(n int) int64 {
 	return bytes
 }
 
-// count adds up the keys that each query saw.
+// count counts the work from the number of keys that each query saw.
 func (a *Attention) count(p *Pass, rows int, spans []kernel.AttentionSpan) {
 	var visible int64
 	past := 0
@@ -132,14 +132,14 @@ func (a *Attention) count(p *Pass, rows int, spans []kernel.AttentionSpan) {
 	}
 }
 
-// record adds the backward. Spans with a past cannot be trained on: the keys of earlier calls are no part of the tape.
+// record adds the backward pass. Spans with a past cannot be trained on: the tape lacks the keys of earlier calls.
 func (a *Attention) record(p *Pass, out Mat, q, k, v Heads, lse []float32, spans []kernel.AttentionSpan) {
 	grad := kernel.AttentionGrad{
 		Attention: a.Attention,
 		Q:         q.data(), K: k.data(), V: v.data(),
 		Out: kernel.Rows{Data: out.Data, Stride: out.Cols}, DOut: kernel.Rows{Data: out.Grad, Stride: out.Cols},
 		DQ: q.grad(), DK: k.grad(), DV: v.grad(),
-		LSE: lse, Spans: append([]kernel.AttentionSpan(nil), spans...),
+		LSE: lse, Spans: slices.Clone(spans),
 	}
 	for _, s := range spans {
 		if s.Pos > 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/state"
 )
 
-// document is a layer of attention and what it attends from and to.
+// document is an attention layer with its queries, keys and values.
 type document struct {
 	Attention
 	q, k, v Mat
@@ -36,7 +36,7 @@ func (d *document) newState() *state.Document {
 	return state.New(1, func(int) state.Layer { return state.NewKV(d.Window, d.KVHeads, d.Attention.Dim, d.BF16) })
 }
 
-// attend returns the results of rows [lo, hi), in pieces of step rows.
+// attend returns the outputs of rows [lo, hi), fed in pieces of step rows.
 func (d *document) attend(pool *kernel.Pool, st *state.Document, lo, hi, step int) []float32 {
 	p := &Pass{Pool: pool}
 	var out []float32
@@ -52,8 +52,8 @@ func (d *document) attend(pool *kernel.Pool, st *state.Document, lo, hi, step in
 	return out
 }
 
-// TestAttentionPieces checks that a document gives the same, bit by bit, whole or in pieces of any size, from a state
-// that was copied or used before, and on any number of threads.
+// TestAttentionPieces checks that a document gives bit-identical results whole or in pieces of any size, from a forked or
+// reused state, and on any number of threads.
 func TestAttentionPieces(t *testing.T) {
 	const rows, half = 300, 171
 	pool := kernel.NewPool(3)
@@ -68,10 +68,10 @@ func TestAttentionPieces(t *testing.T) {
 					got := d.attend(pool, st, 0, half, step)
 					got = append(got, d.attend(nil, st.Fork(), half, rows, step)...)
 					if !slices.Equal(got, whole) {
-						t.Errorf("pieces of %d give another result than one", step)
+						t.Errorf("pieces of %d differ from the whole document", step)
 					}
 					if st.Len() != half {
-						t.Fatalf("length %d after %d positions and a copy that went on", st.Len(), half)
+						t.Fatalf("length %d after %d positions and a fork that went on", st.Len(), half)
 					}
 					st.Reset()
 				}

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Zeros says that a tensor, which the source may hold, is no parameter: it is neither counted nor saved, and is not unknown.
-// One that is not zero would change the model and is an error; why says what is not served.
+// Zeros declares a tensor that the source may hold but that is not a parameter: it is neither counted nor saved, and there
+// is no warning about it. A value other than zero would change the model and is an error; why names what is unsupported.
 func (ps *Params) Zeros(name, why string) {
 	if !ps.Stored(name) {
 		return

@@ -4,7 +4,7 @@ import "github.com/archbench/archbench/internal/kernel"
 
 // Elementwise layers return a new matrix and leave their operands alone.
 
-// Add returns x + y. It costs 1 FLOP an element.
+// Add returns x + y. It costs 1 FLOP per element.
 func Add(p *Pass, x, y Mat) Mat {
 	sum := p.New(x.Rows, x.Cols)
 	add(p, sum, x, y)
@@ -15,8 +15,8 @@ func Add(p *Pass, x, y Mat) Mat {
 type Norm interface{ Forward(p *Pass, x Mat) Mat }
 
 // Residual returns x + f(norm(x)), one step of a pre-norm residual stream, with components "norm" and "residual" around
-// those of f. It frees what norm and f have allocated. Without a tape the sum takes the memory of x: the caller goes on
-// with the result.
+// those of f. It frees what norm and f have allocated. Without a tape the sum overwrites x, which the caller must not use
+// again.
 func Residual(p *Pass, x Mat, norm Norm, f func(x Mat) Mat) Mat {
 	sum := x
 	if p.Tape != nil || PoisonReleased {
@@ -39,13 +39,9 @@ func add(p *Pass, sum, x, y Mat) {
 	n := int64(len(x.Data))
 	p.Add(n, 12*n)
 	if p.Tape != nil {
-		recordAdd(p.Tape, sum, x, y)
+		p.Tape.Record(func() {
+			kernel.Axpy(1, sum.Grad, x.Grad)
+			kernel.Axpy(1, sum.Grad, y.Grad)
+		})
 	}
-}
-
-func recordAdd(t *Tape, sum, x, y Mat) {
-	t.Record(func() {
-		kernel.Axpy(1, sum.Grad, x.Grad)
-		kernel.Axpy(1, sum.Grad, y.Grad)
-	})
 }

@@ -24,8 +24,7 @@ func (ps *Params) Embedding(name string, vocab, dim int, init Init) *Embedding {
 	return e
 }
 
-// Forward returns the rows of the table that ids name, [len(ids), dim]. It costs no FLOPs; its bytes are those of the
-// rows read and written.
+// Forward looks up the rows of ids, [len(ids), dim]. It costs no FLOPs; its bytes are those of the rows read and written.
 func (e *Embedding) Forward(p *Pass, ids []int32) Mat {
 	y := p.New(len(ids), e.Dim)
 	for r, id := range ids {
@@ -39,22 +38,22 @@ func (e *Embedding) Forward(p *Pass, ids []int32) Mat {
 	return y
 }
 
-// record adds the gradient of each row to the row of its id.
+// record adds the gradient of each output row to that of its id's table row.
 func (e *Embedding) record(t *Tape, ids []int32, y Mat) {
 	grad := trainable(e.Weight, "embedding")
 	t.Record(func() {
 		for r, id := range ids {
 			into := grad[int(id)*e.Dim:][:e.Dim]
-			for i, g := range y.Grad[r*e.Dim : (r+1)*e.Dim] {
+			for i, g := range y.rowGrad(r) {
 				into[i] += g
 			}
 		}
 	})
 }
 
-// Output declares the output matrix: the embedding's table where *tied, the config's tie_word_embeddings, says so, else
-// name.weight [vocab, dim]. An untied file must hold it. A tied file may: the same table again is no second one, and
-// another is the one that the model was left with, so it is used, *tied becomes false and a warning says so.
+// Output declares the output matrix: the embedding's table if *tied, the config's tie_word_embeddings, is set, else
+// name.weight [vocab, dim]. An untied checkpoint must hold name.weight. A tied one may: a copy of the table is ignored; a
+// different matrix is what the model was saved with, so it is used, *tied becomes false and a warning is added.
 func (ps *Params) Output(name string, e *Embedding, tied *bool, init Init) *Linear {
 	weight := name + ".weight"
 	switch stored := ps.Stored(weight); {
@@ -75,7 +74,7 @@ func (ps *Params) Output(name string, e *Embedding, tied *bool, init Init) *Line
 	return ps.Head(name, e.Vocab, e.Dim, init)
 }
 
-// sameRows reports whether two matrices of the source hold the same numbers.
+// sameRows reports whether two matrices of the source are equal.
 func (ps *Params) sameRows(a, b string) bool {
 	shape, _ := ps.src.Shape(a)
 	if other, _ := ps.src.Shape(b); !slices.Equal(shape, other) || len(shape) != 2 {
@@ -102,8 +101,8 @@ func (ps *Params) Head(name string, vocab, dim int, init Init) *Linear {
 	return l
 }
 
-// TiedHead returns an output matrix that shares the embedding's table, or a packed copy of it where the head's format
-// is another.
+// TiedHead returns an output matrix that shares the embedding's table, or a packed copy of it if the head has another
+// format.
 func (ps *Params) TiedHead(e *Embedding) *Linear {
 	l := &Linear{In: e.Dim, Out: e.Vocab, W: e.Table, Weight: e.Weight}
 	if head := ps.precision.Head; head.Kind != e.Table.Format().Kind && ps.err == nil {

@@ -8,11 +8,10 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// Dense returns the parameter as a tensor over W, for what treats it as a whole. Params.Train may move W, and a tensor from
-// before then has the old memory.
+// Dense returns the parameter as a tensor over W. Params.Train may move W; a tensor from before then has the old memory.
 func (p *Param) Dense() *tensor.Dense { return Dense(p.W, p.Shape...) }
 
-// Dense returns w, by rows, as a tensor whose products run on our kernels.
+// Dense returns row-major w as a tensor whose products run on package kernel.
 func Dense(w []float32, shape ...int) *tensor.Dense {
 	if len(shape) == 0 {
 		shape = []int{1}
@@ -20,11 +19,11 @@ func Dense(w []float32, shape ...int) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(w), tensor.WithEngine(engine{}))
 }
 
-// engine makes tensor.MatMul run on our kernels wherever the left operand is a [Dense]. It works on the caller's thread.
+// engine makes tensor.MatMul run on package kernel if the left operand is a [Dense]. It uses the caller's thread only.
 type engine struct{ tensor.StdEng }
 
-// MatMul computes c = a·b for matrices of float32. One operand may be stored by columns, as T leaves it. Gorgonia's own
-// engine silently misreads a view of some columns; this one refuses it.
+// MatMul computes c = a·b for float32 matrices. One operand may be stored by columns, as it is after T. Gorgonia's own
+// engine silently misreads a view of some columns; this one returns an error.
 func (engine) MatMul(a, b, c tensor.Tensor) error {
 	x, err := operandOf(a)
 	if err != nil {
@@ -48,7 +47,7 @@ type operand struct {
 	byColumns  bool
 }
 
-// operandOf sees a tensor as a dense matrix.
+// operandOf returns a tensor as a dense matrix.
 func operandOf(t tensor.Tensor) (operand, error) {
 	d, ok := t.(*tensor.Dense)
 	if !ok || t.Dtype() != tensor.Float32 || len(t.Shape()) != 2 || len(t.Strides()) != 2 {
@@ -66,7 +65,7 @@ func operandOf(t tensor.Tensor) (operand, error) {
 	return o, nil
 }
 
-// mul writes x·y, by rows, to z.
+// mul writes x·y to row-major z.
 func (x operand) mul(y operand, z []float32) error {
 	m, n, k := x.rows, y.cols, x.cols
 	if x.byColumns && y.byColumns {

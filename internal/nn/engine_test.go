@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// tensorOf wraps a matrix with our engine.
+// tensorOf returns a matrix as a tensor with our engine.
 func tensorOf(m Mat) *tensor.Dense { return Dense(m.Data, m.Rows, m.Cols) }
 
 // at returns an element of a tensor by its strides.
@@ -17,7 +17,7 @@ func at(d *tensor.Dense, i, j int) float64 {
 	return float64(d.Float32s()[i*d.Strides()[0]+j*d.Strides()[1]])
 }
 
-// TestEngineMatMul multiplies matrices stored by rows and by columns and compares with float64.
+// TestEngineMatMul compares products of matrices stored by rows and by columns with float64.
 func TestEngineMatMul(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, n, k := rapid.IntRange(2, 20).Draw(t, "m"), rapid.IntRange(2, 20).Draw(t, "n"), rapid.IntRange(2, 70).Draw(t, "k")
@@ -65,11 +65,11 @@ func TestEngineMatMulIntoReuse(t *testing.T) {
 	}
 	want := at(a, 0, 0)*at(b, 0, 0) + at(a, 0, 1)*at(b, 1, 0) + at(a, 0, 2)*at(b, 2, 0) + at(a, 0, 3)*at(b, 3, 0)
 	if got := float64(backing.Data[0]); math.Abs(got-want) > 1e-6 {
-		t.Errorf("our backing holds %g, want %g: the result went elsewhere or was added", got, want)
+		t.Errorf("the reused backing holds %g, want %g", got, want)
 	}
 }
 
-// TestEngineViews accepts a slice of rows and refuses one of columns, which gorgonia's own engine misreads.
+// TestEngineViews checks that a view of rows is accepted, and one of columns, which gorgonia's own engine misreads, refused.
 func TestEngineViews(t *testing.T) {
 	a, b := tensorOf(randomMat(1, 6, 6)), tensorOf(randomMat(2, 6, 4))
 	rows, err := a.Slice(tensor.S(1, 4))
@@ -109,7 +109,7 @@ func TestParamDense(t *testing.T) {
 	l := ps.In("").Linear("l", 3, 5, true, Normal(1))
 	weight := l.Weight.Dense()
 	if &weight.Float32s()[0] != &l.Weight.W[0] || !weight.Shape().Eq(tensor.Shape{3, 5}) {
-		t.Errorf("the tensor has memory or a shape of its own: %v", weight.Shape())
+		t.Errorf("the tensor has other memory or another shape: %v", weight.Shape())
 	}
 	x := randomMat(1, 2, 5)
 	y := l.Forward(&Pass{}, x)

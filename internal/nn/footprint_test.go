@@ -12,8 +12,8 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// TestFootprint loads the linears and embeddings of a seeded GPT-2 of 124 M parameters in a process of its own and runs
-// a token through them: its peak is at most 1.3 times the packed bytes and 60 MB.
+// TestFootprint loads the linears and embeddings of a seeded GPT-2 of 124 M parameters in a child process and runs a token
+// through them: its peak memory is at most 1.3 times the packed bytes plus 60 MB.
 func TestFootprint(t *testing.T) {
 	if format := os.Getenv("FOOTPRINT_FORMAT"); format != "" {
 		printFootprint(t, format)
@@ -41,7 +41,7 @@ func TestFootprint(t *testing.T) {
 	}
 }
 
-// printFootprint prints the packed bytes and the process's peak.
+// printFootprint prints the packed bytes and the peak of this process.
 func printFootprint(t *testing.T, name string) {
 	precision, err := ParsePrecision(name, "")
 	if err != nil {
@@ -67,7 +67,7 @@ func printFootprint(t *testing.T, name string) {
 	fmt.Printf("packed %d peak %d\n", packed, peakRSS(t))
 }
 
-// peakRSS reads the process's peak resident size from the system.
+// peakRSS returns the peak resident set size in bytes.
 func peakRSS(t *testing.T) int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// layerCase is a function of matrices and parameters whose gradients are checked.
+// layerCase is a function of matrices and parameters whose gradients a test checks.
 type layerCase struct {
 	params  *Params
-	inputs  []Mat // values that Forward copies into the pass
+	inputs  []Mat // values, copied into the pass
 	forward func(p *Pass, inputs []Mat) Mat
 	plain   Pass // without a tape
 }
@@ -45,7 +45,7 @@ func (c *layerCase) run(p *Pass) (loss float64, gradients [][]float32) {
 	return loss, gradients
 }
 
-// check compares gradients with differences of fourth order in a few coordinates of every input and parameter.
+// check compares gradients with fourth-order differences in some coordinates of every input and parameter.
 func (c *layerCase) check(t *testing.T) {
 	t.Helper()
 	var trained []*Param
@@ -84,7 +84,7 @@ func (c *layerCase) check(t *testing.T) {
 	t.Logf("largest difference %.2g", worst)
 }
 
-// slope differentiates the loss by one coordinate.
+// slope differentiates the loss with respect to one coordinate.
 func (c *layerCase) slope(x *float32) float64 {
 	const h = 1.0 / 64
 	set := func(v float32) {
@@ -150,7 +150,7 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// TestNormGradientsIndependentOfThreads runs the backward of rows that are summed in several blocks.
+// TestNormGradientsIndependentOfThreads runs the backward pass of rows that are summed in several blocks.
 func TestNormGradientsIndependentOfThreads(t *testing.T) {
 	const rows, dim = 3*normBlock + 5, 40
 	ps, x := newF32Params(), randomMat(1, rows, dim)
@@ -233,7 +233,7 @@ func TestBackwardOfPackedWeights(t *testing.T) {
 	tied := NewParams(nil, 1, Precision{Blocks: kernel.F32, Head: kernel.Format{Kind: kernel.KindInt8}})
 	tied.TiedHead(tied.Embedding("e", 4, 4, Normal(1)))
 	if err := tied.Train(); err == nil {
-		t.Error("Train accepted a head in int8 that no gradient reaches")
+		t.Error("Train accepted an int8 head, which has no gradient")
 	}
 	defer func() {
 		if recover() == nil {

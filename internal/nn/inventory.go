@@ -14,7 +14,7 @@ type ClassBytes struct {
 	Bytes int64
 }
 
-// Bytes returns the memory of the weights by class, in the order of the Class constants, empty ones left out.
+// Bytes returns the memory of the weights by class, in the order of the Class constants, without empty classes.
 func (ps *Params) Bytes() []ClassBytes {
 	sums := map[string]int64{}
 	for _, t := range ps.list {
@@ -32,7 +32,7 @@ func (ps *Params) Bytes() []ClassBytes {
 	return list
 }
 
-// Count is the number of parameters; what a tied head shares counts once.
+// Count is the number of parameters. A tied head is not counted again.
 func (ps *Params) Count() int64 {
 	var n int64
 	for _, t := range ps.list {
@@ -42,11 +42,11 @@ func (ps *Params) Count() int64 {
 	return n
 }
 
-// Ignore names tensors that a checkpoint may hold and the model does not need, such as buffers. Each pattern is that
-// of path.Match.
+// Ignore names tensors that a checkpoint may hold but the model does not need, such as buffers. Patterns are those of
+// path.Match.
 func (ps *Params) Ignore(patterns ...string) { ps.ignored = append(ps.ignored, patterns...) }
 
-// Warnings says what was odd about the source, and names every tensor of it that was neither declared nor ignored.
+// Warnings returns what is unusual about the source, and one warning per tensor that is neither declared nor ignored.
 func (ps *Params) Warnings() []string {
 	if ps.src == nil {
 		return nil
@@ -65,7 +65,7 @@ func (ps *Params) Warnings() []string {
 	return append(slices.Clone(ps.warnings), list...)
 }
 
-// ignores reports whether a tensor of the source matches a pattern, whatever stands before either.
+// ignores reports whether a tensor of the source matches a pattern, prefixes apart.
 func (ps *Params) ignores(name string) bool {
 	return slices.ContainsFunc(ps.ignored, func(pattern string) bool {
 		_, wanted := split(pattern)
@@ -79,14 +79,14 @@ func (ps *Params) ignores(name string) bool {
 type StoredTensor struct {
 	Name  string
 	Shape []int
-	// Format is what holds it: float32, or bf16 for a matrix of a model in bf16.
+	// Format is float32, or bf16 for a matrix of a model in bf16.
 	Format kernel.Format
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [Shape[0], the rest], into dst.
 	ReadRows func(lo, hi int, dst []float32)
 }
 
-// Tensors lists what a checkpoint of the model holds, in the order of declaration. It fails for quantised weights:
-// what they were made from is gone.
+// Tensors lists the tensors of a checkpoint of the model, in the order of declaration. It fails for quantised weights:
+// the original values are gone.
 func (ps *Params) Tensors() ([]StoredTensor, error) {
 	list := make([]StoredTensor, 0, len(ps.list))
 	for _, t := range ps.list {
@@ -98,7 +98,7 @@ func (ps *Params) Tensors() ([]StoredTensor, error) {
 	return list, nil
 }
 
-// format is that of the matrix; what is no matrix is float32.
+// format is that of the matrix; any other tensor is float32.
 func (t *stored) format() kernel.Format {
 	if t.matrix == nil {
 		return kernel.F32

@@ -6,7 +6,7 @@ import "github.com/archbench/archbench/internal/kernel"
 type Linear struct {
 	In, Out int
 	W       kernel.Matrix
-	Weight  *Param // the same weights, where they are float32
+	Weight  *Param // the same weights if they are float32, else nil
 	Bias    *Param // nil: none
 }
 
@@ -19,11 +19,11 @@ type linearOptions struct {
 	biasInit   Init
 }
 
-// Transposed says that the file holds the weight as [in, out], as GPT-2's Conv1D does. In memory it is [out, in];
-// init sees the stored rows.
+// Transposed means that the file stores the weight as [in, out], like GPT-2's Conv1D. In memory it is [out, in]; init sees
+// the stored rows.
 func Transposed(o *linearOptions) { o.transposed = true }
 
-// Keep keeps the weight in at least bf16 where the model is quantised.
+// Keep keeps the weight in at least bf16 if the model is quantised.
 func Keep(o *linearOptions) { o.keep = true }
 
 // BiasInit initialises the bias of a new layer; the default is zero.
@@ -47,8 +47,8 @@ func (c Part) Linear(name string, out, in int, bias bool, init Init, options ...
 	return l
 }
 
-// Forward returns x Wᵀ + b. It costs 2·in + 1 FLOPs an output, 2·in without bias; the scales of a packed weight
-// are not counted.
+// Forward returns x Wᵀ + b. It costs 2·in + 1 FLOPs per output, 2·in without bias; the scales of packed weights are not
+// counted.
 func (l *Linear) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, l.Out)
 	p.product(l.W, y, x)
@@ -74,7 +74,7 @@ func (l *Linear) record(p *Pass, y, x Mat) {
 		kernel.MulTN(p.Pool, dw, y.Grad, x.Data, l.Out, l.In, x.Rows)
 		if l.Bias != nil {
 			for r := range y.Rows {
-				kernel.Axpy(1, y.Grad[r*l.Out:][:l.Out], l.Bias.Grad)
+				kernel.Axpy(1, y.rowGrad(r), l.Bias.Grad)
 			}
 		}
 	})

@@ -3,8 +3,7 @@ package nn
 import "github.com/archbench/archbench/internal/kernel"
 
 // CrossEntropy returns the mean of -log softmax(logits[r])[targets[r]] in nats over the rows whose target is not
-// negative, with sums in float64. With a tape, Backward starts from it: its gradient is 1. It costs 3·cols + 3 FLOPs a
-// row.
+// negative, summed in float64. With a tape, Backward starts from it: its gradient is 1. It costs 3·cols + 3 FLOPs per row.
 func CrossEntropy(p *Pass, logits Mat, targets []int32) float64 {
 	totals := make([]float64, len(targets)) // log Σ exp of each row
 	p.Pool.Each(len(targets), func(lo, hi int) {
@@ -24,29 +23,27 @@ func CrossEntropy(p *Pass, logits Mat, targets []int32) float64 {
 	}
 	p.Add(int64(rows)*(3*int64(logits.Cols)+3), 4*int64(rows)*int64(logits.Cols))
 	if p.Tape != nil {
-		recordCrossEntropy(p, logits, targets, totals, rows)
+		p.Tape.Record(func() { crossEntropyGrad(p, logits, targets, totals, rows) })
 	}
 	return sum / float64(rows)
 }
 
-// recordCrossEntropy adds (softmax - onehot)/rows to the gradient of the logits.
-func recordCrossEntropy(p *Pass, logits Mat, targets []int32, totals []float64, rows int) {
-	p.Tape.Record(func() {
-		p.Pool.Each(len(targets), func(lo, hi int) {
-			for r := lo; r < hi; r++ {
-				if targets[r] >= 0 {
-					kernel.NLLGrad(logits.rowGrad(r), logits.Row(r), totals[r], targets[r], 1/float32(rows))
-				}
+// crossEntropyGrad adds (softmax - onehot)/rows to the gradient of the logits.
+func crossEntropyGrad(p *Pass, logits Mat, targets []int32, totals []float64, rows int) {
+	p.Pool.Each(len(targets), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			if targets[r] >= 0 {
+				kernel.NLLGrad(logits.rowGrad(r), logits.Row(r), totals[r], targets[r], 1/float32(rows))
 			}
-		})
+		}
 	})
 }
 
 // nllTile is the number of logits that NLL computes at a time.
 const nllTile = 1 << 21
 
-// NLL writes -log softmax(x Wᵀ + b)[targets[r]] in nats to nll[r] for every row of x: the layer is a model's output. It
-// computes the logits of some outputs at a time and keeps none. It costs what Forward does, and 3·out + 3 FLOPs a row.
+// NLL writes -log softmax(x Wᵀ + b)[targets[r]] in nats to nll[r] for every row of x; the layer is a model's output layer.
+// It computes the logits of some outputs at a time and keeps none. It costs 3·out + 3 FLOPs per row more than Forward.
 func (l *Linear) NLL(p *Pass, nll []float64, x Mat, targets []int32) {
 	sums := make([]kernel.LogSum, x.Rows)
 	width := max(1, nllTile/max(1, x.Rows)/kernel.LogSumBlock) * kernel.LogSumBlock

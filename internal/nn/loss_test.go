@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// The loss of a layer's outputs is, bit by bit, that of its logits, though these never exist as a whole.
+// TestNLLIsThatOfTheLogits checks that NLL equals the losses of all logits, bit for bit, without holding them all.
 func TestNLLIsThatOfTheLogits(t *testing.T) {
 	const rows, in, out = 300, 8, 9001
 	if rows*out < nllTile {

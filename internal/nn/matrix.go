@@ -2,9 +2,9 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// matrix declares a weight matrix [out, in] in a format. The parameter is nil where the model is not float32: its float
-// matrices are packed then as well, so that a row's product does not depend on the number of rows. Where activations
-// are rounded, sums that differ in the last place would round apart in the next layer.
+// matrix declares a weight matrix [out, in] in a format. The parameter is nil unless the whole model is float32: otherwise
+// float matrices are packed too, so that a row's product does not depend on the number of rows. If activations are
+// rounded, sums that differ in the last place could round differently in the next layer.
 func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	shape := []int{out, in}
 	if transposed {
@@ -59,10 +59,10 @@ func (p *Param) asMatrix() kernel.Matrix {
 	return m
 }
 
-// packedMatrix packs the stored rows, or uses the source's own memory where it holds just what is wanted.
+// packedMatrix packs the stored rows, or uses the source's own memory if it has the right layout.
 func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transposed bool, row func(int, []float32)) kernel.Matrix {
 	if ps.err != nil {
-		return kernel.NewMatrix(f, 0, in, row) // never used: Err tells
+		return kernel.NewMatrix(f, 0, in, row) // never used: Err is set
 	}
 	if ps.src != nil {
 		kept := false

@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/archbench/archbench/internal/kernel"
+import (
+	"iter"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
 
 // Expert is a feed-forward network of two layers, W2 act(W1 x + b1) + b2. If Gated, W1 has twice the width and
 // act(h) is silu(first half)·(second half).
@@ -21,7 +25,7 @@ func (e *Expert) Forward(p *Pass, x Mat) Mat {
 	return e.Down.Forward(p, h)
 }
 
-// splitSwiGLU returns silu(first half)·(second half) of every row. It costs 5 FLOPs an output.
+// splitSwiGLU returns silu(first half)·(second half) of every row. It costs 5 FLOPs per output.
 func splitSwiGLU(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols/2)
 	p.byRows(rowsTask{f: splitSwiGLURow, y: y, x: x})
@@ -42,17 +46,16 @@ func splitSwiGLUGrad(x, y Mat) {
 	}
 }
 
-// NotRouted marks an expert that a token does not use in a matrix of routes [tokens, experts], which otherwise holds
-// the expert's weight for the token.
+// NotRouted marks an expert that a token does not use in a matrix of routes [tokens, experts]. Other elements are the
+// expert's weight for the token.
 const NotRouted = -1
 
-// MoE is a mixture of experts. Every expert runs once, on the tokens that chose it gathered together, so only chosen
-// experts cost anything.
+// MoE is a mixture of experts. Each expert runs once, on the tokens that chose it, so only chosen experts cost anything.
 type MoE struct{ Experts []*Expert }
 
 // Forward returns Σ_e routes[t, e]·expert_e(x_t) over the experts that each token chose, in the order of the experts.
-// Beside the experts it costs 2 FLOPs an element of a chosen expert's output. A token's result does not depend on what
-// the others chose, not even in its last bit.
+// In addition to the experts it costs 2 FLOPs per element of a chosen expert's output. A token's result does not depend,
+// even in the last bit, on what other tokens chose.
 func (m *MoE) Forward(p *Pass, x, routes Mat) Mat {
 	out := p.New(x.Rows, x.Cols)
 	clear(out.Data)
@@ -71,8 +74,8 @@ func (m *MoE) Forward(p *Pass, x, routes Mat) Mat {
 	return out
 }
 
-// product computes y = x·wᵀ. While the pass is steady, a row's result does not depend on the number of rows: where it
-// would, few are filled up with zeros, which is not counted.
+// product computes y = x·wᵀ. While the pass is steady, a row's result does not depend on the number of rows: if it would,
+// the rows are padded with zeros, which is not counted.
 func (p *Pass) product(w kernel.Matrix, y, x Mat) {
 	if !p.steady || kernel.Steady(w, x.Rows) {
 		w.MulT(p.Pool, y.Data, x.Data, x.Rows)
@@ -86,15 +89,26 @@ func (p *Pass) product(w kernel.Matrix, y, x Mat) {
 	p.Release(mark)
 }
 
-// routed reports whether token t uses expert e.
-func routed(routes Mat, t, e int) bool { return routes.Data[t*routes.Cols+e] != NotRouted }
+// routed yields the tokens that use expert e, each with its number among them.
+func routed(routes Mat, e int) iter.Seq2[int, int] {
+	return func(yield func(n, token int) bool) {
+		n := 0
+		for t := range routes.Rows {
+			if routes.Row(t)[e] == NotRouted {
+				continue
+			}
+			if !yield(n, t) {
+				return
+			}
+			n++
+		}
+	}
+}
 
 // chosen counts the tokens that use expert e.
 func chosen(routes Mat, e int) (n int) {
-	for t := range routes.Rows {
-		if routed(routes, t, e) {
-			n++
-		}
+	for range routed(routes, e) {
+		n++
 	}
 	return n
 }
@@ -102,12 +116,8 @@ func chosen(routes Mat, e int) (n int) {
 // gather returns the n rows of x that use expert e.
 func gather(p *Pass, x, routes Mat, e, n int) Mat {
 	y := p.New(n, x.Cols)
-	next := 0
-	for t := range x.Rows {
-		if routed(routes, t, e) {
-			copy(y.Row(next), x.Row(t))
-			next++
-		}
+	for i, t := range routed(routes, e) {
+		copy(y.Row(i), x.Row(t))
 	}
 	p.Add(0, 8*int64(len(y.Data)))
 	if p.Tape != nil {
@@ -117,29 +127,21 @@ func gather(p *Pass, x, routes Mat, e, n int) Mat {
 }
 
 func gatherGrad(x, routes, y Mat, e int) {
-	next := 0
-	for t := range x.Rows {
-		if routed(routes, t, e) {
-			for i, g := range y.Grad[next*y.Cols : (next+1)*y.Cols] {
-				x.Grad[t*x.Cols+i] += g
-			}
-			next++
+	for i, t := range routed(routes, e) {
+		into := x.rowGrad(t)
+		for j, g := range y.rowGrad(i) {
+			into[j] += g
 		}
 	}
 }
 
 // scatter adds the weighted rows of y to the tokens that use expert e.
 func scatter(p *Pass, out, y, routes Mat, e int) {
-	next := 0
-	for t := range out.Rows {
-		if !routed(routes, t, e) {
-			continue
+	for i, t := range routed(routes, e) {
+		weight, into := routes.Row(t)[e], out.Row(t)
+		for j, v := range y.Row(i) {
+			into[j] += weight * v
 		}
-		weight, into := routes.Data[t*routes.Cols+e], out.Row(t)
-		for i, v := range y.Row(next) {
-			into[i] += weight * v
-		}
-		next++
 	}
 	n := int64(len(y.Data))
 	p.Add(2*n, 12*n)
@@ -149,16 +151,11 @@ func scatter(p *Pass, out, y, routes Mat, e int) {
 }
 
 func scatterGrad(out, y, routes Mat, e int) {
-	next := 0
-	for t := range out.Rows {
-		if !routed(routes, t, e) {
-			continue
+	for i, t := range routed(routes, e) {
+		weight, weightGrad, values, into := routes.Row(t)[e], &routes.rowGrad(t)[e], y.Row(i), y.rowGrad(i)
+		for j, g := range out.rowGrad(t) {
+			into[j] += weight * g
+			*weightGrad += g * values[j]
 		}
-		at := t*routes.Cols + e
-		for i, g := range out.Grad[t*out.Cols : (t+1)*out.Cols] {
-			y.Grad[next*y.Cols+i] += routes.Data[at] * g
-			routes.Grad[at] += g * y.Data[next*y.Cols+i]
-		}
-		next++
 	}
 }

@@ -6,12 +6,12 @@ import "math"
 type TopKGate struct {
 	Linear *Linear
 	TopK   int
-	// Renormalise takes the softmax over the chosen logits only, as the published model does; a single chosen expert
-	// then has weight 1 and the gate no gradient. Otherwise the weights are the chosen ones of the softmax over all.
+	// Renormalise takes the softmax over the chosen logits only, like the published model; a single chosen expert then has
+	// weight 1, and the gate no gradient. Otherwise the softmax is over all logits.
 	Renormalise bool
 }
 
-// FLOPs is the cost of one token beside the linear: 3 for every logit under the softmax, 2 for every weight, and 2.
+// FLOPs is the cost of one token without the linear: 3 per logit in the softmax, 2 per weight, and 2.
 func (g *TopKGate) FLOPs() int64 {
 	chosen := min(g.TopK, g.Linear.Out)
 	under := g.Linear.Out
@@ -32,15 +32,14 @@ func (g *TopKGate) Forward(p *Pass, x Mat) Mat {
 	if p.Tape != nil {
 		p.Tape.Record(func() {
 			for r := range routes.Rows {
-				at, n := r*routes.Cols, routes.Cols
-				g.backward(routes.Row(r), logits.Row(r), routes.Grad[at:at+n], logits.Grad[at:at+n])
+				g.backward(routes.Row(r), logits.Row(r), routes.rowGrad(r), logits.rowGrad(r))
 			}
 		})
 	}
 	return routes
 }
 
-// route fills in the weights of one token.
+// route writes the weights of one token.
 func (g *TopKGate) route(routes, logits []float32) {
 	for e := range routes {
 		routes[e] = NotRouted
@@ -56,8 +55,8 @@ func (g *TopKGate) route(routes, logits []float32) {
 	}
 }
 
-// nextBest returns the largest logit that is not chosen yet. It returns one even among NaNs, so that they surface in
-// the output.
+// nextBest returns the largest logit that is not chosen yet. It returns one even among NaNs, so that they propagate to the
+// output.
 func nextBest(logits, routes []float32) int {
 	best := -1
 	for e, l := range logits {
@@ -82,11 +81,11 @@ func (g *TopKGate) logSumExp(routes, logits []float32) float64 {
 	return top + math.Log(sum)
 }
 
-// under reports whether an expert takes part in the softmax.
+// under reports whether an expert is in the softmax.
 func (g *TopKGate) under(route float32) bool { return !g.Renormalise || route != NotRouted }
 
-// backward adds the gradient of one token's weights to that of its logits: with P the softmax, ∂l_j = P_j (∂w_j −
-// Σ_e ∂w_e P_e), where ∂w is 0 for experts that were not chosen. The choice itself has no gradient.
+// backward adds to the gradient of one token's logits. With P the softmax, ∂l_j = P_j (∂w_j − Σ_e ∂w_e P_e), where ∂w is 0
+// for experts that were not chosen. The choice itself has no gradient.
 func (g *TopKGate) backward(routes, logits, grad, into []float32) {
 	norm := g.logSumExp(routes, logits)
 	var mean float64

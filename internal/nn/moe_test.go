@@ -83,7 +83,7 @@ func TestTopKGateRules(t *testing.T) {
 	}
 }
 
-// TestTopKGateSpreadsNaN checks that a broken logit shows in the weights rather than panics.
+// TestTopKGateSpreadsNaN checks that NaN logits lead to NaN weights, not to a panic.
 func TestTopKGateSpreadsNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	routes := make([]float32, 2)
@@ -93,7 +93,7 @@ func TestTopKGateSpreadsNaN(t *testing.T) {
 	}
 }
 
-// TestMoEIsTheSumOfItsExperts compares gathered experts with each expert on every token.
+// TestMoEIsTheSumOfItsExperts compares MoE with running every expert on every token.
 func TestMoEIsTheSumOfItsExperts(t *testing.T) {
 	moe, gate := newMoE(newF32Params(), 4, 2, false, false)
 	p, x := &Pass{}, randomMat(3, 20, 6)
@@ -112,8 +112,8 @@ func TestMoEIsTheSumOfItsExperts(t *testing.T) {
 	}
 }
 
-// TestMoEIsIndependentOfOthers checks that a token's result is the same, bit for bit, whether it has an expert to itself
-// or shares it. One size of experts is summed in the same order by any number of rows, the other is not.
+// TestMoEIsIndependentOfOthers checks that a token's result is the same, bit for bit, whether or not it shares its expert.
+// The order of summation depends on the number of rows for one of the two sizes of experts.
 func TestMoEIsIndependentOfOthers(t *testing.T) {
 	const rows, token = 20, 3
 	for _, size := range [][2]int{{24, 40}, {256, 600}} {
@@ -128,7 +128,7 @@ func TestMoEIsIndependentOfOthers(t *testing.T) {
 		p := &Pass{}
 		want := slices.Clone(moe.Forward(p, x, shared).Row(token))
 		if !slices.Equal(moe.Forward(p, x, alone).Row(token), want) {
-			t.Errorf("experts of %d by %d: the choices of others change a token's result", inner, dim)
+			t.Errorf("experts of %d by %d: other tokens' choices change a token's result", inner, dim)
 		}
 	}
 }

@@ -8,31 +8,31 @@ import (
 	"github.com/archbench/archbench/internal/spelling"
 )
 
-// named gives the tensors of a source the names that a model has for them. Programs put names of their own before the
-// model's, all the same for all tensors: torch.compile "_orig_mod.", DataParallel "module.", a class around the model
-// "model."; and a model saved without its head lacks the name of its body, "model.", "transformer." or "backbone.". Two
-// names mean the same tensor if they are equal without all of these.
+// named is a Source whose tensors are found under the model's names. Programs add prefixes, the same for all tensors:
+// torch.compile "_orig_mod.", DataParallel "module.", a class around the model "model.". A model saved without its head
+// lacks the prefix of its body, "model.", "transformer." or "backbone.". Two names mean the same tensor if they are equal
+// without any of these prefixes.
 type named struct {
 	Source
-	own    map[string][]string // the source's names by what is the model's own in them
+	own    map[string][]string // the source's names by their part without prefixes
 	found  map[string]string   // the source's names by the model's
-	before map[string]string   // what stands before the source's names, by what stands before the model's
-	shared map[string]string   // the source's names by the model's own part of another name for the same tensor
+	before map[string]string   // the source's prefixes by the model's
+	shared map[string]string   // the source's names by the part without prefixes of another name of the same tensor
 }
 
-// sharer is a source whose tensors may have had further names, which its writer has left out.
+// sharer is a source whose tensors may have had further names, which its writer left out.
 type sharer interface {
-	// Shared returns the name of the stored tensor by each name that was left out.
+	// Shared maps each name that was left out to that of the stored tensor.
 	Shared() map[string]string
 }
 
-// outer are the names that may stand before the model's own, and wrappers those that may stand anywhere.
+// outer are the prefixes of a name; wrappers may also occur inside it.
 var (
 	outer    = []string{"module", "model", "transformer", "backbone"}
 	wrappers = []string{"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 )
 
-// split returns what stands before the model's own part of a name, and that part without wrappers.
+// split returns the prefix of a name, and the rest without wrappers.
 func split(name string) (before, own string) {
 	if !strings.Contains(name, ".") {
 		return "", name
@@ -61,8 +61,8 @@ func newNamed(src Source) *named {
 	return n
 }
 
-// find returns the source's name of the model's tensor, "" if there is none or if it is not clear which. A name that is
-// in the source as it is means itself; all others must have the same before them that the first had.
+// find returns the source's name of the model's tensor, or "" if there is none or several candidates. An exact match wins.
+// All tensors with the same prefix in the model must have the same prefix in the source.
 func (n *named) find(name string) string {
 	if stored, ok := n.found[name]; ok {
 		return stored
@@ -88,7 +88,7 @@ func (n *named) find(name string) string {
 	return stored
 }
 
-// why says why find does not find a tensor.
+// why explains why find does not find a tensor.
 func (n *named) why(name string) string {
 	before, own := split(name)
 	first, known := n.before[before]
@@ -137,10 +137,10 @@ func list(names []string) string {
 	return text
 }
 
-// Shape implements Source under the model's names, as do the other methods.
+// Shape implements Source under the model's names, like the following methods.
 func (n *named) Shape(name string) ([]int, bool) {
 	stored := n.find(name)
-	if stored == "" { // a tensor may be called that, but none of a model is
+	if stored == "" { // a stored tensor may have this name, but none of a model does
 		return nil, false
 	}
 	return n.Source.Shape(stored)

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// holding returns a source that holds tensors of one element.
+// holding returns a source with tensors of one element.
 func holding(names ...string) *memory {
 	m := &memory{shapes: map[string][]int{}, data: map[string][]float32{}, absence: map[string]string{}}
 	for _, name := range names {
@@ -23,7 +23,7 @@ func holding(names ...string) *memory {
 // small are the tensors that a model asks for: a body and a head.
 var small = []string{"model.embed.weight", "model.layers.0.q.weight", "model.norm.weight", "lm_head.weight"}
 
-// under renames the small model's tensors as programs do.
+// under returns the small model's names, renamed.
 func under(rename func(name string) string) []string {
 	var names []string
 	for _, name := range small {
@@ -63,7 +63,7 @@ func TestNamed(t *testing.T) {
 	}
 }
 
-// TestNamedRefuses asks for tensors that are not there, or of which it is not clear which is meant.
+// TestNamedRefuses asks for tensors that are missing or ambiguous.
 func TestNamedRefuses(t *testing.T) {
 	promised := holding("_orig_mod.model.embed.weight")
 	promised.absence["_orig_mod.model.norm.weight"] = "the index names it in a file that does not hold it"
@@ -90,7 +90,7 @@ func TestNamedRefuses(t *testing.T) {
 	}
 }
 
-// TestNamedPrefersTheSameName has a model beside its compiled copy.
+// TestNamedPrefersTheSameName has a source with a tensor and its copy under a compiled name.
 func TestNamedPrefersTheSameName(t *testing.T) {
 	ps := NewParams(holding("x", "_orig_mod.x"), 0, Precision{})
 	ps.Tensor("x", nil, 1)
@@ -113,7 +113,7 @@ func TestNonFinite(t *testing.T) {
 	}
 }
 
-// FuzzNamed looks up a name among others: what is found is one of them.
+// FuzzNamed checks that find returns one of the source's names.
 func FuzzNamed(f *testing.F) {
 	f.Add("model.x.weight", "_orig_mod.model.x.weight", "x.weight")
 	f.Add("x", "module..x", "model")

@@ -1,11 +1,11 @@
-// Package nn holds what the architectures are built of: parameters, layers and the tape for backward.
+// Package nn holds the building blocks of architectures: parameters, layers and the tape of the backward pass.
 //
 // A layer has one Forward, which serves scoring, cached decoding and training. It takes a [Pass], which owns the
-// memory of activations, counts FLOPs and bytes when asked, and carries a [Tape] when gradients are wanted; without
-// one, recording costs nothing. Activations are [Mat] values, dense row-major matrices with one row a token.
+// memory of activations, counts FLOPs and bytes if a [Counter] is set, and records gradients if a [Tape] is set; without
+// a tape, recording costs nothing. Activations are [Mat] values, dense row-major matrices with one row per token.
 //
-// Parameters are gorgonia tensors over memory that this package owns, or packed matrices of package kernel. Shapes
-// are validated when a model is loaded; later a wrong shape is a broken invariant and panics.
+// Parameters are gorgonia tensors over memory owned by this package, or packed matrices of package kernel. Shapes
+// are validated when a model is loaded; after that, a wrong shape is a bug and panics.
 package nn
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/archbench/archbench/internal/state"
 )
 
-// Mat is a matrix of activations [Rows, Cols], one row a token. Grad is its adjoint, present while taping.
+// Mat is a matrix of activations [Rows, Cols], one row per token. Grad is its gradient, present while taping.
 type Mat struct {
 	Rows, Cols int
 	Data       []float32
@@ -29,7 +29,7 @@ func (m Mat) Row(r int) []float32 { return m.Data[r*m.Cols : (r+1)*m.Cols] }
 // rowGrad returns the gradient of row r.
 func (m Mat) rowGrad(r int) []float32 { return m.Grad[r*m.Cols : (r+1)*m.Cols] }
 
-// Slice returns rows lo to hi as a matrix that shares memory.
+// Slice returns rows [lo, hi) as a matrix that shares memory.
 func (m Mat) Slice(lo, hi int) Mat {
 	s := Mat{Rows: hi - lo, Cols: m.Cols, Data: m.Data[lo*m.Cols : hi*m.Cols]}
 	if m.Grad != nil {
@@ -38,26 +38,26 @@ func (m Mat) Slice(lo, hi int) Mat {
 	return s
 }
 
-// parts returns a matrix that shares memory, whose rows are n equal parts of each row.
+// parts splits each row into n equal rows. The result shares memory.
 func (m Mat) parts(n int) Mat {
 	return Mat{Rows: m.Rows * n, Cols: m.Cols / n, Data: m.Data, Grad: m.Grad}
 }
 
-// Span is one document's part of a Batch: rows Start to Start+Len.
+// Span is one document's part of a Batch: rows [Start, Start+Len).
 type Span struct {
 	Start, Len int
-	// State is what the document carries from earlier tokens. The layers of a Forward advance theirs, and
-	// Batch.Advance the number of tokens. Nil: the span is the whole document and nothing is kept.
+	// State is what the document carries from earlier tokens. Each layer advances its part during a Forward,
+	// Batch.Advance the number of tokens. If it is nil, the span is the whole document and nothing is kept.
 	State *state.Document
 }
 
-// Batch is the input of a Forward: the new tokens of one or several documents, one after the other.
+// Batch is the input of a Forward: the new tokens of one or more documents, concatenated.
 type Batch struct {
 	Tokens []int32
 	Spans  []Span
 }
 
-// Advance notes in the states that the batch has gone through all layers.
+// Advance adds the batch's tokens to the lengths of the states, after all layers have run.
 func (b Batch) Advance() {
 	for _, s := range b.Spans {
 		if s.State != nil {
@@ -66,11 +66,11 @@ func (b Batch) Advance() {
 	}
 }
 
-// Pass is one execution of a model: the memory of its activations and what is recorded on the way. It is reused
-// from call to call and must not be shared by goroutines.
+// Pass is one execution of a model: the memory of its activations, the tape and the counter. It is reused between calls
+// and must not be shared by goroutines.
 type Pass struct {
 	Pool  *kernel.Pool
-	Tape  *Tape    // nil: no backward
+	Tape  *Tape    // nil: no backward pass
 	Count *Counter // nil: no counting
 
 	arena  arena
@@ -78,7 +78,7 @@ type Pass struct {
 	steady bool // see product
 }
 
-// New returns an uninitialised matrix that lives until Release of an earlier Mark, or Reset.
+// New returns an uninitialised matrix that is valid until the Release of an earlier Mark, or Reset.
 func (p *Pass) New(rows, cols int) Mat {
 	m := Mat{Rows: rows, Cols: cols, Data: p.arena.alloc(rows * cols)}
 	if p.Tape != nil {
@@ -88,20 +88,20 @@ func (p *Pass) New(rows, cols int) Mat {
 	return m
 }
 
-// Scratch returns n uninitialised floats with the life of a matrix from New and no gradient.
+// Scratch returns n uninitialised floats with the lifetime of a matrix from New, without a gradient.
 func (p *Pass) Scratch(n int) []float32 { return p.arena.alloc(n) }
 
-// Mark remembers how much memory is in use.
+// Mark returns the current position in the pass's memory.
 func (p *Pass) Mark() Mark { return p.arena.mark }
 
-// Release frees what was allocated since m, except while taping: backward needs it.
+// Release frees what was allocated since m, except while taping: the backward pass needs it.
 func (p *Pass) Release(m Mark) {
 	if p.Tape == nil {
 		p.arena.release(m)
 	}
 }
 
-// PoisonReleased fills freed activations with NaN, so that a layer that reads them shows. Tests set it before the first
+// PoisonReleased fills freed activations with NaN, which exposes layers that read them. Tests set it before the first
 // Pass; it costs time.
 var PoisonReleased bool
 
@@ -119,19 +119,19 @@ func (p *Pass) Reset() {
 	}
 }
 
-// PeakBytes is the most memory that activations have taken since ResetPeak.
+// PeakBytes is the peak memory of activations since ResetPeak.
 func (p *Pass) PeakBytes() int64 { return int64(4 * p.arena.peak) }
 
-// ResetPeak starts a new peak.
+// ResetPeak restarts the peak from the memory in use.
 func (p *Pass) ResetPeak() { p.arena.peak = p.arena.inUse() }
 
 // Mark is a position in a Pass's memory.
 type Mark struct{ slab, offset, before int }
 
-// arena is a stack of slabs. Slabs are kept, so a steady state allocates nothing.
+// arena is a stack of slabs. Slabs are kept for reuse, so a steady state allocates nothing.
 type arena struct {
 	slabs [][]float32
-	mark  Mark // slab and offset of the next allocation; before: floats in the slabs below
+	mark  Mark // the next allocation; before is the number of floats in the slabs below
 	peak  int
 }
 
@@ -174,14 +174,14 @@ func (a *arena) poison(m Mark) {
 	}
 }
 
-// Tape records what backward has to do, in the order of the forward.
+// Tape records the backward functions of operations, in the order of the forward pass.
 type Tape struct{ ops []func() }
 
-// Record adds the backward of one operation: it adds to the gradients of the operation's inputs and parameters
-// from the gradient of its output.
+// Record adds the backward function of one operation. From the gradient of the operation's output it adds to the
+// gradients of its inputs and parameters.
 func (t *Tape) Record(backward func()) { t.ops = append(t.ops, backward) }
 
-// Backward runs the records in reverse. The caller has set the gradient of the output.
+// Backward runs the recorded functions in reverse. The caller has set the gradient of the output.
 func (t *Tape) Backward() {
 	for _, backward := range slices.Backward(t.ops) {
 		backward()
@@ -199,15 +199,15 @@ type Counter struct {
 // Cost is an amount of work.
 type Cost struct{ FLOPs, Bytes int64 }
 
-// Component names the part of the model that the following operations belong to.
+// Component sets the component that the following operations are counted for.
 func (p *Pass) Component(name string) {
 	if p.Count != nil {
 		p.Count.component = name
 	}
 }
 
-// Add counts an operation that the current component executed. Bytes are those of weights, inputs, outputs and
-// state that it reads or writes, each once.
+// Add counts an executed operation for the current component. Bytes are those of weights, inputs, outputs and state that
+// it reads or writes, each counted once.
 func (p *Pass) Add(flops, bytes int64) {
 	if p.Count != nil {
 		p.Count.add(flops, bytes)

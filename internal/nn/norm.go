@@ -14,10 +14,10 @@ func (ps *Params) RMSNorm(name string, dim int, eps float64) *RMSNorm {
 	return &RMSNorm{Weight: ps.tensor(name+".weight", ClassNorm, Const(1), []int{dim}), Eps: eps, Groups: 1}
 }
 
-// Forward normalises each row. It costs 4·cols + 4·groups FLOPs a row.
+// Forward normalises each row. It costs 4·cols + 4·groups FLOPs per row.
 func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: rmsNorm, y: y.parts(n.Groups), x: x.parts(n.Groups), w: n.Weight.W, parts: n.Groups, eps: n.Eps})
+	p.byRows(rowsTask{f: rmsNorm, y: y.parts(n.Groups), x: x.parts(n.Groups), w: n.Weight.W, parts: n.Groups, number: n.Eps})
 	p.Add(int64(x.Rows)*4*int64(x.Cols+n.Groups), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
 		n.record(p, y, x)
@@ -53,10 +53,10 @@ func (ps *Params) LayerNorm(name string, dim int, eps float64) *LayerNorm {
 	}
 }
 
-// Forward normalises each row. It costs 8·cols + 5 FLOPs a row.
+// Forward normalises each row. It costs 8·cols + 5 FLOPs per row.
 func (n *LayerNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: kernel.LayerNorm, y: y, x: x, w: n.Weight.W, b: n.Bias.W, eps: n.Eps})
+	p.byRows(rowsTask{f: kernel.LayerNorm, y: y, x: x, w: n.Weight.W, b: n.Bias.W, number: n.Eps})
 	p.Add(int64(x.Rows)*(8*int64(x.Cols)+5), 8*(int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
 		n.record(p, y, x)
@@ -73,11 +73,11 @@ func (n *LayerNorm) record(p *Pass, y, x Mat) {
 	})
 }
 
-// normBlock is the number of rows whose gradients of a norm's parameters are summed by one thread.
+// normBlock is the number of rows whose parameter gradients are summed together.
 const normBlock = 32
 
-// sumRows calls f for every row, with sums to which it adds what the row gives to dw and db. Every block of normBlock
-// rows has sums of its own; dw and db take them in one after the other, so they do not depend on the threads.
+// sumRows calls f for every row, with sums to which f adds the row's contribution to dw and db. Each block of normBlock rows
+// has its own sums, which are added to dw and db in order, so the result does not depend on the number of threads.
 func (p *Pass) sumRows(rows int, dw, db []float32, f func(r int, dw, db []float32)) {
 	mark := p.Mark()
 	blocks, n := (rows+normBlock-1)/normBlock, len(dw)+len(db)
@@ -94,5 +94,5 @@ func (p *Pass) sumRows(rows int, dw, db []float32, f func(r int, dw, db []float3
 		kernel.Axpy(1, sum[:len(dw)], dw)
 		kernel.Axpy(1, sum[len(dw):], db)
 	}
-	p.arena.release(mark) // Release would keep it while taping, for a backward to come
+	p.arena.release(mark) // Release would keep the sums while taping
 }

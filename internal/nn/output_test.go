@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOutput checks what becomes of the output matrix in files with and without one of its own.
+// TestOutput checks which output matrix a model gets from checkpoints with and without one.
 func TestOutput(t *testing.T) {
 	table, other := []float32{1, 2, 3, 4, 5, 6}, []float32{1, 2, 3, 4, 5, 7}
 	tests := map[string]struct {

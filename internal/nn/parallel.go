@@ -1,7 +1,7 @@
 package nn
 
-// elementBlock is the number of elements that the threads share out between them in elementwise layers. It is large
-// enough that a row of decoding stays on one thread.
+// elementBlock is the number of elements per unit of parallel work in elementwise layers. It is large enough that a row of
+// decoding stays on one thread.
 const elementBlock = 4096
 
 // tasks are the loops of the layers, kept in the Pass so that running one allocates nothing.
@@ -35,13 +35,13 @@ func (t *binaryTask) Do(lo, hi int) {
 	t.f(t.z[lo:hi], t.x[lo:hi], t.y[lo:hi])
 }
 
-// rowsTask is y = f(x) by rows, with parameters. With parts, rows take the equal parts of w in turn.
+// rowsTask is y = f(x) by rows, with parameters and a number. If w has several parts, successive rows use them in turn.
 type rowsTask struct {
-	f     func(y, x, w, b []float32, eps float64)
-	y, x  Mat
-	w, b  []float32
-	parts int
-	eps   float64
+	f      func(y, x, w, b []float32, number float64)
+	y, x   Mat
+	w, b   []float32
+	parts  int // of w; 0 is 1
+	number float64
 }
 
 // Do implements kernel.Task on rows.
@@ -49,7 +49,7 @@ func (t *rowsTask) Do(lo, hi int) {
 	parts := max(1, t.parts)
 	size := len(t.w) / parts
 	for r := lo; r < hi; r++ {
-		t.f(t.y.Row(r), t.x.Row(r), t.w[r%parts*size:][:size], t.b, t.eps)
+		t.f(t.y.Row(r), t.x.Row(r), t.w[r%parts*size:][:size], t.b, t.number)
 	}
 }
 
@@ -67,16 +67,16 @@ func (p *Pass) binary(f func(z, x, y []float32), z, x, y Mat) {
 	p.tasks.binary = binaryTask{}
 }
 
-// eachElement calls f on ranges that cover [0, n). It is for the backward, which may allocate.
+// eachElement calls f on ranges that cover [0, n). It is for backward passes, which may allocate.
 func (p *Pass) eachElement(n int, f func(lo, hi int)) {
 	p.Pool.Each(blocks(n), func(lo, hi int) { f(lo*elementBlock, min(n, hi*elementBlock)) })
 }
 
-// byRows runs a task over the rows of its input, on one thread where they are few.
+// byRows runs a task over the rows of its output, on one thread if they are few.
 func (p *Pass) byRows(t rowsTask) {
 	p.tasks.rows = t
 	pool := p.Pool
-	if len(t.x.Data) <= elementBlock {
+	if len(t.y.Data) <= elementBlock {
 		pool = nil
 	}
 	pool.Run(t.x.Rows, &p.tasks.rows)

@@ -10,54 +10,54 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// Source is where stored weights come from; checkpoint.Folder is one. [Params] finds its tensors under the names that a
-// model gives them, also where the program that saved them put others before or left some out, see named.
+// Source provides stored weights; checkpoint.Folder is one. [Params] finds its tensors under the model's names even if the
+// program that saved them added or dropped prefixes, see named.
 type Source interface {
 	// Names lists the tensors.
 	Names() []string
 	// Shape of the tensor of that name.
 	Shape(name string) ([]int, bool)
-	// Absence says what is known of a tensor that the source does not hold, "" if nothing is.
+	// Absence explains why the source lacks a tensor, "" if it does not know.
 	Absence(name string) string
-	// NonFinite counts the values in rows [lo, hi) of the tensor that are infinite or NaN as float32, and gives the number
-	// of the first of them among all values.
+	// NonFinite counts the values in rows [lo, hi) of the tensor that are infinite or NaN as float32, and returns the index
+	// of the first among all values of the tensor.
 	NonFinite(name string, lo, hi int) (count, first int)
 	// ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.
 	ReadRows(name string, lo, hi int, dst []float32) error
-	// Float32s returns the tensor's own memory where it is stored as aligned float32, else nil. It stays valid
-	// until the source is closed and must not be written.
+	// Float32s returns the tensor's own memory if it is stored as aligned float32, else nil. It stays valid until the
+	// source is closed and must not be written.
 	Float32s(name string) []float32
 	// BF16s is the same for bfloat16.
 	BF16s(name string) []uint16
-	// ReleasePages says that the tensor's memory is not needed for now, after it was packed. It stays readable.
+	// ReleasePages lets the system drop the tensor's pages once it is packed. It stays readable.
 	ReleasePages(name string)
 }
 
 // Param is a parameter in float32.
 type Param struct {
 	Name  string
-	Shape []int // in memory; a Transposed one is stored the other way round
-	// Transposed says that the file holds the matrix as [in, out], and this is [out, in].
+	Shape []int // in memory
+	// Transposed means that the file holds the matrix as [in, out]; Shape is [out, in].
 	Transposed bool
 	W          []float32 // by rows
 	Grad       []float32 // allocated by Params.Train
 
 	mapped bool              // W belongs to the source
-	moved  func(w []float32) // tells the matrix over W that the memory has changed
+	moved  func(w []float32) // points the matrix over W to new memory
 }
 
-// The classes of weights, as ModelInfo reports their memory.
+// Classes of weights, by which ModelInfo reports their memory.
 const (
 	ClassEmbedding = "embedding"
 	ClassLinear    = "linear" // the linears of the blocks
-	ClassHead      = "head"   // an output matrix of its own; a tied one is counted as embedding
+	ClassHead      = "head"   // an untied output matrix; a tied one is counted as embedding
 	ClassNorm      = "norm"
-	ClassOther     = "other" // convolutions, decays and what else an architecture declares with Tensor
+	ClassOther     = "other" // convolutions, decays and other parameters declared with Tensor
 )
 
-// Params is the registry of a model's tensors. An architecture declares each one once, with its name, shape and
-// initialisation; the same declaration loads it, initialises it, counts its bytes and saves it. Errors stick: after
-// the last declaration, Err returns the first of them, which names the tensor.
+// Params is the registry of a model's tensors. An architecture declares each tensor once, with its name, shape and
+// initialisation; the declaration serves loading, initialising, counting bytes and saving. Errors stick: after the last
+// declaration, Err returns the first error, which names the tensor.
 type Params struct {
 	src       *named // nil: initialise
 	seed      uint64
@@ -65,12 +65,12 @@ type Params struct {
 	parts     map[string]bool // components that have linears
 	used      map[string]bool
 	list      []stored
-	copies    []kernel.Matrix // packed twice: a quantised copy of a tied embedding for the head
+	copies    []kernel.Matrix // packed copies of a tied embedding, for the head
 	warnings  []string
 	derived   []func()     // see derive
 	ignored   []string     // patterns of tensors that the model does not need
-	stop      func() error // asked before every row
-	pool      *kernel.Pool // turns stored matrices
+	stop      func() error // called before every row
+	pool      *kernel.Pool // transposes and checks stored tensors
 	err       error
 }
 
@@ -86,7 +86,7 @@ type stored struct {
 	transposed bool // the file holds [in, out]
 }
 
-// NewParams returns a registry that loads from src, or initialises from seed where src is nil.
+// NewParams returns a registry that loads from src, or initialises from seed if src is nil.
 func NewParams(src Source, seed uint64, precision Precision) *Params {
 	ps := &Params{
 		seed: seed, precision: precision, parts: map[string]bool{}, used: map[string]bool{},
@@ -98,14 +98,14 @@ func NewParams(src Source, seed uint64, precision Precision) *Params {
 	return ps
 }
 
-// StopOn has the declarations end early: stop is asked before each row is read or drawn, and Err returns its first
-// error. The initial values of a large model take minutes.
+// StopOn sets a function that can end the declarations early: stop is called before each row is read or drawn, and its
+// first error becomes Err. Initialising a large model takes minutes.
 func (ps *Params) StopOn(stop func() error) { ps.stop = stop }
 
-// On has the declarations share their work on the pool's threads.
+// On sets the pool whose threads the declarations use.
 func (ps *Params) On(pool *kernel.Pool) { ps.pool = pool }
 
-// Precision is what the matrices are held in.
+// Precision is the precision of the matrices.
 func (ps *Params) Precision() Precision { return ps.precision }
 
 // Part declares the linears of one component, which may have a precision of its own.
@@ -114,7 +114,7 @@ type Part struct {
 	component string
 }
 
-// In returns where the linears of a component are declared, under the name that [Pass.Component] gives it in Forward.
+// In returns the part in which the linears of a component are declared. component is the name in [Pass.Component].
 func (ps *Params) In(component string) Part {
 	ps.parts[component] = true
 	return Part{ps, component}
@@ -132,7 +132,7 @@ func (ps *Params) Stored(name string) bool {
 // New reports whether the weights are initialised from a seed.
 func (ps *Params) New() bool { return ps.src == nil }
 
-// CheckPrecision fails where the precision names a component that has no linears.
+// CheckPrecision fails if the precision names a component that has no linears.
 func (ps *Params) CheckPrecision() error {
 	for name := range ps.precision.Parts {
 		if !ps.parts[name] {
@@ -153,7 +153,7 @@ func (ps *Params) fail(err error) {
 	}
 }
 
-// open marks name as used and checks what the source holds of it.
+// open marks name as used and checks the stored tensor.
 func (ps *Params) open(name string, shape []int) bool {
 	if ps.used[name] {
 		ps.fail(fmt.Errorf("tensor %q is declared twice", name))
@@ -169,7 +169,7 @@ func (ps *Params) open(name string, shape []int) bool {
 	return true
 }
 
-// check checks that the source holds a tensor of finite values in the given shape.
+// check checks that the source holds the tensor in the given shape, with finite values.
 func (ps *Params) check(name string, shape []int) error {
 	got, ok := ps.src.Shape(name)
 	stored := ps.src.find(name)
@@ -205,8 +205,8 @@ func (ps *Params) nonFinite(name string, shape []int) (count, first int) {
 	return count, first
 }
 
-// reader returns a function that widens or draws one row of a tensor as it is stored. After a failure it leaves dst
-// as it is: Err tells.
+// reader returns a function that reads or draws one stored row of a tensor. After a failure it leaves dst unchanged and
+// Err is set.
 func (ps *Params) reader(name string, shape []int, init Init) func(row int, dst []float32) {
 	if !ps.open(name, shape) {
 		return func(int, []float32) {}
@@ -235,7 +235,7 @@ func (ps *Params) Tensor(name string, init Init, shape ...int) *Param {
 	return ps.tensor(name, ClassOther, init, shape)
 }
 
-// tensor declares a float32 parameter of some class, over the source's own memory if that is possible.
+// tensor declares a float32 parameter of the given class, over the source's own memory if possible.
 func (ps *Params) tensor(name string, class string, init Init, shape []int) *Param {
 	rows, cols := matrixShape(shape)
 	p := &Param{Name: name, Shape: shape}
@@ -257,15 +257,14 @@ func (ps *Params) tensor(name string, class string, init Init, shape []int) *Par
 	return p
 }
 
-// matrixShape sees a tensor as [shape[0], the rest].
+// matrixShape returns shape as [shape[0], the rest].
 func matrixShape(shape []int) (rows, cols int) {
-	rows, cols = 1, 1
-	for i, n := range shape {
-		if i == 0 {
-			rows = n
-		} else {
-			cols *= n
-		}
+	if len(shape) == 0 {
+		return 1, 1
 	}
-	return rows, cols
+	cols = 1
+	for _, n := range shape[1:] {
+		cols *= n
+	}
+	return shape[0], cols
 }

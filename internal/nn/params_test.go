@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// memory is a Source in memory. Tensors named in bf16 are stored so; those in mapped lend their memory.
+// memory is a Source in memory. Tensors in bf16 are stored as bf16; if mapped is set, float32 tensors lend their memory.
 type memory struct {
 	shapes   map[string][]int
 	data     map[string][]float32
@@ -81,7 +81,7 @@ func (m *memory) add(name string, shape ...int) {
 	m.shapes[name], m.data[name] = shape, data
 }
 
-// newMemory stores a linear layer both ways round, an embedding and a norm.
+// newMemory returns a source with a linear layer, a transposed one, an embedding and a norm.
 func newMemory() *memory {
 	m := &memory{shapes: map[string][]int{}, data: map[string][]float32{}, bf16: map[string][]uint16{}}
 	m.add("a.weight", 3, 5)
@@ -210,7 +210,7 @@ func TestParamsErrors(t *testing.T) {
 	}
 }
 
-// TestParamsStop stops a new model in the middle of a matrix: not one more row is drawn, of no other tensor either.
+// TestParamsStop stops a new model in the middle of a matrix: no further row of any tensor is drawn.
 func TestParamsStop(t *testing.T) {
 	for _, f := range []kernel.Format{kernel.F32, kernel.BF16, {Kind: kernel.KindInt8}} {
 		for _, options := range [][]LinearOption{nil, {Transposed}} {
@@ -247,8 +247,8 @@ func TestParamsWarnings(t *testing.T) {
 	}
 }
 
-// TestParamsSeed checks that initial values depend on the seed and the name alone, not on what else is declared or on
-// the precision.
+// TestParamsSeed checks that initial values depend only on the seed and the name, not on other declarations or the
+// precision.
 func TestParamsSeed(t *testing.T) {
 	load := func(seed uint64, f kernel.Format, first bool) []float32 {
 		ps := NewParams(nil, seed, Precision{Blocks: f, Head: f})
@@ -273,7 +273,7 @@ func TestParamsSeed(t *testing.T) {
 	}
 }
 
-// TestParamsTensors checks that what is saved is what was loaded, in the layout of the file.
+// TestParamsTensors checks that Tensors returns what was loaded, in the layout of the file.
 func TestParamsTensors(t *testing.T) {
 	for _, f := range []kernel.Format{kernel.F32, kernel.BF16} {
 		src := newMemory()
@@ -301,7 +301,7 @@ func TestParamsTensors(t *testing.T) {
 	}
 }
 
-// TestTrainMovesMappedParameters checks that training leaves the source's memory alone.
+// TestTrainMovesMappedParameters checks that training does not write to the source's memory.
 func TestTrainMovesMappedParameters(t *testing.T) {
 	src := newMemory()
 	src.mapped = true

@@ -50,7 +50,7 @@ func (b *block) forward(p *Pass, ids []int32) Mat {
 	return b.head.Forward(p, x)
 }
 
-// TestCounter compares what the layers count with the published rule.
+// TestCounter compares the counts of the layers with the rule of docs/counting.md.
 func TestCounter(t *testing.T) {
 	const rows = 3
 	p := &Pass{Count: &Counter{}}
@@ -76,7 +76,7 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// TestPlantedOperation checks that an extra operation shows in the count.
+// TestPlantedOperation checks that an extra operation is counted.
 func TestPlantedOperation(t *testing.T) {
 	b := newBlock(kernel.F32)
 	flops := func(extra bool) int64 {

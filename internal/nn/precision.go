@@ -17,18 +17,18 @@ type Precision struct {
 	Parts  map[string]kernel.Format // of the linears of components that have a format of their own
 }
 
-// ParsePrecision reads the name of a precision, that of a format followed by those of components, as in
+// ParsePrecision parses the name of a precision: a format, optionally followed by those of components, as in
 // "int8+ffn.int4+output_proj.bf16". Components are those of the model's cost. head names the format of the output matrix;
 // the empty name keeps it in at least bf16: f32 or bf16 like the blocks, else bf16 with float32 activations.
 func ParsePrecision(name, head string) (p Precision, err error) {
-	base, parts, some := strings.Cut(name, "+")
+	base, parts, mixed := strings.Cut(name, "+")
 	if p.Blocks, err = kernel.ParseFormat(base); err != nil {
 		return p, err
 	}
 	if p.Head, err = p.parseHead(head); err != nil {
 		return p, fmt.Errorf("head: %w", err)
 	}
-	if !some {
+	if !mixed {
 		return p, nil
 	}
 	p.Parts = map[string]kernel.Format{}
@@ -55,8 +55,8 @@ func (p Precision) parseHead(name string) (kernel.Format, error) {
 	return p.beside(name)
 }
 
-// beside reads the format of a part beside the blocks' linears. int8 is int8a8 beside blocks with int8 activations; bf16
-// keeps float32 activations where the blocks do.
+// beside parses the format of a part, given that of the blocks. int8 means int8a8 if the blocks have int8 activations; bf16
+// keeps float32 activations if the blocks do.
 func (p Precision) beside(name string) (kernel.Format, error) {
 	f, err := kernel.ParseFormat(name)
 	if err != nil {
@@ -75,7 +75,7 @@ func (p Precision) Linear(component string) kernel.Format {
 	return p.Blocks
 }
 
-// Embedding is the format of the table of vectors, to which the head may be tied.
+// Embedding is the format of the embedding table, which a tied head shares.
 func (p Precision) Embedding() kernel.Format {
 	if p.Head == kernel.F32 {
 		return kernel.F32
@@ -104,10 +104,8 @@ func (p Precision) String() string {
 
 // wide returns the format of weights that stay in at least bf16 beside block linears of format f.
 func wide(f kernel.Format) kernel.Format {
-	switch f.Kind {
-	case kernel.KindF32, kernel.KindBF16:
-		return f
-	default:
+	if f.Quantised() {
 		return kernel.BF16Wide
 	}
+	return f
 }

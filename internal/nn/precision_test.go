@@ -46,7 +46,7 @@ func TestPrecisionOfComponents(t *testing.T) {
 		}
 	}
 	if got, want := p.String(), "int8a8+ffn.int4+output_proj.bf16"; got != want {
-		t.Errorf("the precision calls itself %s, want %s", got, want)
+		t.Errorf("String returns %s, want %s", got, want)
 	}
 	if p.Float() {
 		t.Error("int8 counts as float32")
@@ -69,7 +69,7 @@ func TestWrongPrecisions(t *testing.T) {
 	}
 }
 
-// TestComponents checks that linears are held as their component says, and that a component that there is not is named.
+// TestComponents checks that linears have their component's format, and that an unknown component is an error.
 func TestComponents(t *testing.T) {
 	p, err := ParsePrecision("f32+mlp.int8", "")
 	if err != nil {
@@ -88,6 +88,6 @@ func TestComponents(t *testing.T) {
 		t.Errorf("attention is held as %s and mlp as %s", a, m)
 	}
 	if attention.Weight != nil {
-		t.Error("a model with int8 weights offers others to training")
+		t.Error("a model with int8 weights has trainable matrices")
 	}
 }

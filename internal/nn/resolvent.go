@@ -7,9 +7,9 @@ import (
 	"github.com/archbench/archbench/internal/state"
 )
 
-// Resolvent is the causal core of a ResNet-BK mixer. Every head is a tridiagonal chain with one site a token; token i
-// reads the last diagonal entry g_i of the resolvent of the sites up to i and, if Values is not 0, the last row y_i of
-// it applied to its values (see kernel.Chains). Its output, one row a token, is
+// Resolvent is the causal core of a ResNet-BK mixer. Every head is a tridiagonal chain with one site per token. Token i
+// reads g_i, the last diagonal entry of the resolvent of the sites up to i, and, if Values is not 0, y_i, the last row of
+// the resolvent applied to the values (see kernel.Chains). The output, one row per token, is
 //
 //	Values > 0    [Re z (heads·values, head-major), Im z], then [Re q (heads), Im q] if IncludeG
 //	Values = 0    [Re q (heads), Im q]
@@ -22,10 +22,10 @@ type Resolvent struct {
 	Cayley        bool
 }
 
-// ResolventInput holds the chains of a batch, one row a token.
+// ResolventInput holds the chains of a batch, one row per token.
 type ResolventInput struct {
 	A   Mat // [rows, heads]; site energy minus Re z
-	Hop Mat // [rows, heads], of the arriving token; [1, heads] where it is the same for all
+	Hop Mat // [rows, heads], of the arriving token; [1, heads] if all tokens share it
 	Eta Mat // [1, heads]; Im z
 	U   Mat // [rows, heads·values]
 }
@@ -53,15 +53,15 @@ func (r *Resolvent) FLOPs() int64 {
 	return int64(r.Heads) * int64(g+row)
 }
 
-// Bytes is the traffic of rows tokens of spans documents; hopRows is 1 where the hop is the same for all tokens.
+// Bytes is the traffic of rows tokens of spans documents; hopRows is 1 if all tokens share the hop.
 func (r *Resolvent) Bytes(rows, spans, hopRows int) int64 {
 	perToken := r.Heads + r.Heads*r.Values + r.Width()
 	stateBytes := 16 * r.Heads * (1 + r.Values)
 	return 4*(int64(rows)*int64(perToken)+int64(1+hopRows)*int64(r.Heads)) + 2*int64(spans)*int64(stateBytes)
 }
 
-// Forward advances the documents of spans through layer layer, a [state.Resolvent], and returns the features [rows, Width]. Heads and
-// documents are independent, so results do not depend on the pool.
+// Forward returns the features [rows, Width] and advances the states of the documents, each a [state.Resolvent] at the
+// index layer. Heads and documents are independent, so results do not depend on the pool.
 func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput) Mat {
 	run := resolventRuns.Get().(*resolventRun)
 	*run = resolventRun{Resolvent: r, spans: spans, layer: layer, in: in, out: p.New(in.A.Rows, r.Width())}
@@ -78,7 +78,7 @@ func (r *Resolvent) Forward(p *Pass, spans []Span, layer int, in ResolventInput)
 	if in.A.Rows*run.out.Cols < serialResolvent {
 		pool = nil
 	}
-	run.blocks = min(len(spans)*r.Heads, 2*pool.Threads()) // no more than the threads need: heads are faster together
+	run.blocks = min(len(spans)*r.Heads, 2*pool.Threads()) // no more than needed: heads are faster together
 	pool.Run(run.blocks, run)
 	p.Add(int64(in.A.Rows)*r.FLOPs(), r.Bytes(in.A.Rows, len(spans), in.Hop.Rows))
 	if p.Tape != nil {
@@ -103,13 +103,13 @@ type resolventRun struct {
 	fresh *state.Resolvent // [spans·heads], for documents without a state
 	trace resolventTrace
 
-	blocks int // into which the heads of all documents are cut
+	blocks int // units of parallel work, over the heads of all documents
 }
 
 // resolventRuns are reused, so that decoding allocates nothing.
 var resolventRuns = sync.Pool{New: func() any { return new(resolventRun) }}
 
-// Do runs blocks [lo, hi) of the heads of all documents; number i is head i mod heads of document i div heads.
+// Do runs blocks [lo, hi) of the heads of all documents: item i is head i mod heads of document i div heads.
 func (run *resolventRun) Do(lo, hi int) {
 	items := len(run.spans) * run.Heads
 	lo, hi = lo*items/run.blocks, hi*items/run.blocks
@@ -121,7 +121,7 @@ func (run *resolventRun) Do(lo, hi int) {
 	}
 }
 
-// walk takes heads [lo, hi) of one document through time; with a tape token by token, to keep the states.
+// walk runs heads [lo, hi) of one document over its tokens; with a tape one token at a time, to save the states.
 func (run *resolventRun) walk(span, lo, hi int) {
 	if run.spans[span].Len == 0 {
 		return
@@ -160,10 +160,10 @@ func (run *resolventRun) chains(span, lo, hi int) kernel.Chains {
 	return c
 }
 
-// rowsOf returns the rows of x as the kernels take them.
+// rowsOf returns x as the kernels take it.
 func rowsOf(x Mat) kernel.Rows { return kernel.Rows{Data: x.Data, Stride: x.Cols} }
 
-// hops returns the hops of tokens from row on and heads from lo on.
+// hops returns the hops of the tokens from row on, for the heads from lo on.
 func (run *resolventRun) hops(row, lo int) kernel.Rows {
 	if run.in.Hop.Rows == 1 {
 		return kernel.Rows{Data: run.in.Hop.Data[lo:]}
@@ -171,7 +171,7 @@ func (run *resolventRun) hops(row, lo int) kernel.Rows {
 	return rowsOf(run.in.Hop).From(row, lo)
 }
 
-// state returns what document span carries through this layer.
+// state returns the state of document span in this layer.
 func (run *resolventRun) state(span int) state.Resolvent {
 	if s := state.Of[*state.Resolvent](run.spans[span].State, run.layer); s != nil {
 		return *s

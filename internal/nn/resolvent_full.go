@@ -2,14 +2,14 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// FullResolvent reads the diagonal of the resolvent of the whole sequence, G = diag((H − z)^{-1}) of H = tridiag(1, a, 1),
-// one chain a document. Every token sees every other, so it has no state and its documents must be complete.
+// FullResolvent computes the diagonal of the resolvent of the whole sequence, G = diag((H − z)^{-1}) of H = tridiag(1, a, 1),
+// one chain per document. Every token sees every other, so it has no state and documents must be complete.
 type FullResolvent struct{ Z complex128 }
 
 // FLOPs is the cost of one token.
 func (FullResolvent) FLOPs() int64 { return 34 }
 
-// fullTrace is one document's half-chains, kept for backward.
+// fullTrace holds one document's half-chains and diagonal.
 type fullTrace struct {
 	hops       []float64
 	g, h, full []complex128
@@ -53,7 +53,7 @@ func (r FullResolvent) solve(site []float32) fullTrace {
 	return t
 }
 
-// backward takes one document back; it solves the chain again rather than keep it.
+// backward is the backward pass of one document. It solves the chain again instead of saving it.
 func (r FullResolvent) backward(a, out Mat, s Span) {
 	t := r.solve(a.Data[s.Start : s.Start+s.Len])
 	w, da := make([]complex128, s.Len), make([]float64, s.Len)

@@ -2,8 +2,8 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// resolventTrace keeps g and y of every token for backward, one row a token and one before the first token of each
-// document: token t of document s has row t + s + 1. It is empty without a tape.
+// resolventTrace saves g and y for the backward pass, one row per token and one before the first token of each document:
+// token t of document s has row t + s + 1. It is empty without a tape.
 type resolventTrace struct {
 	heads, values int
 	g, y          kernel.Complex
@@ -16,7 +16,7 @@ func newResolventTrace(r *Resolvent, rows int) resolventTrace {
 	}
 }
 
-// save keeps heads [lo, hi) of one row.
+// save saves heads [lo, hi) of one row.
 func (t resolventTrace) save(row, lo, hi int, g, y kernel.Complex) {
 	if t.heads == 0 {
 		return
@@ -26,8 +26,8 @@ func (t resolventTrace) save(row, lo, hi int, g, y kernel.Complex) {
 	t.y.Slice((at+lo)*v, (at+hi)*v).Copy(y)
 }
 
-// record adds the backward of the run to the tape. Heads are independent and each walks its documents in order, so
-// gradients do not depend on the pool.
+// record adds the backward pass of the run to the tape. Heads are independent and each processes its documents in order,
+// so gradients do not depend on the pool.
 func (run *resolventRun) record(p *Pass) {
 	pool, kept := p.Pool, *run // run itself is reused
 	p.Tape.Record(func() {
@@ -41,7 +41,7 @@ func (run *resolventRun) record(p *Pass) {
 	})
 }
 
-// backward takes one head of one document back.
+// backward is the backward pass of one head of one document.
 func (run *resolventRun) backward(span, head int) {
 	n := run.spans[span].Len
 	chain := run.chain(span, head)
@@ -49,7 +49,7 @@ func (run *resolventRun) backward(span, head int) {
 	d := kernel.NewResolventGrad(n, run.Values)
 	eta := float64(run.in.Eta.Data[head])
 	for t := range n {
-		grad := run.outGrad(run.spans[span].Start + t)
+		grad := run.out.rowGrad(run.spans[span].Start + t)
 		dyt := dy.Slice(t*run.Values, (t+1)*run.Values)
 		dg[t] = run.gGrad(grad, head, chain.G[t+1])
 		run.yGrad(grad, head, dyt)
@@ -84,12 +84,7 @@ func (run *resolventRun) chain(span, head int) kernel.ResolventTrace {
 	return c
 }
 
-// outGrad returns the adjoint of the features of one token.
-func (run *resolventRun) outGrad(row int) []float32 {
-	return run.out.Grad[row*run.out.Cols : (row+1)*run.out.Cols]
-}
-
-// gGrad is the adjoint of g of one head as far as it is a feature itself.
+// gGrad is the adjoint of one head's g as a feature, given those of all features of the token.
 func (run *resolventRun) gGrad(grad []float32, head int, g complex128) complex128 {
 	if run.Values > 0 {
 		if !run.IncludeG {
@@ -104,7 +99,7 @@ func (run *resolventRun) gGrad(grad []float32, head int, g complex128) complex12
 	return dq
 }
 
-// yGrad gathers the adjoint of the row features of one head.
+// yGrad gathers the adjoint of one head's row features.
 func (run *resolventRun) yGrad(grad []float32, head int, dy kernel.Complex) {
 	re, im := grad[head*run.Values:], grad[(run.Heads+head)*run.Values:]
 	for j := range dy.Re {

@@ -7,8 +7,8 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// Gate declares a small linear whose output steers a recursion or a choice of experts. A rounding error there is
-// amplified or flips the choice, so it stays in float32 in every precision.
+// Gate declares a small linear whose output controls a recursion or a choice of experts. It stays in float32 in every
+// precision, because a rounding error would be amplified or flip the choice.
 func (ps *Params) Gate(name string, out, in int, bias bool, init, biasInit Init) *Linear {
 	l := &Linear{In: in, Out: out}
 	l.W, l.Weight = ps.matrix(name+".weight", ClassOther, kernel.F32, out, in, false, init)
@@ -18,14 +18,14 @@ func (ps *Params) Gate(name string, out, in int, bias bool, init, biasInit Init)
 	return l
 }
 
-// Fixed returns a value a head that no checkpoint holds and no gradient changes.
+// Fixed returns a constant per head, which is neither stored nor trained.
 func Fixed(heads int, v float32) *Param { return &Param{W: slices.Repeat([]float32{v}, heads)} }
 
 // SiteEnergy turns the projection of each token into the site energies of its chains,
 //
 //	a = (a0 − E) + v        v = v_max tanh(p/v_max), or p clamped to ±v_max
 //
-// It costs 5 FLOPs a head and token, 2 with the clamp.
+// It costs 5 FLOPs per head and token, 2 with the clamp.
 type SiteEnergy struct {
 	A0, Energy, VMax *Param // [heads]; VMax is a constant
 	Clamp            bool
@@ -95,14 +95,14 @@ func (s *SiteEnergy) backward(a, projection Mat) {
 	}
 }
 
-// HopGate turns a linear of each token into the hops that couple it to the token before, c = √(k_max σ(x)). It costs 4
-// FLOPs a head and token.
+// HopGate turns a linear of each token into the hops that couple it to the previous token, c = √(k_max σ(x)). It costs 4
+// FLOPs per head and token.
 type HopGate struct{ KMax float32 }
 
 // Forward returns c for x [rows, heads].
 func (g HopGate) Forward(p *Pass, x Mat) Mat {
 	c := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: hopGate, y: c, x: x, eps: float64(g.KMax)})
+	p.byRows(rowsTask{f: hopGate, y: c, x: x, number: float64(g.KMax)})
 	n := int64(len(c.Data))
 	p.Add(4*n, 8*n)
 	if p.Tape != nil {
@@ -129,8 +129,8 @@ func hopGateGrad(x, c Mat) {
 	}
 }
 
-// HeadValue is a number a head that is a function of a stored one, for example η = η_min + softplus(raw). It is
-// computed when the stored numbers change, not per token, and so is not counted.
+// HeadValue is one number per head that is a function of a stored parameter, for example η = η_min + softplus(raw). It is
+// computed when the parameter changes, not per token, so its cost is not counted.
 type HeadValue struct {
 	raw   *Param
 	slope func(float64) float64
@@ -171,14 +171,14 @@ func (v *HeadValue) Forward(p *Pass) Mat {
 	return y
 }
 
-// ClampValues limits every element of x to [−limit, limit]. It costs no FLOPs, and nothing at all where the limit is infinite:
-// then it returns x.
+// ClampValues limits every element of x to [−limit, limit]. It costs no FLOPs. If the limit is infinite it returns x itself
+// and costs nothing.
 func ClampValues(p *Pass, x Mat, limit float32) Mat {
 	if math.IsInf(float64(limit), 1) {
 		return x
 	}
 	y := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: clampRow, y: y, x: x, eps: float64(limit)})
+	p.byRows(rowsTask{f: clampRow, y: y, x: x, number: float64(limit)})
 	p.Add(0, 8*int64(len(x.Data)))
 	if p.Tape != nil {
 		p.Tape.Record(func() { clampGrad(x, y, limit) })
@@ -201,28 +201,24 @@ func clampGrad(x, y Mat, limit float32) {
 	}
 }
 
-// AddScaled returns x + s·y for a scalar parameter s. It costs 2 FLOPs an element.
+// AddScaled returns x + s·y for a scalar parameter s. It costs 2 FLOPs per element.
 func AddScaled(p *Pass, x Mat, s *Param, y Mat) Mat {
 	sum := p.New(x.Rows, x.Cols)
 	copy(sum.Data, x.Data)
-	p.byRows(rowsTask{f: axpyRow, y: sum, x: y, eps: float64(s.W[0])})
+	p.byRows(rowsTask{f: axpyRow, y: sum, x: y, number: float64(s.W[0])})
 	n := int64(len(x.Data))
 	p.Add(2*n, 12*n+4)
 	if p.Tape != nil {
-		recordAddScaled(p.Tape, sum, x, s, y)
+		grad := trainable(s, "scale")
+		p.Tape.Record(func() {
+			kernel.Axpy(1, sum.Grad, x.Grad)
+			kernel.Axpy(s.W[0], sum.Grad, y.Grad)
+			for i, g := range sum.Grad {
+				grad[0] += g * y.Data[i]
+			}
+		})
 	}
 	return sum
 }
 
 func axpyRow(sum, y, _, _ []float32, scale float64) { kernel.Axpy(float32(scale), y, sum) }
-
-func recordAddScaled(t *Tape, sum, x Mat, s *Param, y Mat) {
-	grad := trainable(s, "scale")
-	t.Record(func() {
-		kernel.Axpy(1, sum.Grad, x.Grad)
-		kernel.Axpy(s.W[0], sum.Grad, y.Grad)
-		for i, g := range sum.Grad {
-			grad[0] += g * y.Data[i]
-		}
-	})
-}

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/state"
 )
 
-// cores are the shapes of output that a resolvent layer has.
+// cores are resolvent layers of every form of output.
 var cores = map[string]*Resolvent{
 	"row":                 {Heads: 3, Values: 2, BornNorm: true},
 	"plain row with g":    {Heads: 3, Values: 2, IncludeG: true},
@@ -25,7 +25,7 @@ func randomChains(r *Resolvent, rows, hopRows int) []Mat {
 	return []Mat{randomMat(1, rows, r.Heads), randomMat(2, hopRows, r.Heads), randomMat(3, 1, r.Heads), randomMat(4, rows, r.Heads*r.Values)}
 }
 
-// run puts inputs through the core, with η = softplus(in[2]).
+// run applies the core to inputs, with η = softplus(in[2]).
 func (r *Resolvent) run(p *Pass, spans []Span, in []Mat) Mat {
 	return r.Forward(p, spans, 0, ResolventInput{A: in[0], Hop: in[1], Eta: Softplus.Apply(p, in[2]), U: in[3]})
 }
@@ -46,8 +46,8 @@ func TestResolventGradients(t *testing.T) {
 	}
 }
 
-// TestResolventPieces checks that a document in pieces is the document in one, bit for bit, alone or beside another, on
-// any number of threads.
+// TestResolventPieces checks that a document gives bit-identical results whole or in pieces, alone or next to another, on any
+// number of threads.
 func TestResolventPieces(t *testing.T) {
 	core, rows := cores["row with Cayley g"], 900
 	in := randomChains(core, rows, rows)
@@ -80,7 +80,7 @@ func TestResolventPieces(t *testing.T) {
 		pool.Close()
 	}
 	if !slices.Equal(whole[:400*core.Width()], want[:400*core.Width()]) {
-		t.Error("a document beside another gives another result")
+		t.Error("a second document changes the result of the first")
 	}
 }
 
@@ -115,7 +115,7 @@ func TestSiteGradients(t *testing.T) {
 	}
 }
 
-// TestClamps checks the two layers with kinks away from them.
+// TestClamps checks the two layers with kinks, away from the kinks.
 func TestClamps(t *testing.T) {
 	x := Mat{Rows: 1, Cols: 5, Data: []float32{-4, -1, 0, 2, 9}}
 	p := &Pass{Tape: &Tape{}}
@@ -137,7 +137,7 @@ func TestClamps(t *testing.T) {
 	}
 }
 
-// TestHeadValueFollowsItsParameter checks that a changed parameter is noticed.
+// TestHeadValueFollowsItsParameter checks that a changed parameter changes the value.
 func TestHeadValueFollowsItsParameter(t *testing.T) {
 	ps := newF32Params()
 	raw := ps.Tensor("raw", Const(1), 2)

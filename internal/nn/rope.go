@@ -2,11 +2,11 @@ package nn
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// RoPE turns queries and keys by their positions (Su et al. 2021), in Hugging Face's half pairing; see
+// RoPE rotates queries and keys by their positions (Su et al. 2021), with the half pairing of Hugging Face; see
 // [kernel.Rotate].
 type RoPE struct{ freq []float32 }
 
-// NewRoPE returns the rotations by freq, one frequency a pair of components; see [kernel.RopeFrequencies].
+// NewRoPE returns rotations with one frequency per pair of components; see [kernel.RopeFrequencies].
 func NewRoPE(freq []float32) *RoPE { return &RoPE{freq: freq} }
 
 // Position is the position of the span's first token.
@@ -20,7 +20,7 @@ func (s Span) Position() int {
 // Angles are the rotations of the rows of one batch, for all layers: cos and sin are [rows, dim/2].
 type Angles struct{ cos, sin Mat }
 
-// Angles prepares the rotations of b's tokens, whose positions follow the states' lengths. It costs 3 FLOPs a pair of
+// Angles computes the rotations of b's tokens, whose positions follow the states' lengths. It costs 3 FLOPs per pair of
 // components (angle, sine, cosine).
 func (r *RoPE) Angles(p *Pass, b Batch) Angles {
 	half, rows := len(r.freq), len(b.Tokens)
@@ -39,8 +39,8 @@ func (r *RoPE) Angles(p *Pass, b Batch) Angles {
 	return a
 }
 
-// Rotate returns x with the heads of every row turned. It costs 6 FLOPs a pair of components. Its backward turns the
-// gradient back.
+// Rotate returns x with the heads of every row rotated. It costs 6 FLOPs per pair of components. The backward pass rotates
+// the gradient back.
 func (a Angles) Rotate(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
 	copy(y.Data, x.Data)

@@ -45,14 +45,14 @@ func (s *SelectiveScan) decay() {
 	}
 }
 
-// at is where the kernel has element i of A_log.
+// at is the kernel's index of element i of A_log.
 func (s *SelectiveScan) at(i int) int {
 	return kernel.ScanIndex(s.Channels, s.States, i/s.States, i%s.States)
 }
 
-// Forward advances the documents of spans through layer layer, a [state.SSM], and returns y. u and delta are
-// [rows, channels]; the last 2·states columns of proj are B and C. It costs 7 FLOPs a token, channel and state
-// (Δ·A, its exponential, the product with h, Δu·B, its addition, and the multiply-add with C) and 3 a token and
+// Forward returns y and advances the states of the documents, each a [state.SSM] at the index layer. u and delta are
+// [rows, channels]; the last 2·states columns of proj are B and C. It costs 7 FLOPs per token, channel and state
+// (Δ·A, its exponential, the product with h, Δu·B, its addition, and the multiply-add with C) and 3 per token and
 // channel (Δ·u and the multiply-add with D).
 func (s *SelectiveScan) Forward(p *Pass, layer int, u, delta, proj Mat, spans []Span) Mat {
 	y := p.New(u.Rows, s.Channels)
@@ -70,7 +70,7 @@ func (s *SelectiveScan) Forward(p *Pass, layer int, u, delta, proj Mat, spans []
 	return y
 }
 
-// piece returns the scan of one span, which lacks only its state.
+// piece returns the scan of one span, except for its state.
 func (s *SelectiveScan) piece(u, delta, proj, y Mat, span Span) kernel.Scan {
 	lo, hi := span.Start*s.Channels, (span.Start+span.Len)*s.Channels
 	bc := kernel.Rows{Data: proj.Data, Stride: proj.Cols}
@@ -82,7 +82,7 @@ func (s *SelectiveScan) piece(u, delta, proj, y Mat, span Span) kernel.Scan {
 	}
 }
 
-// record adds the gradients of one span. That of the state before the span is dropped.
+// record adds the backward pass of one span. The gradient of the state before the span is dropped.
 func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat, span Span) {
 	aLogGrad, dGrad := trainable(s.ALog, "scan"), trainable(s.D, "scan")
 	p.Tape.Record(func() {
@@ -101,7 +101,7 @@ func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat,
 	})
 }
 
-// ssmState returns what a document carries through a layer, or an empty state where it carries nothing.
+// ssmState returns a document's state in a layer, or an empty one if it has none.
 func ssmState(p *Pass, span Span, layer, tail, h int) state.SSM {
 	if s := state.Of[*state.SSM](span.State, layer); s != nil {
 		return *s

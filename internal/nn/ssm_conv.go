@@ -9,14 +9,14 @@ import (
 // CausalConv is a depthwise convolution over time, y[t,e] = b[e] + Σ_q w[e,q]·x[t-(taps-1)+q, e].
 type CausalConv struct {
 	Channels, Taps int
-	Weight         *Param // [channels, 1, taps]; the last tap meets the current token
+	Weight         *Param // [channels, 1, taps]; the last tap is that of the current token
 	Bias           *Param // [channels]; nil: none
 
 	w []float32 // the weight as [taps, channels]
 }
 
-// CausalConv declares name.weight and, if bias is set, name.bias. New weights are uniform in ±1/√taps, the usual
-// initialisation of a convolution; a new bias is 0.
+// CausalConv declares name.weight and, if bias is set, name.bias. New weights are uniform in ±1/√taps, as usual for a
+// convolution; a new bias is 0.
 func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *CausalConv {
 	c := &CausalConv{Channels: channels, Taps: taps}
 	c.Weight = ps.Tensor(name+".weight", Uniform(1/math.Sqrt(float64(taps))), channels, 1, taps)
@@ -28,15 +28,15 @@ func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *Causal
 	return c
 }
 
-// arrange puts the weights of each tap side by side.
+// arrange makes the weights of each tap contiguous.
 func (c *CausalConv) arrange() {
 	for i, v := range c.Weight.W {
 		c.w[i%c.Taps*c.Channels+i/c.Taps] = v
 	}
 }
 
-// Forward convolves the channels of x that begin at column from, and advances the tails that the documents of spans carry
-// through layer layer, a [state.SSM]. It costs 2·taps + 1 FLOPs a token and channel, 2·taps without bias.
+// Forward convolves the channels of x from column from on, and advances the tails of the documents' states, each a
+// [state.SSM] at the index layer. It costs 2·taps + 1 FLOPs per token and channel, 2·taps without bias.
 func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
 	y := p.New(x.Rows, c.Channels)
 	for _, span := range spans {
@@ -55,7 +55,7 @@ func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) 
 	return y
 }
 
-// piece returns the convolution of one span, which lacks only its tail.
+// piece returns the convolution of one span, except for its tail.
 func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 	conv := kernel.Conv{
 		Len: span.Len, Channels: c.Channels, Taps: c.Taps,
@@ -69,7 +69,7 @@ func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 	return conv
 }
 
-// record adds the gradients of one span. That of the tail is dropped.
+// record adds the backward pass of one span. The gradient of the tail is dropped.
 func (c *CausalConv) record(p *Pass, conv kernel.Conv, x Mat, from int, y Mat, span Span) {
 	grad := trainable(c.Weight, "convolution")
 	g := kernel.ConvGrad{Conv: conv, DW: make([]float32, len(c.w))}

@@ -21,7 +21,7 @@ type SSD struct {
 	a []float32 // A
 }
 
-// SSD declares prefix+"A_log", "D" and "dt_bias" of a layer whose sizes are set. New ones are A = -1, -2, ..., -heads and
+// SSD declares prefix+"A_log", "D" and "dt_bias" of a layer with the given sizes. New ones are A = -1, -2, ..., -heads and
 // D = 1; steps initialises the bias.
 func (ps *Params) SSD(prefix string, sizes SSD, steps Init) *SSD {
 	s := &sizes
@@ -45,7 +45,7 @@ func (s *SSD) decay() {
 	}
 }
 
-// Steps returns Δ [rows, heads] from columns [from, from+heads) of x. It costs 4 FLOPs an element: the bias, and 3 of
+// Steps returns Δ [rows, heads] from columns [from, from+heads) of x. It costs 4 FLOPs per element: 1 for the bias and 3 for
 // softplus.
 func (s *SSD) Steps(p *Pass, x Mat, from int) Mat {
 	dt := Columns(p, x, from, from+s.Heads)
@@ -74,7 +74,7 @@ func (s *SSD) addBias(p *Pass, dt Mat) Mat {
 	return y
 }
 
-// limit keeps delta within its limits; beyond them it has no gradient. Comparisons cost nothing.
+// limit clamps delta to its limits, beyond which it has no gradient. Comparisons are not counted.
 func (s *SSD) limit(p *Pass, delta Mat) {
 	var outside []int
 	for i, v := range delta.Data {
@@ -94,10 +94,10 @@ func (s *SSD) limit(p *Pass, delta Mat) {
 	}
 }
 
-// Forward advances the documents of spans through layer layer, a [state.SSM], and returns y [rows, heads·dim].
-// xbc is [rows, heads·dim + 2·groups·states]: x, B and C. It costs 5 FLOPs a token, channel and state (the product with
-// the decay, Δx·B, its addition, and the multiply-add with C), 3 a token and channel (Δ·x and the multiply-add with D)
-// and 2 a token and head (Δ·A and its exponential).
+// Forward returns y [rows, heads·dim] and advances the states of the documents, each a [state.SSM] at the index layer.
+// xbc is [rows, heads·dim + 2·groups·states]: x, B and C. It costs 5 FLOPs per token, channel and state (the product with
+// the decay, Δx·B, its addition, and the multiply-add with C), 3 per token and channel (Δ·x and the multiply-add with D)
+// and 2 per token and head (Δ·A and its exponential).
 func (s *SSD) Forward(p *Pass, layer int, xbc, delta Mat, spans []Span) Mat {
 	heads, e, n := int64(s.Heads), int64(s.Heads*s.Dim), int64(s.States)
 	y := p.New(xbc.Rows, s.Heads*s.Dim)
@@ -115,14 +115,14 @@ func (s *SSD) Forward(p *Pass, layer int, xbc, delta Mat, spans []Span) Mat {
 	return y
 }
 
-// columns returns where x, B and C begin in the rows of a matrix from row on.
+// columns returns x, B and C in the rows of a matrix from row on.
 func (s *SSD) columns(data []float32, cols, row int) (x, b, c kernel.Rows) {
 	all := kernel.Rows{Data: data, Stride: cols}
 	e, maps := s.Heads*s.Dim, s.Groups*s.States
 	return all.From(row, 0), all.From(row, e), all.From(row, e+maps)
 }
 
-// piece returns the recurrence of one span, which lacks only its state.
+// piece returns the recurrence of one span, except for its state.
 func (s *SSD) piece(xbc, delta, y Mat, span Span) kernel.SSD {
 	lo, hi := span.Start, span.Start+span.Len
 	k := kernel.SSD{
@@ -133,7 +133,7 @@ func (s *SSD) piece(xbc, delta, y Mat, span Span) kernel.SSD {
 	return k
 }
 
-// record adds the gradients of one span. That of the state before the span is dropped.
+// record adds the backward pass of one span. The gradient of the state before the span is dropped.
 func (s *SSD) record(p *Pass, ssd kernel.SSD, xbc, delta, y Mat, span Span) {
 	aLogGrad, dGrad := trainable(s.ALog, "scan"), trainable(s.D, "scan")
 	p.Tape.Record(func() {

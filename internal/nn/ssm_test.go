@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/internal/state"
 )
 
-// ssmLayers is the state-space part of a block: vz → gate(scan(conv v), z), with the step size from the last columns.
+// ssmLayers is the state-space part of a block: vz → gate(scan(conv v), z).
 type ssmLayers struct {
 	conv *CausalConv
 	scan *SelectiveScan
@@ -39,7 +39,7 @@ func (l *ssmLayers) forward(p *Pass, vz, rbc Mat, spans []Span) Mat {
 	return GateSiLU(p, l.scan.Forward(p, 0, u, delta, rbc, spans), vz, ssmChannels)
 }
 
-// fill copies random numbers into a new matrix.
+// fill returns a new matrix of random numbers.
 func fill(p *Pass, r *rand.Rand, rows, cols int) Mat {
 	m := p.New(rows, cols)
 	for i := range m.Data {
@@ -52,7 +52,7 @@ func ssmState1() *state.Document {
 	return state.New(1, func(int) state.Layer { return state.NewSSM((ssmTaps-1)*ssmChannels, ssmChannels*ssmStates) })
 }
 
-// TestSSMSpans checks that documents in one batch, and pieces of a document, give what each whole document gives alone.
+// TestSSMSpans checks that documents in one batch give the results of each alone in pieces.
 func TestSSMSpans(t *testing.T) {
 	l := newSSMLayers(t)
 	var p Pass
@@ -70,7 +70,7 @@ func TestSSMSpans(t *testing.T) {
 		}
 	}
 	if !slices.Equal(together, alone) {
-		t.Error("documents side by side differ from documents alone in pieces")
+		t.Error("documents in one batch differ from documents alone in pieces")
 	}
 }
 
@@ -132,7 +132,7 @@ func TestSSMGradients(t *testing.T) {
 	}
 }
 
-// TestSSDSteps checks the step sizes of Mamba-2 and that one beyond the limits has no gradient.
+// TestSSDSteps checks the step sizes of Mamba-2, and that those beyond the limits have no gradient.
 func TestSSDSteps(t *testing.T) {
 	ps := NewParams(nil, 5, Precision{})
 	s := ps.SSD("", SSD{Heads: 4, Dim: 2, Groups: 2, States: 3, StepMin: .5, StepMax: 2}, Const(.25))

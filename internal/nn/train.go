@@ -1,9 +1,12 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// trainable returns where the gradient of a parameter goes. Taping over packed weights, or before Params.Train, is a
-// broken invariant of the caller and panics.
+// trainable returns the gradient of a parameter. Taping over packed weights, or before Params.Train, is a bug of the caller
+// and panics.
 func trainable(w *Param, layer string) []float32 {
 	if w == nil {
 		panic(fmt.Sprintf("nn: backward of a %s whose weights are packed: train in f32", layer))
@@ -14,22 +17,21 @@ func trainable(w *Param, layer string) []float32 {
 	return w.Grad
 }
 
-// derive computes what a layer keeps beside its parameters, now and whenever they change.
+// derive calls compute, which derives a layer's data from its parameters, now and whenever they change.
 func (ps *Params) derive(compute func()) {
 	compute()
 	ps.derived = append(ps.derived, compute)
 }
 
-// Changed computes again what the layers derive from the parameters. Whoever has changed W calls it before the next
-// Forward.
+// Changed recomputes what the layers derive from the parameters. Call it between changing W and the next Forward.
 func (ps *Params) Changed() {
 	for _, compute := range ps.derived {
 		compute()
 	}
 }
 
-// Train allocates a gradient for every parameter. It fails where weights are packed, which only inference can use.
-// Parameters over a source's memory move into memory of their own.
+// Train allocates a gradient for every parameter. It fails if any weights are packed, which is for inference only.
+// Parameters over a source's memory are copied to memory of their own.
 func (ps *Params) Train() error {
 	for _, t := range ps.list {
 		if t.param == nil {
@@ -62,7 +64,7 @@ func (p *Param) own() {
 	if !p.mapped {
 		return
 	}
-	p.W, p.mapped = append([]float32(nil), p.W...), false
+	p.W, p.mapped = slices.Clone(p.W), false
 	if p.moved != nil {
 		p.moved(p.W)
 	}

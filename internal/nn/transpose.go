@@ -3,14 +3,14 @@ package nn
 import "sync"
 
 const (
-	// transposeFloats bounds the scratch that turns a stored [in, out] matrix into packed rows.
+	// transposeFloats is the largest scratch for transposing a stored [in, out] matrix.
 	transposeFloats = 4 << 20
-	// transposeLines is the number of stored rows that are turned together, to fill whole cache lines.
+	// transposeLines is the number of stored rows transposed together, to fill whole cache lines.
 	transposeLines = 16
 )
 
-// transposer reads rows [out, in] of a matrix that is stored as [in, out]. They must be asked for in order. It reads the
-// stored matrix once for as many outputs as fit its scratch.
+// transposer reads the rows of an [out, in] matrix that is stored as [in, out]. Rows must be requested in order. Each pass
+// over the stored matrix yields as many rows as fit the scratch.
 type transposer struct {
 	stored  func(row int, dst []float32)
 	out, in int
@@ -19,14 +19,14 @@ type transposer struct {
 	turned  bool      // the scratch holds the whole matrix
 }
 
-// transposeScratch keeps the scratch from one tensor to the next, and no longer than the collector lets it.
+// transposeScratch reuses the scratch between tensors.
 var transposeScratch = sync.Pool{New: func() any { return new([]float32) }}
 
 func newTransposer(stored func(row int, dst []float32), out, in int) *transposer {
 	return (&transposer{stored: stored, out: out, in: in}).within(transposeFloats)
 }
 
-// within takes a scratch of at most that many floats, or of one row.
+// within sets the scratch to at most the given number of floats, but at least one row.
 func (t *transposer) within(floats int) *transposer {
 	t.width = max(1, min(t.out, floats/max(1, t.in)))
 	t.block = *transposeScratch.Get().(*[]float32)
@@ -37,7 +37,7 @@ func (t *transposer) within(floats int) *transposer {
 	return t
 }
 
-// release gives the scratch back.
+// release returns the scratch for reuse.
 func (t *transposer) release() { transposeScratch.Put(&t.block) }
 
 // row writes row o.
