@@ -1,42 +1,43 @@
-// Package lmfake is a language model for tests of the harness: it predicts bytes from a hash of all bytes before
-// them, in no time, and misbehaves on demand. Its losses follow from the definition, so a test can compute them
-// again.
+// Package lmfake provides a language model for tests of the harness. It predicts bytes from a hash of all preceding bytes,
+// takes almost no time, and misbehaves on demand. Its losses are easy to recompute in a test.
 package lmfake
 
 import (
+	"cmp"
 	"context"
 	"math"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/archbench/archbench/lm"
 )
 
-// Vocab is the number of tokens: the bytes and the start of a document.
+// The vocabulary has the bytes and the start token.
 const (
 	Vocab = 257
 	BOS   = 256
 )
 
-// Architecture is a fake plugin. The zero value behaves.
+// Architecture is a fake plugin. The zero value is well-behaved.
 type Architecture struct {
-	Name      string       // "fake" if empty
-	Abilities []lm.Ability // all but calibrate and train if nil
-	Limit     int          // context limit, 0: none
+	Name      string       // "": fake
+	Abilities []lm.Ability // nil: all but calibrate and train
+	Limit     int          // context limit; 0: none
 	NoBOS     bool
 
 	Leak       bool          // predictions depend on the next token
 	LeakLength bool          // predictions depend on the number of tokens
 	BatchLeak  bool          // predictions depend on the size of the batch
-	StateLeak  bool          // the carried state forgets where chunks meet
-	NaN        bool          // losses are not numbers
+	StateLeak  bool          // the state is corrupted at chunk boundaries
+	NaN        bool          // losses are NaN
 	Unsteady   bool          // predictions differ from call to call
-	PerToken   time.Duration // plugin time that each token is said to cost; 0: the time that it took
-	Sleep      time.Duration // real time that each call takes
-	Noise      float64       // weight of the disturbance that precisions other than f32 bring
-	Fail       error         // every call on a model fails with it
+	PerToken   time.Duration // reported compute time of each token; 0: the real time
+	Sleep      time.Duration // real duration of each call
+	Noise      float64       // weight of the noise of precisions other than f32
+	Fail       error         // if not nil, every call on a model fails with it
 
-	// Tell changes what the fake says before it does: a *lm.ModelInfo, *lm.ScoreReply, *lm.StepReply, *lm.GenerateChunk,
+	// Tell may change a reply before it is returned: a *lm.ModelInfo, *lm.ScoreReply, *lm.StepReply, *lm.GenerateChunk,
 	// *lm.CostReply or *lm.Memory.
 	Tell func(reply any)
 	// Before runs before each call of the given name, and may fail it.
@@ -49,15 +50,12 @@ var allAbilities = []lm.Ability{
 
 // Describe implements lm.Architecture.
 func (a *Architecture) Describe(context.Context) (lm.Description, error) {
-	name, abilities := a.Name, a.Abilities
-	if name == "" {
-		name = "fake"
-	}
+	abilities := a.Abilities
 	if abilities == nil {
 		abilities = allAbilities
 	}
 	return lm.Description{
-		Name: name, Version: "1", Language: "go", Summary: "hash of all bytes", Abilities: abilities,
+		Name: cmp.Or(a.Name, "fake"), Version: "1", Language: "go", Summary: "hash of all bytes", Abilities: abilities,
 		Variants:   []lm.Variant{{Name: "tiny", Config: "{}"}},
 		Precisions: []string{"f32", "bf16", "int8", "int4"}, Kernels: "reference",
 	}, nil
@@ -72,10 +70,7 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	if err != nil {
 		return nil, err
 	}
-	m := &model{arch: a, precision: req.Precision}
-	if m.precision == "" {
-		m.precision = "f32"
-	}
+	m := &model{arch: a, precision: cmp.Or(req.Precision, "f32")}
 	m.info = lm.ModelInfo{
 		Architecture: d.Name, Mode: "hash", Config: "{}", Parameters: 1000, Bytes: []lm.ByteClass{{Class: "blocks", Bytes: 4000}},
 		Vocab: Vocab, BOS: BOS, ContextLimit: a.Limit, Causal: true, StateKind: "constant", Precision: m.precision,
@@ -95,7 +90,7 @@ func (a *Architecture) tell(reply any) {
 	}
 }
 
-// cost is what n tokens since start are said to have taken.
+// cost returns the reported compute time of n tokens since start.
 func (a *Architecture) cost(n int, start time.Time) time.Duration {
 	if a.PerToken > 0 {
 		return a.PerToken * time.Duration(n)
@@ -103,7 +98,7 @@ func (a *Architecture) cost(n int, start time.Time) time.Duration {
 	return time.Since(start)
 }
 
-// before waits, and fails a call on demand.
+// before delays a call and returns its error, if any.
 func (a *Architecture) before(ctx context.Context, call string) error {
 	if a.Sleep > 0 {
 		time.Sleep(a.Sleep)
@@ -119,15 +114,14 @@ func (a *Architecture) before(ctx context.Context, call string) error {
 	return a.Fail
 }
 
-// model is one loaded fake.
+// model is a loaded fake.
 type model struct {
 	arch      *Architecture
 	precision string
 	info      lm.ModelInfo
 
-	mu     sync.Mutex
-	states int
-	calls  int32 // to Score
+	states atomic.Int64
+	calls  atomic.Int32 // of Score
 }
 
 var (
@@ -143,12 +137,12 @@ func (m *model) Info() lm.ModelInfo { return m.info }
 // Close implements lm.Model.
 func (m *model) Close() error { return nil }
 
-// hash is the state of a document: all tokens so far.
+// hash is the hash of all tokens so far.
 type hash uint64
 
 func (h hash) add(token int32) hash { return (h^hash(token+1))*0x9E3779B97F4A7C15 + 1 }
 
-// logits are the predictions after a state.
+// logits returns the predictions after a hash.
 func (m *model) logits(h hash) []float32 {
 	noise := 0.0
 	if m.precision != "f32" {
@@ -162,7 +156,7 @@ func (m *model) logits(h hash) []float32 {
 	return out
 }
 
-// normaliser is the logarithm of the sum of the exponentials.
+// normaliser returns the logarithm of the sum of the exponentials.
 func normaliser(logits []float32) float64 {
 	sum := 0.0
 	for _, x := range logits {
@@ -177,7 +171,7 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		return lm.ScoreReply{}, err
 	}
 	start, tokens := time.Now(), 0
-	m.called()
+	m.calls.Add(1)
 	var reply lm.ScoreReply
 	for _, s := range req.Sequences {
 		if s.From < 1 || s.From > len(s.Tokens) {
@@ -189,13 +183,6 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	reply.Compute = m.arch.cost(tokens, start)
 	m.arch.tell(&reply)
 	return reply, nil
-}
-
-// called counts the calls to Score.
-func (m *model) called() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.calls++
 }
 
 func (m *model) score(s lm.Sequence, req lm.ScoreRequest) (out lm.Scores) {
@@ -227,7 +214,7 @@ func (m *model) score(s lm.Sequence, req lm.ScoreRequest) (out lm.Scores) {
 	return out
 }
 
-// spoiled is the state with what the fake must not know mixed in.
+// spoiled mixes into a hash what the fake must not know.
 func (m *model) spoiled(h hash, tokens []int32, p, batch int) hash {
 	if m.arch.Leak && p+1 < len(tokens) {
 		h = h.add(tokens[p+1])
@@ -239,7 +226,7 @@ func (m *model) spoiled(h hash, tokens []int32, p, batch int) hash {
 		h = h.add(int32(batch))
 	}
 	if m.arch.Unsteady {
-		h = h.add(m.calls)
+		h = h.add(m.calls.Load())
 	}
 	return h
 }
@@ -251,7 +238,7 @@ func (m *model) loss(logits []float32, token int32) float64 {
 	return normaliser(logits) - float64(logits[token])
 }
 
-// divergence is KL(p || q) of two sets of logits, in nats.
+// divergence returns KL(p || q) of two sets of logits, in nats.
 func divergence(p, q []float32) float64 {
 	zp, zq := normaliser(p), normaliser(q)
 	sum := 0.0
@@ -262,12 +249,4 @@ func divergence(p, q []float32) float64 {
 	return sum
 }
 
-func argmax(x []float32) int32 {
-	best := 0
-	for i := range x {
-		if x[i] > x[best] {
-			best = i
-		}
-	}
-	return int32(best)
-}
+func argmax(x []float32) int32 { return int32(slices.Index(x, slices.Max(x))) }

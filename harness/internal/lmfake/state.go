@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// stateBytes is what each document is said to hold.
+// stateBytes is the reported size of a document's state.
 const stateBytes = 64
 
 // state is the hash of a document.
@@ -26,7 +26,7 @@ func (s *state) Bytes() int64 { return stateBytes }
 // Fork implements lm.State.
 func (s *state) Fork(context.Context) (lm.State, error) {
 	c := *s
-	s.m.count(1)
+	s.m.states.Add(1)
 	return &c, nil
 }
 
@@ -38,14 +38,8 @@ func (s *state) Reset(context.Context) error {
 
 // Close implements lm.State.
 func (s *state) Close() error {
-	s.m.count(-1)
+	s.m.states.Add(-1)
 	return nil
-}
-
-func (m *model) count(n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.states += n
 }
 
 // NewState implements lm.Stepper.
@@ -53,7 +47,7 @@ func (m *model) NewState(ctx context.Context) (lm.State, error) {
 	if err := m.arch.before(ctx, "state"); err != nil {
 		return nil, err
 	}
-	m.count(1)
+	m.states.Add(1)
 	return &state{m: m}, nil
 }
 
@@ -116,7 +110,7 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	return nil
 }
 
-// continued makes n tokens. The state does not see the last one.
+// continued generates n tokens. The state does not include the last one.
 func (m *model) continued(s *state, n int) (made []int32) {
 	for range n {
 		if len(made) > 0 {
@@ -127,7 +121,7 @@ func (m *model) continued(s *state, n int) (made []int32) {
 	return made
 }
 
-// Cost implements lm.Coster: 10 FLOPs and 4 bytes a token, in two components.
+// Cost implements lm.Coster with 10 FLOPs and 4 bytes per token in two components.
 func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
 	if err := m.arch.before(ctx, "cost"); err != nil {
 		return lm.CostReply{}, err
@@ -152,10 +146,8 @@ func (m *model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
 	if err := m.arch.before(ctx, "memory"); err != nil {
 		return lm.Memory{}, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	memory := lm.Memory{
-		Live: append(m.info.Bytes[:1:1], lm.ByteClass{Class: "state", Bytes: stateBytes * int64(m.states)}),
+		Live: append(m.info.Bytes[:1:1], lm.ByteClass{Class: "state", Bytes: stateBytes * m.states.Load()}),
 		Peak: []lm.ByteClass{{Class: "activations", Bytes: 1028}},
 	}
 	m.arch.tell(&memory)

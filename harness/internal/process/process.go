@@ -1,5 +1,5 @@
-// Package process identifies processes unambiguously: a PID alone is reused by the same system, after the next boot and
-// in every container.
+// Package process identifies processes unambiguously. A PID alone is not enough: it is reused on the same system, after
+// the next boot and in every container.
 package process
 
 import (
@@ -26,7 +26,7 @@ type State int
 const (
 	Gone    State = iota
 	Alive         // running or stopped
-	Unknown       // it runs elsewhere, or the system does not say
+	Unknown       // it runs elsewhere, or the system does not tell
 )
 
 // Self returns this process's ID.
@@ -48,14 +48,14 @@ func (id ID) String() string {
 	return fmt.Sprintf("process %d on %s", id.PID, id.Host)
 }
 
-// State says whether the process is alive, as far as this process can tell.
+// State returns whether the process is alive, as far as this process can tell.
 func (id ID) State() State { return id.seenFrom(Self()) }
 
-// seenFrom says whether the process is alive, as seen from another one.
+// seenFrom returns whether the process is alive, as far as self can tell.
 func (id ID) seenFrom(self ID) State {
 	switch {
 	case id.Boot != self.Boot && id.Boot != "" && self.Boot != "" && id.Machine == self.Machine:
-		return Gone // gone with its boot
+		return Gone // the system has rebooted
 	case id.Boot != self.Boot, id.Boot == "" && id.Machine != self.Machine, id.Namespace != self.Namespace:
 		return Unknown
 	}

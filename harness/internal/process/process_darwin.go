@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// zombie is the state of a process that has ended but has not been waited for (SZOMB).
+// zombie is the status of an ended process that was not waited for (SZOMB).
 const zombie = 5
 
 // start returns a process's start time, in microseconds since 1970, and whether it has ended.
@@ -25,7 +25,7 @@ func boot() string { return text("kern.bootsessionuuid") }
 
 func machine() string { return text("kern.uuid") }
 
-// text reads a kernel value, "" if there is none.
+// text returns a kernel value, or "".
 func text(name string) string {
 	v, err := unix.Sysctl(name)
 	if err != nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// start returns a process's start time, in clock ticks since boot, and whether it has ended without having been waited
-// for.
+// start returns a process's start time, in clock ticks since boot, and whether it has ended without being waited for.
 func start(pid int) (ticks string, ended bool, err error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
@@ -35,7 +34,7 @@ func boot() string { return line("/proc/sys/kernel/random/boot_id") }
 
 func machine() string { return line("/etc/machine-id") }
 
-// line reads a one-line file, "" if there is none.
+// line returns the text of a one-line file, or "".
 func line(path string) string {
 	data, err := os.ReadFile(path)
 	if err != nil {

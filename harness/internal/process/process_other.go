@@ -2,7 +2,7 @@
 
 package process
 
-// start is unknown on this platform, so a process is never taken for gone while it may be alive.
+// start is unknown on this platform, so a process that may be alive is never reported as gone.
 func start(int) (at string, ended bool, err error) { return "", false, nil }
 
 func namespace() string { return "" }

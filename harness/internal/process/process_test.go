@@ -13,7 +13,7 @@ func TestSelfIsAlive(t *testing.T) {
 	}
 }
 
-// TestEnded follows a process past its end: dead but not yet waited for, then gone.
+// TestEnded checks a process that has ended, before and after it is waited for.
 func TestEnded(t *testing.T) {
 	c := exec.Command("sleep", "600")
 	if err := c.Start(); err != nil {
@@ -23,7 +23,7 @@ func TestEnded(t *testing.T) {
 	id.PID = c.Process.Pid
 	id.Start, _, _ = start(id.PID)
 	if got := id.State(); got != Alive {
-		t.Errorf("a process that sleeps is %v", got)
+		t.Errorf("a sleeping process is %v", got)
 	}
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -32,15 +32,15 @@ func TestEnded(t *testing.T) {
 		runtime.Gosched()
 	}
 	if got := id.State(); got != Gone {
-		t.Errorf("a process that nobody has waited for is %v", got)
+		t.Errorf("a zombie is %v", got)
 	}
 	_ = c.Wait()
 	if got := id.State(); got != Gone {
-		t.Errorf("a process that is gone is %v", got)
+		t.Errorf("an ended process is %v", got)
 	}
 }
 
-// TestSeenFrom judges an ID on systems that may or may not be its own.
+// TestSeenFrom checks the state of an ID as seen from its own and from other systems.
 func TestSeenFrom(t *testing.T) {
 	self := Self()
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestSeenFrom(t *testing.T) {
 		want   State
 	}{
 		"itself":                    {func(*ID, *ID) {}, Alive},
-		"the number given again":    {func(id, _ *ID) { id.Start = "before" }, Gone},
+		"reused PID":                {func(id, _ *ID) { id.Start = "before" }, Gone},
 		"another boot":              {func(id, _ *ID) { id.Boot = "before" }, Gone},
 		"another machine":           {func(id, _ *ID) { id.Boot, id.Machine = "other", "other" }, Unknown},
 		"another container":         {func(id, _ *ID) { id.Namespace = "other" }, Unknown},

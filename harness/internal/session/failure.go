@@ -12,11 +12,11 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// stderrLines is how much of what a plugin printed is kept with a failure.
+// stderrLines is the number of lines of a plugin's output that a failure keeps.
 const stderrLines = 20
 
-// Failure classifies the error of a plugin that has printed stderr, and had so much time to answer: by how its process
-// ended (lmplugin.Class), by what is wrong with a reply (lm.Fault), or in a word of its own.
+// Failure classifies the error of a call to a plugin with the time limit limit. The class is that of the process's exit
+// ([lmplugin.Class]), that of a bad reply ([lm.Fault]), "time-out", "out of memory" or "error".
 func Failure(err error, stderr string, limit time.Duration) *record.Failure {
 	f := &record.Failure{Class: "error", Message: err.Error(), Stderr: lastLines(stderr)}
 	var exit *lmplugin.ExitError
@@ -35,7 +35,7 @@ func Failure(err error, stderr string, limit time.Duration) *record.Failure {
 	return f
 }
 
-// lastLines returns the end of what a plugin printed.
+// lastLines returns the last lines of a plugin's output.
 func lastLines(text string) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-stderrLines):], "\n")

@@ -18,25 +18,25 @@ type Plugins interface {
 	Start(ctx context.Context, path string, l Limits) (Process, error)
 }
 
-// Limits are what a process may use.
+// Limits limits the resources of a process.
 type Limits struct {
-	Threads int   // of the process and of each model; 0: all that this process may use
+	Threads int   // of the process and of each model; 0: as many as this process may use
 	Memory  int64 // in bytes; 0: no limit
 }
 
 // Process is a running plugin.
 type Process interface {
 	lm.Architecture
-	PID() int       // 0: no process of its own
-	Env() []string  // all of its environment
+	PID() int       // 0: it runs in this process
+	Env() []string  // its whole environment
 	Stderr() string // the last lines that it printed
-	Kill()          // ends it and what it has started, at once
+	Kill()          // kills it and its descendants at once
 	Close() error   // ends it
 }
 
-// Installed finds plugins where lmplugin looks for them and starts them as processes.
+// Installed finds installed plugins with [lmplugin.Find] and starts them as processes.
 type Installed struct {
-	// Paths names the executable or folder of architectures that are not searched for.
+	// Paths holds the plugin executables or folders given by the user, by architecture.
 	Paths map[string]string
 }
 
@@ -49,7 +49,7 @@ func (i Installed) Find(architecture string) (path, sha string, err error) {
 	return path, sha, err
 }
 
-// Start implements [Plugins]. The threads bind the run-times of Go and of the usual numeric libraries.
+// Start implements [Plugins]. The thread limit applies to the runtimes of Go and of the usual numeric libraries.
 func (i Installed) Start(ctx context.Context, path string, l Limits) (Process, error) {
 	var env []string
 	for _, variable := range []string{"GOMAXPROCS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
@@ -62,14 +62,14 @@ func (i Installed) Start(ctx context.Context, path string, l Limits) (Process, e
 	return p, nil
 }
 
-// Plugin is a plugin that was found, and the limits of its processes.
+// Plugin is an installed plugin with the limits of its processes.
 type Plugin struct {
 	Path, SHA256 string
 	Limits       Limits
 	plugins      Plugins
 }
 
-// Find looks for the plugin of an architecture.
+// Find finds the plugin of an architecture.
 func Find(plugins Plugins, architecture string, l Limits) (*Plugin, error) {
 	path, sha, err := plugins.Find(architecture)
 	if err != nil {
@@ -79,7 +79,7 @@ func Find(plugins Plugins, architecture string, l Limits) (*Plugin, error) {
 	return &Plugin{Path: path, SHA256: sha, Limits: l, plugins: plugins}, nil
 }
 
-// Start starts a process of the plugin. The session is to be ended whatever the error.
+// Start starts a process of the plugin. The caller ends the session even after an error.
 func (p *Plugin) Start(ctx context.Context) (*Session, error) {
 	process, err := p.plugins.Start(ctx, p.Path, p.Limits)
 	if err != nil {
@@ -89,7 +89,7 @@ func (p *Plugin) Start(ctx context.Context) (*Session, error) {
 	return &Session{Process: process, Description: d, threads: p.Limits.Threads}, err
 }
 
-// Open finds and starts the plugin of an architecture, of which one session is wanted.
+// Open finds the plugin of an architecture and starts one session.
 func Open(ctx context.Context, plugins Plugins, architecture string, l Limits) (*Session, error) {
 	p, err := Find(plugins, architecture, l)
 	if err != nil {

@@ -1,7 +1,6 @@
-// Package session is a plugin's process with the models in it. [Find] looks for a plugin once, and each [Plugin.Start]
-// makes a session, since who measures renews its processes. Models are loaded beside each other, for example one
-// precision to hold against another. [Session.Close] releases them and ends the process, [Session.Kill] ends it at once,
-// and [Failure] says how it failed.
+// Package session manages plugin processes and the models in them. [Find] finds a plugin once; each [Plugin.Start] starts a
+// fresh process. A session can hold several models, for example to compare two precisions. [Session.Close] releases them
+// and ends the process, [Session.Kill] ends it at once, and [Failure] classifies a failure.
 package session
 
 import (
@@ -14,8 +13,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Session is a process of a plugin with the models that were loaded into it. Nil is a process that did not start: it has
-// printed nothing and can be ended like any other.
+// Session is a plugin process with its loaded models. A nil Session is a process that did not start: it has no output and
+// can be ended like any other.
 type Session struct {
 	Process
 	Description lm.Description
@@ -23,15 +22,15 @@ type Session struct {
 	models      []*Model
 }
 
-// Model is a loaded model and what it was loaded from. What the plugin warned of stands in Info.
+// Model is a loaded model.
 type Model struct {
 	Model   lm.Model
-	Info    lm.ModelInfo
-	Request lm.LoadRequest // complete
+	Info    lm.ModelInfo   // including the plugin's warnings
+	Request lm.LoadRequest // as completed by the session
 }
 
-// Complete returns a request with what it leaves open: the threads of the process, and the plugin's first variant where
-// neither a checkpoint nor a config is named.
+// Complete fills in the defaults of a request: the threads of the process, and the plugin's first variant if the request
+// has no checkpoint, config or variant.
 func (s *Session) Complete(req lm.LoadRequest) (lm.LoadRequest, error) {
 	req.Threads = s.threads
 	if req.Checkpoint != "" || req.Config != "" || req.Variant != "" {
@@ -44,7 +43,7 @@ func (s *Session) Complete(req lm.LoadRequest) (lm.LoadRequest, error) {
 	return req, nil
 }
 
-// Load completes a request and loads the model, beside those that are there.
+// Load completes a request and loads the model. Models that are already loaded stay.
 func (s *Session) Load(ctx context.Context, req lm.LoadRequest) (*Model, error) {
 	req, err := s.Complete(req)
 	if err != nil {
@@ -59,7 +58,7 @@ func (s *Session) Load(ctx context.Context, req lm.LoadRequest) (*Model, error) 
 	return loaded, nil
 }
 
-// Tokenizer is the one asked for, else that of the model's folder, see [tokenizer.Choose].
+// Tokenizer returns the requested tokenizer, or that of the model's folder if asked is "", see [tokenizer.Choose].
 func (m *Model) Tokenizer(asked string) (tokenizer.Tokenizer, error) {
 	return tokenizer.Choose(asked, m.Request.Checkpoint, m.Info.Vocab)
 }
@@ -73,7 +72,7 @@ func (s *Session) Calibrate(ctx context.Context) (lm.Roofline, error) {
 	return c.Calibrate(ctx, s.threads)
 }
 
-// Stderr is what the plugin printed last.
+// Stderr returns the plugin's last output.
 func (s *Session) Stderr() string {
 	if s == nil {
 		return ""
@@ -93,7 +92,7 @@ func (s *Session) Close() error {
 	return errors.Join(append(errs, s.Process.Close())...)
 }
 
-// Kill ends the process at once, for when nothing in it is worth waiting for.
+// Kill ends the process at once, without releasing the models.
 func (s *Session) Kill() {
 	if s != nil {
 		s.Process.Kill()

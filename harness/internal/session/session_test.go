@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// journal is a plugin that notes what happens to its process and models.
+// journal is a plugin that records the events of its process and models.
 type journal struct {
 	lm.Architecture
 	events []string
@@ -85,7 +85,7 @@ func TestSeveralModelsInOneProcess(t *testing.T) {
 	}
 }
 
-// TestNothingStarted: a session without a process can be asked and ended like any other.
+// TestNothingStarted checks that a session without a process can be used and ended like any other.
 func TestNothingStarted(t *testing.T) {
 	j := &journal{fault: errors.New("no such file")}
 	p, err := Find(j, "fake", Limits{})

@@ -48,15 +48,22 @@ func (db *DB) Claim(ctx context.Context, run string, takeOver bool) error {
 	return db.wrap(err, "take run %s", run)
 }
 
+// leaseOf returns the lease on a run, if one is held.
+func leaseOf(ctx context.Context, tx *sql.Tx, run string) (l lease, held bool, err error) {
+	var owner string
+	err = tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: no run of that name, or it was removed; `archbench runs list` shows them", ErrNotFound)
+	}
+	l, held = holder(owner)
+	return l, held, err
+}
+
 // free fails if another handle measures a run.
 func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) error {
-	var owner string
-	if err := tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner); err != nil {
-		return noRun(err)
-	}
-	l, held := holder(owner)
-	if !held || l.Token == db.token {
-		return nil
+	l, held, err := leaseOf(ctx, tx, run)
+	if err != nil || !held || l.Token == db.token {
+		return err
 	}
 	switch l.Process.State() {
 	case process.Alive:
@@ -72,34 +79,21 @@ func (db *DB) free(ctx context.Context, tx *sql.Tx, run string, takeOver bool) e
 
 // Release gives back a run that this handle has claimed.
 func (db *DB) Release(ctx context.Context, run string) error {
-	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET owner = '' WHERE id = ?`, run)
-		return err
-	})
-	return db.wrap(err, "release run %s", run)
+	return db.wrap(db.updateOwned(ctx, run, `UPDATE runs SET owner = '' WHERE id = ?`, run), "release run %s", run)
 }
 
 // owned fails unless this handle measures the run.
 func (db *DB) owned(ctx context.Context, tx *sql.Tx, run string) error {
-	var owner string
-	if err := tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner); err != nil {
-		return noRun(err)
-	}
-	switch l, held := holder(owner); {
+	l, held, err := leaseOf(ctx, tx, run)
+	switch {
+	case err != nil:
+		return err
 	case !held:
 		return fmt.Errorf("%w: it was given back meanwhile", ErrTaken)
 	case l.Token != db.token:
 		return fmt.Errorf("%w: %s has taken it over; nothing more is stored from here", ErrTaken, l.Process)
 	}
 	return nil
-}
-
-// noRun explains that a run has no row.
-func noRun(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%w: no run of that name, or it was removed; `archbench runs list` shows them", ErrNotFound)
-	}
-	return err
 }
 
 // writeOwned is write for a run that this handle measures.
@@ -109,6 +103,14 @@ func (db *DB) writeOwned(ctx context.Context, run string, fn func(*sql.Tx) error
 			return err
 		}
 		return fn(tx)
+	})
+}
+
+// updateOwned executes one statement on a run that this handle measures.
+func (db *DB) updateOwned(ctx context.Context, run, query string, args ...any) error {
+	return db.writeOwned(ctx, run, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
 	})
 }
 

@@ -47,11 +47,7 @@ func (db *DB) countCells(ctx context.Context, runs []record.Run) error {
 
 // Latest returns the ID of the latest run that has measured something, and the IDs of later runs that have not.
 func (db *DB) Latest(ctx context.Context) (id string, empty []string, err error) {
-	id, empty, err = db.latest(ctx)
-	return id, empty, db.wrap(err, "find the latest run")
-}
-
-func (db *DB) latest(ctx context.Context) (id string, empty []string, err error) {
+	defer func() { err = db.wrap(err, "find the latest run") }()
 	type found struct {
 		id       string
 		measured bool
@@ -109,13 +105,8 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 // whole fails if a run is incomplete: it must have at least one model, every model that its cells name, and a name for
 // every coordinate.
 func whole(r *record.Run) error {
-	known := map[string]bool{}
-	for i := range r.Models {
-		known[r.Models[i].Name] = true
-	}
-	for i := range r.Cells {
-		c := &r.Cells[i]
-		if !known[c.Model] {
+	for _, c := range r.All() {
+		if !slices.ContainsFunc(r.Models, func(m record.Model) bool { return m.Name == c.Model }) {
 			return fmt.Errorf("%w: cell %.10s is of a model %q, which run %s lacks", ErrDamaged, c.ID, c.Model, r.ID)
 		}
 		if slices.ContainsFunc(slices.Concat(c.Point, c.Params), func(x record.Coordinate) bool { return x.Name == "" }) {
@@ -167,12 +158,8 @@ func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64
 
 // Cell returns the cell whose ID starts with prefix, with its samples, and its run. If several runs have the cell, it
 // returns the latest run's.
-func (db *DB) Cell(ctx context.Context, prefix string) (*record.Run, *record.Cell, error) {
-	run, cell, err := db.findCell(ctx, prefix)
-	return run, cell, db.wrap(err, "find cell %s", prefix)
-}
-
-func (db *DB) findCell(ctx context.Context, prefix string) (*record.Run, *record.Cell, error) {
+func (db *DB) Cell(ctx context.Context, prefix string) (run *record.Run, cell *record.Cell, err error) {
+	defer func() { err = db.wrap(err, "find cell %s", prefix) }()
 	type place struct{ run, id string }
 	scan := func(row *sql.Rows) (p place, err error) { return p, row.Scan(&p.run, &p.id) }
 	places, err := collect(ctx, db.sql, scan, `SELECT run, c.id FROM cells AS c JOIN runs AS r ON r.id = c.run
@@ -188,13 +175,12 @@ func (db *DB) findCell(ctx context.Context, prefix string) (*record.Run, *record
 			return nil, nil, fmt.Errorf("%w: several cells start so, for example %.16s and %.16s", ErrNotFound, places[0].id, p.id)
 		}
 	}
-	run, err := db.loadRun(ctx, places[0].run)
-	if err != nil {
+	if run, err = db.loadRun(ctx, places[0].run); err != nil {
 		return nil, nil, err
 	}
-	for i := range run.Cells {
-		if run.Cells[i].ID == places[0].id {
-			return run, &run.Cells[i], nil
+	for _, c := range run.All() {
+		if c.ID == places[0].id {
+			return run, c, nil
 		}
 	}
 	return nil, nil, fmt.Errorf("%w: cell %s has left run %s", ErrNotFound, places[0].id, run.ID)

@@ -77,25 +77,19 @@ func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []record
 
 // MarkLeak records that the causality suite caught one of the run's models looking into the future.
 func (db *DB) MarkLeak(ctx context.Context, run, model string) error {
-	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
-		return err
-	})
+	err := db.updateOwned(ctx, run, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
 	return db.wrap(err, "mark model %s of run %s", model, run)
 }
 
 // SetStatus records a run's status and what is known so far. A status other than running ends the run and gives it
 // back.
 func (db *DB) SetStatus(ctx context.Context, run *record.Run) error {
-	err := db.writeOwned(ctx, run.ID, func(tx *sql.Tx) error {
-		owner := ""
-		if run.Status == record.Running {
-			owner = db.mine()
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET status = ?, ended = ?, facts = ?, owner = ? WHERE id = ?`,
-			run.Status, (*nanoseconds)(&run.Ended), asJSON(&run.Facts), owner, run.ID)
-		return err
-	})
+	owner := ""
+	if run.Status == record.Running {
+		owner = db.mine()
+	}
+	err := db.updateOwned(ctx, run.ID, `UPDATE runs SET status = ?, ended = ?, facts = ?, owner = ? WHERE id = ?`,
+		run.Status, (*nanoseconds)(&run.Ended), asJSON(&run.Facts), owner, run.ID)
 	return db.wrap(err, "store status of run %s", run.ID)
 }
 

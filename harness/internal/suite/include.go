@@ -12,7 +12,7 @@ import (
 func (d *decoder) included(n ast.Node) error {
 	var s *Suite
 	var changes, drop ast.Node
-	err := mapping(n, fields{
+	err := mapping(n, unknownKey, fields{
 		"suite": func(n ast.Node) error {
 			text, err := name(n)
 			if err != nil {
@@ -24,8 +24,8 @@ func (d *decoder) included(n ast.Node) error {
 			}
 			return err
 		},
-		"set":  func(n ast.Node) error { changes = n; return nil },
-		"drop": func(n ast.Node) error { drop = n; return nil },
+		"set":  later(&changes),
+		"drop": later(&drop),
 	})
 	switch {
 	case err != nil:

@@ -1,54 +1,45 @@
 package suite
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/token"
 )
 
 // fields maps each key of a mapping to its reader.
 type fields map[string]func(ast.Node) error
 
-// unknownKeyError reports an unknown key.
-type unknownKeyError struct {
-	token *token.Token
-	known string
+// into returns a field that stores the result of read.
+func into[T any](value *T, read func(ast.Node) (T, error)) func(ast.Node) error {
+	return func(n ast.Node) (err error) {
+		*value, err = read(n)
+		return err
+	}
 }
 
-// Error names the unknown key and lists the known ones.
-func (e *unknownKeyError) Error() string {
-	return fmt.Sprintf("unknown key %q: there are %s", e.token.Value, e.known)
+// later returns a field that keeps the node, to be read after the other keys.
+func later(node *ast.Node) func(ast.Node) error {
+	return into(node, func(n ast.Node) (ast.Node, error) { return n, nil })
 }
 
-// GetToken implements yaml.Error. It returns the position of the key.
-func (e *unknownKeyError) GetToken() *token.Token { return e.token }
+// unknownKey formats the error of an unknown key from the key and the known ones.
+const unknownKey = "unknown key %q: there are %s"
 
-// GetMessage implements yaml.Error.
-func (e *unknownKeyError) GetMessage() string { return e.Error() }
-
-// FormatError implements yaml.Error.
-func (e *unknownKeyError) FormatError(colored, source bool) string {
-	return yaml.FormatErrorWithToken(e.Error(), e.token, colored, source)
-}
-
-// mapping reads every key of a mapping with its field, in file order.
-func mapping(n ast.Node, known fields) error {
+// mapping reads every key of a mapping with its field, in file order. unknown formats errors like unknownKey.
+func mapping(n ast.Node, unknown string, known fields) error {
 	pairs, err := entries(n)
 	if err != nil {
 		return err
 	}
 	for _, pair := range pairs {
-		key := pair.Key.GetToken()
-		read, ok := known[key.Value]
+		key := pair.Key.GetToken().Value
+		read, ok := known[key]
 		if !ok {
-			return &unknownKeyError{key, strings.Join(slices.Sorted(maps.Keys(known)), ", ")}
+			return wrong(pair.Key, unknown, key, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		if err := read(pair.Value); err != nil {
 			return err

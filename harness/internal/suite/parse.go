@@ -11,7 +11,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 )
@@ -49,11 +48,10 @@ type source struct {
 	data []byte
 }
 
-// parse parses the source.
+// parse parses a source.
 func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
 	d := &decoder{include: include, path: from.path, suite: &Suite{Version: 1}}
-	file, data := from.name, from.data
-	err := d.document(data)
+	err := d.document(from.data)
 	if err == nil {
 		return d.suite, nil
 	}
@@ -62,29 +60,25 @@ func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
 	}
 	var at yaml.Error
 	if !errors.As(err, &at) || at.GetToken() == nil {
-		return nil, &Error{File: file, Message: err.Error()}
+		return nil, &Error{File: from.name, Message: err.Error()}
 	}
 	_, excerpt, _ := strings.Cut(at.FormatError(false, true), "\n")
 	position := at.GetToken().Position
-	return nil, &Error{File: file, Line: position.Line, Column: position.Column, Message: at.GetMessage(), Excerpt: excerpt}
+	return nil, &Error{File: from.name, Line: position.Line, Column: position.Column, Message: at.GetMessage(), Excerpt: excerpt}
 }
 
 // decoder builds a suite from the nodes of a YAML file.
 type decoder struct {
-	include func(string) (*Suite, error)
-	path    string
-	suite   *Suite
-	repeats int
-	low     []string // precisions
+	include    func(string) (*Suite, error)
+	path       string
+	suite      *Suite
+	repeats    int
+	precisions []string
 }
 
 // wrong returns an error at a node.
 func wrong(n ast.Node, format string, args ...any) error {
-	return wrongAt(n.GetToken(), format, args...)
-}
-
-func wrongAt(t *token.Token, format string, args ...any) error {
-	return &yaml.SyntaxError{Message: fmt.Sprintf(format, args...), Token: t}
+	return &yaml.SyntaxError{Message: fmt.Sprintf(format, args...), Token: n.GetToken()}
 }
 
 // document reads the whole file.
@@ -101,15 +95,15 @@ func (d *decoder) document(data []byte) error {
 		return errors.New("a suite file holds one YAML document")
 	}
 	var probes, includes ast.Node
-	err = mapping(f.Docs[0].Body, fields{
-		"name":       func(n ast.Node) (err error) { d.suite.Name, err = name(n); return err },
-		"version":    func(n ast.Node) (err error) { d.suite.Version, err = whole(n); return err },
-		"summary":    func(n ast.Node) (err error) { d.suite.Summary, err = scalar(n); return err },
-		"budget":     func(n ast.Node) (err error) { d.suite.Budget, err = duration(n); return err },
-		"repeats":    func(n ast.Node) (err error) { d.repeats, err = whole(n); return err },
-		"precisions": func(n ast.Node) (err error) { d.low, err = values(n); return err },
-		"probes":     func(n ast.Node) error { probes = n; return nil },
-		"include":    func(n ast.Node) error { includes = n; return nil },
+	err = mapping(f.Docs[0].Body, unknownKey, fields{
+		"name":       into(&d.suite.Name, name),
+		"version":    into(&d.suite.Version, whole),
+		"summary":    into(&d.suite.Summary, scalar),
+		"budget":     into(&d.suite.Budget, duration),
+		"repeats":    into(&d.repeats, whole),
+		"precisions": into(&d.precisions, values),
+		"probes":     later(&probes),
+		"include":    later(&includes),
 	})
 	switch {
 	case err != nil:
@@ -146,9 +140,8 @@ func brackets(data []byte) (most int) {
 // probe reads one entry of probes.
 func (d *decoder) probe(n ast.Node) error {
 	var part Part
-	settings := map[string]ast.Node{}
-	var repeatsNode ast.Node
-	err := mapping(n, fields{
+	var grid, with, repeats ast.Node
+	err := mapping(n, unknownKey, fields{
 		"probe": func(n ast.Node) error {
 			text, err := scalar(n)
 			if err != nil {
@@ -162,9 +155,9 @@ func (d *decoder) probe(n ast.Node) error {
 			part.File = d.path
 			return nil
 		},
-		"grid":    func(n ast.Node) error { settings["grid"] = n; return nil },
-		"with":    func(n ast.Node) error { settings["with"] = n; return nil },
-		"repeats": func(n ast.Node) error { repeatsNode = n; return nil },
+		"grid":    later(&grid),
+		"with":    later(&with),
+		"repeats": later(&repeats),
 	})
 	switch {
 	case err != nil:
@@ -172,14 +165,14 @@ func (d *decoder) probe(n ast.Node) error {
 	case part.Probe == nil:
 		return wrong(n, "an entry of probes needs the name of its probe")
 	}
-	part.Precisions = slices.Clone(d.low)
-	if err := d.setRepeats(&part, repeatsNode); err != nil {
+	part.Precisions = slices.Clone(d.precisions)
+	if err := d.setRepeats(&part, repeats); err != nil {
 		return err
 	}
-	if err := part.settings(settings["grid"], part.Probe.Axes, "axis"); err != nil {
+	if err := part.settings(grid, part.Probe.Axes, "axis"); err != nil {
 		return err
 	}
-	if err := part.settings(settings["with"], part.Probe.Params, "parameter"); err != nil {
+	if err := part.settings(with, part.Probe.Params, "parameter"); err != nil {
 		return err
 	}
 	d.suite.Parts = append(d.suite.Parts, part)
@@ -217,13 +210,7 @@ func (p *Part) settings(n ast.Node, known []probe.Setting, kind string) error {
 			return nil
 		}
 	}
-	if err := mapping(n, all); err != nil {
-		if unknown, ok := errors.AsType[*unknownKeyError](err); ok {
-			return wrongAt(unknown.token, "unknown %s %q of probe %s: it has %s", kind, unknown.token.Value, p.Probe.Name, unknown.known)
-		}
-		return err
-	}
-	return nil
+	return mapping(n, "unknown "+kind+" %q of probe "+p.Probe.Name+": it has %s", all)
 }
 
 // probeNames lists the probes, for messages.

@@ -5,6 +5,7 @@ package suite
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,8 +103,11 @@ func (p *Part) set(key string, values []string) (bool, error) {
 		p.Precisions = values
 		return true, nil
 	case key == "repeats" && p.Probe.Timing:
-		p.Repeats, err = repeats(values)
-		return true, err
+		if len(values) > 1 {
+			return true, fmt.Errorf("repeats is one whole number, not %q", strings.Join(values, ","))
+		}
+		p.Repeats, _ = strconv.Atoi(values[0]) // 0 if it is not a number, which the check rejects
+		return true, probe.Setting{Name: key, Min: 1}.Check(values[0])
 	}
 	for i, s := range p.Probe.Axes {
 		if s.Name == key {
@@ -131,20 +135,6 @@ func checkAll(s probe.Setting, values []string) error {
 		}
 	}
 	return nil
-}
-
-// repeats reads a number of blocks.
-func repeats(values []string) (int, error) {
-	s := probe.Setting{Name: "repeats", Min: 1}
-	if len(values) != 1 {
-		return 0, fmt.Errorf("repeats is one whole number, not %q", strings.Join(values, ","))
-	}
-	if err := s.Check(values[0]); err != nil {
-		return 0, err
-	}
-	var n int
-	_, err := fmt.Sscan(values[0], &n)
-	return n, err
 }
 
 // keys lists what Set can change, for messages.
