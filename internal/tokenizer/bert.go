@@ -1,27 +1,20 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
-// parseBertNormalizer reads BERT's normalizer; each of its steps is optional.
-func parseBertNormalizer(raw json.RawMessage) (normalizer, error) {
-	var f struct {
-		Type         string `json:"type"`
-		CleanText    *bool  `json:"clean_text"`
-		ChineseChars *bool  `json:"handle_chinese_chars"`
-		StripAccents *bool  `json:"strip_accents"` // null: same as lowercase
-		Lowercase    *bool  `json:"lowercase"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// bertNormalizer is BERT's normalizer, whose steps are all optional.
+func bertNormalizer(f struct {
+	Type         string `json:"type"`
+	CleanText    *bool  `json:"clean_text"`
+	ChineseChars *bool  `json:"handle_chinese_chars"`
+	StripAccents *bool  `json:"strip_accents"` // null: same as lowercase
+	Lowercase    *bool  `json:"lowercase"`
+}) (normalizer, error) {
 	if f.StripAccents == nil {
 		f.StripAccents = f.Lowercase
 	}

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // decoder rewrites token spellings on the way back to text.
@@ -24,66 +22,28 @@ func eachToken(f func(i int, token string) string) decoder {
 	}
 }
 
-// parseDecoder reads a decoder as a list of steps; nil for null.
-func parseDecoder(raw json.RawMessage) ([]decoder, error) {
-	what, err := kind(raw)
-	if what == "" || err != nil {
-		return nil, err
-	}
-	var step decoder
-	switch what {
-	case "ByteLevel":
-		step = decodeByteLevel
-		err = strictjson.Unmarshal(raw, &byteLevelFile{})
-	case "ByteFallback":
-		step = decodeByteFallback
-		err = strictjson.Unmarshal(raw, &bareFile{})
-	case "Fuse":
-		step = decodeFuse
-		err = strictjson.Unmarshal(raw, &bareFile{})
-	case "Replace":
-		step, err = parseReplaceDecoder(raw)
-	case "Strip":
-		step, err = parseStrip(raw)
-	case "Metaspace":
-		step, err = parseMetaspaceDecoder(raw)
-	case "WordPiece":
-		step, err = parseWordPieceDecoder(raw)
-	case "BPEDecoder":
-		step, err = parseBPEDecoder(raw)
-	case "CTC":
-		step, err = parseCTC(raw)
-	case "Sequence":
-		return parseDecoders(raw)
-	default:
-		err = unsupported(what)
-	}
-	return []decoder{step}, err
+// parseDecoder reads a decoder; nil for null.
+func parseDecoder(raw json.RawMessage) (decoder, error) {
+	return parseComponent(raw, map[string]parser[decoder]{
+		"ByteLevel":    configured(func(byteLevelFile) (decoder, error) { return decodeByteLevel, nil }),
+		"ByteFallback": bare[decoder](decodeByteFallback),
+		"Fuse":         bare[decoder](decodeFuse),
+		"Replace":      configured(replaceDecoder),
+		"Strip":        configured(stripDecoder),
+		"Metaspace":    configured(metaspaceDecoder),
+		"WordPiece":    configured(wordPieceDecoder),
+		"BPEDecoder":   configured(bpeDecoder),
+		"CTC":          configured(ctcDecoder),
+		"Sequence":     configured(sequenceDecoder),
+	})
 }
 
-// bareFile is a component without settings.
-type bareFile struct {
-	Type string `json:"type"`
-}
-
-// parseDecoders reads a sequence.
-func parseDecoders(raw json.RawMessage) ([]decoder, error) {
-	var f struct {
-		Type     string            `json:"type"`
-		Decoders []json.RawMessage `json:"decoders"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
-	steps := []decoder{}
-	for i, sub := range f.Decoders {
-		more, err := parseDecoder(sub)
-		if err != nil {
-			return nil, fmt.Errorf("decoders[%d]: %w", i, err)
-		}
-		steps = append(steps, more...)
-	}
-	return steps, nil
+func sequenceDecoder(f struct {
+	Type     string            `json:"type"`
+	Decoders []json.RawMessage `json:"decoders"`
+}) (decoder, error) {
+	steps, err := members("decoders", f.Decoders, parseDecoder)
+	return inTurn(steps), err
 }
 
 // decodeByteLevel turns byte characters back into bytes, and the bytes into text.
@@ -136,9 +96,9 @@ func byteToken(token string) (byte, bool) {
 // decodeFuse joins all tokens into one.
 func decodeFuse(tokens []string) ([]string, error) { return []string{strings.Join(tokens, "")}, nil }
 
-// parseReplaceDecoder reads a decoder that replaces a pattern in every token.
-func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
-	replace, err := parseReplace(raw)
+// replaceDecoder replaces a pattern in every token.
+func replaceDecoder(f replaceFile) (decoder, error) {
+	replace, err := f.replacement()
 	return func(tokens []string) (_ []string, err error) {
 		for i, token := range tokens {
 			if tokens[i], _, err = replace(token); err != nil {
@@ -149,24 +109,32 @@ func parseReplaceDecoder(raw json.RawMessage) (decoder, error) {
 	}, err
 }
 
-// parseWordPieceDecoder reads the decoder that joins pieces into words.
-func parseWordPieceDecoder(raw json.RawMessage) (decoder, error) {
-	var f struct {
-		Type    string `json:"type"`
-		Prefix  string `json:"prefix"`
-		Cleanup bool   `json:"cleanup"`
-	}
-	err := strictjson.Unmarshal(raw, &f)
-	return decodeWordPiece(f.Prefix, f.Cleanup), err
+// wordPieceDecoder appends pieces with the prefix to the previous piece and separates all others by a space.
+func wordPieceDecoder(f struct {
+	Type    string `json:"type"`
+	Prefix  string `json:"prefix"`
+	Cleanup bool   `json:"cleanup"`
+}) (decoder, error) {
+	return eachToken(func(i int, token string) string {
+		rest, inside := strings.CutPrefix(token, f.Prefix)
+		switch {
+		case i > 0 && inside:
+			token = rest
+		case i > 0:
+			token = " " + token
+		}
+		if f.Cleanup {
+			token = cleanUp(token)
+		}
+		return token
+	}), nil
 }
 
-// parseBPEDecoder reads the decoder that turns the end-of-word suffix into a space, and drops it from the last token.
-func parseBPEDecoder(raw json.RawMessage) (decoder, error) {
-	var f struct {
-		Type   string `json:"type"`
-		Suffix string `json:"suffix"`
-	}
-	err := strictjson.Unmarshal(raw, &f)
+// bpeDecoder turns the end-of-word suffix into a space, and drops it from the last token.
+func bpeDecoder(f struct {
+	Type   string `json:"type"`
+	Suffix string `json:"suffix"`
+}) (decoder, error) {
 	return func(tokens []string) ([]string, error) {
 		for i, token := range tokens {
 			with := " "
@@ -176,19 +144,16 @@ func parseBPEDecoder(raw json.RawMessage) (decoder, error) {
 			tokens[i] = strings.ReplaceAll(token, f.Suffix, with)
 		}
 		return tokens, nil
-	}, err
+	}, nil
 }
 
-// parseCTC reads the decoder that drops repetitions and padding (connectionist temporal classification, Graves et al.
-// 2006).
-func parseCTC(raw json.RawMessage) (decoder, error) {
-	var f struct {
-		Type      string `json:"type"`
-		Pad       string `json:"pad_token"`
-		Delimiter string `json:"word_delimiter_token"`
-		Cleanup   bool   `json:"cleanup"`
-	}
-	err := strictjson.Unmarshal(raw, &f)
+// ctcDecoder drops repetitions and padding (connectionist temporal classification, Graves et al. 2006).
+func ctcDecoder(f struct {
+	Type      string `json:"type"`
+	Pad       string `json:"pad_token"`
+	Delimiter string `json:"word_delimiter_token"`
+	Cleanup   bool   `json:"cleanup"`
+}) (decoder, error) {
 	return func(tokens []string) ([]string, error) {
 		var out []string
 		for _, token := range slices.Compact(tokens) {
@@ -201,20 +166,16 @@ func parseCTC(raw json.RawMessage) (decoder, error) {
 			}
 		}
 		return out, nil
-	}, err
+	}, nil
 }
 
-// parseStrip reads a decoder that strips up to a given number of characters from both ends of every token.
-func parseStrip(raw json.RawMessage) (decoder, error) {
-	var f struct {
-		Type    string `json:"type"`
-		Content string `json:"content"`
-		Start   uint   `json:"start"`
-		Stop    uint   `json:"stop"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// stripDecoder strips up to a given number of characters from both ends of every token.
+func stripDecoder(f struct {
+	Type    string `json:"type"`
+	Content string `json:"content"`
+	Start   uint   `json:"start"`
+	Stop    uint   `json:"stop"`
+}) (decoder, error) {
 	if utf8.RuneCountInString(f.Content) != 1 {
 		return nil, fmt.Errorf("content %q is not one character", f.Content)
 	}
@@ -229,18 +190,24 @@ func parseStrip(raw json.RawMessage) (decoder, error) {
 	}), nil
 }
 
-// parseMetaspaceDecoder reads the decoder that turns the visible blank into a space. In the first token it drops the
-// blank that the pre-tokenizer put there.
-func parseMetaspaceDecoder(raw json.RawMessage) (decoder, error) {
-	f, err := parseMetaspaceFile(raw)
-	if err != nil {
-		return nil, err
-	}
+// metaspaceDecoder turns the visible blank into a space. In the first token it drops the blank that the pre-tokenizer put
+// there.
+func metaspaceDecoder(f metaspaceFile) (decoder, error) {
+	scheme, err := f.scheme()
 	return eachToken(func(i int, token string) string {
 		with := " "
-		if i == 0 && f.PrependScheme != "never" {
+		if i == 0 && scheme != "never" {
 			with = ""
 		}
 		return strings.ReplaceAll(token, f.Replacement, with)
-	}), nil
+	}), err
+}
+
+// cleanUp removes the spaces before English punctuation and contractions, one kind after another.
+func cleanUp(s string) string {
+	for _, pair := range [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
+		{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}} {
+		s = strings.ReplaceAll(s, pair[0], pair[1])
+	}
+	return s
 }

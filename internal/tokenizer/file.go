@@ -45,16 +45,16 @@ func parseFile(data []byte) (*pipeline, error) {
 
 // build makes the stages from the file's sections.
 func (p *pipeline) build(sections map[string]json.RawMessage) error {
-	var byteLevel bool
+	var words splitting
 	var added []addedToken
 	for _, step := range []struct {
 		section string
 		parse   func(raw json.RawMessage) error
 	}{
 		{"normalizer", func(raw json.RawMessage) (err error) { p.normalize, err = parseNormalizer(raw); return err }},
-		{"pre_tokenizer", func(raw json.RawMessage) (err error) { p.split, byteLevel, err = parsePreTokenizer(raw); return err }},
+		{"pre_tokenizer", func(raw json.RawMessage) (err error) { words, err = parsePreTokenizer(raw); return err }},
 		{"post_processor", func(raw json.RawMessage) (err error) { p.template, err = parsePostProcessor(raw); return err }},
-		{"decoder", func(raw json.RawMessage) (err error) { p.decoders, err = parseDecoder(raw); return err }},
+		{"decoder", func(raw json.RawMessage) (err error) { p.decode, err = parseDecoder(raw); return err }},
 		{"model", func(raw json.RawMessage) (err error) { p.model, err = parseModel(raw); return err }},
 		{"added_tokens", func(raw json.RawMessage) error { return strictjson.Unmarshal(raw, &added) }},
 	} {
@@ -66,11 +66,75 @@ func (p *pipeline) build(sections map[string]json.RawMessage) error {
 			return fmt.Errorf("%s: %w", step.section, err)
 		}
 	}
-	if byteLevel {
+	if p.split = words.split; words.byteLevel {
 		p.spell = spellBytes
 	}
 	p.name = modelType(sections["model"])
 	return p.index(added)
+}
+
+// parser reads a component of the file.
+type parser[C any] func(raw json.RawMessage) (C, error)
+
+// parseComponent reads a component with the parser for its type. It returns the zero C for null.
+func parseComponent[C any](raw json.RawMessage, parsers map[string]parser[C]) (c C, err error) {
+	what, err := kind(raw)
+	if what == "" || err != nil {
+		return c, err
+	}
+	parse, ok := parsers[what]
+	if !ok {
+		return c, unsupported(what)
+	}
+	return parse(raw)
+}
+
+// configured returns the parser of a component with settings S.
+func configured[S, C any](build func(settings S) (C, error)) parser[C] {
+	return func(raw json.RawMessage) (c C, err error) {
+		var settings S
+		if err := strictjson.Unmarshal(raw, &settings); err != nil {
+			return c, err
+		}
+		return build(settings)
+	}
+}
+
+// bareFile is a component without settings.
+type bareFile struct {
+	Type string `json:"type"`
+}
+
+// bare returns the parser of a component without settings.
+func bare[C any](c C) parser[C] {
+	return configured(func(bareFile) (C, error) { return c, nil })
+}
+
+// members reads the members of a Sequence, which are in the given list.
+func members[C any](list string, raws []json.RawMessage, parse parser[C]) ([]C, error) {
+	all := make([]C, len(raws))
+	for i, raw := range raws {
+		var err error
+		if all[i], err = parse(raw); err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", list, i, err)
+		}
+	}
+	return all, nil
+}
+
+// inTurn chains steps. A nil step, read from null, does nothing.
+func inTurn[S ~func(T) (T, error), T any](steps []S) S {
+	return func(v T) (_ T, err error) {
+		for _, step := range steps {
+			if step == nil {
+				continue
+			}
+			if v, err = step(v); err != nil {
+				break
+			}
+		}
+		return v, err
+	}
 }
 
 // kind reads a component's type; "" for null.

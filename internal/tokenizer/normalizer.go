@@ -2,13 +2,10 @@ package tokenizer
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // normalizer rewrites part of the text before it is split.
@@ -22,40 +19,30 @@ type normal struct {
 
 // parseNormalizer reads a normalizer; nil for null.
 func parseNormalizer(raw json.RawMessage) (normalizer, error) {
-	what, err := kind(raw)
-	if what == "" || err != nil {
-		return nil, err
-	}
-	if rewrite, ok := bareNormalizers[what]; ok {
-		return rewrite, strictjson.Unmarshal(raw, &bareFile{})
-	}
-	switch what {
-	case "Prepend":
-		return parsePrepend(raw)
-	case "Replace":
-		return parseReplaceNormalizer(raw)
-	case "Strip":
-		return parseStripNormalizer(raw)
-	case "BertNormalizer":
-		return parseBertNormalizer(raw)
-	case "Precompiled":
-		return parsePrecompiled(raw)
-	case "Sequence":
-		return parseNormalizers(raw)
-	}
-	return nil, unsupported(what)
+	return parseComponent(raw, map[string]parser[normalizer]{
+		"NFC":            bare(rewriting(norm.NFC.String)),
+		"NFD":            bare(rewriting(norm.NFD.String)),
+		"NFKC":           bare(rewriting(norm.NFKC.String)),
+		"NFKD":           bare(rewriting(norm.NFKD.String)),
+		"Lowercase":      bare(rewriting(lowercase)),
+		"StripAccents":   bare(mapping(func(r rune) rune { return dropIf(unicode.IsMark(r), r) })),
+		"Nmt":            bare(mapping(nmt)),
+		"ByteLevel":      bare(rewriting(spellBytes)),
+		"Prepend":        configured(prependNormalizer),
+		"Replace":        configured(replaceNormalizer),
+		"Strip":          configured(stripNormalizer),
+		"BertNormalizer": configured(bertNormalizer),
+		"Precompiled":    configured(precompiledNormalizer),
+		"Sequence":       configured(sequenceNormalizer),
+	})
 }
 
-// bareNormalizers are the normalizers without settings.
-var bareNormalizers = map[string]normalizer{
-	"NFC":          rewriting(norm.NFC.String),
-	"NFD":          rewriting(norm.NFD.String),
-	"NFKC":         rewriting(norm.NFKC.String),
-	"NFKD":         rewriting(norm.NFKD.String),
-	"Lowercase":    rewriting(lowercase),
-	"StripAccents": mapping(func(r rune) rune { return dropIf(unicode.IsMark(r), r) }),
-	"Nmt":          mapping(nmt),
-	"ByteLevel":    rewriting(spellBytes),
+func sequenceNormalizer(f struct {
+	Type        string            `json:"type"`
+	Normalizers []json.RawMessage `json:"normalizers"`
+}) (normalizer, error) {
+	steps, err := members("normalizers", f.Normalizers, parseNormalizer)
+	return inTurn(steps), err
 }
 
 // rewriting makes a normalizer from a function that keeps the start of the text in place.
@@ -107,15 +94,11 @@ func nmt(r rune) rune {
 	return r
 }
 
-// parsePrepend reads a normalizer that prepends a string to non-empty text.
-func parsePrepend(raw json.RawMessage) (normalizer, error) {
-	var f struct {
-		Type    string `json:"type"`
-		Prepend string `json:"prepend"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// prependNormalizer prepends a string to non-empty text.
+func prependNormalizer(f struct {
+	Type    string `json:"type"`
+	Prepend string `json:"prepend"`
+}) (normalizer, error) {
 	return rewriting(func(s string) string {
 		if s == "" {
 			return ""
@@ -124,16 +107,12 @@ func parsePrepend(raw json.RawMessage) (normalizer, error) {
 	}), nil
 }
 
-// parseStripNormalizer reads a normalizer that strips white space from either end.
-func parseStripNormalizer(raw json.RawMessage) (normalizer, error) {
-	var f struct {
-		Type  string `json:"type"`
-		Left  bool   `json:"strip_left"`
-		Right bool   `json:"strip_right"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// stripNormalizer strips white space from either end.
+func stripNormalizer(f struct {
+	Type  string `json:"type"`
+	Left  bool   `json:"strip_left"`
+	Right bool   `json:"strip_right"`
+}) (normalizer, error) {
 	return func(n normal) (normal, error) {
 		before := len(n.text)
 		if f.Left {
@@ -147,45 +126,11 @@ func parseStripNormalizer(raw json.RawMessage) (normalizer, error) {
 	}, nil
 }
 
-// parseReplaceNormalizer reads a normalizer that replaces the matches of a pattern.
-func parseReplaceNormalizer(raw json.RawMessage) (normalizer, error) {
-	replace, err := parseReplace(raw)
+// replaceNormalizer replaces the matches of a pattern.
+func replaceNormalizer(f replaceFile) (normalizer, error) {
+	replace, err := f.replacement()
 	return func(n normal) (normal, error) {
 		text, moved, err := replace(n.text)
 		return normal{text, n.moved || moved}, err
 	}, err
-}
-
-// parseNormalizers reads a sequence.
-func parseNormalizers(raw json.RawMessage) (normalizer, error) {
-	var f struct {
-		Type        string            `json:"type"`
-		Normalizers []json.RawMessage `json:"normalizers"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
-	var steps []normalizer
-	for i, sub := range f.Normalizers {
-		step, err := parseNormalizer(sub)
-		if err != nil {
-			return nil, fmt.Errorf("normalizers[%d]: %w", i, err)
-		}
-		if step != nil {
-			steps = append(steps, step)
-		}
-	}
-	return inTurn(steps), nil
-}
-
-// inTurn chains normalizers.
-func inTurn(steps []normalizer) normalizer {
-	return func(n normal) (_ normal, err error) {
-		for _, step := range steps {
-			if n, err = step(n); err != nil {
-				break
-			}
-		}
-		return n, err
-	}
 }

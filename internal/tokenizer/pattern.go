@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // matcher calls found for each match in text, left to right. Matches do not overlap, and no empty match directly
@@ -125,16 +122,15 @@ func search(re *regexp2.Regexp, text string, found func(start, end int)) error {
 // replacement replaces the matches of a pattern. moved reports whether the start of the text was removed.
 type replacement func(text string) (replaced string, moved bool, err error)
 
-// parseReplace reads a Replace, as a normalizer or inside a decoder.
-func parseReplace(raw json.RawMessage) (replacement, error) {
-	var f struct {
-		Type    string  `json:"type"`
-		Pattern pattern `json:"pattern"`
-		Content string  `json:"content"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// replaceFile is a Replace, as a normalizer or a decoder.
+type replaceFile struct {
+	Type    string  `json:"type"`
+	Pattern pattern `json:"pattern"`
+	Content string  `json:"content"`
+}
+
+// replacement prepares the replacement.
+func (f replaceFile) replacement() (replacement, error) {
 	find, err := f.Pattern.matcher()
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ type pipeline struct {
 	split     preTokenizer        // nil: each part is one word
 	spell     func(string) string // spells a word for the model; nil: unchanged
 	model     model
-	decoders  []decoder
+	decode    decoder        // nil: pieces are joined by spaces
 	template  []templateItem // nil: ids only
 	ids       map[string]int32
 	pieces    map[int32]string
@@ -175,14 +175,12 @@ func (p *pipeline) Decode(ids []int32) (string, error) {
 			tokens = append(tokens, piece)
 		}
 	}
-	if p.decoders == nil {
+	if p.decode == nil {
 		return strings.Join(tokens, " "), nil
 	}
-	for _, decode := range p.decoders {
-		var err error
-		if tokens, err = decode(tokens); err != nil {
-			return "", fmt.Errorf("decode: %w", err)
-		}
+	tokens, err := p.decode(tokens)
+	if err != nil {
+		return "", fmt.Errorf("decode: %w", err)
 	}
 	return strings.Join(tokens, ""), nil
 }

@@ -94,12 +94,12 @@ func TestDecoders(t *testing.T) {
 		{"sequence", `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}`, []string{"▁a", "▁b"}, "a b"},
 	}
 	for _, c := range cases {
-		steps, err := parseDecoder([]byte(c.json))
+		decode, err := parseDecoder([]byte(c.json))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		p := &pipeline{decoders: steps, pieces: map[int32]string{}}
+		p := &pipeline{decode: decode, pieces: map[int32]string{}}
 		var ids []int32
 		for i, token := range c.tokens {
 			p.pieces[int32(i)], ids = token, append(ids, int32(i))

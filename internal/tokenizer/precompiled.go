@@ -3,15 +3,12 @@ package tokenizer
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/graphemes"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // charsmap is SentencePiece's compiled replacement table: a trie over UTF-8 in the layout of darts-clone, whose leaves
@@ -24,15 +21,11 @@ type charsmap struct {
 // maxGrapheme is the length from which a grapheme is replaced character by character only.
 const maxGrapheme = 6
 
-// parsePrecompiled reads a normalizer with a base64-encoded table.
-func parsePrecompiled(raw json.RawMessage) (normalizer, error) {
-	var f struct {
-		Type string  `json:"type"`
-		Map  *string `json:"precompiled_charsmap"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// precompiledNormalizer replaces characters by a base64-encoded table.
+func precompiledNormalizer(f struct {
+	Type string  `json:"type"`
+	Map  *string `json:"precompiled_charsmap"`
+}) (normalizer, error) {
 	if f.Map == nil {
 		return nil, errors.New("precompiled_charsmap is missing")
 	}

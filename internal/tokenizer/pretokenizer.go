@@ -4,70 +4,52 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // preTokenizer splits part of a text into non-empty words. first reports whether the part, or the word, begins the
 // text.
 type preTokenizer func(part string, first bool, emit func(word string, first bool)) error
 
-// parsePreTokenizer reads a pre_tokenizer; nil for null. byteLevel reports whether words are spelled in GPT-2's byte
-// characters after the split.
-func parsePreTokenizer(raw json.RawMessage) (split preTokenizer, byteLevel bool, err error) {
-	what, err := kind(raw)
-	if what == "" || err != nil {
-		return nil, false, err
-	}
-	if split, ok := bareSplitters[what]; ok {
-		return split, false, strictjson.Unmarshal(raw, &bareFile{})
-	}
-	switch what {
-	case "ByteLevel":
-		split, err = parseByteLevel(raw)
-		return split, true, err
-	case "Metaspace":
-		split, err = parseMetaspace(raw)
-	case "Digits":
-		split, err = parseDigits(raw)
-	case "Punctuation":
-		split, err = parsePunctuation(raw)
-	case "CharDelimiterSplit":
-		split, err = parseDelimiter(raw)
-	case "FixedLength":
-		split, err = parseFixedLength(raw)
-	case "Split":
-		split, err = parseSplit(raw)
-	case "Sequence":
-		return parsePreTokenizers(raw)
-	default:
-		err = unsupported(what)
-	}
-	return split, false, err
+// splitting is a parsed pre_tokenizer.
+type splitting struct {
+	split     preTokenizer // nil: each part is one word
+	byteLevel bool         // words are spelled in GPT-2's byte characters after the split
 }
 
-// parsePreTokenizers reads a sequence.
-func parsePreTokenizers(raw json.RawMessage) (split preTokenizer, byteLevel bool, err error) {
-	var f struct {
-		Type          string            `json:"type"`
-		PreTokenizers []json.RawMessage `json:"pretokenizers"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, false, err
-	}
-	for i, sub := range f.PreTokenizers {
-		if byteLevel {
-			split = then(split, spelled)
+// parsePreTokenizer reads a pre_tokenizer; the zero splitting for null.
+func parsePreTokenizer(raw json.RawMessage) (splitting, error) {
+	removed := behaviours["Removed"]
+	return parseComponent(raw, map[string]parser[splitting]{
+		"Whitespace":         bare(splitting{split: splitter(wordRuns, removed, true)}),
+		"WhitespaceSplit":    bare(splitting{split: splitter(each(unicode.IsSpace), removed, false)}),
+		"BertPreTokenizer":   bare(splitting{split: then(splitter(each(unicode.IsSpace), removed, false), splitter(each(isPunctuation), behaviours["Isolated"], false))}),
+		"ByteLevel":          configured(byteLevelSplit),
+		"Metaspace":          configured(metaspaceSplit),
+		"Digits":             configured(digitSplit),
+		"Punctuation":        configured(punctuationSplit),
+		"CharDelimiterSplit": configured(delimiterSplit),
+		"FixedLength":        configured(fixedLengthSplit),
+		"Split":              configured(patternSplit),
+		"Sequence":           configured(sequenceSplit),
+	})
+}
+
+func sequenceSplit(f struct {
+	Type          string            `json:"type"`
+	PreTokenizers []json.RawMessage `json:"pretokenizers"`
+}) (all splitting, err error) {
+	steps, err := members("pretokenizers", f.PreTokenizers, parsePreTokenizer)
+	for _, step := range steps {
+		if all.byteLevel {
+			all.split = then(all.split, spelled)
 		}
-		var step preTokenizer
-		if step, byteLevel, err = parsePreTokenizer(sub); err != nil {
-			return nil, false, fmt.Errorf("pretokenizers[%d]: %w", i, err)
-		}
-		split = then(split, step)
+		all = splitting{then(all.split, step.split), step.byteLevel}
 	}
-	return split, byteLevel, nil
+	return all, err
 }
 
 // spelled spells words in byte characters for pre-tokenizers that split them further.
@@ -103,14 +85,10 @@ type byteLevelFile struct {
 	UseRegex       *bool  `json:"use_regex"`
 }
 
-// parseByteLevel reads GPT-2's pre-tokenizer.
-func parseByteLevel(raw json.RawMessage) (preTokenizer, error) {
-	var f byteLevelFile
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// byteLevelSplit is GPT-2's pre-tokenizer.
+func byteLevelSplit(f byteLevelFile) (splitting, error) {
 	prefix, regex := orTrue(f.AddPrefixSpace), orTrue(f.UseRegex)
-	return func(part string, first bool, emit func(string, bool)) error {
+	return splitting{byteLevel: true, split: func(part string, first bool, emit func(string, bool)) error {
 		if prefix && !strings.HasPrefix(part, " ") {
 			part = " " + part
 		}
@@ -119,7 +97,7 @@ func parseByteLevel(raw json.RawMessage) (preTokenizer, error) {
 		}
 		emit(part, first)
 		return nil
-	}, nil
+	}}, nil
 }
 
 // orTrue returns a flag that defaults to true.
@@ -135,38 +113,29 @@ type metaspaceFile struct {
 	Split          *bool  `json:"split"`
 }
 
-// parseMetaspaceFile reads the settings shared by pre-tokenizer and decoder.
-func parseMetaspaceFile(raw json.RawMessage) (metaspaceFile, error) {
-	var f metaspaceFile
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return f, err
-	}
+// scheme checks the settings and returns the prepend_scheme.
+func (f metaspaceFile) scheme() (string, error) {
 	if utf8.RuneCountInString(f.Replacement) != 1 {
-		return f, fmt.Errorf("replacement %q is not one character", f.Replacement)
+		return "", fmt.Errorf("replacement %q is not one character", f.Replacement)
 	}
-	switch f.PrependScheme {
-	case "always", "first", "never":
-	case "":
-		f.PrependScheme = "never"
-		if orTrue(f.AddPrefixSpace) {
-			f.PrependScheme = "always"
-		}
-	default:
-		return f, fmt.Errorf("prepend_scheme %q is not one of always, first, never", f.PrependScheme)
+	switch {
+	case f.PrependScheme == "" && orTrue(f.AddPrefixSpace):
+		return "always", nil
+	case f.PrependScheme == "":
+		return "never", nil
+	case !slices.Contains([]string{"always", "first", "never"}, f.PrependScheme):
+		return "", fmt.Errorf("prepend_scheme %q is not one of always, first, never", f.PrependScheme)
 	}
-	return f, nil
+	return f.PrependScheme, nil
 }
 
-// parseMetaspace reads SentencePiece's pre-tokenizer: spaces become a visible character, and each one begins a word.
-func parseMetaspace(raw json.RawMessage) (preTokenizer, error) {
-	f, err := parseMetaspaceFile(raw)
-	if err != nil {
-		return nil, err
-	}
+// metaspaceSplit is SentencePiece's pre-tokenizer: spaces become a visible character, and each one begins a word.
+func metaspaceSplit(f metaspaceFile) (splitting, error) {
+	scheme, err := f.scheme()
 	mark, split := f.Replacement, orTrue(f.Split)
-	return func(part string, first bool, emit func(string, bool)) error {
+	return splitting{split: func(part string, first bool, emit func(string, bool)) error {
 		part = strings.ReplaceAll(part, " ", mark)
-		if (f.PrependScheme == "always" || f.PrependScheme == "first" && first) && !strings.HasPrefix(part, mark) {
+		if (scheme == "always" || scheme == "first" && first) && !strings.HasPrefix(part, mark) {
 			part = mark + part
 		}
 		for split && part != "" {
@@ -179,5 +148,5 @@ func parseMetaspace(raw json.RawMessage) (preTokenizer, error) {
 		}
 		emit(part, first)
 		return nil
-	}, nil
+	}}, err
 }

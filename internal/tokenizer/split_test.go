@@ -91,12 +91,12 @@ func TestPreTokenizers(t *testing.T) {
 		{"empty sequence", `{"type":"Sequence","pretokenizers":[{"type":"ByteLevel","add_prefix_space":false}]}`, "a", false, []string{"a"}},
 	}
 	for _, c := range cases {
-		split, _, err := parsePreTokenizer([]byte(c.json))
+		s, err := parsePreTokenizer([]byte(c.json))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if diff := cmp.Diff(c.want, words(t, split, c.text, c.first)); diff != "" {
+		if diff := cmp.Diff(c.want, words(t, s.split, c.text, c.first)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}

@@ -1,21 +1,11 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
-
-// bareSplitters are the pre-tokenizers without settings.
-var bareSplitters = map[string]preTokenizer{
-	"Whitespace":       splitter(wordRuns, behaviours["Removed"], true),
-	"WhitespaceSplit":  splitter(each(unicode.IsSpace), behaviours["Removed"], false),
-	"BertPreTokenizer": then(splitter(each(unicode.IsSpace), behaviours["Removed"], false), splitter(each(isPunctuation), behaviours["Isolated"], false)),
-}
 
 // each matches every character of a class on its own.
 func each(is func(rune) bool) matcher {
@@ -64,23 +54,19 @@ func isPunctuation(r rune) bool {
 	return unicode.IsPunct(r) || r <= unicode.MaxASCII && unicode.IsSymbol(r)
 }
 
-// parseSplit reads the pre-tokenizer that splits by a pattern.
-func parseSplit(raw json.RawMessage) (preTokenizer, error) {
-	var f struct {
-		Type      string  `json:"type"`
-		Pattern   pattern `json:"pattern"`
-		Behaviour string  `json:"behavior"`
-		Invert    bool    `json:"invert"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// patternSplit splits by a pattern.
+func patternSplit(f struct {
+	Type      string  `json:"type"`
+	Pattern   pattern `json:"pattern"`
+	Behaviour string  `json:"behavior"`
+	Invert    bool    `json:"invert"`
+}) (splitting, error) {
 	find, err := f.Pattern.matcher()
 	if err != nil {
-		return nil, err
+		return splitting{}, err
 	}
 	b, err := behaviourNamed(f.Behaviour)
-	return splitter(find, b, f.Invert), err
+	return splitting{split: splitter(find, b, f.Invert)}, err
 }
 
 // behaviourNamed looks a behaviour up.
@@ -92,68 +78,61 @@ func behaviourNamed(name string) (behaviour, error) {
 	return b, nil
 }
 
-// parsePunctuation reads the pre-tokenizer that splits at punctuation.
-func parsePunctuation(raw json.RawMessage) (preTokenizer, error) {
-	f := struct {
-		Type      string `json:"type"`
-		Behaviour string `json:"behavior"`
-	}{Behaviour: "Isolated"}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
+// punctuationSplit splits at punctuation.
+func punctuationSplit(f struct {
+	Type      string  `json:"type"`
+	Behaviour *string `json:"behavior"` // default Isolated
+}) (splitting, error) {
+	name := "Isolated"
+	if f.Behaviour != nil {
+		name = *f.Behaviour
 	}
-	b, err := behaviourNamed(f.Behaviour)
-	return splitter(each(isPunctuation), b, false), err
+	b, err := behaviourNamed(name)
+	return splitting{split: splitter(each(isPunctuation), b, false)}, err
 }
 
-// parseDigits reads the pre-tokenizer that separates digits from other text, or each digit from the next.
-func parseDigits(raw json.RawMessage) (preTokenizer, error) {
-	var f struct {
-		Type             string `json:"type"`
-		IndividualDigits *bool  `json:"individual_digits"`
+// digitSplit separates digits from other text, or each digit from the next.
+func digitSplit(f struct {
+	Type             string `json:"type"`
+	IndividualDigits *bool  `json:"individual_digits"`
+}) (splitting, error) {
+	if f.IndividualDigits == nil {
+		return splitting{}, errors.New("individual_digits is missing")
 	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
+	behaviour := "Contiguous"
+	if *f.IndividualDigits {
+		behaviour = "Isolated"
 	}
-	switch {
-	case f.IndividualDigits == nil:
-		return nil, errors.New("individual_digits is missing")
-	case *f.IndividualDigits:
-		return splitter(each(unicode.IsNumber), behaviours["Isolated"], false), nil
-	}
-	return splitter(each(unicode.IsNumber), behaviours["Contiguous"], false), nil
+	return splitting{split: splitter(each(unicode.IsNumber), behaviours[behaviour], false)}, nil
 }
 
-// parseDelimiter reads the pre-tokenizer that splits at a character and drops it.
-func parseDelimiter(raw json.RawMessage) (preTokenizer, error) {
-	var f struct {
-		Type      string `json:"type"`
-		Delimiter string `json:"delimiter"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// delimiterSplit splits at a character and drops it.
+func delimiterSplit(f struct {
+	Type      string `json:"type"`
+	Delimiter string `json:"delimiter"`
+}) (splitting, error) {
 	if utf8.RuneCountInString(f.Delimiter) != 1 {
-		return nil, fmt.Errorf("delimiter %q is not one character", f.Delimiter)
+		return splitting{}, fmt.Errorf("delimiter %q is not one character", f.Delimiter)
 	}
-	return splitter(literal(f.Delimiter), behaviours["Removed"], false), nil
+	return splitting{split: splitter(literal(f.Delimiter), behaviours["Removed"], false)}, nil
 }
 
-// parseFixedLength reads the pre-tokenizer that splits after a fixed number of characters.
-func parseFixedLength(raw json.RawMessage) (preTokenizer, error) {
-	f := struct {
-		Type   string `json:"type"`
-		Length int    `json:"length"`
-	}{Length: 5}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
+// fixedLengthSplit splits after a fixed number of characters.
+func fixedLengthSplit(f struct {
+	Type   string `json:"type"`
+	Length *int   `json:"length"` // default 5
+}) (splitting, error) {
+	length := 5
+	if f.Length != nil {
+		length = *f.Length
 	}
-	if f.Length < 1 {
-		return nil, fmt.Errorf("length %d is not positive", f.Length)
+	if length < 1 {
+		return splitting{}, fmt.Errorf("length %d is not positive", length)
 	}
 	pieces := func(text string, found func(start, end int)) error {
 		start, n := 0, 0
 		for i := range text {
-			if n == f.Length {
+			if n == length {
 				found(start, i)
 				start, n = i, 0
 			}
@@ -162,5 +141,5 @@ func parseFixedLength(raw json.RawMessage) (preTokenizer, error) {
 		found(start, len(text))
 		return nil
 	}
-	return splitter(pieces, behaviours["Isolated"], false), nil
+	return splitting{split: splitter(pieces, behaviours["Isolated"], false)}, nil
 }

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -61,110 +62,60 @@ const maxPiece = 512
 // parseSPModel reads a model, with the format's defaults.
 func parseSPModel(data []byte) (*spModel, error) {
 	m := &spModel{trainer: spTrainer{model: spUnigram}, normalize: spNormalizer{dummyPrefix: true, removeExtra: true, escape: true}}
-	err := fields(data, func(n protowire.Number, v value) error {
-		var err error
-		switch n {
-		case 1:
-			var p spPiece
-			p, err = parseSPPiece(v.bytes)
+	t, n := &m.trainer, &m.normalize
+	var p spPiece
+	piece := message{1: &p.text, 2: &p.score, 3: &p.kind}
+	trainer := message{3: &t.model, 24: &t.suffix, 35: &t.byteFallback, 40: &t.unk}
+	normalizer := message{2: &n.charsmap, 3: &n.dummyPrefix, 4: &n.removeExtra, 5: &n.escape}
+	return m, message{
+		1: func(data []byte) error {
+			p = spPiece{kind: spNormal}
+			err := cmp.Or(piece.parse(data), p.check())
 			m.pieces = append(m.pieces, p)
-		case 2:
-			err = m.trainer.parse(v.bytes)
-		case 3:
-			err = m.normalize.parse(v.bytes)
-		}
-		if err != nil {
-			return fmt.Errorf("field %d: %w", n, err)
-		}
-		return nil
-	})
-	return m, err
+			return err
+		},
+		2: trainer.parse,
+		3: normalizer.parse,
+	}.parse(data)
 }
 
-// parseSPPiece reads a piece.
-func parseSPPiece(data []byte) (spPiece, error) {
-	p := spPiece{kind: spNormal}
-	err := fields(data, func(n protowire.Number, v value) error {
-		switch n {
-		case 1:
-			p.text = string(v.bytes)
-		case 2:
-			p.score = math.Float32frombits(uint32(v.number))
-		case 3:
-			p.kind = v.number
-		}
-		return nil
-	})
+// check refuses malformed pieces.
+func (p *spPiece) check() error {
 	switch {
-	case err != nil:
 	case p.text == "" || len(p.text) > maxPiece || !utf8.ValidString(p.text):
-		err = fmt.Errorf("the piece %.40q is not UTF-8 of 1 to %d bytes", p.text, maxPiece)
+		return fmt.Errorf("the piece %.40q is not UTF-8 of 1 to %d bytes", p.text, maxPiece)
 	case math.IsNaN(float64(p.score)) || math.IsInf(float64(p.score), 0):
-		err = fmt.Errorf("the score of %.40q is not finite", p.text)
+		return fmt.Errorf("the score of %.40q is not finite", p.text)
 	case p.kind < spNormal || p.kind > spByte:
-		err = fmt.Errorf("the piece %.40q is of unknown kind %d", p.text, p.kind)
+		return fmt.Errorf("the piece %.40q is of unknown kind %d", p.text, p.kind)
 	}
-	return p, err
+	return nil
 }
 
-func (t *spTrainer) parse(data []byte) error {
-	return fields(data, func(n protowire.Number, v value) error {
-		switch n {
-		case 3:
-			t.model = v.number
-		case 24:
-			t.suffix = v.number != 0
-		case 35:
-			t.byteFallback = v.number != 0
-		case 40:
-			t.unk = int32(v.number)
-		}
-		return nil
-	})
-}
+// message maps field numbers to where the fields are stored: a pointer, or a function for a nested message.
+type message map[protowire.Number]any
 
-func (s *spNormalizer) parse(data []byte) error {
-	return fields(data, func(n protowire.Number, v value) error {
-		switch n {
-		case 2:
-			s.charsmap = v.bytes
-		case 3:
-			s.dummyPrefix = v.number != 0
-		case 4:
-			s.removeExtra = v.number != 0
-		case 5:
-			s.escape = v.number != 0
-		}
-		return nil
-	})
-}
-
-// value is a field's value: bytes or a number.
-type value struct {
-	bytes  []byte
-	number uint64
-}
-
-// fields calls each for every field of a message, in order.
-func fields(data []byte, each func(protowire.Number, value) error) error {
+// parse stores the fields of an encoded message, and ignores those that m lacks.
+func (m message) parse(data []byte) error {
 	for len(data) > 0 {
-		number, wire, n := protowire.ConsumeTag(data)
+		field, wire, n := protowire.ConsumeTag(data)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
 		data = data[n:]
-		var v value
+		var bytes []byte
+		var number uint64
 		switch wire {
 		case protowire.BytesType:
-			v.bytes, n = protowire.ConsumeBytes(data)
+			bytes, n = protowire.ConsumeBytes(data)
 		case protowire.VarintType:
-			v.number, n = protowire.ConsumeVarint(data)
+			number, n = protowire.ConsumeVarint(data)
 		case protowire.Fixed32Type:
 			var bits uint32
 			bits, n = protowire.ConsumeFixed32(data)
-			v.number = uint64(bits)
+			number = uint64(bits)
 		case protowire.Fixed64Type:
-			v.number, n = protowire.ConsumeFixed64(data)
+			number, n = protowire.ConsumeFixed64(data)
 		default:
 			return errors.New("a group where none is expected")
 		}
@@ -172,9 +123,30 @@ func fields(data []byte, each func(protowire.Number, value) error) error {
 			return protowire.ParseError(n)
 		}
 		data = data[n:]
-		if err := each(number, v); err != nil {
-			return err
+		if err := store(m[field], bytes, number); err != nil {
+			return fmt.Errorf("field %d: %w", field, err)
 		}
+	}
+	return nil
+}
+
+// store stores a field's value, which is bytes or a number.
+func store(dst any, bytes []byte, number uint64) error {
+	switch dst := dst.(type) {
+	case *string:
+		*dst = string(bytes)
+	case *[]byte:
+		*dst = bytes
+	case *float32:
+		*dst = math.Float32frombits(uint32(number))
+	case *uint64:
+		*dst = number
+	case *int32:
+		*dst = int32(number)
+	case *bool:
+		*dst = number != 0
+	case func([]byte) error:
+		return dst(bytes)
 	}
 	return nil
 }

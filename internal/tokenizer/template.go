@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"github.com/archbench/archbench/internal/strictjson"
 )
 
 // templateItem is one item of a post-processor's output: special token ids, or the ids of the text.
@@ -16,47 +14,31 @@ type templateItem struct {
 
 // parsePostProcessor reads a post_processor; nil if it adds nothing.
 func parsePostProcessor(raw json.RawMessage) ([]templateItem, error) {
-	what, err := kind(raw)
-	if what == "" || err != nil {
-		return nil, err
-	}
-	switch what {
-	case "ByteLevel": // affects positions, not ids
-		return nil, strictjson.Unmarshal(raw, &byteLevelFile{})
-	case "TemplateProcessing":
-		return parseTemplate(raw)
-	case "BertProcessing", "RobertaProcessing":
-		return parseBertProcessing(raw)
-	case "Sequence":
-		return parsePostProcessors(raw)
-	}
-	return nil, unsupported(what)
+	return parseComponent(raw, map[string]parser[[]templateItem]{
+		"ByteLevel":          configured(func(byteLevelFile) ([]templateItem, error) { return nil, nil }), // affects positions, not ids
+		"TemplateProcessing": configured(templateFile.items),
+		"BertProcessing":     configured(frameFile.items),
+		"RobertaProcessing":  configured(frameFile.items),
+		"Sequence":           configured(sequenceTemplate),
+	})
 }
 
-// parsePostProcessors reads a sequence. At most one member may add tokens, because the reference library does not chain
-// several.
-func parsePostProcessors(raw json.RawMessage) ([]templateItem, error) {
-	var f struct {
-		Type       string            `json:"type"`
-		Processors []json.RawMessage `json:"processors"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
-	var template []templateItem
-	for i, sub := range f.Processors {
-		items, err := parsePostProcessor(sub)
-		if err != nil {
-			return nil, fmt.Errorf("processors[%d]: %w", i, err)
-		}
-		if items != nil && template != nil {
+// sequenceTemplate allows at most one member that adds tokens, because the reference library does not chain several.
+func sequenceTemplate(f struct {
+	Type       string            `json:"type"`
+	Processors []json.RawMessage `json:"processors"`
+}) (template []templateItem, err error) {
+	all, err := members("processors", f.Processors, parsePostProcessor)
+	for i, items := range all {
+		switch {
+		case items == nil:
+		case template != nil:
 			return nil, fmt.Errorf("processors[%d]: a second one that adds tokens is not supported", i)
-		}
-		if items != nil {
+		default:
 			template = items
 		}
 	}
-	return template, nil
+	return template, err
 }
 
 // namedID is a spelling with its id.
@@ -72,17 +54,14 @@ func (n *namedID) UnmarshalJSON(text []byte) error {
 	return errors.Join(json.Unmarshal(pair[0], &name), json.Unmarshal(pair[1], &n.ID))
 }
 
-// parseBertProcessing reads the post-processor that puts one token before the text and one after it. Its other settings
-// affect positions.
-func parseBertProcessing(raw json.RawMessage) ([]templateItem, error) {
-	var f struct {
-		byteLevelFile
-		Sep *namedID `json:"sep"`
-		Cls *namedID `json:"cls"`
-	}
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// frameFile is a BertProcessing, which puts one token before the text and one after it. Its other settings affect positions.
+type frameFile struct {
+	byteLevelFile
+	Sep *namedID `json:"sep"`
+	Cls *namedID `json:"cls"`
+}
+
+func (f frameFile) items() ([]templateItem, error) {
 	if f.Sep == nil || f.Cls == nil {
 		return nil, errors.New("sep or cls is missing")
 	}
@@ -111,12 +90,8 @@ type templateRef struct {
 	TypeID int    `json:"type_id"`
 }
 
-// parseTemplate reads the template for a single text.
-func parseTemplate(raw json.RawMessage) ([]templateItem, error) {
-	var f templateFile
-	if err := strictjson.Unmarshal(raw, &f); err != nil {
-		return nil, err
-	}
+// items returns the template for a single text.
+func (f templateFile) items() ([]templateItem, error) {
 	items := []templateItem{}
 	for i, part := range f.Single {
 		switch {

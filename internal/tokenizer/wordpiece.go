@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -145,30 +144,4 @@ func (m *wordLevel) encode(ids []int32, word string, special bool) ([]int32, err
 		return append(ids, id), nil
 	}
 	return m.unk.append(ids, word)
-}
-
-// decodeWordPiece appends pieces with the prefix to the previous piece and separates all others by a space.
-func decodeWordPiece(prefix string, cleanup bool) decoder {
-	return eachToken(func(i int, token string) string {
-		if i > 0 {
-			rest, inside := strings.CutPrefix(token, prefix)
-			token = rest
-			if !inside {
-				token = " " + rest
-			}
-		}
-		if cleanup {
-			token = cleanUp(token)
-		}
-		return token
-	})
-}
-
-// cleanUp removes the spaces before English punctuation and contractions, one kind after another.
-func cleanUp(s string) string {
-	for _, pair := range [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"},
-		{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}} {
-		s = strings.ReplaceAll(s, pair[0], pair[1])
-	}
-	return s
 }
