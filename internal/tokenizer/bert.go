@@ -29,7 +29,7 @@ func bertNormalizer(f struct {
 		{f.StripAccents, mapping(func(r rune) rune { return dropIf(unicode.Is(unicode.Mn, r), r) })},
 		{f.Lowercase, rewriting(lowercase)},
 	} {
-		if orTrue(step.on) {
+		if or(step.on, true) {
 			steps = append(steps, step.run)
 		}
 	}

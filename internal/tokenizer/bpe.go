@@ -8,7 +8,7 @@ import (
 // bpe is byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909). A word starts as single characters. The adjacent
 // pair whose merge comes first in the list is joined, leftmost on a tie, until no merge applies.
 type bpe struct {
-	vocab     map[string]int32
+	lexicon
 	chars     map[rune]symbol // single-character pieces
 	bytes     *[256]symbol    // the pieces <0x00> to <0xFF>, id negative if missing; nil: no byte fallback
 	merges    map[[2]int32]merge
@@ -19,7 +19,6 @@ type bpe struct {
 	suffix    string        // on pieces that end a word
 	fuseUnk   bool
 	wholeWord bool // ignore_merges: a word that is itself a piece is not merged
-	special   map[int32]bool
 }
 
 // symbol is a piece with its first and last character.
@@ -44,7 +43,7 @@ func newSymbol(piece string, id int32) symbol {
 // newBPE prepares a model. pairs are the merges in order; prefix marks pieces inside a word and suffix pieces that end
 // one. Both may be empty.
 func newBPE(vocab map[string]int32, pairs [][2]string, prefix, suffix string) (*bpe, error) {
-	m := &bpe{vocab: vocab, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{},
+	m := &bpe{lexicon: lexicon{vocab: vocab}, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{},
 		prefix: prefix, suffix: suffix}
 	for piece, id := range vocab {
 		if utf8.RuneCountInString(piece) == 1 {
@@ -79,13 +78,10 @@ func byteSymbols(vocab map[string]int32) *[256]symbol {
 	return &table
 }
 
-func (m *bpe) vocabulary() map[string]int32   { return m.vocab }
-func (m *bpe) exclude(special map[int32]bool) { m.special = special }
-
 // encode implements model.
 func (m *bpe) encode(ids []int32, word string, special bool) ([]int32, error) {
 	if m.wholeWord {
-		if id, ok := m.vocab[word]; ok && (special || !m.special[id]) {
+		if id, ok := m.lookup(word, special); ok {
 			return append(ids, id), nil
 		}
 	}
@@ -120,7 +116,7 @@ func (m *bpe) symbols(word string) ([]symbol, error) {
 				list, unknown = append(list, *m.unk), false
 			}
 			list = append(list, s)
-		case m.spellable(piece):
+		case spellable(m.bytes, piece):
 			for _, b := range []byte(piece) {
 				list = append(list, m.bytes[b])
 			}
@@ -158,13 +154,13 @@ func (m *bpe) symbol(word string, i, end int) (s symbol, piece string, ok bool) 
 	return newSymbol(piece, id), piece, ok
 }
 
-// spellable reports whether every byte has a piece.
-func (m *bpe) spellable(piece string) bool {
-	if m.bytes == nil {
+// spellable reports whether there is a byte fallback with a piece for every byte of s.
+func spellable(bytes *[256]symbol, s string) bool {
+	if bytes == nil {
 		return false
 	}
-	for i := range len(piece) {
-		if m.bytes[piece[i]].id < 0 {
+	for i := range len(s) {
+		if bytes[s[i]].id < 0 {
 			return false
 		}
 	}

@@ -137,6 +137,14 @@ func inTurn[S ~func(T) (T, error), T any](steps []S) S {
 	}
 }
 
+// or returns an optional setting, or its default.
+func or[T any](setting *T, value T) T {
+	if setting == nil {
+		return value
+	}
+	return *setting
+}
+
 // kind reads a component's type; "" for null.
 func kind(raw json.RawMessage) (string, error) {
 	var c *struct {

@@ -78,8 +78,8 @@ func parseBPE(raw json.RawMessage) (model, error) {
 	if err := decode(raw, &f); err != nil {
 		return nil, err
 	}
-	if f.Dropout != nil && *f.Dropout != 0 {
-		return nil, fmt.Errorf("dropout %v is not supported: ids would be random", *f.Dropout)
+	if dropout := or(f.Dropout, 0); dropout != 0 {
+		return nil, fmt.Errorf("dropout %v is not supported: ids would be random", dropout)
 	}
 	vocab, err := parseVocab(f.Vocab)
 	if err != nil {
@@ -89,7 +89,7 @@ func parseBPE(raw json.RawMessage) (model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merges: %w", err)
 	}
-	m, err := newBPE(vocab, merges, orEmpty(f.ContinuingSubwordPrefix), orEmpty(f.EndOfWordSuffix))
+	m, err := newBPE(vocab, merges, or(f.ContinuingSubwordPrefix, ""), or(f.EndOfWordSuffix, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +98,11 @@ func parseBPE(raw json.RawMessage) (model, error) {
 		m.bytes = byteSymbols(vocab)
 	}
 	m.unkName = f.UnkToken
-	if id, ok := vocab[orEmpty(f.UnkToken)]; ok && f.UnkToken != nil {
+	if id, ok := vocab[or(f.UnkToken, "")]; ok && f.UnkToken != nil {
 		s := newSymbol(*f.UnkToken, id)
 		m.unk = &s
 	}
 	return m, nil
-}
-
-// orEmpty returns the string, or "" for nil.
-func orEmpty(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 // parseVocab reads pieces with their ids.

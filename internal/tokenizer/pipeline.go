@@ -39,6 +39,21 @@ type model interface {
 	exclude(special map[int32]bool)
 }
 
+// lexicon holds the pieces of a model, some of which may be special tokens.
+type lexicon struct {
+	vocab   map[string]int32
+	special map[int32]bool
+}
+
+func (l *lexicon) vocabulary() map[string]int32   { return l.vocab }
+func (l *lexicon) exclude(special map[int32]bool) { l.special = special }
+
+// lookup returns the id of a piece. It finds special tokens only if special is set.
+func (l *lexicon) lookup(piece string, special bool) (id int32, ok bool) {
+	id, ok = l.vocab[piece]
+	return id, ok && (special || !l.special[id])
+}
+
 // Encode implements Tokenizer.
 func (p *pipeline) Encode(text string) ([]int32, error) { return p.encode(text, false) }
 

@@ -87,7 +87,7 @@ type byteLevelFile struct {
 
 // byteLevelSplit is GPT-2's pre-tokenizer.
 func byteLevelSplit(f byteLevelFile) (splitting, error) {
-	prefix, regex := orTrue(f.AddPrefixSpace), orTrue(f.UseRegex)
+	prefix, regex := or(f.AddPrefixSpace, true), or(f.UseRegex, true)
 	return splitting{byteLevel: true, split: func(part string, first bool, emit func(string, bool)) error {
 		if prefix && !strings.HasPrefix(part, " ") {
 			part = " " + part
@@ -99,9 +99,6 @@ func byteLevelSplit(f byteLevelFile) (splitting, error) {
 		return nil
 	}}, nil
 }
-
-// orTrue returns a flag that defaults to true.
-func orTrue(flag *bool) bool { return flag == nil || *flag }
 
 // metaspaceFile is a Metaspace component.
 type metaspaceFile struct {
@@ -119,7 +116,7 @@ func (f metaspaceFile) scheme() (string, error) {
 		return "", fmt.Errorf("replacement %q is not one character", f.Replacement)
 	}
 	switch {
-	case f.PrependScheme == "" && orTrue(f.AddPrefixSpace):
+	case f.PrependScheme == "" && or(f.AddPrefixSpace, true):
 		return "always", nil
 	case f.PrependScheme == "":
 		return "never", nil
@@ -132,7 +129,7 @@ func (f metaspaceFile) scheme() (string, error) {
 // metaspaceSplit is SentencePiece's pre-tokenizer: spaces become a visible character, and each one begins a word.
 func metaspaceSplit(f metaspaceFile) (splitting, error) {
 	scheme, err := f.scheme()
-	mark, split := f.Replacement, orTrue(f.Split)
+	mark, split := f.Replacement, or(f.Split, true)
 	return splitting{split: func(part string, first bool, emit func(string, bool)) error {
 		part = strings.ReplaceAll(part, " ", mark)
 		if (scheme == "always" || scheme == "first" && first) && !strings.HasPrefix(part, mark) {

@@ -31,7 +31,7 @@ func parseSentencePiece(files map[string][]byte) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := assemble(map[string]any{
+	p, err := s.assemble(map[string]any{
 		"normalizer":    m.normalizer(&s),
 		"pre_tokenizer": m.preTokenizer(&s),
 		"model":         m.model(vocab),
@@ -41,7 +41,6 @@ func parseSentencePiece(files map[string][]byte) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer.model: %w", err)
 	}
-	p.surround(&s)
 	if strings.HasPrefix(s.Class, "LlamaTokenizer") && !m.likeLlama() {
 		p.name += " as sentencepiece reads it (LlamaTokenizer of transformers 5 does not)"
 	}
@@ -79,8 +78,7 @@ func (m *spModel) defaults(class string) (settings, error) {
 	case "", "PreTrainedTokenizer", "TokenizersBackend":
 		return s, nil
 	case "LlamaTokenizer", "CodeLlamaTokenizer":
-		yes := true
-		s.AddBOS = &yes
+		s.AddBOS = new(true)
 		return s, nil
 	}
 	return s, fmt.Errorf("tokenizer_class %q: how it reads tokenizer.model is not known here; save the tokenizer as tokenizer.json", class)
@@ -172,11 +170,11 @@ func (m *spModel) userDefined() []string {
 
 // prefix reports whether a blank is put before the text.
 func (m *spModel) prefix(s *settings) bool {
-	return m.normalize.dummyPrefix && (s.AddPrefixSpace == nil || *s.AddPrefixSpace)
+	return m.normalize.dummyPrefix && or(s.AddPrefixSpace, true)
 }
 
 // legacy reports whether a blank is also put after each special token.
-func legacy(s *settings) bool { return s.Legacy == nil || *s.Legacy }
+func legacy(s *settings) bool { return or(s.Legacy, true) }
 
 // normalizer builds the normalizer section, in SentencePiece's order.
 func (m *spModel) normalizer(s *settings) object {

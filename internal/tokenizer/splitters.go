@@ -83,11 +83,7 @@ func punctuationSplit(f struct {
 	Type      string  `json:"type"`
 	Behaviour *string `json:"behavior"` // default Isolated
 }) (splitting, error) {
-	name := "Isolated"
-	if f.Behaviour != nil {
-		name = *f.Behaviour
-	}
-	b, err := behaviourNamed(name)
+	b, err := behaviourNamed(or(f.Behaviour, "Isolated"))
 	return splitting{split: splitter(each(isPunctuation), b, false)}, err
 }
 
@@ -122,10 +118,7 @@ func fixedLengthSplit(f struct {
 	Type   string `json:"type"`
 	Length *int   `json:"length"` // default 5
 }) (splitting, error) {
-	length := 5
-	if f.Length != nil {
-		length = *f.Length
-	}
+	length := or(f.Length, 5)
 	if length < 1 {
 		return splitting{}, fmt.Errorf("length %d is not positive", length)
 	}

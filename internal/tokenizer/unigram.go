@@ -12,18 +12,17 @@ const unkPenalty = 10
 // unigram is a unigram language model of pieces (Kudo 2018, arXiv:1804.10959). It segments a word into the pieces with
 // the greatest sum of log-probabilities.
 type unigram struct {
-	vocab    map[string]int32
+	lexicon
 	scores   []float64
 	trie     trie
 	unk      int32 // -1: none
 	unkScore float64
 	bytes    *[256]symbol // the pieces <0x00> to <0xFF>, id negative if missing; nil: no byte fallback
-	special  map[int32]bool
 }
 
 // newUnigram prepares a model; a piece's id is its index.
 func newUnigram(pieces []string, scores []float64, unk int32) *unigram {
-	m := &unigram{vocab: make(map[string]int32, len(pieces)), scores: scores, unk: unk, unkScore: -unkPenalty}
+	m := &unigram{lexicon: lexicon{vocab: make(map[string]int32, len(pieces))}, scores: scores, unk: unk, unkScore: -unkPenalty}
 	if len(scores) > 0 {
 		m.unkScore = slices.Min(scores) - unkPenalty
 	}
@@ -33,9 +32,6 @@ func newUnigram(pieces []string, scores []float64, unk int32) *unigram {
 	}
 	return m
 }
-
-func (m *unigram) vocabulary() map[string]int32   { return m.vocab }
-func (m *unigram) exclude(special map[int32]bool) { m.special = special }
 
 // node is the best segmentation up to a position: its score and last piece.
 type node struct {
@@ -63,7 +59,7 @@ func (m *unigram) encode(ids []int32, word string, special bool) ([]int32, error
 		}
 	}
 	for _, part := range slices.Backward(parts) {
-		ids = m.lookup(ids, part)
+		ids = m.append(ids, part)
 	}
 	return ids, nil
 }
@@ -99,29 +95,20 @@ func (m *unigram) viterbi(word string, special bool) []node {
 	return best
 }
 
-// lookup appends the ids of a segment: a piece or unknown characters.
-func (m *unigram) lookup(ids []int32, part string) []int32 {
-	if id, ok := m.vocab[part]; ok {
+// append appends the ids of a segment: a piece or unknown characters.
+func (m *unigram) append(ids []int32, part string) []int32 {
+	id, ok := m.vocab[part]
+	switch {
+	case ok:
 		return append(ids, id)
-	}
-	if m.bytes != nil {
-		start := len(ids)
+	case spellable(m.bytes, part):
 		for i := range len(part) {
-			id := m.bytes[part[i]].id
-			if id < 0 {
-				ids = ids[:start]
-				break
-			}
-			ids = append(ids, id)
+			ids = append(ids, m.bytes[part[i]].id)
 		}
-		if len(ids) > start {
-			return ids
-		}
+	case m.unk >= 0:
+		ids = append(ids, m.unk)
 	}
-	if m.unk < 0 {
-		return ids
-	}
-	return append(ids, m.unk)
+	return ids
 }
 
 // spellsAll reports whether every byte has a fallback piece.

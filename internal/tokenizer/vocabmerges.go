@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,25 +21,20 @@ func parseVocabMerges(files map[string][]byte) (*pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := assemble(map[string]any{
+	return s.assemble(map[string]any{
 		"normalizer":    s.normalizer,
 		"pre_tokenizer": s.byteLevelSplit(),
 		"model":         object{"type": "BPE", "vocab": vocab, "merges": merges},
 		"decoder":       object{"type": "ByteLevel"},
 		"added_tokens":  withNamed(added, s.list(), vocab),
 	})
-	if err != nil {
-		return nil, err
-	}
-	p.surround(&s)
-	return p, nil
 }
 
 // object is a component of a tokenizer.json.
 type object map[string]any
 
-// assemble makes a tokenizer from tokenizer.json sections.
-func assemble(sections map[string]any) (*pipeline, error) {
+// assemble makes a tokenizer from tokenizer.json sections, with the tokens that the class puts around a document.
+func (s *settings) assemble(sections map[string]any) (*pipeline, error) {
 	raw := map[string]json.RawMessage{}
 	for name, section := range sections {
 		text, err := json.Marshal(section)
@@ -48,7 +44,15 @@ func assemble(sections map[string]any) (*pipeline, error) {
 		raw[name] = text
 	}
 	p := &pipeline{}
-	return p, p.build(raw)
+	if err := p.build(raw); err != nil {
+		return nil, err
+	}
+	before, after := s.CLS, s.Sep
+	if !s.framed {
+		before, after = when(s.AddBOS, s.BOS), when(s.AddEOS, s.EOS)
+	}
+	p.template = slices.Concat(p.fixed(before), []templateItem{{text: true}}, p.fixed(after))
+	return p, nil
 }
 
 // parseMergeLines reads one pair per line; the first line may be a version header. Its errors begin with the line
@@ -98,7 +102,7 @@ const qwen2Split = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|
 
 // byteLevelSplit is the pre-tokenizer: GPT-2's own expression, or the class's.
 func (s *settings) byteLevelSplit() object {
-	prefix := s.AddPrefixSpace != nil && *s.AddPrefixSpace
+	prefix := or(s.AddPrefixSpace, false)
 	if s.split == "" {
 		return object{"type": "ByteLevel", "add_prefix_space": prefix}
 	}
@@ -108,19 +112,9 @@ func (s *settings) byteLevelSplit() object {
 	}}
 }
 
-// surround sets the tokens that the class puts around a document.
-func (p *pipeline) surround(s *settings) {
-	before, after := s.CLS, s.Sep
-	if !s.framed {
-		before, after = when(s.AddBOS, s.BOS), when(s.AddEOS, s.EOS)
-	}
-	p.template = append(p.fixed(before), templateItem{text: true})
-	p.template = append(p.template, p.fixed(after)...)
-}
-
 // when returns the token if its flag is set.
 func when(flag *bool, t *namedToken) *namedToken {
-	if flag != nil && *flag {
+	if or(flag, false) {
 		return t
 	}
 	return nil

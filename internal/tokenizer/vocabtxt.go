@@ -28,10 +28,10 @@ func parseVocabTxt(files map[string][]byte) (*pipeline, error) {
 	if _, ok := vocab[s.Unk.Content]; !ok {
 		return nil, fmt.Errorf("vocab.txt: the unknown token %q is not in it", s.Unk.Content)
 	}
-	p, err := assemble(map[string]any{
+	p, err := s.assemble(map[string]any{
 		"normalizer": object{
-			"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": orTrue(s.ChineseChars),
-			"strip_accents": s.StripAccents, "lowercase": orTrue(s.LowerCase),
+			"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": or(s.ChineseChars, true),
+			"strip_accents": s.StripAccents, "lowercase": or(s.LowerCase, true),
 		},
 		"pre_tokenizer": object{"type": "BertPreTokenizer"},
 		"model": object{
@@ -44,7 +44,6 @@ func parseVocabTxt(files map[string][]byte) (*pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vocab.txt: %w", err)
 	}
-	p.surround(&s)
 	return p, nil
 }
 

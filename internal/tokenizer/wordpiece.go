@@ -9,12 +9,11 @@ import (
 
 // wordPiece encodes a word greedily as its longest pieces from the left (Schuster and Nakajima 2012, as in BERT).
 type wordPiece struct {
-	vocab    map[string]int32
+	lexicon
 	prefix   string // on pieces that do not begin a word
 	maxChars int    // longer words are unknown
 	longest  int    // longest piece, in bytes
 	unk      unknown
-	special  map[int32]bool
 }
 
 // unknown is the piece for unknown words.
@@ -67,15 +66,12 @@ func parseWordPiece(raw json.RawMessage) (model, error) {
 	if f.Prefix == nil || f.MaxChars == nil || *f.MaxChars < 0 {
 		return nil, errors.New("continuing_subword_prefix or max_input_chars_per_word is missing or negative")
 	}
-	m := &wordPiece{vocab: vocab, prefix: *f.Prefix, maxChars: *f.MaxChars, unk: unk}
+	m := &wordPiece{lexicon: lexicon{vocab: vocab}, prefix: *f.Prefix, maxChars: *f.MaxChars, unk: unk}
 	for piece := range vocab {
 		m.longest = max(m.longest, len(piece))
 	}
 	return m, nil
 }
-
-func (m *wordPiece) vocabulary() map[string]int32   { return m.vocab }
-func (m *wordPiece) exclude(special map[int32]bool) { m.special = special }
 
 // encode implements model. If any part of a word has no piece, the whole word is unknown.
 func (m *wordPiece) encode(ids []int32, word string, special bool) ([]int32, error) {
@@ -106,7 +102,7 @@ func (m *wordPiece) longestPiece(rest string, inside, special bool) (id int32, n
 	}
 	key := prefix + rest[:n]
 	for len(key) > len(prefix) {
-		if id, ok := m.vocab[key]; ok && (special || !m.special[id]) {
+		if id, ok := m.lookup(key, special); ok {
 			return id, len(key) - len(prefix)
 		}
 		_, last := utf8.DecodeLastRuneInString(key)
@@ -117,9 +113,8 @@ func (m *wordPiece) longestPiece(rest string, inside, special bool) (id int32, n
 
 // wordLevel has one piece for each word it knows.
 type wordLevel struct {
-	vocab   map[string]int32
-	unk     unknown
-	special map[int32]bool
+	lexicon
+	unk unknown
 }
 
 // parseWordLevel reads a WordLevel model.
@@ -132,15 +127,12 @@ func parseWordLevel(raw json.RawMessage) (model, error) {
 	if f.Prefix != nil || f.MaxChars != nil {
 		return nil, errors.New("continuing_subword_prefix and max_input_chars_per_word belong to WordPiece")
 	}
-	return &wordLevel{vocab: vocab, unk: unk}, nil
+	return &wordLevel{lexicon{vocab: vocab}, unk}, nil
 }
-
-func (m *wordLevel) vocabulary() map[string]int32   { return m.vocab }
-func (m *wordLevel) exclude(special map[int32]bool) { m.special = special }
 
 // encode implements model.
 func (m *wordLevel) encode(ids []int32, word string, special bool) ([]int32, error) {
-	if id, ok := m.vocab[word]; ok && (special || !m.special[id]) {
+	if id, ok := m.lookup(word, special); ok {
 		return append(ids, id), nil
 	}
 	return m.unk.append(ids, word)
