@@ -2,8 +2,8 @@ package gguf
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
+	"slices"
 
 	"github.com/archbench/archbench/internal/half"
 )
@@ -21,34 +21,22 @@ const (
 
 const blockLen = 32
 
-// String implements fmt.Stringer.
-func (t Type) String() string {
-	switch t {
-	case F32:
-		return "F32"
-	case F16:
-		return "F16"
-	case Q4_0:
-		return "Q4_0"
-	case Q8_0:
-		return "Q8_0"
-	}
-	return fmt.Sprintf("type %d", uint32(t))
+// layouts says how many elements each type stores together, and in how many bytes.
+var layouts = map[Type]struct {
+	name            string
+	elements, bytes int
+}{
+	F32: {"F32", 1, 4}, F16: {"F16", 1, 2}, Q4_0: {"Q4_0", blockLen, 2 + blockLen/2}, Q8_0: {"Q8_0", blockLen, 2 + blockLen},
 }
+
+// String implements fmt.Stringer.
+func (t Type) String() string { return layouts[t].name }
 
 // Block is the number of elements stored together.
-func (t Type) Block() int {
-	if t == Q4_0 || t == Q8_0 {
-		return blockLen
-	}
-	return 1
-}
+func (t Type) Block() int { return layouts[t].elements }
 
 // rowBytes is the size of n elements, which must be whole blocks.
-func (t Type) rowBytes(n int) int {
-	size := map[Type]int{F32: 4, F16: 2, Q4_0: 2 + blockLen/2, Q8_0: 2 + blockLen}[t]
-	return n / t.Block() * size
-}
+func (t Type) rowBytes(n int) int { return n / t.Block() * layouts[t].bytes }
 
 // Append appends the elements of x, which must be whole blocks, to dst.
 func (t Type) Append(dst []byte, x []float32) []byte {
@@ -57,13 +45,13 @@ func (t Type) Append(dst []byte, x []float32) []byte {
 		for _, v := range x {
 			dst = binary.LittleEndian.AppendUint16(dst, half.ToF16(v))
 		}
-	case Q4_0, Q8_0:
-		for ; len(x) >= blockLen; x = x[blockLen:] {
-			if t == Q8_0 {
-				dst = appendQ8(dst, x[:blockLen])
-			} else {
-				dst = appendQ4(dst, x[:blockLen])
-			}
+	case Q4_0:
+		for block := range slices.Chunk(x, blockLen) {
+			dst = appendQ4(dst, block)
+		}
+	case Q8_0:
+		for block := range slices.Chunk(x, blockLen) {
+			dst = appendQ8(dst, block)
 		}
 	default:
 		for _, v := range x {

@@ -41,11 +41,13 @@ func (t Tensor) bytes() int { return t.rows() * t.Type.rowBytes(t.Cols) }
 
 // check refuses what the format cannot represent.
 func (t Tensor) check() error {
-	if t.Cols < 1 || t.Rows < 0 {
+	switch {
+	case t.Cols < 1 || t.Rows < 0:
 		return fmt.Errorf("tensor %s has the shape [%d, %d]", t.Name, t.Rows, t.Cols)
-	}
-	if t.Cols%t.Type.Block() != 0 {
-		return fmt.Errorf("tensor %s: a row of %d is no whole number of %s's blocks of %d", t.Name, t.Cols, t.Type, t.Type.Block())
+	case t.Type.Block() == 0:
+		return fmt.Errorf("tensor %s has the unsupported type %d", t.Name, uint32(t.Type))
+	case t.Cols%t.Type.Block() != 0:
+		return fmt.Errorf("tensor %s: a row of %d is not a whole number of %s's blocks of %d", t.Name, t.Cols, t.Type, t.Type.Block())
 	}
 	return nil
 }

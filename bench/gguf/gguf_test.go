@@ -116,6 +116,7 @@ func TestWriteRefuses(t *testing.T) {
 		want     string
 	}{
 		{"half a block", nil, Tensor{Name: "w", Type: Q8_0, Rows: 2, Cols: 48, Fill: fill}, "blocks of 32"},
+		{"unknown type", nil, Tensor{Name: "w", Type: 3, Cols: 32, Fill: fill}, "unsupported type 3"},
 		{"no elements", nil, Tensor{Name: "w", Fill: fill}, "shape"},
 		{"unknown metadata", []Value{{"k", true}}, Tensor{Name: "w", Cols: 1, Fill: fill}, "metadata k"},
 	} {

@@ -28,7 +28,7 @@ type entrant struct {
 	name string
 	// start loads it; first is the group's first contender, or nil if this is it.
 	start func(ctx context.Context, first contender) (contender, error)
-	// goals say how many times as fast as this peer archbench should be, by operation or by whole task.
+	// goals say how many times as fast as this peer archbench should be, by operation or by whole task; 0: no goal.
 	goals map[string]float64
 }
 
@@ -142,33 +142,22 @@ func (w *workshop) pair(m compared, p pair, threads int) group {
 	}
 	g.entrants = append(g.entrants, entrant{
 		name:  "llama.cpp " + p.kind.String(),
-		goals: goals(map[string]float64{"prefill": p.prefill, "decode": p.decode}),
+		goals: map[string]float64{"prefill": p.prefill, "decode": p.decode},
 		start: func(ctx context.Context, _ contender) (contender, error) {
 			return started(w.llama(ctx, m.llama, p.kind, threads))
 		},
 	})
 	if p.precision == "f32" {
 		g.entrants = append(g.entrants, entrant{
-			name: "PyTorch f32", goals: goals(map[string]float64{"prefill": m.torch}),
+			name: "PyTorch f32", goals: map[string]float64{"prefill": m.torch},
 			start: func(ctx context.Context, _ contender) (contender, error) {
 				return started(w.torch(ctx, m.architecture, threads))
 			},
 		})
 	}
-	g.entrants = append(g.entrants, w.ceilingEntrant(threads, goals(map[string]float64{"decode": m.share})))
+	g.entrants = append(g.entrants, w.ceilingEntrant(threads, map[string]float64{"decode": m.share}))
 	g.tasks = []task{{"prefill", []int{512}}, m.decode}
 	return g
-}
-
-// goals drops unset goals.
-func goals(all map[string]float64) map[string]float64 {
-	set := map[string]float64{}
-	for op, ratio := range all {
-		if ratio > 0 {
-			set[op] = ratio
-		}
-	}
-	return set
 }
 
 // lengths compares prefill of bk with that of a gpt2 with the same number of blocks and enough positions.
@@ -234,11 +223,7 @@ func (w *workshop) model(architecture string, req lm.LoadRequest) entrant {
 	return entrant{
 		name: strings.Join(name, " "),
 		start: func(ctx context.Context, _ contender) (contender, error) {
-			m, err := load(ctx, w.bin, architecture, req)
-			if err != nil {
-				return nil, err
-			}
-			return m, nil
+			return started(load(ctx, w.bin, architecture, req))
 		},
 	}
 }
@@ -285,8 +270,8 @@ func (w *workshop) ceilingEntrant(threads int, goals map[string]float64) entrant
 	}
 }
 
-// started returns a child as a contender; without a child it returns a nil interface, not a nil *child.
-func started(c *child, err error) (contender, error) {
+// started returns c as a contender, or nil, which is not an interface that holds a nil pointer, if c did not start.
+func started[C contender](c C, err error) (contender, error) {
 	if err != nil {
 		return nil, err
 	}

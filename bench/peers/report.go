@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 
@@ -21,42 +22,38 @@ func report(w io.Writer, g group, samples []sample) error {
 	fmt.Fprintf(&b, "\n%s, %d threads\n", g.name, g.threads)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "work\tcontender\tmedian\trange\trate\tfirst is\tgoal")
+	labels, notes := map[string]string{}, ""
+	for _, e := range g.entrants {
+		labels[e.name] = e.name
+		if f := failure(samples, e.name); f.Round > 0 {
+			labels[e.name] = fmt.Sprintf("%s (until round %d)", e.name, f.Round)
+			notes += fmt.Sprintf("%s failed in round %d: %s\n", e.name, f.Round, f.Missing)
+		}
+	}
 	for _, work := range g.tasks {
 		first := secondsOf(samples, work, g.entrants[0].name)
 		for i, e := range g.entrants {
-			fmt.Fprintf(t, "%s\t%s\t", work, label(samples, e.name))
+			fmt.Fprintf(t, "%s\t%s\t", work, labels[e.name])
 			if seconds := secondsOf(samples, work, e.name); len(seconds) > 0 {
 				ratio, goal := verdict(g, work, i, first, seconds)
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", times(seconds), rate(work, seconds), ratio, goal)
 			} else {
-				fmt.Fprintf(t, "n/a (%s)\t\t\t\t\n", reason(samples, e.name))
+				fmt.Fprintf(t, "n/a (%s)\t\t\t\t\n", failure(samples, e.name).Missing)
 			}
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, e := range g.entrants {
-		if f := failure(samples, e.name); f != nil && f.Round > 0 {
-			fmt.Fprintf(&b, "%s failed in round %d: %s\n", e.name, f.Round, f.Missing)
-		}
-	}
+	b.WriteString(notes)
 	_, err := w.Write(b.Bytes())
 	return err
-}
-
-// label names a contender, and the round in which it failed if it has earlier times.
-func label(samples []sample, contender string) string {
-	if f := failure(samples, contender); f != nil && f.Round > 0 {
-		return fmt.Sprintf("%s (until round %d)", contender, f.Round)
-	}
-	return contender
 }
 
 // times formats a median and its range.
 func times(seconds map[int]float64) string {
 	all := values(seconds)
-	return fmt.Sprintf("%s\t%s–%s", duration(median(all)), duration(slices.Min(all)), duration(slices.Max(all)))
+	return fmt.Sprintf("%s\t%s–%s", duration(median(all)), duration(all[0]), duration(all[len(all)-1]))
 }
 
 func duration(seconds float64) string {
@@ -97,20 +94,14 @@ func verdict(g group, work task, i int, first, seconds map[int]float64) (ratio, 
 	if !ok {
 		return "n/a", ""
 	}
-	if least, ok := e.goal(work); ok {
+	if least := e.goal(work); least > 0 {
 		goal = met(faster >= least, fmt.Sprintf("≥ %.2fx", least))
 	}
 	return fmt.Sprintf("%.2fx as fast", faster), goal
 }
 
-// goal is what archbench should reach against e: the goal of the whole task, else of its operation.
-func (e entrant) goal(work task) (ratio float64, ok bool) {
-	if ratio, ok = e.goals[work.String()]; ok {
-		return ratio, ok
-	}
-	ratio, ok = e.goals[work.op]
-	return ratio, ok
-}
+// goal is what archbench should reach against e: the goal of the whole task, else of its operation; 0 if there is none.
+func (e entrant) goal(work task) float64 { return cmp.Or(e.goals[work.String()], e.goals[work.op]) }
 
 func met(ok bool, goal string) string {
 	if ok {
@@ -130,22 +121,14 @@ func secondsOf(samples []sample, work task, contender string) map[int]float64 {
 	return seconds
 }
 
-// reason says why a contender has no times.
-func reason(samples []sample, contender string) string {
-	if f := failure(samples, contender); f != nil {
-		return f.Missing
-	}
-	return "not measured"
-}
-
-// failure is the sample in which a contender failed, or nil.
-func failure(samples []sample, contender string) *sample {
-	for i := range samples {
-		if s := &samples[i]; s.Contender == contender && s.Missing != "" {
+// failure returns the sample in which a contender failed, if it did.
+func failure(samples []sample, contender string) sample {
+	for _, s := range samples {
+		if s.Contender == contender && s.Missing != "" {
 			return s
 		}
 	}
-	return nil
+	return sample{Missing: "not measured"}
 }
 
 // ratioOf is the median over the rounds of a's time divided by b's.
@@ -162,17 +145,12 @@ func ratioOf(a, b map[int]float64) (float64, bool) {
 	return median(ratios), true
 }
 
-func values(m map[int]float64) []float64 {
-	var all []float64
-	for _, v := range m {
-		all = append(all, v)
-	}
-	return all
-}
+// values returns the times of all rounds in increasing order.
+func values(seconds map[int]float64) []float64 { return slices.Sorted(maps.Values(seconds)) }
 
 // median returns the median of at least one number.
 func median(x []float64) float64 {
-	x = slices.SortedFunc(slices.Values(x), cmp.Compare[float64])
+	x = slices.Sorted(slices.Values(x))
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
 
