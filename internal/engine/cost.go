@@ -30,8 +30,7 @@ func (m *Model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	return reply, err
 }
 
-// count executes the work of req with counters on. The work runs in one Forward, as the formulas assume, so that
-// weights are read once.
+// count executes the work of req with a counter, in one Forward: the formulas assume that weights are read once.
 func (m *Model) count(ctx context.Context, l *lane, req lm.CostRequest) ([]lm.CostItem, error) {
 	docs := make([]document, req.Batch)
 	tokens := make([]int32, req.Length)
@@ -68,7 +67,7 @@ func (m *Model) count(ctx context.Context, l *lane, req lm.CostRequest) ([]lm.Co
 	return items, nil
 }
 
-// countLogits executes the head: over every row for scoring, else over the last of each document.
+// countLogits executes the head: on every row for scoring, else on the last row of each document.
 func (m *Model) countLogits(p *nn.Pass, req lm.CostRequest, hidden nn.Mat) {
 	if req.Phase == lm.Scoring {
 		m.logits(p, hidden)
@@ -82,7 +81,7 @@ func (m *Model) countLogits(p *nn.Pass, req lm.CostRequest, hidden nn.Mat) {
 	m.logits(p, last)
 }
 
-// together makes one batch in which every document gets the same tokens.
+// together returns a batch in which every document gets the same tokens.
 func together(docs []document, tokens []int32) nn.Batch {
 	var b nn.Batch
 	for i := range docs {

@@ -18,20 +18,19 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Architecture serves a Family as an lm.Architecture. A process may hold several loaded models; they compute one at a
-// time.
+// Architecture serves a Family as an lm.Architecture. A process may load several models; they compute one at a time.
 type Architecture struct {
 	family Family
-	gate   chan struct{} // held by whoever computes
+	gate   chan struct{} // held while computing
 }
 
 var _ lm.Architecture = (*Architecture)(nil)
 
-// New returns the family as a plugin serves it.
+// New returns an Architecture for the family.
 func New(f Family) *Architecture { return &Architecture{family: f, gate: make(chan struct{}, 1)} }
 
-// Version is the version of the plugins' code. It is part of their description only: a plugin is identified by the
-// sha256 of its files.
+// Version is the version of the plugins' code. It only appears in their description: a plugin is identified by the sha256
+// of its files.
 const Version = "1"
 
 // Describe implements lm.Architecture.
@@ -43,7 +42,7 @@ func (a *Architecture) Describe(context.Context) (lm.Description, error) {
 	return d, nil
 }
 
-// cpu is where all models compute.
+// cpu is the device of all models.
 var cpu = lm.Device{Name: "cpu", Summary: "the host's processor, " + runtime.GOARCH}
 
 // abilities are those of the engine's models.
@@ -52,17 +51,17 @@ var abilities = []lm.Ability{
 	lm.AbilityAnswers, lm.AbilitySample,
 }
 
-// abilities are those of this model: one that needs the whole sequence at once carries no state, and packed weights are
-// no longer those of a checkpoint.
+// abilities returns those of this model. A model that needs the whole sequence at once has no state to step, and packed
+// weights cannot be saved.
 func (m *Model) abilities() []lm.Ability {
 	state := m.net.NewState() != nil
-	_, packed := m.params.Tensors()
+	_, cannotSave := m.params.Tensors()
 	return slices.DeleteFunc(slices.Clone(abilities), func(a lm.Ability) bool {
 		switch a {
 		case lm.AbilityStep, lm.AbilitySample, lm.AbilityGenerate:
 			return !state
 		case lm.AbilitySave:
-			return packed != nil
+			return cannotSave != nil
 		}
 		return false
 	})
@@ -78,7 +77,7 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	if err != nil {
 		return nil, wrap("load", err)
 	}
-	debug.FreeOSMemory() // what packing has left behind is not part of the model
+	debug.FreeOSMemory() // garbage of packing is not part of the model
 	m.info.LoadTime = time.Since(start)
 	return m, nil
 }
@@ -110,29 +109,14 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 	pool := kernel.NewPool(threads(req))
 	ps.On(pool)
 	net, warnings, err := a.family.New(config, req.Options, ps)
-	switch {
-	case lm.KindOf(ps.Err()) == lm.Deadline:
-		err = ps.Err()
-	case ps.Err() != nil:
-		err = &lm.Error{Kind: lm.Corrupt, Err: ps.Err()}
-	case err != nil:
-		err = &lm.Error{Kind: lm.Invalid, Err: fmt.Errorf("config: %w", err)}
-	default:
-		if err = ps.CheckPrecision(); err != nil {
-			err = &lm.Error{Kind: lm.Invalid, Err: err}
-		}
-	}
-	if err != nil {
+	if err = loadError(err, ps); err != nil {
 		pool.Close()
 		if folder != nil {
 			err = errors.Join(err, folder.Close())
 		}
 		return nil, err
 	}
-	m := &Model{arch: a, net: net, params: ps, pool: pool, sessions: map[*session]struct{}{}}
-	if folder != nil {
-		m.source = folder
-	}
+	m := &Model{arch: a, net: net, params: ps, pool: pool, folder: folder, sessions: map[*session]struct{}{}}
 	m.main.pass.Pool, m.second.pass.Pool = m.pool, m.pool
 	m.describe(req, append(warnings, ps.Warnings()...))
 	if folder != nil {
@@ -140,6 +124,22 @@ func (a *Architecture) load(ctx context.Context, req lm.LoadRequest) (*Model, er
 		m.info.EOS, m.info.Warnings = ends, append(m.info.Warnings, more...)
 	}
 	return m, nil
+}
+
+// loadError returns what went wrong in a family's New, if anything, given its error.
+func loadError(err error, ps *nn.Params) error {
+	switch stored := ps.Err(); {
+	case lm.KindOf(stored) == lm.Deadline:
+		return stored
+	case stored != nil:
+		return &lm.Error{Kind: lm.Corrupt, Err: stored}
+	case err != nil:
+		return &lm.Error{Kind: lm.Invalid, Err: fmt.Errorf("config: %w", err)}
+	}
+	if err := ps.CheckPrecision(); err != nil {
+		return &lm.Error{Kind: lm.Invalid, Err: err}
+	}
+	return nil
 }
 
 // describe fills in the model's info.
@@ -159,7 +159,7 @@ func (m *Model) describe(req lm.LoadRequest, warnings []string) {
 	m.info.Abilities, m.info.Device = m.abilities(), cpu
 }
 
-// threads is the number asked for, by default all that the process may use.
+// threads is the requested number of threads, by default GOMAXPROCS.
 func threads(req lm.LoadRequest) int {
 	if req.Threads > 0 {
 		return req.Threads
@@ -167,7 +167,7 @@ func threads(req lm.LoadRequest) int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// open finds the config, and the weights if there is a checkpoint.
+// open returns the config, and the checkpoint if there is one.
 func (a *Architecture) open(req lm.LoadRequest) (config []byte, folder *checkpoint.Folder, err error) {
 	sources := 0
 	for _, s := range []string{req.Checkpoint, req.Config, req.Variant} {

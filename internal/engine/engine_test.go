@@ -35,7 +35,7 @@ func loadFrom(t *testing.T, a *Architecture, seed uint64) *Model {
 	return m.(*Model)
 }
 
-// text returns n tokens that are no pattern.
+// text returns n pseudorandom tokens.
 func text(n, seed int) []int32 {
 	tokens := make([]int32, n)
 	x := uint32(seed + 1)
@@ -234,7 +234,7 @@ func TestGenerateStops(t *testing.T) {
 	}
 }
 
-// TestGenerationConfigEnds loads a folder whose generation_config.json lists ends.
+// TestGenerationConfigEnds loads a folder whose generation_config.json lists end tokens.
 func TestGenerationConfigEnds(t *testing.T) {
 	a, m := load(t, toy{}, 7)
 	dir := filepath.Join(t.TempDir(), "saved")
@@ -307,7 +307,7 @@ func TestLeakyModelIsScoredWhole(t *testing.T) {
 	}
 }
 
-// TestAbilitiesAreTheModels: a model says what it is able to do, which is not always what its plugin is.
+// TestAbilitiesAreTheModels checks that a model reports its own abilities, which may be fewer than its plugin's.
 func TestAbilitiesAreTheModels(t *testing.T) {
 	_, plain := load(t, toy{}, 1)
 	_, leaky := load(t, toy{leak: true}, 1)
@@ -324,7 +324,7 @@ func TestAbilitiesAreTheModels(t *testing.T) {
 	}
 }
 
-// expiring is a context that ends when it was asked a number of times.
+// expiring is a context that ends after a number of calls of Err.
 type expiring struct {
 	context.Context
 	asks int
@@ -395,7 +395,7 @@ func TestErrorKinds(t *testing.T) {
 	}
 }
 
-// TestCloseBesideNewState: a model may be closed while documents are opened; each opens before it or is refused.
+// TestCloseBesideNewState closes a model during calls of NewState, each of which must succeed or fail with kind Invalid.
 func TestCloseBesideNewState(t *testing.T) {
 	_, m := load(t, toy{}, 1)
 	var wg sync.WaitGroup
@@ -496,7 +496,7 @@ func TestMemoryAndSave(t *testing.T) {
 	}
 }
 
-// TestStepsAreTimed: every step behind the first token has a time, which is part of its chunk's.
+// TestStepsAreTimed checks that every step after the first token has a time, within that of its chunk.
 func TestStepsAreTimed(t *testing.T) {
 	_, m := load(t, toy{}, 1)
 	st, err := m.NewState(t.Context())
@@ -548,7 +548,7 @@ func TestComputeTimeIsInside(t *testing.T) {
 	}
 }
 
-// TestDevices: models are on the cpu, which uses the host's memory.
+// TestDevices checks that models run on the cpu, without a limit of device memory.
 func TestDevices(t *testing.T) {
 	a := New(toy{})
 	m, err := a.Load(t.Context(), lm.LoadRequest{Variant: "tiny", Device: "cpu"})

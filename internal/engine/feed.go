@@ -8,26 +8,26 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// chunkRows is the number of tokens that one Forward takes at most where the input is longer. It bounds the memory
-// of activations; results do not depend on it beyond rounding.
+// chunkRows is the largest number of tokens per Forward. It bounds the memory of activations; apart from rounding, results
+// do not depend on it.
 const chunkRows = 512
 
-// document is one sequence on its way through the model.
+// document is a sequence being fed to the model.
 type document struct {
 	tokens []int32
 	state  *state.Document
 	fed    int // tokens already fed
 }
 
-// lane is the memory of one execution at a time: activations and the batch being fed. It lives with the model, so
-// that feeding allocates nothing in a steady state.
+// lane is the memory of one execution: activations and the batch being fed. It belongs to the model, so that feeding
+// allocates nothing in a steady state.
 type lane struct {
 	pass  nn.Pass
 	batch nn.Batch
 	owner []int // document of each span
 }
 
-// feed runs the documents through the network, chunk by chunk, several at a time. visit sees the hidden states of
+// feed runs the documents through the network in chunks, which may hold several documents. visit gets the hidden states of
 // tokens [doc.fed, doc.fed+hidden.Rows) of each document, in order; they are valid until it returns.
 func (m *Model) feed(ctx context.Context, l *lane, docs []document, visit func(doc int, hidden nn.Mat) error) error {
 	for _, d := range docs {
@@ -64,8 +64,8 @@ func (m *Model) forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	return hidden, err
 }
 
-// fill makes the next batch of at most chunkRows tokens and reports whether there is one. A model that is not causal
-// needs each document whole and alone.
+// fill sets the next batch, of at most chunkRows tokens, and reports whether there is one. If the model is not causal, a
+// batch is one whole document.
 func (l *lane) fill(docs []document, causal bool) bool {
 	l.batch.Tokens, l.batch.Spans, l.owner = l.batch.Tokens[:0], l.batch.Spans[:0], l.owner[:0]
 	for i := range docs {
@@ -87,7 +87,7 @@ func (l *lane) fill(docs []document, causal bool) bool {
 	return len(l.batch.Spans) > 0
 }
 
-// checkTokens refuses ids outside the vocabulary.
+// checkTokens returns an error for ids outside the vocabulary.
 func (m *Model) checkTokens(tokens []int32) error {
 	for i, t := range tokens {
 		if t < 0 || int(t) >= m.info.Vocab {
@@ -97,19 +97,18 @@ func (m *Model) checkTokens(tokens []int32) error {
 	return nil
 }
 
-// eachLogits computes the logits of rows [lo, hi) of hidden in tiles that bound memory, and hands each tile over with
-// the index of its first row.
-func (m *Model) eachLogits(p *nn.Pass, hidden nn.Mat, lo, hi int, tile func(first int, logits nn.Mat)) {
+// eachLogits computes the logits of hidden in tiles, which bound memory, and calls tile with each and the index of its
+// first row.
+func (m *Model) eachLogits(p *nn.Pass, hidden nn.Mat, tile func(first int, logits nn.Mat)) {
 	rows := max(1, logitsTile/m.info.Vocab)
-	for ; lo < hi; lo += rows {
+	for lo := 0; lo < hidden.Rows; lo += rows {
 		mark := p.Mark()
-		end := min(hi, lo+rows)
-		tile(lo, m.logits(p, hidden.Slice(lo, end)))
+		tile(lo, m.logits(p, hidden.Slice(lo, min(hidden.Rows, lo+rows))))
 		p.Release(mark)
 	}
 }
 
-// logits applies the output layer to rows of the hidden state.
+// logits applies the output layer to hidden states.
 func (m *Model) logits(p *nn.Pass, hidden nn.Mat) nn.Mat {
 	p.Component("head")
 	return m.net.Output().Forward(p, hidden)

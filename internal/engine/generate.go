@@ -9,8 +9,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Generate implements lm.Generator. The states end having seen the prompts and every new token but the last, which
-// nothing has been predicted from yet.
+// Generate implements lm.Generator. At the end the states have seen the prompts and all new tokens except the last, from
+// which nothing has been predicted yet.
 func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	return m.compute(ctx, "generate", func(l *lane) error {
 		if req.MaxNew < 1 {
@@ -31,7 +31,7 @@ func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	})
 }
 
-// checkSampling refuses parameters that make no sense.
+// checkSampling returns an error for parameters out of range.
 func checkSampling(s lm.Sampling) error {
 	for _, c := range []struct {
 		name  string
@@ -50,7 +50,7 @@ func checkSampling(s lm.Sampling) error {
 	return nil
 }
 
-// generation is one Generate call on its way.
+// generation is the state of a Generate call.
 type generation struct {
 	model    *Model
 	lane     *lane
@@ -62,10 +62,10 @@ type generation struct {
 	next     []int32 // newest token of each input, not fed yet
 	chunk    lm.GenerateChunk
 	started  time.Time // of the chunk
-	stepped  time.Time // end of the last step: steps follow each other without a gap
+	stepped  time.Time // end of the last step, which is the start of the next
 }
 
-// prompt feeds the prompts and draws the first token of each.
+// prompt feeds the prompts and samples the first token of each.
 func (g *generation) prompt(ctx context.Context, docs []document) error {
 	start := time.Now()
 	m, p := g.model, &g.lane.pass
@@ -124,7 +124,7 @@ func (g *generation) flush(done bool) bool {
 	return more
 }
 
-// step feeds the newest token of each active input in one batch and draws the next ones.
+// step feeds the newest token of each active input in one batch and samples the next ones.
 func (g *generation) step(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 
 const vocab, dim, heads = 19, 12, 3
 
-// hybrid is a family whose config names the mixer of each layer. With careless set its blocks free what they still need.
+// hybrid is a family whose config names the mixer of each layer. If careless is set, blocks free memory that they still use.
 type hybrid struct{ careless bool }
 
 func (hybrid) Describe() lm.Description {
@@ -26,7 +26,7 @@ func (hybrid) Describe() lm.Description {
 	}}
 }
 
-// mixer is one layer of some kind.
+// mixer is a layer of any kind.
 type mixer interface {
 	newState() state.Layer
 	forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat
@@ -145,7 +145,7 @@ func (n *hybridNet) step(p *nn.Pass, l int, x nn.Mat, spans []nn.Span) nn.Mat {
 	}
 	mark := p.Mark()
 	sum := nn.Add(p, x, mix(block.norm.Forward(p, x)))
-	p.Release(mark) // and with it the sum
+	p.Release(mark) // frees the sum as well
 	return sum
 }
 
@@ -167,7 +167,8 @@ func (n *hybridNet) Info() lm.ModelInfo {
 	return lm.ModelInfo{Mode: "causal", Vocab: vocab, BOS: -1, Causal: true, StateKind: "hybrid"}
 }
 
-// TestHybrid checks that layers that carry different states make one model: whole, in pieces and with a tape alike.
+// TestHybrid checks that layers with different kinds of state form one model, with equal results whole, in pieces and with
+// a tape.
 func TestHybrid(t *testing.T) {
 	var tokens []int32
 	for i := range int32(60) {
@@ -186,7 +187,7 @@ func TestHybrid(t *testing.T) {
 	modeltest.TapeChangesNothing(t, net, tokens, tokens[20:])
 }
 
-// TestConformanceFindsFreedMemory checks that the conformance kit alone finds a block that reads what it has freed.
+// TestConformanceFindsFreedMemory checks that the conformance kit detects a block that reads freed memory.
 func TestConformanceFindsFreedMemory(t *testing.T) {
 	for _, careless := range []bool{false, true} {
 		checks := lmtest.Run(t.Context(), engine.New(hybrid{careless}), lmtest.Options{Tokens: 60, TempDir: t.TempDir(), Skip: []string{"cancellation", "concurrency", "clocks"}})
@@ -199,7 +200,7 @@ func TestConformanceFindsFreedMemory(t *testing.T) {
 	}
 }
 
-// TestPackedWeightsCannotBeSaved: a model says so before it is asked to.
+// TestPackedWeightsCannotBeSaved checks that the abilities of a model agree with whether it can be saved.
 func TestPackedWeightsCannotBeSaved(t *testing.T) {
 	for precision, want := range map[string]bool{"f32": true, "bf16": true, "int8": false, "f32+mixer.int4": false} {
 		m := modeltest.Load(t, engine.New(hybrid{}), lm.LoadRequest{Variant: "hybrid", Precision: precision})

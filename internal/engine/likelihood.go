@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// appendNLL appends the negative log-likelihood in nats of targets[r] after row r of hidden. No logits are kept.
+// appendNLL appends the negative log-likelihood in nats of targets[r] for each row r of hidden. It keeps no logits.
 func (m *Model) appendNLL(dst []float64, p *nn.Pass, hidden nn.Mat, targets []int32) []float64 {
 	n := len(dst)
 	dst = append(dst, make([]float64, hidden.Rows)...)
@@ -16,7 +16,7 @@ func (m *Model) appendNLL(dst []float64, p *nn.Pass, hidden nn.Mat, targets []in
 	return dst
 }
 
-// appendNLLOf is appendNLL where the logits are there.
+// appendNLLOf is appendNLL from logits.
 func appendNLLOf(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int32) []float64 {
 	n := len(dst)
 	dst = append(dst, make([]float64, logits.Rows)...)
@@ -24,8 +24,8 @@ func appendNLLOf(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int3
 	return dst
 }
 
-// divergence returns KL(p || q) in nats of the distributions with logits p and q, and whether both rank the same token
-// first.
+// divergence returns KL(p || q) in nats of the distributions with logits p and q, and whether both have the same most likely
+// token.
 func divergence(p, q []float32) (kl float64, same bool) {
 	zp, zq := kernel.LogSumExp(p), kernel.LogSumExp(q)
 	for i := range p {

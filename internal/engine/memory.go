@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Memory implements lm.MemoryReporter. The peak of activations is that of the model's own passes since the last
-// reset; the memory that they reuse stays allocated and shows in the process.
+// Memory implements lm.MemoryReporter. The peak of activations is that of the model's passes since the last reset. Passes
+// keep their memory for reuse, so the process's memory does not shrink.
 func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	var mem lm.Memory
 	err := m.compute(ctx, "memory", func(l *lane) error {
@@ -32,8 +32,8 @@ func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	return mem, err
 }
 
-// Save implements lm.Saver. Each tensor is saved in the precision that holds it, float32 or bf16, so that the saved
-// model is this one to the last bit.
+// Save implements lm.Saver. Each tensor is saved in the format that it is held in, float32 or bf16, so the saved model is
+// bit-identical.
 func (m *Model) Save(ctx context.Context, dir string) error {
 	return m.compute(ctx, "save", func(*lane) error {
 		stored, err := m.params.Tensors()
@@ -47,7 +47,7 @@ func (m *Model) Save(ctx context.Context, dir string) error {
 	})
 }
 
-// checkpointTensors hands the stored tensors to the writer of checkpoints.
+// checkpointTensors converts tensors to those of package checkpoint.
 func checkpointTensors(stored []nn.StoredTensor) []checkpoint.Tensor {
 	tensors := make([]checkpoint.Tensor, len(stored))
 	for i, t := range stored {

@@ -5,27 +5,27 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is one loaded network as an lm.Model. It implements every optional interface; its info says which it is able to
-// serve.
+// Model is a loaded network as an lm.Model. It implements every optional interface; its info lists those that it supports.
 type Model struct {
 	arch   *Architecture
-	net    Network // Close writes it under mu; who holds the gate may read it
+	net    Network // Close writes it under mu; the holder of the gate may read it
 	params *nn.Params
 	info   lm.ModelInfo
 	pool   *kernel.Pool
-	source interface{ Close() error } // nil if initialised
+	folder *checkpoint.Folder // nil if initialised
 	closed atomic.Bool
 
-	// The lanes are used by whoever holds the architecture's gate; the second serves comparisons, where a model may
-	// be compared with itself.
+	// The lanes belong to the holder of the architecture's gate. The second one is for comparisons, because a model may be
+	// compared with itself.
 	main, second lane
 
-	mu       sync.Mutex // of net and sessions, for those who do not wait for the gate
+	mu       sync.Mutex // protects net and sessions from callers without the gate
 	sessions map[*session]struct{}
 }
 
@@ -42,7 +42,7 @@ var (
 // Info implements lm.Model.
 func (m *Model) Info() lm.ModelInfo { return m.info }
 
-// Close implements lm.Model. It waits for the call in flight; a second Close does nothing.
+// Close implements lm.Model. It waits for the call in flight. A second Close does nothing.
 func (m *Model) Close() error {
 	if m.closed.Swap(true) {
 		return nil
@@ -54,14 +54,14 @@ func (m *Model) Close() error {
 	m.net, m.params, m.main, m.second = nil, nil, lane{}, lane{}
 	clear(m.sessions)
 	m.mu.Unlock()
-	if m.source != nil {
-		return m.source.Close()
+	if m.folder != nil {
+		return m.folder.Close()
 	}
 	return nil
 }
 
-// compute runs do while nothing else computes in this process: a computation uses every thread that it is allowed,
-// and two at once would only disturb each other's timing.
+// compute runs do while nothing else computes in this process: a computation uses all its threads, and two at once would
+// disturb each other's timing.
 func (m *Model) compute(ctx context.Context, op string, do func(l *lane) error) error {
 	select {
 	case m.arch.gate <- struct{}{}:

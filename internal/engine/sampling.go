@@ -16,18 +16,18 @@ type sampler struct {
 	lm.Sampler
 	source     *rand.PCG
 	rng        *rand.Rand         // over source
-	seen       map[int32]struct{} // tokens that the repetition penalty applies to
+	seen       map[int32]struct{} // tokens subject to the repetition penalty
 	candidates []candidate
 }
 
-// candidate is a token and its logit over the temperature, later its probability.
+// candidate is a token with its logit, divided by the temperature, and its probability.
 type candidate struct {
 	token int32
 	logit float64
 	prob  float64
 }
 
-// newSampler starts at the beginning of its stream and has seen nothing.
+// newSampler returns a sampler at the start of its stream that has seen no tokens.
 func newSampler(params lm.Sampler) *sampler {
 	s := &sampler{Sampler: params, source: rand.NewPCG(params.Seed, params.Stream)}
 	s.rng = rand.New(s.source)
@@ -37,7 +37,7 @@ func newSampler(params lm.Sampler) *sampler {
 	return s
 }
 
-// fork returns a sampler that draws the same from here on; nil of nil.
+// fork returns an independent copy, which draws the same tokens; nil if s is nil.
 func (s *sampler) fork() *sampler {
 	if s == nil {
 		return nil
@@ -46,7 +46,7 @@ func (s *sampler) fork() *sampler {
 	return &sampler{Sampler: s.Sampler, source: &source, rng: rand.New(&source), seen: maps.Clone(s.seen)}
 }
 
-// see lets the repetition penalty apply to tokens.
+// see makes tokens subject to the repetition penalty.
 func (s *sampler) see(tokens ...int32) {
 	if s.seen == nil {
 		return
@@ -58,14 +58,14 @@ func (s *sampler) see(tokens ...int32) {
 
 func (s *sampler) penalised() bool { return s.RepetitionPenalty != 0 && s.RepetitionPenalty != 1 }
 
-// next returns the next token and has seen it. It may overwrite logits.
+// next chooses the next token and marks it as seen. It may overwrite logits.
 func (s *sampler) next(logits []float32) int32 {
 	token := s.choose(logits)
 	s.see(token)
 	return token
 }
 
-// choose returns the next token. It may overwrite logits.
+// choose chooses the next token. It may overwrite logits.
 func (s *sampler) choose(logits []float32) int32 {
 	s.penalise(logits)
 	if s.Temperature == 0 {
@@ -78,20 +78,20 @@ func (s *sampler) choose(logits []float32) int32 {
 	return s.drawAny(logits)
 }
 
-// temper subtracts the largest logit, which changes no probability, and divides by the temperature. What stays finite so is
-// what has a probability.
+// temper subtracts the largest logit, which changes no probability, and divides by the temperature. Only tokens with
+// non-zero probability stay finite.
 func (s *sampler) temper(logits []float32) {
 	top := logits[kernel.ArgMax(logits)]
 	for i, z := range logits {
 		if z == top {
-			logits[i] = 0 // an infinity too
+			logits[i] = 0 // even if infinite
 			continue
 		}
 		logits[i] = float32((float64(z) - float64(top)) / s.Temperature)
 	}
 }
 
-// nucleus reports whether top-p leaves anything out.
+// nucleus reports whether top-p excludes anything.
 func (s *sampler) nucleus() bool { return s.TopP > 0 && s.TopP < 1 }
 
 // penalise divides the positive and multiplies the negative logits of each token seen so far.
@@ -106,8 +106,8 @@ func (s *sampler) penalise(logits []float32) {
 	}
 }
 
-// distribution returns the tokens that may follow with their probabilities, likeliest first, by tempered logits: top-k
-// (ties with the k-th are kept), then top-p (a token stays while the mass before it is at most p), then softmax.
+// distribution returns the tokens left by top-k (keeping ties with the k-th) and then top-p (keeping tokens while the mass
+// before them is at most p), likeliest first, with the softmax of their tempered logits.
 func (s *sampler) distribution(logits []float32) []candidate {
 	c := s.likeliest(logits)
 	if k := s.TopK; k > 0 && k < len(c) {
@@ -129,18 +129,18 @@ func (s *sampler) distribution(logits []float32) []candidate {
 	return c
 }
 
-// deepest is the depth below the likeliest token where probabilities are zero in float64.
+// deepest is a distance from the largest logit beyond which probabilities are zero in float64.
 const deepest = 750
 
-// likeliest returns the tokens with the largest logits, of which the first is zero, likeliest first, with their
-// probabilities: at least all that top-k and top-p may keep. Sorting only those is what makes it fast. It looks deeper by
-// half until they are enough: a few looks, and not many more tokens than needed.
+// likeliest returns the likeliest tokens in order, with their probabilities: at least all that top-k and top-p keep. The
+// largest logit must be zero. To sort few tokens it starts with logits close to the largest and widens the range by half
+// until there are enough.
 func (s *sampler) likeliest(logits []float32) []candidate {
 	total := kernel.LogSumExp(logits)
 	for depth := float32(4); ; depth *= 1.5 {
 		c, mass := s.candidates[:0], 0.0
 		for t, z := range logits {
-			if !(z < -depth) { // a NaN too
+			if !(z < -depth) { // true for NaN
 				p := math.Exp(float64(z) - total)
 				c, mass = append(c, candidate{int32(t), float64(z), p}), mass+p
 			}
@@ -155,7 +155,7 @@ func (s *sampler) likeliest(logits []float32) []candidate {
 	}
 }
 
-// enough reports whether nothing beyond the likeliest tokens, so many with that mass, can be kept.
+// enough reports whether the likeliest tokens, given their number and mass, include all that top-k and top-p keep.
 func (s *sampler) enough(tokens int, mass float64) bool {
 	if s.TopK > 0 {
 		return tokens >= s.TopK
@@ -163,7 +163,7 @@ func (s *sampler) enough(tokens int, mass float64) bool {
 	return s.nucleus() && mass > s.TopP
 }
 
-// normalise sets the probabilities to the softmax of the logits; the first logit is the largest.
+// normalise sets the probabilities to the softmax of the logits, of which the first is the largest.
 func normalise(c []candidate) {
 	var sum float64
 	for i := range c {
@@ -175,7 +175,7 @@ func normalise(c []candidate) {
 	}
 }
 
-// drawAny picks any token by its probability. It overwrites the logits, of which the largest is zero.
+// drawAny draws from all tokens. It overwrites the logits, of which the largest is zero.
 func (s *sampler) drawAny(logits []float32) int32 {
 	top := kernel.ArgMax(logits)
 	kernel.Exp(logits, logits)
@@ -189,10 +189,10 @@ func (s *sampler) drawAny(logits []float32) int32 {
 			return int32(t)
 		}
 	}
-	return int32(top) // what rounding has left over
+	return int32(top) // u did not reach zero because of rounding
 }
 
-// draw picks a candidate by its probability.
+// draw draws a candidate.
 func (s *sampler) draw(c []candidate) int32 {
 	u := s.rng.Float64()
 	for _, x := range c {

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The vector of the specification: penalty, then temperature, then top-k, then top-p.
+// TestSamplingOrder checks the example of the specification: penalty, then temperature, then top-k, then top-p.
 func TestSamplingOrder(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -89,7 +89,7 @@ func TestSamplingSeeds(t *testing.T) {
 	}
 }
 
-// TestSamplingOfManyTokens compares what the few likeliest tokens give with the definition over all of them.
+// TestSamplingOfManyTokens compares the distribution with its definition over all tokens.
 func TestSamplingOfManyTokens(t *testing.T) {
 	const tokens = 5000
 	r := rand.New(rand.NewPCG(1, 2))
@@ -106,7 +106,7 @@ func TestSamplingOfManyTokens(t *testing.T) {
 			sampler, row := samplerOf(p, 0, nil), slices.Clone(logits)
 			sampler.temper(row)
 			got, want := sampler.distribution(row), truncate(all, p)
-			if len(got) < len(want)-1 || len(got) > len(want)+1 { // rounding decides about the last
+			if len(got) < len(want)-1 || len(got) > len(want)+1 { // the last one depends on rounding
 				t.Fatalf("spread %v, %+v: %d tokens, want %d", spread, p, len(got), len(want))
 			}
 			for i := range min(len(got), len(want)) {
@@ -119,7 +119,7 @@ func TestSamplingOfManyTokens(t *testing.T) {
 	}
 }
 
-// truncate is top-k and top-p by their definitions; c has all tokens with their probabilities, likeliest first.
+// truncate applies top-k and top-p by definition to all tokens with their probabilities, likeliest first.
 func truncate(c []candidate, p lm.Sampling) []candidate {
 	c = slices.Clone(c)
 	if p.TopK > 0 {
@@ -142,7 +142,7 @@ func truncate(c []candidate, p lm.Sampling) []candidate {
 	return c
 }
 
-// TestSamplingExtremes draws where temperatures and logits are at the edges of what is accepted.
+// TestSamplingExtremes samples with temperatures and logits at the limits of what is accepted.
 func TestSamplingExtremes(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, c := range []struct {
@@ -172,7 +172,7 @@ func TestSamplingExtremes(t *testing.T) {
 	}
 }
 
-// TestSamplingNaN checks that logits that are no numbers choose some token.
+// TestSamplingNaN checks that NaN logits still yield a token.
 func TestSamplingNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, p := range []lm.Sampling{{}, {Temperature: 1}, {Temperature: 1, TopK: 2}, {Temperature: 1, TopP: .5}} {
@@ -208,7 +208,7 @@ func BenchmarkSampling(b *testing.B) {
 	}
 }
 
-// samplerOf draws from a stream of the seed and has seen a prompt.
+// samplerOf returns a sampler for a stream of the seed that has seen a prompt.
 func samplerOf(params lm.Sampling, stream int, prompt []int32) *sampler {
 	s := newSampler(lm.Sampler{Sampling: params, Stream: uint64(stream)})
 	s.see(prompt...)

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Score implements lm.Model. Sequences run side by side through the same Forward that serves decoding.
+// Score implements lm.Model. Sequences run in batches through the Forward that also serves decoding.
 func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	var versus *Model
 	if req.Versus != nil {
@@ -45,8 +45,8 @@ func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return reply, err
 }
 
-// scoreDocuments checks the request. The last token of a sequence is only fed if something depends on it: its own
-// logits, or, in a model that is not causal, everything.
+// scoreDocuments checks the request. The last token of a sequence is fed only if a result depends on it: its own logits or,
+// in a model that is not causal, any.
 func (m *Model) scoreDocuments(req lm.ScoreRequest) ([]document, error) {
 	if len(req.Sequences) == 0 {
 		return nil, lm.Errorf(lm.Invalid, "", "no sequences")
@@ -80,9 +80,8 @@ type scorer struct {
 	out   []lm.Scores
 }
 
-// asked returns which of n hidden rows, the first of which belongs to position at, something was asked for about, and
-// what they are to predict. The row of the last token may have logits alone: then there is a target less than there are
-// rows.
+// asked returns the requested rows among n hidden rows, of which the first is at position at, and their targets. The row of
+// the last token may be requested for its logits alone; then there is one target less.
 func (s *scorer) asked(doc, at, n int) (rows []int, targets []int32) {
 	seq := s.req.Sequences[doc]
 	for r := range n {
@@ -102,7 +101,7 @@ func (s *scorer) asked(doc, at, n int) (rows []int, targets []int32) {
 	return rows, targets
 }
 
-// gather returns some rows of x, at least one, in memory of their own unless they follow each other.
+// gather returns the given rows of x, at least one. It copies them unless they are consecutive.
 func gather(p *nn.Pass, x nn.Mat, rows []int) nn.Mat {
 	if n := len(rows); rows[n-1]-rows[0] == n-1 {
 		return x.Slice(rows[0], rows[0]+n)
@@ -125,11 +124,11 @@ func (s *scorer) visit(doc int, hidden nn.Mat) error {
 		out.NLL = s.model.appendNLL(out.NLL, s.pass, some, targets)
 		return nil
 	}
-	s.model.eachLogits(s.pass, some, 0, some.Rows, func(first int, logits nn.Mat) { s.take(doc, logits, targets[min(first, len(targets)):]) })
+	s.model.eachLogits(s.pass, some, func(first int, logits nn.Mat) { s.take(doc, logits, targets[min(first, len(targets)):]) })
 	return nil
 }
 
-// take adds what logits say, the first of which predict the targets; it returns how many do.
+// take scores rows of logits, of which the first predict the targets, and returns how many do.
 func (s *scorer) take(doc int, logits nn.Mat, targets []int32) int {
 	out, scored := &s.out[doc], min(logits.Rows, len(targets))
 	if scored > 0 {
@@ -145,7 +144,7 @@ func (s *scorer) take(doc int, logits nn.Mat, targets []int32) int {
 	return scored
 }
 
-// ranked returns the token of the largest logit, the lowest id on ties, and how many tokens come before one in that order.
+// ranked returns the token of the largest logit, the lowest id on ties, and the rank of token in that order, from 0.
 func ranked(logits []float32, token int32) (best, rank int32) {
 	own := logits[token]
 	for v, z := range logits {
@@ -177,7 +176,7 @@ func (s *scorer) scoreVersus(ctx context.Context, l *lane, versus *Model) error 
 	})
 }
 
-// compare scores the rows of hidden and adds how they differ from what other, of the versus model, predicts.
+// compare scores the rows of hidden and adds their divergence from the predictions of other, of the versus model.
 func (s *scorer) compare(doc int, hidden nn.Mat, versus *Model, other nn.Mat) {
 	out := &s.out[doc]
 	rows, targets := s.asked(doc, s.docs[doc].fed, hidden.Rows)
@@ -185,7 +184,7 @@ func (s *scorer) compare(doc int, hidden nn.Mat, versus *Model, other nn.Mat) {
 		return
 	}
 	hidden, other = gather(s.pass, hidden, rows), gather(&versus.second.pass, other, rows)
-	s.model.eachLogits(s.pass, hidden, 0, hidden.Rows, func(first int, logits nn.Mat) {
+	s.model.eachLogits(s.pass, hidden, func(first int, logits nn.Mat) {
 		scored := s.take(doc, logits, targets[min(first, len(targets)):])
 		if scored <= 0 {
 			return

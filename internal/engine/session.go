@@ -14,8 +14,8 @@ import (
 type session struct {
 	model *Model
 	state *state.Document
-	// last is the final hidden state of the last token. It predicts the first token of the next step, and is the
-	// engine's, not the architecture's: Bytes leaves it out.
+	// last is the final hidden state of the last token, which predicts the first token of the next step. It belongs to the
+	// engine, not the architecture, so Bytes does not count it.
 	last    []float32
 	sampler *sampler // nil: greedy
 }
@@ -70,7 +70,8 @@ func (s *session) Close() error {
 	return nil
 }
 
-// sessionsOf checks that the inputs belong to this model, each state once, with at least least tokens.
+// sessionsOf returns the inputs' sessions and documents. Each must be of this model, occur once, and have
+// at least the given number of tokens.
 func (m *Model) sessionsOf(inputs []lm.StepInput, least int) ([]*session, []document, error) {
 	if len(inputs) == 0 {
 		return nil, nil, lm.Errorf(lm.Invalid, "", "no inputs")
@@ -124,7 +125,7 @@ type stepper struct {
 	out      []lm.StepOutput
 }
 
-// visit takes from one chunk's hidden rows what was asked for, and keeps the last row for the next step.
+// visit computes the requested outputs from one chunk's hidden rows, and keeps the last row for the next step.
 func (s *stepper) visit(doc int, hidden nn.Mat) error {
 	d, out, sess := &s.docs[doc], &s.out[doc], s.sessions[doc]
 	switch s.want {
@@ -132,17 +133,17 @@ func (s *stepper) visit(doc int, hidden nn.Mat) error {
 	case lm.WantNLL:
 		s.nll(d, out, sess, hidden)
 	case lm.WantAllLogits:
-		s.logits(out, hidden, 0)
+		s.logits(out, hidden)
 	case lm.WantLastLogits:
 		if d.fed+hidden.Rows == len(d.tokens) {
-			s.logits(out, hidden, hidden.Rows-1)
+			s.logits(out, hidden.Slice(hidden.Rows-1, hidden.Rows))
 		}
 	}
 	sess.last = append(sess.last[:0], hidden.Row(hidden.Rows-1)...)
 	return nil
 }
 
-// nll scores the tokens of one chunk: the first from the hidden state before it, the others from this chunk's.
+// nll scores the tokens of one chunk: the first from the previous hidden state, the others from this chunk's.
 func (s *stepper) nll(d *document, out *lm.StepOutput, sess *session, hidden nn.Mat) {
 	tokens := d.tokens[d.fed : d.fed+hidden.Rows]
 	if len(sess.last) > 0 {
@@ -154,14 +155,14 @@ func (s *stepper) nll(d *document, out *lm.StepOutput, sess *session, hidden nn.
 	}
 }
 
-// logits appends the logits of rows from lo on.
-func (s *stepper) logits(out *lm.StepOutput, hidden nn.Mat, lo int) {
-	s.model.eachLogits(s.pass, hidden, lo, hidden.Rows, func(_ int, logits nn.Mat) {
+// logits appends the logits of hidden.
+func (s *stepper) logits(out *lm.StepOutput, hidden nn.Mat) {
+	s.model.eachLogits(s.pass, hidden, func(_ int, logits nn.Mat) {
 		out.Logits = append(out.Logits, logits.Data...)
 	})
 }
 
-// checkSamplers refuses samplers that make no sense, and tokens after nothing.
+// checkSamplers returns an error for samplers out of range, and for sampling without new tokens.
 func checkSamplers(inputs []lm.StepInput) error {
 	for i, in := range inputs {
 		if in.Sample && len(in.Tokens) == 0 {
@@ -176,7 +177,7 @@ func checkSamplers(inputs []lm.StepInput) error {
 	return nil
 }
 
-// sample lets the samplers see what was appended, and then choose where that was asked for, from logits of one batch.
+// sample updates the samplers with the new tokens, then samples for the inputs that ask for it, in one batch.
 func (s *stepper) sample(inputs []lm.StepInput) {
 	var asked []int
 	for i, in := range inputs {
@@ -198,7 +199,7 @@ func (s *stepper) sample(inputs []lm.StepInput) {
 	for row, i := range asked {
 		copy(last.Row(row), s.sessions[i].last)
 	}
-	s.model.eachLogits(s.pass, last, 0, last.Rows, func(first int, logits nn.Mat) {
+	s.model.eachLogits(s.pass, last, func(first int, logits nn.Mat) {
 		for r := range logits.Rows {
 			i := asked[first+r]
 			sampler := s.sessions[i].sampler

@@ -8,8 +8,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// toy is a small recurrent family: h ← h/2 + E[token], logits = E·h. With leak set, every hidden
-// state also contains that of the last token, which only a whole sequence can give.
+// toy is a small recurrent family: h ← h/2 + E[token], logits = E·h. If leak is set, every hidden state also contains the
+// last token's, which requires the whole sequence.
 type toy struct{ leak bool }
 
 const (

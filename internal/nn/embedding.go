@@ -60,7 +60,7 @@ func (ps *Params) Output(name string, e *Embedding, tied *bool, init Init) *Line
 	case ps.New():
 	case !*tied && !stored:
 		ps.fail(fmt.Errorf("tensor %q is missing from the checkpoint: tie_word_embeddings is false, in config.json or by default, "+
-			"so the output matrix is lost; where it is the embedding, set tie_word_embeddings to true (--option tie_word_embeddings=true)", weight))
+			"so the output matrix is lost; if it is the embedding, set tie_word_embeddings to true (--option tie_word_embeddings=true)", weight))
 	case *tied && stored && ps.sameRows(weight, e.name):
 		ps.used[weight] = true
 	case *tied && stored:

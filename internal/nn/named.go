@@ -99,9 +99,9 @@ func (n *named) why(name string) string {
 	}
 	switch meant := n.own[own]; {
 	case len(meant) > 0 && known:
-		return fmt.Sprintf("%s, where %q stands before the others", list(meant), first)
+		return fmt.Sprintf("%s, but other tensors have the prefix %q", list(meant), first)
 	case len(meant) > 0:
-		return list(meant) + ", and it is not clear which is meant"
+		return list(meant) + ", which is ambiguous"
 	}
 	endsOtherwise := func(other string) bool { return !strings.HasSuffix(other, "."+own) }
 	for _, near := range [][]string{slices.DeleteFunc(n.Names(), endsOtherwise), spelling.Nearest(name, n.Names(), 3)} {

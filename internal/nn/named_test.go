@@ -72,12 +72,12 @@ func TestNamedRefuses(t *testing.T) {
 		names []string
 	}{
 		`tensor "model.q.weight" of shape [1] is missing from the checkpoint: the file has "model.q.qweight"`: {holding("model.q.qweight", "z"), []string{"model.q.weight"}},
-		`the file has "a", "b", "c" and 2 more`:                                                                                      {holding("a", "b", "c", "d", "e"), []string{"model.layers.0.weight"}},
-		`the file has "language_model.model.x.weight"`:                                                                               {holding("model.y.weight", "language_model.model.x.weight"), []string{"model.x.weight"}},
-		`tensor "x" of shape [1] is missing from the checkpoint`:                                                                     {holding(""), []string{"x"}},
-		`the file has no tensors`:                                                                                                    {holding(), []string{"x"}},
-		`the file has "_orig_mod.x.weight", "module.x.weight", and it is not clear which is meant`:                                   {holding("module.x.weight", "_orig_mod.x.weight"), []string{"x.weight"}},
-		`the file has "module.y", where "_orig_mod" stands before the others`:                                                        {holding("_orig_mod.x", "module.y"), []string{"x", "y"}},
+		`the file has "a", "b", "c" and 2 more`:                                    {holding("a", "b", "c", "d", "e"), []string{"model.layers.0.weight"}},
+		`the file has "language_model.model.x.weight"`:                             {holding("model.y.weight", "language_model.model.x.weight"), []string{"model.x.weight"}},
+		`tensor "x" of shape [1] is missing from the checkpoint`:                   {holding(""), []string{"x"}},
+		`the file has no tensors`:                                                  {holding(), []string{"x"}},
+		`the file has "_orig_mod.x.weight", "module.x.weight", which is ambiguous`: {holding("module.x.weight", "_orig_mod.x.weight"), []string{"x.weight"}},
+		`the file has "module.y", but other tensors have the prefix "_orig_mod"`:   {holding("_orig_mod.x", "module.y"), []string{"x", "y"}},
 		`tensor "model.norm.weight" of shape [1] is missing from the checkpoint: the index names it in a file that does not hold it`: {promised, []string{"model.embed.weight", "model.norm.weight"}},
 	} {
 		ps := NewParams(c.src, 0, Precision{})
@@ -106,7 +106,7 @@ func TestNonFinite(t *testing.T) {
 		ps := NewParams(src, 0, Precision{Blocks: f, Head: f})
 		ps.On(kernel.NewPool(3))
 		ps.In("").Linear("a", 3, 5, false, nil)
-		want := `tensor "a.weight" holds non-finite values, read as float32: 2 of 15, the first in row 1, column 2, from 0`
+		want := `tensor "a.weight" holds non-finite values, read as float32: 2 of 15, the first in row 1, column 2 (counted from 0)`
 		if err := ps.Err(); err == nil || err.Error() != want {
 			t.Errorf("%v: error %v, want %q", f, err, want)
 		}

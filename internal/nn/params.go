@@ -136,7 +136,7 @@ func (ps *Params) New() bool { return ps.src == nil }
 func (ps *Params) CheckPrecision() error {
 	for name := range ps.precision.Parts {
 		if !ps.parts[name] {
-			return fmt.Errorf("precision %s: the model has no component %q with a precision of its own: it has %s", ps.precision, name,
+			return fmt.Errorf("precision %s: the model has no component %q to set a precision for: it has %s", ps.precision, name,
 				strings.Join(slices.Sorted(maps.Keys(ps.parts)), ", "))
 		}
 	}
@@ -181,7 +181,7 @@ func (ps *Params) check(name string, shape []int) error {
 	}
 	if n, first := ps.nonFinite(name, shape); n > 0 {
 		rows, cols := matrixShape(shape)
-		return fmt.Errorf("tensor %q holds non-finite values, read as float32: %d of %d, the first in row %d, column %d, from 0", stored, n, rows*cols, first/cols, first%cols)
+		return fmt.Errorf("tensor %q holds non-finite values, read as float32: %d of %d, the first in row %d, column %d (counted from 0)", stored, n, rows*cols, first/cols, first%cols)
 	}
 	return nil
 }
