@@ -40,8 +40,8 @@ func WorkOf(req lm.CostRequest) (Work, error) {
 // Rows is the number of new tokens.
 func (w Work) Rows() int { return w.Docs * w.Len }
 
-// Sheet sums up the operations of a piece of work by component. A backward pass costs twice the forward pass, for
-// attention two and a half times, because scores are recomputed.
+// Sheet adds up the operations of a piece of work by component. A backward pass costs twice the forward pass; that of
+// attention two and a half times, because it recomputes scores.
 type Sheet struct {
 	items     []lm.CostItem
 	component int

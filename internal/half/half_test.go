@@ -38,12 +38,12 @@ func TestRoundTripOfEveryValue(t *testing.T) {
 	}
 }
 
-// TestEveryGap narrows values around the midpoint of every two neighbours: the nearest wins, the even one on a tie.
+// TestEveryGap narrows values around the midpoint of every two neighbours, which must round to nearest, ties to even.
 func TestEveryGap(t *testing.T) {
 	for _, f := range formats {
 		for b := range f.inf {
 			lo, hi := float64(f.widen(b)), float64(f.widen(b+1))
-			if b+1 == f.inf { // the next value if the exponent range went on
+			if b+1 == f.inf { // the next value if the exponent range continued
 				hi = 2*lo - float64(f.widen(b-1))
 			}
 			mid := float32((lo + hi) / 2) // exact: float32 has at least one more fraction bit

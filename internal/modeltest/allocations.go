@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// NoAllocations checks that one more token, after some others, allocates nothing, whatever the precision; and that a
-// prompt, once there was one of its length, allocates no more objects than the model has tensors.
+// NoAllocations checks, in several precisions, that decoding a token after some others allocates nothing, and that a second
+// prompt of the same length allocates no more objects than the model has tensors.
 func NoAllocations(t *testing.T, family engine.Family, dir string, after int) {
 	for _, precision := range []string{"f32", "bf16", "int8", "int4", "int8a8", "int4a8"} {
 		t.Run(precision, func(t *testing.T) { noAllocations(t, family, dir, precision, after) })
@@ -41,9 +41,9 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 	}
 	forward(after)
 	forward(1)
-	const batch = 2 // the tokens and their span, made above
+	const batch = 2 // allocations of forward itself: the tokens and their span
 	if allocs := sharedtest.AllocsPerRun(t, 20, func() { forward(1) }); allocs > batch {
-		t.Errorf("a token allocates %v times beside its batch, want none", allocs-batch)
+		t.Errorf("a token allocates %v times, want none", allocs-batch)
 	}
 	most := float64(batch + len(folder.Names()))
 	prompt := func() {
@@ -55,7 +55,7 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 	}
 }
 
-// network returns the folder's network in a precision.
+// network loads the folder's network in a precision.
 func network(t *testing.T, family engine.Family, folder *checkpoint.Folder, precision string) engine.Network {
 	t.Helper()
 	held, err := nn.ParsePrecision(precision, "")

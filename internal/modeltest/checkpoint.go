@@ -30,27 +30,27 @@ type Set struct {
 	BitsPerByte float64 `json:"bits_per_byte"`
 }
 
-// Excerpt holds the losses of single tokens: NLL in two windows of 256, OneWindow in a single one.
+// Excerpt holds the loss of each token: NLL in two windows of 256, OneWindow in a single window.
 type Excerpt struct {
 	IDs       []int32   `json:"ids"`
 	NLL       []float64 `json:"nll"`
 	OneWindow []float64 `json:"nll_one_window"`
 }
 
-// Continuation is a greedy one; Gap is the distance of the two largest logits at each step.
+// Continuation is a greedy continuation. Gap is the difference of the two largest logits at each step.
 type Continuation struct {
 	Input  []int32   `json:"input_ids"`
 	Output []int32   `json:"output_ids"`
 	Gap    []float64 `json:"top2_gap"`
 }
 
-// Quantised are evaluations of the first 64 KB of each text, by scheme and text.
+// Quantised holds evaluations of the first 64 KB of each text, by scheme and text.
 type Quantised struct {
 	Text    map[string]Set                        `json:"text"`
 	Schemes map[string]map[string]json.RawMessage `json:"schemes"`
 }
 
-// window is the number of tokens that the evaluations score at a time, after a start token.
+// window is the number of tokens per window of the evaluations, after a start token.
 const window = 256
 
 // ReadEvaluation reads dir/reference.json.
@@ -67,8 +67,8 @@ func ReadEvaluation(t testing.TB, dir string) *Evaluation {
 	return e
 }
 
-// Trained checks a trained model: its parameters, the losses of single tokens, greedy continuations, and that it loads
-// without a warning.
+// Trained checks a trained model: its number of parameters, the loss of each token, greedy continuations, and that it loads
+// without warnings.
 func Trained(t *testing.T, m lm.Model, e *Evaluation) {
 	t.Helper()
 	if got := m.Info().Parameters; got != e.Parameters {
@@ -81,7 +81,7 @@ func Trained(t *testing.T, m lm.Model, e *Evaluation) {
 	continuations(t, m, e)
 }
 
-// WholeTexts repeats a checkpoint's whole reference evaluation, on the texts of dir in float32 and on their beginnings in
+// WholeTexts repeats a checkpoint's whole reference evaluation: on the texts of dir in float32, and on their beginnings in
 // every quantised precision.
 func WholeTexts(t *testing.T, arch lm.Architecture, checkpoint, dir string) {
 	e := ReadEvaluation(t, checkpoint)
@@ -91,7 +91,7 @@ func WholeTexts(t *testing.T, arch lm.Architecture, checkpoint, dir string) {
 	quantisedTexts(t, arch, e, checkpoint, dir)
 }
 
-// excerpts checks the losses of single tokens within 1e-4.
+// excerpts checks the loss of each token within 1e-4.
 func excerpts(t *testing.T, m lm.Model, e *Evaluation) {
 	for _, name := range slices.Sorted(maps.Keys(e.Excerpts)) {
 		x := e.Excerpts[name]
@@ -102,7 +102,7 @@ func excerpts(t *testing.T, m lm.Model, e *Evaluation) {
 	}
 }
 
-// continuations checks greedy tokens up to the first step where the reference's choice is closer than 1e-3.
+// continuations checks greedy tokens up to the first step where the reference's gap is at most 1e-3.
 func continuations(t *testing.T, m lm.Model, e *Evaluation) {
 	for i, c := range e.Greedy {
 		n := slices.IndexFunc(c.Gap, func(gap float64) bool { return gap <= 1e-3 })
@@ -115,13 +115,13 @@ func continuations(t *testing.T, m lm.Model, e *Evaluation) {
 	}
 }
 
-// windows scores tokens in consecutive windows, each alone after the start token.
+// windows scores tokens in consecutive windows, each after the start token.
 func windows(t testing.TB, m lm.Model, ids []int32) []float64 {
 	t.Helper()
 	return losses(t, m, slices.Collect(slices.Chunk(ids, window)))
 }
 
-// losses scores documents, each after the start token, and returns their losses one after the other.
+// losses scores documents, each after the start token, and returns their concatenated losses.
 func losses(t testing.TB, m lm.Model, docs [][]int32) (list []float64) {
 	t.Helper()
 	var req lm.ScoreRequest
@@ -138,7 +138,7 @@ func losses(t testing.TB, m lm.Model, docs [][]int32) (list []float64) {
 	return list
 }
 
-// bitsPerByte evaluates a text as the references do.
+// bitsPerByte evaluates a text like the references.
 func bitsPerByte(t testing.TB, m lm.Model, tok tokenizer.Tokenizer, text string) float64 {
 	t.Helper()
 	var nats float64
@@ -161,7 +161,7 @@ func texts(t *testing.T, m lm.Model, e *Evaluation, checkpoint, dir string) {
 	}
 }
 
-// precisions are the names of the reference's quantisation schemes here.
+// precisions maps the reference's quantisation schemes to our precisions.
 var precisions = map[string]string{
 	"int8-row": "int8", "int8-g64": "int8-g64", "int8-g32": "int8-g32", "int4-g32": "int4-g32", "int4-g64": "int4",
 	"int4-row": "int4-row",
@@ -185,8 +185,8 @@ func quantisedTexts(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoin
 	}
 }
 
-// QuantisedExcerpt checks that precisions cost what they should on one excerpt: the mean loss stays within tolerance
-// nats of that in float32, and differs from it.
+// QuantisedExcerpt checks, by precision, that the mean loss of one excerpt is within tolerance nats of that in float32 but
+// not equal to it.
 func QuantisedExcerpt(t *testing.T, arch lm.Architecture, e *Evaluation, checkpoint string, tolerance map[string]float64) {
 	ids := e.Excerpts["en"].IDs
 	want := Mean(e.Excerpts["en"].NLL)

@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Cost checks that the analytic costs of a model equal the counted ones exactly, in every phase that can be counted,
-// and that its state is as large as its formula says.
+// Cost checks that the analytic costs of a model equal the counted ones exactly, in every phase that can be counted, and
+// that the size of its state agrees with the formula.
 func Cost(t *testing.T, m lm.Model, lengths ...int) {
 	for _, n := range lengths {
 		stateBytes(t, m, n)
@@ -30,8 +30,8 @@ func Cost(t *testing.T, m lm.Model, lengths ...int) {
 	}
 }
 
-// stateBytes checks that a document's state is as large as the formula says. A cache of keys and values in float32 makes
-// room for 64 positions at first, so it may hold more; a constant state, or one of whole tiles, may not.
+// stateBytes checks the size of a document's state. A float32 cache of keys and values starts with room for 64 positions
+// and doubles, so it may exceed the formula; a constant state, or one of whole tiles, must equal it.
 func stateBytes(t *testing.T, m lm.Model, n int) {
 	ctx := t.Context()
 	formula := func(n int) int64 {
@@ -58,7 +58,7 @@ func stateBytes(t *testing.T, m lm.Model, n int) {
 	}
 }
 
-// Costs returns both costs by component.
+// Costs returns the analytic and the counted cost by component.
 func Costs(t testing.TB, m lm.Model, req lm.CostRequest) (analytic, counted map[string]lm.CostItem) {
 	t.Helper()
 	reply, err := m.(lm.Coster).Cost(context.Background(), req)

@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-// Fixture checks the model of a fixture folder against its reference outputs, as `archbench plugins test --fixture` does.
+// Fixture checks the model of a fixture folder against its reference outputs, like `archbench plugins test --fixture`.
 func Fixture(t *testing.T, arch lm.Architecture, dir string, options map[string]string) {
 	t.Helper()
 	lmtest.Report(t, lmtest.CompareFixture(t.Context(), arch, dir, lmtest.Options{Options: options}))
@@ -35,7 +35,7 @@ func Inputs(t testing.TB, dir string) (documents [][]int32) {
 	return documents
 }
 
-// openReference opens dir/reference.safetensors until the test ends. Package lmtest says what it holds.
+// openReference opens dir/reference.safetensors, described in package lmtest, until the test ends.
 func openReference(t testing.TB, dir string) *safetensors.File {
 	t.Helper()
 	f, err := safetensors.Open(filepath.Join(dir, "reference.safetensors"))

@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// FormulaTensor is a tensor whose values are raw·Scale + Offset with raw in [-1, 1) drawn by SplitMix64 from the
-// FNV-1a hash of the name, so that any program can make the same weights.
+// FormulaTensor is a tensor whose values are raw·Scale + Offset, where raw in [-1, 1) comes from SplitMix64 seeded with the
+// FNV-1a hash of the name, so that any program can generate the same weights.
 type FormulaTensor struct {
 	Name          string
 	Shape         []int
@@ -69,7 +69,7 @@ func FormulaCheckpoint(t testing.TB, config string, tensors []FormulaTensor) str
 	return dir
 }
 
-// FormulaTokens are the tokens that the reference values of formula weights belong to, of a vocabulary of 48.
+// FormulaTokens are the tokens of the reference values for formula weights, from a vocabulary of 48.
 var FormulaTokens = []int32{3, 15, 41, 33, 39, 11, 45, 20, 7, 28, 0, 47}
 
 // Sums returns the sum and the sum of squares.
@@ -81,7 +81,7 @@ func Sums(x []float32) (sum, squares float64) {
 	return sum, squares
 }
 
-// Argmax returns the index of the largest element of each row of vocab.
+// Argmax returns the index of the largest element of each row of vocab logits.
 func Argmax(logits []float32, vocab int) (list []int) {
 	for ; len(logits) > 0; logits = logits[vocab:] {
 		best, top := 0, math.Inf(-1)

@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// Gradients returns the loss of documents, the mean over all predicted tokens, and its gradient with respect to every
-// parameter of the checkpoint in dir, as the file lays it out.
+// Gradients returns the mean loss of documents over all predicted tokens, and its gradient with respect to every parameter of
+// the checkpoint in dir, in the layout of the file.
 func Gradients(t testing.TB, family engine.Family, dir string, options map[string]string, docs ...[]int32) (loss float64, grads map[string][]float32) {
 	t.Helper()
 	folder, err := checkpoint.Open(dir)
@@ -45,7 +45,7 @@ func Gradients(t testing.TB, family engine.Family, dir string, options map[strin
 	return loss, grads
 }
 
-// together makes one batch of whole documents and the token that follows each, -1 after the last of a document.
+// together returns a batch of whole documents and the target of each token, -1 for the last of a document.
 func together(docs [][]int32) (b nn.Batch, targets []int32) {
 	for _, doc := range docs {
 		b.Spans = append(b.Spans, nn.Span{Start: len(b.Tokens), Len: len(doc)})
@@ -70,7 +70,7 @@ func asStored(p *nn.Param) []float32 {
 	return x
 }
 
-// FixtureGradients checks the gradients of a fixture folder within 1e-4 of the largest entry of each, and its loss.
+// FixtureGradients checks the loss of a fixture folder, and each gradient within 1e-4 of its largest element.
 func FixtureGradients(t *testing.T, family engine.Family, dir string, options map[string]string) {
 	loss, grads := Gradients(t, family, dir, options, Inputs(t, dir)...)
 	f := openReference(t, dir)
@@ -81,14 +81,14 @@ func FixtureGradients(t *testing.T, family engine.Family, dir string, options ma
 	}
 }
 
-// KnownGradient is the norm and the first element of a parameter's gradient; NaN for an element that is not known.
+// KnownGradient is the norm and the first element of a parameter's gradient. First is NaN if unknown.
 type KnownGradient struct {
 	Name        string
 	Norm, First float64
 }
 
-// KnownGradients checks the gradients of a checkpoint, whose names of tensors begin with prefix, on the formula's tokens
-// within a relative tolerance, and returns the loss. norm is that of all gradients together.
+// KnownGradients checks the gradients of a checkpoint on FormulaTokens within a relative tolerance, and returns the loss.
+// Names of tensors begin with prefix; norm is that of all gradients together.
 func KnownGradients(
 	t *testing.T, family engine.Family, dir, prefix string, norm float64, known []KnownGradient, tolerance float64,
 ) (loss float64) {

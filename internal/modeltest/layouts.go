@@ -15,8 +15,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Layouts checks that a model gives the same losses however a program saved it. dir is a checkpoint of one file in float32
-// whose head is its embedding; body stands before the names of all its tensors, for example "model.".
+// Layouts checks that a model gives the same losses from every layout in which programs save it. dir is a float32 checkpoint
+// of one file with a tied head; body is the prefix of all its tensors, for example "model.".
 func Layouts(t *testing.T, arch lm.Architecture, dir, body string, tokens []int32) {
 	want := Scores(t, Load(t, arch, lm.LoadRequest{Checkpoint: dir}), tokens).NLL
 	tensors := rawTensors(t, dir)
@@ -59,8 +59,8 @@ func Layouts(t *testing.T, arch lm.Architecture, dir, body string, tokens []int3
 	})
 }
 
-// saveShared saves as save_model of the safetensors library does, which keeps one of the names of a shared tensor, the
-// first in order, and leaves the others to the metadata.
+// saveShared saves like save_model of the safetensors library, which keeps the first name, in order, of a shared tensor and
+// lists the others in the metadata.
 func saveShared(t testing.TB, dst string, tensors []safetensors.Tensor) {
 	t.Helper()
 	const kept = "lm_head.weight"
@@ -75,7 +75,7 @@ func saveShared(t testing.TB, dst string, tensors []safetensors.Tensor) {
 	}
 }
 
-// unneeded are tensors that no model asks for, of types that cannot be weights.
+// unneeded are tensors that no model uses, of types that cannot be weights.
 var unneeded = []safetensors.Tensor{
 	{Name: "k_scale", DType: safetensors.F8E4M3, Raw: []byte{56}},
 	{Name: "packed", DType: safetensors.F4, Shape: []int{3, 2}, Raw: []byte{1, 2, 3}},
@@ -101,7 +101,7 @@ func rawTensors(t testing.TB, dir string) []safetensors.Tensor {
 	return list
 }
 
-// renamed puts with in place of what stands before the names.
+// renamed replaces the prefix before of the names.
 func renamed(tensors []safetensors.Tensor, before, with string) []safetensors.Tensor {
 	list := slices.Clone(tensors)
 	for i := range list {

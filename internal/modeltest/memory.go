@@ -12,8 +12,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// MemoryStays feeds a piece of text again and again, as one document, and checks that every loss is finite and that the
-// memory after all of the tokens is that after early of them.
+// MemoryStays feeds a piece of text repeatedly, as one document, and checks that every loss is finite and that memory does
+// not grow between early tokens and the end.
 func MemoryStays(t *testing.T, m lm.Model, piece []int32, early, tokens int) {
 	t.Helper()
 	st, err := m.(lm.Stepper).NewState(t.Context())
@@ -34,7 +34,7 @@ func MemoryStays(t *testing.T, m lm.Model, piece []int32, early, tokens int) {
 				t.Fatalf("a loss before token %d is %v", st.Len(), v)
 			}
 		}
-		runtime.GC() // the losses are this test's garbage, not the model's memory
+		runtime.GC() // frees the losses, which are garbage of this test
 		if st.Len() == early {
 			before = measure(t, m, st)
 		}
@@ -44,7 +44,7 @@ func MemoryStays(t *testing.T, m lm.Model, piece []int32, early, tokens int) {
 	if after.state != before.state || after.activations != before.activations {
 		t.Errorf("state and activations grew from %d and %d bytes to %d and %d", before.state, before.activations, after.state, after.activations)
 	}
-	const scratch = 4 << 20 // what each thread keeps for its products, which it may need for the first time at any time
+	const scratch = 4 << 20 // the scratch memory of a thread, which it may allocate at any time
 	if float64(after.heap) > 1.05*float64(before.heap)+scratch {
 		t.Errorf("the heap grew from %d to %d bytes", before.heap, after.heap)
 	}
@@ -57,13 +57,13 @@ func MemoryStays(t *testing.T, m lm.Model, piece []int32, early, tokens int) {
 type footprint struct {
 	state, activations int64
 	heap               uint64
-	process            int64 // peak; 0 where the system does not tell
+	process            int64 // peak; 0 if unknown
 }
 
-// forgetPeak gives back what earlier tests have left and starts a new peak of the process, where the system can.
+// forgetPeak frees the garbage of earlier tests and resets the peak of the process if the system supports it.
 func forgetPeak() {
 	debug.FreeOSMemory()
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // elsewhere the old peak stands, and is no smaller
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // on failure the old peak remains, which is no smaller
 }
 
 func measure(t *testing.T, m lm.Model, st lm.State) (f footprint) {

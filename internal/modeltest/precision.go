@@ -7,15 +7,15 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// streamNLL feeds a document in pieces of chunk tokens and returns the losses of all tokens but the first.
+// streamNLL feeds a document in pieces of chunk tokens and returns the losses of all tokens except the first.
 func streamNLL(t testing.TB, m lm.Model, tokens []int32, chunk int) (list []float64) {
 	t.Helper()
 	feed(t, m, tokens, chunk, lm.WantNLL, func(o lm.StepOutput) { list = append(list, o.NLL...) })
 	return list
 }
 
-// PrecisionStreaming checks that in every reduced precision the losses of a document fed in pieces of 1, 3, 7 and 64
-// tokens differ from those of one pass by at most 5 % of what the precision itself changes, on average.
+// PrecisionStreaming checks, in every reduced precision, that the losses of a document fed in pieces of 1, 3, 7 and 64 tokens
+// differ from those of one pass, on average, by at most 5 % of the precision's own effect.
 func PrecisionStreaming(t *testing.T, arch lm.Architecture, checkpoint string, tokens []int32) {
 	exact := streamNLL(t, Load(t, arch, lm.LoadRequest{Checkpoint: checkpoint}), tokens, len(tokens))
 	for _, precision := range []string{"bf16", "int8", "int8-g64", "int4", "nf4", "int8a8", "int4a8"} {

@@ -10,8 +10,8 @@ import (
 
 func init() { nn.PoisonReleased = true }
 
-// TapeChangesNothing checks that the logits of documents are the same with a tape, where every activation stays, as
-// without, where memory is reused. The network's parameters have gradients.
+// TapeChangesNothing checks that the logits of documents are the same with a tape, which keeps every activation, as without,
+// when memory is reused. The network's parameters must have gradients.
 func TapeChangesNothing(t testing.TB, net engine.Network, docs ...[]int32) {
 	t.Helper()
 	pool := kernel.NewPool(2)

@@ -12,23 +12,23 @@ import (
 	"github.com/archbench/archbench/internal/nn"
 )
 
-// tall is the matrix, or its transpose where that has more rows, over the same memory.
+// tall returns the matrix, or its transpose if that has more rows, over the same memory.
 func (w *weights) tall() *tensor.Dense {
 	d := nn.Dense(w.Float32s(), w.out, w.in)
 	if w.out < w.in {
-		mustTurn(d)
+		mustTranspose(d)
 	}
 	return d
 }
 
-// mustTurn transposes a matrix by its strides.
-func mustTurn(d *tensor.Dense) {
+// mustTranspose transposes a matrix by its strides.
+func mustTranspose(d *tensor.Dense) {
 	if err := d.T(); err != nil {
-		panic(fmt.Sprintf("study: transpose a matrix of shape %v: %v", d.Shape(), err)) // of two axes without names
+		panic(fmt.Sprintf("study: transpose a matrix of shape %v: %v", d.Shape(), err)) // impossible for two axes
 	}
 }
 
-// decompose computes the singular values and, if they are wanted, the vectors of the shorter side.
+// decompose computes the singular values and, if vectors is set, the singular vectors of the shorter side.
 func (w *weights) decompose(vectors bool) error {
 	if w.sigma != nil {
 		return nil
@@ -49,11 +49,11 @@ func (w *weights) decompose(vectors bool) error {
 	return nil
 }
 
-// blockRows is how many rows of a tall matrix are factorised together, in multiples of its columns.
+// blockRows is the number of rows of a tall matrix that are factorised together, as a multiple of its columns.
 const blockRows = 4
 
-// condensed returns a matrix with the singular values and right singular vectors of w, [m, n] with m ≥ n, that is not much
-// larger than n×n: w, or for many rows the R of its QR factorisation, made from a block of rows at a time.
+// condensed returns a matrix not much larger than n×n with the singular values and right singular vectors of w, [m, n] with
+// m ≥ n: w itself or, if it has many rows, the R of its QR factorisation, computed a block of rows at a time.
 func condensed(w *tensor.Dense) *mat.Dense {
 	m, n := w.Shape()[0], w.Shape()[1]
 	block := min(m, blockRows*n)
@@ -64,7 +64,7 @@ func condensed(w *tensor.Dense) *mat.Dense {
 	return r
 }
 
-// triangle is the R of two matrices, one above the other.
+// triangle returns the R of two stacked matrices.
 func triangle(above, below *mat.Dense) *mat.Dense {
 	var stack, r mat.Dense
 	stack.Stack(above, below)
@@ -75,7 +75,7 @@ func triangle(above, below *mat.Dense) *mat.Dense {
 	return mat.DenseCopyOf(r.Slice(0, n, 0, n))
 }
 
-// rows64 widens rows [lo, hi).
+// rows64 returns rows [lo, hi) in float64.
 func rows64(w *tensor.Dense, lo, hi int) *mat.Dense {
 	n, across, along, data := w.Shape()[1], w.Strides()[0], w.Strides()[1], w.Float32s()
 	d := mat.NewDense(hi-lo, n, nil)
@@ -88,7 +88,7 @@ func rows64(w *tensor.Dense, lo, hi int) *mat.Dense {
 	return d
 }
 
-// effectiveRank is e^H with H the entropy of the singular values as shares of their sum (Roy and Vetterli 2007).
+// effectiveRank is e^H, where H is the entropy of the singular values as shares of their sum (Roy and Vetterli 2007).
 func effectiveRank(sigma []float64) float64 {
 	sum, entropy := floats.Sum(sigma), 0.
 	for _, s := range sigma {
@@ -99,7 +99,7 @@ func effectiveRank(sigma []float64) float64 {
 	return math.Exp(entropy)
 }
 
-// energyRank is the least number of singular values whose squares are that share of the sum of all squares.
+// energyRank is the smallest number of singular values whose squares add up to the given share of the sum of all squares.
 func energyRank(sigma []float64, share float64) float64 {
 	total := floats.Dot(sigma, sigma)
 	rank, sum := 0, 0.
@@ -110,8 +110,8 @@ func energyRank(sigma []float64, share float64) float64 {
 	return float64(rank)
 }
 
-// lowRankError is ‖W - A·B‖ / ‖W‖ for the best factors of that rank, V and W·V of the first singular vectors V, held and
-// multiplied in float32.
+// lowRankError is ‖W - A·B‖ / ‖W‖ for the best factors of the given rank: W·V and V with the first singular vectors V, both
+// in float32.
 func (w *weights) lowRankError(rank int) (float64, error) {
 	if err := w.decompose(true); err != nil {
 		return 0, err
@@ -131,7 +131,7 @@ func (w *weights) lowRankError(rank int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	mustTurn(v)
+	mustTranspose(v)
 	product, err := tensor.MatMul(a, v)
 	if err != nil {
 		return 0, err
@@ -139,7 +139,7 @@ func (w *weights) lowRankError(rank int) (float64, error) {
 	return distance(tall, product.(*tensor.Dense)) / w.norm, nil
 }
 
-// distance is the norm of Frobenius of a - b.
+// distance is the Frobenius norm of a - b.
 func distance(a, b *tensor.Dense) float64 {
 	x, y, squares := a.Float32s(), b.Float32s(), 0.
 	for i := range a.Shape()[0] {

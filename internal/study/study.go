@@ -1,5 +1,5 @@
-// Package study looks at the weights of a checkpoint as tensors: their range, what each precision rounds away, and how few
-// ranks they need. No architecture is asked and no model is loaded.
+// Package study analyses the weights of a checkpoint as tensors: their range, the rounding error of each precision, and
+// their singular values. It needs no architecture and loads no model.
 package study
 
 import (
@@ -18,15 +18,15 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// Settings choose what is looked at.
+// Settings select the tensors and the figures.
 type Settings struct {
 	Names      []string // patterns of path.Match; none: every tensor
-	Precisions []string // as models take them
+	Precisions []string // names of precisions
 	Spectrum   bool     // singular values
-	Ranks      []int    // of low-rank factorisations, which need singular vectors and so take longest
+	Ranks      []int    // of low-rank factorisations; the slowest, because they need singular vectors
 }
 
-// Study is an open checkpoint and what to find out about it.
+// Study is an open checkpoint and the figures to compute.
 type Study struct {
 	folder    *checkpoint.Folder
 	modelType string
@@ -44,16 +44,16 @@ type Figure struct {
 	Reason    string // why there is no value
 }
 
-// NotMatrix is the reason of figures that only matrices have.
+// NotMatrix is the reason for missing figures that only matrices have.
 const NotMatrix = "not a matrix"
 
-// planned is a figure and how it is computed.
+// planned is a figure and the function that computes it.
 type planned struct {
 	Figure
 	of func(w *weights) (float64, error)
 }
 
-// Tensor is a tensor as it is stored, with its figures, the same in the same order for all.
+// Tensor is a stored tensor with its figures, which are the same, in the same order, for all tensors.
 type Tensor struct {
 	Name    string
 	DType   safetensors.DType
@@ -61,7 +61,7 @@ type Tensor struct {
 	Figures []Figure
 }
 
-// Open opens a checkpoint. Whatever is wrong with the folder or the settings is its error.
+// Open opens a checkpoint. It checks both the folder and the settings.
 func Open(dir string, s Settings) (*Study, error) {
 	plan, err := s.figures()
 	if err != nil {
@@ -88,7 +88,7 @@ func Open(dir string, s Settings) (*Study, error) {
 // Close closes the checkpoint.
 func (s *Study) Close() error { return s.folder.Close() }
 
-// choose lists the tensors that a pattern matches.
+// choose returns the tensors that match a pattern.
 func choose(f *checkpoint.Folder, patterns []string) (list []safetensors.Info, err error) {
 	for _, pattern := range patterns {
 		if _, err := path.Match(pattern, ""); err != nil {
@@ -102,12 +102,12 @@ func choose(f *checkpoint.Folder, patterns []string) (list []safetensors.Info, e
 		}
 	}
 	if len(list) == 0 && len(patterns) > 0 {
-		return nil, fmt.Errorf("no tensor of %s matches %s: a pattern is the whole name, with * for any letters, as in '*.weight'", f.Dir(), strings.Join(patterns, " "))
+		return nil, fmt.Errorf("no tensor of %s matches %s: a pattern must match the whole name; * stands for any characters, as in '*.weight'", f.Dir(), strings.Join(patterns, " "))
 	}
 	return list, nil
 }
 
-// figures plans what is computed of every tensor.
+// figures plans the figures of every tensor.
 func (s Settings) figures() ([]planned, error) {
 	list := []planned{
 		{Figure{Quantity: "min"}, func(w *weights) (float64, error) { return w.min, nil }},
@@ -130,14 +130,14 @@ func (s Settings) figures() ([]planned, error) {
 		planned{Figure{Quantity: "rank-99"}, s.ofSpectrum(func(sigma []float64) float64 { return energyRank(sigma, .99) })})
 	for _, rank := range s.Ranks {
 		if rank < 1 {
-			return nil, fmt.Errorf("rank %d: it is at least 1", rank)
+			return nil, fmt.Errorf("rank %d must be at least 1", rank)
 		}
 		list = append(list, planned{Figure{Quantity: "low-rank-error", Rank: rank}, ofMatrix(func(w *weights) (float64, error) { return w.lowRankError(rank) })})
 	}
 	return list, nil
 }
 
-// ofMatrix refuses what is no matrix.
+// ofMatrix restricts a figure to matrices with a non-zero element.
 func ofMatrix(of func(w *weights) (float64, error)) func(w *weights) (float64, error) {
 	return func(w *weights) (float64, error) {
 		switch {
@@ -160,7 +160,7 @@ func (s Settings) ofSpectrum(of func(sigma []float64) float64) func(w *weights) 
 	})
 }
 
-// work estimates the operations that a matrix takes, for the time that is left.
+// work estimates the number of operations for a matrix, to predict the remaining time.
 func (s Settings) work(elements, long, short float64) float64 {
 	work := elements * float64(30+30*len(s.Precisions))
 	if s.Spectrum || len(s.Ranks) > 0 {
@@ -172,8 +172,7 @@ func (s Settings) work(elements, long, short float64) float64 {
 	return work
 }
 
-// Tensors computes one tensor after the other, and yields each with the share of the work that is done. At a time one
-// tensor is in memory.
+// Tensors yields each tensor, and the share of the work that is done. Only one tensor is in memory at a time.
 func (s *Study) Tensors() iter.Seq2[Tensor, float64] {
 	return func(yield func(Tensor, float64) bool) {
 		var done, total float64
@@ -198,7 +197,7 @@ func (s *Study) workOf(info safetensors.Info) float64 {
 	return 1 + s.settings.work(rows*cols, max(rows, cols), min(rows, cols))
 }
 
-// compute reads a tensor and computes its figures.
+// compute reads a tensor and returns its figures.
 func (s *Study) compute(info safetensors.Info) []Figure {
 	w, err := s.read(info)
 	list := make([]Figure, len(s.plan))
@@ -245,7 +244,7 @@ func (s *Study) read(info safetensors.Info) (*weights, error) {
 	return newWeights(p.Dense()), nil
 }
 
-// single is a source with one of its tensors: which other names there are does not matter to a study.
+// single is a source restricted to one tensor, so that other tensors' names do not affect how it is found.
 type single struct {
 	nn.Source
 	name string
@@ -254,11 +253,11 @@ type single struct {
 // Names implements nn.Source.
 func (s single) Names() []string { return []string{s.name} }
 
-// conv1D are the layers that GPT-2 stores as [in, out].
+// conv1D are the matrices that GPT-2 stores as [in, out].
 var conv1D = []string{"attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight"}
 
-// InputFirst reports whether a checkpoint of that type stores a matrix as [in, out]. Groups of a precision lie along the
-// input.
+// InputFirst reports whether a checkpoint of the given type stores a matrix as [in, out]. It matters because the groups of
+// a precision are along the input.
 func InputFirst(modelType, name string) bool {
 	return modelType == "gpt2" && slices.ContainsFunc(conv1D, func(end string) bool { return strings.HasSuffix(name, end) })
 }

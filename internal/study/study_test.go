@@ -16,7 +16,7 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// stored is a tensor of float32 for a checkpoint.
+// stored returns a float32 tensor for a checkpoint.
 func stored(name string, w []float32, shape ...int) checkpoint.Tensor {
 	cols := 1
 	for _, n := range shape[min(1, len(shape)):] {
@@ -39,7 +39,7 @@ func folder(t *testing.T, modelType string, tensors ...checkpoint.Tensor) string
 	return dir
 }
 
-// studied returns the figures of each tensor, under "quantity precision" or "quantity rank".
+// studied returns the figures of each tensor by "quantity precision" or "quantity rank".
 func studied(t *testing.T, dir string, s Settings) map[string]map[string]Figure {
 	t.Helper()
 	opened, err := Open(dir, s)
@@ -67,7 +67,7 @@ func studied(t *testing.T, dir string, s Settings) map[string]map[string]Figure 
 
 func near(got, want, within float64) bool { return math.Abs(got-want) <= within }
 
-// random is a matrix whose columns shrink.
+// random returns a matrix with columns of decreasing norm.
 func random(out, in int) []float32 {
 	r, w := rand.New(rand.NewPCG(1, 2)), make([]float32, out*in)
 	for i := range w {
@@ -76,7 +76,7 @@ func random(out, in int) []float32 {
 	return w
 }
 
-// TestByHand checks figures that a reader can compute.
+// TestByHand checks figures that can be computed by hand.
 func TestByHand(t *testing.T) {
 	spike := make([]float32, 21)
 	spike[4] = 100
@@ -86,7 +86,7 @@ func TestByHand(t *testing.T) {
 	for tensor, wants := range map[string]map[string]float64{
 		"diagonal": {"min": 0, "max": 4, "outliers": 0, "rounding-errorf32": 0, "rounding-errorint8": 0, "rank-90": 2, "rank-99": 2,
 			"effective-rank": math.Exp(-4./7*math.Log(4./7) - 3./7*math.Log(3./7)), "low-rank-error1": .6, "low-rank-error2": 0},
-		// int8 has 0.5 as 63.5/127, which is rounded to 64/127.
+		// 0.5 is 63.5/127, which int8 rounds to 64/127.
 		"halves": {"rounding-errorbf16": 0, "rounding-errorint8": .5 / 127 / math.Sqrt(1.25), "effective-rank": 1, "rank-90": 1, "low-rank-error1": 0},
 		"spike":  {"min": 0, "max": 100, "outliers": 1. / 21},
 		"scalar": {"min": -2, "max": -2, "outliers": 0},
@@ -102,7 +102,7 @@ func TestByHand(t *testing.T) {
 	}
 }
 
-// TestSpectrum holds matrices of every form, factorised in blocks or at once, against gonum's decomposition of the whole.
+// TestSpectrum compares matrices of every form, factorised in blocks or at once, with gonum's decomposition of the whole.
 func TestSpectrum(t *testing.T) {
 	for _, c := range []struct{ out, in int }{{200, 7}, {7, 200}, {29, 7}, {28, 7}, {64, 64}, {40, 1}, {1, 40}, {1, 1}, {33, 61}} {
 		data := random(c.out, c.in)
@@ -132,7 +132,7 @@ func TestSpectrum(t *testing.T) {
 	}
 }
 
-// TestAsLoaded checks that rounding errors are those of the matrices of a loaded model, whichever way round the file has them.
+// TestAsLoaded checks that rounding errors are those of a loaded model's matrices, transposed in the file or not.
 func TestAsLoaded(t *testing.T) {
 	const out, in = 70, 150
 	dir := folder(t, "gpt2", stored("h.0.attn.c_attn.weight", random(in, out), in, out), stored("lm_head.weight", random(out, in), out, in))
@@ -165,7 +165,7 @@ func TestAsLoaded(t *testing.T) {
 	}
 }
 
-// rounded is the relative error of one matrix to another.
+// rounded returns the relative error of one matrix with respect to another.
 func rounded(held, whole kernel.Matrix) float64 {
 	out, in := whole.Shape()
 	a, b, squares, all := make([]float32, in), make([]float32, in), 0., 0.
@@ -180,7 +180,7 @@ func rounded(held, whole kernel.Matrix) float64 {
 	return math.Sqrt(squares) / math.Sqrt(all)
 }
 
-// TestNoFigure checks that a tensor without a figure says why, and that the others have theirs.
+// TestNoFigure checks that a missing figure has a reason, and that other tensors have theirs.
 func TestNoFigure(t *testing.T) {
 	nan := float32(math.NaN())
 	dir := folder(t, "", stored("nan", []float32{1, nan, 2, 3}, 2, 2), stored("zero", make([]float32, 4), 2, 2), stored("empty", nil, 0, 3),
@@ -210,7 +210,7 @@ func TestIntegers(t *testing.T) {
 	}
 }
 
-// TestNames takes what patterns choose, also of two tensors that a model would take for the same.
+// TestNames selects tensors by patterns, even two that a model would take for the same.
 func TestNames(t *testing.T) {
 	dir := folder(t, "", stored("a.weight", []float32{1}, 1, 1), stored("model.a.weight", []float32{2}, 1, 1), stored("a.bias", []float32{3}, 1))
 	got := studied(t, dir, Settings{Names: []string{"*.weight"}})
@@ -227,8 +227,8 @@ func TestMistakes(t *testing.T) {
 	}{
 		`precision "int3" is not one of f32, bf16`: {dir, Settings{Precisions: []string{"int3"}}},
 		`precision "" is not one of`:               {dir, Settings{Precisions: []string{""}}},
-		"rank 0: it is at least 1":                 {dir, Settings{Ranks: []int{0}}},
-		"matches b*: a pattern is":                 {dir, Settings{Names: []string{"b*"}}},
+		"rank 0 must be at least 1":                {dir, Settings{Ranks: []int{0}}},
+		"matches b*: a pattern must match":         {dir, Settings{Names: []string{"b*"}}},
 		`pattern "[": syntax error`:                {dir, Settings{Names: []string{"["}}},
 		"there is no such folder":                  {dir + "x", Settings{}},
 	} {

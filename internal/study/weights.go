@@ -9,13 +9,13 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// weights are one tensor with what several figures need of it.
+// weights is a tensor with values that several figures share.
 type weights struct {
 	*tensor.Dense
 	out, in  int // 0: not a matrix
 	min, max float64
 	mean     float64
-	norm     float64 // of Frobenius
+	norm     float64 // Frobenius
 
 	sigma []float64  // singular values, descending
 	right *mat.Dense // singular vectors of the shorter side, in columns
@@ -37,7 +37,8 @@ func newWeights(d *tensor.Dense) *weights {
 	return w
 }
 
-// outliers is the share of values more than three standard deviations from the mean: 0.0027 of a normal distribution.
+// outliers is the share of values more than three standard deviations from the mean; it is 0.0027 for a normal
+// distribution.
 func (w *weights) outliers() float64 {
 	var squares float64
 	for _, v := range w.Float32s() {
@@ -53,7 +54,7 @@ func (w *weights) outliers() float64 {
 	return float64(beyond) / n
 }
 
-// roundingError is ‖W - Q(W)‖ / ‖W‖, of Frobenius, for the weights Q(W) that a model in the format computes with.
+// roundingError is ‖W - Q(W)‖ / ‖W‖, in the Frobenius norm, where Q(W) are the weights of a model in format f.
 func (w *weights) roundingError(f kernel.Format) (float64, error) {
 	data := w.Float32s()
 	held := kernel.NewMatrix(f, w.out, w.in, func(o int, dst []float32) { copy(dst, data[o*w.in:][:w.in]) })

@@ -68,7 +68,7 @@ func TestStudyMistakesAndInterruption(t *testing.T) {
 		"nowhere":                          "there is no such folder",
 		dir + " x*":                        "matches x*",
 		dir + " --precisions int3":         `precision "int3" is not one of`,
-		dir + " --ranks 0":                 "rank 0: it is at least 1",
+		dir + " --ranks 0":                 "rank 0 must be at least 1",
 		dir + " --ranks x":                 `--ranks "x"`,
 		dir + " --precisions int8 -o yaml": "it is one of table, md, csv, json, jsonl",
 	} {
