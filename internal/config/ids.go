@@ -47,9 +47,14 @@ func (t IDs) First() int32 {
 	return t[0]
 }
 
-// ReadIDs reads ids into dst, which keeps its default only if the key is absent. Ids outside the vocabulary cannot
-// occur in a text; they are dropped with a warning.
-func ReadIDs(r *Reader, dst *IDs, vocab int, name string) {
+// ReadIDs reads bos_token_id and eos_token_id. They keep their defaults only if the key is absent. Ids outside the
+// vocabulary cannot occur in a text; they are dropped with a warning.
+func ReadIDs(r *Reader, vocab int, bos, eos *IDs) {
+	readIDs(r, bos, vocab, "bos_token_id")
+	readIDs(r, eos, vocab, "eos_token_id")
+}
+
+func readIDs(r *Reader, dst *IDs, vocab int, name string) {
 	given := r.Has(name)
 	if given {
 		*dst = nil

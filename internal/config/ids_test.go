@@ -43,7 +43,7 @@ func TestReadIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ReadIDs(r, new(IDs), 10, "eos")
+		readIDs(r, new(IDs), 10, "eos")
 		if err := r.Err(); err == nil || !strings.Contains(err.Error(), "want a token id, a list of ids, or null") {
 			t.Errorf("%s: error %v", data, err)
 		}
@@ -55,11 +55,11 @@ func TestReadIDs(t *testing.T) {
 				t.Fatal(err)
 			}
 			unset := IDs{50}
-			if ReadIDs(r, &unset, 10, "eos"); unset.First() != -1 {
+			if readIDs(r, &unset, 10, "eos"); unset.First() != -1 {
 				t.Errorf("a default outside the vocabulary was kept: %d", unset)
 			}
 			ids := IDs{5}
-			ReadIDs(r, &ids, 10, "bos")
+			readIDs(r, &ids, 10, "bos")
 			if ids.First() != tt.first || len(r.Warnings()) != tt.warn {
 				t.Errorf("first id %d and warnings %q, want %d and %d of them", ids.First(), r.Warnings(), tt.first, tt.warn)
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -25,7 +26,7 @@ func Standard(data []byte) ([]byte, error) {
 		digits = bytes.Clone(text)
 	}
 	for _, s := range bare { // same-length numbers keep every position
-		word := bytes.TrimPrefix(digits[s.begin:s.end], []byte("-"))
+		word := bytes.TrimPrefix(digits[s[0]:s[1]], []byte("-"))
 		copy(word, bytes.Repeat([]byte("1"), len(word)))
 	}
 	if err := Explain(digits); err != nil {
@@ -68,47 +69,20 @@ func validPrefix(data []byte) int {
 	}
 }
 
-// span is a range of a text.
-type span struct{ begin, end int }
+// bareOrString matches Python's bare words for non-finite numbers, and strings, in which they do not count.
+var bareOrString = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"?|-?Infinity|NaN`)
 
-// bareFloats finds Python's bare words for non-finite numbers, outside strings and in value position.
-func bareFloats(text []byte) []span {
-	var found []span
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			i = endOfString(text, i)
-		case 'I', 'N', '-':
-			if n := len(floatWord(text[i:])); n > 0 && ends(text[:i]) && begins(text[i+n:]) {
-				found = append(found, span{i, i + n})
-				i += n - 1
-			}
+// bareFloats returns the ranges of bare words in value position.
+func bareFloats(text []byte) (found [][]int) {
+	if !bytes.Contains(text, []byte("Infinity")) && !bytes.Contains(text, []byte("NaN")) {
+		return nil
+	}
+	for _, at := range bareOrString.FindAllIndex(text, -1) {
+		if text[at[0]] != '"' && ends(text[:at[0]]) && begins(text[at[1]:]) {
+			found = append(found, at)
 		}
 	}
 	return found
-}
-
-// endOfString returns the position of the quote that closes the string at text[at].
-func endOfString(text []byte, at int) int {
-	for i := at + 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return len(text)
-}
-
-// floatWord returns the bare word that begins text, or "".
-func floatWord(text []byte) string {
-	for _, word := range []string{"Infinity", "-Infinity", "NaN"} {
-		if bytes.HasPrefix(text, []byte(word)) {
-			return word
-		}
-	}
-	return ""
 }
 
 // ends reports whether a value may follow text; begins reports whether text may follow a value.
@@ -121,15 +95,15 @@ func begins(text []byte) bool {
 }
 
 // spellOut replaces the bare words by objects.
-func spellOut(text []byte, bare []span) []byte {
+func spellOut(text []byte, bare [][]int) []byte {
 	if len(bare) == 0 {
 		return text
 	}
 	var b bytes.Buffer
 	at := 0
 	for _, s := range bare {
-		fmt.Fprintf(&b, `%s{"__float__":"%s"}`, text[at:s.begin], text[s.begin:s.end])
-		at = s.end
+		fmt.Fprintf(&b, `%s{"__float__":"%s"}`, text[at:s[0]], text[s[0]:s[1]])
+		at = s[1]
 	}
 	b.Write(text[at:])
 	return b.Bytes()

@@ -55,7 +55,7 @@ func (p *pipeline) build(sections map[string]json.RawMessage) error {
 		{"pre_tokenizer", func(raw json.RawMessage) (err error) { words, err = parsePreTokenizer(raw); return err }},
 		{"post_processor", func(raw json.RawMessage) (err error) { p.template, err = parsePostProcessor(raw); return err }},
 		{"decoder", func(raw json.RawMessage) (err error) { p.decode, err = parseDecoder(raw); return err }},
-		{"model", func(raw json.RawMessage) (err error) { p.model, err = parseModel(raw); return err }},
+		{"model", func(raw json.RawMessage) (err error) { p.model, p.name, err = parseModel(raw); return err }},
 		{"added_tokens", func(raw json.RawMessage) error { return strictjson.Unmarshal(raw, &added) }},
 	} {
 		raw := sections[step.section]
@@ -69,7 +69,6 @@ func (p *pipeline) build(sections map[string]json.RawMessage) error {
 	if p.split = words.split; words.byteLevel {
 		p.spell = spellBytes
 	}
-	p.name = modelType(sections["model"])
 	return p.index(added)
 }
 

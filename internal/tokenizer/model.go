@@ -32,37 +32,33 @@ type unigramFile struct {
 	ByteFallback bool          `json:"byte_fallback"`
 }
 
-// modelType returns the type of a valid model.
-func modelType(raw json.RawMessage) string {
-	what, err := kind(raw)
-	if err != nil {
-		return "BPE" // old files have no type
-	}
-	return what
-}
-
-// parseModel reads the model. Old files of BPE models have no type.
-func parseModel(raw json.RawMessage) (model, error) {
+// parseModel reads the model and its type. Old files of BPE models have no type.
+func parseModel(raw json.RawMessage) (m model, what string, err error) {
 	var head struct {
 		Type   string          `json:"type"`
 		Merges json.RawMessage `json:"merges"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	switch {
-	case head.Type == "BPE", head.Type == "" && head.Merges != nil:
-		return parseBPE(raw)
-	case head.Type == "Unigram":
-		return parseUnigram(raw)
-	case head.Type == "WordPiece":
-		return parseWordPiece(raw)
-	case head.Type == "WordLevel":
-		return parseWordLevel(raw)
-	case head.Type == "":
-		return nil, errors.New("has no type")
+	if head.Type == "" && head.Merges != nil {
+		head.Type = "BPE"
 	}
-	return nil, unsupported(head.Type)
+	switch head.Type {
+	case "BPE":
+		m, err = parseBPE(raw)
+	case "Unigram":
+		m, err = parseUnigram(raw)
+	case "WordPiece":
+		m, err = parseWordPiece(raw)
+	case "WordLevel":
+		m, err = parseWordLevel(raw)
+	case "":
+		err = errors.New("has no type")
+	default:
+		err = unsupported(head.Type)
+	}
+	return m, head.Type, err
 }
 
 // decode is strict about an object's members but does not look for duplicates inside them.

@@ -64,8 +64,7 @@ func readConfig(r *config.Reader) (Config, error) {
 	}
 	c := modes[mode](dim)
 	config.ReadAll(r, &c)
-	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
-	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
+	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	c.readScattering(r)
 	r.Known("dropout_p")
 	return c, cmp.Or(r.Err(), c.validate())

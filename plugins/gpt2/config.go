@@ -51,8 +51,7 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.ReadRelics(r, &c.Inner, []string{"n_inner"}, "intermediate_size")
 	config.ReadRelics(r, &c.Activation, []string{"activation_function"}, "hidden_act")
 	config.ReadRelics(r, &c.Eps, []string{"layer_norm_epsilon"}, "layer_norm_eps")
-	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
-	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
+	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	r.Known(inert...)
 	return c, r, cmp.Or(r.Err(), c.Validate())
 }

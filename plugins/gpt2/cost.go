@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/config"
 	"github.com/archbench/archbench/internal/nn"
@@ -22,7 +24,8 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 
 // StateBytes implements engine.Network. It counts the keys and values of every position.
 func (m *Model) StateBytes(tokens int) int64 {
-	return state.KVBytes(m.cfg.slots(), m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16(), tokens)
+	slots := slices.Repeat([]int{m.cfg.Positions}, m.cfg.Layers)
+	return state.KVBytes(slots, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16(), tokens)
 }
 
 // activationFLOPs is the cost per element: 5 for x·Φ(√2·x), 9 for its tanh form, 4 for x·σ(x).

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
@@ -90,14 +89,10 @@ func (c Config) scale(layer int) float32 {
 	return float32(scale)
 }
 
-// slots returns the number of positions that each layer caches.
-func (c Config) slots() []int { return slices.Repeat([]int{c.Positions}, c.Layers) }
-
 // NewState implements engine.Network.
 func (m *Model) NewState() *state.Document {
-	slots := m.cfg.slots()
-	return state.New(len(slots), func(l int) state.Layer {
-		return state.NewKV(slots[l], m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16())
+	return state.New(m.cfg.Layers, func(int) state.Layer {
+		return state.NewKV(m.cfg.Positions, m.cfg.Heads, m.cfg.Dim/m.cfg.Heads, m.precision.Blocks.AttentionBF16())
 	})
 }
 

@@ -87,17 +87,11 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.Read(r, &c.Dim, "hidden_size", "d_model")
 	config.Read(r, &c.Channels, "intermediate_size", "d_inner")
 	config.Read(r, &c.Layers, "num_hidden_layers", "n_layer")
-	c.readIDs(r)
+	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	r.Known(inert...)
 	c.Rank = cmp.Or(c.Rank, rank((c.Dim+15)/16))
 	c.Channels = cmp.Or(c.Channels, c.Expand*c.Dim)
 	return c, r, cmp.Or(r.Err(), c.Validate())
-}
-
-// readIDs reads the special tokens again, once the vocabulary is known.
-func (c *Shared) readIDs(r *config.Reader) {
-	config.ReadIDs(r, &c.BOS, c.Vocab, "bos_token_id")
-	config.ReadIDs(r, &c.EOS, c.Vocab, "eos_token_id")
 }
 
 // inert are keys without effect here: they choose between equivalent code paths of other programs, or repeat other keys.

@@ -82,7 +82,7 @@ func parseConfig2(data []byte, options map[string]string) (Config2, *config.Read
 		return c, nil, err
 	}
 	config.ReadAll(r, &c)
-	c.readIDs(r)
+	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	c.readNormGroups(r, data)
 	r.Known(inert...)
 	r.Known("time_step_rank") // Mamba's; Mamba-2's step sizes have no low-rank projection
