@@ -22,7 +22,7 @@ var companions = []string{
 var ErrNotEmpty = errors.New("is not empty")
 
 // Convert writes the model folder src to the new folder dst, with its weights in dtype (F32, BF16 or F16; see
-// [StoredAs]), rounded to nearest even, in a single file. Tensors that are not floating-point keep their type. Config,
+// storedAs), rounded to nearest even, in a single file. Tensors that are not floating-point keep their type. Config,
 // tokenizer and card are copied; the card then names the source's weights. The folder appears only when complete, and
 // the same source gives the same bytes. Values beyond dtype's range fail with an error that wraps a
 // [safetensors.OverflowError]; values already infinite or NaN in the source are kept, with a warning.
@@ -114,7 +114,7 @@ func (f *Folder) converted(dtype safetensors.DType) []safetensors.Tensor {
 		info, _ := f.Info(name)
 		t := safetensors.Tensor{Name: name, DType: info.DType, Shape: info.Shape}
 		if info.DType.Float() {
-			t.DType = StoredAs(name, info.Shape, dtype)
+			t.DType = storedAs(name, info.Shape, dtype)
 			t.ReadRows = func(lo, hi int, dst []float32) error { return f.convertRows(info, lo, hi, dst) }
 		} else {
 			t.Raw, _ = f.where[name].Raw(name)

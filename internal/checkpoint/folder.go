@@ -4,6 +4,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -170,14 +171,15 @@ func (f *Folder) Names() []string {
 	return names
 }
 
-// Info describes the named tensor.
-func (f *Folder) Info(name string) (safetensors.Info, bool) {
-	file, ok := f.where[name]
-	if !ok {
-		return safetensors.Info{}, false
-	}
-	return file.Info(name)
+// fileOf returns the file that holds the named tensor, or one without tensors.
+func (f *Folder) fileOf(name string) *safetensors.File {
+	return cmp.Or(f.where[name], noTensors)
 }
+
+var noTensors = &safetensors.File{}
+
+// Info describes the named tensor.
+func (f *Folder) Info(name string) (safetensors.Info, bool) { return f.fileOf(name).Info(name) }
 
 // Shape returns the named tensor's shape. It must not be written.
 func (f *Folder) Shape(name string) ([]int, bool) {
@@ -200,10 +202,7 @@ func (f *Folder) Absence(name string) string {
 // NonFinite counts the values in rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], that are
 // infinite or NaN as float32. It also returns the index of the first such value in the whole tensor.
 func (f *Folder) NonFinite(name string, lo, hi int) (count, first int) {
-	if file, ok := f.where[name]; ok {
-		return file.NonFinite(name, lo, hi)
-	}
-	return 0, 0
+	return f.fileOf(name).NonFinite(name, lo, hi)
 }
 
 // ReadRows widens rows [lo, hi) of the tensor, seen as [shape[0], the rest], into dst. A scalar is one row.
@@ -217,24 +216,10 @@ func (f *Folder) ReadRows(name string, lo, hi int, dst []float32) error {
 
 // Float32s returns a tensor stored as aligned float32 in the file's own memory, else nil. The slice is valid until
 // Close and must not be written.
-func (f *Folder) Float32s(name string) []float32 {
-	if file, ok := f.where[name]; ok {
-		return file.Float32s(name)
-	}
-	return nil
-}
+func (f *Folder) Float32s(name string) []float32 { return f.fileOf(name).Float32s(name) }
 
 // BF16s is like Float32s for bfloat16.
-func (f *Folder) BF16s(name string) []uint16 {
-	if file, ok := f.where[name]; ok {
-		return file.BF16s(name)
-	}
-	return nil
-}
+func (f *Folder) BF16s(name string) []uint16 { return f.fileOf(name).BF16s(name) }
 
 // ReleasePages tells the system that the tensor's memory is not needed for now, typically after conversion.
-func (f *Folder) ReleasePages(name string) {
-	if file, ok := f.where[name]; ok {
-		file.ReleasePages(name)
-	}
-}
+func (f *Folder) ReleasePages(name string) { f.fileOf(name).ReleasePages(name) }

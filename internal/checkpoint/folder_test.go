@@ -25,9 +25,9 @@ func put(t testing.TB, dir, name, text string) {
 }
 
 // counted is a tensor with the elements from, from+1, ...
-func counted(name string, from float32, shape ...int) Tensor {
+func counted(name string, from float32, shape ...int) safetensors.Tensor {
 	_, cols := safetensors.Info{Shape: shape}.Rows()
-	return Tensor{Name: name, Shape: shape, ReadRows: func(lo, _ int, dst []float32) error {
+	return safetensors.Tensor{Name: name, Shape: shape, ReadRows: func(lo, _ int, dst []float32) error {
 		for i := range dst {
 			dst[i] = from + float32(lo*cols+i)
 		}
@@ -36,13 +36,12 @@ func counted(name string, from float32, shape ...int) Tensor {
 }
 
 // shard writes a file of float32 tensors into dir.
-func shard(t testing.TB, dir, file string, tensors ...Tensor) {
+func shard(t testing.TB, dir, file string, tensors ...safetensors.Tensor) {
 	t.Helper()
-	var list []safetensors.Tensor
-	for _, x := range tensors {
-		list = append(list, safetensors.Tensor{Name: x.Name, DType: safetensors.F32, Shape: x.Shape, ReadRows: x.ReadRows})
+	for i := range tensors {
+		tensors[i].DType = safetensors.F32
 	}
-	if err := safetensors.Write(filepath.Join(dir, file), list, nil); err != nil {
+	if err := safetensors.Write(filepath.Join(dir, file), tensors, nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -33,7 +33,7 @@ func TestBundledModels(t *testing.T) {
 			info, _ := f.Info(tensor)
 			parameters += int64(info.Elements())
 			size += info.Bytes()
-			if want := StoredAs(tensor, info.Shape, safetensors.BF16); info.DType != want {
+			if want := storedAs(tensor, info.Shape, safetensors.BF16); info.DType != want {
 				t.Errorf("%s: tensor %q is %s, want %s", name, tensor, info.DType, want)
 			}
 		}

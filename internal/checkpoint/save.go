@@ -10,22 +10,9 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// Tensor is one tensor to save.
-type Tensor struct {
-	Name  string
-	Shape []int
-	DType safetensors.DType
-	// ReadRows writes rows [lo, hi) of the tensor, seen as [Shape[0], the rest], into dst.
-	ReadRows func(lo, hi int, dst []float32) error
-}
-
 // Save writes model.safetensors, then config.json into dir, each under a temporary name followed by a rename. It makes
 // the folder if needed, and removes it again if nothing could be written.
-func Save(dir string, config []byte, tensors []Tensor) (err error) {
-	list := make([]safetensors.Tensor, len(tensors))
-	for i, t := range tensors {
-		list[i] = safetensors.Tensor{Name: t.Name, DType: t.DType, Shape: t.Shape, ReadRows: t.ReadRows}
-	}
+func Save(dir string, config []byte, tensors []safetensors.Tensor) (err error) {
 	_, statErr := os.Stat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
@@ -37,7 +24,7 @@ func Save(dir string, config []byte, tensors []Tensor) (err error) {
 			}
 		}()
 	}
-	if err := safetensors.Write(filepath.Join(dir, WeightsFile), list, writtenBy); err != nil {
+	if err := safetensors.Write(filepath.Join(dir, WeightsFile), tensors, writtenBy); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	if err := atomicfile.WriteBytes(filepath.Join(dir, ConfigFile), config); err != nil {
@@ -49,10 +36,10 @@ func Save(dir string, config []byte, tensors []Tensor) (err error) {
 // writtenBy is the metadata that Hugging Face transformers requires.
 var writtenBy = map[string]string{"format": "pt"}
 
-// StoredAs is a tensor's type in a checkpoint converted to the given precision. Matrices named "….weight" take that
+// storedAs is a tensor's type in a checkpoint converted to the given precision. Matrices named "….weight" take that
 // precision; vectors, convolutions and free parameters such as A_log stay float32, because they are tiny and some of
 // them are exponents.
-func StoredAs(name string, shape []int, dtype safetensors.DType) safetensors.DType {
+func storedAs(name string, shape []int, dtype safetensors.DType) safetensors.DType {
 	if len(shape) == 2 && strings.HasSuffix(name, ".weight") {
 		return dtype
 	}

@@ -19,7 +19,7 @@ import (
 
 func TestSave(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "model")
-	tensors := []Tensor{counted("fc.weight", 1.001, 3, 5), counted("fc.bias", 1.001, 3), counted("A_log", 1.001, 3, 2), counted("scale", 1.001)}
+	tensors := []safetensors.Tensor{counted("fc.weight", 1.001, 3, 5), counted("fc.bias", 1.001, 3), counted("A_log", 1.001, 3, 2), counted("scale", 1.001)}
 	for i := range tensors {
 		tensors[i].DType = safetensors.F32
 	}
@@ -50,7 +50,7 @@ func TestSave(t *testing.T) {
 func TestSaveFailureLeavesNothing(t *testing.T) {
 	broken := errors.New("broken")
 	dir := filepath.Join(t.TempDir(), "model")
-	err := Save(dir, nil, []Tensor{{Name: "x", Shape: []int{2}, DType: safetensors.F32, ReadRows: func(int, int, []float32) error { return broken }}})
+	err := Save(dir, nil, []safetensors.Tensor{{Name: "x", Shape: []int{2}, DType: safetensors.F32, ReadRows: func(int, int, []float32) error { return broken }}})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), `tensor "x"`) {
 		t.Errorf("error %v", err)
 	}
@@ -85,7 +85,7 @@ func TestConvert(t *testing.T) {
 	}
 	f, g := open(t, narrow), open(t, wide)
 	if f.BF16s("x.weight") == nil || f.Float32s("x.bias") == nil {
-		t.Error("types are not those of StoredAs")
+		t.Error("types are not those of storedAs")
 	}
 	a, b := make([]float32, 6), make([]float32, 6)
 	if err := errors.Join(f.ReadRows("x.weight", 0, 2, a), g.ReadRows("x.weight", 0, 2, b)); err != nil || !slices.Equal(a, b) {
@@ -158,8 +158,8 @@ func TestConvertRefuses(t *testing.T) {
 }
 
 // values is a one-row tensor.
-func values(name string, row ...float32) Tensor {
-	return Tensor{Name: name, Shape: []int{1, len(row)}, ReadRows: func(_, _ int, dst []float32) error { copy(dst, row); return nil }}
+func values(name string, row ...float32) safetensors.Tensor {
+	return safetensors.Tensor{Name: name, Shape: []int{1, len(row)}, ReadRows: func(_, _ int, dst []float32) error { copy(dst, row); return nil }}
 }
 
 func TestConvertOverflow(t *testing.T) {

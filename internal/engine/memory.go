@@ -47,15 +47,15 @@ func (m *Model) Save(ctx context.Context, dir string) error {
 	})
 }
 
-// checkpointTensors converts tensors to those of package checkpoint.
-func checkpointTensors(stored []nn.StoredTensor) []checkpoint.Tensor {
-	tensors := make([]checkpoint.Tensor, len(stored))
+// checkpointTensors converts tensors to those of a checkpoint.
+func checkpointTensors(stored []nn.StoredTensor) []safetensors.Tensor {
+	tensors := make([]safetensors.Tensor, len(stored))
 	for i, t := range stored {
 		dtype := safetensors.F32
 		if t.Format.Kind == kernel.KindBF16 {
 			dtype = safetensors.BF16
 		}
-		tensors[i] = checkpoint.Tensor{Name: t.Name, Shape: t.Shape, DType: dtype, ReadRows: func(lo, hi int, dst []float32) error {
+		tensors[i] = safetensors.Tensor{Name: t.Name, Shape: t.Shape, DType: dtype, ReadRows: func(lo, hi int, dst []float32) error {
 			t.ReadRows(lo, hi, dst)
 			return nil
 		}}

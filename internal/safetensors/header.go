@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -190,10 +191,7 @@ func checkShape(shape []count, dtype DType, bytes int64) ([]int, error) {
 // checkLayout sorts the tensors by offset and checks that they fill the data section without gaps or overlaps.
 func (h *header) checkLayout(size int64) error {
 	slices.SortStableFunc(h.tensors, func(a, b Info) int {
-		if a.begin != b.begin {
-			return sign(a.begin - b.begin)
-		}
-		return sign(a.end - b.end)
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
 	})
 	var at int64
 	for i, t := range h.tensors {
@@ -212,15 +210,4 @@ func (h *header) checkLayout(size int64) error {
 		return fmt.Errorf("holds %d bytes of data, its tensors cover %d", size, at)
 	}
 	return nil
-}
-
-// sign returns the sign of x, as a comparison result.
-func sign(x int64) int {
-	switch {
-	case x < 0:
-		return -1
-	case x > 0:
-		return 1
-	}
-	return 0
 }

@@ -97,13 +97,19 @@ func (f *File) Info(name string) (Info, bool) {
 	return f.tensors[i], true
 }
 
-// Raw returns the tensor's bytes in the file's own memory. They must not be written.
-func (f *File) Raw(name string) ([]byte, error) {
+// lookup is Info with an error.
+func (f *File) lookup(name string) (Info, error) {
 	t, ok := f.Info(name)
 	if !ok {
-		return nil, fmt.Errorf("%s: has no tensor %q", f.path, name)
+		return t, fmt.Errorf("%s: has no tensor %q", f.path, name)
 	}
-	return f.raw(t), nil
+	return t, nil
+}
+
+// Raw returns the tensor's bytes in the file's own memory. They must not be written.
+func (f *File) Raw(name string) ([]byte, error) {
+	t, err := f.lookup(name)
+	return f.raw(t), err
 }
 
 // raw returns the bytes of t.
@@ -112,9 +118,9 @@ func (f *File) raw(t Info) []byte { return f.data[t.begin:t.end:t.end] }
 // ReadRows widens rows [lo, hi) of a floating-point tensor, seen as [shape[0], the rest], into dst, which must have
 // exactly that many elements. A scalar is one row.
 func (f *File) ReadRows(name string, lo, hi int, dst []float32) error {
-	t, ok := f.Info(name)
-	if !ok {
-		return fmt.Errorf("%s: has no tensor %q", f.path, name)
+	t, err := f.lookup(name)
+	if err != nil {
+		return err
 	}
 	rows, cols := t.Rows()
 	if lo < 0 || hi < lo || hi > rows {
@@ -132,9 +138,9 @@ func (f *File) ReadRows(name string, lo, hi int, dst []float32) error {
 
 // Widen returns a whole floating-point tensor as float32, in new memory.
 func (f *File) Widen(name string) ([]float32, error) {
-	t, ok := f.Info(name)
-	if !ok {
-		return nil, fmt.Errorf("%s: has no tensor %q", f.path, name)
+	t, err := f.lookup(name)
+	if err != nil {
+		return nil, err
 	}
 	rows, _ := t.Rows()
 	dst := make([]float32, t.Elements())
@@ -171,12 +177,12 @@ func (f *File) Int64s(name string) ([]int64, error) {
 
 // typed returns the bytes of a tensor, which must have the given type.
 func (f *File) typed(name string, want DType) ([]byte, error) {
-	t, ok := f.Info(name)
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("%s: has no tensor %q", f.path, name)
-	case t.DType != want:
-		return nil, fmt.Errorf("%s: tensor %q holds %s, want %s", f.path, name, t.DType, want)
+	t, err := f.lookup(name)
+	if err == nil && t.DType != want {
+		err = fmt.Errorf("%s: tensor %q holds %s, want %s", f.path, name, t.DType, want)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return f.raw(t), nil
 }

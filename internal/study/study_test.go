@@ -17,19 +17,19 @@ import (
 )
 
 // stored returns a float32 tensor for a checkpoint.
-func stored(name string, w []float32, shape ...int) checkpoint.Tensor {
+func stored(name string, w []float32, shape ...int) safetensors.Tensor {
 	cols := 1
 	for _, n := range shape[min(1, len(shape)):] {
 		cols *= n
 	}
-	return checkpoint.Tensor{Name: name, Shape: shape, DType: safetensors.F32, ReadRows: func(lo, hi int, dst []float32) error {
+	return safetensors.Tensor{Name: name, Shape: shape, DType: safetensors.F32, ReadRows: func(lo, hi int, dst []float32) error {
 		copy(dst, w[lo*cols:hi*cols])
 		return nil
 	}}
 }
 
 // folder writes a checkpoint.
-func folder(t *testing.T, modelType string, tensors ...checkpoint.Tensor) string {
+func folder(t *testing.T, modelType string, tensors ...safetensors.Tensor) string {
 	t.Helper()
 	dir := t.TempDir()
 	config, _ := json.Marshal(map[string]string{"model_type": modelType})

@@ -19,7 +19,7 @@ func studiedFolder(t *testing.T) string {
 	rows := func(w ...float32) func(lo, hi int, dst []float32) error {
 		return func(lo, _ int, dst []float32) error { copy(dst, w[lo*len(dst):]); return nil }
 	}
-	err := checkpoint.Save(dir, []byte("{}"), []checkpoint.Tensor{
+	err := checkpoint.Save(dir, []byte("{}"), []safetensors.Tensor{
 		{Name: "w", Shape: []int{3, 2}, DType: safetensors.F32, ReadRows: rows(3, 0, 0, 4, 0, 0)},
 		{Name: "b", Shape: []int{2}, DType: safetensors.F32, ReadRows: rows(-1, 1)},
 	})
