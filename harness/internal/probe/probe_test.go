@@ -233,7 +233,7 @@ func TestBandwidth(t *testing.T) {
 		{Operation: lm.Reading, Footprint: 256 << 20, Value: 1}, {Operation: lm.Reading, Footprint: 1 << 20, Value: 3},
 	}}
 	for bytes, want := range map[float64]float64{1: 3, 1 << 20: 3, 2 << 20: 2, 17 << 20: 1, 1 << 40: 1} {
-		if c, ok := bandwidth(roof, bytes); !ok || c.Value != want {
+		if c := bandwidth(roof, bytes); c.Value != want {
 			t.Errorf("%g bytes: %+v, want %g", bytes, c, want)
 		}
 	}
@@ -276,7 +276,7 @@ func TestArithmeticCeiling(t *testing.T) {
 		{"int8+output_proj.bf16", []lm.Ceiling{fma, fixed, bf16}, "bf16"}, // the fastest part
 		{"nf4+ffn.f32", []lm.Ceiling{fma, fixed, bf16}, "any"},
 	} {
-		if got, _ := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
+		if got := arithmetic(lm.Roofline{Ceilings: c.ceilings}, c.precision); got.Name != c.want {
 			t.Errorf("%s of %v: %q, want %q", c.precision, c.ceilings, got.Name, c.want)
 		}
 	}

@@ -151,43 +151,44 @@ func binding(roof lm.Roofline, precision string, items []lm.CostItem) (name stri
 	for _, it := range items {
 		flops, bytes = flops+float64(it.FLOPs), bytes+float64(it.Bytes)
 	}
-	if c, ok := arithmetic(roof, precision); ok {
+	if c := arithmetic(roof, precision); c.Value > 0 {
 		name, seconds = c.Name, flops/c.Value
 	}
-	if c, ok := bandwidth(roof, bytes); ok && bytes/c.Value > seconds {
+	if c := bandwidth(roof, bytes); c.Value > 0 && bytes/c.Value > seconds {
 		name, seconds = c.Name, bytes/c.Value
 	}
 	return name, seconds
 }
 
 // arithmetic returns the arithmetic ceiling of a precision, or of the fastest part of a combined precision. A ceiling
-// without precisions serves those that have none of their own.
-func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling, ok bool) {
-	for _, format := range lm.Precisions(precision) {
-		format, _, _ = strings.Cut(format, "-") // without the group
-		c, known := fastest(roof, func(c lm.Ceiling) bool { return slices.Contains(c.Precisions, format) })
-		if !known {
-			c, known = fastest(roof, func(c lm.Ceiling) bool { return len(c.Precisions) == 0 })
+// without precisions serves those that have none of their own. The zero Ceiling is unknown.
+func arithmetic(roof lm.Roofline, precision string) (best lm.Ceiling) {
+	for _, part := range lm.Precisions(precision) {
+		part, _, _ = strings.Cut(part, "-") // without the group
+		c := fastest(roof, func(c lm.Ceiling) bool { return slices.Contains(c.Precisions, part) })
+		if c.Value == 0 {
+			c = fastest(roof, func(c lm.Ceiling) bool { return len(c.Precisions) == 0 })
 		}
-		if known && c.Value > best.Value {
-			best, ok = c, true
+		if c.Value > best.Value {
+			best = c
 		}
 	}
-	return best, ok
+	return best
 }
 
 // fastest returns the highest arithmetic ceiling that satisfies computes.
-func fastest(roof lm.Roofline, computes func(lm.Ceiling) bool) (best lm.Ceiling, ok bool) {
+func fastest(roof lm.Roofline, computes func(lm.Ceiling) bool) (best lm.Ceiling) {
 	for _, c := range roof.Ceilings {
 		if c.Operation == lm.Arithmetic && computes(c) && c.Value > best.Value {
-			best, ok = c, true
+			best = c
 		}
 	}
-	return best, ok
+	return best
 }
 
-// bandwidth returns the reading ceiling with the smallest footprint that holds bytes, else with the largest.
-func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
+// bandwidth returns the reading ceiling with the smallest footprint that holds bytes, else with the largest. The zero
+// Ceiling is unknown.
+func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling) {
 	for _, c := range roof.Ceilings {
 		if c.Operation != lm.Reading || c.Value <= 0 {
 			continue
@@ -196,11 +197,11 @@ func bandwidth(roof lm.Roofline, bytes float64) (best lm.Ceiling, ok bool) {
 		if float64(best.Footprint) >= bytes {
 			closer = float64(c.Footprint) >= bytes && c.Footprint < best.Footprint
 		}
-		if !ok || closer {
-			best, ok = c, true
+		if best.Value == 0 || closer {
+			best = c
 		}
 	}
-	return best, ok
+	return best
 }
 
 // processMemory returns the memory of the plugin's process, or the reason why it is unknown.

@@ -71,8 +71,7 @@ func (a *Audit) add(sequences []lm.Sequence, scores []lm.Scores, causal bool) {
 		if len(scores[i].NLL) == 0 {
 			continue
 		}
-		a.seen++
-		if len(a.spots) < audited {
+		if a.seen++; a.seen <= audited {
 			a.spots = append(a.spots, randomSpot(s, scores[i], causal))
 		} else if at := rand.IntN(a.seen); at < audited {
 			a.spots[at] = randomSpot(s, scores[i], causal)

@@ -66,13 +66,13 @@ func TestCellsOf(t *testing.T) {
 	for _, p := range o.Suites[0].Parts {
 		total += cellsOf(p, o.Models)
 	}
-	wanted, err := expand(o)
+	requests, err := expand(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted = slices.DeleteFunc(wanted, func(w cellRequest) bool { return w.part.Suite == "causality" }) // added by the harness
-	if total != float64(len(wanted)) {
-		t.Errorf("counted %v, expanded to %d", total, len(wanted))
+	requests = slices.DeleteFunc(requests, func(w cellRequest) bool { return w.part.Suite == "causality" }) // added by the harness
+	if total != float64(len(requests)) {
+		t.Errorf("counted %v, expanded to %d", total, len(requests))
 	}
 	if got := cellsOf(suite.Part{Grid: []suite.Axis{{Values: nil}}}, o.Models); got != 0 {
 		t.Errorf("an empty axis makes %v cells", got)

@@ -17,7 +17,10 @@ type cellRequest struct {
 }
 
 // settings returns the point and the parameters.
-func (w cellRequest) settings() record.Point { return slices.Concat(w.point, w.part.Params) }
+func (r cellRequest) settings() record.Point { return slices.Concat(r.point, r.part.Params) }
+
+// readsText reports whether the cell reads text.
+func (r cellRequest) readsText() bool { return r.part.Probe.Text != probe.NoText }
 
 // expand crosses suites, points, models and precisions. A model with language-model cells also gets a causality cell,
 // whatever it declares.
@@ -25,25 +28,25 @@ func expand(o Options) ([]cellRequest, error) {
 	if err := distinct(o.Models); err != nil {
 		return nil, err
 	}
-	var wanted []cellRequest
+	var requests []cellRequest
 	named := map[string]string{}
 	for _, s := range o.Suites {
 		for _, part := range s.Parts {
 			for _, point := range part.Points() {
 				if err := part.Probe.Check(slices.Concat(point, part.Params)); err != nil {
-					return nil, fmt.Errorf("suite %s: %w", s.Name, err)
+					return nil, fmt.Errorf("suite %s: %r", s.Name, err)
 				}
 				for _, spec := range specs(o.Models, part) {
 					if id, ok := named[spec.Name]; ok && id != spec.identity() {
 						return nil, calledTwice(spec.Name)
 					}
 					named[spec.Name] = spec.identity()
-					wanted = append(wanted, cellRequest{part, point, spec})
+					requests = append(requests, cellRequest{part, point, spec})
 				}
 			}
 		}
 	}
-	return append(guards(wanted), wanted...), nil
+	return append(guards(requests), requests...), nil
 }
 
 // distinct rejects two models with one name. Two names for one model are legal: it is measured under each.
@@ -60,7 +63,7 @@ func distinct(models []ModelSpec) error {
 }
 
 func calledTwice(name string) error {
-	return fmt.Errorf("two models are called %q: name them apart with --model NAME=ARCH:DIR", name)
+	return fmt.Errorf("two models are called %q: give them distinct names with --model NAME=ARCH:DIR", name)
 }
 
 // specs returns the models of a part: each of the user's models in its own precision and in those of the part. The same
@@ -106,30 +109,30 @@ func precisionsOf(m ModelSpec, part suite.Part) []string {
 }
 
 // guards returns causality cells for the models that have language-model cells but no causality cell.
-func guards(wanted []cellRequest) []cellRequest {
+func guards(requests []cellRequest) []cellRequest {
 	causality := probe.Find("causality")
 	guarded := map[string]bool{}
-	for _, w := range wanted {
-		if w.part.Probe == causality {
-			guarded[w.spec.Name] = true
+	for _, r := range requests {
+		if r.part.Probe == causality {
+			guarded[r.spec.Name] = true
 		}
 	}
 	var all []cellRequest
-	for _, w := range wanted {
-		if w.part.Probe.Language && !guarded[w.spec.Name] {
-			guarded[w.spec.Name] = true
+	for _, r := range requests {
+		if r.part.Probe.Language && !guarded[r.spec.Name] {
+			guarded[r.spec.Name] = true
 			part := suite.Default("causality", causality)
-			all = append(all, cellRequest{part, part.Points()[0], w.spec})
+			all = append(all, cellRequest{part, part.Points()[0], r.spec})
 		}
 	}
 	return all
 }
 
 // works returns the work of all requests, never nil.
-func works(wanted []cellRequest) []probe.Work {
+func works(requests []cellRequest) []probe.Work {
 	all := []probe.Work{}
-	for _, w := range wanted {
-		all = append(all, w.part.Probe.Work(w.settings())...)
+	for _, r := range requests {
+		all = append(all, r.part.Probe.Work(r.settings())...)
 	}
 	return all
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
 )
@@ -161,6 +162,20 @@ func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []
 	r.progress.advance(&e, c)
 	r.observe(e)
 	return nil
+}
+
+// settle sets the status of a cell from the error of its measurement: n/a for what the plugin does not support, else
+// failed.
+func settle(c *record.Cell, err error, stderr string, limit time.Duration) {
+	missing, _ := errors.AsType[*probe.Unavailable](err)
+	switch {
+	case missing != nil:
+		c.Status, c.Reason = record.Unavailable, missing.Reason
+	case lm.KindOf(err) == lm.Unsupported:
+		c.Status, c.Reason = record.Unavailable, err.Error()
+	default:
+		c.Status, c.Failure = record.Failed, session.Failure(err, stderr, limit)
+	}
 }
 
 // addReproduce adds to a failure the command that reproduces it.

@@ -38,17 +38,22 @@ type Names struct {
 func (n Names) Parse(text string) (ModelSpec, error) {
 	list := readings(text)
 	shortest := list[len(list)-1]
-	if n.Seed != nil {
+	if n.Seed == nil {
+		list = slices.DeleteFunc(list, func(r reading) bool { return !isFolder(r.place) || n.ships(r) || r.cut && r.precision == "" })
+		if len(list) > 1 {
+			n.note("%s is read as the folder %s; there is also a folder %s", text, list[0].place, list[1].place)
+		}
+		if len(list) > 0 {
+			return n.loaded(list[0])
+		}
+	}
+	switch {
+	case shortest.cut && shortest.precision == "":
+		return ModelSpec{}, fmt.Errorf("model %q: the precision after @ is empty", text)
+	case n.Seed != nil:
 		return n.initialised(text, shortest)
 	}
-	list = slices.DeleteFunc(list, func(r reading) bool { return !isFolder(r.place) || n.ships(r) || r.cut && r.precision == "" })
-	switch {
-	case len(list) == 0:
-		return n.elsewhere(text, shortest)
-	case len(list) > 1:
-		n.note("%s is read as the folder %s; there is also a folder %s", text, list[0].place, list[1].place)
-	}
-	return n.loaded(list[0])
+	return n.elsewhere(text, shortest)
 }
 
 // reading is one way to split a model argument.
@@ -150,8 +155,6 @@ func (n Names) elsewhere(text string, r reading) (ModelSpec, error) {
 	}
 	s := ModelSpec{Name: r.name, Architecture: r.place, Precision: r.precision}
 	switch {
-	case r.cut && r.precision == "":
-		return s, fmt.Errorf("model %q: the precision after @ is empty", text)
 	case r.architecture != "" && r.place == "":
 		return s, fmt.Errorf("model %q: no checkpoint folder after %s:; for new weights use %s:init:SEED", text, r.architecture, r.architecture)
 	case r.architecture != "":
@@ -193,8 +196,6 @@ func (n Names) initialised(text string, r reading) (ModelSpec, error) {
 	}
 	s := ModelSpec{Name: r.name, Architecture: r.architecture, Variant: r.place, Seed: *n.Seed, Precision: r.precision}
 	switch {
-	case r.cut && r.precision == "":
-		return s, fmt.Errorf("model %q: the precision after @ is empty", text)
 	case !isWord(s.Architecture):
 		return s, fmt.Errorf("model %q: %q is not an architecture; the form for new weights is ARCH or ARCH:VARIANT", text, s.Architecture)
 	case strings.ContainsAny(r.place, `/\`):

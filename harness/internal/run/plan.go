@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/session"
-	"github.com/archbench/archbench/harness/internal/suite"
 )
 
 // Plan is a run before its first sample, with all cells fixed and estimated.
@@ -39,14 +39,14 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 	if err := bounded(o); err != nil {
 		return nil, err
 	}
-	wanted, err := expand(o)
+	requests, err := expand(o)
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{options: o, models: map[string]*loadedModel{}, limits: limitsOf(o)}
 	p.describe()
 	var t *corpora
-	if readsText(o.Suites) {
+	if slices.ContainsFunc(requests, cellRequest.readsText) {
 		if t, err = loadCorpora(ctx, o.Corpus); err != nil {
 			return nil, err
 		}
@@ -54,11 +54,11 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 		p.Run.Facts = append(p.Run.Facts, t.facts()...)
 	}
 	l := newLoader(o, p.limits, t)
-	l.works = works(wanted)
-	if err := p.load(ctx, l, wanted); err != nil {
+	l.works = works(requests)
+	if err := p.load(ctx, l, requests); err != nil {
 		return nil, err
 	}
-	p.addCells(wanted, t)
+	p.addCells(requests, t)
 	p.keepBudget()
 	p.Estimate = p.total(p.Run.All())
 	p.Run.Facts = append(p.Run.Facts, p.settings(l)...)
@@ -91,29 +91,17 @@ func (p *Plan) settings(l *loader) []record.Fact {
 	}
 }
 
-// readsText reports whether any probe of the suites reads text.
-func readsText(suites []*suite.Suite) bool {
-	for _, s := range suites {
-		for _, part := range s.Parts {
-			if part.Probe.Text != probe.NoText || part.Probe.Language {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // load loads all models in the order of their first use.
-func (p *Plan) load(ctx context.Context, l *loader, wanted []cellRequest) error {
-	for _, w := range wanted {
-		if _, ok := p.models[w.spec.Name]; ok {
+func (p *Plan) load(ctx context.Context, l *loader, requests []cellRequest) error {
+	for _, r := range requests {
+		if _, ok := p.models[r.spec.Name]; ok {
 			continue
 		}
-		m, err := l.load(ctx, w.spec)
+		m, err := l.load(ctx, r.spec)
 		if err != nil {
 			return err
 		}
-		p.models[w.spec.Name] = m
+		p.models[r.spec.Name] = m
 		p.Run.Models = append(p.Run.Models, *m.record)
 	}
 	for i := range p.Run.Models {
@@ -124,11 +112,11 @@ func (p *Plan) load(ctx context.Context, l *loader, wanted []cellRequest) error 
 
 // addCells makes the cells. A cell requested by two suites belongs to the first and gets the higher number of repeats.
 // Equal cells of two models are measured for each.
-func (p *Plan) addCells(wanted []cellRequest, t *corpora) {
+func (p *Plan) addCells(requests []cellRequest, t *corpora) {
 	at := map[[2]string]int{}
 	used := map[string]int{}
-	for _, w := range wanted {
-		c := p.cell(w, t)
+	for _, r := range requests {
+		c := p.cell(r, t)
 		key := [2]string{c.Model, c.ID}
 		if i, ok := at[key]; ok {
 			p.Run.Cells[i].Repeats = max(p.Run.Cells[i].Repeats, c.Repeats)
@@ -150,23 +138,23 @@ func (p *Plan) addCells(wanted []cellRequest, t *corpora) {
 }
 
 // cell makes one cell. If it cannot be measured, it is settled at once.
-func (p *Plan) cell(w cellRequest, t *corpora) record.Cell {
-	m := p.models[w.spec.Name]
+func (p *Plan) cell(r cellRequest, t *corpora) record.Cell {
+	m := p.models[r.spec.Name]
 	c := record.Cell{
-		Suite: w.part.Suite, Probe: w.part.Probe.Name, Model: w.spec.Name, Point: w.point, Params: w.part.Params,
-		Repeats: w.part.Repeats, Status: record.Pending,
+		Suite: r.part.Suite, Probe: r.part.Probe.Name, Model: r.spec.Name, Point: r.point, Params: r.part.Params,
+		Repeats: r.part.Repeats, Status: record.Pending,
 	}
-	c.ID = p.identity(w, m, t)
-	switch missing := m.missing(w.part.Probe, w.settings()); {
+	c.ID = p.identity(r, m, t)
+	switch missing := m.missing(r.part.Probe, r.settings()); {
 	case m.failure != nil:
 		c.Status, c.Failure = record.Failed, &record.Failure{}
 		*c.Failure = *m.failure
 	case missing != "":
 		c.Status, c.Reason = record.Unavailable, missing
 	default:
-		c.Estimate = m.estimator.estimate(w.part.Probe.Work(w.settings()))
-		c.Warnings = w.part.Probe.Warnings(m.record.TrainedTo, w.settings())
-		if m.readsRandom(w.part.Probe) {
+		c.Estimate = m.estimator.estimate(r.part.Probe.Work(r.settings()))
+		c.Warnings = r.part.Probe.Warnings(m.record.TrainedTo, r.settings())
+		if m.readsRandom(r.part.Probe) {
 			c.Warnings = append(c.Warnings, "random token ids, no text: "+m.inputs.noText)
 		}
 	}
@@ -175,7 +163,7 @@ func (p *Plan) cell(w cellRequest, t *corpora) record.Cell {
 
 // identity hashes everything that can change the value of a cell. The model's name is not part of it: if two models of a
 // run are equal, addCells distinguishes their cells.
-func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
+func (p *Plan) identity(r cellRequest, loaded *loadedModel, t *corpora) string {
 	m := loaded.record
 	key := struct {
 		Plugin, Weights, Variant, Precision, Head, Mode, Config, Kernels string
@@ -191,20 +179,20 @@ func (p *Plan) identity(w cellRequest, loaded *loadedModel, t *corpora) string {
 	}{
 		Plugin: m.PluginSHA, Weights: m.WeightsSHA, Variant: loaded.request.Variant, Precision: m.Precision, Head: m.Head, Mode: m.Mode,
 		Config: m.Config, Kernels: m.Kernels, Seed: m.Seed, Threads: m.Threads, Options: m.Options,
-		Probe: w.part.Probe.Name, Version: w.part.Probe.Version, Point: w.point, Params: w.part.Params, RunSeed: p.Run.Seed,
+		Probe: r.part.Probe.Name, Version: r.part.Probe.Version, Point: r.point, Params: r.part.Params, RunSeed: p.Run.Seed,
 	}
 	if device := loaded.info.Device.Name; device != "cpu" {
 		key.Device = device
 	}
-	switch text := w.part.Probe.Text; {
-	case loaded.readsRandom(w.part.Probe):
+	switch text := r.part.Probe.Text; {
+	case loaded.readsRandom(r.part.Probe):
 		key.Text = "random ids"
 	case text == probe.StreamText:
 		key.Text, key.Tokenizer = t.streamSHA, m.Tokenizer.SHA256
 	case text == probe.HeldOut:
 		key.Text, key.Tokenizer = t.heldOutSHA, m.Tokenizer.SHA256
 	}
-	if w.part.Probe.Timing {
+	if r.part.Probe.Timing {
 		key.Host = p.Run.Host.Fingerprint
 	}
 	text, err := json.Marshal(key)
