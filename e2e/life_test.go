@@ -155,7 +155,7 @@ func TestOneProcessPerRun(t *testing.T) {
 	lives := fmt.Sprintf("process %d on ", first.Process.Pid)
 	u.expect(3, lives, "resume", id)
 	u.expect(3, lives, "resume", id, "--take-over")
-	u.expect(2, "still measured: "+id, "resume")
+	u.expect(2, "still being measured: "+id, "resume")
 	u.expect(3, lives, "runs", "rm", id)
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	u.expect(0, "", "compare", "--db", "ro/r.db")
 	u.expect(0, id, "show", id, "--db", "ro/r.db")
 	_, doctor, _ := u.call("doctor", "--db", "ro/r.db")
-	if !strings.Contains(doctor, "1 run, can be read but not written") {
+	if !strings.Contains(doctor, "1 run, read-only") {
 		t.Errorf("doctor says:\n%s", doctor)
 	}
 	u.expect(3, "not writable", "run", "flops", "--plugins", "gpt2", "--set", "len=16", "--db", "ro/r.db")

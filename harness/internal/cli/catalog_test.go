@@ -38,8 +38,8 @@ func TestReader(t *testing.T) {
 		`{"model_type": "old"}`:                     "old",    // declares none, so its name
 		`{"model_type": "silent"}`:                  "silent", // the name decides, nobody is asked
 		`{"d_model": 1, "ssm_cfg": {}}`:             "mamba",
-		`{"d_model": 1}`:                            "error no model_type, and no plugin knows it by its keys",
-		`{"model_type": "both"}`:                    "error several plugins read it, mistral and twin",
+		`{"d_model": 1}`:                            "error no model_type, and no plugin recognises its keys",
+		`{"model_type": "both"}`:                    "error several plugins read it (mistral and twin)",
 		`{"model_type": "gpt9", "limit": Infinity}`: `error model_type "gpt9", which no installed plugin reads`,
 		`{"model_type": "broken"}`:                  "error which no installed plugin reads",
 		`{"model_type": 3}`:                         "error model_type is 3, want a string",
@@ -69,7 +69,8 @@ func TestPrecisionsAreKnown(t *testing.T) {
 		{[]run.ModelSpec{{Architecture: "silent", Precision: "int9"}}, nil, ""}, // cannot be told
 		{[]run.ModelSpec{{Architecture: "mistral", Head: "int8"}}, nil, ""},
 	} {
-		if err := shelfWithoutSilent(tc.specs).checkPrecisions(t.Context(), tc.specs, tc.more); err != nil {
+		c := shelfWithoutSilent(tc.specs)
+		if err := c.checkPrecisions(t.Context(), tc.specs, c.names(), tc.more); err != nil {
 			t.Errorf("%+v %v: %v", tc.specs, tc.more, err)
 		}
 	}
@@ -83,9 +84,10 @@ func TestPrecisionsAreKnown(t *testing.T) {
 		{[]run.ModelSpec{{Architecture: "mistral", Head: "int9"}}, nil},
 		{mistral, []string{"f32", "int9"}},
 	} {
-		err := shelfWithoutSilent(tc.specs).checkPrecisions(t.Context(), tc.specs, tc.more)
+		c := shelfWithoutSilent(tc.specs)
+		err := c.checkPrecisions(t.Context(), tc.specs, c.names(), tc.more)
 		var mistake usageError
-		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), `no plugin has a precision "int9"; there are f32, int8, int4; did you mean`) {
+		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), `no plugin has the precision "int9"; there are f32, int8, int4; did you mean`) {
 			t.Errorf("%+v %v: error %v, want a mistake of usage with the list", tc.specs, tc.more, err)
 		}
 	}
@@ -112,9 +114,9 @@ func TestOptionsGoWhereTheyAreKeys(t *testing.T) {
 		note, err     string
 	}{
 		"hidden_size":                {true, true, "", ""},
-		"sliding_window":             {true, false, "--option sliding_window is no setting of mamba, and has no effect there", ""},
-		"rope_parameters.rope_theta": {true, false, "no setting of mamba", ""},
-		"hiden_size":                 {err: "--option hiden_size: no model has a setting of that name; there are hidden_size, rope_parameters, sliding_window, state_size; did you mean hidden_size?"},
+		"sliding_window":             {true, false, "--option sliding_window is not a setting of mamba and has no effect there", ""},
+		"rope_parameters.rope_theta": {true, false, "not a setting of mamba", ""},
+		"hiden_size":                 {err: "--option hiden_size: no model has that setting; there are hidden_size, rope_parameters, sliding_window, state_size; did you mean hidden_size?"},
 	} {
 		list, notes := specs(option), ""
 		err := shelf().giveOptions(t.Context(), list, func(text string) { notes += text })
@@ -145,7 +147,7 @@ func TestAble(t *testing.T) {
 	if name, err := c.able(t.Context(), lm.AbilityCalibrate); name != "old" || err != nil {
 		t.Errorf("%q, %v", name, err)
 	}
-	if name, err := c.able(t.Context(), lm.AbilityTrain); err == nil || !strings.Contains(err.Error(), "no plugin that is found has the ability train") {
+	if name, err := c.able(t.Context(), lm.AbilityTrain); err == nil || !strings.Contains(err.Error(), "no plugin found has the ability train") {
 		t.Errorf("%q, %v", name, err)
 	}
 	if c.has(t.Context(), "silent", lm.AbilityCalibrate) || !c.has(t.Context(), "twin", lm.AbilityCalibrate) {

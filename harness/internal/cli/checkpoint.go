@@ -21,7 +21,7 @@ func (a *app) checkpointCommand() *cobra.Command {
 	return c
 }
 
-// isCheckpoint reads what every checkpoint has, if a folder is named.
+// isCheckpoint opens a checkpoint folder to check it; "" is valid.
 func isCheckpoint(dir string) error {
 	if dir == "" {
 		return nil
@@ -33,21 +33,21 @@ func isCheckpoint(dir string) error {
 	return c.Close()
 }
 
-// storedTypes are the types that weights can be written in.
+// storedTypes are the types in which weights can be written.
 var storedTypes = []string{"f32", "bf16", "f16"}
 
 func (a *app) convertCommand() *cobra.Command {
 	dtype := "bf16"
 	c := &cobra.Command{
 		Use: "convert SRC DST", Short: "Write a checkpoint with its weights in another type",
-		Long: `Convert writes a new folder: weights rounded to nearest even into one model.safetensors; config, tokenizer and card
-come along. Values beyond the range of the type (65504 for f16) are an error that names the tensors, and nothing is
-written.`,
+		Long: `Convert writes a new folder: the weights, rounded to nearest even, in one model.safetensors, and copies of the config,
+tokenizer and card. If values exceed the range of the type (65504 for f16), convert names the tensors and writes
+nothing.`,
 		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16",
 		Args:    count(2, 2, "the folders SRC and DST"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(storedTypes, dtype) {
-				return usage("--dtype %q: it is one of %s", dtype, strings.Join(storedTypes, ", "))
+				return usage("--dtype %q: must be one of %s", dtype, strings.Join(storedTypes, ", "))
 			}
 			if err := isCheckpoint(args[0]); err != nil {
 				return usageError{err}
@@ -60,7 +60,7 @@ written.`,
 				return err
 			}
 			for _, w := range warnings {
-				fmt.Fprintln(a.err, "warning:", w)
+				a.warn(w)
 			}
 			_, err = fmt.Fprintln(a.out, absolute(args[1]))
 			return err

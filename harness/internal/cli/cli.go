@@ -1,6 +1,5 @@
-// Package cli is the command line: one file per command, each a thin way from flags to the functions of packages run,
-// store and report. Results go to standard output, everything else (progress, warnings, errors) to standard error,
-// and the exit code says how it went.
+// Package cli is the command line. Each command has its own file and passes its flags to packages run, store and report.
+// Results go to standard output; progress, warnings and errors go to standard error.
 package cli
 
 import (
@@ -30,24 +29,24 @@ import (
 // The exit codes.
 const (
 	ExitOK          = 0
-	ExitFailed      = 1 // a gate or check has failed
+	ExitFailed      = 1 // a check failed
 	ExitUsage       = 2 // the command line, or a file that it names, is wrong
-	ExitUndecided   = 3 // could not be done or decided
+	ExitUndecided   = 3 // the command could not be carried out, or not decide
 	ExitCells       = 4 // a model, or some cells of a run, could not be measured
 	ExitInterrupted = 130
 )
 
-// app is what commands share.
+// app is the state that commands share.
 type app struct {
 	out, err io.Writer
-	screen   io.Writer // what err writes to, for lines that move the cursor
+	screen   io.Writer // below err, for lines that move the cursor
 	in       io.Reader
 	revision string
 	args     []string
 	db       string // flag --db
 	format   string // flag -o
 	width    int    // of the terminal; 0: no limit
-	terminal bool   // whether err is one
+	terminal bool   // whether err is a terminal
 }
 
 // Main runs the command line of this process and returns its exit code.
@@ -61,11 +60,11 @@ func Main(args []string, revision string) int {
 	return await(ctx, done, patience)
 }
 
-// patience is how long a command may take to end in an orderly way once it was asked to.
+// patience is how long an interrupted command may take to end in order.
 const patience = 10 * time.Second
 
-// await returns the exit code of a command. The first Ctrl-C ends it in an orderly way, or at once where that takes too
-// long, whatever it is waiting for; the second ends it at once.
+// await returns the exit code of a command. After the first Ctrl-C the command has patience to end in order; if it does
+// not, or at the second Ctrl-C, it ends at once.
 func await(ctx context.Context, done <-chan int, patience time.Duration) int {
 	select {
 	case code := <-done:
@@ -80,7 +79,7 @@ func await(ctx context.Context, done <-chan int, patience time.Duration) int {
 	}
 }
 
-// endings are the signals that end a command. A hang-up that nohup has had ignored stays ignored.
+// endings are the signals that end a command. SIGHUP is not one of them under nohup.
 func endings() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -89,7 +88,8 @@ func endings() []os.Signal {
 	return signals
 }
 
-// crashLoudly makes a panic or refused memory end the process by a signal. Go would exit with 2, our code for wrong usage.
+// crashLoudly makes panics and failed allocations end the process by a signal. By default Go exits with 2, our code for
+// wrong usage.
 func crashLoudly() { debug.SetTraceback("crash") }
 
 func execute(ctx context.Context, args []string, in io.Reader, out, err io.Writer, revision string) int {
@@ -100,7 +100,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, err io.Write
 	code := exitCode(ctx, failure)
 	switch {
 	case failure == nil || errors.Is(failure, errReported):
-	case code == ExitInterrupted: // what failed has failed for that
+	case code == ExitInterrupted: // the interruption caused the error
 		fmt.Fprintln(a.err, "archbench: interrupted")
 	default:
 		fmt.Fprintln(a.err, "archbench:", failure)
@@ -108,9 +108,9 @@ func execute(ctx context.Context, args []string, in io.Reader, out, err io.Write
 	return code
 }
 
-// The errors that commands give to say how it went.
+// Errors that select an exit code.
 var (
-	errReported = errors.New("reported") // wrapped by errors that the output has already told
+	errReported = errors.New("reported") // wrapped by errors that need no further message
 	errFailed   = fmt.Errorf("failed: %w", errReported)
 	errCells    = fmt.Errorf("some cells failed: %w", errReported)
 )
@@ -118,18 +118,18 @@ var (
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the mistake.
 func (u usageError) Unwrap() error { return u.error }
 
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// modelError says that a model was named rightly but could not be loaded or asked.
+// modelError means that a correctly named model could not be loaded or used.
 type modelError struct{ error }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the failure.
 func (m modelError) Unwrap() error { return m.error }
 
-// ofModel makes an error one of the model, unless there is none.
+// ofModel turns a non-nil error into a modelError.
 func ofModel(err error) error {
 	if err == nil {
 		return nil
@@ -137,14 +137,15 @@ func ofModel(err error) error {
 	return modelError{err}
 }
 
-// shortages are errors of a machine that has run out of something, and the loss of the database. The command line was
-// right, and going on would not help.
+// shortages are errors of a machine that ran out of a resource, and the loss of the database. The command line is not at
+// fault, and resuming would not help.
 var shortages = []error{
 	syscall.ENOMEM, syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.EIO,
 	store.ErrMoved, store.ErrDamaged, store.ErrDiskFull, store.ErrTaken,
 }
 
-// exitCode says how it went. What was lost comes before an interruption: nobody must believe that the run can be resumed.
+// exitCode is the exit code for an error. Shortages take precedence over an interruption, which would suggest that the
+// run can be resumed.
 func exitCode(ctx context.Context, err error) int {
 	var mistake usageError
 	var model modelError
@@ -165,18 +166,18 @@ func exitCode(ctx context.Context, err error) int {
 	return ExitUndecided
 }
 
-const rootLong = `archbench answers which architecture of language model is better: at which context length, at how many
-bits, per FLOP, per byte and per second, and how sure we are.
+const rootLong = `archbench finds out which language-model architecture is better: at which context length, at how many bits, per FLOP,
+per byte and per second, and with what confidence.
 
-Each architecture is a plugin. Suites say what is measured; results go into a database; reports are drawn from it.
+Each architecture is a plugin. Suites define what is measured, a database stores the results, and reports show them.
 
-Exit codes: 0 done, 1 a check or gate has failed, 2 wrong usage (the command line, or what it names), 3 could not be
-done or decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or a hang-up
-(archbench resume goes on). Memory that the system refuses to archbench itself ends it by a signal: 134 or 137.`
+Exit codes: 0 success, 1 a check failed, 2 wrong usage (the command line, or a file that it names), 3 not possible or
+not decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or SIGHUP
+(continue with archbench resume). If archbench itself runs out of memory, a signal ends it: 134 or 137.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use: "archbench", Short: "Compare architectures of language models", Long: rootLong,
+		Use: "archbench", Short: "Compare language-model architectures", Long: rootLong,
 		Example:       "  archbench run quickstart\n  archbench report\n  archbench compare --base gpt2",
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.checkPlugins(c) },
@@ -188,7 +189,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s\nsee %s --help", explainFlag(c, err), c.CommandPath())
 	})
-	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "database of results")
+	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "`FILE` of the results database")
 	root.AddCommand(a.runCommand(), a.resumeCommand(), a.runsCommand(), a.suitesCommand(), a.compareCommand(),
 		a.reportCommand(), a.showCommand(), a.pluginsCommand(), a.doctorCommand(), a.generateCommand(), a.scoreCommand(),
 		a.tokenizerCommand(), a.checkpointCommand(), a.versionCommand())
@@ -197,10 +198,10 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// helpWidth is how wide --help is where no terminal says it.
+// helpWidth is the width of --help when the output is not a terminal.
 const helpWidth = 120
 
-// unknownCommands makes commands that only hold others show their help, and complain about words that they do not know.
+// unknownCommands makes commands with subcommands show their help, and reject unknown subcommands.
 func unknownCommands(c *cobra.Command) {
 	for _, child := range c.Commands() {
 		unknownCommands(child)
@@ -221,7 +222,7 @@ func unknownCommands(c *cobra.Command) {
 	}
 }
 
-// count checks the number of arguments and says what they are.
+// count checks the number of arguments; what describes them. If most is negative, there is no upper bound.
 func count(least, most int, what string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || (most >= 0 && len(args) > most) {
@@ -231,13 +232,13 @@ func count(least, most int, what string) cobra.PositionalArgs {
 	}
 }
 
-// wanted says what a flag takes, by the name of its type.
+// wanted describes the value of a flag by its type.
 var wanted = map[string]string{
-	"int": "it is a whole number", "uint64": "it is a whole number of at least 0", "float64": "it is a number",
-	"duration": "a time is a number with a unit, for example 30s, 5m or 1h",
+	"int": "must be a whole number", "uint64": "must be a whole number of at least 0", "float64": "must be a number",
+	"duration": "must be a number with a unit, for example 30s, 5m or 1h",
 }
 
-// explainFlag says what a flag takes, or adds the flag that was probably meant.
+// explainFlag describes what a flag takes, or suggests the flag that was probably meant.
 func explainFlag(c *cobra.Command, err error) string {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
@@ -251,24 +252,24 @@ func explainFlag(c *cobra.Command, err error) string {
 	return message
 }
 
-// warn tells a warning, if there is one, on standard error.
+// warn prints a warning on standard error, unless it is empty.
 func (a *app) warn(text string) {
 	if text != "" {
 		fmt.Fprintln(a.err, "warning:", text)
 	}
 }
 
-// warnOf tells what a model's plugin warned of while it loaded.
+// warnOf prints the warnings of a model's plugin.
 func (a *app) warnOf(model string, warnings []string) {
 	for _, w := range warnings {
 		a.warn(model + ": " + w)
 	}
 }
 
-// command is the command line for the record.
+// command is the command line as it is stored with a run.
 func (a *app) command() string { return shell.Join(append([]string{"archbench"}, a.args...)...) }
 
-// first returns an argument or "".
+// first returns the first argument, or "".
 func first(args []string) string {
 	if len(args) == 0 {
 		return ""
@@ -276,16 +277,19 @@ func first(args []string) string {
 	return args[0]
 }
 
-// printFindings prints what a command has found out about plugins, unless it was interrupted: then they were not given the
-// time to answer.
-func (a *app) printFindings(ctx context.Context, t table.Table) error {
+// printFindings prints what a command found out about plugins; if not all of it is good, the command fails. An interrupted
+// command prints nothing, because plugins had no time to answer.
+func (a *app) printFindings(ctx context.Context, t table.Table, good bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return a.print(t)
+	if err := a.print(t); err != nil || good {
+		return err
+	}
+	return errFailed
 }
 
-// print writes tables in the format of -o. Where programs read them, what a reader must know goes to standard error.
+// print writes tables in the format of -o. If it is a format for programs, the tables' notes go to standard error.
 func (a *app) print(tables ...table.Table) error {
 	printable.All(&tables)
 	if table.ForPrograms(a.format) {

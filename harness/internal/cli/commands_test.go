@@ -144,7 +144,7 @@ func testBench(t *testing.T, d desk, run string) {
 	}
 	for _, command := range []string{"compare", "show"} {
 		_, stderr := d.must(ExitUsage, command, run, "-o", "bench")
-		if !strings.Contains(stderr, "it is one of "+strings.Join(table.FormatNames(), ", ")) || strings.Contains(stderr, ", bench") {
+		if !strings.Contains(stderr, "must be one of "+strings.Join(table.FormatNames(), ", ")) || strings.Contains(stderr, ", bench") {
 			t.Errorf("%s: %s", command, stderr)
 		}
 	}
@@ -157,7 +157,7 @@ func testComesAndGoes(t *testing.T, d desk, run string) {
 		say  string
 		args []string
 	}{
-		{ExitUsage, "no run of the database was interrupted", []string{"resume"}},
+		{ExitUsage, "the database has no interrupted run", []string{"resume"}},
 		{ExitUsage, "nothing", []string{"resume", "nothing"}},
 		{ExitUsage, "two models are called \"a\"", []string{"run", "./small.yaml", "--model", "a=fake:init:1", "--model", "a=fake:init:2", "--corpus", "nowhere"}},
 		{ExitUsage, `no model "c"`, []string{"compare", "--base", "c"}},
@@ -200,38 +200,38 @@ func TestMistakes(t *testing.T) {
 		args []string
 	}{
 		{"--max-cells 0 --max-repeats", run("--max-cells", "0")},
-		{"both are at least 1", run("--max-repeats", "0")},
-		{"--budget -1s: a budget is at least 0", run("--budget", "-1s")},
-		{"--threads 1025: it lies between 1 and 1024", run("--threads", "1025")},
+		{"both must be at least 1", run("--max-repeats", "0")},
+		{"--budget -1s: must be at least 0", run("--budget", "-1s")},
+		{"--threads 1025: must be between 1 and 1024", run("--threads", "1025")},
 		{"--threads -1", run("--threads", "-1")},
-		{"--reports: file is no folder", run("--reports", "file")},
-		{`--set "len": the form is KEY=VALUES`, run("--set", "len")},
-		{`--set "=16": the form is KEY=VALUES`, run("--set", "=16")},
-		{`--option "=2": the form is KEY=VALUE`, run("--option", "=2")},
-		{"--init makes new weights and --checkpoint loads some", run("--init", "1", "--checkpoint", ".")},
-		{`--init "-1": a seed is a whole number`, run("--init", "-1")},
-		{"--variant names a config to initialise: say --init SEED too", run("--variant", "tiny")},
-		{"the model fake:tiny names its config already", []string{"run", "./small.yaml", "--model", "a=fake:tiny", "--init", "1", "--variant", "tiny"}},
+		{"--reports: file is not a folder", run("--reports", "file")},
+		{`--set "len": want KEY=VALUES`, run("--set", "len")},
+		{`--set "=16": want KEY=VALUES`, run("--set", "=16")},
+		{`--option "=2": want KEY=VALUE`, run("--option", "=2")},
+		{"--init creates weights and --checkpoint loads them", run("--init", "1", "--checkpoint", ".")},
+		{`--init "-1": the seed must be a whole number`, run("--init", "-1")},
+		{"--variant names a config to initialise: add --init SEED", run("--variant", "tiny")},
+		{"the model fake:tiny already names its config", []string{"run", "./small.yaml", "--model", "a=fake:tiny", "--init", "1", "--variant", "tiny"}},
 		{`fake has no variant "tini"; there are tiny; did you mean tiny?`, []string{"run", "./small.yaml", "--model", "a=fake:init:1:tini"}},
-		{"--checkpoint belongs to one architecture", []string{"run", "./small.yaml", "--plugins", "fake,broken", "--checkpoint", "."}},
+		{"--checkpoint needs one architecture", []string{"run", "./small.yaml", "--plugins", "fake,broken", "--checkpoint", "."}},
 		{`precision "int8+ffn": "ffn" is not COMPONENT.PRECISION`, run("--precision", "int8+ffn")},
-		{`no plugin has a precision "int9"`, run("--head", "int9")},
-		{`no plugin has a precision "int7"`, run("--set", "quality.precision=f32,int7")},
-		{"no plugin with a shipped model was found", []string{"run", "./small.yaml"}},
+		{`no plugin has the precision "int9"`, run("--head", "int9")},
+		{`no plugin has the precision "int7"`, run("--set", "quality.precision=f32,int7")},
+		{"found no plugin with a shipped model", []string{"run", "./small.yaml"}},
 		{`no plugin "fke" is installed; there are broken, fake; did you mean fake?`, []string{"run", "./small.yaml", "--plugins", "fke"}},
 		{"smal.yaml: no such file", []string{"run", "./smal.yaml", "--plugins", "fake"}},
 		{"takes at least one SUITE", []string{"run"}},
 		{"--context 8 --stride 9", []string{"score", "fake:init:1", "text.txt", "--context", "8", "--stride", "9"}},
 		{"--tokenizer", []string{"score", "fake:init:1", "text.txt", "--tokenizer", "nowhere"}},
-		{"--top-k -1: it lies between 0", []string{"generate", "fake:init:1", "--top-k", "-1"}},
-		{"--max-new-tokens 0: it lies between 1", []string{"generate", "fake:init:1", "--max-new-tokens", "0"}},
+		{"--top-k -1: must be between 0", []string{"generate", "fake:init:1", "--top-k", "-1"}},
+		{"--max-new-tokens 0: must be between 1", []string{"generate", "fake:init:1", "--max-new-tokens", "0"}},
 		{"--temperature NaN", []string{"generate", "fake:init:1", "--temperature", "nan"}},
 		{`unknown "sped"; there are`, []string{"compare", "--quantity", "sped"}},
 		{`unknown command "shw" for archbench; did you mean show?`, []string{"shw"}},
 		{"unknown flag: --quantiti; did you mean quantity?", []string{"compare", "--quantiti", "x"}},
 		{"unknown shorthand flag", []string{"compare", "-x"}},
-		{`--budget "5": a time is a number with a unit`, run("--budget", "5")},
-		{`--max-cells "many": it is a whole number`, run("--max-cells", "many")},
+		{`--budget "5": must be a number with a unit`, run("--budget", "5")},
+		{`--max-cells "many": must be a whole number`, run("--max-cells", "many")},
 		{"archbench version takes no argument, got 1", []string{"version", "x"}},
 		{"archbench checkpoint convert takes the folders SRC and DST, got 1", []string{"checkpoint", "convert", "x"}},
 		{"checkpoint nowhere", []string{"checkpoint", "convert", "nowhere", "out"}},

@@ -17,12 +17,12 @@ import (
 // defaultDB is the database of results, unless --db names another.
 const defaultDB = "results/archbench.db"
 
-// create opens the database to add to it, and makes it if there is none.
+// create opens the database for writing and creates it if necessary.
 func (a *app) create(ctx context.Context) (*store.DB, error) {
 	return a.warned(store.Open(ctx, a.db))
 }
 
-// change opens a database that exists to change it.
+// change opens an existing database for writing.
 func (a *app) change(ctx context.Context) (*store.DB, error) {
 	if err := a.exists(); err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (a *app) change(ctx context.Context) (*store.DB, error) {
 	return a.create(ctx)
 }
 
-// read opens a database that exists to read it, for which it need not be writable.
+// read opens an existing database, which need not be writable, for reading.
 func (a *app) read(ctx context.Context) (*store.DB, error) {
 	if err := a.exists(); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (a *app) read(ctx context.Context) (*store.DB, error) {
 	return a.warned(store.OpenToRead(ctx, a.db))
 }
 
-// warned passes the warnings of a database on.
+// warned prints the warnings of a database.
 func (a *app) warned(db *store.DB, err error) (*store.DB, error) {
 	if err != nil {
 		return nil, err
@@ -49,21 +49,21 @@ func (a *app) warned(db *store.DB, err error) (*store.DB, error) {
 	return db, nil
 }
 
-// exists fails if there is no database, and names those that there are.
+// exists fails if there is no database; the error names others nearby.
 func (a *app) exists() error {
 	if _, err := os.Stat(a.db); !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if others := databases(filepath.Dir(a.db), filepath.Dir(defaultDB)); len(others) > 0 {
-		return usage("there is no database %s, but there are: %s\nname one with --db, or make one with archbench run", a.db, strings.Join(others, ", "))
+		return usage("no database %s, but there are: %s\nname one with --db, or create one with archbench run", a.db, strings.Join(others, ", "))
 	}
-	return usage("there is no database %s: archbench run makes one, --db names another", a.db)
+	return usage("no database %s: create one with archbench run, or name another with --db", a.db)
 }
 
-// databases are the files in some folders that look like databases.
+// databases lists the database files in the given folders.
 func databases(dirs ...string) (all []string) {
 	for _, dir := range dirs {
-		entries, _ := os.ReadDir(dir) // a folder that cannot be read has nothing to offer
+		entries, _ := os.ReadDir(dir) // skip unreadable folders
 		for _, e := range entries {
 			if path := filepath.Join(dir, e.Name()); filepath.Ext(path) == ".db" && e.Type().IsRegular() && !slices.Contains(all, path) {
 				all = append(all, path)
@@ -73,7 +73,7 @@ func databases(dirs ...string) (all []string) {
 	return all
 }
 
-// load reads a run by a prefix of its ID; "" is the latest that has measured something.
+// load reads a run by a prefix of its ID; "" is the latest run that measured anything.
 func (a *app) load(ctx context.Context, id string) (*record.Run, error) {
 	db, err := a.read(ctx)
 	if err != nil {
@@ -86,13 +86,13 @@ func (a *app) load(ctx context.Context, id string) (*record.Run, error) {
 			return nil, err
 		}
 		if len(empty) > 0 {
-			fmt.Fprintf(a.err, "this is run %s: nothing was measured in %s, which started later\n", id, strings.Join(empty, ", "))
+			fmt.Fprintf(a.err, "showing run %s: later runs measured nothing (%s)\n", id, strings.Join(empty, ", "))
 		}
 	}
 	return db.LoadRun(ctx, id)
 }
 
-// dbFlag is what a later command must say to find the same database.
+// dbFlag is the flag with which later commands find the same database.
 func (a *app) dbFlag() string {
 	if a.db == defaultDB {
 		return ""

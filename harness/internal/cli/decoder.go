@@ -8,12 +8,12 @@ import (
 	"github.com/archbench/archbench/internal/tokenizer"
 )
 
-// decoder turns tokens into text piece by piece. The text of a token depends on the one before it (a blank at the
-// beginning belongs to no text), so new tokens are decoded behind those that were written last. A character whose bytes
-// are spread over tokens waits for the last of them.
+// decoder turns tokens into text piece by piece. The text of a token depends on the token before it (tokenizers strip a
+// blank at the start), so new tokens are decoded together with those written last. A character whose bytes are spread
+// over several tokens waits for the last of them.
 type decoder struct {
 	tokenizer tokenizer.Tokenizer
-	written   []int32 // last; at first the prompt
+	written   []int32 // most recently; at first the prompt
 	waiting   []int32
 }
 
@@ -27,20 +27,20 @@ func (d *decoder) next(ids []int32) (string, error) {
 	if last, _ := utf8.DecodeLastRuneInString(text); last == utf8.RuneError || !strings.HasPrefix(text, before) {
 		return "", nil // incomplete, or still changing
 	}
-	if text == before { // tokens without text do not take the place of the one with it
+	if text == before { // keep the last tokens that had text
 		d.waiting = slices.Concat(d.written, d.waiting)
 	}
 	d.written, d.waiting = d.waiting, nil
 	return text[len(before):], nil
 }
 
-// rest is what still waited.
+// rest returns the text of the tokens still waiting.
 func (d *decoder) rest() (string, error) {
 	before, text, err := d.decode()
 	if err != nil {
 		return "", err
 	}
-	for !strings.HasPrefix(text, before) { // the last character before was completed, or changed
+	for !strings.HasPrefix(text, before) { // the last character was completed or changed
 		_, n := utf8.DecodeLastRuneInString(before)
 		before = before[:len(before)-n]
 	}
@@ -48,7 +48,7 @@ func (d *decoder) rest() (string, error) {
 	return text[len(before):], nil
 }
 
-// decode returns the text of what was written last, and that with what waits behind it.
+// decode returns the text of the tokens written last, without and with the waiting ones.
 func (d *decoder) decode() (before, text string, err error) {
 	if before, err = d.tokenizer.Decode(d.written); err != nil {
 		return "", "", err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
@@ -27,12 +28,12 @@ func (a *app) doctorCommand() *cobra.Command {
 	var calibrate bool
 	var threads int
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look at the host, the plugins and the database, and say what to do about what is missing",
+		Use: "doctor", Short: "Check the host, plugins and database, and show how to fix problems",
 		Example: "  archbench doctor\n  archbench doctor --calibrate --threads 2",
 		Args:    count(0, 0, "no argument"),
 	}
-	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with a plugin that calibrates (some seconds)")
-	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all that the process may use)")
+	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with a calibrating plugin (some seconds)")
+	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all available to the process)")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkThreads(threads); err != nil {
@@ -53,26 +54,20 @@ func (a *app) doctorCommand() *cobra.Command {
 		if !table.ForPrograms(a.format) {
 			found = d.forPeople()
 		}
-		if err := a.printFindings(ctx, found); err != nil {
-			return err
-		}
-		if d.broken {
-			return errFailed
-		}
-		return nil
+		return a.printFindings(ctx, found, !d.broken)
 	}
 	return c
 }
 
-// diagnosis collects findings; each ends with what to do.
+// diagnosis collects findings, each with what to do about it.
 type diagnosis struct {
 	table  table.Table
-	broken bool // something that no run can do without
+	broken bool // lacks something that every run needs
 
 	calibrators []string // architectures whose plugins measure the host
 }
 
-// forPeople has what to do in footnotes, since few findings ask for anything.
+// forPeople moves what to do into footnotes, because few findings need it.
 func (d *diagnosis) forPeople() table.Table {
 	t := table.Words("doctor", "Doctor", []string{"what", "state", "found"})
 	t.Columns[1].Key = true
@@ -97,10 +92,10 @@ func (d *diagnosis) fail(what, found, todo string) {
 	d.broken = true
 }
 
-// missing tells what a host fact that is not available means for results.
+// missing explains what a missing host fact means for results.
 var missing = map[string]string{
-	"frequency":      "absolute times hold for this machine only; comparisons are interleaved, so they hold",
-	"governor":       "absolute times hold for this machine only; comparisons are interleaved, so they hold",
+	"frequency":      "absolute times are valid for this machine only; comparisons are interleaved and stay valid",
+	"governor":       "absolute times are valid for this machine only; comparisons are interleaved and stay valid",
 	"virtualisation": "prefer bare metal for absolute times",
 }
 
@@ -118,16 +113,16 @@ func (d *diagnosis) host() {
 	}
 }
 
-// installation says where models and plugins are looked for.
+// installation shows where models and plugins are searched.
 func (d *diagnosis) installation() {
 	if info, err := os.Stat(home.Dir()); err == nil && info.IsDir() {
 		d.ok("installation", home.Dir())
 	} else {
-		d.warn("installation", home.Dir()+" is no folder", "let "+home.Variable+" name a clone or an unpacked tarball, or unset it")
+		d.warn("installation", home.Dir()+" is not a folder", "set "+home.Variable+" to a clone or an unpacked tarball, or unset it")
 	}
 	d.ok("suites", "built in: "+strings.Join(suite.Names(), ", "))
-	d.ok("models are looked for in", strings.Join(modelFolders(), ", "))
-	d.ok("plugins are looked for in", strings.Join(slices.Compact(slices.Concat([]string{"$" + lmplugin.PathVariable}, home.Plugins(), []string{home.Bin(), "PATH"})), ", "))
+	d.ok("search path of models", strings.Join(modelFolders(), ", "))
+	d.ok("search path of plugins", strings.Join(slices.Compact(slices.Concat([]string{"$" + lmplugin.PathVariable}, home.Plugins(), []string{home.Bin(), "PATH"})), ", "))
 }
 
 func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
@@ -135,7 +130,7 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 	for _, p := range lmplugin.List() {
 		what := "plugin " + p.Name
 		if p.Rejected != "" {
-			d.warn(what, p.Path+": "+p.Rejected, "nothing, if it is not meant; else see the reason")
+			d.warn(what, p.Path+": "+p.Rejected, "nothing, unless you want to use it; then see the reason")
 			continue
 		}
 		description, sha, err := ask(ctx, p, note)
@@ -150,7 +145,7 @@ func (d *diagnosis) plugins(ctx context.Context, note func(string)) {
 		d.ok(what, fmt.Sprintf("%s, %s, sha256 %s, kernels %s", p.Path, description.Language, table.Short(sha), description.Kernels))
 	}
 	if found == 0 {
-		d.fail("plugins", "none found", "make install, or set $"+home.Variable+" to an installation or $"+lmplugin.PathVariable+" to the folder that holds them")
+		d.fail("plugins", "none found", "make install, or set $"+home.Variable+" to an installation or $"+lmplugin.PathVariable+" to the plugins' folder")
 	}
 }
 
@@ -159,7 +154,7 @@ func (d *diagnosis) models() {
 		if path, err := shippedModel(name); err == nil {
 			d.ok("model "+name, path)
 		} else if !slices.Contains(d.calibrators, name) {
-			d.warn("model "+name, "no shipped checkpoint", "name your own with --model NAME="+name+":DIR, or --init SEED")
+			d.warn("model "+name, "no shipped checkpoint", "name one with --model NAME="+name+":DIR, or use --init SEED")
 		}
 	}
 }
@@ -173,40 +168,39 @@ func (d *diagnosis) text(ctx context.Context) {
 	d.ok("text", root)
 }
 
-// database opens an existing database, or tries to make one in its folder.
+// database opens an existing database, or checks that one can be created in its folder.
 func (d *diagnosis) database(ctx context.Context, path string) {
-	_, err := os.Stat(path)
-	if exists := err == nil; !exists {
+	if _, err := os.Stat(path); err != nil {
 		if err := writable(filepath.Dir(path)); err != nil {
-			d.fail("database", err.Error(), "name one in a folder that you can write to: --db PATH")
+			d.fail("database", err.Error(), "name one in a writable folder: --db FILE")
 			return
 		}
-		d.ok("database", path+" does not exist yet; its folder can be written")
+		d.ok("database", path+" does not exist yet; its folder is writable")
 		return
 	}
 	db, err := store.OpenToRead(ctx, path)
 	if err != nil {
-		d.fail("database", err.Error(), "name another one: --db PATH")
+		d.fail("database", err.Error(), "name another one: --db FILE")
 		return
 	}
 	defer db.Close()
 	for _, w := range db.Warnings {
-		d.warn("database", w, "keep it on a local disk: --db PATH")
+		d.warn("database", w, "keep it on a local disk: --db FILE")
 	}
 	runs, err := db.Runs(ctx)
 	if err != nil {
-		d.fail("database", err.Error(), "name another one: --db PATH")
+		d.fail("database", err.Error(), "name another one: --db FILE")
 		return
 	}
-	found := fmt.Sprintf("%s, %s", db.Path(), plural(len(runs), "run"))
+	found := fmt.Sprintf("%s, %s", db.Path(), result.Describe(len(runs), "run"))
 	if !db.Writable() {
-		d.warn("database", found+", can be read but not written", "nothing to read it; to run, name another one: --db PATH")
+		d.warn("database", found+", read-only", "nothing for reading it; for a run, name another one: --db FILE")
 		return
 	}
 	d.ok("database", found)
 }
 
-// writable reports whether a file can be made in a folder, or in the nearest one above it that exists.
+// writable checks that a file can be created in a folder, or in its nearest existing parent.
 func writable(dir string) error {
 	for {
 		_, err := os.Stat(dir)
@@ -225,7 +219,7 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// calibrate has a plugin measure the ceilings, as a run has.
+// calibrate measures the ceilings with a plugin, as a run does.
 func (d *diagnosis) calibrate(ctx context.Context, threads int) {
 	if len(d.calibrators) == 0 {
 		d.warn("ceilings", "no plugin has the ability "+string(lm.AbilityCalibrate), "make build")
@@ -242,6 +236,6 @@ func (d *diagnosis) calibrate(ctx context.Context, threads int) {
 		return
 	}
 	for _, c := range roof.Ceilings {
-		d.ok("ceiling "+c.Name, fmt.Sprintf("%s (%s, %s)", unit.Format(c.Value, c.Unit), c.Kernels, plural(roof.Threads, "thread")))
+		d.ok("ceiling "+c.Name, fmt.Sprintf("%s (%s, %s)", unit.Format(c.Value, c.Unit), c.Kernels, result.Describe(roof.Threads, "thread")))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// generateFlags are the sampling parameters; their names and ranges are those that users of other tools know.
+// generateFlags are the flags of archbench generate. Sampling parameters have the names and ranges of other tools.
 type generateFlags struct {
 	model    modelFlags
 	prompt   string
@@ -28,10 +28,10 @@ func (a *app) generateCommand() *cobra.Command {
 	var f generateFlags
 	c := &cobra.Command{
 		Use: "generate MODEL", Short: "Continue a text, token by token",
-		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a
-checkpoint folder (./gpt2), ARCH:DIR or ARCH:init:SEED. The model's start token comes first, unless the prompt spells it
-out. The text ends at the end tokens of config.json and generation_config.json. Sampling follows the flags alone, not
-the wishes of generation_config.json; the order is: repetition penalty, temperature, top-k, top-p, softmax, draw.`,
+		Long: `Generate streams a model's continuation of a prompt to standard output. MODEL is a shipped model (gpt2), a checkpoint
+folder (./gpt2), ARCH:DIR or ARCH:init:SEED. The model's start token precedes the prompt unless the prompt begins with
+it. The text ends at an end token of config.json or generation_config.json. Sampling depends on the flags only, not on
+generation_config.json; the order is repetition penalty, temperature, top-k, top-p, softmax, draw.`,
 		Example: `  archbench generate gpt2 --prompt 'func main() {' --max-new-tokens 40
   archbench generate checkpoints/mine --prompt 'Once' --temperature 0.7 --top-p 0.9 --seed 7
   echo 'package main' | archbench generate mamba --prompt -`,
@@ -46,19 +46,19 @@ the wishes of generation_config.json; the order is: repetition penalty, temperat
 	f.model.common(c)
 	fl := c.Flags()
 	fl.StringVarP(&f.prompt, "prompt", "p", "", "text to continue; - reads standard input")
-	fl.IntVar(&f.maxNew, "max-new-tokens", 100, "tokens to make")
-	fl.IntVar(&f.maxTotal, "max-length", 0, "tokens of prompt and continuation together (default: no bound beside --max-new-tokens)")
-	fl.Float64Var(&f.sampling.Temperature, "temperature", 1, "divides the logits; 0 is greedy")
-	fl.IntVar(&f.sampling.TopK, "top-k", 50, "draw from the K likeliest tokens; 0 is off")
-	fl.Float64Var(&f.sampling.TopP, "top-p", 0.9, "draw from the likeliest tokens that make up this mass; 1 is off")
-	fl.Float64Var(&f.sampling.RepetitionPenalty, "repetition-penalty", 1, "over the distinct tokens so far; 1 is off")
-	fl.BoolVar(&f.greedy, "greedy", false, "always take the likeliest token")
-	fl.Uint64Var(&f.sampling.Seed, "seed", 1, "of the draws")
-	fl.StringArrayVar(&f.stop, "stop", nil, "stop at this special `TOKEN`, besides the model's own end; repeatable")
+	fl.IntVar(&f.maxNew, "max-new-tokens", 100, "most tokens to generate")
+	fl.IntVar(&f.maxTotal, "max-length", 0, "most tokens of prompt and continuation together (default: no limit)")
+	fl.Float64Var(&f.sampling.Temperature, "temperature", 1, "divisor of the logits; 0 is greedy")
+	fl.IntVar(&f.sampling.TopK, "top-k", 50, "draw from the K most likely tokens; 0 is off")
+	fl.Float64Var(&f.sampling.TopP, "top-p", 0.9, "draw from the most likely tokens with this total probability; 1 is off")
+	fl.Float64Var(&f.sampling.RepetitionPenalty, "repetition-penalty", 1, "penalty for tokens that have occurred; 1 is off")
+	fl.BoolVar(&f.greedy, "greedy", false, "always take the most likely token")
+	fl.Uint64Var(&f.sampling.Seed, "seed", 1, "seed of the draws")
+	fl.StringArrayVar(&f.stop, "stop", nil, "also stop at this special `TOKEN`; repeatable")
 	return c
 }
 
-// check holds the sampling parameters against their ranges.
+// check checks the ranges of the sampling parameters.
 func (f *generateFlags) check() error {
 	s := &f.sampling
 	for _, r := range []struct {
@@ -69,7 +69,7 @@ func (f *generateFlags) check() error {
 		{"top-k", float64(s.TopK), 0, 1e9}, {"max-new-tokens", float64(f.maxNew), 1, 1e9}, {"max-length", float64(f.maxTotal), 0, 1e9},
 	} {
 		if !(r.v >= r.lo && r.v <= r.hi) {
-			return usage("--%s %v: it lies between %v and %v", r.flag, r.v, r.lo, r.hi)
+			return usage("--%s %v: must be between %v and %v", r.flag, r.v, r.lo, r.hi)
 		}
 	}
 	if f.greedy {
@@ -95,20 +95,19 @@ func (a *app) generate(ctx context.Context, what string, f generateFlags) (err e
 		return err
 	}
 	if starts := leading(req.Inputs[0].Tokens, m.info.BOS); starts > 1 {
-		fmt.Fprintf(a.err, "warning: the prompt begins with %d start tokens (%s): the model was trained with one\n",
-			starts, m.tokenizer.Token(m.info.BOS))
+		a.warn(fmt.Sprintf("the prompt begins with %d start tokens (%s), but the model was trained with one", starts, m.tokenizer.Token(m.info.BOS)))
 	}
 	out := a.out
-	if isTerminal(out) { // what a model writes is data for a file or a pipe, and may be commands for a terminal
+	if isTerminal(out) { // generated text might contain terminal commands
 		out = printable.Writer(out)
 	}
 	return m.stream(ctx, out, req)
 }
 
-// maxPrompt bounds a prompt in bytes: it is far beyond what any model reads.
+// maxPrompt bounds a prompt in bytes, far beyond the context of any model.
 const maxPrompt = 64 << 20
 
-// readPrompt reads a prompt to its end, unless the context ends before: a terminal may never send any.
+// readPrompt reads a prompt to its end or until the context ends, because a terminal may never send any.
 func readPrompt(ctx context.Context, in io.Reader) (string, error) {
 	var data []byte
 	var err error
@@ -131,9 +130,8 @@ func readPrompt(ctx context.Context, in io.Reader) (string, error) {
 	return string(data), nil
 }
 
-// request turns the flags into a request without its state.
+// request turns the flags into a request without a state.
 func (m *opened) request(f generateFlags) (req lm.GenerateRequest, err error) {
-	info := m.info
 	prompt, err := m.prompt(f.prompt)
 	if err != nil {
 		return req, err
@@ -142,11 +140,11 @@ func (m *opened) request(f generateFlags) (req lm.GenerateRequest, err error) {
 	if f.maxTotal > 0 {
 		n = min(n, f.maxTotal-len(prompt))
 	}
-	if info.ContextLimit > 0 {
-		n = min(n, info.ContextLimit-len(prompt))
+	if limit := m.info.ContextLimit; limit > 0 {
+		n = min(n, limit-len(prompt))
 	}
 	if n < 1 {
-		return req, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), info.ContextLimit, f.maxTotal)
+		return req, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), m.info.ContextLimit, f.maxTotal)
 	}
 	stop, err := m.stops(f.stop)
 	if err != nil {
@@ -155,7 +153,7 @@ func (m *opened) request(f generateFlags) (req lm.GenerateRequest, err error) {
 	return lm.GenerateRequest{Inputs: []lm.StepInput{{Tokens: prompt}}, MaxNew: n, Sampling: f.sampling, Stop: stop, Every: 1}, nil
 }
 
-// prompt returns the ids of a text behind the model's start token, which the text may spell out itself.
+// prompt returns the ids of a text after the model's start token, which the text may also contain itself.
 func (m *opened) prompt(text string) ([]int32, error) {
 	info := m.info
 	ids, err := m.tokenizer.EncodeSpecial(text)
@@ -164,7 +162,7 @@ func (m *opened) prompt(text string) ([]int32, error) {
 	}
 	for _, id := range ids {
 		if int(id) >= info.Vocab {
-			return nil, usage("--prompt holds the token %q, whose id %d is beyond the model's %d ids", m.tokenizer.Token(id), id, info.Vocab)
+			return nil, usage("--prompt contains the token %q, whose id %d is beyond the model's %d ids", m.tokenizer.Token(id), id, info.Vocab)
 		}
 	}
 	if info.BOS >= 0 && leading(ids, info.BOS) == 0 {
@@ -176,23 +174,23 @@ func (m *opened) prompt(text string) ([]int32, error) {
 	return ids, nil
 }
 
-// stops are the model's own ends and those of --stop.
+// stops are the model's end tokens and those of --stop.
 func (m *opened) stops(words []string) ([]int32, error) {
 	stop := slices.Clone(m.info.EOS)
 	for _, word := range words {
 		id, ok := m.tokenizer.ID(word)
 		switch {
 		case !ok:
-			return nil, usage("--stop %q is no token of this tokenizer", word)
+			return nil, usage("--stop %q is not a token of this tokenizer", word)
 		case int(id) >= m.info.Vocab:
-			return nil, usage("--stop %q: its id %d is beyond the model's %d ids, so it never comes", word, id, m.info.Vocab)
+			return nil, usage("--stop %q: its id %d is beyond the model's %d ids, so it never occurs", word, id, m.info.Vocab)
 		}
 		stop = append(stop, id)
 	}
 	return stop, nil
 }
 
-// leading counts how often id stands at the beginning.
+// leading counts the occurrences of id at the beginning.
 func leading(ids []int32, id int32) int {
 	n := 0
 	for n < len(ids) && ids[n] == id {
@@ -201,7 +199,7 @@ func leading(ids []int32, id int32) int {
 	return n
 }
 
-// stream writes tokens as they come.
+// stream writes the text of tokens as they are generated.
 func (m *opened) stream(ctx context.Context, out io.Writer, req lm.GenerateRequest) (err error) {
 	generator, ok := lm.As[lm.Generator](m.model)
 	stepper, canStep := lm.As[lm.Stepper](m.model)

@@ -99,7 +99,7 @@ func TestDatabasesNearby(t *testing.T) {
 		t.Error(diff)
 	}
 	a := &app{db: "results/b.db"}
-	if err := a.exists(); err == nil || !strings.Contains(err.Error(), "there is no database results/b.db, but there are: results/a.db\n") {
+	if err := a.exists(); err == nil || !strings.Contains(err.Error(), "no database results/b.db, but there are: results/a.db\n") {
 		t.Errorf("%v", err)
 	}
 	for db, flag := range map[string]string{defaultDB: "", "my db": " --db 'my db'"} {
@@ -115,7 +115,7 @@ func TestReportsFolder(t *testing.T) {
 	if err := os.WriteFile("file", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for dir, want := range map[string]string{"": "", "new/below": "", "file": "--reports: file is no folder", "file/below": "--reports file/below: "} {
+	for dir, want := range map[string]string{"": "", "new/below": "", "file": "--reports: file is not a folder", "file/below": "--reports file/below: "} {
 		err := checkReports(dir)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", dir, err, want)
@@ -184,14 +184,14 @@ func TestWhatToResume(t *testing.T) {
 			t.Errorf("%q, %v; want %q, %q", got, err, id, message)
 		}
 	}
-	want("", "no run of the database was interrupted")
+	want("", "the database has no interrupted run")
 	var ids []string
 	for _, id := range []string{"r-1", "r-2"} {
 		r := &record.Run{ID: id, Started: time.Now(), Status: record.Running}
 		if err := db.CreateRun(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		want(strings.Join(ids, ""), map[bool]string{true: "no run was interrupted; still measured: " + r.ID + " ("}[len(ids) == 0])
+		want(strings.Join(ids, ""), map[bool]string{true: "no interrupted run; still being measured: " + r.ID + " ("}[len(ids) == 0])
 		r.Status = record.Interrupted
 		if err := db.SetStatus(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestWhatToResume(t *testing.T) {
 			want(r.ID, "")
 		}
 	}
-	want("", "several runs were interrupted: ")
+	want("", "several runs were interrupted (")
 	if got, err := toResume(t.Context(), db, "r-x"); got != "r-x" || err != nil {
 		t.Errorf("by name: %q, %v", got, err)
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// maxRecord bounds the record of plugins in bytes.
+// maxRecord bounds the file of known plugins in bytes.
 const maxRecord = 1 << 20
 
-// askedBefore notes the identity of a plugin in the user's state folder, one a line, and reports whether it stood there
-// already. A plugin that cannot be noted is new each time.
+// askedBefore records the identity of a plugin in the user's state folder, one per line, and reports whether it was there
+// already. A plugin that cannot be recorded is new each time.
 func askedBefore(sha string) bool {
 	path := stateFile("plugins")
 	known, err := regularfile.Read(path, maxRecord)
@@ -36,8 +36,8 @@ func askedBefore(sha string) bool {
 	return false
 }
 
-// stateFile is the path of a file that archbench keeps for a user, as the XDG base directories have it; "" for a user
-// without a home.
+// stateFile is the path of a file that archbench keeps for a user, by the XDG base directory specification; "" without a
+// home folder.
 func stateFile(name string) string {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "archbench", name)
@@ -49,8 +49,8 @@ func stateFile(name string) string {
 	return filepath.Join(dir, ".local", "state", "archbench", name)
 }
 
-// checkPlugins refuses what --plugin names and cannot be a plugin, and warns of what somebody else could have put there.
-// The latter is used: the user has named it.
+// checkPlugins rejects values of --plugin that cannot be plugins, and warns of plugins that other users could have
+// replaced. Those are used all the same, because the user named them.
 func (a *app) checkPlugins(c *cobra.Command) error {
 	named, err := c.Flags().GetStringArray("plugin")
 	if err != nil {
@@ -63,7 +63,7 @@ func (a *app) checkPlugins(c *cobra.Command) error {
 			return usage("--plugin %s: %w", words, err)
 		}
 		if reason := lmplugin.Unsafe(path); reason != "" {
-			a.warn("plugin " + path + " may not be what you take it for: " + reason)
+			a.warn("plugin " + path + " may have been replaced: " + reason)
 		}
 	}
 	return nil

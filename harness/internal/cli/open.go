@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// opened is the one model of a command, loaded in a process of its own, with its tokenizer.
+// opened is a model that a command loaded into its own process, with its tokenizer.
 type opened struct {
 	spec      run.ModelSpec
 	session   *session.Session
@@ -20,8 +20,8 @@ type opened struct {
 	tokenizer tokenizer.Tokenizer
 }
 
-// open loads the model that a command names, and tells what its plugin warned of. A folder without a checkpoint or
-// tokenizer is a usage error; a checkpoint that the plugin refuses is a failure of the model.
+// open loads the model named on the command line and prints its plugin's warnings. A folder without a checkpoint or
+// tokenizer is a usage error; a checkpoint that the plugin rejects is a modelError.
 func (a *app) open(ctx context.Context, what string, f *modelFlags) (o *opened, err error) {
 	o = &opened{}
 	if o.spec, err = f.one(ctx, what, a.warn); err != nil {

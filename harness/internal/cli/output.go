@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// formatFlag is a flag that takes one of a list of words.
+// formatFlag is a flag whose value is one of a list of words.
 type formatFlag struct {
 	value   *string
 	allowed []string
@@ -25,13 +25,13 @@ func (f formatFlag) Type() string { return strings.Join(f.allowed, "|") }
 // Set implements pflag.Value.
 func (f formatFlag) Set(s string) error {
 	if !slices.Contains(f.allowed, s) {
-		return fmt.Errorf("it is one of %s", strings.Join(f.allowed, ", "))
+		return fmt.Errorf("must be one of %s", strings.Join(f.allowed, ", "))
 	}
 	*f.value = s
 	return nil
 }
 
-// output adds the flag -o to a command.
+// output adds the flag -o to a command; more are formats beside those of tables.
 func (a *app) output(c *cobra.Command, more ...string) {
 	names := append(table.FormatNames(), more...)
 	a.format = names[0]

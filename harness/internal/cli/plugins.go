@@ -28,10 +28,10 @@ func (a *app) pluginsListCommand() *cobra.Command {
 	var verbose bool
 	var f modelFlags
 	c := &cobra.Command{
-		Use: "list", Short: "List the plugins that are found, and why others are not used",
-		Long: "List looks in $" + lmplugin.PathVariable + ", in the installation (archbench doctor says which folders), and on PATH,\n" +
-			"for executables archbench-plugin-NAME; --plugin adds one. What others may write to is not used. List starts each\n" +
-			"plugin to ask what it is, and says so before the first time.",
+		Use: "list", Short: "List the plugins found, and why some are not used",
+		Long: "List looks for executables archbench-plugin-NAME in $" + lmplugin.PathVariable + ", in the installation (archbench doctor\n" +
+			"shows its folders) and on PATH; --plugin adds one. Plugins that other users may write to are not used. List starts\n" +
+			"each plugin for its description, and announces the first start of a plugin.",
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -43,10 +43,10 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			for _, p := range f.candidates() {
 				a.addPlugin(c.Context(), &t, p, verbose)
 			}
-			return a.printFindings(c.Context(), t)
+			return a.printFindings(c.Context(), t, true)
 		},
 	}
-	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show model types, abilities, precisions and variants")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "also show model types, abilities, precisions and variants")
 	f.addPaths(c)
 	a.output(c)
 	return c
@@ -55,12 +55,12 @@ func (a *app) pluginsListCommand() *cobra.Command {
 // pluginKeys are the keys of a row for programs.
 var pluginKeys = []string{"name", "status", "version", "language", "summary", "model_types", "abilities", "precisions", "variants", "sha256", "path", "reason"}
 
-// addPlugin asks a plugin what it is. One that does not answer is a row that says so.
+// addPlugin adds a row with the description of a plugin, or the reason why there is none.
 func (a *app) addPlugin(ctx context.Context, t *table.Table, p lmplugin.Candidate, verbose bool) {
 	d, sha, err := ask(ctx, p, a.warn)
-	record := []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), absent(sha), p.Path, nil}
+	record := []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), table.Word(sha), p.Path, nil}
 	if err != nil {
-		record = []any{p.Name, "does not answer", nil, nil, nil, nil, nil, nil, nil, absent(sha), p.Path, err.Error()}
+		record = []any{p.Name, "does not answer", nil, nil, nil, nil, nil, nil, nil, table.Word(sha), p.Path, err.Error()}
 	}
 	if p.Rejected != "" {
 		record[1] = "not used"
@@ -104,11 +104,11 @@ func (a *app) pluginsTestCommand() *cobra.Command {
 	var fixture string
 	var timeout time.Duration
 	c := &cobra.Command{
-		Use: "test NAME", Short: "Check that a plugin keeps the contract, or equals a reference",
-		Long: `Test runs the conformance kit over a plugin and prints each check with its figure. With --fixture it holds the
-plugin against the reference outputs in a folder instead (config.json, model.safetensors, reference.safetensors):
-largest difference of logits, loss, greedy tokens and, where the plugin can train, gradients. The exit code is 0 only
-if all checks pass.`,
+		Use: "test NAME", Short: "Check a plugin against the contract or reference outputs",
+		Long: `Test runs the conformance kit on a plugin and prints each check with its figure. With --fixture it compares the plugin
+with reference outputs in a folder instead (config.json, model.safetensors, reference.safetensors): the largest
+difference of logits, loss, greedy tokens and, if the plugin can train, gradients. The exit code is 0 only if all
+checks pass.`,
 		Example: `  archbench plugins test gpt2
   archbench plugins test mine --plugin mine=./my-plugin --checkpoint checkpoints/mine
   archbench plugins test gpt2 --fixture fixtures/gpt2-tiny -o json`,
@@ -116,21 +116,15 @@ if all checks pass.`,
 	}
 	f.config(c)
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "test this checkpoint `DIR` instead of new weights")
-	c.Flags().StringVar(&fixture, "fixture", "", "folder with reference outputs to compare with")
-	c.Flags().DurationVar(&timeout, "timeout", 0, "for each check (default 2m)")
+	c.Flags().StringVar(&fixture, "fixture", "", "`DIR` of reference outputs to compare with")
+	c.Flags().DurationVar(&timeout, "timeout", 0, "time limit of each check (default 2m)")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		checks, err := a.test(c.Context(), args[0], f, fixture, timeout)
 		if err != nil {
 			return err
 		}
-		if err := a.printFindings(c.Context(), checkTable(args[0], checks)); err != nil {
-			return err
-		}
-		if !lmtest.OK(checks) {
-			return errFailed
-		}
-		return nil
+		return a.printFindings(c.Context(), checkTable(args[0], checks), lmtest.OK(checks))
 	}
 	return c
 }
@@ -170,7 +164,7 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 	return lmtest.Run(ctx, p, o), nil
 }
 
-// checkTable shows checks with their figures.
+// checkTable lists checks with their figures.
 func checkTable(name string, checks []lmtest.Check) table.Table {
 	t := table.Words("checks", "Checks of "+name, []string{"check", "status", "figure", "limit", "unit", "message"})
 	for _, c := range checks {

@@ -9,8 +9,8 @@ import (
 	"github.com/archbench/archbench/internal/printable"
 )
 
-// progress is one line on a terminal, drawn between measurements only, at most twice a second, and only by what takes
-// longer than 2 seconds: a renderer must not share the cores with what it reports on.
+// progress is one line on a terminal. It is drawn only between measurements, at most twice a second and not in the first
+// two seconds, so that drawing does not compete with measurements for cores.
 type progress struct {
 	out     io.Writer
 	enabled bool
@@ -20,7 +20,6 @@ type progress struct {
 	now     func() time.Time
 }
 
-// The rhythm of the line.
 const (
 	progressDelay  = 2 * time.Second
 	progressPeriod = 500 * time.Millisecond
@@ -30,7 +29,7 @@ func newProgress(out io.Writer, terminal bool) *progress {
 	return &progress{out: out, enabled: terminal, started: time.Now(), now: time.Now}
 }
 
-// say shows words at once.
+// say shows a text at once.
 func (p *progress) say(words string) {
 	if p.enabled {
 		fmt.Fprintf(p.out, "\r\x1b[K%s", printable.Line(words))

@@ -17,10 +17,10 @@ func (a *app) resumeCommand() *cobra.Command {
 	var reports string
 	var takeOver bool
 	c := &cobra.Command{
-		Use: "resume [RUN]", Short: "Go on with an interrupted run",
-		Long: `Resume measures what a run still lacks (default: the only one that was interrupted). Plugins, weights and text must be
-those of the run; so must the host, for timings. A run is measured by one process at a time: resume takes over from one
-that is gone, and refuses beside one that lives.`,
+		Use: "resume [RUN]", Short: "Continue an interrupted run",
+		Long: `Resume measures the cells that a run still lacks (default: the only interrupted run). Plugins, weights and text must
+be the same as before, and so must the host if there are timings. Only one process at a time may measure a run: resume
+takes over from a process that has ended, and refuses while it is alive.`,
 		Example: "  archbench resume\n  archbench resume r-7f3a2c --reports reports",
 		Args:    count(0, 1, "at most one RUN (archbench runs list)"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,13 +51,13 @@ that is gone, and refuses beside one that lives.`,
 		},
 	}
 	f.addPaths(c)
-	c.Flags().StringVar(&reports, "reports", "", "write a report into this folder when the run is done")
-	c.Flags().BoolVar(&takeOver, "take-over", false, "take the run from a process on another machine or in another container, which must have ended")
+	c.Flags().StringVar(&reports, "reports", "", "write a report to this `DIR` when the run is done")
+	c.Flags().BoolVar(&takeOver, "take-over", false, "take over from a process on another machine or in another container; it must have ended")
 	a.output(c, "bench")
 	return c
 }
 
-// toResume returns the run of that name, or the only interrupted one.
+// toResume returns the named run, or the only interrupted one.
 func toResume(ctx context.Context, db *store.DB, name string) (string, error) {
 	if name != "" {
 		return name, nil
@@ -79,9 +79,9 @@ func toResume(ctx context.Context, db *store.DB, name string) (string, error) {
 	case len(stopped) == 1:
 		return stopped[0], nil
 	case len(stopped) > 1:
-		return "", usage("several runs were interrupted: %s; name one: archbench resume RUN", strings.Join(stopped, ", "))
+		return "", usage("several runs were interrupted (%s): name one with archbench resume RUN", strings.Join(stopped, ", "))
 	case len(busy) > 0:
-		return "", usage("no run was interrupted; still measured: %s", strings.Join(busy, ", "))
+		return "", usage("no interrupted run; still being measured: %s", strings.Join(busy, ", "))
 	}
-	return "", usage("no run of the database was interrupted")
+	return "", usage("the database has no interrupted run")
 }

@@ -11,19 +11,18 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/harness/internal/table"
-	"github.com/archbench/archbench/internal/printable"
 	"github.com/archbench/archbench/lm"
 )
 
-// runFlags are those of archbench run beside the models.
+// runFlags are the flags of archbench run.
 type runFlags struct {
 	models  modelFlags
 	set     []string
@@ -39,9 +38,9 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use: "run SUITE...", Short: "Measure models, store the samples, print who is ahead",
-		Long: `Run measures suites over models. The plan is fixed before the first sample; timings run in randomised
-interleaved blocks. Ctrl-C loses the sample in flight and nothing else: archbench resume goes on.`,
+		Use: "run SUITE...", Short: "Measure models, store the samples and print which model is ahead",
+		Long: `Run measures models with suites. The plan is fixed before the first sample, and timings run in randomised, interleaved
+blocks. Ctrl-C loses only the sample being measured: continue with archbench resume.`,
 		Example: `  archbench run quickstart --reports reports
   archbench run speed --plugins gpt2,mamba --set len=128,512 --set repeats=20
   archbench run quantization --model mine=mistral:checkpoints/mine --model old=mistral:checkpoints/old@int8
@@ -51,29 +50,29 @@ interleaved blocks. Ctrl-C loses the sample in flight and nothing else: archbenc
 	}
 	f.models.add(c)
 	fl := c.Flags()
-	fl.StringArrayVar(&f.set, "set", nil, "`KEY=VALUES` of a grid, for example len=128,512 or decode.batch=1; repeatable")
+	fl.StringArrayVar(&f.set, "set", nil, "grid axis or setting `KEY=VALUES`, for example len=128,512 or decode.batch=1; repeatable")
 	fl.StringSliceVar(&f.probes, "probe", nil, "run only these probes of the suites")
-	fl.DurationVar(&f.budget, "budget", 0, "time for the whole run, for example 5m (default: that of the suite)")
+	fl.DurationVar(&f.budget, "budget", 0, "time limit of the whole run, for example 5m (default: the suite's)")
 	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
-	fl.Uint64Var(&f.seed, "seed", 1, "of the order of measurement and of random inputs")
-	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "cells that a plan may have")
-	fl.IntVar(&f.maxRepeats, "max-repeats", run.MostRepeats, "repeats that a cell may have")
-	fl.StringVar(&f.reports, "reports", "", "write a report into this folder when the run is done")
+	fl.Uint64Var(&f.seed, "seed", 1, "seed of the measurement order and of random inputs")
+	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "most cells in a plan")
+	fl.IntVar(&f.maxRepeats, "max-repeats", run.MostRepeats, "most repeats of a cell")
+	fl.StringVar(&f.reports, "reports", "", "write a report to this `DIR` when the run is done")
 	a.output(c, "bench")
 	return c
 }
 
-// run is archbench run.
+// run carries out archbench run.
 func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	suites, err := loadSuites(names, f.set, f.probes)
 	if err != nil {
 		return err
 	}
 	if f.budget < 0 {
-		return usage("--budget %s: a budget is at least 0", f.budget)
+		return usage("--budget %s: must be at least 0", f.budget)
 	}
 	if f.maxCells < 1 || f.maxRepeats < 1 {
-		return usage("--max-cells %d --max-repeats %d: both are at least 1", f.maxCells, f.maxRepeats)
+		return usage("--max-cells %d --max-repeats %d: both must be at least 1", f.maxCells, f.maxRepeats)
 	}
 	if err := checkReports(f.reports); err != nil {
 		return err
@@ -83,7 +82,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 		return err
 	}
 	if f.corpus != "" {
-		f.corpus = absolute(f.corpus) // to be found again from another folder
+		f.corpus = absolute(f.corpus) // to resume from another folder
 	}
 	db, err := a.create(ctx)
 	if err != nil {
@@ -92,7 +91,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	defer db.Close()
 	line := newProgress(a.screen, a.terminal)
 	defer line.clear()
-	line.say("preparing: loading " + plural(len(models), "model") + " once")
+	line.say("preparing: loading " + result.Describe(len(models), "model") + " once")
 	plan, err := run.Prepare(ctx, run.Options{
 		Suites: suites, Models: models, Plugins: session.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
 		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
@@ -106,27 +105,27 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	}
 	line.clear()
 	a.warnOfPlan(plan)
-	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", plural(len(plan.Run.Cells), "cell"), plural(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
+	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", result.Describe(len(plan.Run.Cells), "cell"), result.Describe(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
 	err = run.Execute(ctx, db, plan)
 	line.clear()
 	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
 }
 
-// checkReports refuses, before anything is measured, a folder that no report can be written into.
+// checkReports rejects a folder in which no report can be written, before anything is measured.
 func checkReports(dir string) error {
 	if dir == "" {
 		return nil
 	}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return usage("--reports: %s is no folder", dir)
+		return usage("--reports: %s is not a folder", dir)
 	}
 	if err := writable(dir); err != nil {
-		return fmt.Errorf("--reports %s: %w; name a folder that you can write to", dir, err)
+		return fmt.Errorf("--reports %s: %w; name a writable folder", dir, err)
 	}
 	return nil
 }
 
-// asUsageUnlessDone: what keeps a run from being planned is a mistake of the command line, unless it was interrupted.
+// asUsageUnlessDone turns an error into a mistake of the command line, or into an interruption if the context has ended.
 func asUsageUnlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return errors.Join(run.ErrInterrupted, err)
@@ -152,7 +151,7 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 	for _, text := range set {
 		key, values, ok := strings.Cut(text, "=")
 		if !ok || key == "" || values == "" {
-			return nil, usage("--set %q: the form is KEY=VALUES, for example --set len=128,512", text)
+			return nil, usage("--set %q: want KEY=VALUES, for example --set len=128,512", text)
 		}
 		if err := setAll(suites, key, values); err != nil {
 			return nil, usage("--%w", err)
@@ -161,18 +160,17 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 	return suites, nil
 }
 
-// warnOfPlan tells what was warned of while texts and models were loaded, of one model in several precisions once.
+// warnOfPlan prints the warnings from loading texts and models, once for a model in several precisions.
 func (a *app) warnOfPlan(p *run.Plan) {
 	a.warn(p.LeftOut)
 	told := map[string]bool{}
 	for i := range p.Run.Models {
 		m := &p.Run.Models[i]
 		for _, w := range m.Warnings {
-			key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00")
-			if !told[key] {
-				a.warnOf(m.Name, []string{w})
+			if key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00"); !told[key] {
+				told[key] = true
+				a.warn(m.Name + ": " + w)
 			}
-			told[key] = true
 		}
 	}
 }
@@ -187,29 +185,26 @@ func precisionsOf(set []string) (list []string) {
 	return list
 }
 
-// setAll changes a key in every suite that has it; one must.
+// setAll sets a key in every suite that has it; at least one must.
 func setAll(suites []*suite.Suite, key, values string) error {
-	var first error
-	done := false
+	var failures []error
 	for _, s := range suites {
-		if err := s.Set(key, values); err == nil {
-			done = true
-		} else if first == nil {
-			first = err
+		if err := s.Set(key, values); err != nil {
+			failures = append(failures, err)
 		}
 	}
-	if done && len(suites) > 1 {
+	if len(failures) < len(suites) {
 		return nil
 	}
-	return first
+	return failures[0]
 }
 
-// finish prints what a run found, writes its report and decides about the exit code.
+// finish prints the results of a run, writes its report and returns the error that selects the exit code.
 func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, failure error) error {
-	ctx = context.WithoutCancel(ctx) // the run may have been ended, its results are still wanted
+	ctx = context.WithoutCancel(ctx) // print the results of an interrupted run too
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
-			fmt.Fprintf(a.err, "interrupted; go on with: archbench resume %s%s\n", shell.Quote(id), a.dbFlag())
+			fmt.Fprintf(a.err, "interrupted; continue with: archbench resume %s%s\n", shell.Quote(id), a.dbFlag())
 			return errors.Join(failure, errReported)
 		}
 		return failure
@@ -218,7 +213,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	if err != nil {
 		return err
 	}
-	if err := a.results(r); err != nil {
+	if err := a.printRun(r, func() []table.Table { return report.Summary(r) }); err != nil {
 		return err
 	}
 	if reports != "" {
@@ -238,27 +233,9 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	return nil
 }
 
-// results prints the summary of a run in the format of -o; programs get what they get of archbench report.
-func (a *app) results(r *record.Run) error {
-	if a.format == "bench" {
-		return report.WriteBench(printable.Writer(a.out), r)
-	}
-	if table.ForPrograms(a.format) {
-		return a.print(report.Build(r).Data()...)
-	}
-	return a.print(report.Summary(r)...)
-}
-
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
 	return path
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -29,7 +29,7 @@ func (a *app) runsCommand() *cobra.Command {
 	a.output(list)
 	rm := &cobra.Command{
 		Use: "rm RUN...", Short: "Remove runs with all their samples", Example: "  archbench runs rm r-7f3a2c",
-		Args: count(1, -1, "at least one RUN, by its whole name"),
+		Args: count(1, -1, "at least one RUN, by its full ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			db, err := a.change(c.Context())
 			if err != nil {

@@ -18,12 +18,12 @@ func (a *app) scoreCommand() *cobra.Command {
 	var f modelFlags
 	var length, stride int
 	c := &cobra.Command{
-		Use: "score MODEL TEXT", Short: "Bits per byte of a text under a model",
-		Long: `Score asks a model for the likelihood of a file, or of all files of a folder, in windows of --context tokens of
-which the last --stride are scored. Hidden files of a folder are passed over; files that are not UTF-8 text are left out
-with a warning. A text may be larger than the memory. Bits per byte compare models with different tokenizers; losses per
-token do not. The tokenizer is that of the checkpoint's folder, or the one of --tokenizer; its name and sha256 stand
-below the table.`,
+		Use: "score MODEL TEXT", Short: "Measure the bits per byte of a text under a model",
+		Long: `Score measures the likelihood of a file, or of all files of a folder, in windows of --context tokens of which the last
+--stride are scored. Hidden files in a folder are skipped, and files that are not UTF-8 text are left out with a
+warning. A text may be larger than memory. Bits per byte are comparable between models with different tokenizers,
+losses per token are not. The tokenizer is that of the checkpoint folder or of --tokenizer; its name and sha256 are
+shown below the table.`,
 		Example: "  archbench score gpt2 README.md\n  archbench score checkpoints/mine corpora/code.txt --context 512 --stride 256 -o json",
 		Args:    count(2, 2, "a MODEL and a TEXT"),
 	}
@@ -33,7 +33,7 @@ below the table.`,
 	a.output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if length < 1 || stride < 1 || stride > length {
-			return usage("--context %d --stride %d: both are at least 1, and the stride at most the context", length, stride)
+			return usage("--context %d --stride %d: both must be at least 1, and the stride at most the context", length, stride)
 		}
 		corpus, err := text.Load(c.Context(), args[1])
 		if err != nil {
@@ -48,7 +48,7 @@ below the table.`,
 	return c
 }
 
-// score makes the table of a text's cost, by document.
+// score makes the table of a text's cost by document.
 func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text.Corpus, length, stride int) (t table.Table, err error) {
 	m, err := a.open(ctx, what, &f)
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
 	t.Frame = &table.Frame{Keys: scoreKeys}
-	about := []any{spec.Name, info.Architecture, info.Precision, absent(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
+	about := []any{spec.Name, info.Architecture, info.Precision, table.Word(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
 	changed, audit := 0, probe.Audit{}
 	for _, d := range documents {
@@ -98,7 +98,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		t.Notes = append(t.Notes, left)
 	}
 	if !info.Causal {
-		t.Notes = append(t.Notes, "the model declares that it sees the future: these are no likelihoods of a text")
+		t.Notes = append(t.Notes, "the model declares that it sees the future, so these are not likelihoods of a text")
 	}
 	if info.Initialised {
 		t.Notes = append(t.Notes, "untrained: says nothing about the architecture")
@@ -121,12 +121,4 @@ func addScore(t *table.Table, about []any, scope, name string, d probe.DocumentS
 		said = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, d.Changed, nil}
 	}
 	t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, said))
-}
-
-// absent is a word for programs, null for "".
-func absent(word string) any {
-	if word == "" {
-		return nil
-	}
-	return word
 }

@@ -18,20 +18,21 @@ import (
 func (a *app) studyCommand() *cobra.Command {
 	s := study.Settings{Precisions: []string{"bf16", "int8", "int4", "nf4"}, Spectrum: true}
 	c := &cobra.Command{
-		Use: "study DIR [PATTERN...]", Short: "Range, rounding errors and singular values of stored weights",
-		Long: `Study reads the tensors of a checkpoint one by one, those whose names match a PATTERN ('*.mlp.*') or all, and tells
-their range, the share of outliers, what each precision rounds away, and how many ranks they need. Errors are relative,
-in the norm of Frobenius: ‖W - Q(W)‖ / ‖W‖, with Q(W) the weights that a model in that precision computes with. What a
-model keeps wider whatever its precision, such as its embedding and gates, is studied like the rest.
+		Use: "study DIR [PATTERN...]", Short: "Show range, rounding errors and singular values of stored weights",
+		Long: `Study reads the tensors of a checkpoint one by one, all or those whose names match a PATTERN ('*.mlp.*'), and shows
+their range, share of outliers, rounding error in each precision, and effective rank. Errors are relative in the
+Frobenius norm: ‖W - Q(W)‖ / ‖W‖, where Q(W) are the weights that a model in that precision computes with. Tensors
+that a model keeps in a wider precision, such as its embedding and gates, are studied like the others.
 
-Singular values of a matrix with a shorter side of 1024 take seconds, of 4096 many minutes, and singular vectors, which
---ranks needs, several times as long: choose tensors by PATTERN, or leave singular values out with --spectrum=false.`,
+Singular values take seconds for a matrix with a shorter side of 1024 and many minutes for 4096. Singular vectors,
+which --ranks needs, take several times as long: select tensors by PATTERN, or skip singular values with
+--spectrum=false.`,
 		Example: "  archbench checkpoint study models/gpt2-3m\n" +
 			"  archbench checkpoint study checkpoints/mine '*.mlp.*' --precisions int4,int4-g32,nf4 --ranks 16,64 -o csv",
-		Args: count(1, -1, "a folder DIR, and names of tensors"),
+		Args: count(1, -1, "a folder DIR, and patterns of tensor names"),
 	}
-	c.Flags().StringSliceVar(&s.Precisions, "precisions", s.Precisions, "precisions whose rounding error is computed")
-	c.Flags().IntSliceVar(&s.Ranks, "ranks", nil, "ranks whose factorisation is computed and multiplied out")
+	c.Flags().StringSliceVar(&s.Precisions, "precisions", s.Precisions, "precisions whose rounding error to compute")
+	c.Flags().IntSliceVar(&s.Ranks, "ranks", nil, "ranks of the factorisations whose error to compute")
 	c.Flags().BoolVar(&s.Spectrum, "spectrum", s.Spectrum, "compute singular values")
 	a.output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -53,7 +54,7 @@ Singular values of a matrix with a shorter side of 1024 take seconds, of 4096 ma
 // studyKeys are the keys of a row for programs.
 var studyKeys = []string{"checkpoint", "tensor", "dtype", "shape", "quantity", "precision", "rank", "value", "reason"}
 
-// study makes the table of all tensors.
+// study makes the table of the tensors.
 func (a *app) study(ctx context.Context, dir string, s *study.Study) (table.Table, error) {
 	t := table.Table{ID: "study", Title: "Weights of " + dir, Frame: &table.Frame{Keys: studyKeys}}
 	t.Columns = []table.Column{{Name: "tensor", Key: true}, {Name: "type"}, {Name: "shape"}}
@@ -70,7 +71,7 @@ func (a *app) study(ctx context.Context, dir string, s *study.Study) (table.Tabl
 	return t, nil
 }
 
-// addStudied adds a tensor: one row for people, one a figure for programs.
+// addStudied adds a tensor: one row for people, one row per figure for programs.
 func addStudied(t *table.Table, dir string, tensor study.Tensor) {
 	var sizes []string
 	for _, n := range tensor.Shape {
@@ -94,12 +95,12 @@ func addStudied(t *table.Table, dir string, tensor study.Tensor) {
 			entry.Text = "–" // nobody expects one
 		}
 		row = append(row, entry)
-		t.Frame.Rows = append(t.Frame.Rows, []any{dir, tensor.Name, string(tensor.DType), absent(shape), f.Quantity, absent(f.Precision), rank, value, absent(f.Reason)})
+		t.Frame.Rows = append(t.Frame.Rows, []any{dir, tensor.Name, string(tensor.DType), table.Word(shape), f.Quantity, table.Word(f.Precision), rank, value, table.Word(f.Reason)})
 	}
 	t.Add(row...)
 }
 
-// studiedName heads the column of a figure.
+// studiedName is the column heading of a figure.
 func studiedName(f study.Figure) string {
 	switch f.Quantity {
 	case "outliers":

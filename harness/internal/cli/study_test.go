@@ -70,7 +70,7 @@ func TestStudyMistakesAndInterruption(t *testing.T) {
 		dir + " --precisions int3":         `precision "int3" is not one of`,
 		dir + " --ranks 0":                 "rank 0 must be at least 1",
 		dir + " --ranks x":                 `--ranks "x"`,
-		dir + " --precisions int8 -o yaml": "it is one of table, md, csv, json, jsonl",
+		dir + " --precisions int8 -o yaml": "must be one of table, md, csv, json, jsonl",
 	} {
 		var out, errs bytes.Buffer
 		code := execute(context.Background(), append([]string{"checkpoint", "study"}, strings.Fields(args)...), nil, &out, &errs, "test")

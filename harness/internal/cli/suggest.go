@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/internal/spelling"
 )
 
-// didYouMean is "; did you mean X?" for the closest of some words, "" if none is close.
+// didYouMean is "; did you mean X?" for the word closest to the given one, "" if none is close.
 func didYouMean(word string, words []string) string {
 	near := spelling.Nearest(word, words, 1)
 	if near == nil {

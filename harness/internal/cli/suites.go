@@ -12,7 +12,7 @@ import (
 func (a *app) suitesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "suites", Short: "List and show suites", Example: "  archbench suites list\n  archbench suites show speed"}
 	list := &cobra.Command{
-		Use: "list", Short: "List the suites that ship with archbench", Example: "  archbench suites list",
+		Use: "list", Short: "List the built-in suites", Example: "  archbench suites list",
 		Args: count(0, 0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
 			t := table.Words("suites", "Suites", []string{"suite", "summary", "probes"})
@@ -43,7 +43,7 @@ func (a *app) suitesCommand() *cobra.Command {
 	return c
 }
 
-// suiteTable lists the parts of a suite.
+// suiteTable lists the probes of a suite with their settings.
 func suiteTable(s *suite.Suite) table.Table {
 	t := table.Words("suite", s.Name+": "+s.Summary, []string{"suite", "probe", "grid", "with", "repeats", "precisions"})
 	for _, p := range s.Parts {

@@ -22,13 +22,13 @@ func (a *app) tokenizerCommand() *cobra.Command {
 func (a *app) tokenizerTestCommand() *cobra.Command {
 	var encodings string
 	c := &cobra.Command{
-		Use: "test DIR", Short: "Hold a tokenizer against reference encodings",
-		Long: `Test encodes and decodes every line of encodings.jsonl, which holds objects {"text", "ids", "decoded"}, and counts
-what differs.`,
+		Use: "test DIR", Short: "Compare a tokenizer with reference encodings",
+		Long: `Test encodes and decodes every line of encodings.jsonl, which holds objects {"text", "ids", "decoded"}, and counts the
+lines that agree.`,
 		Example: "  archbench tokenizer test fixtures/tokenizers/bytelevel\n  archbench tokenizer test checkpoints/mine --encodings mine.jsonl",
 		Args:    count(1, 1, "the DIR with the tokenizer"),
 	}
-	c.Flags().StringVar(&encodings, "encodings", "", "file of reference encodings (default DIR/encodings.jsonl)")
+	c.Flags().StringVar(&encodings, "encodings", "", "`FILE` of reference encodings (default DIR/encodings.jsonl)")
 	a.output(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if encodings == "" {
@@ -48,13 +48,10 @@ what differs.`,
 			t.Notes = append(t.Notes, fmt.Sprintf("line %d %q: ids %v, reference %v; decoded %q, reference %q",
 				d.Line, d.Text, d.GotIDs, d.WantIDs, d.GotText, d.WantText))
 		}
-		if err := a.print(t); err != nil {
+		if err := a.print(t); err != nil || v.OK() {
 			return err
 		}
-		if !v.OK() {
-			return errFailed
-		}
-		return nil
+		return errFailed
 	}
 	return c
 }

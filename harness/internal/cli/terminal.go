@@ -1,5 +1,3 @@
-//go:build unix
-
 package cli
 
 import (
@@ -7,10 +5,10 @@ import (
 	"os"
 	"strconv"
 
-	"golang.org/x/sys/unix"
+	"github.com/charmbracelet/x/term"
 )
 
-// terminalWidth is the number of columns of a terminal, or $COLUMNS; 0 for anything else.
+// terminalWidth is $COLUMNS, or the number of columns of a terminal; 0 for anything else.
 func terminalWidth(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 20 {
 		return n
@@ -19,19 +17,15 @@ func terminalWidth(w io.Writer) int {
 	if !ok {
 		return 0
 	}
-	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	width, _, err := term.GetSize(file.Fd())
 	if err != nil {
 		return 0
 	}
-	return int(size.Col)
+	return width
 }
 
 // isTerminal reports whether a writer is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	return err == nil
+	return ok && term.IsTerminal(file.Fd())
 }
