@@ -12,15 +12,6 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-func (a *app) checkpointCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "checkpoint", Short: "Work with checkpoint folders",
-		Example: "  archbench checkpoint convert checkpoints/mine models/mine --dtype bf16\n  archbench checkpoint study checkpoints/mine",
-	}
-	c.AddCommand(a.convertCommand(), a.studyCommand())
-	return c
-}
-
 // isCheckpoint opens a checkpoint folder to check it; "" is valid.
 func isCheckpoint(dir string) error {
 	if dir == "" {

@@ -190,12 +190,26 @@ func (a *app) root() *cobra.Command {
 		return usage("%s\nsee %s --help", explainFlag(c, err), c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "`FILE` of the results database")
-	root.AddCommand(a.runCommand(), a.resumeCommand(), a.runsCommand(), a.suitesCommand(), a.compareCommand(),
-		a.reportCommand(), a.showCommand(), a.pluginsCommand(), a.doctorCommand(), a.generateCommand(), a.scoreCommand(),
-		a.tokenizerCommand(), a.checkpointCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.resumeCommand(), a.compareCommand(), a.reportCommand(), a.showCommand(), a.doctorCommand(),
+		a.generateCommand(), a.scoreCommand(), a.versionCommand(),
+		group("runs", "List and remove runs", a.runsListCommand(), a.runsRemoveCommand()),
+		group("suites", "List and show suites", a.suitesListCommand(), a.suitesShowCommand()),
+		group("plugins", "List and test plugins", a.pluginsListCommand(), a.pluginsTestCommand()),
+		group("tokenizer", "Work with tokenizers", a.tokenizerTestCommand()),
+		group("checkpoint", "Work with checkpoint folders", a.convertCommand(), a.studyCommand()))
 	unknownCommands(root)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", cmp.Or(a.width, helpWidth))))
 	return root
+}
+
+// group is a command that only holds others. Its examples are theirs.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	for _, child := range commands {
+		c.Example = strings.TrimPrefix(c.Example+"\n"+child.Example, "\n")
+	}
+	c.AddCommand(commands...)
+	return c
 }
 
 // helpWidth is the width of --help when the output is not a terminal.

@@ -15,15 +15,6 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-func (a *app) pluginsCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "plugins", Short: "List and test plugins",
-		Example: "  archbench plugins list\n  archbench plugins test gpt2",
-	}
-	c.AddCommand(a.pluginsListCommand(), a.pluginsTestCommand())
-	return c
-}
-
 func (a *app) pluginsListCommand() *cobra.Command {
 	var verbose bool
 	var f modelFlags

@@ -8,9 +8,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/report"
 )
 
-func (a *app) runsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "runs", Short: "List and remove runs", Example: "  archbench runs list\n  archbench runs rm r-7f3a2c"}
-	list := &cobra.Command{
+func (a *app) runsListCommand() *cobra.Command {
+	c := &cobra.Command{
 		Use: "list", Short: "List the runs of a database, latest first", Example: "  archbench runs list --db results/quickstart.db",
 		Args: count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -26,8 +25,12 @@ func (a *app) runsCommand() *cobra.Command {
 			return a.print(report.Runs(runs))
 		},
 	}
-	a.output(list)
-	rm := &cobra.Command{
+	a.output(c)
+	return c
+}
+
+func (a *app) runsRemoveCommand() *cobra.Command {
+	return &cobra.Command{
 		Use: "rm RUN...", Short: "Remove runs with all their samples", Example: "  archbench runs rm r-7f3a2c",
 		Args: count(1, -1, "at least one RUN, by its full ID"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -45,6 +48,4 @@ func (a *app) runsCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.AddCommand(list, rm)
-	return c
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-func (a *app) suitesCommand() *cobra.Command {
-	c := &cobra.Command{Use: "suites", Short: "List and show suites", Example: "  archbench suites list\n  archbench suites show speed"}
-	list := &cobra.Command{
+func (a *app) suitesListCommand() *cobra.Command {
+	c := &cobra.Command{
 		Use: "list", Short: "List the built-in suites", Example: "  archbench suites list",
 		Args: count(0, 0, "no argument"),
 		RunE: func(*cobra.Command, []string) error {
@@ -26,8 +25,12 @@ func (a *app) suitesCommand() *cobra.Command {
 			return a.print(t)
 		},
 	}
-	a.output(list)
-	show := &cobra.Command{
+	a.output(c)
+	return c
+}
+
+func (a *app) suitesShowCommand() *cobra.Command {
+	c := &cobra.Command{
 		Use: "show SUITE", Short: "Show the probes and grids of a suite", Example: "  archbench suites show speed\n  archbench suites show ./my.yaml",
 		Args: count(1, 1, "a SUITE"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -38,8 +41,7 @@ func (a *app) suitesCommand() *cobra.Command {
 			return a.print(suiteTable(suites[0]))
 		},
 	}
-	a.output(show)
-	c.AddCommand(list, show)
+	a.output(c)
 	return c
 }
 

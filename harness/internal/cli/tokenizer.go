@@ -11,14 +11,6 @@ import (
 	"github.com/archbench/archbench/internal/tokenizer"
 )
 
-func (a *app) tokenizerCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "tokenizer", Short: "Work with tokenizers", Example: "  archbench tokenizer test checkpoints/mine",
-	}
-	c.AddCommand(a.tokenizerTestCommand())
-	return c
-}
-
 func (a *app) tokenizerTestCommand() *cobra.Command {
 	var encodings string
 	c := &cobra.Command{

@@ -44,7 +44,8 @@ func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
 	}
 	verdict := table.Unavailable("not measured here")
 	if v, ok := result.Only(c, probe.CausalVerdict); ok {
-		verdict = table.Value{Text: "no leak found", Number: &v, Cells: []string{c.ID}, Notes: c.Warnings}
+		verdict = table.Figure("no leak found", v, c.ID)
+		verdict.Notes = c.Warnings
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"
 		}

@@ -80,7 +80,7 @@ func (ix *index) components(cells []*record.Cell) table.Table {
 		parts, total := componentsOf(c)
 		for _, p := range parts {
 			share := p.Value / total
-			t.Add(m.Name, p.Label, table.Value{Text: unit.Percent(share), Number: &share, Cells: []string{c.ID}}, table.Number(p.Value, unit.FLOP, c.ID))
+			t.Add(m.Name, p.Label, table.Figure(unit.Percent(share), share, c.ID), table.Number(p.Value, unit.FLOP, c.ID))
 		}
 	}
 	return t

@@ -208,9 +208,7 @@ func limit(tokens int, none table.Value) table.Value {
 
 // count is a whole number that comes from some cells.
 func count(n int, cells ...string) table.Value {
-	v := table.Figure(strconv.Itoa(n), float64(n))
-	v.Cells = cells
-	return v
+	return table.Figure(strconv.Itoa(n), float64(n), cells...)
 }
 
 func orNA(s string) table.Value {

@@ -59,8 +59,7 @@ func streamRow(m *record.Model, cells []*record.Cell) []table.Value {
 		speed = table.Number(last/seconds, unit.TokensPerSec, c.ID)
 	}
 	return append(row,
-		table.Value{Text: unit.Length(last), Number: &last, Cells: []string{c.ID}},
-		speed,
+		table.Figure(unit.Length(last), last, c.ID), speed,
 		result.ExponentAlone(time, []string{c.ID}), lastReading(c, probe.StreamStateBytes, unit.Byte), result.ExponentAlone(state, []string{c.ID}),
 		single(c, probe.StreamPeakBytes, unit.Byte), finiteness(c), single(c, probe.StreamChunkDiff, unit.Nat))
 }
@@ -87,11 +86,10 @@ func finiteness(c *record.Cell) table.Value {
 	if !ok {
 		return table.Unavailable("not measured here")
 	}
-	words := "NO"
 	if v == 1 {
-		words = "yes"
+		return table.Figure("yes", v, c.ID)
 	}
-	return table.Value{Text: words, Number: &v, Cells: []string{c.ID}}
+	return table.Figure("NO", v, c.ID)
 }
 
 // losses is the table of loss by position, with a note on positions beyond the trained context.

@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -136,13 +137,8 @@ func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
 // sorted contrasts. cdf(n) is the probability that at most n of them lie below the true centre. Both follow from one
 // count, so p < Alpha exactly where the interval excludes 0. The interval is infinite if the contrasts do not bound it.
 func invert(sorted []float64, cdf func(int) float64) (p, lo, hi float64) {
-	notAbove, _ := slices.BinarySearchFunc(sorted, 0, func(v, zero float64) int {
-		if v <= zero {
-			return -1
-		}
-		return 1
-	})
-	below, _ := slices.BinarySearch(sorted, 0)
+	notAbove := sort.Search(len(sorted), func(i int) bool { return sorted[i] > 0 })
+	below := sort.Search(len(sorted), func(i int) bool { return sorted[i] >= 0 })
 	p = math.Min(1, 2*cdf(min(notAbove, len(sorted)-below)))
 	rank := bound(len(sorted), cdf)
 	if rank == 0 {
@@ -160,15 +156,7 @@ func bound(n int, cdf func(int) float64) int {
 // claim in the family stays below Alpha. Exact comparisons are skipped.
 func Holm(family []*Comparison) {
 	order := slices.DeleteFunc(slices.Clone(family), func(c *Comparison) bool { return c.Exact })
-	slices.SortStableFunc(order, func(a, b *Comparison) int {
-		switch {
-		case a.P < b.P:
-			return -1
-		case a.P > b.P:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b *Comparison) int { return cmp.Compare(a.P, b.P) })
 	floor := 0.0
 	for i, c := range order {
 		floor = math.Max(floor, math.Min(1, c.P*float64(len(order)-i)))

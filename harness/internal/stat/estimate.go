@@ -104,13 +104,7 @@ func nothing(reason string) Estimate {
 }
 
 func finite(values []float64) []float64 {
-	kept := make([]float64, 0, len(values))
-	for _, v := range values {
-		if isFinite(v) {
-			kept = append(kept, v)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return !isFinite(v) })
 }
 
 func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -63,7 +63,7 @@ const bentBy = 0.25
 // are dropped.
 func FitPowerLaw(points []Point) PowerLaw {
 	xs, ys := logs(points)
-	lengths := distinct(xs)
+	lengths := len(slices.Compact(slices.Sorted(slices.Values(xs))))
 	if lengths < exponentLengths {
 		reason := fmt.Sprintf("an exponent needs at least %d lengths, there are %d", exponentLengths, lengths)
 		return PowerLaw{Exponent: nothing(reason), Coefficient: math.NaN(), Lengths: lengths}
@@ -76,13 +76,6 @@ func FitPowerLaw(points []Point) PowerLaw {
 	}
 	p.low, p.bend = bend(xs, ys)
 	return p
-}
-
-// distinct counts different values.
-func distinct(xs []float64) int {
-	sorted := slices.Clone(xs)
-	slices.Sort(sorted)
-	return len(slices.Compact(sorted))
 }
 
 // FitPowerLaws fits one curve per block and summarises exponents and bends by their medians with distribution-free

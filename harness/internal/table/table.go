@@ -156,7 +156,9 @@ func (t *Table) Add(entries ...any) {
 }
 
 // Figure is a number with its text for people.
-func Figure(words string, number float64) Value { return Value{Text: words, Number: &number} }
+func Figure(words string, number float64, cells ...string) Value {
+	return Value{Text: words, Number: &number, Cells: cells}
+}
 
 // Hash shows people the start of a sha256 and gives programs all of it; "" is n/a with the reason.
 func Hash(sha256, reason string) Value {

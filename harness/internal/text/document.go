@@ -106,11 +106,7 @@ func (d Document) startOfRunes(n int64) (Document, error) {
 	if err != nil {
 		return d, err
 	}
-	last := len(text) - 1
-	for last > 0 && !utf8.RuneStart(text[last]) {
-		last--
-	}
-	d.Bytes = at + int64(last)
+	d.Bytes = at + int64(runeStart(text, len(text)-1))
 	return d, nil
 }
 

@@ -97,13 +97,10 @@ func Percent(share float64) string {
 // Signed formats a difference with its sign; a value that rounds to zero has none.
 func Signed(value float64, digits int) string {
 	s := strconv.FormatFloat(value, 'f', digits, 64)
-	if strings.HasPrefix(s, "-") {
-		if strings.Trim(s, "-0.") == "" {
-			return s[1:]
-		}
-		return s
-	}
-	if strings.Trim(s, "0.") == "" {
+	switch {
+	case strings.Trim(s, "-0.") == "":
+		return strings.TrimPrefix(s, "-")
+	case strings.HasPrefix(s, "-"):
 		return s
 	}
 	return "+" + s
