@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
