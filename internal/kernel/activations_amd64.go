@@ -149,20 +149,17 @@ func quantiseFast(dst []int8, x []float32, top float32) (scale float32) {
 	return scale
 }
 
-// narrowRow writes x rounded to bf16.
-func narrowRow(dst []uint16, x []float32) {
-	n := len(x) &^ 31
-	if n > 0 {
-		narrowBF16AVX512(n, &dst[0], &x[0])
-	}
-	half.NarrowBF16(dst[n:], x[n:])
-}
+// narrowRow writes x rounded to bf16, with AVX-512.
+func narrowRow(dst []uint16, x []float32) { narrowWith(narrowBF16AVX512, dst, x) }
 
 // narrowRowAVX2 is narrowRow with AVX2.
-func narrowRowAVX2(dst []uint16, x []float32) {
+func narrowRowAVX2(dst []uint16, x []float32) { narrowWith(narrowBF16AVX2, dst, x) }
+
+// narrowWith runs a kernel on whole multiples of 32 elements.
+func narrowWith(kernel func(n int, dst *uint16, src *float32), dst []uint16, x []float32) {
 	n := len(x) &^ 31
 	if n > 0 {
-		narrowBF16AVX2(n, &dst[0], &x[0])
+		kernel(n, &dst[0], &x[0])
 	}
 	half.NarrowBF16(dst[n:], x[n:])
 }

@@ -21,7 +21,6 @@ func (s *tileShape) attention(a *rowAssembly) attentionKernels {
 		w.multiply(s, c, m, n, k, false)
 		attentionPacks.Put(w)
 	}
-	kernels.rowMax = func(x []float32) float32 { return a.rowMax(len(x), &x[0]) }
 	kernels.expShift = func(x []float32, shift float32) float32 { return float32(a.expShifted(len(x), &x[0], shift, &x[0])) }
 	kernels.scale = func(x []float32, f float32) { a.scale(len(x), f, &x[0], &x[0]) }
 	kernels.scoreGrad = func(p, ds []float32, scale, shift, delta float32) {

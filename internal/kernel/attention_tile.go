@@ -10,7 +10,6 @@ type attentionKernels struct {
 	// mulTAdd computes c += aᵀ·b with a [k, m], b [k, n] and c [m, n].
 	mulTAdd func(c, a, b Rows, m, n, k int)
 
-	rowMax func(x []float32) float32
 	// expShift replaces x by exp(x - shift) and returns the sum.
 	expShift func(x []float32, shift float32) float32
 	scale    func(x []float32, f float32)
@@ -20,7 +19,7 @@ type attentionKernels struct {
 
 var attentionReference = attentionKernels{
 	mulT: tileMulT, mulAdd: tileMulAdd, mulTAdd: tileMulTAdd,
-	rowMax: rowMax, expShift: expShift, scale: scaleRow, scoreGrad: scoreGradReference,
+	expShift: expShift, scale: scaleRow, scoreGrad: scoreGradReference,
 }
 
 func tileMulT(c, a, b Rows, m, n, k int) {

@@ -93,7 +93,7 @@ func (run *attentionRun) softmax(st *softmaxTile, t queryTile, first, end int) {
 		lo := max(run.First(t.pos(i))-first, 0)
 		hi := min(t.pos(i)+1, end) - first
 		for r := i * group; r < (i+1)*group; r++ {
-			st.advance(&active.attention, r, lo, hi, end-first)
+			st.advance(r, lo, hi, end-first)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (st *softmaxTile) clear() {
 
 // advance turns the scores of row r, of which only keys [lo, hi) are visible, into exponentials under the new maximum,
 // and rescales what was accumulated under the old one.
-func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
+func (st *softmaxTile) advance(r, lo, hi, n int) {
 	row := st.scores[r*st.lds:][:n]
 	if lo >= hi {
 		clear(row)
@@ -117,14 +117,14 @@ func (st *softmaxTile) advance(kernels *attentionKernels, r, lo, hi, n int) {
 	clear(row[:lo])
 	clear(row[hi:])
 	row = row[lo:hi]
-	top := max(st.m[r], kernels.rowMax(row))
+	top := max(st.m[r], active.rowMax(row))
 	if st.m[r] != top {
 		shrink := expf(st.m[r] - top)
 		st.m[r] = top
 		st.l[r] *= shrink
-		kernels.scale(st.acc[r*st.dim:][:st.dim], shrink)
+		active.attention.scale(st.acc[r*st.dim:][:st.dim], shrink)
 	}
-	st.l[r] += kernels.expShift(row, top)
+	st.l[r] += active.attention.expShift(row, top)
 }
 
 // write stores acc/l for consecutive rows starting at r.

@@ -22,11 +22,7 @@ const convStretch = 8
 
 // Run computes Y and advances Tail.
 func (c Conv) Run(pool *Pool) {
-	run := convRuns.Get().(*convRun)
-	run.Conv = c
-	pool.spread(scanBlocks(c.Channels), c.Len*c.Channels*c.Taps, run)
-	run.Conv = Conv{}
-	convRuns.Put(run)
+	spreadPooled(&convRuns, pool, scanBlocks(c.Channels), c.Len*c.Channels*c.Taps, convRun{c})
 }
 
 // convRun is the state of one Run. It is pooled, so decoding does not allocate.

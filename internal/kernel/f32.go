@@ -59,11 +59,7 @@ func (m *F32Matrix) MulT(pool *Pool, y, x []float32, rows int) {
 
 // MulT computes y = x·wᵀ with x [rows, in], w [out, in] and y [rows, out].
 func MulT(pool *Pool, y, x, w []float32, rows, in, out int) {
-	t := mulTTasks.Get().(*mulTTask)
-	*t = mulTTask{y: y, x: x, w: w, rows: rows, in: in, out: out}
-	pool.spread(outputBlocks(out), rows*in*out, t)
-	*t = mulTTask{}
-	mulTTasks.Put(t)
+	spreadPooled(&mulTTasks, pool, outputBlocks(out), rows*in*out, mulTTask{y: y, x: x, w: w, rows: rows, in: in, out: out})
 }
 
 // MulNN computes c += a·b with a [m, k], b [k, n] and c [m, n]: the gradient of a linear layer's input.
@@ -82,11 +78,7 @@ func mulAddReference(pool *Pool, c, a, b []float32, m, n, k int, turned bool) {
 	if turned {
 		ai, ap = 1, m
 	}
-	t := mulAddTasks.Get().(*mulAddTask)
-	*t = mulAddTask{c: c, a: a, b: b, n: n, k: k, ai: ai, ap: ap}
-	pool.spread(m, m*n*k, t)
-	*t = mulAddTask{}
-	mulAddTasks.Put(t)
+	spreadPooled(&mulAddTasks, pool, m, m*n*k, mulAddTask{c: c, a: a, b: b, n: n, k: k, ai: ai, ap: ap})
 }
 
 // Product tasks are pooled, so products do not allocate.

@@ -52,13 +52,11 @@ func (t *product) fewPanels(lo, hi int) {
 
 // fewLast computes the partial last panel.
 func (t *product) fewLast(kernel fewKernel, j int) {
-	cols, out := t.shape.cols(), t.w.out
+	cols := t.shape.cols()
 	s := tileScratches.Get().(*tileScratch)
 	s.edge = grow(s.edge, t.rows*cols)
 	t.fewPanel(kernel, j, &s.edge[0], cols)
-	for r := range t.rows {
-		copy(t.y[r*out+j*cols:(r+1)*out], s.edge[r*cols:])
-	}
+	t.copyEdge(s, j)
 	tileScratches.Put(s)
 }
 

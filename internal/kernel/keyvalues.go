@@ -121,11 +121,7 @@ func (c *KeyValues) Put(pool *Pool, pos int, k, v Rows, n int) {
 	if skip := n - c.rows; skip > 0 {
 		pos, n, k, v = pos+skip, c.rows, k.From(skip, 0), v.From(skip, 0)
 	}
-	t := putTasks.Get().(*putTask)
-	t.KeyValues, t.pos, t.n, t.keys, t.values = c, pos, n, k, v
-	pool.spread(c.heads, putWork*n*c.heads*c.dim, t)
-	t.KeyValues, t.keys, t.values = nil, Rows{}, Rows{}
-	putTasks.Put(t)
+	spreadPooled(&putTasks, pool, c.heads, putWork*n*c.heads*c.dim, putTask{c, pos, n, k, v})
 }
 
 // putWork is the cost, in multiply-adds, of storing one element each of a key and a value.

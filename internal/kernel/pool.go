@@ -106,6 +106,18 @@ func (p *Pool) spread(n, work int, task Task) {
 	p.cut(n, threads*min(chunksPerThread, max(1, work/(threads*shareOfWork))), task)
 }
 
+// spreadPooled is spread for a copy of task from a pool of such tasks, so it does not allocate.
+func spreadPooled[T any, P interface {
+	*T
+	Task
+}](tasks *sync.Pool, pool *Pool, n, work int, task T) {
+	t := tasks.Get().(P)
+	*t = task
+	pool.spread(n, work, t)
+	*t = *new(T)
+	tasks.Put(t)
+}
+
 // cut runs a task in at most that many chunks.
 func (p *Pool) cut(n, chunks int, task Task) {
 	chunks = min(n, chunks)

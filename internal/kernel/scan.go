@@ -55,11 +55,7 @@ func (s *Scan) SavedLen() int { return (s.Len + saveEvery - 1) / saveEvery * s.C
 
 // Run computes Y and advances H.
 func (s Scan) Run(pool *Pool) {
-	run := scanRuns.Get().(*scanRun)
-	run.Scan = s
-	pool.spread(scanBlocks(s.Channels), scanWork*s.Len*s.Channels*s.States, run)
-	run.Scan = Scan{}
-	scanRuns.Put(run)
+	spreadPooled(&scanRuns, pool, scanBlocks(s.Channels), scanWork*s.Len*s.Channels*s.States, scanRun{s})
 }
 
 // scanBlocks is the number of blocks of channels.

@@ -35,11 +35,7 @@ func (s *SSD) saves() int { return (s.Len + saveEvery - 1) / saveEvery }
 
 // Run computes Y and advances H.
 func (s SSD) Run(pool *Pool) {
-	run := ssdRuns.Get().(*ssdRun)
-	run.SSD = s
-	pool.spread(s.Heads, ssdWork*s.Len*s.Heads*s.Dim*s.States, run)
-	run.SSD = SSD{}
-	ssdRuns.Put(run)
+	spreadPooled(&ssdRuns, pool, s.Heads, ssdWork*s.Len*s.Heads*s.Dim*s.States, ssdRun{s})
 }
 
 // ssdRun is the state of one Run. It is pooled, so decoding does not allocate.
