@@ -28,30 +28,25 @@ func (s llamaShape) file(kind gguf.Type) *llamaFile {
 
 // llamaFile collects a file's contents.
 type llamaFile struct {
-	architecture string
-	kind         gguf.Type
-	vocab        int
-	random       *rand.Rand
-	metadata     []gguf.Value
-	tensors      []gguf.Tensor
+	kind     gguf.Type
+	vocab    int
+	random   *rand.Rand
+	metadata []gguf.Value
+	tensors  []gguf.Tensor
 }
 
-// begin names the architecture. There is no tokenizer, only a number of ids.
-func (f *llamaFile) begin(architecture string) {
-	f.architecture = architecture
-	f.metadata = []gguf.Value{
-		{Key: "general.architecture", Data: architecture},
-		{Key: "tokenizer.ggml.model", Data: "none"},
+// setting is a metadata entry of an architecture, a uint32 or a float32.
+type setting struct {
+	key   string
+	value any
+}
+
+// begin sets the architecture and its settings. There is no tokenizer, only a number of ids.
+func (f *llamaFile) begin(architecture string, settings []setting) {
+	f.metadata = []gguf.Value{{Key: "general.architecture", Data: architecture}, {Key: "tokenizer.ggml.model", Data: "none"}}
+	for _, s := range append([]setting{{"vocab_size", uint32(f.vocab)}}, settings...) {
+		f.metadata = append(f.metadata, gguf.Value{Key: architecture + "." + s.key, Data: s.value})
 	}
-	f.size("vocab_size", f.vocab)
-}
-
-func (f *llamaFile) size(key string, n int) {
-	f.metadata = append(f.metadata, gguf.Value{Key: f.architecture + "." + key, Data: uint32(n)})
-}
-
-func (f *llamaFile) number(key string, x float64) {
-	f.metadata = append(f.metadata, gguf.Value{Key: f.architecture + "." + key, Data: float32(x)})
 }
 
 // matrix adds weights [rows, cols] of the file's type, uniform with a standard deviation of 0.02.
@@ -99,13 +94,10 @@ func (f *llamaFile) affine(name string, out, in int) {
 // llamaGPT2 is GPT-2 small. A file without output.weight ties the head to the embedding.
 var llamaGPT2 = llamaShape{"gpt2-124m", 50257, func(f *llamaFile) {
 	const layers, d, positions = 12, 768, 1024
-	f.begin("gpt2")
-	f.size("context_length", positions)
-	f.size("embedding_length", d)
-	f.size("feed_forward_length", 4*d)
-	f.size("block_count", layers)
-	f.size("attention.head_count", 12)
-	f.number("attention.layer_norm_epsilon", 1e-5)
+	f.begin("gpt2", []setting{
+		{"context_length", uint32(positions)}, {"embedding_length", uint32(d)}, {"feed_forward_length", uint32(4 * d)},
+		{"block_count", uint32(layers)}, {"attention.head_count", uint32(12)}, {"attention.layer_norm_epsilon", float32(1e-5)},
+	})
 	f.matrix("token_embd", f.vocab, d)
 	f.add("position_embd", gguf.F32, positions, d)
 	for l := range layers {
@@ -124,16 +116,12 @@ var llamaGPT2 = llamaShape{"gpt2-124m", 50257, func(f *llamaFile) {
 // window.
 var llamaMistral = llamaShape{"mistral-1.2b", 32000, func(f *llamaFile) {
 	const layers, d, heads, kvHeads, dim, inner = 24, 2048, 32, 8, 64, 5632
-	f.begin("llama")
-	f.size("context_length", 32768)
-	f.size("embedding_length", d)
-	f.size("feed_forward_length", inner)
-	f.size("block_count", layers)
-	f.size("rope.dimension_count", dim)
-	f.size("attention.head_count", heads)
-	f.size("attention.head_count_kv", kvHeads)
-	f.number("attention.layer_norm_rms_epsilon", 1e-6)
-	f.number("rope.freq_base", 1e4)
+	f.begin("llama", []setting{
+		{"context_length", uint32(32768)}, {"embedding_length", uint32(d)}, {"feed_forward_length", uint32(inner)},
+		{"block_count", uint32(layers)}, {"rope.dimension_count", uint32(dim)}, {"attention.head_count", uint32(heads)},
+		{"attention.head_count_kv", uint32(kvHeads)}, {"attention.layer_norm_rms_epsilon", float32(1e-6)},
+		{"rope.freq_base", float32(1e4)},
+	})
 	f.matrix("token_embd", f.vocab, d)
 	f.matrix("output", f.vocab, d)
 	for l := range layers {
@@ -154,17 +142,12 @@ var llamaMistral = llamaShape{"mistral-1.2b", 32000, func(f *llamaFile) {
 // llamaMamba is mamba-130m with a tied head. The convolution stays F32, as llama.cpp's own quantiser leaves it.
 var llamaMamba = llamaShape{"mamba-130m", 50280, func(f *llamaFile) {
 	const layers, d, channels, states, rank, taps = 24, 768, 1536, 16, 48, 4
-	f.begin("mamba")
-	f.size("context_length", 1<<20)
-	f.size("embedding_length", d)
-	f.size("feed_forward_length", 0)
-	f.size("block_count", layers)
-	f.size("attention.head_count", 0)
-	f.size("ssm.conv_kernel", taps)
-	f.size("ssm.inner_size", channels)
-	f.size("ssm.state_size", states)
-	f.size("ssm.time_step_rank", rank)
-	f.number("attention.layer_norm_rms_epsilon", 1e-5)
+	f.begin("mamba", []setting{
+		{"context_length", uint32(1 << 20)}, {"embedding_length", uint32(d)}, {"feed_forward_length", uint32(0)},
+		{"block_count", uint32(layers)}, {"attention.head_count", uint32(0)}, {"ssm.conv_kernel", uint32(taps)},
+		{"ssm.inner_size", uint32(channels)}, {"ssm.state_size", uint32(states)}, {"ssm.time_step_rank", uint32(rank)},
+		{"attention.layer_norm_rms_epsilon", float32(1e-5)},
+	})
 	f.matrix("token_embd", f.vocab, d)
 	for l := range layers {
 		blk := fmt.Sprintf("blk.%d.", l)

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -212,6 +213,9 @@ func closes(s string) bool {
 	return false
 }
 
+// braces matches a quantifier with numbers.
+var braces = regexp.MustCompile(`^\{([0-9]*)(,?)([0-9]*)\}`)
+
 // quantifier parses one quantifier, "" if there is none, and reports whether it is a single sign. Braces without
 // numbers are literals.
 func (p *regexParser) quantifier() (q string, simple bool, err error) {
@@ -219,23 +223,20 @@ func (p *regexParser) quantifier() (q string, simple bool, err error) {
 		q, p.rest = p.rest[:1], p.rest[1:]
 		return q, true, nil
 	}
-	inner, after, found := strings.Cut(strings.TrimPrefix(p.rest, "{"), "}")
-	if !found || !strings.HasPrefix(p.rest, "{") {
+	m := braces.FindStringSubmatch(p.rest)
+	if m == nil || m[1]+m[3] == "" {
 		return "", false, nil
 	}
-	low, high, isRange := strings.Cut(inner, ",")
+	low, high, isRange := m[1], m[3], m[2] == ","
 	if !isRange {
 		high = low
-	}
-	if strings.Trim(low+high, "0123456789") != "" || low+high == "" {
-		return "", false, nil
 	}
 	least, errLow := strconv.ParseUint("0"+low, 10, 17)
 	most, errHigh := strconv.ParseUint("0"+high, 10, 17)
 	if errLow != nil || errHigh != nil || high != "" && least > most {
-		return "", false, refuse("{"+inner+"}", notSupported)
+		return "", false, refuse(m[0], notSupported)
 	}
-	p.rest = after
+	p.rest = p.rest[len(m[0]):]
 	switch {
 	case !isRange:
 		return fmt.Sprintf("{%d}", least), false, nil
