@@ -77,39 +77,11 @@ func TestPublishedCostEqualsCount(t *testing.T) {
 	}
 }
 
-// planted is a model that executes one product that its formulas lack.
-type planted struct{ *Model }
-
-func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
-	h, err := m.Model.Forward(p, b)
-	if err == nil {
-		p.Component("v_proj")
-		m.Blocks[0].Core.(*Row).V.Forward(p, h)
-	}
-	return h, err
-}
-
-type plantedFamily struct{ Family }
-
-func (f plantedFamily) New(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
-	net, warnings, err := f.Family.New(data, options, ps)
-	if err != nil {
-		return nil, nil, err
-	}
-	return planted{net.(*Model)}, warnings, nil
-}
-
 func TestCostCatchesPlantedProduct(t *testing.T) {
-	m := modeltest.Load(t, engine.New(plantedFamily{}), lm.LoadRequest{Config: configs["row"], Seed: 1})
-	analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 5, Count: true})
-	if got, want := counted["v_proj"].FLOPs-analytic["v_proj"].FLOPs, int64(5*(2*32*4+4)); got != want {
-		t.Errorf("a planted product adds %d FLOPs to the count, want %d", got, want)
-	}
-	delete(analytic, "v_proj")
-	delete(counted, "v_proj")
-	if diff := cmp.Diff(analytic, counted); diff != "" {
-		t.Errorf("other components differ:\n%s", diff)
-	}
+	req := lm.LoadRequest{Config: configs["row"], Seed: 1}
+	modeltest.PlantedProduct(t, Family{}, req, "v_proj", 2*32*4+4, func(net engine.Network, p *nn.Pass, x nn.Mat) {
+		net.(*Model).Blocks[0].Core.(*Row).V.Forward(p, x)
+	})
 }
 
 // TestReferenceCounter compares with the totals that the reference project's counter gives for its own configuration.

@@ -4,8 +4,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/archbench/archbench/internal/analytic"
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/modeltest"
@@ -36,39 +34,11 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
-// planted is a model that executes one product that its formulas lack.
-type planted struct{ *Model }
-
-func (m planted) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
-	x, err := m.Model.Forward(p, b)
-	if err == nil {
-		p.Component("mlp")
-		m.Blocks[0].Up.Forward(p, x)
-	}
-	return x, err
-}
-
-type plantedFamily struct{ Family }
-
-func (f plantedFamily) New(data []byte, options map[string]string, ps *nn.Params) (engine.Network, []string, error) {
-	net, warnings, err := f.Family.New(data, options, ps)
-	if err != nil {
-		return nil, nil, err
-	}
-	return planted{net.(*Model)}, warnings, nil
-}
-
 func TestCostCatchesPlantedProduct(t *testing.T) {
-	m := modeltest.Load(t, engine.New(plantedFamily{}), lm.LoadRequest{Checkpoint: "testdata/gpt2-tiny"})
-	analytic, counted := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: 5, Count: true})
-	if got, want := counted["mlp"].FLOPs-analytic["mlp"].FLOPs, int64(5*(2*64*256+256)); got != want {
-		t.Errorf("a planted product adds %d FLOPs to the count, want %d", got, want)
-	}
-	delete(analytic, "mlp")
-	delete(counted, "mlp")
-	if diff := cmp.Diff(analytic, counted); diff != "" {
-		t.Errorf("other components differ:\n%s", diff)
-	}
+	req := lm.LoadRequest{Checkpoint: "testdata/gpt2-tiny"}
+	modeltest.PlantedProduct(t, Family{}, req, "mlp", 2*64*256+256, func(net engine.Network, p *nn.Pass, x nn.Mat) {
+		net.(*Model).Blocks[0].Up.Forward(p, x)
+	})
 }
 
 // TestCostWorkedValues compares with published totals of matrix products in GFLOP. Elementwise operations add up to 1.5 %.

@@ -27,6 +27,13 @@ func TestCostEqualsCount(t *testing.T) {
 	}
 }
 
+func TestCostCatchesPlantedProduct(t *testing.T) {
+	req := lm.LoadRequest{Checkpoint: "testdata/mistral-window"}
+	modeltest.PlantedProduct(t, Family{}, req, "mlp", 2*64*160, func(net engine.Network, p *nn.Pass, x nn.Mat) {
+		net.(*Model).Blocks[0].Up.Forward(p, x)
+	})
+}
+
 // TestCostWorkedValues compares with published totals of matrix products in GFLOP. Elementwise operations add up to 1.5 %.
 func TestCostWorkedValues(t *testing.T) {
 	seed, _, err := parseConfig([]byte(config1200M), nil)
