@@ -103,10 +103,11 @@ func or(v float64) float64 {
 
 func TestNoGroups(t *testing.T) {
 	m := files(t, map[string]string{"proc/7/cgroup": "0::/\n", "proc/7/mountinfo": "23 1 254:0 / / rw - ext4 /dev/vda rw\n"})
-	if l, err := m.cpuLimit(); err == nil || !strings.HasPrefix(told(l, err)("x", "CPU", 1).Reason, "no control group of cpu") {
+	if l, err := m.cpuLimit(); err == nil || !strings.HasPrefix(limitFact("x", m.cpuLimit, "CPU", 1).Reason, "no control group of cpu") {
 		t.Errorf("%+v, %v", l, err)
 	}
-	if got := told(limit{value: 1.5, group: "/g"}, nil)("x", "CPU", 1).Value; got != "1.5 CPU (/g)" {
+	half := func() (limit, error) { return limit{value: 1.5, group: "/g"}, nil }
+	if got := limitFact("x", half, "CPU", 1).Value; got != "1.5 CPU (/g)" {
 		t.Error(got)
 	}
 }

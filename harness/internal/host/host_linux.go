@@ -21,8 +21,8 @@ func system() []record.Fact {
 		file("max frequency kHz", "/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"),
 		boost(),
 		file("transparent huge pages", "/sys/kernel/mm/transparent_hugepage/enabled"),
-		told(here.memoryLimit())("cgroup memory limit", "MiB", 1<<20),
-		told(here.cpuLimit())("cgroup cpu limit", "CPU", 1),
+		limitFact("cgroup memory limit", here.memoryLimit, "MiB", 1<<20),
+		limitFact("cgroup cpu limit", here.cpuLimit, "CPU", 1),
 	}
 }
 
@@ -34,17 +34,16 @@ func boost() record.Fact {
 	return file("boost", "/sys/devices/system/cpu/cpufreq/boost")
 }
 
-// told formats a limit in units of a size.
-func told(l limit, err error) func(name, unit string, size float64) record.Fact {
-	return func(name, unit string, size float64) record.Fact {
-		switch {
-		case err != nil:
-			return record.Fact{Name: name, Reason: err.Error()}
-		case l.none():
-			return record.Fact{Name: name, Value: "none"}
-		}
-		return record.Fact{Name: name, Value: fmt.Sprintf("%.4g %s (%s)", l.value/size, unit, l.group)}
+// limitFact formats a limit in units of a size.
+func limitFact(name string, read func() (limit, error), unit string, size float64) record.Fact {
+	l, err := read()
+	switch {
+	case err != nil:
+		return record.Fact{Name: name, Reason: err.Error()}
+	case l.none():
+		return record.Fact{Name: name, Value: "none"}
 	}
+	return record.Fact{Name: name, Value: fmt.Sprintf("%.4g %s (%s)", l.value/size, unit, l.group)}
 }
 
 // cpuLimit is how many CPUs the process's control groups let it use; ok is false if there is no limit.

@@ -71,11 +71,9 @@ func causality(ctx context.Context, s *Subject) (r Result, err error) {
 			return r, err
 		}
 		cut := 2 + random.IntN(n-3)
-		d, err := s.perturb(ctx, tokens, s.changed(tokens, cut, random), cut)
-		if err != nil {
+		if err := s.perturb(ctx, &worst, tokens, s.changed(tokens, cut, random), cut); err != nil {
 			return r, fmt.Errorf("cut at %d: %w", cut, err)
 		}
-		worst.grow(d)
 	}
 	r.add(SuffixDiff, "", worst.suffix)
 	r.add(PrefixDiff, "", worst.prefix)
@@ -94,10 +92,6 @@ func causality(ctx context.Context, s *Subject) (r Result, err error) {
 // differences holds the largest differences so far, as shares of the largest logit.
 type differences struct{ suffix, prefix, batch float64 }
 
-func (d *differences) grow(o differences) {
-	d.suffix, d.prefix, d.batch = max(d.suffix, o.suffix), max(d.prefix, o.prefix), max(d.batch, o.batch)
-}
-
 // changed returns a copy of tokens in which every token from cut on is different.
 func (s *Subject) changed(tokens []int32, cut int, random *rand.Rand) []int32 {
 	out := slices.Clone(tokens)
@@ -109,28 +103,25 @@ func (s *Subject) changed(tokens []int32, cut int, random *rand.Rand) []int32 {
 
 // perturb compares the predictions of a document with those after changing it from cut on, cutting it there, and adding
 // documents to the batch. If a repeated request gets different answers, the comparisons mean nothing: that is an error.
-func (s *Subject) perturb(ctx context.Context, tokens, other []int32, cut int) (d differences, err error) {
+func (s *Subject) perturb(ctx context.Context, worst *differences, tokens, other []int32, cut int) (err error) {
 	from, end := max(1, cut-window), min(cut+window, len(tokens))
 	whole, changed, prefix := tokens[:end], other[:end], tokens[:cut]
 	batches := [5][][]int32{{whole}, {whole}, {changed}, {prefix}, {whole, changed, prefix}}
 	var logits [5][]float32
 	for i, documents := range batches {
 		if logits[i], err = s.logits(ctx, from, documents...); err != nil {
-			return d, err
+			return err
 		}
 	}
 	first, rows := logits[0], (cut-from+1)*s.Info.Vocab // rows: predictions from tokens before the cut
 	if err := unsteady("logits", difference(first, logits[1], len(first))); err != nil {
-		return d, err
+		return err
 	}
 	far, err := s.losses(ctx, tokens, other, cut)
-	if err != nil {
-		return d, err
-	}
-	d.suffix = max(difference(first, logits[2], rows), far)
-	d.prefix = difference(first, logits[3], rows)
-	d.batch = difference(first, logits[4], len(first))
-	return d, nil
+	worst.suffix = max(worst.suffix, difference(first, logits[2], rows), far)
+	worst.prefix = max(worst.prefix, difference(first, logits[3], rows))
+	worst.batch = max(worst.batch, difference(first, logits[4], len(first)))
+	return err
 }
 
 // unsteady returns an error if answers to equal requests differ by more than rounding.

@@ -118,8 +118,3 @@ func flops(items []lm.CostItem) (sum int64) {
 	}
 	return sum
 }
-
-// add appends a sample that is no timing.
-func (r *Result) add(metric, label string, value float64) {
-	r.Samples = append(r.Samples, record.Sample{Metric: metric, Label: label, Value: value})
-}

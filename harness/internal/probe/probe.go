@@ -145,6 +145,11 @@ type Result struct {
 	Missing  []record.Missing
 }
 
+// add appends a sample that is not a timing.
+func (r *Result) add(metric, label string, value float64) {
+	r.Samples = append(r.Samples, record.Sample{Metric: metric, Label: label, Value: value})
+}
+
 // lack says why a metric has no sample.
 func (r *Result) lack(metric, reason string) {
 	r.Missing = append(r.Missing, record.Missing{Metric: metric, Reason: reason})

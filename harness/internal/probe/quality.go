@@ -40,21 +40,18 @@ var qualityProbe = &Probe{
 	Quantities: []Quantity{{
 		Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Better: -1, Main: "context", Documents: true, Absent: "no document was scored",
 	}},
-	refuse:  widerStride,
+	refuse: func(p record.Point) error {
+		if number(p, "stride") > number(p, "context") {
+			return fmt.Errorf("stride %s is above context %s: tokens would stay unscored", p.Get("stride"), p.Get("context"))
+		}
+		return nil
+	},
 	context: lengthOf("context"),
 	work: func(p record.Point) []Work {
 		windows := number(p, "text_bytes")/(2*number(p, "stride")) + 1 // at two bytes per token
 		return []Work{{lm.Scoring, 1, number(p, "context"), windows}}
 	},
 	measure: quality,
-}
-
-// widerStride rejects strides that would leave tokens unscored.
-func widerStride(p record.Point) error {
-	if number(p, "stride") > number(p, "context") {
-		return fmt.Errorf("stride %s is above context %s: tokens would stay unscored", p.Get("stride"), p.Get("context"))
-	}
-	return nil
 }
 
 func quality(ctx context.Context, s *Subject) (r Result, err error) {
@@ -148,7 +145,9 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 	for {
 		batch, err := windows.next(windowsPerCall)
 		if err != nil || len(batch) == 0 {
-			out.leaveOut(windows.read()-out.Tokens, windows.read())
+			if all := windows.read(); out.Tokens < all { // not every token was scored
+				out.Bytes -= out.Bytes * (all - out.Tokens) / all
+			}
 			out.Changed = d.Changed != nil && *d.Changed
 			return out, err
 		}
@@ -160,13 +159,6 @@ func ScoreDocument(ctx context.Context, m, versus lm.Model, d text.Encoded, cont
 		for _, s := range reply.Scores {
 			out.add(s)
 		}
-	}
-}
-
-// leaveOut reduces the bytes by the share of the unscored tokens.
-func (d *DocumentScore) leaveOut(skipped, all int) {
-	if skipped > 0 {
-		d.Bytes -= d.Bytes * skipped / all
 	}
 }
 

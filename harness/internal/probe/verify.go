@@ -36,8 +36,8 @@ type spot struct {
 }
 
 // randomSpot picks random positions of a scored sequence, so that the model could not know which losses would be verified.
-// The prompt omits the last target, so that the model cannot bend its logits towards it. Only a model that declares to see
-// the future gets the whole text.
+// The prompt omits the last target, so that the model cannot bend its logits towards it. Only a model that declares itself
+// not causal gets the whole text.
 func randomSpot(s lm.Sequence, reported lm.Scores, causal bool) spot {
 	at := rand.IntN(max(1, len(reported.NLL)-verified+1))
 	if !causal {
@@ -183,25 +183,24 @@ func divergence(base, own []float32) float64 {
 
 // sameFirst reports whether both models have the same top token, and whether rounding cannot change that.
 func sameFirst(base, own []float32) (same, clear bool) {
-	b, o := firstChoice(base), firstChoice(own)
+	b, baseLead := top(base)
+	o, ownLead := top(own)
 	if b != o {
 		return false, min(base[b]-base[o], own[o]-own[b]) > leadTolerance
 	}
-	return true, min(lead(base, b), lead(own, o)) > leadTolerance
+	return true, min(baseLead, ownLead) > leadTolerance
 }
 
-// firstChoice returns the index of the largest logit.
-func firstChoice(logits []float32) int { return slices.Index(logits, slices.Max(logits)) }
-
-// lead returns how far a logit is above all others.
-func lead(logits []float32, first int) float32 {
+// top returns the index of the largest logit, and its lead over the second largest.
+func top(logits []float32) (first int, lead float32) {
+	first = slices.Index(logits, slices.Max(logits))
 	second := float32(math.Inf(-1))
 	for v, x := range logits {
 		if v != first {
 			second = max(second, x)
 		}
 	}
-	return logits[first] - second
+	return first, logits[first] - second
 }
 
 // rows splits logits by position.

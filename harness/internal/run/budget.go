@@ -10,14 +10,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// budgetText formats a budget for the facts of a run.
-func budgetText(budget time.Duration) string {
-	if budget == 0 {
-		return "none"
-	}
-	return budget.String()
-}
-
 // budgetOf returns the time limit of a run: Options.Budget, else the sum of the suites' budgets, or 0 for no limit.
 func budgetOf(o Options) time.Duration {
 	if o.Budget > 0 {

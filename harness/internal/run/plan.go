@@ -83,10 +83,14 @@ func (p *Plan) settings(l *loader) []record.Fact {
 	if p.limits.Memory > 0 {
 		memory = record.Fact{Name: memory.Name, Value: fmt.Sprintf("%d MiB", p.limits.Memory>>20)}
 	}
+	budget := "none"
+	if b := budgetOf(p.options); b > 0 {
+		budget = b.String()
+	}
 	return []record.Fact{
 		{Name: "threads", Value: fmt.Sprint(p.limits.Threads)},
 		memory,
-		{Name: budgetFact, Value: budgetText(budgetOf(p.options))},
+		{Name: budgetFact, Value: budget},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
