@@ -40,7 +40,7 @@ func (t *a8Task) quantise(w *codeMatrix, x []float32, rows int) {
 	for r := range rows {
 		for g := range w.groups {
 			lo, hi := r*w.in+g*w.group, r*w.in+min(w.in, (g+1)*w.group)
-			t.scales[r*w.groups+g] = quantiseInt8(t.x[lo:hi], x[lo:hi])
+			t.scales[r*w.groups+g] = quantiseGroup(t.x[lo:hi], x[lo:hi], 127)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func TestQuantiseGroups(t *testing.T) {
 		for g := range p.groups {
 			lo, hi := min(g*f.Group, in), min((g+1)*f.Group, in)
 			want, sum := make([]int8, hi-lo), int32(0)
-			scale := quantiseInt8(want, x[lo:hi])
+			scale := quantiseGroup(want, x[lo:hi], 127)
 			for _, v := range want {
 				sum += int32(v)
 			}

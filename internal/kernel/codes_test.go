@@ -117,7 +117,7 @@ func TestUnpackWithinHalfStep(t *testing.T) {
 // TestActivationCodes checks rounding half to even, and that the widened codes match Row.
 func TestActivationCodes(t *testing.T) {
 	x, got := []float32{127, 2.5, 3.5, -2.5, -.5, 0}, make([]int8, 6)
-	if scale := quantiseInt8(got, x); scale != 1 {
+	if scale := quantiseGroup(got, x, 127); scale != 1 {
 		t.Errorf("scale %g, want 1", scale)
 	}
 	if want := []int8{127, 2, 4, -2, 0, 0}; !slices.Equal(got, want) {

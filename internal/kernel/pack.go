@@ -72,9 +72,6 @@ func quantiseGroup(dst []int8, x []float32, top float32) (scale float32) {
 	return scale
 }
 
-// quantiseInt8 is quantiseGroup for activations.
-func quantiseInt8(dst []int8, x []float32) (scale float32) { return quantiseGroup(dst, x, 127) }
-
 // absMax returns the largest magnitude, or NaN if there is a NaN.
 func absMax(x []float32) float32 {
 	var top float32

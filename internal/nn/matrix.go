@@ -78,7 +78,7 @@ func (ps *Params) packedMatrix(name string, f kernel.Format, out, in int, transp
 		}
 	}
 	if transposed {
-		t := newTransposer(row, out, in)
+		t := newTransposer(row, out, in, transposeFloats)
 		defer t.release()
 		if w := ps.floats(name); w != nil && t.width == out {
 			kernel.Transpose(ps.pool, t.block, w, in, out)

@@ -17,7 +17,7 @@ func (ps *Params) RMSNorm(name string, dim int, eps float64) *RMSNorm {
 // Forward normalises each row. It costs 4·cols + 4·groups FLOPs per row.
 func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	y := p.New(x.Rows, x.Cols)
-	p.byRows(rowsTask{f: rmsNorm, y: y.parts(n.Groups), x: x.parts(n.Groups), w: n.Weight.W, parts: n.Groups, number: n.Eps})
+	p.byRows(rowsTask{f: rmsNormRow, y: y.parts(n.Groups), x: x.parts(n.Groups), w: n.Weight.W, parts: n.Groups, number: n.Eps})
 	p.Add(int64(x.Rows)*4*int64(x.Cols+n.Groups), 4*(2*int64(x.Rows)+1)*int64(x.Cols))
 	if p.Tape != nil {
 		n.record(p, y, x)
@@ -25,7 +25,7 @@ func (n *RMSNorm) Forward(p *Pass, x Mat) Mat {
 	return y
 }
 
-func rmsNorm(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
+func rmsNormRow(y, x, w, _ []float32, eps float64) { kernel.RMSNorm(y, x, w, eps) }
 
 func (n *RMSNorm) record(p *Pass, y, x Mat) {
 	dw := trainable(n.Weight, "norm")

@@ -137,11 +137,12 @@ func TestParamsLoad(t *testing.T) {
 // TestParamsTransposeInBlocks transposes a matrix that does not fit the scratch.
 func TestParamsTransposeInBlocks(t *testing.T) {
 	const out, in = 700, 3
-	tr := (&transposer{out: out, in: in, stored: func(i int, dst []float32) {
+	stored := func(i int, dst []float32) {
 		for o := range dst {
 			dst[o] = float32(i*out + o)
 		}
-	}}).within(100 * in)
+	}
+	tr := newTransposer(stored, out, in, 100*in)
 	line := make([]float32, in)
 	for o := range out {
 		tr.row(o, line)

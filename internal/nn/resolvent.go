@@ -180,10 +180,5 @@ func (run *resolventRun) state(span int) state.Resolvent {
 	return state.Resolvent{G: run.fresh.G.Slice(lo, hi), Y: run.fresh.Y.Slice(lo*v, hi*v)}
 }
 
-// hop returns the hops of one token.
-func (run *resolventRun) hop(row int) []float32 {
-	if run.in.Hop.Rows == 1 {
-		row = 0
-	}
-	return run.in.Hop.Row(row)
-}
+// hopRow is the row of the hops of the token in row row.
+func (run *resolventRun) hopRow(row int) int { return min(row, run.in.Hop.Rows-1) }

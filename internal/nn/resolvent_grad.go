@@ -76,7 +76,7 @@ func (run *resolventRun) chain(span, head int) kernel.ResolventTrace {
 		c.Y.Slice(t*v, (t+1)*v).Copy(run.trace.y.Slice(at*v, (at+1)*v))
 	}
 	for t := range n {
-		c.Hop[t] = float64(run.hop(start + t)[head])
+		c.Hop[t] = float64(run.in.Hop.Row(run.hopRow(start + t))[head])
 		for j := range v {
 			c.U[t*v+j] = float64(run.in.U.Row(start + t)[head*v+j])
 		}
@@ -110,17 +110,12 @@ func (run *resolventRun) yGrad(grad []float32, head int, dy kernel.Complex) {
 // scatter adds the adjoints of one head's inputs to those of the batch.
 func (run *resolventRun) scatter(span, head int, d kernel.ResolventGrad) {
 	run.in.Eta.Grad[head] += float32(d.Eta)
-	hopCols := run.in.Hop.Cols
 	for t := range run.spans[span].Len {
 		row := run.spans[span].Start + t
-		run.in.A.Grad[row*run.Heads+head] += float32(d.A[t])
-		hopRow := row
-		if run.in.Hop.Rows == 1 {
-			hopRow = 0
-		}
-		run.in.Hop.Grad[hopRow*hopCols+head] += float32(d.Hop[t])
+		run.in.A.rowGrad(row)[head] += float32(d.A[t])
+		run.in.Hop.rowGrad(run.hopRow(row))[head] += float32(d.Hop[t])
 		for j := range run.Values {
-			run.in.U.Grad[row*run.in.U.Cols+head*run.Values+j] += float32(d.U[t*run.Values+j])
+			run.in.U.rowGrad(row)[head*run.Values+j] += float32(d.U[t*run.Values+j])
 		}
 	}
 }

@@ -22,19 +22,14 @@ type transposer struct {
 // transposeScratch reuses the scratch between tensors.
 var transposeScratch = sync.Pool{New: func() any { return new([]float32) }}
 
-func newTransposer(stored func(row int, dst []float32), out, in int) *transposer {
-	return (&transposer{stored: stored, out: out, in: in}).within(transposeFloats)
-}
-
-// within sets the scratch to at most the given number of floats, but at least one row.
-func (t *transposer) within(floats int) *transposer {
-	t.width = max(1, min(t.out, floats/max(1, t.in)))
-	t.block = *transposeScratch.Get().(*[]float32)
-	if cap(t.block) < t.width*t.in {
-		t.block = make([]float32, t.width*t.in)
+// newTransposer returns a transposer with a scratch of at most the given number of floats, but at least one row.
+func newTransposer(stored func(row int, dst []float32), out, in, floats int) *transposer {
+	width := max(1, min(out, floats/max(1, in)))
+	block := *transposeScratch.Get().(*[]float32)
+	if cap(block) < width*in {
+		block = make([]float32, width*in)
 	}
-	t.block = t.block[:t.width*t.in]
-	return t
+	return &transposer{stored: stored, out: out, in: in, width: width, block: block[:width*in]}
 }
 
 // release returns the scratch for reuse.

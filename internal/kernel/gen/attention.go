@@ -168,5 +168,6 @@ func (w width) turnedKeys(block, ldk, next reg.GPVirtual) []reg.VecVirtual {
 			ADDQ(ldk, key)
 		}
 	}
-	return turn4(v)
+	turnFours(v, avx2.regs(4), v)
+	return v
 }

@@ -27,7 +27,7 @@ func (w width) consts(values ...[]float64) *consts {
 			name := constName(float32(v))
 			if c.regs[name] == nil && w.bytes == 64 && len(c.regs) < constRegisters {
 				c.regs[name] = ZMM()
-				VBROADCASTSS(constData(name, v), c.regs[name])
+				VBROADCASTSS(constWord(name, math.Float32bits(float32(v))), c.regs[name])
 			}
 		}
 	}
@@ -63,11 +63,6 @@ func (c *consts) copy(v float64) reg.VecVirtual {
 
 // placed holds the constants that the file has already.
 var placed = map[string]Mem{}
-
-// constData places a constant in the file, once.
-func constData(name string, v float64) Mem {
-	return constWord(name, math.Float32bits(float32(v)))
-}
 
 // constWord places a dword in the file, once.
 func constWord(name string, v uint32) Mem {

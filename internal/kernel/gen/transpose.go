@@ -70,12 +70,6 @@ func turn8(r []reg.VecVirtual) []reg.VecVirtual {
 	return t
 }
 
-// turn4 transposes 4 × 4 dwords in each half of the registers.
-func turn4(r []reg.VecVirtual) []reg.VecVirtual {
-	turnFours(r, avx2.regs(4), r)
-	return r
-}
-
 // turnFours transposes 4 × 4 dwords in each 128 bits of every four registers by way of t: to[4g+j] has column 4·lane+j of
 // rows 4g to 4g+3.
 func turnFours(from, t, to []reg.VecVirtual) {
