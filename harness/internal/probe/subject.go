@@ -26,14 +26,15 @@ type Subject struct {
 	Unfit     string      // why the model's losses are meaningless, or ""
 	Verify    bool        // verify the timed answers after the clock has stopped
 	Seed      uint64
-	Block     int          // round of interleaved measurement
+	Block     int          // of interleaved measurement
+	Round     int          // call within the block
 	Settings  record.Point // axes and parameters
 }
 
 // streamChunk is the number of tokens per call: enough to amortise the call, few enough to bound the message.
 const streamChunk = 2048
 
-// input returns n tokens of the stream for document i of this block. Blocks read different text, so that a cache of
+// input returns n tokens of the stream for document i of this call. Calls read different text, so that a cache of
 // results cannot make a repeat faster. All models with the same tokenizer read the same tokens.
 func (s *Subject) input(n, i int) ([]int32, error) {
 	pool, err := s.Stream.AtMost(max(4*n, 1<<15))
@@ -43,7 +44,7 @@ func (s *Subject) input(n, i int) ([]int32, error) {
 	if len(pool) <= n {
 		return s.stream(n)
 	}
-	start := (s.Block*977 + i*331 + int(s.Seed%1009)) * 64 % (len(pool) - n)
+	start := (s.Block*977 + s.Round*7919 + i*331 + int(s.Seed%1009)) * 64 % (len(pool) - n)
 	return pool[start : start+n], nil
 }
 

@@ -134,6 +134,7 @@ type Cell struct {
 	Point    Point
 	Params   Point         // probe settings that are not axes, for example tokens=64
 	Repeats  int           // planned blocks; 1 for probes that do not time
+	Rounds   int           // planned calls in a block, which alternate with those of the other models; 0: one
 	Estimate time.Duration // of one measurement, from the plan; 0: unknown
 	Status   Status
 	Reason   string // set if Unavailable
@@ -194,6 +195,9 @@ type Sample struct {
 	Position int           // order within the block
 	Host     time.Duration // round trip measured by the harness; 0: not a timing
 	Plugin   time.Duration // compute time reported by the plugin
+	// Calls holds the values of the calls that Value summarises, one a round; nil: Value is that of the only call. Host and
+	// Plugin are then those of the call that the host's clock confirms best.
+	Calls []float64
 }
 
 // Failure says how a cell failed.
@@ -202,4 +206,12 @@ type Failure struct {
 	Message   string
 	Stderr    string // the plugin's last lines
 	Reproduce string // command that measures this cell alone
+}
+
+// Values are those of the calls.
+func (s *Sample) Values() []float64 {
+	if s.Calls == nil {
+		return []float64{s.Value}
+	}
+	return s.Calls
 }

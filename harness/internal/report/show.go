@@ -130,18 +130,18 @@ func (ix *index) summary(c *record.Cell) table.Table {
 // samples lists the raw values in the order of measurement.
 func (ix *index) samples(c *record.Cell) table.Table {
 	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "position", "metric", "label"),
-		table.Column{Name: "value"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
+		table.Column{Name: "value"}, table.Column{Name: "of calls"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
-			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds"})}}
+			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds", "calls"})}}
 	about := ix.about(c)
 	for _, s := range c.Samples {
 		host, hostSeconds := took(s.Host)
 		plugin, pluginSeconds := took(s.Plugin)
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds, s.Calls}))
 		if s.Metric == probe.StepSeconds {
 			continue // people see these in the table of steps
 		}
-		t.Add(s.Block, s.Position, s.Metric, s.Label, unit.Format(s.Value, s.Unit), host, plugin)
+		t.Add(s.Block, s.Position, s.Metric, s.Label, unit.Format(s.Value, s.Unit), len(s.Values()), host, plugin)
 	}
 	return t
 }

@@ -54,7 +54,7 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
 	case sameRun:
 		p.test = "sign"
-		p.result = stat.Paired(q.Blocks(base.cell), q.Blocks(other.cell))
+		p.result = stat.Paired(q.Rounds(base.cell), q.Rounds(other.cell))
 	default:
 		p.test = "mann-whitney"
 		p.result = stat.Unpaired(values(q.Blocks(base.cell)), values(q.Blocks(other.cell)))

@@ -68,6 +68,26 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 	return out
 }
 
+// Rounds returns the values of each block's calls in the order of its rounds; one value where a block has parts.
+func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
+	out := map[int][]float64{}
+	for block, v := range q.Blocks(c) {
+		out[block] = []float64{v}
+	}
+	if q.Exact {
+		return out
+	}
+	for _, s := range c.Of(q.Metric) {
+		if s.Calls != nil && s.Label == "" {
+			out[s.Block] = nil
+			for _, v := range s.Calls {
+				out[s.Block] = append(out[s.Block], q.Of(c.Point, v))
+			}
+		}
+	}
+	return out
+}
+
 // raw returns the metric of each block: parts (labels) of a quantity are summed, repeats within a block are one
 // process's and count once, by their median.
 func (q *Quantity) raw(c *record.Cell) map[int]float64 {

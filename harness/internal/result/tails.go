@@ -36,7 +36,7 @@ func PercentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
 // samples are all values of a cell, over all blocks.
 func (t Tail) samples(c *record.Cell) (values []float64) {
 	for _, s := range c.Of(t.Metric) {
-		values = append(values, s.Value)
+		values = append(values, s.Values()...)
 	}
 	return values
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// blocks measures the timing cells. Each block is one round over all points in random order, and over all models in
-// random order at each point, in fresh processes. So machine drift affects all models equally, and the spread includes
-// the variation between processes.
+// blocks measures the timing cells. Each block is one round over all points in random order, with all models alive in fresh
+// processes at each point, their calls alternating at random. So machine drift affects all models equally, and the spread
+// between blocks includes the variation between processes.
 func (r *runner) blocks(ctx context.Context) error {
 	n := 0
 	for _, c := range r.run.All() {
@@ -28,9 +28,9 @@ func (r *runner) blocks(ctx context.Context) error {
 	return nil
 }
 
-// order returns the timing cells of a block in their order of measurement, whatever their status. It depends only on
-// the seed and the plan, so a resumed block keeps its order.
-func order(run *record.Run, block int) (all []*record.Cell) {
+// order returns the groups of timing cells of a block in their order of measurement, whatever their status. It depends only
+// on the seed and the plan, so a resumed block keeps its order.
+func order(run *record.Run, block int) [][]*record.Cell {
 	random := rand.New(rand.NewPCG(run.Seed, uint64(block)))
 	groups := groupsOf(slices.DeleteFunc(run.All(), func(c *record.Cell) bool {
 		return !probe.Find(c.Probe).Timing || c.Repeats <= block
@@ -38,9 +38,8 @@ func order(run *record.Run, block int) (all []*record.Cell) {
 	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
 	for _, g := range groups {
 		random.Shuffle(len(g), func(i, j int) { g[i], g[j] = g[j], g[i] })
-		all = append(all, g...)
 	}
-	return all
+	return groups
 }
 
 // block measures the cells that have no samples in this block yet.
@@ -51,37 +50,163 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 			w.Kill()
 		}
 	}()
-	for position, c := range order(r.run, block) {
-		if c.Status != record.Pending || slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block }) {
-			continue
+	position := 0
+	for _, g := range order(r.run, block) {
+		var turns []*turn
+		for _, c := range g {
+			if c.Status == record.Pending && !slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block }) {
+				turns = append(turns, &turn{cell: c, position: position, block: block})
+			}
+			position++
 		}
-		result, err := r.measureTimed(ctx, workers, c, block)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			r.place(c, &result, position)
-			err = r.confirm(c, result.Samples)
-		}
-		if err != nil {
-			settle(c, err, r.discard(workers, c.Model), r.timeLimit(c))
-		}
-		if err := r.record(ctx, c, Event{Block: block + 1, Blocks: blocks}, result.Samples); err != nil {
-			return err
+		for _, together := range r.fitting(turns) {
+			if len(together) < len(turns) {
+				r.keepOnly(workers, together)
+			}
+			if err := r.alternate(ctx, workers, together); err != nil {
+				return err
+			}
+			for _, t := range together {
+				if err := r.finish(ctx, workers, t, blocks); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
 }
 
-// place sets the position of new samples and marks the cell OK after its last block.
-func (r *runner) place(c *record.Cell, result *probe.Result, position int) {
-	for i := range result.Samples {
-		result.Samples[i].Position = position
+// turn is the measurement of a cell in a block: the results of its calls so far, or why there are no more.
+type turn struct {
+	cell     *record.Cell
+	block    int
+	position int
+	verify   int // round whose answers are verified; -1: none
+	results  []probe.Result
+	err      error
+}
+
+// fitting splits the cells of a group into those whose models fit into memory together: all, else pairs, else each alone.
+func (r *runner) fitting(turns []*turn) (parts [][]*turn) {
+	if len(turns) == 0 {
+		return nil
 	}
-	addNotes(c, result)
-	if measuredBlocks(c)+1 == c.Repeats {
-		c.Status = record.OK
+	for _, size := range []int{len(turns), 2} {
+		parts = slices.Collect(slices.Chunk(turns, size))
+		if !slices.ContainsFunc(parts, func(p []*turn) bool { return r.memory > 0 && r.footprint(p) > r.memory }) {
+			return parts
+		}
 	}
+	return slices.Collect(slices.Chunk(turns, 1))
+}
+
+// footprint estimates the memory of the processes: the weights with a quarter for states and activations, and the programs.
+func (r *runner) footprint(turns []*turn) (bytes int64) {
+	const program = 64 << 20
+	for _, t := range turns {
+		bytes += r.models[t.cell.Model].record.WeightBytes/4*5 + program
+	}
+	return bytes
+}
+
+// keepOnly ends the processes of all other models, to make room.
+func (r *runner) keepOnly(workers map[string]*worker, turns []*turn) {
+	for model, w := range workers {
+		if !slices.ContainsFunc(turns, func(t *turn) bool { return t.cell.Model == model }) {
+			w.Kill()
+			delete(workers, model)
+		}
+	}
+}
+
+// alternate warms up the processes of the cells and then calls them in rounds, each cell once in a round and in random
+// order, until each has its planned calls. A cell that fails ends; the others go on. An error ends the run.
+func (r *runner) alternate(ctx context.Context, workers map[string]*worker, turns []*turn) error {
+	most := 0
+	for _, t := range turns {
+		if t.err = r.prepare(ctx, workers, t); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t.verify, most = r.verifiedRound(t.cell), max(most, calls(t.cell))
+	}
+	random := rand.New(rand.NewPCG(r.run.Seed, uint64(turns[0].block)<<32|uint64(turns[0].position)))
+	shuffled := slices.Clone(turns)
+	for round := range most {
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		for _, t := range shuffled {
+			if t.err != nil || round >= calls(t.cell) {
+				continue
+			}
+			if t.err = r.call(ctx, workers[t.cell.Model], t, round); ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// calls is the number of planned calls of a cell in a block.
+func calls(c *record.Cell) int { return max(1, c.Rounds) }
+
+// prepare starts the process of a cell's model unless it runs, and warms it up.
+func (r *runner) prepare(ctx context.Context, workers map[string]*worker, t *turn) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(t.cell))
+	defer cancel()
+	w := workers[t.cell.Model]
+	if w == nil {
+		w, err = r.models[t.cell.Model].start(ctx, false)
+		workers[t.cell.Model] = w
+		if err != nil {
+			return err
+		}
+	}
+	return r.warmUp(ctx, w, t.cell, t.block)
+}
+
+// call makes one timed call.
+func (r *runner) call(ctx context.Context, w *worker, t *turn, round int) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(t.cell))
+	defer cancel()
+	subject := w.subject(r, t.cell, t.block)
+	subject.Round, subject.Verify = round, round == t.verify
+	result, err := probe.Find(t.cell.Probe).Measure(ctx, subject)
+	t.results = append(t.results, result)
+	return err
+}
+
+// verifiedRound picks at random the round of a block whose timed answers are verified after the clock has stopped, -1: none.
+// Of a cell with many calls in a block that is one in each block; of a cell with a single one, one in a single block, since
+// verifying costs as much as measuring. A plugin that computes only during warm-up cannot predict it.
+func (r *runner) verifiedRound(c *record.Cell) int {
+	switch {
+	case calls(c) > 1:
+		return rand.IntN(calls(c))
+	case r.verified[c] || rand.IntN(max(1, c.Repeats-measuredBlocks(c))) > 0:
+		return -1
+	}
+	r.verified[c] = true
+	return 0
+}
+
+// finish makes a sample of the calls of a turn and records it.
+func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn, blocks int) error {
+	c, err := t.cell, t.err
+	var result probe.Result
+	if err == nil {
+		result = probe.Summarise(t.results)
+		for i := range result.Samples {
+			result.Samples[i].Position = t.position
+		}
+		addNotes(c, &result)
+		if measuredBlocks(c)+1 == c.Repeats {
+			c.Status = record.OK
+		}
+		err = r.confirm(c, result.Samples)
+	}
+	if err != nil {
+		settle(c, err, r.discard(workers, c.Model), r.timeLimit(c))
+	}
+	return r.record(ctx, c, Event{Block: t.block + 1, Blocks: blocks}, result.Samples)
 }
 
 // confirm checks the plugin's clock against the host's once a cell has all its samples.
@@ -89,13 +214,13 @@ func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
 	if c.Status != record.OK {
 		return nil
 	}
-	var calls []probe.Clocks
+	var clocks []probe.Clocks
 	for _, s := range slices.Concat(c.Samples, last) {
 		if s.Host > 0 {
-			calls = append(calls, probe.Clocks{Host: s.Host, Plugin: s.Plugin})
+			clocks = append(clocks, probe.Clocks{Host: s.Host, Plugin: s.Plugin})
 		}
 	}
-	return r.boundary.Contradiction(calls)
+	return r.boundary.Contradiction(clocks)
 }
 
 // discard kills a model's process after a failure and returns its last output. The model's next cell gets a new process.
@@ -107,37 +232,6 @@ func (r *runner) discard(workers map[string]*worker, model string) string {
 	delete(workers, model)
 	w.Kill()
 	return w.Stderr()
-}
-
-// measureTimed warms up the model's process and takes one measurement.
-func (r *runner) measureTimed(ctx context.Context, workers map[string]*worker, c *record.Cell, block int) (probe.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(c))
-	defer cancel()
-	w := workers[c.Model]
-	if w == nil {
-		var err error
-		w, err = r.models[c.Model].start(ctx, false)
-		workers[c.Model] = w
-		if err != nil {
-			return probe.Result{}, err
-		}
-	}
-	if err := r.warmUp(ctx, w, c, block); err != nil {
-		return probe.Result{}, err
-	}
-	subject := w.subject(r, c, block)
-	subject.Verify = r.verifyNow(c)
-	return probe.Find(c.Probe).Measure(ctx, subject)
-}
-
-// verifyNow picks at random the one block of a cell whose timed answers are verified after the clock has stopped. A
-// plugin that computes only during warm-up cannot predict it.
-func (r *runner) verifyNow(c *record.Cell) bool {
-	if r.verified[c] || rand.IntN(max(1, c.Repeats-measuredBlocks(c))) > 0 {
-		return false
-	}
-	r.verified[c] = true
-	return true
 }
 
 // A process is warmed up for each probe with the model's cheapest cell of that probe, whose results are not stored. Calls

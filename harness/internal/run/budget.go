@@ -33,11 +33,11 @@ func (p *Plan) duration(c *record.Cell) time.Duration {
 	if !probe.Find(c.Probe).Timing {
 		return p.models[c.Model].estimator.start + c.Estimate
 	}
-	once := c.Estimate
-	if once <= firstTouchLimit {
-		once *= 2
+	n := calls(c)
+	if c.Estimate <= firstTouchLimit {
+		n++ // its warm-up
 	}
-	return time.Duration(c.Repeats) * once
+	return time.Duration(c.Repeats*n) * c.Estimate
 }
 
 // total estimates the time of cells, including the start of one process per model and block.

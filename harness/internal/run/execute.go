@@ -40,6 +40,7 @@ type runner struct {
 	models   map[string]*loadedModel
 	roofline lm.Roofline
 	boundary probe.Boundary
+	memory   int64         // of all processes together, in bytes; 0: unknown
 	least    time.Duration // shortest time limit of a measurement
 	observe  func(Event)
 	progress progress
@@ -49,7 +50,7 @@ type runner struct {
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
-		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), least: cmp.Or(p.options.least, leastLimit),
+		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}

@@ -99,6 +99,7 @@ func corpusFile(t testing.TB) string {
 // mixed is a suite with every kind of probe.
 const mixed = `name: mixed
 repeats: 3
+span: 0s
 probes:
   - {probe: cost, grid: {len: [16, 32]}}
   - {probe: memory, grid: {len: 32}}

@@ -17,6 +17,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/session"
+	"github.com/archbench/archbench/harness/internal/suite"
 )
 
 // Plan is a run before its first sample, with all cells fixed and estimated.
@@ -59,6 +60,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.addCells(requests, t)
+	p.alignRounds()
 	p.keepBudget()
 	p.Estimate = p.total(p.Run.All())
 	p.Run.Facts = append(p.Run.Facts, p.settings(l)...)
@@ -114,7 +116,7 @@ func (p *Plan) load(ctx context.Context, l *loader, requests []cellRequest) erro
 	return nil
 }
 
-// addCells makes the cells. A cell requested by two suites belongs to the first and gets the higher number of repeats.
+// addCells makes the cells. A cell requested by two suites belongs to the first and gets the higher number of repeats and rounds.
 // Equal cells of two models are measured for each.
 func (p *Plan) addCells(requests []cellRequest, t *corpora) {
 	at := map[[2]string]int{}
@@ -123,7 +125,7 @@ func (p *Plan) addCells(requests []cellRequest, t *corpora) {
 		c := p.cell(r, t)
 		key := [2]string{c.Model, c.ID}
 		if i, ok := at[key]; ok {
-			p.Run.Cells[i].Repeats = max(p.Run.Cells[i].Repeats, c.Repeats)
+			p.Run.Cells[i].Repeats, p.Run.Cells[i].Rounds = max(p.Run.Cells[i].Repeats, c.Repeats), max(p.Run.Cells[i].Rounds, c.Rounds)
 			continue
 		}
 		at[key] = len(p.Run.Cells)
@@ -156,13 +158,45 @@ func (p *Plan) cell(r cellRequest, t *corpora) record.Cell {
 	case missing != "":
 		c.Status, c.Reason = record.Unavailable, missing
 	default:
-		c.Estimate = m.estimator.estimate(r.part.Probe.Work(r.settings()))
+		work := r.part.Probe.Work(r.settings())
+		c.Estimate = m.estimator.estimate(work)
+		if r.part.Probe.Timing {
+			c.Rounds = roundsFor(r.part.Span, m.estimator.estimate(work[len(work)-1:])) // the last work is timed
+		}
 		c.Warnings = r.part.Probe.Warnings(m.record.TrainedTo, r.settings())
 		if m.readsRandom(r.part.Probe) {
 			c.Warnings = append(c.Warnings, "random token ids, no text: "+m.inputs.noText)
 		}
 	}
 	return c
+}
+
+// mostRounds bounds the calls of a sample: more of a few microseconds each tell nothing new.
+const mostRounds = 50
+
+// roundsFor is how many calls of an estimated time span a time.
+func roundsFor(span, call time.Duration) int {
+	return min(mostRounds, max(1, int((span+call-1)/max(call, 1))))
+}
+
+// longSample is how many spans the calls of the slowest model of a group may take.
+const longSample = 20
+
+// alignRounds gives the cells of a group the same number of calls in a block, so that they alternate to the end: those that
+// the fastest model needs to span its time, as long as the slowest does not hold up the run.
+func (p *Plan) alignRounds() {
+	for _, g := range groupsOf(p.Run.All()) {
+		rounds, slowest := 0, time.Duration(0)
+		for _, c := range g {
+			rounds, slowest = max(rounds, c.Rounds), max(slowest, c.Estimate)
+		}
+		rounds = min(rounds, roundsFor(longSample*suite.DefaultSpan, slowest))
+		for _, c := range g {
+			if c.Rounds > 0 {
+				c.Rounds = rounds
+			}
+		}
+	}
 }
 
 // identity hashes everything that can change the value of a cell. The model's name is not part of it: if two models of a

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,9 @@ import (
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
@@ -70,7 +73,7 @@ func TestBlocksInterleave(t *testing.T) {
 	}
 	var orders []string
 	for block := range 3 {
-		cells := order(p.Run, block)
+		cells := slices.Concat(order(p.Run, block)...)
 		if len(cells) != 8 {
 			t.Fatalf("block %d has %d cells", block, len(cells))
 		}
@@ -82,13 +85,107 @@ func TestBlocksInterleave(t *testing.T) {
 			}
 		}
 		orders = append(orders, strings.Join(names, ", "))
-		again := order(p.Run, block)
+		again := slices.Concat(order(p.Run, block)...)
 		if !slices.Equal(cells, again) {
 			t.Error("the order of a block is not deterministic")
 		}
 	}
 	if orders[0] == orders[1] && orders[1] == orders[2] {
 		t.Errorf("all blocks have the order %s", orders[0])
+	}
+}
+
+// TestCallsAlternate checks that within a block the models of a point are called in turn, each once a round and in an order
+// that changes, and that a sample keeps the values of its calls.
+func TestCallsAlternate(t *testing.T) {
+	f := honest()
+	var mu sync.Mutex
+	var called []string
+	for _, name := range []string{"a", "b"} {
+		f.all[name].Before = func(_ context.Context, call string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if call == "step" {
+				called = append(called, name)
+			}
+			return nil
+		}
+	}
+	p, err := Prepare(context.Background(), options(t, f, "name: s\nrepeats: 1\nprobes:\n  - {probe: prefill, grid: {len: 16}}\n", "a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 12
+	for i := range p.Run.Cells {
+		if c := &p.Run.Cells[i]; c.Rounds != mostRounds {
+			t.Errorf("%s is planned with %d calls of microseconds", c.Model, c.Rounds)
+		} else {
+			c.Rounds = rounds
+		}
+	}
+	db := openDB(t)
+	if err := Execute(context.Background(), db, p); err != nil {
+		t.Fatal(err)
+	}
+	orders := map[string]int{}
+	for pair := range slices.Chunk(called[len(called)-2*rounds:], 2) {
+		orders[strings.Join(pair, "")]++
+	}
+	if orders["ab"]+orders["ba"] != rounds || orders["ab"] == 0 || orders["ba"] == 0 {
+		t.Errorf("rounds have the orders %v", orders)
+	}
+	for _, c := range load(t, db, p.Run.ID).Cells {
+		s := c.Samples[0]
+		if len(s.Calls) != rounds || s.Value != stat.MedianOf(s.Calls) || c.Rounds != rounds {
+			t.Errorf("%s: %d of %d calls, value %v of %v", c.Model, len(s.Calls), c.Rounds, s.Value, s.Calls)
+		}
+	}
+}
+
+// TestRounds checks the number of calls: enough for the fastest model of a point, few enough for the slowest.
+func TestRounds(t *testing.T) {
+	for _, tc := range []struct {
+		estimates []time.Duration
+		want      int
+	}{
+		{[]time.Duration{10 * time.Millisecond, 12 * time.Millisecond}, 10},
+		{[]time.Duration{30 * time.Millisecond}, 4},
+		{[]time.Duration{time.Second, 2 * time.Second}, 1},
+		{[]time.Duration{time.Microsecond}, mostRounds},
+		{[]time.Duration{10 * time.Millisecond, time.Second}, 2},
+		{[]time.Duration{0}, mostRounds},
+	} {
+		p := &Plan{Run: &record.Run{}}
+		for _, e := range tc.estimates {
+			p.Run.Cells = append(p.Run.Cells, record.Cell{Probe: "prefill", Estimate: e, Rounds: roundsFor(suite.DefaultSpan, e)})
+		}
+		p.alignRounds()
+		for _, c := range p.Run.Cells {
+			if c.Rounds != tc.want {
+				t.Errorf("calls of %v: %d rounds, want %d", tc.estimates, c.Rounds, tc.want)
+			}
+		}
+	}
+}
+
+// TestModelsThatDoNotFit checks that models are measured together as far as memory allows: all, in pairs, or alone.
+func TestModelsThatDoNotFit(t *testing.T) {
+	const mib = 1 << 20
+	r := &runner{models: map[string]*loadedModel{}}
+	var turns []*turn
+	for _, name := range []string{"a", "b", "c"} {
+		r.models[name] = &loadedModel{record: &record.Model{WeightBytes: 80 * mib}} // 164 MiB as a process
+		turns = append(turns, &turn{cell: &record.Cell{Model: name}})
+	}
+	for memory, want := range map[int64][]int{0: {3}, 500 * mib: {3}, 400 * mib: {2, 1}, 200 * mib: {1, 1, 1}, mib: {1, 1, 1}} {
+		r.memory = memory
+		var sizes []int
+		for _, part := range r.fitting(turns) {
+			sizes = append(sizes, len(part))
+		}
+		if !slices.Equal(sizes, want) {
+			t.Errorf("in %d MiB: %v, want %v", memory/mib, sizes, want)
+		}
 	}
 }
 
@@ -308,7 +405,7 @@ func TestLeakWithoutState(t *testing.T) {
 // TestBudget checks what fills a budget: the causality guard at any cost, then quality, then the cheapest points. The
 // other cells must say why they are left out.
 func TestBudget(t *testing.T) {
-	text := "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 32, 64]}}\n  - {probe: quality}\n"
+	text := "name: s\nspan: 0s\nprobes:\n  - {probe: prefill, grid: {len: [16, 32, 64]}}\n  - {probe: quality}\n"
 	p, err := Prepare(context.Background(), options(t, honest(), text, "a"))
 	if err != nil {
 		t.Fatal(err)

@@ -57,10 +57,11 @@ func (c Comparison) Inverse() Comparison {
 	return c
 }
 
-// Paired compares quantities measured in the same blocks, keyed by block. It gives the median ratio per block with its
-// order-statistic interval and the p-value of the sign test. A disturbance of a whole block cancels out, and one of a
-// few blocks moves no rank. Values must be positive.
-func Paired(base, other map[int]float64) Comparison {
+// Paired compares quantities measured in the same blocks, keyed by block, with the values of each block's rounds in order. It
+// gives the median ratio per block with its order-statistic interval and the p-value of the sign test. The ratio of a block
+// is the median of those of its rounds. A disturbance of a whole block or round cancels out, and one of a few moves no rank.
+// Values must be positive.
+func Paired(base, other map[int][]float64) Comparison {
 	logs, dropped := logRatios(base, other)
 	slices.Sort(logs)
 	c := comparison(logs, len(logs), func(n int) float64 {
@@ -72,14 +73,36 @@ func Paired(base, other map[int]float64) Comparison {
 	return c
 }
 
-func logRatios(base, other map[int]float64) (logs []float64, dropped int) {
+func logRatios(base, other map[int][]float64) (logs []float64, dropped int) {
 	for block, b := range base {
-		o := other[block] // absent blocks are 0 and dropped, like all values without a log
-		if b > 0 && o > 0 && isFinite(b) && isFinite(o) {
-			logs = append(logs, math.Log(o/b))
+		if ratio := ratioOf(b, other[block]); ratio > 0 && isFinite(ratio) { // absent blocks have none
+			logs = append(logs, math.Log(ratio))
 		}
 	}
 	return logs, max(len(base), len(other)) - len(logs)
+}
+
+// ratioOf is the median ratio of two blocks' rounds; of blocks whose rounds do not correspond, the ratio of their medians. It
+// is not positive or not finite where there is none.
+func ratioOf(base, other []float64) float64 {
+	if len(base) != len(other) {
+		return MedianOf(other) / MedianOf(base)
+	}
+	ratios := make([]float64, len(base))
+	for i := range base {
+		ratios[i] = other[i] / base[i]
+	}
+	return MedianOf(ratios)
+}
+
+// MedianOf is the median of the finite values, NaN if there are none.
+func MedianOf(values []float64) float64 {
+	kept := finite(values)
+	if len(kept) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(kept)
+	return middle(kept)
 }
 
 // Unpaired compares quantities from different runs. It gives the Hodges-Lehmann ratio (median of all other/base) with

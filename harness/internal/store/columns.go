@@ -48,7 +48,7 @@ func modelColumns(m *record.Model) []column {
 func planColumns(c *record.Cell) []column {
 	return []column{
 		{"id", &c.ID}, {"suite", &c.Suite}, {"probe", &c.Probe}, {"model", &c.Model}, {"point", asJSON(&c.Point)},
-		{"params", asJSON(&c.Params)}, {"repeats", &c.Repeats}, {"estimate", &c.Estimate},
+		{"params", asJSON(&c.Params)}, {"repeats", &c.Repeats}, {"rounds", &c.Rounds}, {"estimate", &c.Estimate},
 	}
 }
 
@@ -63,7 +63,7 @@ func resultColumns(c *record.Cell, f *record.Failure) []column {
 func sampleColumns(s *record.Sample) []column {
 	return []column{
 		{"metric", &s.Metric}, {"label", &s.Label}, {"value", &s.Value}, {"unit", &s.Unit}, {"block", &s.Block},
-		{"s.position", &s.Position}, {"host", &s.Host}, {"plugin", &s.Plugin},
+		{"s.position", &s.Position}, {"host", &s.Host}, {"plugin", &s.Plugin}, {"calls", asJSON(&s.Calls)},
 	}
 }
 

@@ -50,7 +50,7 @@ type source struct {
 
 // parse parses a source.
 func parse(from source, include func(string) (*Suite, error)) (*Suite, error) {
-	d := &decoder{include: include, path: from.path, suite: &Suite{Version: 1}}
+	d := &decoder{include: include, path: from.path, suite: &Suite{Version: 1}, span: DefaultSpan}
 	err := d.document(from.data)
 	if err == nil {
 		return d.suite, nil
@@ -73,6 +73,7 @@ type decoder struct {
 	path       string
 	suite      *Suite
 	repeats    int
+	span       time.Duration // of the calls of a sample
 	precisions []string
 }
 
@@ -101,6 +102,7 @@ func (d *decoder) document(data []byte) error {
 		"summary":    into(&d.suite.Summary, scalar),
 		"budget":     into(&d.suite.Budget, duration),
 		"repeats":    into(&d.repeats, whole),
+		"span":       into(&d.span, spanOf),
 		"precisions": into(&d.precisions, values),
 		"probes":     later(&probes),
 		"include":    later(&includes),
@@ -179,7 +181,20 @@ func (d *decoder) probe(n ast.Node) error {
 	return nil
 }
 
-// setRepeats sets a part's repeats from its entry, else from the suite.
+// spanOf reads the least time of the calls of a sample.
+func spanOf(n ast.Node) (time.Duration, error) {
+	text, err := scalar(n)
+	if err != nil {
+		return 0, err
+	}
+	d, err := span([]string{text})
+	if err != nil {
+		return 0, wrong(n, "%v", err)
+	}
+	return d, nil
+}
+
+// setRepeats sets a part's repeats and span from its entry, else from the suite.
 func (d *decoder) setRepeats(p *Part, n ast.Node) (err error) {
 	switch {
 	case n != nil && !p.Probe.Timing:
@@ -188,6 +203,9 @@ func (d *decoder) setRepeats(p *Part, n ast.Node) (err error) {
 		p.Repeats, err = whole(n)
 	case d.repeats > 0 && p.Probe.Timing:
 		p.Repeats = d.repeats
+	}
+	if p.Probe.Timing {
+		p.Span = d.span
 	}
 	return err
 }

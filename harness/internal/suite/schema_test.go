@@ -39,6 +39,7 @@ func schema() object {
 		"name": name, "version": object{"type": "integer", "minimum": 1}, "summary": object{"type": "string"},
 		"budget":     object{"type": "string", "description": "duration of the whole run, for example 5m"},
 		"repeats":    object{"type": "integer", "minimum": 1, "description": "blocks of every timing probe"},
+		"span":       object{"type": "string", "description": "least time of the calls of a sample, such as 100ms"},
 		"precisions": object{"type": "array", "minItems": 1, "items": object{"type": "string"}},
 		"probes":     object{"type": "array", "minItems": 1, "items": object{"oneOf": probes}},
 		"include": object{"type": "array", "minItems": 1, "items": closed(object{

@@ -29,9 +29,10 @@ type Part struct {
 	Probe      *probe.Probe
 	Grid       []Axis // all axes of the probe, in the probe's order
 	Params     record.Point
-	Repeats    int      // blocks of a timing probe; 1 for others
-	Precisions []string // precisions for models given without one; nil: f32
-	Asked      bool     // the user chose the precisions, not the suite
+	Repeats    int           // blocks of a timing probe; 1 for others
+	Span       time.Duration // least time of the calls that make a sample of a timing probe
+	Precisions []string      // precisions for models given without one; nil: f32
+	Asked      bool          // the user chose the precisions, not the suite
 }
 
 // Axis is one dimension of a grid.
@@ -42,6 +43,9 @@ type Axis struct {
 
 // DefaultRepeats is the number of blocks of a timing probe unless its suite says otherwise.
 const DefaultRepeats = 10
+
+// DefaultSpan is the least time of the calls of a sample unless the user says otherwise.
+const DefaultSpan = 100 * time.Millisecond
 
 // Points returns all combinations of the axes; the last axis varies fastest.
 func (p Part) Points() []record.Point {
@@ -58,8 +62,8 @@ func (p Part) Points() []record.Point {
 	return points
 }
 
-// Set overrides the values of a key throughout the suite: an axis or parameter, alone or as probe.key, "repeats" of
-// timing probes, or "precision" of every model. values are comma-separated and may contain ranges like 1024..65536*4.
+// Set overrides the values of a key throughout the suite: an axis or parameter, alone or as probe.key, "repeats" and
+// "span" of timing probes, or "precision" of every model. values are comma-separated and may contain ranges like 1024..65536*4.
 // Set acts for the user: precisions set this way count as models that the user asked for.
 func (s *Suite) Set(key, values string) error {
 	if err := s.assign(key, values); err != nil {
@@ -108,6 +112,9 @@ func (p *Part) set(key string, values []string) (bool, error) {
 		}
 		p.Repeats, _ = strconv.Atoi(values[0]) // 0 if it is not a number, which the check rejects
 		return true, probe.Setting{Name: key, Min: 1}.Check(values[0])
+	case key == "span" && p.Probe.Timing:
+		p.Span, err = span(values)
+		return true, err
 	}
 	for i, s := range p.Probe.Axes {
 		if s.Name == key {
@@ -145,7 +152,7 @@ func (s *Suite) keys() []string {
 			all = append(all, p.Probe.Name+"."+k.Name)
 		}
 		if p.Probe.Timing {
-			all = append(all, "repeats")
+			all = append(all, "repeats", "span")
 		}
 	}
 	slices.Sort(all)
@@ -178,7 +185,7 @@ func (s *Suite) Only(probes ...string) error {
 func Default(suite string, p *probe.Probe) Part {
 	part := Part{Suite: suite, Probe: p, Repeats: 1}
 	if p.Timing {
-		part.Repeats = DefaultRepeats
+		part.Repeats, part.Span = DefaultRepeats, DefaultSpan
 	}
 	for _, s := range p.Axes {
 		part.Grid = append(part.Grid, Axis{s.Name, []string{s.Default}})
@@ -197,4 +204,16 @@ func (p Part) clone() Part {
 		p.Grid[i].Values = slices.Clone(p.Grid[i].Values)
 	}
 	return p
+}
+
+// longestSpan bounds the calls of a sample.
+const longestSpan = time.Minute
+
+// span reads the least time of the calls of a sample.
+func span(values []string) (time.Duration, error) {
+	d, err := time.ParseDuration(values[0])
+	if err != nil || len(values) != 1 || d < 0 || d > longestSpan {
+		return 0, fmt.Errorf("span is one time between 0s and %v, like 100ms, not %q", longestSpan, strings.Join(values, ","))
+	}
+	return d, nil
 }
