@@ -226,8 +226,14 @@ func (l *layout) sides(o CompareOptions) (all []side, err error) {
 			}
 		}
 		for _, c := range InOrder(cells) {
-			all = append(all, side{q: q, ix: from[c], model: c.Model, cell: c, value: from[c].Value(q, c)})
+			if s := (side{q: q, ix: from[c], model: c.Model, cell: c, value: from[c].Value(q, c)}); l.columns.fits(s) {
+				all = append(all, s)
+			}
 		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("nothing to compare: no cell of %s with a factor %s",
+			strings.Join(Distinct(quantities, func(q *Quantity) string { return q.Name }), ", "), strings.Join(l.columns.names(), " "))
 	}
 	return l.filter(all, o.Filter)
 }

@@ -136,12 +136,16 @@ func TestPlacesAreSingle(t *testing.T) {
 		`unknown factor "colour"`:                                                          {Table: []string{"colour"}},
 		`unknown factor "flavour"`:                                                         {Filter: map[string][]string{"flavour": {"x"}}},
 		`no precision "int4" to compare with; there are f32,`:                              {Columns: []string{"precision"}, Base: "int4"},
+		"nothing to compare: no cell of decode with a factor len":                          {Columns: []string{"len"}},
 		`no cell has depth=7; there are 128, 512`:                                          {Filter: map[string][]string{"depth": {"7"}}},
 	} {
 		o.Quantities = []string{"decode"}
 		if _, err := Compare([]*record.Run{run}, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Compare(%+v): %v, want %q", o, err, want)
 		}
+	}
+	if _, err := Compare([]*record.Run{{ID: "r"}}, CompareOptions{}); err == nil {
+		t.Error("a run without cells is compared")
 	}
 	if _, err := Compare([]*record.Run{run, run}, CompareOptions{Quantities: []string{"decode"}}); err == nil {
 		t.Error("a run is compared with itself")

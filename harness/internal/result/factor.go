@@ -17,6 +17,7 @@ type factor struct {
 	// explains are the factors that differ because this one does. Comparing architectures, nobody wonders about other
 	// checkpoints; other thread counts spoil the comparison.
 	explains []string
+	axis     bool // of a grid: cells of other grids do not have it
 }
 
 // identity are the factors that come with another model, beside its name and its precision.
@@ -28,8 +29,8 @@ var factors = []factor{
 	{name: "run", of: func(s side) string { return s.ix.Run.ID }},
 	{name: "version", of: func(s side) string { return s.ix.Run.Version }},
 	{name: "host", of: func(s side) string { return s.ix.Run.Host.Fingerprint }},
-	{"model", func(s side) string { return s.model }, append([]string{"precision", "head"}, identity...)},
-	{"family", func(s side) string { return s.ix.familyOf(s.model) }, identity},
+	{name: "model", of: func(s side) string { return s.model }, explains: append([]string{"precision", "head"}, identity...)},
+	{name: "family", of: func(s side) string { return s.ix.familyOf(s.model) }, explains: identity},
 	ofModel("architecture", func(m *record.Model) string { return m.Architecture }, "mode", "checkpoint", "weights", "tokenizer", "plugin", "kernels", "options"),
 	ofModel("mode", func(m *record.Model) string { return m.Mode }, "checkpoint", "weights", "options"),
 	ofModel("checkpoint", func(m *record.Model) string { return m.Checkpoint }, "weights", "tokenizer"),
@@ -50,12 +51,12 @@ var factors = []factor{
 const point = "point"
 
 func ofModel(name string, of func(*record.Model) string, explains ...string) factor {
-	return factor{name, func(s side) string {
+	return factor{name: name, explains: explains, of: func(s side) string {
 		if m := s.ix.ByName[s.model]; m != nil {
 			return of(m)
 		}
 		return ""
-	}, explains}
+	}}
 }
 
 // seedOf is that of seeded weights; a checkpoint has none.
@@ -92,7 +93,7 @@ func factorNamed(name string, options []string) (factor, error) {
 }
 
 func axis(name string) factor {
-	return factor{name: name, of: func(s side) string { return s.cell.Point.Get(name) }}
+	return factor{name: name, of: func(s side) string { return s.cell.Point.Get(name) }, axis: true}
 }
 
 // FactorNames lists the factors of every cell, and those that its grid may have.
@@ -110,6 +111,11 @@ func (p projection) names() []string { return Distinct(p, func(f factor) string 
 // has reports whether it has any of the factors.
 func (p projection) has(names ...string) bool {
 	return slices.ContainsFunc(p, func(f factor) bool { return slices.Contains(names, f.name) })
+}
+
+// fits reports whether a cell has all axes of the projection.
+func (p projection) fits(s side) bool {
+	return !slices.ContainsFunc(p, func(f factor) bool { return f.axis && f.of(s) == "" })
 }
 
 // of are the values of a cell.
