@@ -8,12 +8,12 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// roundingShare is how much of a precision's own loss of accuracy two ways of feeding a text may differ by.
+// roundingShare limits the difference between ways of feeding a text, as a share of the precision's difference to f32.
 const roundingShare = 0.05
 
-// agreement starts a figure that compare adds to. In f32 it is the largest difference of logits. Other precisions
-// round activations, which makes visible differences of single logits out of the smallest ones; there it is the mean
-// difference of the losses per token, beside that of the precision to f32.
+// agreement starts a figure that compare adds to. In f32 it is the largest difference of logits. Other precisions round
+// activations, which turns tiny differences into visible ones of single logits; there it is the mean difference of losses
+// per token, compared with that between the precision and f32.
 func (k *kit) agreement(ctx context.Context) (figure, error) {
 	if k.info.Precision == "f32" {
 		return figure{unit: logitDiff, limit: k.options.Tolerance}, nil
@@ -26,13 +26,13 @@ func (k *kit) agreement(ctx context.Context) (figure, error) {
 	return figure{unit: "mean |Δ nats|", limit: roundingShare * k.rounding}, nil
 }
 
-// measureRounding finds the mean difference of the losses per token between the model's precision and f32.
+// measureRounding measures the mean difference of losses per token between the model's precision and f32.
 func (k *kit) measureRounding(ctx context.Context) error {
 	req := k.request(1)
 	req.Precision, req.Head = "f32", ""
 	exact, err := k.arch.Load(ctx, req)
 	if err != nil {
-		return fmt.Errorf("load in f32 to compare with: %w", err)
+		return fmt.Errorf("load in f32 for comparison: %w", err)
 	}
 	defer exact.Close()
 	score := lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: k.text, From: 1}}}
@@ -46,12 +46,12 @@ func (k *kit) measureRounding(ctx context.Context) error {
 	}
 	k.rounding = meanDiff(want.Scores[0].NLL, got.Scores[0].NLL)
 	if k.rounding == 0 {
-		return fmt.Errorf("precision %s gives exactly the losses of f32", k.info.Precision)
+		return fmt.Errorf("precision %s has exactly the losses of f32", k.info.Precision)
 	}
 	return nil
 }
 
-// compare adds the difference of two sets of logits over the same text.
+// compare adds the difference between two sets of logits of the same text.
 func (k *kit) compare(f *figure, text []int32, want, got []float32) {
 	if k.info.Precision == "f32" || len(want) != len(got) {
 		f.value = max(f.value, maxDiff(want, got))
@@ -65,7 +65,7 @@ func (k *kit) compare(f *figure, text []int32, want, got []float32) {
 	f.value = max(f.value, meanDiff(a, b))
 }
 
-// meanDiff is the mean absolute difference of two slices of one length, 0 if they are empty.
+// meanDiff returns the mean absolute difference of two slices of equal length, 0 if they are empty.
 func meanDiff(a, b []float64) float64 {
 	var sum float64
 	for i := range a {

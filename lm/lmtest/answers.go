@@ -9,11 +9,9 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// checkAnswers: targets are scored where they are, by the same distribution as tokens, and ranks follow from the logits.
+// checkAnswers checks that targets are scored at their positions, with the same distribution as tokens, and that ranks
+// follow from the logits.
 func checkAnswers(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	targets := k.someTargets()
 	requests := []lm.ScoreRequest{
 		{Logits: true, Ranks: true, Sequences: []lm.Sequence{{Tokens: k.text, From: 1}, {Tokens: k.text, Targets: targets}}},
@@ -33,14 +31,14 @@ func checkAnswers(ctx context.Context, k *kit) (figure, error) {
 			return f, fmt.Errorf("sequence %d: %w", i, err)
 		}
 	}
-	if k.info.Precision == "f32" { // without logits the same sums may be rounded otherwise
+	if k.info.Precision == "f32" { // without logits the same sums may be rounded differently
 		f.limit = k.options.Tolerance
 		f.value = max(f.value, maxDiff(replies[0].Scores[1].NLL, replies[2].Scores[0].NLL))
 	}
 	return f, k.refusedTargets(ctx)
 }
 
-// someTargets are targets at about a quarter of the text's positions, the last one among them.
+// someTargets returns targets at about a quarter of the text's positions, including the last.
 func (k *kit) someTargets() []int32 {
 	targets := k.document(12, len(k.text))
 	for i := range targets {
@@ -51,7 +49,7 @@ func (k *kit) someTargets() []int32 {
 	return targets
 }
 
-// compareRanks computes losses, best tokens and ranks from the logits of the same reply.
+// compareRanks compares losses, best tokens and ranks with the logits of the same reply.
 func (k *kit) compareRanks(f *figure, seq lm.Sequence, s lm.Scores) error {
 	want := make([]float64, len(s.NLL))
 	for i, token := range seq.Scored() {
@@ -65,14 +63,14 @@ func (k *kit) compareRanks(f *figure, seq lm.Sequence, s lm.Scores) error {
 			}
 		}
 		if s.Best[i] != best || s.Rank[i] != rank {
-			return fmt.Errorf("value %d: best token %d and rank %d of token %d, by the logits %d and %d", i, s.Best[i], s.Rank[i], token, best, rank)
+			return fmt.Errorf("value %d: best token %d and rank %d of token %d, the logits give %d and %d", i, s.Best[i], s.Rank[i], token, best, rank)
 		}
 	}
 	f.value = max(f.value, maxDiff(want, s.NLL))
 	return nil
 }
 
-// refusedTargets tries targets that make no sense.
+// refusedTargets checks that invalid targets are refused.
 func (k *kit) refusedTargets(ctx context.Context) error {
 	score := func(s lm.Sequence) error {
 		_, err := k.model.Score(ctx, lm.ScoreRequest{Sequences: []lm.Sequence{s}})
@@ -80,19 +78,16 @@ func (k *kit) refusedTargets(ctx context.Context) error {
 	}
 	three := k.text[:3]
 	return errors.Join(
-		kindError("a target of the vocabulary's size", score(lm.Sequence{Tokens: three, Targets: []int32{-1, int32(k.info.Vocab), 0}}), lm.Invalid),
+		kindError("a target equal to the vocabulary size", score(lm.Sequence{Tokens: three, Targets: []int32{-1, int32(k.info.Vocab), 0}}), lm.Invalid),
 		kindError("target -2", score(lm.Sequence{Tokens: three, Targets: []int32{-1, -2, 0}}), lm.Invalid),
-		kindError("a target too few", score(lm.Sequence{Tokens: three, Targets: []int32{0, 0}}), lm.Invalid),
-		kindError("targets beside from", score(lm.Sequence{Tokens: three, From: 1, Targets: []int32{0, 0, 0}}), lm.Invalid),
+		kindError("one target too few", score(lm.Sequence{Tokens: three, Targets: []int32{0, 0}}), lm.Invalid),
+		kindError("targets together with from", score(lm.Sequence{Tokens: three, From: 1, Targets: []int32{0, 0, 0}}), lm.Invalid),
 	)
 }
 
-// checkSampledSteps: steps that return a token continue documents as Generate does, greedily and by chance, whoever else
+// checkSampledSteps checks that sampling steps continue documents as Generate does, greedily and at random, whatever else
 // is in the batch.
 func checkSampledSteps(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	f := figure{unit: "tokens compared"}
 	prompts := [][]int32{k.text[:min(8, len(k.text)/2)], k.document(2, 3)}
 	n := min(12, len(k.text)-len(prompts[0]))
@@ -116,7 +111,7 @@ func checkSampledSteps(ctx context.Context, k *kit) (figure, error) {
 	return f, k.forkedSampler(ctx, prompts[0])
 }
 
-// sampleSteps continues prompts by n tokens each. They join a token after each other, and leave when they are done.
+// sampleSteps continues prompts by n tokens each. They join the batch one step apart and leave when they are done.
 func (k *kit) sampleSteps(ctx context.Context, sampling lm.Sampling, n int, prompts [][]int32) ([][]int32, error) {
 	made := make([][]int32, len(prompts))
 	states := make([]lm.State, len(prompts))
@@ -152,7 +147,7 @@ func (k *kit) sampleSteps(ctx context.Context, sampling lm.Sampling, n int, prom
 		}
 		for o, i := range who {
 			if len(reply.Outputs[o].Sampled) != 1 {
-				return nil, fmt.Errorf("asked for a token, got %v", reply.Outputs[o].Sampled)
+				return nil, fmt.Errorf("asked for one token, got %v", reply.Outputs[o].Sampled)
 			}
 			made[i] = append(made[i], reply.Outputs[o].Sampled[0])
 		}
@@ -160,8 +155,8 @@ func (k *kit) sampleSteps(ctx context.Context, sampling lm.Sampling, n int, prom
 	return made, nil
 }
 
-// sameTokens counts how many tokens are the same. Where rounding decides it stops: greedily at a close choice, and by
-// chance in all precisions but f32, whose steps may be rounded otherwise than a generation.
+// sameTokens counts the equal tokens at the start. It ends without error where rounding may decide: greedily at a close
+// choice, and at random in all precisions but f32, where steps may be rounded differently from a generation.
 func (k *kit) sameTokens(ctx context.Context, sampling lm.Sampling, prompt, want, got []int32) (same int, err error) {
 	for i := range want {
 		if got[i] == want[i] {
@@ -173,12 +168,12 @@ func (k *kit) sameTokens(ctx context.Context, sampling lm.Sampling, prompt, want
 		if _, gap, err := k.next(ctx, slices.Concat(prompt, want[:i])); err == nil && sampling.Temperature == 0 && gap <= clearGap {
 			return i, nil
 		}
-		return i, fmt.Errorf("token %d is %d, of a generation %d", i, got[i], want[i])
+		return i, fmt.Errorf("token %d is %d, Generate gives %d", i, got[i], want[i])
 	}
 	return len(want), nil
 }
 
-// forkedSampler: a fork draws what its original draws, and tokens after nothing are refused.
+// forkedSampler checks that a fork draws what its original draws, and that sampling without a token is refused.
 func (k *kit) forkedSampler(ctx context.Context, prompt []int32) error {
 	state, stepper, err := k.newState(ctx)
 	if err != nil {
@@ -186,7 +181,7 @@ func (k *kit) forkedSampler(ctx context.Context, prompt []int32) error {
 	}
 	defer state.Close()
 	_, err = stepper.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{{State: state, Sample: true}}})
-	if err := kindError("a token after nothing", err, lm.Invalid); err != nil {
+	if err := kindError("sampling without a token", err, lm.Invalid); err != nil {
 		return err
 	}
 	first := lm.StepInput{State: state, Tokens: prompt, Sample: true, Sampler: &lm.Sampler{Sampling: lm.Sampling{Temperature: 1, Seed: 3}}}

@@ -11,11 +11,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// checkErrors: requests that make no sense are refused with kind Invalid.
+// checkErrors checks that invalid requests are refused with kind Invalid.
 func checkErrors(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	good := k.text[:4]
 	score := func(sequences ...lm.Sequence) error {
 		_, err := k.model.Score(ctx, lm.ScoreRequest{Sequences: sequences})
@@ -23,12 +20,12 @@ func checkErrors(ctx context.Context, k *kit) (figure, error) {
 	}
 	errs := []error{
 		kindError("token -1", score(lm.Sequence{Tokens: []int32{good[0], -1, good[2]}, From: 1}), lm.Invalid),
-		kindError("a token of the vocabulary's size", score(lm.Sequence{Tokens: []int32{good[0], int32(k.info.Vocab)}, From: 1}), lm.Invalid),
+		kindError("a token equal to the vocabulary size", score(lm.Sequence{Tokens: []int32{good[0], int32(k.info.Vocab)}, From: 1}), lm.Invalid),
 		kindError("from 0", score(lm.Sequence{Tokens: good}), lm.Invalid),
 		kindError("from -1", score(lm.Sequence{Tokens: good, From: -1}), lm.Invalid),
 		kindError("from beyond the end", score(lm.Sequence{Tokens: good, From: len(good) + 1}), lm.Invalid),
 		kindError("no sequences", score(), lm.Invalid),
-		kindError("a good sequence and an empty one", score(lm.Sequence{Tokens: good, From: 1}, lm.Sequence{From: 1}), lm.Invalid),
+		kindError("a valid sequence and an empty one", score(lm.Sequence{Tokens: good, From: 1}, lm.Sequence{From: 1}), lm.Invalid),
 	}
 	if limit := k.info.ContextLimit; limit > 0 {
 		tooLong := slices.Repeat(good, limit/len(good)+1)[:limit+1]
@@ -38,11 +35,8 @@ func checkErrors(ctx context.Context, k *kit) (figure, error) {
 	return figure{value: float64(len(errs)), unit: "refusals"}, errors.Join(errs...)
 }
 
-// checkStateErrors: steps that make no sense are refused, and leave the states as they were.
+// checkStateErrors checks that invalid steps are refused and leave the states unchanged.
 func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	state, stepper, err := k.newState(ctx)
 	if err != nil {
 		return figure{}, err
@@ -57,7 +51,7 @@ func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
 	}
 	one := lm.StepInput{State: state, Tokens: k.text[:1]}
 	errs := []error{
-		kindError("a bad token after good ones", step(lm.StepInput{State: state, Tokens: []int32{0, 1, -1}}), lm.Invalid),
+		kindError("an invalid token after valid ones", step(lm.StepInput{State: state, Tokens: []int32{0, 1, -1}}), lm.Invalid),
 		kindError("one state twice", step(one, one), lm.Invalid),
 		kindError("no inputs", step(), lm.Invalid),
 		k.foreignState(ctx, step),
@@ -67,7 +61,7 @@ func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
 		errs = append(errs, kindError("tokens beyond the context limit", step(lm.StepInput{State: state, Tokens: tooLong}), lm.Invalid))
 	}
 	if state.Len() != 5 {
-		errs = append(errs, fmt.Errorf("refused steps have moved the state from 5 tokens to %d", state.Len()))
+		errs = append(errs, fmt.Errorf("refused steps moved the state from 5 tokens to %d", state.Len()))
 	}
 	f := figure{value: float64(len(errs)), unit: "refusals"}
 	if err := errors.Join(errs...); err != nil {
@@ -76,7 +70,7 @@ func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
 	return f, k.unmoved(ctx, stepper, state)
 }
 
-// foreignState tries a state of one model on another.
+// foreignState checks that a model refuses the state of another.
 func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error) error {
 	other, err := k.arch.Load(ctx, k.request(1))
 	if err != nil {
@@ -85,7 +79,7 @@ func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error
 	defer other.Close()
 	stepper, ok := lm.As[lm.Stepper](other)
 	if !ok {
-		return fmt.Errorf("loaded a second time, the model does not implement ability %s", lm.AbilityStep)
+		return fmt.Errorf("when loaded a second time: %w", notImplemented(lm.AbilityStep))
 	}
 	foreign, err := stepper.NewState(ctx)
 	if err != nil {
@@ -95,7 +89,7 @@ func (k *kit) foreignState(ctx context.Context, step func(...lm.StepInput) error
 	return kindError("a state of another model", step(lm.StepInput{State: foreign, Tokens: k.text[:1]}), lm.Invalid)
 }
 
-// unmoved checks that a state of five tokens still predicts what it should.
+// unmoved checks that the predictions of a state of five tokens are unchanged.
 func (k *kit) unmoved(ctx context.Context, stepper lm.Stepper, state lm.State) error {
 	f, err := k.agreement(ctx)
 	if err != nil {
@@ -111,27 +105,25 @@ func (k *kit) unmoved(ctx context.Context, stepper lm.Stepper, state lm.State) e
 	}
 	k.compare(&f, k.text[5:], whole.Scores[0].Logits[5*k.info.Vocab:], after.Logits)
 	if !(f.value <= f.limit) {
-		return fmt.Errorf("refused steps have changed the state: predictions differ by %.3g", f.value)
+		return fmt.Errorf("refused steps changed the state: predictions differ by %.3g", f.value)
 	}
 	return nil
 }
 
-// checkCancellation: a call whose context ends returns, and the work behind it stops.
+// checkCancellation checks that a call returns when its context ends, and that its work stops.
 func checkCancellation(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, err := k.score(ended, false, k.text); kindError("a call after its context has ended", err, lm.Deadline) != nil {
-		return figure{}, kindError("a call after its context has ended", err, lm.Deadline)
+	_, err := k.score(ended, false, k.text)
+	if err := kindError("a call after its context has ended", err, lm.Deadline); err != nil {
+		return figure{}, err
 	}
 	work, whole, err := k.longWork(ctx)
 	if err != nil {
 		return figure{}, err
 	}
-	f := figure{unit: fmt.Sprintf("s until at rest, of work of %.2g s", whole.Seconds()), limit: 0.3*whole.Seconds() + 0.1}
-	// A busy machine delays some ends, but no model that ignores cancellation ever ends early: the best of several counts.
+	f := figure{unit: fmt.Sprintf("s until idle, of %.2g s of work", whole.Seconds()), limit: 0.3*whole.Seconds() + 0.1}
+	// A busy machine may delay the end, but a model that ignores cancellation never ends early, so the best attempt counts.
 	for attempt := 0; attempt < cancellations && (attempt == 0 || f.value > f.limit); attempt++ {
 		rest, err := k.cancelled(ctx, work, whole)
 		if err != nil {
@@ -144,26 +136,26 @@ func checkCancellation(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// cancellations is how often a call is cancelled before it is said that its work goes on.
+// cancellations is how often a call is cancelled before the check fails.
 const cancellations = 5
 
-// cancelled ends work after a tenth of its time, and returns the seconds until the model is at rest.
+// cancelled cancels work after a tenth of its time, and returns the seconds until the model is idle.
 func (k *kit) cancelled(ctx context.Context, work lm.ScoreRequest, whole time.Duration) (float64, error) {
 	short, cancel := context.WithTimeout(ctx, whole/10)
 	defer cancel()
 	start := time.Now()
 	_, err := k.model.Score(short, work)
 	if err == nil {
-		return 0, unavailable(fmt.Sprintf("the longest text takes %v, too short to be cancelled", whole))
+		return 0, unavailable(fmt.Sprintf("the longest text takes %v, too short to cancel", whole))
 	}
 	if err := kindError("a cancelled call", err, lm.Deadline); err != nil {
 		return 0, err
 	}
-	_, err = k.score(ctx, false, k.text[:2]) // waits if the plugin is still at work
+	_, err = k.score(ctx, false, k.text[:2]) // waits if the plugin is still working
 	return (time.Since(start) - whole/10).Seconds(), err
 }
 
-// longWork finds a request that takes a noticeable time, if there is one of at most a few million tokens.
+// longWork finds a request of at most a few million tokens that takes long enough to cancel, if possible.
 func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, error) {
 	const enough = 500 * time.Millisecond
 	var req lm.ScoreRequest
@@ -179,7 +171,7 @@ func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, err
 			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: document, From: 1})
 		}
 		took = time.Hour
-		for range 2 { // the faster time: a disturbance can only slow the work down
+		for range 2 { // the faster time counts, since disturbances only slow the work down
 			start := time.Now()
 			if _, err := k.model.Score(ctx, req); err != nil {
 				return req, 0, err
@@ -197,11 +189,8 @@ func (k *kit) longWork(ctx context.Context) (lm.ScoreRequest, time.Duration, err
 	return req, took, nil
 }
 
-// checkConcurrency: calls at the same time give what calls one by one give.
+// checkConcurrency checks that concurrent calls give the same results as sequential ones.
 func checkConcurrency(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	const callers = 6
 	want := make([]lm.ScoreReply, callers)
 	documents := make([][]int32, callers)
@@ -221,18 +210,18 @@ func checkConcurrency(ctx context.Context, k *kit) (figure, error) {
 	wg.Wait()
 	f := figure{value: slices.Max(diffs), unit: logitDiff, limit: k.options.Tolerance}
 	if k.info.Precision != "f32" {
-		f.limit = 0 // judged by bits below
+		f.limit = 0 // must be bit-equal, see below
 	}
 	if err := errors.Join(errs...); err != nil {
 		return f, err
 	}
 	if f.limit == 0 && f.value != 0 {
-		return f, errors.New("calls at the same time disturb each other")
+		return f, errors.New("concurrent calls disturb each other")
 	}
 	return f, nil
 }
 
-// repeat scores a document a few times beside other callers, by Score and, where it can, in a state of its own.
+// repeat scores a document several times concurrently with other callers, by Score and, if possible, in its own state.
 func (k *kit) repeat(ctx context.Context, document []int32, want []float32) (diff float64, err error) {
 	for range 3 {
 		reply, err := k.score(ctx, true, document)
@@ -254,11 +243,8 @@ func (k *kit) repeat(ctx context.Context, document []int32, want []float32) (dif
 	return max(diff, maxDiff(want, out.Logits)), nil
 }
 
-// checkClocks: the plugin's time lies within the caller's. What lies between the two is the boundary's.
+// checkClocks checks that the plugin's time is within the caller's. The difference is the overhead of the boundary.
 func checkClocks(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	var overheads []float64
 	for range 100 {
 		start := time.Now()
@@ -268,19 +254,16 @@ func checkClocks(ctx context.Context, k *kit) (figure, error) {
 			return figure{}, err
 		}
 		if reply.Compute <= 0 || reply.Compute > took {
-			return figure{}, fmt.Errorf("the plugin says that it computed for %v in a call of %v", reply.Compute, took)
+			return figure{}, fmt.Errorf("the plugin reports %v of work in a call of %v", reply.Compute, took)
 		}
 		overheads = append(overheads, float64(took-reply.Compute)/float64(time.Microsecond))
 	}
 	slices.Sort(overheads)
-	return figure{value: overheads[len(overheads)/2], unit: "µs of overhead a call (median)"}, nil
+	return figure{value: overheads[len(overheads)/2], unit: "µs of overhead per call (median)"}, nil
 }
 
-// checkClose: Close is final, and may be repeated.
+// checkClose checks that Close is final and may be repeated.
 func checkClose(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	model, err := k.arch.Load(ctx, k.request(1))
 	if err != nil {
 		return figure{}, err

@@ -16,40 +16,40 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The tolerances of a fixture. Logits are held against those that the reference computed in float64: the error may
-// be four times that of the reference's own float32, or logitsLimit, whichever is larger.
+// The tolerances of a fixture. Logits are compared with the reference's float64 logits. Their error may be logitsFactor
+// times that of the reference's own float32 logits, or logitsLimit, whichever is larger.
 const (
 	logitsLimit  = 2e-5
 	logitsFactor = 4
 	lossLimit    = 1e-5
-	promptTokens = 8 // of greedy; the rest are to be found
+	promptTokens = 8 // of greedy; the rest is the expected continuation
 )
 
-// NotInFixture is the message of a comparison that a fixture has no material for.
+// NotInFixture is the message of a comparison that the fixture has no data for.
 const NotInFixture = "not in fixture"
 
 // fixture is a folder with a model (config.json, model.safetensors) and reference.safetensors, which holds some of:
 //
-//	input_ids [batch, seq]          the input, also the labels
+//	input_ids [batch, seq]          inputs and labels
 //	logits    [batch, seq, vocab]   of the reference in float32
 //	logits64  [batch, seq, vocab]   of the same model in float64
-//	loss      [1]                   mean cross-entropy of position t predicting t+1
+//	loss      [1]                   mean cross-entropy of predicting token t+1 at position t
 //	greedy    [1, 8+n]              8 prompt tokens and n greedy ones
-//	grad.NAME                       gradient of the loss by parameter
+//	grad.NAME                       gradient of the loss with respect to parameter NAME
 type fixture struct {
 	file   *safetensors.File
-	inputs [][]int32 // nil if there is none
+	inputs [][]int32 // nil: none
 	model  lm.Model
 	info   lm.ModelInfo
 	arch   lm.Description
 
-	logits [][]float32 // of the model, per sequence; set by compareLogits
+	logits [][]float32 // of the model, per sequence; set by score
 	nll    [][]float64
 }
 
-// CompareFixture loads the model of a fixture's folder and compares it with the stored outputs of the reference:
-// logits, loss, greedy tokens, and gradients where the plugin can train. What the folder lacks is n/a, "not in
-// fixture". That there is nothing to compare at all is a failure.
+// CompareFixture loads the model in a fixture's folder and compares it with the reference's stored outputs: logits, loss,
+// greedy tokens, and gradients if the plugin can train. Missing outputs are n/a, "not in fixture". It is a failure if there
+// is nothing to compare.
 func CompareFixture(ctx context.Context, arch lm.Architecture, dir string, o Options) []Check {
 	f, err := openFixture(ctx, arch, dir, o)
 	if err != nil {
@@ -76,7 +76,7 @@ func CompareFixture(ctx context.Context, arch lm.Architecture, dir string, o Opt
 	}
 	all := figure{value: compared, unit: "comparisons"}
 	if compared == 0 {
-		err = fmt.Errorf("%s holds nothing to compare with", filepath.Join(dir, "reference.safetensors"))
+		err = fmt.Errorf("%s has nothing to compare with", filepath.Join(dir, "reference.safetensors"))
 	}
 	return append(checks, conclude("fixture", all, err))
 }
@@ -114,7 +114,7 @@ func (f *fixture) open(ctx context.Context, arch lm.Architecture, dir string, o 
 	return nil
 }
 
-// tokens reads rows of token ids, nil if there are none of that name.
+// tokens reads rows of token ids, nil if the fixture has none of that name.
 func (f *fixture) tokens(name string) ([][]int32, error) {
 	info, ok := f.file.Info(name)
 	if !ok {
@@ -132,7 +132,7 @@ func (f *fixture) tokens(name string) ([][]int32, error) {
 		tokens := make([]int32, len(row))
 		for i, id := range row {
 			if tokens[i] = int32(id); int64(tokens[i]) != id {
-				return nil, fmt.Errorf("tensor %q holds %d, which is no token", name, id)
+				return nil, fmt.Errorf("tensor %q has %d, which is not a token", name, id)
 			}
 		}
 		rows = append(rows, tokens)
@@ -140,7 +140,7 @@ func (f *fixture) tokens(name string) ([][]int32, error) {
 	return rows, nil
 }
 
-// floats reads a tensor of any floating type in float64, nil if there is none of that name.
+// floats reads a tensor of any floating-point type as float64, nil if the fixture has none of that name.
 func (f *fixture) floats(name string) ([]float64, error) {
 	info, ok := f.file.Info(name)
 	if !ok {
@@ -153,14 +153,18 @@ func (f *fixture) floats(name string) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	return widened(narrow), nil
+}
+
+func widened(narrow []float32) []float64 {
 	wide := make([]float64, len(narrow))
 	for i, v := range narrow {
 		wide[i] = float64(v)
 	}
-	return wide, nil
+	return wide
 }
 
-// score runs the model over the inputs, once for all comparisons.
+// score scores the inputs, once for all comparisons.
 func (f *fixture) score(ctx context.Context) error {
 	if f.inputs == nil || f.logits != nil {
 		return nil
@@ -181,7 +185,7 @@ func (f *fixture) score(ctx context.Context) error {
 	return nil
 }
 
-// compareLogits holds the logits against those of the reference in float64, or else in float32.
+// compareLogits compares the logits with the reference's, in float64 if it has them.
 func (f *fixture) compareLogits(ctx context.Context) (figure, error) {
 	narrow, err := f.floats("logits")
 	if err != nil {
@@ -208,12 +212,7 @@ func (f *fixture) compareLogits(ctx context.Context) (figure, error) {
 	if err := f.score(ctx); err != nil {
 		return result, err
 	}
-	var got []float64
-	for _, row := range f.logits {
-		for _, x := range row {
-			got = append(got, float64(x))
-		}
-	}
+	got := widened(slices.Concat(f.logits...))
 	if len(got) != len(want) {
 		return result, fmt.Errorf("%d logits, the reference has %d", len(got), len(want))
 	}
@@ -221,7 +220,7 @@ func (f *fixture) compareLogits(ctx context.Context) (figure, error) {
 	return result, nil
 }
 
-// compareLoss holds the mean loss over all predicted tokens against the reference's.
+// compareLoss compares the mean loss over all predicted tokens with the reference's.
 func (f *fixture) compareLoss(ctx context.Context) (figure, error) {
 	want, err := f.floats("loss")
 	if err != nil {
@@ -233,14 +232,12 @@ func (f *fixture) compareLoss(ctx context.Context) (figure, error) {
 	if err := f.score(ctx); err != nil {
 		return figure{}, err
 	}
-	var sum, n float64
-	for _, losses := range f.nll {
-		for _, nll := range losses {
-			sum += nll
-			n++
-		}
+	var sum float64
+	losses := slices.Concat(f.nll...)
+	for _, nll := range losses {
+		sum += nll
 	}
-	return figure{value: maxDiff([]float64{sum / n}, want), unit: nats, limit: lossLimit}, nil
+	return figure{value: maxDiff([]float64{sum / float64(len(losses))}, want), unit: nats, limit: lossLimit}, nil
 }
 
 // compareGreedy continues the prompt and compares the tokens.
@@ -255,7 +252,7 @@ func (f *fixture) compareGreedy(ctx context.Context) (figure, error) {
 	result := figure{unit: "tokens identical"}
 	for i, row := range rows {
 		if len(row) <= promptTokens {
-			return result, fmt.Errorf("greedy has %d tokens, not more than the %d of the prompt", len(row), promptTokens)
+			return result, fmt.Errorf("greedy has %d tokens, want more than the %d of the prompt", len(row), promptTokens)
 		}
 		got, err := f.greedy(ctx, row[:promptTokens], len(row)-promptTokens)
 		if err != nil {
@@ -271,7 +268,7 @@ func (f *fixture) compareGreedy(ctx context.Context) (figure, error) {
 	return result, nil
 }
 
-// greedy continues a prompt, by generation where the plugin can, else by scoring from scratch at every step.
+// greedy continues a prompt by generation if the model can, else by scoring from scratch for every token.
 func (f *fixture) greedy(ctx context.Context, prompt []int32, n int) ([]int32, error) {
 	k := &kit{model: f.model, info: f.info, description: f.arch}
 	if f.info.Has(lm.AbilityGenerate) && f.info.Has(lm.AbilityStep) {
@@ -292,10 +289,10 @@ func (f *fixture) greedy(ctx context.Context, prompt []int32, n int) ([]int32, e
 	return text[len(prompt):], nil
 }
 
-// gradientLimit is how far a gradient may be from the reference's, as a share of its norm.
+// gradientLimit bounds the distance of a gradient from the reference's, relative to its norm.
 const gradientLimit = 1e-3
 
-// compareGradients holds the gradient of the mean loss by every parameter that the fixture has against the reference's.
+// compareGradients compares the gradient of the mean loss with the reference's, for every parameter in the fixture.
 func (f *fixture) compareGradients(ctx context.Context) (figure, error) {
 	names := slices.DeleteFunc(f.file.Names(), func(name string) bool { return !strings.HasPrefix(name, "grad.") })
 	if f.inputs == nil || len(names) == 0 {
@@ -322,13 +319,13 @@ func (f *fixture) compareGradients(ctx context.Context) (figure, error) {
 			return result, fmt.Errorf("the gradient of parameter %q: %w", parameter, err)
 		}
 		if d := distance(own, want); !(d <= result.value) {
-			result.value, result.note = d, "largest by "+parameter
+			result.value, result.note = d, "largest for "+parameter
 		}
 	}
 	return result, nil
 }
 
-// gradients lets a training write the gradient of the inputs' mean loss.
+// gradients returns the gradient of the inputs' mean loss, as written by a training.
 func (f *fixture) gradients(ctx context.Context, trainer lm.Trainer) (*safetensors.File, error) {
 	t, err := trainer.OpenTraining(ctx, lm.TrainingRequest{})
 	if err != nil {
@@ -350,7 +347,8 @@ func (f *fixture) gradients(ctx context.Context, trainer lm.Trainer) (*safetenso
 	return safetensors.Open(step.Gradients)
 }
 
-// distance is the norm of the difference of two vectors as a share of that of the second; infinite if they differ in length.
+// distance returns the norm of the difference of two vectors relative to that of the second; infinite if their lengths
+// differ.
 func distance(got []float32, want []float64) float64 {
 	if len(got) != len(want) {
 		return math.Inf(1)

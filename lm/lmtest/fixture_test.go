@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm/internal/toy"
 )
 
-// ids and reals are tensors of a reference file.
+// ids and reals return tensors for a reference file.
 func ids(name string, row []int32) safetensors.Tensor {
 	var raw []byte
 	for _, id := range row {
@@ -30,7 +30,7 @@ func reals(name string, values []float32, shape ...int) safetensors.Tensor {
 	return safetensors.Tensor{Name: name, DType: safetensors.F32, Shape: shape, Raw: raw}
 }
 
-// writeFixture saves a toy with its own outputs as the reference, changed by spoil.
+// writeFixture saves a toy model with its own outputs as the reference, changed by spoil.
 func writeFixture(t *testing.T, spoil func(map[string]*safetensors.Tensor)) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,7 +81,7 @@ func writeFixture(t *testing.T, spoil func(map[string]*safetensors.Tensor)) stri
 	return dir
 }
 
-// gradientOf is that of a toy's output matrix, which the toy's own test holds against differences.
+// gradientOf returns the gradient of the toy's output matrix, which the toy's own test checks by finite differences.
 func gradientOf(t *testing.T, m lm.Model, text []int32) []float32 {
 	t.Helper()
 	training, err := m.(lm.Trainer).OpenTraining(t.Context(), lm.TrainingRequest{})

@@ -9,17 +9,17 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// clearGap is how far the likeliest token must be ahead for rounding not to decide.
+// clearGap is the lead of the most likely token, in logits, above which rounding cannot decide.
 const clearGap = 1e-3
 
-// continuation is what a Generate has emitted.
+// continuation is the output of a Generate.
 type continuation struct {
 	tokens [][]int32
 	chunks int
 	done   bool
 }
 
-// generate runs a Generate on fresh states and checks the order of its chunks and the states that it leaves.
+// generate runs a Generate on new states and checks the order of its chunks and the final states.
 func (k *kit) generate(ctx context.Context, req lm.GenerateRequest, prompts ...[]int32) (continuation, error) {
 	generator, ok := lm.As[lm.Generator](k.model)
 	if !ok {
@@ -48,12 +48,12 @@ func (k *kit) generate(ctx context.Context, req lm.GenerateRequest, prompts ...[
 		return c, err
 	}
 	if late || !c.done {
-		return c, errors.New("the last chunk, and no other, must be marked done, and each must have the tokens of every input")
+		return c, errors.New("only the last chunk must be marked done, and each must have the tokens of every input")
 	}
 	if len(req.Stop) == 0 {
 		for i, in := range req.Inputs {
 			if want := len(prompts[i]) + req.MaxNew - 1; in.State.Len() != want || len(c.tokens[i]) != req.MaxNew {
-				return c, fmt.Errorf("input %d: %d of %d new tokens, and a state of %d instead of %d",
+				return c, fmt.Errorf("input %d: %d of %d new tokens, and the state has seen %d, want %d",
 					i, len(c.tokens[i]), req.MaxNew, in.State.Len(), want)
 			}
 		}
@@ -61,11 +61,10 @@ func (k *kit) generate(ctx context.Context, req lm.GenerateRequest, prompts ...[
 	return c, nil
 }
 
-// next returns the likeliest token after a text, by scoring it from scratch, and how clear the choice is.
+// next returns the most likely token after a text, by scoring it from scratch, and its lead over the second.
 func (k *kit) next(ctx context.Context, text []int32) (token int32, gap float64, err error) {
-	reply, err := k.checkedScore(ctx, k.model, lm.ScoreRequest{
-		Logits: true, Sequences: []lm.Sequence{{Tokens: text, From: len(text)}},
-	})
+	req := lm.ScoreRequest{Logits: true, Sequences: []lm.Sequence{{Tokens: text, From: len(text)}}}
+	reply, err := k.checkedScore(ctx, k.model, req)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -73,11 +72,8 @@ func (k *kit) next(ctx context.Context, text []int32) (token int32, gap float64,
 	return token, gap, nil
 }
 
-// checkGreedy: greedy generation picks the likeliest token of scoring, at every step.
+// checkGreedy checks that greedy generation picks the most likely token by scoring, at every step.
 func checkGreedy(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	const tokens = 12
 	f := figure{unit: "tokens compared"}
 	prompts := [][]int32{k.text[:min(8, len(k.text)/2)], k.document(2, 3)}
@@ -105,11 +101,9 @@ func checkGreedy(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// checkGeneration: chunking changes nothing, a seed repeats, a stop token ends, and the caller can stop early.
+// checkGeneration checks that the chunk size changes nothing, that a seed repeats the output, that a stop token ends it, and
+// that the caller can stop early.
 func checkGeneration(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	prompt := k.text[:min(5, len(k.text)/2)]
 	greedy := lm.GenerateRequest{MaxNew: min(7, len(k.text)-len(prompt))}
 	whole, err := k.generate(ctx, greedy, prompt)
@@ -119,7 +113,7 @@ func checkGeneration(ctx context.Context, k *kit) (figure, error) {
 	chunked := greedy
 	chunked.Every = 3
 	if c, err := k.generate(ctx, chunked, prompt); err != nil || !slices.Equal(c.tokens[0], whole.tokens[0]) || c.chunks > whole.chunks {
-		return figure{}, errors.Join(err, fmt.Errorf("every %d tokens: %v in %d chunks, one by one %v in %d",
+		return figure{}, errors.Join(err, fmt.Errorf("chunks of %d tokens: %v in %d chunks, of one token: %v in %d",
 			chunked.Every, c.tokens, c.chunks, whole.tokens, whole.chunks))
 	}
 	stopping := greedy
@@ -139,12 +133,12 @@ func checkGeneration(ctx context.Context, k *kit) (figure, error) {
 	}
 	b, err := k.generate(ctx, sampled, prompt)
 	if err == nil && !slices.Equal(a.tokens[0], b.tokens[0]) {
-		err = fmt.Errorf("one seed gives %v and %v", a.tokens[0], b.tokens[0])
+		err = fmt.Errorf("the same seed gives %v and %v", a.tokens[0], b.tokens[0])
 	}
 	return figure{}, err
 }
 
-// stopEarly ends a generation after the first chunk.
+// stopEarly checks a generation that the caller stops after the first chunk.
 func (k *kit) stopEarly(ctx context.Context, req lm.GenerateRequest, prompt []int32) error {
 	state, _, err := k.newState(ctx)
 	if err != nil {
@@ -158,10 +152,10 @@ func (k *kit) stopEarly(ctx context.Context, req lm.GenerateRequest, prompt []in
 		return false
 	})
 	if err != nil {
-		return fmt.Errorf("stopping early is no error, but: %w", err)
+		return fmt.Errorf("stopping early must not be an error: %w", err)
 	}
 	if chunks != 1 || state.Len() < len(prompt) || state.Len() > len(prompt)+req.MaxNew-1 {
-		return fmt.Errorf("stopped after the first chunk: %d chunks, a state of %d tokens after a prompt of %d", chunks, state.Len(), len(prompt))
+		return fmt.Errorf("stopped after the first chunk: got %d chunks and a state of %d tokens, the prompt has %d", chunks, state.Len(), len(prompt))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// kit is one run of the checks: the model under test and the text that it is tested on.
+// kit is one run of the checks: the model under test and the text to test it on.
 type kit struct {
 	arch        lm.Architecture
 	options     Options
@@ -20,7 +20,7 @@ type kit struct {
 	model       lm.Model
 	info        lm.ModelInfo
 	text        []int32
-	rounding    float64 // mean |Δ nats| between the precision and f32, once measured
+	rounding    float64 // mean |Δ nats| between the precision and f32; 0: not measured yet
 }
 
 func newKit(arch lm.Architecture, o Options) *kit {
@@ -36,7 +36,7 @@ func (k *kit) close() {
 	}
 }
 
-// has reports whether the model, once there is one, has an ability.
+// has reports whether the model or, until it is loaded, the plugin has an ability.
 func (k *kit) has(a lm.Ability) bool {
 	if k.model == nil {
 		return k.description.Has(a)
@@ -44,9 +44,7 @@ func (k *kit) has(a lm.Ability) bool {
 	return k.info.Has(a)
 }
 
-func (k *kit) skips(name string) bool { return slices.Contains(k.options.Skip, name) }
-
-// request asks for the model under test, with a seed where it is initialised.
+// request returns the request for the model under test. seed initialises a model without a checkpoint.
 func (k *kit) request(seed uint64) lm.LoadRequest {
 	req := lm.LoadRequest{
 		Precision: k.options.Precision,
@@ -67,15 +65,7 @@ func (k *kit) request(seed uint64) lm.LoadRequest {
 	return req
 }
 
-// ready fails if a check needs the model and there is none.
-func (k *kit) ready() error {
-	if k.model == nil {
-		return unavailable("no model is loaded")
-	}
-	return nil
-}
-
-// document returns n random tokens, the same for the same seed.
+// document returns n random tokens, determined by the seed.
 func (k *kit) document(seed uint64, n int) []int32 {
 	r := rand.New(rand.NewPCG(seed, 0))
 	tokens := make([]int32, n)
@@ -94,7 +84,7 @@ func (k *kit) score(ctx context.Context, logits bool, documents ...[]int32) (lm.
 	return k.checkedScore(ctx, k.model, req)
 }
 
-// checkedScore refuses a reply that is not what was asked for, so that checks can index it.
+// checkedScore refuses a reply that does not fit its request, so that checks can index it.
 func (k *kit) checkedScore(ctx context.Context, m lm.Model, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	reply, err := m.Score(ctx, req)
 	if err != nil {
@@ -103,25 +93,25 @@ func (k *kit) checkedScore(ctx context.Context, m lm.Model, req lm.ScoreRequest)
 	return reply, req.Check(k.info.Vocab, reply)
 }
 
-// row returns the logits after position p of a document that was scored from 1.
+// row returns the logits after position p of a document scored from 1.
 func (k *kit) row(logits []float32, p int) []float32 {
 	return logits[p*k.info.Vocab : (p+1)*k.info.Vocab]
 }
 
-// newState opens a state. A model that is not causal may refuse: there is nothing that it could carry.
+// newState opens a state. A model that is not causal may refuse, since it has nothing to carry.
 func (k *kit) newState(ctx context.Context) (lm.State, lm.Stepper, error) {
 	stepper, ok := lm.As[lm.Stepper](k.model)
 	if !ok {
 		return nil, nil, notImplemented(lm.AbilityStep)
 	}
 	state, err := stepper.NewState(ctx)
-	if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+	if lm.KindOf(err) == lm.Unsupported && !k.info.Causal {
 		return nil, nil, unavailable("a model that sees the future carries no state")
 	}
 	return state, stepper, err
 }
 
-// notImplemented is the error of a model that says it has an ability which it lacks.
+// notImplemented returns the error of a model that declares an ability without implementing it.
 func notImplemented(a lm.Ability) error {
 	return fmt.Errorf("the ability %s is declared, but the model does not implement it", a)
 }
@@ -143,7 +133,7 @@ func feed(ctx context.Context, stepper lm.Stepper, state lm.State, tokens []int3
 	return all, nil
 }
 
-// maxDiff is the largest absolute difference; NaN on either side, or another length, makes it infinite.
+// maxDiff returns the largest absolute difference; it is infinite if a value is NaN or the lengths differ.
 func maxDiff[T float32 | float64](a, b []T) float64 {
 	if len(a) != len(b) {
 		return math.Inf(1)
@@ -159,7 +149,7 @@ func maxDiff[T float32 | float64](a, b []T) float64 {
 	return largest
 }
 
-// argmax returns the likeliest token, the lowest of equals, and how far it is ahead of the next.
+// argmax returns the most likely token, the lowest id on ties, and its lead over the next one.
 func argmax(logits []float32) (best int32, gap float64) {
 	gap = math.Inf(1)
 	for i := 1; i < len(logits); i++ {

@@ -1,18 +1,19 @@
-// Package lmtest is the conformance kit of package lm: what every plugin must do, whatever its architecture.
+// Package lmtest is the conformance kit of package lm: it checks what every plugin must do, whatever its architecture.
 //
-// [Run] puts an lm.Architecture through all checks, in the same process or behind the plugin boundary, and returns
-// one [Check] each, with the figure that decided it. It finds out by perturbation whether a model that declares
-// itself causal sees the future, whether feeding a text in pieces gives what feeding it whole gives, whether calls
-// can be cancelled, and so on. What a plugin does not declare is n/a. [CompareFixture] holds a plugin against stored
-// outputs of a reference implementation. [Report] turns checks into the results of a Go test.
+// [Run] runs all checks on an lm.Architecture, in the same process or behind the plugin boundary, and returns a [Check]
+// for each, with the measured figure. It tests by perturbation whether a model that declares itself causal sees the
+// future, whether a text fed in pieces gives the same results as the whole text, whether calls can be cancelled, and so on.
+// Undeclared abilities are n/a. [CompareFixture] compares a plugin with stored outputs of a reference implementation.
+// [Report] reports checks as the results of a Go test.
 //
-// A plugin that passes can be measured by the harness; whether its mathematics is right, only a fixture can say.
+// The harness can measure a plugin that passes. Only a fixture can show that its mathematics is right.
 package lmtest
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/archbench/archbench/lm"
@@ -32,10 +33,10 @@ const (
 type Check struct {
 	Name    string
 	Status  Status
-	Figure  float64 // what was measured, in Unit
+	Figure  float64 // measured value in Unit
 	Unit    string  // "": the check has no figure
-	Limit   float64 // that the figure must not exceed, where there is one; else 0
-	Message string  // what went wrong, why it is n/a, or a remark
+	Limit   float64 // maximum of the figure; 0: none
+	Message string  // what failed, why it is n/a, or a remark
 	Took    time.Duration
 }
 
@@ -63,17 +64,17 @@ type Options struct {
 	Precision  string // "": f32
 	Threads    int
 	Options    map[string]string
-	// Tokens is the length of the test documents, less where the context limit is lower. 0 is 160.
+	// Tokens is the length of the test documents, reduced to the context limit; 0 is 160.
 	Tokens int
-	// Chunks are sizes to feed texts in, besides 1, 3, 7 and 64; for a sliding window W, test W-1, W and W+1.
+	// Chunks are chunk sizes to test besides 1, 3, 7 and 64; for a sliding window W, add W-1, W and W+1.
 	Chunks []int
-	// Tolerance bounds the difference of logits between ways of feeding the same text in f32. 0 is 1e-4.
+	// Tolerance bounds the difference of f32 logits between ways of feeding the same text; 0 is 1e-4.
 	Tolerance float64
-	// Timeout bounds each check. 0 is 2 minutes.
+	// Timeout bounds each check; 0 is 2 minutes.
 	Timeout time.Duration
-	// TempDir is where models are saved; "" is the system's.
+	// TempDir is the folder for saved models; "" is the system's.
 	TempDir string
-	// Skip names checks to leave out.
+	// Skip names the checks to leave out.
 	Skip []string
 }
 
@@ -89,7 +90,7 @@ func OK(checks []Check) bool {
 	return passed
 }
 
-// Report logs every check to t, and fails t for each that failed.
+// Report logs every check to t, and fails t for each failed check.
 func Report(t interface {
 	Helper()
 	Logf(format string, args ...any)
@@ -106,7 +107,7 @@ func Report(t interface {
 	}
 }
 
-// figure is what a check has measured. A limit of 0 is none.
+// figure is the result of a measurement. A limit of 0 means none.
 type figure struct {
 	value float64
 	unit  string
@@ -127,11 +128,15 @@ type check struct {
 	run       func(ctx context.Context, k *kit) (figure, error)
 }
 
-// table lists the checks in the order in which they run.
-var table = []check{
+// setup lists the checks that need no loaded model.
+var setup = []check{
 	{"describe", nil, checkDescribe},
 	{"load", nil, checkLoad},
 	{"load errors", nil, checkLoadErrors},
+}
+
+// table lists the checks of the loaded model. They run in this order, after setup.
+var table = []check{
 	{"shapes", nil, checkShapes},
 	{"likelihood", nil, checkLikelihood},
 	{"determinism", nil, checkDeterminism},
@@ -162,16 +167,16 @@ var table = []check{
 	{"close", nil, checkClose},
 }
 
-// Run puts an architecture through every check. It ends early only if the model cannot be loaded.
+// Run runs every check on an architecture. It ends early only if the model cannot be loaded.
 func Run(ctx context.Context, arch lm.Architecture, o Options) []Check {
 	k := newKit(arch, o)
 	defer k.close()
 	var checks []Check
-	for _, c := range table {
-		if k.skips(c.name) {
+	for i, c := range slices.Concat(setup, table) {
+		if slices.Contains(o.Skip, c.name) {
 			continue
 		}
-		result := k.run(ctx, c)
+		result := k.run(ctx, c, i >= len(setup))
 		checks = append(checks, result)
 		if c.name == "load" && result.Status == Fail {
 			break
@@ -180,12 +185,15 @@ func Run(ctx context.Context, arch lm.Architecture, o Options) []Check {
 	return checks
 }
 
-// run executes one check.
-func (k *kit) run(ctx context.Context, c check) Check {
+// run runs one check.
+func (k *kit) run(ctx context.Context, c check, needsModel bool) Check {
 	for _, a := range c.abilities {
 		if !k.has(a) {
 			return Check{Name: c.name, Status: Unavailable, Message: fmt.Sprintf("no ability %s", a)}
 		}
+	}
+	if needsModel && k.model == nil {
+		return Check{Name: c.name, Status: Unavailable, Message: "no model is loaded"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.options.Timeout)
 	defer cancel()
@@ -196,7 +204,7 @@ func (k *kit) run(ctx context.Context, c check) Check {
 	return result
 }
 
-// conclude turns what a check returns into its result.
+// conclude turns a figure and an error into a Check.
 func conclude(name string, f figure, err error) Check {
 	c := Check{Name: name, Status: Pass, Figure: f.value, Unit: f.unit, Limit: f.limit, Message: f.note}
 	var na unavailable

@@ -16,8 +16,8 @@ import (
 func TestToyPasses(t *testing.T) {
 	checks := Run(t.Context(), toy.Architecture{}, Options{TempDir: t.TempDir()})
 	Report(t, checks)
-	if len(checks) != len(table) || !OK(checks) {
-		t.Errorf("%d of %d checks", len(checks), len(table))
+	if want := len(setup) + len(table); len(checks) != want || !OK(checks) {
+		t.Errorf("%d of %d checks", len(checks), want)
 	}
 	for _, c := range checks {
 		if c.Status == Unavailable {
@@ -43,7 +43,7 @@ func TestContextLimit(t *testing.T) {
 	Report(t, Run(t.Context(), toy.Architecture{}, Options{Config: config, TempDir: t.TempDir(), Skip: []string{"cancellation"}}))
 }
 
-// lying breaks one promise of a toy in Score.
+// lying is a toy model whose Score breaks one promise.
 type lying struct {
 	*toy.Model
 	score func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error)
@@ -56,7 +56,7 @@ func (l *lying) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return l.score(l.Model, ctx, req)
 }
 
-// then scores as a toy does and spoils the reply.
+// then returns a Score that spoils the toy's reply.
 func then(spoil func(req lm.ScoreRequest, reply *lm.ScoreReply)) func(*toy.Model, context.Context, lm.ScoreRequest) (lm.ScoreReply, error) {
 	return func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 		reply, err := m.Score(ctx, req)
@@ -67,7 +67,7 @@ func then(spoil func(req lm.ScoreRequest, reply *lm.ScoreReply)) func(*toy.Model
 	}
 }
 
-// TestBrokenPromises breaks one promise at a time: the check for it must fail.
+// TestBrokenPromises breaks one promise at a time, and the check for it must fail.
 func TestBrokenPromises(t *testing.T) {
 	noise := 0.0
 	for _, c := range []struct {
@@ -89,7 +89,7 @@ func TestBrokenPromises(t *testing.T) {
 				}
 			}
 		})},
-		{"prefix", then(func(q lm.ScoreRequest, r *lm.ScoreReply) { // sees the length
+		{"prefix", then(func(q lm.ScoreRequest, r *lm.ScoreReply) { // every logit depends on the length
 			for i, s := range r.Scores {
 				for j := range s.Logits {
 					s.Logits[j] += 1e-3 * float32(len(q.Sequences[i].Tokens))
@@ -122,7 +122,7 @@ func TestBrokenPromises(t *testing.T) {
 				}
 			}
 		})},
-		{"answers", func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) { // targets are taken for the next ones
+		{"answers", func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) { // shifts targets by one position
 			for i, s := range req.Sequences {
 				if s.Targets != nil && !req.Logits {
 					req.Sequences = slices.Clone(req.Sequences)
@@ -143,7 +143,7 @@ func TestBrokenPromises(t *testing.T) {
 		{"cancellation", func(m *toy.Model, ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 			start := time.Now()
 			reply, err := m.Score(context.WithoutCancel(ctx), req)
-			if ctx.Err() != nil { // it stays busy, for longer than a CPU that has become faster can hide, and says that it was cancelled
+			if ctx.Err() != nil { // keeps working, long enough even if the CPU has become faster, and reports the cancellation
 				time.Sleep(3 * time.Since(start))
 				err = ctx.Err()
 			}
@@ -159,7 +159,7 @@ func TestBrokenPromises(t *testing.T) {
 	}
 }
 
-// TestUnsteadyIsNoLeak: a model without one answer is called that, not one that sees the future.
+// TestUnsteadyIsNoLeak checks that a non-deterministic model is reported as such, not as seeing the future.
 func TestUnsteadyIsNoLeak(t *testing.T) {
 	noise := float32(0)
 	arch := toy.Architecture{Wrap: func(_ string, m *toy.Model) (lm.Model, error) {
@@ -178,7 +178,7 @@ func TestUnsteadyIsNoLeak(t *testing.T) {
 	}
 }
 
-// forgetful has states that break a promise.
+// forgetful is a toy model whose states break a promise.
 type forgetful struct {
 	*toy.Model
 	sharedForks, deafResets, forgetSamplers bool
@@ -235,7 +235,7 @@ func TestBrokenStates(t *testing.T) {
 	}
 }
 
-// boastful reports what is not so.
+// boastful is a toy model that reports false results.
 type boastful struct{ *toy.Model }
 
 func (b boastful) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
@@ -272,11 +272,11 @@ func TestBoasts(t *testing.T) {
 	}
 }
 
-// expectFailure runs the checks up to one, which must fail, and returns it.
+// expectFailure runs one check, which must fail, and returns its result.
 func expectFailure(t *testing.T, arch lm.Architecture, name string) Check {
 	t.Helper()
 	var skip []string
-	for _, c := range table {
+	for _, c := range slices.Concat(setup, table) {
 		if c.name != name && c.name != "describe" && c.name != "load" {
 			skip = append(skip, c.name)
 		}
@@ -284,7 +284,7 @@ func expectFailure(t *testing.T, arch lm.Architecture, name string) Check {
 	checks := Run(t.Context(), arch, Options{Skip: skip, TempDir: t.TempDir()})
 	i := slices.IndexFunc(checks, func(c Check) bool { return c.Name == name })
 	if i < 0 || checks[i].Status != Fail {
-		t.Fatalf("want a failure of %q: %v", name, checks)
+		t.Fatalf("%q did not fail: %v", name, checks)
 	}
 	t.Log(checks[i])
 	return checks[i]
@@ -316,7 +316,7 @@ func TestUnloadableEndsTheRun(t *testing.T) {
 	}
 }
 
-// misspelt declares an ability that there is not.
+// misspelt declares an unknown ability.
 type misspelt struct{ lm.Architecture }
 
 func (m misspelt) Describe(ctx context.Context) (lm.Description, error) {

@@ -12,14 +12,14 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// knownAbilities are the words that a description may use.
+// knownAbilities are the abilities of the contract.
 var knownAbilities = []lm.Ability{
 	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory,
 	lm.AbilityVersus, lm.AbilitySave, lm.AbilityCalibrate, lm.AbilityTrain,
 	lm.AbilityAnswers, lm.AbilitySample,
 }
 
-// checkDescribe: the description is complete and means something.
+// checkDescribe checks that the description is complete and valid.
 func checkDescribe(ctx context.Context, k *kit) (figure, error) {
 	d, err := k.arch.Describe(ctx)
 	if err != nil {
@@ -35,10 +35,10 @@ func checkDescribe(ctx context.Context, k *kit) (figure, error) {
 		}
 	}
 	if names := slices.Concat(d.ModelTypes, d.MarkerKeys); slices.Contains(names, "") {
-		errs = append(errs, fmt.Errorf("an empty word among model types and marker keys %q", names))
+		errs = append(errs, fmt.Errorf("model types and marker keys %q contain an empty one", names))
 	}
 	if !json.Valid([]byte(d.ConfigSchema)) {
-		errs = append(errs, errors.New("config schema is no JSON"))
+		errs = append(errs, errors.New("config schema is not JSON"))
 	}
 	if !slices.Contains(d.Precisions, "f32") {
 		errs = append(errs, fmt.Errorf("precisions %q lack f32", d.Precisions))
@@ -51,14 +51,14 @@ func checkDescribe(ctx context.Context, k *kit) (figure, error) {
 	seen := map[string]bool{}
 	for _, v := range d.Variants {
 		if v.Name == "" || v.Summary == "" || seen[v.Name] || !json.Valid([]byte(v.Config)) {
-			errs = append(errs, fmt.Errorf("variant %q needs a name of its own, a summary and a config in JSON", v.Name))
+			errs = append(errs, fmt.Errorf("variant %q needs a unique name, a summary and a JSON config", v.Name))
 		}
 		seen[v.Name] = true
 	}
 	return figure{value: float64(len(d.Abilities)), unit: "abilities"}, errors.Join(errs...)
 }
 
-// checkLoad loads the model that the other checks use, and looks at what it says about itself.
+// checkLoad loads the model that the other checks use, and checks its info.
 func checkLoad(ctx context.Context, k *kit) (figure, error) {
 	model, err := k.arch.Load(ctx, k.request(1))
 	if err != nil {
@@ -73,27 +73,27 @@ func checkLoad(ctx context.Context, k *kit) (figure, error) {
 	var errs []error
 	for _, a := range info.Abilities {
 		if !k.description.Has(a) {
-			errs = append(errs, fmt.Errorf("the model has the ability %q, which the plugin does not declare", a))
+			errs = append(errs, fmt.Errorf("the model has ability %q, which the plugin does not declare", a))
 		}
 	}
 	if info.Vocab < 2 || n < 8 {
-		_ = model.Close() // too small to be tested, so for this as well
+		_ = model.Close() // too small to test Close either
 		k.model = nil
 		return figure{}, fmt.Errorf("a vocabulary of %d and a context limit of %d are too small to test", info.Vocab, info.ContextLimit)
 	}
 	k.text = k.document(1, n)
 	if info.Architecture != k.description.Name {
-		errs = append(errs, fmt.Errorf("architecture is %q, the description says %q", info.Architecture, k.description.Name))
+		errs = append(errs, fmt.Errorf("architecture is %q, in the description %q", info.Architecture, k.description.Name))
 	}
 	if !json.Valid([]byte(info.Config)) {
-		errs = append(errs, errors.New("config is no JSON"))
+		errs = append(errs, errors.New("config is not JSON"))
 	}
 	if info.Precision == "" || info.HeadPrecision == "" || info.Kernels == "" || info.Threads < 1 {
 		errs = append(errs, fmt.Errorf("precision %q, head precision %q, kernels %q and threads %d must be set",
 			info.Precision, info.HeadPrecision, info.Kernels, info.Threads))
 	}
 	if info.Device.Name != "" && !slices.Contains(k.description.Devices, info.Device) {
-		errs = append(errs, fmt.Errorf("device %+v is none of %+v", info.Device, k.description.Devices))
+		errs = append(errs, fmt.Errorf("device %+v is not one of %+v", info.Device, k.description.Devices))
 	}
 	if info.LoadTime <= 0 {
 		errs = append(errs, fmt.Errorf("load time is %v", info.LoadTime))
@@ -109,7 +109,7 @@ func checkLoad(ctx context.Context, k *kit) (figure, error) {
 	return figure{value: float64(info.Parameters), unit: "parameters"}, errors.Join(errs...)
 }
 
-// checkLoadErrors: what cannot be loaded is refused with the right kind.
+// checkLoadErrors checks that invalid load requests are refused with the right kind.
 func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
 	if err != nil {
@@ -132,7 +132,7 @@ func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 	}{
 		{"a folder that does not exist", lm.LoadRequest{Checkpoint: filepath.Join(dir, "nowhere")}, []lm.Kind{lm.NotFound}},
 		{"a folder whose config.json is cut off", lm.LoadRequest{Checkpoint: dir}, []lm.Kind{lm.Invalid, lm.Corrupt}},
-		{"a config that is no JSON", lm.LoadRequest{Config: "{"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
+		{"a config that is not JSON", lm.LoadRequest{Config: "{"}, []lm.Kind{lm.Invalid, lm.Corrupt}},
 		{"another architecture's config", lm.LoadRequest{Config: `{"model_type": "no such thing"}`}, []lm.Kind{lm.Invalid, lm.Corrupt}},
 		{"an unknown variant", lm.LoadRequest{Variant: "no such variant"}, []lm.Kind{lm.NotFound, lm.Invalid}},
 		{"an unknown precision", precision, []lm.Kind{lm.Invalid}},
@@ -142,11 +142,16 @@ func checkLoadErrors(ctx context.Context, k *kit) (figure, error) {
 	}
 	var errs []error
 	for _, c := range cases {
-		m, err := k.arch.Load(ctx, c.req)
-		if m != nil && err == nil {
-			_ = m.Close() // that it was loaded is what fails the check
-		}
-		errs = append(errs, kindError(c.what, err, c.kinds...))
+		errs = append(errs, k.refusedLoad(ctx, c.what, c.req, c.kinds...))
 	}
 	return figure{value: float64(len(cases)), unit: "refusals"}, errors.Join(errs...)
+}
+
+// refusedLoad checks that a load fails with one of the kinds.
+func (k *kit) refusedLoad(ctx context.Context, what string, req lm.LoadRequest, kinds ...lm.Kind) error {
+	m, err := k.arch.Load(ctx, req)
+	if err == nil && m != nil {
+		_ = m.Close() // that it was loaded fails the check
+	}
+	return kindError(what, err, kinds...)
 }

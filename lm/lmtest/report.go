@@ -12,11 +12,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// checkVersus: a model does not diverge from itself, and does from another.
+// checkVersus checks that a model does not diverge from itself, and does from another.
 func checkVersus(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	req := lm.ScoreRequest{Sequences: []lm.Sequence{{Tokens: k.text, From: 1}}, Versus: k.model}
 	reply, err := k.checkedScore(ctx, k.model, req)
 	if err != nil {
@@ -26,7 +23,7 @@ func checkVersus(ctx context.Context, k *kit) (figure, error) {
 	for i, kl := range reply.Scores[0].KL {
 		f.value = max(f.value, math.Abs(kl))
 		if !reply.Scores[0].Top1[i] {
-			return f, fmt.Errorf("position %d: the model disagrees with itself about the likeliest token", i)
+			return f, fmt.Errorf("position %d: the model disagrees with itself about the most likely token", i)
 		}
 	}
 	if k.options.Checkpoint != "" || k.info.Parameters == 0 {
@@ -46,12 +43,12 @@ func checkVersus(ctx context.Context, k *kit) (figure, error) {
 		sum += kl
 	}
 	if !(sum > 0) {
-		return f, fmt.Errorf("divergence from a model of another seed sums to %g", sum)
+		return f, fmt.Errorf("the divergence from a model with another seed sums to %g", sum)
 	}
 	return f, nil
 }
 
-// cost asks for the cost of a piece of work.
+// cost returns the cost of a piece of work.
 func (k *kit) cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
 	coster, ok := lm.As[lm.Coster](k.model)
 	if !ok {
@@ -71,16 +68,13 @@ func flops(items []lm.CostItem) (sum int64) {
 	return sum
 }
 
-// checkCost: there is a formula for every phase, and it grows with the work.
+// checkCost checks that there is a formula for every phase, and that it grows with the batch.
 func checkCost(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	var errs []error
 	var perToken float64
 	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
 		short, err := k.cost(ctx, lm.CostRequest{Phase: phase, Batch: 1, Length: 4})
-		if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+		if lm.KindOf(err) == lm.Unsupported && !k.info.Causal {
 			continue // a model that sees the future does not decode
 		}
 		if err != nil {
@@ -91,7 +85,7 @@ func checkCost(ctx context.Context, k *kit) (figure, error) {
 			return figure{}, err
 		}
 		if flops(short.Analytic) <= 0 || flops(double.Analytic) != 2*flops(short.Analytic) {
-			errs = append(errs, fmt.Errorf("%s: %d FLOPs, and %d for two documents", phase, flops(short.Analytic), flops(double.Analytic)))
+			errs = append(errs, fmt.Errorf("%s: %d FLOPs for one document, %d for two", phase, flops(short.Analytic), flops(double.Analytic)))
 		}
 		for _, item := range short.Analytic {
 			if item.Component == "" || item.FLOPs < 0 || item.Bytes < 0 {
@@ -105,17 +99,14 @@ func checkCost(ctx context.Context, k *kit) (figure, error) {
 	return figure{value: perToken, unit: "FLOP per decoded token"}, errors.Join(errs...)
 }
 
-// checkCountedCost: what is counted in a real execution is what the formula says, component by component. Where a router
-// chooses experts, bytes may stay below the formula: which weights are read depends on the data.
+// checkCountedCost checks that the counts of a real execution equal the formula, component by component. Where a router
+// chooses experts, the bytes may be fewer, because the weights that are read depend on the data.
 func checkCountedCost(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	f := figure{unit: "FLOPs compared"}
 	length := min(9, len(k.text)-1)
 	for _, phase := range []lm.Phase{lm.Prefill, lm.Scoring, lm.Decode} {
 		reply, err := k.cost(ctx, lm.CostRequest{Phase: phase, Batch: 2, Length: length, Count: true})
-		if lm.KindOf(err) == lm.Unsupported && err != nil && !k.info.Causal {
+		if lm.KindOf(err) == lm.Unsupported && !k.info.Causal {
 			continue // a model that sees the future does not decode
 		}
 		if err != nil {
@@ -128,7 +119,7 @@ func checkCountedCost(ctx context.Context, k *kit) (figure, error) {
 		for _, want := range reply.Analytic {
 			got := counted[want.Component]
 			if slices.ContainsFunc(reply.Least, func(it lm.CostItem) bool { return it.Component == want.Component }) {
-				continue // its cost depends on the data, and was held against its bounds
+				continue // its cost depends on the data; CostReply.Check has checked its bounds
 			}
 			fewer := got.Bytes < want.Bytes && routes(reply.Analytic)
 			if got.FLOPs != want.FLOPs || got.Bytes != want.Bytes && !fewer {
@@ -137,7 +128,7 @@ func checkCountedCost(ctx context.Context, k *kit) (figure, error) {
 			}
 		}
 		if len(reply.Least) == 0 && flops(reply.Counted) != flops(reply.Analytic) {
-			return f, fmt.Errorf("%s: %d FLOPs were counted, the formula says %d", phase, flops(reply.Counted), flops(reply.Analytic))
+			return f, fmt.Errorf("%s: counted %d FLOPs, the formula says %d", phase, flops(reply.Counted), flops(reply.Analytic))
 		}
 		f.value += float64(flops(reply.Counted))
 	}
@@ -156,11 +147,8 @@ func sumBytes(classes []lm.ByteClass) (sum int64) {
 	return sum
 }
 
-// checkMemory: what lives is at least the weights, and those are plausible for the number of parameters.
+// checkMemory checks that live memory is at least the weights, and that they are plausible for the number of parameters.
 func checkMemory(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	reporter, ok := lm.As[lm.MemoryReporter](k.model)
 	if !ok {
 		return figure{}, notImplemented(lm.AbilityMemory)
@@ -179,10 +167,10 @@ func checkMemory(ctx context.Context, k *kit) (figure, error) {
 	f := figure{value: float64(live), unit: "live bytes"}
 	var errs []error
 	if weights < k.info.Parameters/2 || weights > 16*k.info.Parameters+1<<20 {
-		errs = append(errs, fmt.Errorf("%d parameters are said to take %d bytes", k.info.Parameters, weights))
+		errs = append(errs, fmt.Errorf("%d parameters in %d bytes", k.info.Parameters, weights))
 	}
 	if live < weights || len(memory.Live) == 0 || len(memory.Peak) == 0 {
-		errs = append(errs, fmt.Errorf("%d live bytes in %d classes (%d at the peak), the weights alone are %d",
+		errs = append(errs, fmt.Errorf("%d live bytes in %d classes (%d classes at the peak), the weights alone take %d",
 			live, len(memory.Live), len(memory.Peak), weights))
 	}
 	for _, c := range append(memory.Live, memory.Peak...) {
@@ -193,11 +181,8 @@ func checkMemory(ctx context.Context, k *kit) (figure, error) {
 	return f, errors.Join(errs...)
 }
 
-// checkSave: what is saved loads as the same model, and damage to it is found.
+// checkSave checks that a saved model loads as the same model, and that damage to it is detected.
 func checkSave(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	saver, ok := lm.As[lm.Saver](k.model)
 	if !ok {
 		return figure{}, notImplemented(lm.AbilitySave)
@@ -207,7 +192,7 @@ func checkSave(ctx context.Context, k *kit) (figure, error) {
 		return figure{}, err
 	}
 	defer os.RemoveAll(dir)
-	if err := saver.Save(ctx, dir); lm.KindOf(err) == lm.Unsupported && err != nil && k.info.Precision != "f32" {
+	if err := saver.Save(ctx, dir); lm.KindOf(err) == lm.Unsupported && k.info.Precision != "f32" {
 		return figure{}, unavailable("not saved in this precision: " + err.Error())
 	} else if err != nil {
 		return figure{}, err
@@ -221,7 +206,7 @@ func checkSave(ctx context.Context, k *kit) (figure, error) {
 	return f, k.damage(ctx, dir, req)
 }
 
-// damage cuts the weights short, then removes them.
+// damage truncates the weights, then removes them, and checks that neither loads.
 func (k *kit) damage(ctx context.Context, dir string, req lm.LoadRequest) error {
 	weights := filepath.Join(dir, "model.safetensors")
 	info, err := os.Stat(weights)
@@ -231,19 +216,9 @@ func (k *kit) damage(ctx context.Context, dir string, req lm.LoadRequest) error 
 	if err := os.Truncate(weights, info.Size()-1); err != nil {
 		return err
 	}
-	m, truncated := k.arch.Load(ctx, req)
-	if truncated == nil {
-		_ = m.Close() // that it was loaded is what fails the check
-	}
+	truncated := k.refusedLoad(ctx, "weights one byte short", req, lm.Corrupt)
 	if err := os.Remove(weights); err != nil {
 		return err
 	}
-	m, missing := k.arch.Load(ctx, req)
-	if missing == nil {
-		_ = m.Close() // that it was loaded is what fails the check
-	}
-	return errors.Join(
-		kindError("weights that are a byte short", truncated, lm.Corrupt),
-		kindError("a folder without weights", missing, lm.NotFound),
-	)
+	return errors.Join(truncated, k.refusedLoad(ctx, "a folder without weights", req, lm.NotFound))
 }

@@ -15,11 +15,8 @@ const (
 	logitDiff = "max |Δ logit|"
 )
 
-// checkShapes: a reply has exactly the values that were asked for, all finite.
+// checkShapes checks that a reply has exactly the requested values, all finite.
 func checkShapes(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	n := len(k.text)
 	for _, logits := range []bool{false, true} {
 		_, err := k.checkedScore(ctx, k.model, lm.ScoreRequest{Logits: logits, Sequences: []lm.Sequence{
@@ -32,11 +29,8 @@ func checkShapes(ctx context.Context, k *kit) (figure, error) {
 	return figure{}, nil
 }
 
-// checkLikelihood: a loss is -log softmax of the logits, so probabilities sum to 1.
+// checkLikelihood checks that losses are -log softmax of the logits, so that probabilities sum to 1.
 func checkLikelihood(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	reply, err := k.score(ctx, true, k.text)
 	if err != nil {
 		return figure{}, err
@@ -48,7 +42,7 @@ func checkLikelihood(ctx context.Context, k *kit) (figure, error) {
 	return figure{value: maxDiff(want, reply.Scores[0].NLL), unit: nats, limit: 2e-5}, nil
 }
 
-// loss is -log softmax(logits)[token], in float64.
+// loss returns -log softmax(logits)[token], in float64.
 func loss(logits []float32, token int32) float64 {
 	largest := float64(slices.Max(logits))
 	var sum float64
@@ -58,19 +52,13 @@ func loss(logits []float32, token int32) float64 {
 	return largest + math.Log(sum) - float64(logits[token])
 }
 
-// checkDeterminism: the same request gives the same bits, of this model and of another loaded from the same seed.
+// checkDeterminism checks that the same request gives the same bits in a second model loaded from the same seed.
 func checkDeterminism(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	return k.compareLoaded(ctx, k.request(1), 0)
 }
 
-// checkThreads: the number of threads does not change what is computed.
+// checkThreads checks that the number of threads does not change the results.
 func checkThreads(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	req := k.request(1)
 	if req.Threads = 1; k.info.Threads == 1 {
 		req.Threads = 2
@@ -78,8 +66,7 @@ func checkThreads(ctx context.Context, k *kit) (figure, error) {
 	return k.compareLoaded(ctx, req, k.options.Tolerance)
 }
 
-// compareLoaded scores the text twice, the second time with another model, and compares. Without a limit the bits
-// must be the same.
+// compareLoaded compares the text's logits with those of a second model. Without a limit they must be bit-equal.
 func (k *kit) compareLoaded(ctx context.Context, req lm.LoadRequest, limit float64) (figure, error) {
 	first, err := k.score(ctx, true, k.text)
 	if err != nil {
@@ -101,15 +88,12 @@ func (k *kit) compareLoaded(ctx context.Context, req lm.LoadRequest, limit float
 	return f, nil
 }
 
-// leakLimit is how much a prediction may change with tokens after it: rounding at most.
+// leakLimit bounds the change of a prediction when later tokens change, to allow for rounding.
 const leakLimit = 1e-5
 
-// checkCausality changes the end of a text and compares the predictions before it. The declaration is not trusted;
-// a model that declares to see the future is only told apart.
+// checkCausality changes the end of a text and compares the predictions before it. It does not trust the declaration; a
+// model declared as seeing the future is n/a.
 func checkCausality(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	whole, err := k.steady(ctx)
 	if err != nil {
 		return figure{}, err
@@ -131,15 +115,15 @@ func checkCausality(ctx context.Context, k *kit) (figure, error) {
 			maxDiff(a.NLL[:q-1], b.NLL[:q-1]))                             // of tokens 1..q-1
 	}
 	if f.value > leakLimit && !k.info.Causal {
-		return f, unavailable(fmt.Sprintf("declared to see the future, and does: predictions change by %.3g", f.value))
+		return f, unavailable(fmt.Sprintf("declared as seeing the future, and does: predictions change by %.3g", f.value))
 	}
 	if f.value > leakLimit {
-		f.note = "declares itself causal, and sees the future"
+		f.note = "declares itself causal, but sees the future"
 	}
 	return f, nil
 }
 
-// steady scores the text twice: what differs between equal requests says nothing about changed ones.
+// steady scores the text twice, since the causality check needs equal results for equal requests.
 func (k *kit) steady(ctx context.Context) (lm.ScoreReply, error) {
 	first, err := k.score(ctx, true, k.text)
 	if err != nil {
@@ -155,11 +139,8 @@ func (k *kit) steady(ctx context.Context) (lm.ScoreReply, error) {
 	return first, nil
 }
 
-// checkPrefix: the beginning of a text is scored as if there were no more of it.
+// checkPrefix checks that the beginning of a text is scored as if nothing followed it.
 func checkPrefix(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	if !k.info.Causal {
 		return figure{}, unavailable("the model sees the future")
 	}
@@ -181,11 +162,8 @@ func checkPrefix(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// checkBatch: other documents in the request change nothing.
+// checkBatch checks that other documents in the request change nothing.
 func checkBatch(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	documents := [][]int32{k.text, k.document(2, len(k.text)/3), k.document(3, 2), k.document(4, len(k.text)-1)}
 	together, err := k.score(ctx, true, documents...)
 	if err != nil {

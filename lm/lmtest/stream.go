@@ -9,11 +9,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// checkChunks: feeding a text in pieces of any size gives what feeding it whole gives.
+// checkChunks checks that feeding a text in chunks of any size gives the same results as the whole text.
 func checkChunks(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	whole, err := k.score(ctx, true, k.text)
 	if err != nil {
 		return figure{}, err
@@ -36,7 +33,7 @@ func checkChunks(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// fresh feeds tokens to a new state, in pieces of that size, and checks what the state says about itself.
+// fresh feeds tokens to a new state in pieces of that size, and checks the length and bytes that the state reports.
 func (k *kit) fresh(ctx context.Context, tokens []int32, size int, want lm.Want) (lm.StepOutput, error) {
 	state, stepper, err := k.newState(ctx)
 	if err != nil {
@@ -51,19 +48,16 @@ func (k *kit) fresh(ctx context.Context, tokens []int32, size int, want lm.Want)
 		return out, err
 	}
 	if state.Len() != len(tokens) {
-		return out, fmt.Errorf("the state has seen %d tokens, says %d", len(tokens), state.Len())
+		return out, fmt.Errorf("the state has seen %d tokens, but reports %d", len(tokens), state.Len())
 	}
 	if state.Bytes() <= 0 {
-		return out, fmt.Errorf("the state says that it takes %d bytes", state.Bytes())
+		return out, fmt.Errorf("the state reports %d bytes", state.Bytes())
 	}
 	return out, nil
 }
 
-// checkStepLoss: the losses of steps are those of scoring, and last logits are the last of all logits.
+// checkStepLoss checks that steps have the losses of scoring, and that last logits are the last of all logits.
 func checkStepLoss(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	whole, err := k.score(ctx, true, k.text)
 	if err != nil {
 		return figure{}, err
@@ -89,7 +83,7 @@ func checkStepLoss(ctx context.Context, k *kit) (figure, error) {
 	return f, k.lastLogits(ctx, whole.Scores[0].Logits)
 }
 
-// lastLogits compares the logits after the last token, alone, with those after every token.
+// lastLogits compares WantLastLogits with the last row of all logits.
 func (k *kit) lastLogits(ctx context.Context, all []float32) error {
 	last, err := k.fresh(ctx, k.text, 0, lm.WantLastLogits)
 	if err != nil {
@@ -101,7 +95,7 @@ func (k *kit) lastLogits(ctx context.Context, all []float32) error {
 	}
 	n := len(k.text)
 	if d := maxDiff(k.row(all, n-1), last.Logits); k.info.Precision == "f32" && d > f.limit || len(last.Logits) != k.info.Vocab {
-		return fmt.Errorf("%d logits after the last token differ by %.3g from those after each", len(last.Logits), d)
+		return fmt.Errorf("%d logits after the last token differ by %.3g from the last of all", len(last.Logits), d)
 	}
 	nothing, err := k.fresh(ctx, k.text, 0, lm.WantNothing)
 	if err == nil && len(nothing.NLL)+len(nothing.Logits) > 0 {
@@ -110,11 +104,8 @@ func (k *kit) lastLogits(ctx context.Context, all []float32) error {
 	return err
 }
 
-// checkBatchedStep: documents of different lengths advanced in one call give what each alone gives.
+// checkBatchedStep checks that documents of different lengths give the same results in one call as alone.
 func checkBatchedStep(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	documents := [][]int32{k.text, k.document(2, len(k.text)/2), k.document(3, len(k.text)-1)}
 	f, err := k.agreement(ctx)
 	if err != nil {
@@ -134,7 +125,7 @@ func checkBatchedStep(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// stepTogether feeds every document in two calls, both of all documents: the first tokens, then the rest.
+// stepTogether feeds all documents in two calls: their first tokens, then the rest.
 func (k *kit) stepTogether(ctx context.Context, documents [][]int32) (logits [][]float32, err error) {
 	logits = make([][]float32, len(documents))
 	first, rest := lm.StepRequest{Want: lm.WantAllLogits}, lm.StepRequest{Want: lm.WantAllLogits}
@@ -163,11 +154,8 @@ func (k *kit) stepTogether(ctx context.Context, documents [][]int32) (logits [][
 	return logits, nil
 }
 
-// checkFork: a fork goes its own way, and the original does not notice.
+// checkFork checks that a fork and its original do not affect each other.
 func checkFork(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	half := len(k.text) / 2
 	other := slices.Concat(k.text[:half], k.document(5, len(k.text)-half))
 	whole, err := k.score(ctx, true, k.text, other)
@@ -206,11 +194,8 @@ func checkFork(ctx context.Context, k *kit) (figure, error) {
 	return f, nil
 }
 
-// checkReset: a state that was reset knows nothing of what it has seen.
+// checkReset checks that a state retains nothing after a reset.
 func checkReset(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	f, err := k.agreement(ctx)
 	if err != nil {
 		return f, err

@@ -12,15 +12,12 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// trainingSlack is how much sums in another order may differ by, as a share.
+// trainingSlack is the tolerated relative difference between sums in different orders.
 const trainingSlack = 1e-4
 
-// checkTraining: a step tells the loss that scoring gives, micro-batches add up to their batch, updates bring the loss
-// down, and what was saved goes on as if it had never ended.
+// checkTraining checks that a step reports the loss of scoring, that micro-batches add up to their batch, that updates
+// reduce the loss, and that a saved training resumes exactly.
 func checkTraining(ctx context.Context, k *kit) (figure, error) {
-	if err := k.ready(); err != nil {
-		return figure{}, err
-	}
 	t, err := k.openTraining(ctx, k.request(1), "")
 	if err != nil {
 		return figure{}, err
@@ -30,7 +27,7 @@ func checkTraining(ctx context.Context, k *kit) (figure, error) {
 	step := lm.TrainStep{Update: true, LearningRate: 1e-2, ClipNorm: 1, Documents: []lm.TrainDocument{
 		{Tokens: k.text, Targets: k.someTargets()}, {Tokens: k.document(2, 5), Weights: []float32{1, 0.5, 0, 2, 1}},
 	}}
-	f := figure{unit: "nats learnt"}
+	f := figure{unit: "nats learned"}
 	whole, err := k.compareLoss(ctx, t, step)
 	if err != nil {
 		return f, err
@@ -45,12 +42,12 @@ func checkTraining(ctx context.Context, k *kit) (figure, error) {
 		}
 	}
 	if f.value = whole.Loss - last.Loss; !(f.value > 0) {
-		return f, fmt.Errorf("the loss of a batch is %g after 5 updates on it, it was %g", last.Loss, whole.Loss)
+		return f, fmt.Errorf("after 5 updates on a batch its loss is %g, before it was %g", last.Loss, whole.Loss)
 	}
 	return f, errors.Join(k.compareResumed(ctx, t, step), k.refusedSteps(ctx, t, step))
 }
 
-// openTraining trains a model of its own.
+// openTraining loads a model and opens a training of it.
 func (k *kit) openTraining(ctx context.Context, load lm.LoadRequest, resume string) (lm.Training, error) {
 	m, err := k.arch.Load(ctx, load)
 	if err != nil {
@@ -67,7 +64,7 @@ func (k *kit) openTraining(ctx context.Context, load lm.LoadRequest, resume stri
 	return t, t.Info().Check(k.info.Parameters, resume != "")
 }
 
-// trained makes a step and holds its reply against it.
+// trained runs a step and checks its reply.
 func trained(ctx context.Context, t lm.Training, step lm.TrainStep) (lm.TrainReply, error) {
 	reply, err := t.Step(ctx, step)
 	if err != nil {
@@ -80,7 +77,7 @@ func trained(ctx context.Context, t lm.Training, step lm.TrainStep) (lm.TrainRep
 	return reply, step.Check(t.Info(), before, reply)
 }
 
-// compareLoss makes a first step and holds its loss against that of scoring the same targets before.
+// compareLoss runs the first step and compares its loss with that of scoring the same targets before it.
 func (k *kit) compareLoss(ctx context.Context, t lm.Training, step lm.TrainStep) (lm.TrainReply, error) {
 	req := lm.ScoreRequest{}
 	for _, d := range step.Documents {
@@ -106,17 +103,17 @@ func (k *kit) compareLoss(ctx context.Context, t lm.Training, step lm.TrainStep)
 	}
 	reply, err := trained(ctx, t, step)
 	if err == nil && !near(reply.Loss, sum/weight) {
-		err = fmt.Errorf("the loss of a step is %g, scoring gives %g", reply.Loss, sum/weight)
+		err = fmt.Errorf("the loss of the step is %g, scoring gives %g", reply.Loss, sum/weight)
 	}
 	return reply, err
 }
 
-// near reports whether two sums are the same but for rounding.
+// near reports whether two sums are equal up to rounding.
 func near(a, b float64) bool {
 	return math.Abs(a-b) <= trainingSlack*math.Max(math.Abs(a), math.Abs(b))
 }
 
-// compareMicroBatches makes the same step of a model of the same seed, a document at a time.
+// compareMicroBatches repeats the step on a model with the same seed, one document at a time.
 func (k *kit) compareMicroBatches(ctx context.Context, step lm.TrainStep, whole lm.TrainReply) error {
 	t, err := k.openTraining(ctx, k.request(1), "")
 	if err != nil {
@@ -136,7 +133,7 @@ func (k *kit) compareMicroBatches(ctx context.Context, step lm.TrainStep, whole 
 		}
 		loss += part.Weight * reply.Loss
 		if part.Update && (!near(loss, whole.Loss) || !near(reply.GradientNorm, whole.GradientNorm)) {
-			return fmt.Errorf("micro-batches give the loss %g and a gradient of norm %g, their batch %g and %g",
+			return fmt.Errorf("micro-batches have a loss of %g and a gradient norm of %g, their batch %g and %g",
 				loss, reply.GradientNorm, whole.Loss, whole.GradientNorm)
 		}
 		if !part.Update {
@@ -148,7 +145,7 @@ func (k *kit) compareMicroBatches(ctx context.Context, step lm.TrainStep, whole 
 	return nil
 }
 
-// compareResumed goes on with a training and with what was saved of it: they must not differ.
+// compareResumed checks that a training and its saved copy continue identically.
 func (k *kit) compareResumed(ctx context.Context, t lm.Training, step lm.TrainStep) error {
 	dir, err := os.MkdirTemp(k.options.TempDir, "lmtest")
 	if err != nil {
@@ -178,14 +175,14 @@ func (k *kit) compareResumed(ctx context.Context, t lm.Training, step lm.TrainSt
 			return fmt.Errorf("resumed: %w", err)
 		}
 		if got.Loss != want.Loss || got.GradientNorm != want.GradientNorm || got.Updates != want.Updates {
-			return fmt.Errorf("resumed, update %d has the loss %v and a gradient of norm %v, without a break %v and %v in update %d",
+			return fmt.Errorf("resumed, update %d has a loss of %v and a gradient norm of %v; uninterrupted, %v and %v in update %d",
 				got.Updates, got.Loss, got.GradientNorm, want.Loss, want.GradientNorm, want.Updates)
 		}
 	}
 	return nil
 }
 
-// refusedSteps tries steps that make no sense.
+// refusedSteps checks that invalid steps are refused.
 func (k *kit) refusedSteps(ctx context.Context, t lm.Training, good lm.TrainStep) error {
 	try := func(what string, change func(s *lm.TrainStep)) error {
 		bad := good
@@ -196,11 +193,11 @@ func (k *kit) refusedSteps(ctx context.Context, t lm.Training, good lm.TrainStep
 	}
 	return errors.Join(
 		try("no documents", func(s *lm.TrainStep) { s.Documents = nil }),
-		try("a target outside of the vocabulary", func(s *lm.TrainStep) {
+		try("a target outside the vocabulary", func(s *lm.TrainStep) {
 			s.Documents[0].Targets = append([]int32{int32(k.info.Vocab)}, s.Documents[0].Targets[1:]...)
 		}),
 		try("a weight below 0", func(s *lm.TrainStep) { s.Documents[1].Weights = []float32{1, 1, 1, -1, 1} }),
-		try("nothing to learn", func(s *lm.TrainStep) { s.Documents = []lm.TrainDocument{{Tokens: k.text[:1]}} }),
+		try("no targets", func(s *lm.TrainStep) { s.Documents = []lm.TrainDocument{{Tokens: k.text[:1]}} }),
 		try("a learning rate below 0", func(s *lm.TrainStep) { s.LearningRate = -1 }),
 		try("an unknown auxiliary loss", func(s *lm.TrainStep) { s.Auxiliary = map[string]float64{"no such loss": 1} }),
 	)
