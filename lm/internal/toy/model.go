@@ -12,14 +12,14 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Model is a loaded toy. It implements every optional interface of package lm.
+// Model is a loaded toy model. It implements every optional interface of package lm.
 type Model struct {
 	config      Config
 	embed, head []float32 // [vocab_size, hidden_size]
 	initialised bool
 	loadTime    time.Duration
 	closed      atomic.Bool
-	training    atomic.Bool // there is one
+	training    atomic.Bool // whether a training is open
 }
 
 var (
@@ -62,7 +62,7 @@ func (m *Model) Close() error {
 	return nil
 }
 
-// open fails if the model is closed or the caller has given up.
+// open fails if the model is closed or the context is done.
 func (m *Model) open(ctx context.Context, op string) error {
 	if m.closed.Load() {
 		return lm.Errorf(lm.Invalid, op, "the model is closed")
@@ -83,10 +83,10 @@ func (m *Model) check(op string, tokens []int32, before int) error {
 	return nil
 }
 
-// counter adds up what was executed, if it is not nil.
+// counter counts executed operations; a nil counter counts nothing.
 type counter struct{ recurrence, head lm.CostItem }
 
-// advance folds a token into h.
+// advance sets h to decay·h + E[token].
 func (m *Model) advance(h []float64, token int32, count *counter) {
 	e := m.embed[int(token)*len(h):]
 	for i := range h {
@@ -170,10 +170,10 @@ func (m *Model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	return reply, nil
 }
 
-// toy lets a wrapped model be found again.
+// toy gives access to the model inside a wrapper that embeds it.
 func (m *Model) toy() *Model { return m }
 
-// score goes through one document.
+// score scores one document.
 func (m *Model) score(ctx context.Context, s lm.Sequence, versus *Model) (lm.Scores, error) {
 	var out lm.Scores
 	h := make([]float64, m.config.HiddenSize)
@@ -209,7 +209,7 @@ func (m *Model) score(ctx context.Context, s lm.Sequence, versus *Model) (lm.Sco
 	return out, nil
 }
 
-// target is what is to be predicted after position p.
+// target returns the token to predict after position p.
 func target(s lm.Sequence, p int) int32 {
 	if s.Targets != nil {
 		return s.Targets[p]
@@ -217,7 +217,7 @@ func target(s lm.Sequence, p int) int32 {
 	return s.Tokens[p+1]
 }
 
-// rank is how many tokens come before one in the order of their logits, then of their ids.
+// rank returns how many tokens rank before one, by logit and then by id.
 func rank(logits []float32, token int32) (before int32) {
 	for v, z := range logits {
 		if z > logits[token] || z == logits[token] && int32(v) < token {
@@ -227,7 +227,7 @@ func rank(logits []float32, token int32) (before int32) {
 	return before
 }
 
-// divergence is KL(p || q) of two rows of log-probabilities.
+// divergence returns KL(p || q) of two rows of log-probabilities.
 func divergence(logp, logq []float64) float64 {
 	var sum float64
 	for i, l := range logp {
@@ -278,7 +278,7 @@ func (m *Model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	return reply, nil
 }
 
-// count executes that many steps and output rows with a counter.
+// count executes that many steps and output rows and counts them.
 func (m *Model) count(steps, rows int) []lm.CostItem {
 	count := counter{recurrence: lm.CostItem{Component: "recurrence"}, head: lm.CostItem{Component: "head"}}
 	h := make([]float64, m.config.HiddenSize)
@@ -300,17 +300,13 @@ func (m *Model) Memory(ctx context.Context, _ bool) (lm.Memory, error) {
 	return lm.Memory{Live: classes, Peak: classes}, nil
 }
 
-// draw chooses the next token: the likeliest at temperature 0, else one of the tempered distribution.
+// draw chooses the next token: the most likely at temperature 0, else one drawn from the tempered distribution.
 func draw(logits []float32, temperature float64, r *rand.Rand) int32 {
 	if temperature == 0 {
 		return argmax(logits)
 	}
-	scaled := make([]float32, len(logits))
-	for i, x := range logits {
-		scaled[i] = float32(float64(x) / temperature)
-	}
 	u := r.Float64()
-	for i, l := range logSoftmax(scaled) {
+	for i, l := range logSoftmax(tempered(logits, temperature)) {
 		if u -= math.Exp(l); u <= 0 {
 			return int32(i)
 		}

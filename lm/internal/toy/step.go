@@ -9,13 +9,13 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// state is h and the number of tokens in it.
+// state is h, the number of tokens that it has seen, and a sampler.
 type state struct {
 	m *Model
 	h []float64
 	n int
 
-	temperature float64 // of its sampler
+	temperature float64 // of the sampler
 	source      rand.PCG
 }
 
@@ -65,7 +65,7 @@ func (m *Model) states(ctx context.Context, op string, inputs []lm.StepInput) ([
 		case !ok || s.m != m:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state belongs to another model", i)
 		case slices.Contains(states, s):
-			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state is there twice", i)
+			return nil, lm.Errorf(lm.Invalid, op, "input %d: the state appears twice", i)
 		case len(in.Tokens) == 0:
 			return nil, lm.Errorf(lm.Invalid, op, "input %d has no tokens", i)
 		}
@@ -73,7 +73,7 @@ func (m *Model) states(ctx context.Context, op string, inputs []lm.StepInput) ([
 			return nil, err
 		}
 		if in.Sampler != nil {
-			if err := knows(op, in.Sampler.Sampling); err != nil {
+			if err := checkSampling(op, in.Sampler.Sampling); err != nil {
 				return nil, err
 			}
 		}
@@ -105,7 +105,7 @@ func (m *Model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	return reply, nil
 }
 
-// append feeds tokens.
+// append feeds tokens to the state.
 func (s *state) append(ctx context.Context, tokens []int32, want lm.Want) (lm.StepOutput, error) {
 	var out lm.StepOutput
 	for i, token := range tokens {
@@ -124,22 +124,22 @@ func (s *state) append(ctx context.Context, tokens []int32, want lm.Want) (lm.St
 	return out, nil
 }
 
-// knows refuses what the toy cannot do.
-func knows(op string, s lm.Sampling) error {
+// checkSampling refuses everything but a temperature.
+func checkSampling(op string, s lm.Sampling) error {
 	if s.TopK > 0 || s.TopP > 0 || s.RepetitionPenalty > 0 {
-		return lm.Errorf(lm.Unsupported, op, "the toy samples by temperature alone")
+		return lm.Errorf(lm.Unsupported, op, "the toy samples by temperature only")
 	}
 	return nil
 }
 
-// Generate implements lm.Generator. It knows temperature alone of the sampling.
+// Generate implements lm.Generator. It samples by temperature only.
 func (m *Model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	start := time.Now()
 	states, err := m.states(ctx, "generate", req.Inputs)
 	if err != nil {
 		return err
 	}
-	if err := knows("generate", req.Sampling); err != nil {
+	if err := checkSampling("generate", req.Sampling); err != nil {
 		return err
 	}
 	g := generation{req: req, states: states, done: make([]bool, len(states)), last: make([]int32, len(states))}
@@ -158,7 +158,7 @@ type generation struct {
 	states []*state
 	random []*rand.Rand
 	done   []bool
-	last   []int32 // newest token of each input, not fed yet
+	last   []int32 // last token of each input, not fed yet
 	made   int
 }
 
@@ -185,7 +185,7 @@ func (g *generation) run(ctx context.Context, prefill time.Duration, emit func(l
 	return nil
 }
 
-// next adds one token to every continuation that has not ended. A token is fed when the next one is wanted.
+// next adds one token to every continuation that has not ended. It first feeds the previous token.
 func (g *generation) next(ctx context.Context, tokens [][]int32) error {
 	for i, s := range g.states {
 		if g.done[i] {

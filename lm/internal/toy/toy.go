@@ -1,5 +1,5 @@
-// Package toy is the smallest language model that keeps every promise of package lm: a linear recurrence with fixed
-// weights. Tests of the plugin boundary and of the conformance kit run on it, whole or with one promise broken.
+// Package toy is a minimal language model with every ability of package lm: a linear recurrence. Tests of the plugin boundary
+// and of the conformance kit use it, intact or with one promise of the contract broken.
 //
 //	h_t = decay·h_{t-1} + E[x_t]      h, E[x]: hidden_size values
 //	logits_t = U·h_t                  U: [vocab_size, hidden_size]
@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,7 +50,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Architecture loads toy models. Wrap, if set, replaces each loaded model; that is how tests break promises.
+// Architecture loads toy models. Wrap, if set, replaces each loaded model, for tests that break a promise.
 type Architecture struct {
 	Wrap     func(variant string, m *Model) (lm.Model, error)
 	Variants []lm.Variant // besides "default"
@@ -61,7 +62,7 @@ func (a Architecture) Describe(context.Context) (lm.Description, error) {
 		Name:     "toy",
 		Version:  "1",
 		Language: "go",
-		Summary:  "a linear recurrence with fixed weights, for tests",
+		Summary:  "a linear recurrence, for tests",
 		Variants: append([]lm.Variant{{Name: "default", Summary: "a few hundred parameters", Config: Default}}, a.Variants...),
 		Abilities: []lm.Ability{
 			lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
@@ -86,7 +87,7 @@ func (a Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, e
 		return nil, lm.Errorf(lm.Invalid, "load", "unknown precision %q: use f32", req.Precision)
 	}
 	if req.Device != "" && req.Device != "cpu" || req.DeviceMemory != 0 {
-		return nil, lm.Errorf(lm.Unsupported, "load", "the toy is on the cpu, without a limit")
+		return nil, lm.Errorf(lm.Unsupported, "load", "the toy runs on the cpu, without a memory limit")
 	}
 	config, err := a.config(ctx, req)
 	if err != nil {
@@ -108,7 +109,7 @@ func (a Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, e
 	return m, nil
 }
 
-// config reads the config that a request means.
+// config returns the config of a request.
 func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, error) {
 	text := req.Config
 	switch {
@@ -138,7 +139,7 @@ func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, e
 	}
 	for key, value := range req.Options {
 		if key != "decay" {
-			return Config{}, lm.Errorf(lm.Invalid, "load", "unknown option %q: there is decay", key)
+			return Config{}, lm.Errorf(lm.Invalid, "load", "unknown option %q: the only one is decay", key)
 		}
 		decay, err := strconv.ParseFloat(value, 64)
 		if err != nil {
@@ -152,7 +153,7 @@ func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, e
 	return c, nil
 }
 
-// initialise draws the weights.
+// initialise draws random weights.
 func (m *Model) initialise(seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	draw := func() []float32 {
@@ -165,7 +166,7 @@ func (m *Model) initialise(seed uint64) {
 	m.embed, m.head = draw(), draw()
 }
 
-// read fills in the weights from a file.
+// read reads the weights from a file.
 func (m *Model) read(path string) error {
 	f, err := safetensors.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -178,7 +179,7 @@ func (m *Model) read(path string) error {
 	want := []int{m.config.VocabSize, m.config.HiddenSize}
 	for name, dst := range map[string]*[]float32{"embed": &m.embed, "head": &m.head} {
 		info, ok := f.Info(name)
-		if !ok || fmt.Sprint(info.Shape) != fmt.Sprint(want) {
+		if !ok || !slices.Equal(info.Shape, want) {
 			return lm.Errorf(lm.Corrupt, "load", "%s: tensor %q has shape %v, want %v", path, name, info.Shape, want)
 		}
 		if *dst, err = f.Widen(name); err != nil {

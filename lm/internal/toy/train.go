@@ -1,11 +1,11 @@
 package toy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,14 +27,14 @@ type training struct {
 	carried     [][]float64 // h of each document at the end of the last step
 }
 
-// parameter is what belongs to one matrix of weights.
+// parameter is a weight matrix with its gradient and velocity.
 type parameter struct {
 	weights            []float32
 	gradient, velocity []float64
 }
 
-// resumed is what a Save keeps beside the model.
-type resumed struct {
+// savedState is what a Save stores besides the model.
+type savedState struct {
 	Updates     int64
 	Optimizer   lm.Optimizer
 	Embed, Head []float64 // velocities
@@ -46,32 +46,36 @@ var (
 	_ lm.Training = (*training)(nil)
 )
 
-// OpenTraining implements lm.Trainer. Calls on the model must not run beside a step: the toy does not lock its weights.
+// OpenTraining implements lm.Trainer. Calls on the model must not run during a step, since the toy does not lock its weights.
 func (m *Model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Training, error) {
 	const op = "opentraining"
 	if err := m.open(ctx, op); err != nil {
 		return nil, err
 	}
 	if req.Precision != "" && req.Precision != "f32" || req.Optimizer.Name != "" && req.Optimizer.Name != "sgd" {
-		return nil, lm.Errorf(lm.Unsupported, op, "the toy knows sgd in f32, not %s in %s", req.Optimizer.Name, req.Precision)
+		return nil, lm.Errorf(lm.Unsupported, op, "the toy trains with sgd in f32, not %s in %s", req.Optimizer.Name, req.Precision)
 	}
-	saved := resumed{Optimizer: lm.Optimizer{Name: "sgd", Options: map[string]float64{"momentum": 0}}}
+	n := len(m.embed)
+	saved := savedState{
+		Optimizer: lm.Optimizer{Name: "sgd", Options: map[string]float64{"momentum": 0}},
+		Embed:     make([]float64, n),
+		Head:      make([]float64, n),
+	}
 	if err := saved.read(req.Resume); err != nil {
 		return nil, err
 	}
 	for name, v := range req.Optimizer.Options {
 		if name != "momentum" || v < 0 || v >= 1 {
-			return nil, lm.Errorf(lm.Invalid, op, "option %s of sgd is %g: there is momentum, from 0 to less than 1", name, v)
+			return nil, lm.Errorf(lm.Invalid, op, "option %s of sgd is %g: the only one is momentum, from 0 to less than 1", name, v)
 		}
 		saved.Optimizer.Options[name] = v
 	}
 	if !m.training.CompareAndSwap(false, true) {
-		return nil, lm.Errorf(lm.Invalid, op, "the model is in training already")
+		return nil, lm.Errorf(lm.Invalid, op, "the model is already in training")
 	}
-	n := len(m.embed)
 	return &training{
 		m: m, momentum: saved.Optimizer.Options["momentum"], carried: saved.Carried,
-		embed: parameter{m.embed, make([]float64, n), orZeros(saved.Embed, n)}, head: parameter{m.head, make([]float64, n), orZeros(saved.Head, n)},
+		embed: parameter{m.embed, make([]float64, n), saved.Embed}, head: parameter{m.head, make([]float64, n), saved.Head},
 		info: lm.TrainingInfo{
 			Updates: saved.Updates, Groups: []lm.ParameterGroup{{Name: "all", Parameters: int64(2 * n)}},
 			Components: []string{"recurrence", "head"}, Optimizer: saved.Optimizer, Precision: "f32",
@@ -79,15 +83,8 @@ func (m *Model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Tr
 	}, nil
 }
 
-func orZeros(values []float64, n int) []float64 {
-	if values == nil {
-		return make([]float64, n)
-	}
-	return values
-}
-
-// read fills in what an earlier training has left in dir, if one is named.
-func (r *resumed) read(dir string) error {
+// read reads the state that an earlier training saved in dir; "" leaves s unchanged.
+func (s *savedState) read(dir string) error {
 	if dir == "" {
 		return nil
 	}
@@ -96,7 +93,7 @@ func (r *resumed) read(dir string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return lm.Errorf(lm.NotFound, "opentraining", "resume: %w", err)
 	case err == nil:
-		err = json.Unmarshal(text, r)
+		err = json.Unmarshal(text, s)
 	}
 	if err != nil {
 		return lm.Errorf(lm.Corrupt, "opentraining", "resume: %w", err)
@@ -116,15 +113,15 @@ func (t *training) Close() error {
 	return nil
 }
 
-// Save implements lm.Training. The training's own file is written last and makes the folder whole.
+// Save implements lm.Training. It writes the training's own file last, which completes the folder.
 func (t *training) Save(ctx context.Context, dir string) error {
 	if t.accumulated {
-		return lm.Errorf(lm.Invalid, "savetraining", "a gradient is accumulated: save after its update")
+		return lm.Errorf(lm.Invalid, "savetraining", "a gradient is pending: save after its update")
 	}
 	if err := t.m.Save(ctx, dir); err != nil {
 		return err
 	}
-	text, err := json.Marshal(resumed{t.info.Updates, t.info.Optimizer, t.embed.velocity, t.head.velocity, t.carried})
+	text, err := json.Marshal(savedState{t.info.Updates, t.info.Optimizer, t.embed.velocity, t.head.velocity, t.carried})
 	if err != nil {
 		return err
 	}
@@ -142,7 +139,7 @@ func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, 
 	}
 	for i, d := range step.Documents {
 		if d.Carry && i >= len(t.carried) {
-			return lm.TrainReply{}, lm.Errorf(lm.Invalid, "trainstep", "document %d has nothing to go on from", i)
+			return lm.TrainReply{}, lm.Errorf(lm.Invalid, "trainstep", "document %d has no state to carry on from", i)
 		}
 	}
 	reply := lm.TrainReply{Parts: map[string]float64{lm.PartTargets: 0}}
@@ -166,7 +163,7 @@ func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, 
 		return lm.TrainReply{}, err
 	}
 	if step.Update {
-		reply.GradientNorm, reply.GradientNorms = all, maps.Clone(norms)
+		reply.GradientNorm, reply.GradientNorms = all, norms
 		t.update(step, all, reply.Finite)
 		reply.Updated = reply.Finite
 	}
@@ -176,18 +173,15 @@ func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, 
 
 // backward adds a document to the losses and the gradient, and returns the state at its end.
 func (t *training) backward(reply *lm.TrainReply, step lm.TrainStep, d lm.TrainDocument, h []float64) []float64 {
-	scale := 1.0
-	if step.Weight != 0 {
-		scale = step.Weight
-	}
+	scale := cmp.Or(step.Weight, 1)
 	dim := len(h)
 	states, slopes := make([][]float64, len(d.Tokens)), make([][]float64, len(d.Tokens))
-	teacher, theirs := teacherOf(step), make([]float64, dim)
+	teacher, teacherState := teacherOf(step), make([]float64, dim)
 	targets, rows := d.Predicted(), 0
 	for i, token := range d.Tokens {
 		t.m.advance(h, token, nil)
 		if teacher != nil {
-			teacher.advance(theirs, token, nil)
+			teacher.advance(teacherState, token, nil)
 		}
 		states[i] = slices.Clone(h)
 		if targets[i] < 0 {
@@ -196,7 +190,7 @@ func (t *training) backward(reply *lm.TrainReply, step lm.TrainStep, d lm.TrainD
 		var logits []float32
 		switch {
 		case teacher != nil:
-			logits = teacher.logits(theirs, nil)
+			logits = teacher.logits(teacherState, nil)
 		case d.Teacher != nil:
 			logits = d.Teacher[rows*t.m.config.VocabSize:][:t.m.config.VocabSize]
 		}
@@ -226,7 +220,7 @@ func (t *training) backward(reply *lm.TrainReply, step lm.TrainStep, d lm.TrainD
 	return h
 }
 
-// teacherOf is the model that teaches, if it is one.
+// teacherOf returns the teacher if it is a model, or nil.
 func teacherOf(step lm.TrainStep) *Model {
 	if step.Teacher == nil || step.Teacher.Model == nil {
 		return nil
@@ -234,7 +228,7 @@ func teacherOf(step lm.TrainStep) *Model {
 	return step.Teacher.Model.(interface{ toy() *Model }).toy()
 }
 
-// objective adds one target's share of the losses, and returns the slope of the objective in the logits.
+// objective adds one target's share to the losses, and returns the gradient of the objective with respect to the logits.
 func objective(reply *lm.TrainReply, step lm.TrainStep, logits []float32, target int32, teacher []float32, share float64) []float64 {
 	logp, slope := logSoftmax(logits), make([]float64, len(logits))
 	alpha, smooth := 0.0, step.LabelSmoothing/float64(len(logits))
@@ -253,10 +247,7 @@ func objective(reply *lm.TrainReply, step lm.TrainStep, logits []float32, target
 	if step.Teacher == nil {
 		return slope
 	}
-	temperature := 1.0
-	if step.Teacher.Temperature != 0 {
-		temperature = step.Teacher.Temperature
-	}
+	temperature := cmp.Or(step.Teacher.Temperature, 1)
 	logp, logq := logSoftmax(tempered(logits, temperature)), logSoftmax(tempered(teacher, temperature))
 	reply.Parts[lm.PartDistillation] += share * alpha * temperature * temperature * divergence(logq, logp)
 	for v := range slope {
@@ -265,6 +256,7 @@ func objective(reply *lm.TrainReply, step lm.TrainStep, logits []float32, target
 	return slope
 }
 
+// tempered returns the logits divided by a temperature.
 func tempered(logits []float32, temperature float64) []float32 {
 	out := make([]float32, len(logits))
 	for i, z := range logits {
@@ -273,7 +265,7 @@ func tempered(logits []float32, temperature float64) []float32 {
 	return out
 }
 
-// update changes the weights, if the gradient is finite, and clears it.
+// update updates the weights if the gradient is finite, and clears the gradient.
 func (t *training) update(step lm.TrainStep, norm float64, finite bool) {
 	scale := 1.0
 	if step.ClipNorm > 0 && norm > step.ClipNorm {
@@ -293,7 +285,7 @@ func (t *training) update(step lm.TrainStep, norm float64, finite bool) {
 	}
 }
 
-// writeGradients writes the accumulated gradient, if a file is named.
+// writeGradients writes the accumulated gradient to a file; "" writes nothing.
 func (t *training) writeGradients(path string) error {
 	if path == "" {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestGradient holds the gradient against differences of the objective.
+// TestGradient compares the gradient with finite differences of the objective.
 func TestGradient(t *testing.T) {
 	loaded, err := Architecture{}.Load(t.Context(), lm.LoadRequest{Variant: "default", Seed: 5})
 	if err != nil {
