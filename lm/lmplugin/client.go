@@ -65,7 +65,6 @@ func (c *client) release(op string, rpc func(context.Context) error) error {
 // Describe implements lm.Architecture with the description that the plugin gave when it was launched.
 func (c *client) Describe(context.Context) (lm.Description, error) { return c.description, nil }
 
-// Calibrate implements lm.Calibrator.
 func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error) {
 	if !c.description.Has(lm.AbilityCalibrate) {
 		return lm.Roofline{}, noAbility("calibrate", lm.AbilityCalibrate)
@@ -85,7 +84,6 @@ func (c *client) Calibrate(ctx context.Context, threads int) (lm.Roofline, error
 	return roofline, nil
 }
 
-// Load implements lm.Architecture.
 func (c *client) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, error) {
 	wire, err := c.loadRequest(req)
 	if err != nil {
@@ -163,10 +161,8 @@ func (m *model) ready(op string, abilities ...lm.Ability) error {
 	return nil
 }
 
-// Info implements lm.Model.
 func (m *model) Info() lm.ModelInfo { return m.info }
 
-// Close implements lm.Model.
 func (m *model) Close() error {
 	if m.closed.Swap(true) {
 		return nil
@@ -177,7 +173,6 @@ func (m *model) Close() error {
 	})
 }
 
-// Cost implements lm.Coster.
 func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, error) {
 	abilities := []lm.Ability{lm.AbilityCost}
 	if req.Count {
@@ -218,7 +213,6 @@ func (m *model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 	return out, m.client.failed(ctx, "cost", err)
 }
 
-// Memory implements lm.MemoryReporter.
 func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	if err := m.ready("memory", lm.AbilityMemory); err != nil {
 		return lm.Memory{}, err
@@ -231,7 +225,6 @@ func (m *model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	return memory, m.client.failed(ctx, "memory", memory.Check(hostMemory(), m.info.Device))
 }
 
-// Save implements lm.Saver.
 func (m *model) Save(ctx context.Context, dir string) error {
 	if err := m.ready("save", lm.AbilitySave); err != nil {
 		return err

@@ -19,7 +19,6 @@ type state struct {
 	closed bool
 }
 
-// NewState implements lm.Stepper.
 func (m *model) NewState(ctx context.Context) (lm.State, error) {
 	if err := m.ready("newstate", lm.AbilityStep); err != nil {
 		return nil, err
@@ -47,10 +46,8 @@ func (m *model) newState(ctx context.Context, op string, reply interface {
 	return s, nil
 }
 
-// Len implements lm.State.
 func (s *state) Len() int { return int(s.current().GetLength()) }
 
-// Bytes implements lm.State.
 func (s *state) Bytes() int64 { return s.current().GetBytes() }
 
 func (s *state) current() *lmpb.StateInfo {
@@ -98,7 +95,6 @@ func (s *state) refresh(ctx context.Context) error {
 	return s.model.client.failed(ctx, "getstate", err)
 }
 
-// Fork implements lm.State.
 func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	if err := s.ready("forkstate"); err != nil {
 		return nil, err
@@ -110,7 +106,6 @@ func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	return s.model.newState(ctx, "forkstate", reply, s.Len())
 }
 
-// Reset implements lm.State.
 func (s *state) Reset(ctx context.Context) error {
 	if err := s.ready("resetstate"); err != nil {
 		return err

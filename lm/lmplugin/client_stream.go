@@ -103,7 +103,6 @@ func growLogits(all *[]float32, packed []byte, most int) (err error) {
 	return err
 }
 
-// Score implements lm.Model.
 func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	header, err := m.scoreHeader(req)
 	if err != nil {
@@ -191,7 +190,6 @@ func (m *model) score(ctx context.Context, header *lmpb.ScoreHeader, req lm.Scor
 	return cmp.Or(err, budget.check(reply.Compute), req.Check(m.info.Vocab, *reply))
 }
 
-// Step implements lm.Stepper.
 func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, error) {
 	if err := m.ready("step", lm.AbilityStep); err != nil {
 		return lm.StepReply{}, err
@@ -261,7 +259,6 @@ func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]in
 // errStopped ends a Generate whose emit has returned false.
 var errStopped = errors.New("stopped by the caller")
 
-// Generate implements lm.Generator.
 func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	if err := m.ready("generate", lm.AbilityGenerate); err != nil {
 		return err

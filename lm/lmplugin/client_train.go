@@ -40,7 +40,6 @@ func (c *client) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.T
 	return c.openTraining(ctx, req, nil)
 }
 
-// OpenTraining implements lm.Trainer.
 func (m *model) OpenTraining(ctx context.Context, req lm.TrainingRequest) (lm.Training, error) {
 	if err := m.ready(opOpenTraining, lm.AbilityTrain); err != nil {
 		return nil, err
@@ -84,10 +83,8 @@ func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *mo
 	return t, nil
 }
 
-// Info implements lm.Training.
 func (t *training) Info() lm.TrainingInfo { return t.info }
 
-// Model implements lm.Training.
 func (t *training) Model() lm.Model { return t.model }
 
 // ready fails if the training or its model is closed.
@@ -100,7 +97,6 @@ func (t *training) ready(op string) error {
 	return t.model.ready(op)
 }
 
-// Step implements lm.Training.
 func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, error) {
 	const op = "trainstep"
 	if err := t.ready(op); err != nil {
@@ -149,7 +145,6 @@ func (t *training) step(ctx context.Context, header *lmpb.TrainStepHeader, step 
 	return reply, nil
 }
 
-// Save implements lm.Training.
 func (t *training) Save(ctx context.Context, dir string) error {
 	const op = "savetraining"
 	if err := t.ready(op); err != nil {

@@ -51,7 +51,6 @@ func newProcess(path string, output *tail, limit int64) *process {
 	return p
 }
 
-// Start implements runner.Runner.
 func (p *process) Start(ctx context.Context) error {
 	p.deadman = startDeadman(p.socketDir)
 	if err := p.launch(); err != nil {
@@ -145,7 +144,6 @@ func (p *process) wait() {
 	close(p.done)
 }
 
-// Wait implements runner.Runner.
 func (p *process) Wait(context.Context) error {
 	<-p.done
 	return nil
@@ -183,10 +181,8 @@ func (p *process) Stdout() io.ReadCloser { return p.greeting }
 // Stderr implements runner.Runner: go-plugin sees nothing.
 func (p *process) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
-// Name implements runner.Runner.
 func (p *process) Name() string { return p.cmd.Path }
 
-// ID implements runner.Runner.
 func (p *process) ID() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -204,7 +200,6 @@ func (p *process) PluginToHost(network, addr string) (string, string, error) {
 	return network, addr, nil
 }
 
-// HostToPlugin implements runner.Runner.
 func (p *process) HostToPlugin(network, addr string) (string, string, error) {
 	return network, addr, nil
 }

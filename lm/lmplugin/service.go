@@ -57,7 +57,6 @@ func computeNs(measured time.Duration, start time.Time) int64 {
 	return sinceNs(start)
 }
 
-// Describe implements the call of that name.
 func (s *service) Describe(ctx context.Context, _ *lmpb.DescribeRequest) (*lmpb.DescribeResponse, error) {
 	start := time.Now()
 	d, err := s.arch.Describe(ctx)
@@ -69,7 +68,6 @@ func (s *service) Describe(ctx context.Context, _ *lmpb.DescribeRequest) (*lmpb.
 	return reply, nil
 }
 
-// Calibrate implements the call of that name.
 func (s *service) Calibrate(ctx context.Context, req *lmpb.CalibrateRequest) (*lmpb.CalibrateResponse, error) {
 	calibrator, ok := s.arch.(lm.Calibrator)
 	if !ok {
@@ -85,7 +83,6 @@ func (s *service) Calibrate(ctx context.Context, req *lmpb.CalibrateRequest) (*l
 	return reply, nil
 }
 
-// Load implements the call of that name.
 func (s *service) Load(ctx context.Context, req *lmpb.LoadRequest) (*lmpb.LoadResponse, error) {
 	start := time.Now()
 	model, err := s.arch.Load(ctx, loadFromPB(req))
@@ -96,7 +93,6 @@ func (s *service) Load(ctx context.Context, req *lmpb.LoadRequest) (*lmpb.LoadRe
 	return &lmpb.LoadResponse{Model: s.models.add(model), Info: infoToPB(info), ComputeNs: sinceNs(start)}, nil
 }
 
-// Unload implements the call of that name.
 func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.UnloadResponse, error) {
 	start := time.Now()
 	model, err := s.models.remove(req.GetModel())
@@ -116,7 +112,6 @@ func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.Unlo
 	return &lmpb.UnloadResponse{ComputeNs: sinceNs(start)}, nil
 }
 
-// Cost implements the call of that name.
 func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostResponse, error) {
 	coster, done, err := useAs[lm.Coster](s, req.GetModel(), "cost", lm.AbilityCost)
 	if err != nil {
@@ -147,7 +142,6 @@ func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostRe
 	return response, nil
 }
 
-// Memory implements the call of that name.
 func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.MemoryResponse, error) {
 	reporter, done, err := useAs[lm.MemoryReporter](s, req.GetModel(), "memory", lm.AbilityMemory)
 	if err != nil {
@@ -166,7 +160,6 @@ func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.Me
 	}, nil
 }
 
-// Save implements the call of that name.
 func (s *service) Save(ctx context.Context, req *lmpb.SaveRequest) (*lmpb.SaveResponse, error) {
 	saver, done, err := useAs[lm.Saver](s, req.GetModel(), "save", lm.AbilitySave)
 	if err != nil {

@@ -66,7 +66,6 @@ func (s *service) withDocument(ctx context.Context, id uint64, do func(d *docume
 	return do(d)
 }
 
-// NewState implements the call of that name.
 func (s *service) NewState(ctx context.Context, req *lmpb.NewStateRequest) (*lmpb.NewStateResponse, error) {
 	stepper, done, err := useAs[lm.Stepper](s, req.GetModel(), "newstate", lm.AbilityStep)
 	if err != nil {
@@ -86,7 +85,6 @@ func (s *service) NewState(ctx context.Context, req *lmpb.NewStateRequest) (*lmp
 	}, nil
 }
 
-// GetState implements the call of that name.
 func (s *service) GetState(ctx context.Context, req *lmpb.GetStateRequest) (reply *lmpb.GetStateResponse, err error) {
 	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
 		start := time.Now()
@@ -96,7 +94,6 @@ func (s *service) GetState(ctx context.Context, req *lmpb.GetStateRequest) (repl
 	return reply, err
 }
 
-// ForkState implements the call of that name.
 func (s *service) ForkState(ctx context.Context, req *lmpb.ForkStateRequest) (reply *lmpb.ForkStateResponse, err error) {
 	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
 		start := time.Now()
@@ -111,7 +108,6 @@ func (s *service) ForkState(ctx context.Context, req *lmpb.ForkStateRequest) (re
 	return reply, err
 }
 
-// ResetState implements the call of that name.
 func (s *service) ResetState(ctx context.Context, req *lmpb.ResetStateRequest) (reply *lmpb.ResetStateResponse, err error) {
 	err = s.withDocument(ctx, req.GetState(), func(d *document) error {
 		start := time.Now()
@@ -124,7 +120,6 @@ func (s *service) ResetState(ctx context.Context, req *lmpb.ResetStateRequest) (
 	return reply, err
 }
 
-// CloseState implements the call of that name.
 func (s *service) CloseState(_ context.Context, req *lmpb.CloseStateRequest) (*lmpb.CloseStateResponse, error) {
 	start := time.Now()
 	d, err := s.documents.remove(req.GetState())

@@ -10,7 +10,6 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// Score implements the call of that name.
 func (s *service) Score(stream grpc.BidiStreamingServer[lmpb.ScoreRequest, lmpb.ScoreResponse]) error {
 	header, in, err := receive[lmpb.ScoreHeader](stream.Recv, func(h *lmpb.ScoreHeader) int { return len(h.GetFrom()) })
 	if err != nil {
@@ -72,7 +71,6 @@ func sendScores(stream grpc.ServerStreamingServer[lmpb.ScoreResponse], i int, s 
 	return nil
 }
 
-// Step implements the call of that name.
 func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.StepResponse]) error {
 	header, in, err := receive[lmpb.StepHeader](stream.Recv, func(h *lmpb.StepHeader) int { return len(h.GetStates()) })
 	if err != nil {
@@ -129,7 +127,6 @@ func sendOutput(stream grpc.ServerStreamingServer[lmpb.StepResponse], i int, o l
 	return nil
 }
 
-// Generate implements the call of that name.
 func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest, lmpb.GenerateResponse]) error {
 	header, in, err := receive[lmpb.GenerateHeader](stream.Recv, func(h *lmpb.GenerateHeader) int { return len(h.GetStates()) })
 	if err != nil {

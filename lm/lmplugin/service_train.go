@@ -19,7 +19,6 @@ type servedTraining struct {
 	turn     sync.Mutex
 }
 
-// OpenTraining implements the call of that name.
 func (s *service) OpenTraining(ctx context.Context, req *lmpb.OpenTrainingRequest) (*lmpb.OpenTrainingResponse, error) {
 	start := time.Now()
 	if req.GetLoad() == nil {
@@ -78,7 +77,6 @@ func (s *service) useTraining(id uint64) (training lm.Training, done func(), err
 	return t.training, func() { t.turn.Unlock(); doneModel(); doneTraining() }, nil
 }
 
-// TrainStep implements the call of that name.
 func (s *service) TrainStep(stream grpc.ClientStreamingServer[lmpb.TrainStepRequest, lmpb.TrainStepResponse]) error {
 	header, in, err := receive[lmpb.TrainStepHeader](stream.Recv, func(h *lmpb.TrainStepHeader) int { return max(0, int(h.GetSequences())) })
 	if err != nil {
@@ -111,7 +109,6 @@ func (s *service) TrainStep(stream grpc.ClientStreamingServer[lmpb.TrainStepRequ
 	return stream.SendAndClose(wire)
 }
 
-// SaveTraining implements the call of that name.
 func (s *service) SaveTraining(ctx context.Context, req *lmpb.SaveTrainingRequest) (*lmpb.SaveTrainingResponse, error) {
 	training, done, err := s.useTraining(req.GetTraining())
 	if err != nil {
@@ -125,7 +122,6 @@ func (s *service) SaveTraining(ctx context.Context, req *lmpb.SaveTrainingReques
 	return &lmpb.SaveTrainingResponse{ComputeNs: sinceNs(start)}, nil
 }
 
-// CloseTraining implements the call of that name.
 func (s *service) CloseTraining(_ context.Context, req *lmpb.CloseTrainingRequest) (*lmpb.CloseTrainingResponse, error) {
 	start := time.Now()
 	t, err := s.trainings.remove(req.GetTraining())

@@ -27,27 +27,22 @@ func (m *Model) NewState(ctx context.Context) (lm.State, error) {
 	return &state{m: m, h: make([]float64, m.config.HiddenSize)}, nil
 }
 
-// Len implements lm.State.
 func (s *state) Len() int { return s.n }
 
-// Bytes implements lm.State.
 func (s *state) Bytes() int64 { return int64(8 * len(s.h)) }
 
-// Fork implements lm.State.
 func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	fork := *s
 	fork.h = slices.Clone(s.h)
 	return &fork, s.m.open(ctx, "forkstate")
 }
 
-// Reset implements lm.State.
 func (s *state) Reset(ctx context.Context) error {
 	clear(s.h)
 	s.n, s.temperature = 0, 0
 	return s.m.open(ctx, "resetstate")
 }
 
-// Close implements lm.State.
 func (s *state) Close() error { return nil }
 
 // states checks the inputs of a request.

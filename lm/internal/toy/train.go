@@ -101,13 +101,10 @@ func (s *savedState) read(dir string) error {
 	return nil
 }
 
-// Info implements lm.Training.
 func (t *training) Info() lm.TrainingInfo { return t.info }
 
-// Model implements lm.Training.
 func (t *training) Model() lm.Model { return t.m }
 
-// Close implements lm.Training.
 func (t *training) Close() error {
 	t.m.training.Store(false)
 	return nil
@@ -128,7 +125,6 @@ func (t *training) Save(ctx context.Context, dir string) error {
 	return atomicfile.WriteBytes(filepath.Join(dir, "training.json"), text)
 }
 
-// Step implements lm.Training.
 func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, error) {
 	start := time.Now()
 	if err := t.m.open(ctx, "trainstep"); err != nil {

@@ -19,7 +19,6 @@ type broken struct {
 	fault func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error)
 }
 
-// Score implements lm.Model.
 func (b *broken) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	return b.fault(ctx, b, req)
 }

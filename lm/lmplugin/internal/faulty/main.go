@@ -53,7 +53,6 @@ func main() {
 // silent never describes itself.
 type silent struct{ toy.Architecture }
 
-// Describe implements lm.Architecture.
 func (silent) Describe(ctx context.Context) (lm.Description, error) {
 	<-make(chan struct{})
 	return lm.Description{}, ctx.Err()
