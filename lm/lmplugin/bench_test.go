@@ -8,15 +8,14 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// BenchmarkBoundary measures what a call costs beyond the plugin's own time: "overhead" is the median over calls of
-// the host's time less the plugin's. The length is the number of tokens of the call.
+// BenchmarkBoundary measures the overhead of a call: the median over calls of the host's time minus the plugin's.
 func BenchmarkBoundary(b *testing.B) {
 	p := launch(b, Options{})
 	m := load(b, p, "default")
 	for name, n := range map[string]int{"tokens=2": 2, "tokens=65536": 1 << 16} {
 		b.Run("score/"+name, func(b *testing.B) {
 			req := sequence(n)
-			req.Sequences[0].From = n // nothing is scored: the tokens alone travel
+			req.Sequences[0].From = n // scores nothing, so only the tokens are sent
 			measure(b, n, func() (time.Duration, error) {
 				reply, err := m.Score(b.Context(), req)
 				return reply.Compute, err
@@ -54,7 +53,7 @@ func measure(b *testing.B, tokens int, call func() (compute time.Duration, err e
 	b.ReportMetric(median/float64(tokens), "overhead-ns/token")
 }
 
-// BenchmarkClose reports how long a plugin at rest takes to end when it is asked to.
+// BenchmarkClose measures how long an idle plugin takes to close.
 func BenchmarkClose(b *testing.B) {
 	var closing time.Duration
 	for b.Loop() {

@@ -22,7 +22,7 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-// firstContract is lm.proto as the first plugins were built from it.
+// firstContract returns the lm.proto that the first plugins were built with.
 func firstContract(t testing.TB) protoreflect.FileDescriptor {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "lm.v1-first.json"))
@@ -40,7 +40,7 @@ func firstContract(t testing.TB) protoreflect.FileDescriptor {
 	return d
 }
 
-// TestContractOnlyGrows: whatever the first contract has is still there, under its name and number and of its type.
+// TestContractOnlyGrows checks that everything in the first contract still has its name, number and type.
 func TestContractOnlyGrows(t *testing.T) {
 	first, now := firstContract(t), lmpb.File_lm_v1_lm_proto
 	for i := range first.Messages().Len() {
@@ -87,8 +87,7 @@ func sameField(a, b protoreflect.FieldDescriptor) bool {
 		a.HasPresence() == b.HasPresence() && typeName(a) == typeName(b)
 }
 
-// firstPlugin makes of the plugin at the other end one that was built from the first contract: it neither sees nor says
-// what has been added since.
+// firstPlugin returns the options of a server limited to the first contract: it neither receives nor sends later additions.
 func firstPlugin(t testing.TB) []grpc.ServerOption {
 	t.Helper()
 	first := firstContract(t)
@@ -128,7 +127,7 @@ func (r *reduced) RecvMsg(m any) error {
 	return err
 }
 
-// reduce takes out of a message what an older contract does not know.
+// reduce removes from a message everything unknown to an older contract.
 func reduce(t testing.TB, old protoreflect.FileDescriptor, message any) {
 	m := message.(proto.Message)
 	was := dynamicpb.NewMessage(old.Messages().ByName(m.ProtoReflect().Descriptor().Name()))
@@ -150,10 +149,10 @@ func reduce(t testing.TB, old protoreflect.FileDescriptor, message any) {
 	}
 }
 
-// firstAbilities are those of the first contract, but for train, which nobody served.
+// firstAbilities are those of the first contract, except train, which no plugin served.
 var firstAbilities = []string{"step", "generate", "cost", "count", "memory", "versus", "save", "calibrate"}
 
-// TestFirstPlugins: a plugin that was built from the first contract does all that it did.
+// TestFirstPlugins checks that a plugin limited to the first contract still works.
 func TestFirstPlugins(t *testing.T) {
 	c, err := connected(t, toy.Architecture{}, firstPlugin(t)...)
 	if err != nil {
@@ -166,15 +165,15 @@ func TestFirstPlugins(t *testing.T) {
 	m := load(t, c, "default")
 	for _, err := range newCalls(t, c, m) {
 		if lm.KindOf(err) != lm.Unsupported || !strings.Contains(err.Error(), "n/a (") {
-			t.Errorf("what it does not know was asked for all the same: %v", err)
+			t.Errorf("an addition was used without its ability: %v", err)
 		}
 	}
 	if _, ok := lm.As[lm.Saver](m); !ok || !m.Info().Has(lm.AbilityVersus) {
-		t.Errorf("a model that does not say what it can do has the abilities %q", m.Info().Abilities)
+		t.Errorf("a model that reports no abilities has %q", m.Info().Abilities)
 	}
 }
 
-// newCalls asks a model for everything that has been added to the first contract.
+// newCalls uses everything that has been added to the first contract.
 func newCalls(t *testing.T, c *client, m lm.Model) (errs []error) {
 	text := []int32{1, 2, 3}
 	state, err := m.(lm.Stepper).NewState(t.Context())

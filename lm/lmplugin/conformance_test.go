@@ -16,7 +16,7 @@ func TestConformanceOfProcess(t *testing.T) {
 	lmtest.Report(t, lmtest.Run(t.Context(), p, lmtest.Options{Variant: "default", TempDir: t.TempDir()}))
 }
 
-// TestLeakIsFound: a plugin that declares itself causal and sees the future fails.
+// TestLeakIsFound checks that a plugin fails that declares itself causal but sees the future.
 func TestLeakIsFound(t *testing.T) {
 	checks := lmtest.Run(t.Context(), launch(t, Options{}), lmtest.Options{Variant: "leak", TempDir: t.TempDir(), Skip: []string{"cancellation"}})
 	for _, c := range checks {

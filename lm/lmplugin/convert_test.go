@@ -8,8 +8,8 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestCeilingsTravel: what a ceiling limits arrives with it.
-func TestCeilingsTravel(t *testing.T) {
+// TestCeilingsRoundTrip checks that all fields of a ceiling survive the wire.
+func TestCeilingsRoundTrip(t *testing.T) {
 	want := lm.Roofline{Threads: 2, Ceilings: []lm.Ceiling{
 		{Name: "a", Operation: lm.Arithmetic, Precisions: []string{"int8", "int4"}, Unit: "OP/s", Value: 1, Kernels: "k"},
 		{Name: "b", Operation: lm.Reading, Footprint: 1 << 40, Unit: "B/s", Value: 2, Kernels: "k"},

@@ -94,18 +94,18 @@ func TestIdentity(t *testing.T) {
 	write(t, filepath.Join(dir, "__pycache__", "x.pyc"), "cache", 0o644)
 	write(t, filepath.Join(dir, ".git", "HEAD"), "hidden", 0o644)
 	if identity(script) != before {
-		t.Error("caches and hidden files count")
+		t.Error("caches or hidden files change the identity")
 	}
 	write(t, filepath.Join(dir, "lib", "helper.py"), "x = 1", 0o644)
 	after := identity(script)
 	if after == before {
-		t.Error("a new file of the folder does not count")
+		t.Error("a new file in the folder does not change the identity")
 	}
 	t.Setenv("PATH", dir)
 	if alone := identity(script); alone == after || alone == before {
-		t.Error("a script in a folder of PATH must stand for itself")
+		t.Error("for a script in a folder of PATH, only the script must count")
 	}
 	if _, err := Identity(filepath.Join(dir, "nothing")); err == nil {
-		t.Error("nothing has an identity")
+		t.Error("a missing file has an identity")
 	}
 }

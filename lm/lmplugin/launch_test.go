@@ -42,7 +42,7 @@ func TestLaunch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Compute <= 0 {
-		t.Error("no time of the plugin")
+		t.Error("the plugin reports no time")
 	}
 	if diff := cmp.Diff(want.Scores, got.Scores); diff != "" {
 		t.Errorf("scores (-local +remote):\n%s", diff)
@@ -59,7 +59,7 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
-// classOf returns the class of the ExitError in an error's chain.
+// classOf returns the class of an error's ExitError, or "".
 func classOf(err error) Class {
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit.Class
@@ -115,10 +115,10 @@ func TestStartFailures(t *testing.T) {
 	}
 }
 
-// socketFolder makes plugins of this test have their sockets in a folder of its own, whose path leaves room for them.
+// socketFolder gives the plugins of this test their own folder for sockets, with a short path.
 func socketFolder(t *testing.T) string {
 	t.Helper()
-	faulty(t) // is built elsewhere
+	faulty(t) // built before TMPDIR changes
 	dir, err := os.MkdirTemp("/tmp", "s")
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestFaults(t *testing.T) {
 			}
 			p.Close()
 			if _, err := p.Load(t.Context(), lm.LoadRequest{Variant: "default"}); classOf(err) == "" {
-				t.Errorf("a call on a dead plugin says %v", err)
+				t.Errorf("a call on a dead plugin: %v", err)
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestStderrFlood(t *testing.T) {
 	}
 }
 
-// alive reports whether a process runs; one that waits to be reaped does not.
+// alive reports whether a process is running; a zombie is not.
 func alive(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err == nil {
@@ -211,10 +211,10 @@ func alive(pid int) bool {
 	return !os.IsNotExist(err) && syscall.Kill(pid, 0) == nil
 }
 
-// descendants are the faults that leave a process behind, by where that is.
+// descendants are the faults that leave a process behind.
 var descendants = []string{"child", "daemon", "stranger"}
 
-// onlyLinux skips what other systems give a host no means for.
+// onlyLinux skips tests that need Linux to adopt orphans.
 func onlyLinux(t *testing.T, descendant string) {
 	t.Helper()
 	if descendant != "child" && runtime.GOOS != "linux" {
@@ -248,27 +248,27 @@ func TestCrashReachesGrandchildren(t *testing.T) {
 	}
 }
 
-// The end of one plugin leaves the orphans of another alone.
+// TestOrphansOfOthers checks that the end of one plugin does not affect the orphans of another.
 func TestOrphansOfOthers(t *testing.T) {
 	onlyLinux(t, "daemon")
 	first, second := launch(t, Options{}), launch(t, Options{})
 	orphan := startGrandchild(t, second, "orphan")
 	first.Close()
 	if !alive(orphan) {
-		t.Error("the end of one plugin ended what another has started")
+		t.Error("the end of one plugin killed the orphan of another")
 	}
 	second.Close()
 	sharedtest.Eventually(t, "death of the orphan", func() bool { return !alive(orphan) })
 }
 
-// startGrandchild has the plugin start a process.
+// startGrandchild makes the plugin start a process and returns its PID.
 func startGrandchild(t *testing.T, p *Plugin, fault string) int {
 	t.Helper()
 	if _, err := load(t, p, fault).Score(t.Context(), sequence(10)); err != nil {
 		t.Fatal(err)
 	}
 	var pid int
-	sharedtest.Eventually(t, "the grandchild's number", func() bool {
+	sharedtest.Eventually(t, "the grandchild's PID", func() bool {
 		pid, _ = strconv.Atoi(lastWord(p.Stderr()))
 		return pid > 0
 	})
@@ -278,7 +278,7 @@ func startGrandchild(t *testing.T, p *Plugin, fault string) int {
 	return pid
 }
 
-// TestNoFileIsInherited opens a file as a shell or a careless library does.
+// TestNoFileIsInherited checks that a plugin does not inherit a file opened without O_CLOEXEC.
 func TestNoFileIsInherited(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux lists the open files of a process by name")
@@ -301,7 +301,7 @@ func TestNoFileIsInherited(t *testing.T) {
 	}
 }
 
-// playHost is a host that starts a plugin with a grandchild of a kind, says their numbers and waits to be killed.
+// playHost starts a plugin that starts a descendant, prints their PIDs and waits to be killed.
 func playHost(path, descendant string) error {
 	p, err := Launch(context.Background(), Options{Path: path})
 	if err != nil {
@@ -321,7 +321,7 @@ func playHost(path, descendant string) error {
 	select {}
 }
 
-// When the host dies, its plugin and the descendants that carry the plugin's mark end.
+// TestHostDeath checks that the plugin and its marked descendants die with the host.
 func TestHostDeath(t *testing.T) {
 	for _, descendant := range []string{"child", "daemon"} {
 		t.Run(descendant, func(t *testing.T) {
@@ -347,12 +347,12 @@ func hostDeath(t *testing.T, descendant string) {
 	for word := range strings.FieldsSeq(string(line[:n])) {
 		pid, err := strconv.Atoi(word)
 		if err != nil || !alive(pid) {
-			t.Fatalf("the host says %q", line[:n])
+			t.Fatalf("the host printed %q", line[:n])
 		}
 		pids = append(pids, pid)
 	}
 	if len(pids) != 2 {
-		t.Fatalf("the host says %q", line[:n])
+		t.Fatalf("the host printed %q", line[:n])
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

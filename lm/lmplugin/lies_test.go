@@ -15,10 +15,10 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// lie changes the messages that a plugin sends: each becomes those that it returns.
+// lie replaces a message of the plugin by others.
 type lie func(m any) []any
 
-// tampering makes a server tell a lie.
+// tampering returns the options of a server that tells a lie.
 func tampering(tell lie) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
@@ -49,7 +49,7 @@ func (t *tampered) SendMsg(m any) error {
 	return nil
 }
 
-// of makes a lie about one kind of message.
+// of returns a lie that changes one type of message.
 func of[M any](change func(m *M)) lie {
 	return func(m any) []any {
 		if own, ok := m.(*M); ok {
@@ -59,7 +59,7 @@ func of[M any](change func(m *M)) lie {
 	}
 }
 
-// ranks makes a lie about scores that have ranks.
+// ranks returns a lie that changes scores with ranks.
 func ranks(change func(m *lmpb.ScoreResponse)) lie {
 	return of(func(m *lmpb.ScoreResponse) {
 		if m.Rank != nil {
@@ -68,7 +68,7 @@ func ranks(change func(m *lmpb.ScoreResponse)) lie {
 	})
 }
 
-// sampled makes a lie about a token that a step returns.
+// sampled returns a lie that changes the sampled token of a step.
 func sampled(change func(m *lmpb.StepResponse)) lie {
 	return of(func(m *lmpb.StepResponse) {
 		if m.Token != nil {
@@ -77,7 +77,7 @@ func sampled(change func(m *lmpb.StepResponse)) lie {
 	})
 }
 
-// updating makes a lie about an update of the weights.
+// updating returns a lie that changes the reply of a training step with an update.
 func updating(change func(m *lmpb.TrainStepResponse)) lie {
 	return of(func(m *lmpb.TrainStepResponse) {
 		if m.Updated {
@@ -86,7 +86,7 @@ func updating(change func(m *lmpb.TrainStepResponse)) lie {
 	})
 }
 
-// times sends one kind of message n times.
+// times returns a lie that sends one type of message n times.
 func times[M any](n int) lie {
 	return func(m any) []any {
 		if _, ok := m.(*M); !ok {
@@ -100,7 +100,7 @@ func times[M any](n int) lie {
 	}
 }
 
-// everything makes every kind of call.
+// everything makes every type of call.
 func everything(ctx context.Context, c *client) error {
 	m, err := c.Load(ctx, lm.LoadRequest{Variant: "default", Seed: 7})
 	if err != nil {
@@ -143,7 +143,7 @@ func everything(ctx context.Context, c *client) error {
 	return cmp.Or(cost, memory, state.Reset(ctx), train(ctx, c, m))
 }
 
-// train makes every kind of call on a training, if there is one.
+// train makes every type of training call if the model can train.
 func train(ctx context.Context, c *client, m lm.Model) error {
 	if !m.Info().Has(lm.AbilityTrain) {
 		return nil
@@ -171,7 +171,7 @@ func train(ctx context.Context, c *client, m lm.Model) error {
 	return cmp.Or(t.Close(), t.Model().Close())
 }
 
-// TestLies: whatever a plugin says that cannot be true is refused where it comes in, with the fault by its name.
+// TestLies checks that the client refuses every reply that cannot be true, with the right fault.
 func TestLies(t *testing.T) {
 	const absurd = 1_000_000_000_000_000_000
 	nan := math.NaN()
@@ -179,7 +179,7 @@ func TestLies(t *testing.T) {
 		name  string
 		lie   lie
 		fault lm.Fault
-		words string
+		text  string
 	}{
 		{"the truth", of(func(*lmpb.LoadResponse) {}), "", ""},
 
@@ -242,11 +242,11 @@ func TestLies(t *testing.T) {
 		{"losses of all for targets", ranks(func(m *lmpb.ScoreResponse) { m.Nll = make([]float64, 3) }), lm.Malformed, "asked for 2 losses, got at least 3"},
 		{"sampled token", sampled(func(m *lmpb.StepResponse) { *m.Token = 23 }), lm.Malformed, "sampled token is 23"},
 		{"no sampled token", sampled(func(m *lmpb.StepResponse) { m.Token = nil }), lm.Malformed, "asked for 1 sampled tokens, got 0"},
-		{"a token nobody asked for", of(func(m *lmpb.StepResponse) { m.Token = new(int32) }), lm.Malformed, "asked for 0 sampled tokens"},
+		{"an unrequested token", of(func(m *lmpb.StepResponse) { m.Token = new(int32) }), lm.Malformed, "asked for 0 sampled tokens"},
 
 		{"no state", of(func(m *lmpb.NewStateResponse) { m.State = 0 }), lm.Malformed, "without a handle"},
 		{"a state with a past", of(func(m *lmpb.NewStateResponse) { m.Info.Length = 3 }), lm.Malformed, "state in tokens is 3"},
-		{"state of no size", of(func(m *lmpb.NewStateResponse) { m.Info.Bytes = -1 }), lm.Malformed, "state in bytes is -1"},
+		{"state of negative size", of(func(m *lmpb.NewStateResponse) { m.Info.Bytes = -1 }), lm.Malformed, "state in bytes is -1"},
 		{"absurd state", of(func(m *lmpb.NewStateResponse) { m.Info.Bytes = absurd }), lm.Malformed, "state in bytes"},
 		{"another fork", of(func(m *lmpb.ForkStateResponse) { m.Info.Length = 3 }), lm.Malformed, "state in tokens is 3"},
 		{"no reset", of(func(m *lmpb.ResetStateResponse) { m.Info.Length = 3 }), lm.Malformed, "state in tokens is 3"},
@@ -280,7 +280,7 @@ func TestLies(t *testing.T) {
 			return times[lmpb.GenerateResponse](1 << 12)(m)
 		}, lm.Malformed, "at most 5"},
 		{"empty chunks", of(func(m *lmpb.GenerateResponse) { m.Chunks = nil }), lm.Malformed, "chunk without tokens"},
-		{"tokens of nobody", of(func(m *lmpb.GenerateResponse) { m.Chunks[0].Input = 7 }), lm.Malformed, "input 7 of 2"},
+		{"tokens of an unknown input", of(func(m *lmpb.GenerateResponse) { m.Chunks[0].Input = 7 }), lm.Malformed, "input 7 of 2"},
 		{"prefill time", of(func(m *lmpb.GenerateResponse) { m.PrefillNs = absurd }), lm.Contradiction, "the time of the prompts"},
 		{"negative step", of(func(m *lmpb.GenerateResponse) { m.StepNs = []int64{-1} }), lm.Malformed, "time of a step is -1ns"},
 		{"long steps", of(func(m *lmpb.GenerateResponse) { m.StepNs = []int64{m.ComputeNs, 2e6} }), lm.Contradiction, "time of a step is 2ms"},
@@ -296,7 +296,7 @@ func TestLies(t *testing.T) {
 		{"no model to train", of(func(m *lmpb.OpenTrainingResponse) { m.Model = 0 }), lm.Malformed, "model without a handle"},
 		{"no info of it", of(func(m *lmpb.OpenTrainingResponse) { m.Info = nil }), lm.Malformed, "vocabulary is 0"},
 		{"a fresh training with a past", of(func(m *lmpb.OpenTrainingResponse) { m.Updates = 3 }), lm.Malformed, "number of updates is 3"},
-		{"more in groups than there is", of(func(m *lmpb.OpenTrainingResponse) { m.Groups[0].Parameters = 1 << 40 }), lm.Malformed, "parameters of group all"},
+		{"more parameters in groups than in the model", of(func(m *lmpb.OpenTrainingResponse) { m.Groups[0].Parameters = 1 << 40 }), lm.Malformed, "parameters of group all"},
 		{"no optimizer", of(func(m *lmpb.OpenTrainingResponse) { m.Optimizer = nil }), lm.Malformed, "optimizer is empty"},
 		{"an option NaN", of(func(m *lmpb.OpenTrainingResponse) { m.Optimizer.Options["momentum"] = nan }), lm.NonFinite, "option momentum is NaN"},
 		{"endless components", of(func(m *lmpb.OpenTrainingResponse) { m.Components = make([]string, 1<<13) }), lm.Malformed, "8192 components"},
@@ -306,10 +306,10 @@ func TestLies(t *testing.T) {
 		{"an unknown part", of(func(m *lmpb.TrainStepResponse) { m.Parts["z"] = 0 }), lm.Malformed, `unknown part "z"`},
 		{"few targets", of(func(m *lmpb.TrainStepResponse) { m.Targets-- }), lm.Malformed, "asked for 3 targets, got 2"},
 		{"light targets", of(func(m *lmpb.TrainStepResponse) { m.Weight /= 2 }), lm.Contradiction, "weights of the targets sum to 3, not 1.5"},
-		{"a secret update", of(func(m *lmpb.TrainStepResponse) { m.Updated = true }), lm.Contradiction, "update requested: false"},
-		{"an update of what is not finite", of(func(m *lmpb.TrainStepResponse) { m.Finite = !m.Updated }), lm.Contradiction, "finite: false, made: true"},
+		{"an unrequested update", of(func(m *lmpb.TrainStepResponse) { m.Updated = true }), lm.Contradiction, "update requested: false"},
+		{"an update that is not finite", of(func(m *lmpb.TrainStepResponse) { m.Finite = !m.Updated }), lm.Contradiction, "finite: false, made: true"},
 		{"many updates", of(func(m *lmpb.TrainStepResponse) { m.Updates = 7 }), lm.Contradiction, "7 updates in all, after 0 before and 0 in this step"},
-		{"a norm nobody asked for", of(func(m *lmpb.TrainStepResponse) { m.GradientNorm = 1 }), lm.Malformed, "without an update"},
+		{"an unrequested norm", of(func(m *lmpb.TrainStepResponse) { m.GradientNorm = 1 }), lm.Malformed, "without an update"},
 		{"a negative norm", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorm = -1 }), lm.Malformed, "norm of the gradient of all is -1"},
 		{"a norm NaN", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorms["head"] = nan }), lm.NonFinite, "gradient of component head is NaN"},
 		{"an unknown component", updating(func(m *lmpb.TrainStepResponse) { m.GradientNorms["x"] = 1 }), lm.Malformed, `unknown component "x"`},
@@ -320,7 +320,7 @@ func TestLies(t *testing.T) {
 			m.Counted[0].Flops, m.Counted[1].Flops = math.MaxInt64, math.MaxInt64
 		}), lm.Malformed, "FLOPs of head"},
 		{"negative bytes of work", of(func(m *lmpb.CostResponse) { m.Analytic[0].Bytes = -1 }), lm.Malformed, "is -1"},
-		{"a bound from below alone", of(func(m *lmpb.CostResponse) { m.Least = m.Analytic[:1] }), lm.Malformed, "1 components have a lower bound, 0 an upper bound"},
+		{"only a lower bound", of(func(m *lmpb.CostResponse) { m.Least = m.Analytic[:1] }), lm.Malformed, "1 components have a lower bound, 0 an upper bound"},
 		{"bounds of two components", of(func(m *lmpb.CostResponse) { m.Least, m.Most = m.Analytic[:1], m.Analytic[1:] }), lm.Malformed, "has only a lower bound"},
 		{"beyond its bounds", of(func(m *lmpb.CostResponse) {
 			low := &lmpb.CostItem{Component: "head", Flops: 1}
@@ -339,14 +339,14 @@ func TestLies(t *testing.T) {
 			switch {
 			case c.fault == "" && err != nil:
 				t.Error(err)
-			case c.fault != "" && (!found || bad.Fault != c.fault || !strings.Contains(err.Error(), c.words)):
-				t.Errorf("%v, want fault %q with %q", err, c.fault, c.words)
+			case c.fault != "" && (!found || bad.Fault != c.fault || !strings.Contains(err.Error(), c.text)):
+				t.Errorf("%v, want fault %q with %q", err, c.fault, c.text)
 			}
 		})
 	}
 }
 
-// TestRoundingBelowZero: a loss that rounding has brought below 0 counts as 0.
+// TestRoundingBelowZero checks that a loss that rounding has brought below 0 counts as 0.
 func TestRoundingBelowZero(t *testing.T) {
 	c, err := connected(t, toy.Architecture{}, tampering(of(func(m *lmpb.ScoreResponse) { m.Nll[0] = -1e-6 }))...)
 	if err != nil {
@@ -358,17 +358,17 @@ func TestRoundingBelowZero(t *testing.T) {
 	}
 }
 
-// TestWordsOfPlugins: nothing that a plugin says reaches a terminal as anything but words, and not without end.
-func TestWordsOfPlugins(t *testing.T) {
+// TestTextOfPlugins checks that text of a plugin is bounded and reaches a terminal without control characters.
+func TestTextOfPlugins(t *testing.T) {
 	const escape = "\x1b]0;owned\a\u202e"
-	words := of(func(m *lmpb.LoadResponse) {
+	escapes := of(func(m *lmpb.LoadResponse) {
 		m.Info.Mode, m.Info.StateKind = escape, escape
 		m.Info.Bytes[0].Class = escape
 		m.Info.Warnings = append(make([]string, 500), escape)
 		m.Info.Warnings[0] = strings.Repeat("w", 1<<20) + escape
 		m.Info.Warnings[1] = escape
 	})
-	c, err := connected(t, toy.Architecture{}, tampering(words)...)
+	c, err := connected(t, toy.Architecture{}, tampering(escapes)...)
 	if err != nil {
 		t.Fatal(err)
 	}

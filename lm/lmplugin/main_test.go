@@ -19,7 +19,7 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// TestMain lets the test binary play the host that dies (see TestHostDeath).
+// TestMain also lets the test binary act as the host that dies (see TestHostDeath).
 func TestMain(m *testing.M) {
 	if path := os.Getenv("ARCHBENCH_TEST_HOST"); path != "" {
 		fmt.Println(playHost(path, os.Getenv("ARCHBENCH_TEST_DESCENDANT")))
@@ -60,7 +60,7 @@ func faulty(t testing.TB) string {
 	return path
 }
 
-// launch starts the faulty plugin and ends it with the test.
+// launch starts the faulty plugin and closes it at the end of the test.
 func launch(t testing.TB, o Options) *Plugin {
 	t.Helper()
 	o.Path = faulty(t)
@@ -81,7 +81,7 @@ func load(t testing.TB, arch lm.Architecture, variant string) lm.Model {
 	return m
 }
 
-// inMemory connects the two ends without a process.
+// inMemory connects both ends without a process.
 func inMemory(t testing.TB, arch lm.Architecture) *client {
 	t.Helper()
 	c, err := connected(t, arch)
@@ -91,7 +91,7 @@ func inMemory(t testing.TB, arch lm.Architecture) *client {
 	return c
 }
 
-// connected is inMemory with options of the server, for plugins that break the contract.
+// connected is inMemory with server options, for plugins that break the contract.
 func connected(t testing.TB, arch lm.Architecture, options ...grpc.ServerOption) (*client, error) {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
@@ -111,7 +111,7 @@ func connected(t testing.TB, arch lm.Architecture, options ...grpc.ServerOption)
 	return connect(t.Context(), lmpb.NewLanguageModelServiceClient(conn), func(string, error) error { return nil })
 }
 
-// sequence is a score request for n tokens of the toy's vocabulary.
+// sequence returns a score request for n tokens of the toy's vocabulary.
 func sequence(n int) lm.ScoreRequest {
 	tokens := make([]int32, n)
 	for i := range tokens {

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/lm/lmtest"
 )
 
-// TestPythonExample proves that the contract needs no Go: the example passes the same checks.
+// TestPythonExample checks that a plugin without Go passes the same checks.
 func TestPythonExample(t *testing.T) {
 	if out, err := exec.Command("/usr/bin/python3", "-c", "import grpc, google.protobuf").CombinedOutput(); err != nil {
 		message := "needs Debian's python3-grpcio and python3-protobuf: " + string(out)

@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestErrorsSurviveTheWire: operation, kind and text arrive.
+// TestErrorsSurviveTheWire checks that operation, kind and text survive.
 func TestErrorsSurviveTheWire(t *testing.T) {
 	for kind := lm.Internal; kind <= lm.Deadline; kind++ {
 		sent := lm.Errorf(kind, "load", "tensor %q: %w", "wte", fs.ErrNotExist)
@@ -21,7 +21,7 @@ func TestErrorsSurviveTheWire(t *testing.T) {
 		if lm.KindOf(got) != kind || got.Error() != sent.Error() {
 			t.Errorf("%v: got kind %v: %v", sent, lm.KindOf(got), got)
 		}
-		bare := status.Error(kindCodes[kind], "no details") // as a plugin in another language may
+		bare := status.Error(kindCodes[kind], "no details") // as from a plugin in another language
 		if got := fromStatus(t.Context(), "step", bare); lm.KindOf(got) != kind || got.Error() != "step: no details" {
 			t.Errorf("code %v: got kind %v: %v", kindCodes[kind], lm.KindOf(got), got)
 		}
@@ -46,11 +46,11 @@ func TestStatusOfOtherErrors(t *testing.T) {
 		}
 	}
 	if toStatus("score", nil) != nil {
-		t.Error("no error has become one")
+		t.Error("nil has become an error")
 	}
 }
 
-// TestDeadlineKeepsItsCause: callers may ask for the context's own error.
+// TestDeadlineKeepsItsCause checks that errors.Is finds the context's own error.
 func TestDeadlineKeepsItsCause(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// TestLongTexts sends and receives what needs many messages.
+// TestLongTexts sends and receives texts that need many messages.
 func TestLongTexts(t *testing.T) {
 	local, remote := load(t, toy.Architecture{}, "default"), load(t, inMemory(t, toy.Architecture{}), "default")
 	req := sequence(2*tokensPerMessage + 3)
@@ -35,11 +35,11 @@ func TestLongTexts(t *testing.T) {
 		}
 	}
 	if want := 4 * 23 * (2*tokensPerMessage + 3); want < 2*messageBytes {
-		t.Errorf("%d bytes of logits fit two messages: the test proves little", want)
+		t.Errorf("%d bytes of logits fit into two messages, too few for this test", want)
 	}
 }
 
-// TestMessagesAreBounded: no message depends on the length of a text.
+// TestMessagesAreBounded checks that message sizes do not depend on the length of a text.
 func TestMessagesAreBounded(t *testing.T) {
 	tokens := make([]int32, 3*tokensPerMessage+1)
 	for i := range tokens {
@@ -57,7 +57,7 @@ func TestMessagesAreBounded(t *testing.T) {
 		sent += n
 	}
 	if want := 2*len(tokens) + 1; sent != want {
-		t.Errorf("%d tokens were sent of %d", sent, want)
+		t.Errorf("sent %d of %d tokens", sent, want)
 	}
 	s := lm.Scores{NLL: make([]float64, 3*valuesPerMessage+5), Logits: make([]float32, 2*logitsPerMessage+1)}
 	stream := &collector{}
@@ -85,7 +85,7 @@ func (c *collector) Send(m *lmpb.ScoreResponse) error {
 	return nil
 }
 
-// TestChunksRoundTrip: any inputs arrive as they were sent.
+// TestChunksRoundTrip checks that any inputs arrive as they were sent.
 func TestChunksRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inputs := rapid.SliceOfN(rapid.SliceOfN(rapid.Int32(), 0, 20), 1, 5).Draw(t, "inputs")
@@ -142,11 +142,11 @@ func TestFloatsRoundTrip(t *testing.T) {
 		}
 	})
 	if _, err := appendFloats(nil, make([]byte, 7)); err == nil {
-		t.Error("7 bytes are no floats")
+		t.Error("7 bytes were decoded as floats")
 	}
 }
 
-// unable is a model that implements what it says it is not able to do.
+// unable is a model that implements abilities but reports none.
 type unable struct{ *toy.Model }
 
 func (u unable) Info() lm.ModelInfo {
@@ -155,7 +155,7 @@ func (u unable) Info() lm.ModelInfo {
 	return info
 }
 
-// TestUndeclaredAbilities: what the plugin or its model does not declare is refused in the same words everywhere.
+// TestUndeclaredAbilities checks that undeclared abilities are refused with the same message everywhere.
 func TestUndeclaredAbilities(t *testing.T) {
 	c := inMemory(t, toy.Architecture{Wrap: func(_ string, m *toy.Model) (lm.Model, error) { return unable{m}, nil }})
 	m := load(t, c, "default").(*model)
@@ -179,7 +179,7 @@ func TestUndeclaredAbilities(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	// The plugin's side says the same to hosts that ask all the same.
+	// The plugin's side returns the same errors to hosts that call it anyway.
 	_, calibrateErr = c.rpc.Calibrate(t.Context(), &lmpb.CalibrateRequest{})
 	_, stepErr = c.rpc.NewState(t.Context(), &lmpb.NewStateRequest{Model: m.handle})
 	for want, err := range map[string]error{
@@ -192,7 +192,7 @@ func TestUndeclaredAbilities(t *testing.T) {
 	}
 }
 
-// TestNumbersTooWideForTheWire: a number that the wire cannot carry is refused, never sent as another one.
+// TestNumbersTooWideForTheWire checks that numbers that the wire cannot carry are refused, not truncated.
 func TestNumbersTooWideForTheWire(t *testing.T) {
 	const wide = 1 << 32
 	c := inMemory(t, toy.Architecture{})
@@ -265,7 +265,7 @@ func slowModel(t *testing.T) (*slow, *model, lm.State) {
 	return s, m, state
 }
 
-// TestCancellationReachesTheModel: the model's own context ends with the caller's.
+// TestCancellationReachesTheModel checks that the model's context ends with the caller's.
 func TestCancellationReachesTheModel(t *testing.T) {
 	s, m, state := slowModel(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -282,7 +282,7 @@ func TestCancellationReachesTheModel(t *testing.T) {
 	}
 }
 
-// TestCloseWaitsForCalls: a model that is closed during a call finishes the call first.
+// TestCloseWaitsForCalls checks that Close waits for a call in progress.
 func TestCloseWaitsForCalls(t *testing.T) {
 	s, m, state := slowModel(t)
 	stepped := make(chan error)

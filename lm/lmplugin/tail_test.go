@@ -23,10 +23,10 @@ func TestTail(t *testing.T) {
 		t.Errorf("kept %d bytes from %q", len(got), got[:20])
 	}
 	if cap(kept.data) > 4*tailBytes {
-		t.Errorf("takes %d bytes", cap(kept.data))
+		t.Errorf("uses %d bytes", cap(kept.data))
 	}
 	if copied.String() != long.String() {
-		t.Error("the copy is not whole")
+		t.Error("the copy is incomplete")
 	}
 	kept.Write([]byte(strings.Repeat("x", 10*tailBytes) + "\nend"))
 	if got := kept.String(); got != "end" {
@@ -34,8 +34,8 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestTailIsSafeToShow: what a plugin prints reaches no terminal as a command.
-func TestTailIsSafeToShow(t *testing.T) {
+// TestTailIsSafeToPrint checks that output of a plugin reaches a terminal without control characters.
+func TestTailIsSafeToPrint(t *testing.T) {
 	var out tail
 	if _, err := out.Write([]byte("\x1b[2J\x1b]52;c;\a fine\nmore\r\xff\n")); err != nil {
 		t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"github.com/archbench/archbench/lm/internal/toy"
 )
 
-// TestTrainingSteps: what a step says arrives, in as many messages as it needs, and what it learns is in the model.
+// TestTrainingSteps checks that a step gives the same results over the wire, in several messages, and updates the model.
 func TestTrainingSteps(t *testing.T) {
 	const n = tokensPerMessage + 5
 	tokens, targets, weights := make([]int32, n), make([]int32, n), make([]float32, n)
@@ -45,11 +45,12 @@ func TestTrainingSteps(t *testing.T) {
 	a, b := replies[0], replies[1]
 	if a.Targets != 5 || a.Weight != 7.25 || a.Loss != b.Loss || a.Objective != b.Objective || a.GradientNorm != b.GradientNorm ||
 		a.Targets != b.Targets || a.Updates != 1 || b.Updates != 1 || scores[0] != scores[1] {
-		t.Errorf("in the process %+v and then %g, over the wire %+v and then %g", a, scores[0], b, scores[1])
+		t.Errorf("in the process %+v, then %g; over the wire %+v, then %g", a, scores[0], b, scores[1])
 	}
 }
 
-// TestTrainingsEnd: a training ends with its Close or its model's, and a failed one leaves no model behind.
+// TestTrainingsEnd checks that a training ends with its Close or its model's, and that one that fails to open leaves no
+// model behind.
 func TestTrainingsEnd(t *testing.T) {
 	c := inMemory(t, toy.Architecture{})
 	m := load(t, c, "default").(*model)
@@ -85,14 +86,14 @@ func TestTrainingsEnd(t *testing.T) {
 		"nothing to load":   {},
 	} {
 		if _, err := c.OpenTraining(t.Context(), req); err == nil {
-			t.Errorf("%s is no error", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 	third, err := c.OpenTraining(t.Context(), lm.TrainingRequest{Load: variant})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := third.Model().(*model).handle; got != 5 { // one was loaded above, and three for nothing
+	if got := third.Model().(*model).handle; got != 5 { // one was loaded above, and three for trainings that failed
 		t.Errorf("handle %d", got)
 	}
 	if err := third.Model().Close(); err != nil {

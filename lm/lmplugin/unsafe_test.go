@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// mode changes permissions whatever the umask.
+// mode sets permissions regardless of the umask.
 func mode(t *testing.T, path string, m os.FileMode) {
 	t.Helper()
 	if err := os.Chmod(path, m); err != nil {
@@ -52,7 +52,7 @@ func TestUnsafe(t *testing.T) {
 	}
 }
 
-// A link is as safe as the folder in which it lies.
+// TestUnsafeLink checks that a link is only as safe as its folder.
 func TestUnsafeLink(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), Prefix+"x"), "#!", 0o755)
 	dir := t.TempDir()
@@ -66,8 +66,8 @@ func TestUnsafeLink(t *testing.T) {
 	}
 }
 
-// TestUnsafeLinks goes through links from one folder of the user to another by way of a folder of everybody, where somebody
-// else could lead them elsewhere.
+// TestUnsafeLinks follows links between folders of the user through a world-writable folder, where somebody else could
+// redirect them.
 func TestUnsafeLinks(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), Prefix+"x"), "#!", 0o755)
 	shared := t.TempDir()
@@ -91,7 +91,7 @@ func TestUnsafeLinks(t *testing.T) {
 	}
 }
 
-// TestUnsafeRelative looks above the working folder too.
+// TestUnsafeRelative checks that folders above the working directory count too.
 func TestUnsafeRelative(t *testing.T) {
 	above := t.TempDir()
 	write(t, filepath.Join(above, "work", "bin", Prefix+"x"), "#!", 0o755)
@@ -115,7 +115,7 @@ func TestForeignOwner(t *testing.T) {
 	}
 }
 
-// TestUnsafeIsRejected finds nothing that others could have put where the search looks, and says why.
+// TestUnsafeIsRejected checks that Find rejects files that others could have put there, and says why.
 func TestUnsafeIsRejected(t *testing.T) {
 	dir, work, safe := t.TempDir(), t.TempDir(), t.TempDir()
 	path := write(t, filepath.Join(dir, Prefix+"x"), "#!", 0o755)
@@ -127,7 +127,7 @@ func TestUnsafeIsRejected(t *testing.T) {
 	for _, entries := range []string{":" + safe, ".:" + safe, safe + ":", "./:" + safe} {
 		t.Setenv("PATH", entries)
 		if _, err := Find("x", ""); err == nil || !strings.Contains(err.Error(), path+": unsafe: everybody may write") {
-			t.Errorf("in a folder of everybody: %v", err)
+			t.Errorf("in a world-writable folder: %v", err)
 		}
 		if _, err := Find("y", ""); err == nil || !strings.Contains(err.Error(), here+": found through an empty or relative entry of PATH") {
 			t.Errorf("PATH=%s: %v", entries, err)
@@ -138,7 +138,7 @@ func TestUnsafeIsRejected(t *testing.T) {
 	}
 	t.Setenv("PATH", ":"+work)
 	if got, err := Find("y", ""); err != nil || got != here {
-		t.Errorf("a folder that PATH names in full too: %s, %v", got, err)
+		t.Errorf("a folder that PATH also names absolutely: %s, %v", got, err)
 	}
 	if got, err := Find("x", path); err != nil || got != path {
 		t.Errorf("named: %s, %v", got, err)
