@@ -27,14 +27,12 @@ func (c *Continuation) Chunk(chunk GenerateChunk, since time.Duration) error {
 		return Faultf(Malformed, "a chunk after the last one")
 	}
 	if err := cmp.Or(checkNumber("inputs in a chunk", len(chunk.Tokens), len(c.made)),
-		CheckClock("the time of the prompts", chunk.Prefill, since), CheckClock("the time of a chunk", chunk.Compute, since)); err != nil {
+		CheckClock("the time of the prompts", chunk.Prefill, since), CheckClock("the time of a chunk", chunk.Compute, since),
+		c.times(chunk)); err != nil {
 		return err
 	}
 	if c.begun && chunk.Prefill != 0 {
 		return Faultf(Malformed, "the time of the prompts comes after the first chunk")
-	}
-	if err := c.times(chunk); err != nil {
-		return err
 	}
 	n := 0
 	for i, tokens := range chunk.Tokens {

@@ -9,14 +9,42 @@ import (
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// state is the proxy of a document's state in the plugin. Its length and size come from the last reply.
-type state struct {
+// part is the proxy of something in the plugin that belongs to a model and is closed with it.
+type part struct {
 	model  *model
 	handle uint64
+	kind   string // for messages
 
 	mu     sync.Mutex
-	info   *lmpb.StateInfo
 	closed bool
+}
+
+// ready fails if the part or its model is closed.
+func (p *part) ready(op string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return lm.Errorf(lm.Invalid, op, "the %s is closed", p.kind)
+	}
+	return p.model.ready(op)
+}
+
+// release calls the RPC that closes the part, unless the part or its model is closed already.
+func (p *part) release(op string, rpc func(context.Context) error) error {
+	p.mu.Lock()
+	closed := p.closed || p.model.closed.Load()
+	p.closed = true
+	p.mu.Unlock()
+	if closed {
+		return nil
+	}
+	return p.model.client.release(op, rpc)
+}
+
+// state is the proxy of a document's state in the plugin. Its length and size come from the last reply.
+type state struct {
+	part
+	info *lmpb.StateInfo // guarded by mu
 }
 
 func (m *model) NewState(ctx context.Context) (lm.State, error) {
@@ -27,20 +55,17 @@ func (m *model) NewState(ctx context.Context) (lm.State, error) {
 	if err != nil {
 		return nil, m.client.failed(ctx, "newstate", err)
 	}
-	return m.newState(ctx, "newstate", reply, 0)
+	return m.newState(ctx, "newstate", reply.GetState(), reply.GetInfo(), 0)
 }
 
 // newState returns the proxy of a state that has seen that many tokens.
-func (m *model) newState(ctx context.Context, op string, reply interface {
-	GetState() uint64
-	GetInfo() *lmpb.StateInfo
-}, seen int,
-) (lm.State, error) {
-	if reply.GetState() == 0 {
-		return nil, m.client.failed(ctx, op, lm.Faultf(lm.Malformed, "a state without a handle"))
+func (m *model) newState(ctx context.Context, op string, handle uint64, info *lmpb.StateInfo, seen int) (lm.State, error) {
+	s := &state{part: part{model: m, handle: handle, kind: "state"}}
+	err := s.update(info, seen, seen)
+	if handle == 0 {
+		err = lm.Faultf(lm.Malformed, "a state without a handle")
 	}
-	s := &state{model: m, handle: reply.GetState()}
-	if err := s.update(reply.GetInfo(), seen, seen); err != nil {
+	if err != nil {
 		return nil, m.client.failed(ctx, op, err)
 	}
 	return s, nil
@@ -76,16 +101,6 @@ func (m *model) mostMemory() int64 {
 	return max(host, m.info.Device.Memory)
 }
 
-// ready fails if the state or its model is closed.
-func (s *state) ready(op string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return lm.Errorf(lm.Invalid, op, "the state is closed")
-	}
-	return s.model.ready(op)
-}
-
 // refresh asks for the state's length and size after a call that was stopped.
 func (s *state) refresh(ctx context.Context) error {
 	reply, err := s.model.client.rpc.GetState(ctx, &lmpb.GetStateRequest{State: s.handle})
@@ -103,7 +118,7 @@ func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	if err != nil {
 		return nil, s.model.client.failed(ctx, "forkstate", err)
 	}
-	return s.model.newState(ctx, "forkstate", reply, s.Len())
+	return s.model.newState(ctx, "forkstate", reply.GetState(), reply.GetInfo(), s.Len())
 }
 
 func (s *state) Reset(ctx context.Context) error {
@@ -117,16 +132,8 @@ func (s *state) Reset(ctx context.Context) error {
 	return s.model.client.failed(ctx, "resetstate", err)
 }
 
-// Close implements lm.State. Closing the model has already released its states.
 func (s *state) Close() error {
-	s.mu.Lock()
-	closed := s.closed || s.model.closed.Load()
-	s.closed = true
-	s.mu.Unlock()
-	if closed {
-		return nil
-	}
-	return s.model.client.release("closestate", func(ctx context.Context) error {
+	return s.release("closestate", func(ctx context.Context) error {
 		_, err := s.model.client.rpc.CloseState(ctx, &lmpb.CloseStateRequest{State: s.handle})
 		return err
 	})

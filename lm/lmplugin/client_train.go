@@ -3,7 +3,6 @@ package lmplugin
 import (
 	"cmp"
 	"context"
-	"sync"
 	"time"
 
 	"github.com/archbench/archbench/lm"
@@ -12,13 +11,9 @@ import (
 
 // training is the proxy of a training in the plugin.
 type training struct {
-	model  *model
-	handle uint64
-	info   lm.TrainingInfo
-
-	mu      sync.Mutex
-	updates int64 // so far
-	closed  bool
+	part
+	info    lm.TrainingInfo
+	updates int64 // so far; guarded by mu
 }
 
 var (
@@ -73,29 +68,19 @@ func (c *client) openTraining(ctx context.Context, req lm.TrainingRequest, m *mo
 	if err == nil && reply.GetTraining() == 0 {
 		err = lm.Faultf(lm.Malformed, "a training without a handle")
 	}
-	t := &training{model: m, handle: reply.GetTraining(), info: trainingInfoFromPB(reply), updates: reply.GetUpdates()}
+	info := trainingInfoFromPB(reply)
 	if err == nil {
-		err = t.info.Check(m.info.Parameters, req.Resume != "")
+		err = info.Check(m.info.Parameters, req.Resume != "")
 	}
 	if err != nil {
 		return nil, c.failed(ctx, opOpenTraining, err)
 	}
-	return t, nil
+	return &training{part: part{model: m, handle: reply.GetTraining(), kind: "training"}, info: info, updates: info.Updates}, nil
 }
 
 func (t *training) Info() lm.TrainingInfo { return t.info }
 
 func (t *training) Model() lm.Model { return t.model }
-
-// ready fails if the training or its model is closed.
-func (t *training) ready(op string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return lm.Errorf(lm.Invalid, op, "the training is closed")
-	}
-	return t.model.ready(op)
-}
 
 func (t *training) Step(ctx context.Context, step lm.TrainStep) (lm.TrainReply, error) {
 	const op = "trainstep"
@@ -154,16 +139,8 @@ func (t *training) Save(ctx context.Context, dir string) error {
 	return t.model.client.failed(ctx, op, err)
 }
 
-// Close implements lm.Training. Closing the model has already ended its training.
 func (t *training) Close() error {
-	t.mu.Lock()
-	closed := t.closed || t.model.closed.Load()
-	t.closed = true
-	t.mu.Unlock()
-	if closed {
-		return nil
-	}
-	return t.model.client.release("closetraining", func(ctx context.Context) error {
+	return t.release("closetraining", func(ctx context.Context) error {
 		_, err := t.model.client.rpc.CloseTraining(ctx, &lmpb.CloseTrainingRequest{Training: t.handle})
 		return err
 	})

@@ -2,18 +2,31 @@ package lmplugin
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmpb"
 )
 
-// useInputs claims the documents of a request, which must be distinct and belong to the model, and joins them with their
-// tokens.
-func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tokens [][]int32) (_ []lm.StepInput, release func(), err error) {
-	var dones []func()
+// stepHeader is the header of a request that appends tokens to states.
+type stepHeader interface {
+	GetModel() uint64
+	GetStates() []uint64
+}
+
+// useInputs returns the model of a request as the optional interface T, and its states joined with their tokens. The states
+// must be distinct and belong to the model. They are claimed until release is called.
+func useInputs[T any](ctx context.Context, s *service, op string, ability lm.Ability, header stepHeader, tokens [][]int32) (
+	t T, inputs []lm.StepInput, release func(), err error,
+) {
+	t, done, err := useAs[T](s, header.GetModel(), op, ability)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	dones := []func(){done}
 	releaseAll := func() {
-		for _, done := range dones {
+		for _, done := range slices.Backward(dones) {
 			done()
 		}
 	}
@@ -22,28 +35,28 @@ func (s *service) useInputs(ctx context.Context, model uint64, ids []uint64, tok
 			releaseAll()
 		}
 	}()
-	documents := make(map[uint64]*document, len(ids))
-	inputs := make([]lm.StepInput, len(ids))
-	for i, id := range ids {
+	documents := map[uint64]*document{}
+	for i, id := range header.GetStates() {
 		d, done, err := s.documents.use(id)
 		if err != nil {
-			return nil, nil, err
+			return t, nil, nil, err
 		}
 		dones = append(dones, done)
 		switch {
-		case d.model != model:
-			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d belongs to another model", i, id)
+		case d.model != header.GetModel():
+			return t, nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d belongs to another model", i, id)
 		case documents[id] != nil:
-			return nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d appears twice", i, id)
+			return t, nil, nil, lm.Errorf(lm.Invalid, "", "input %d: state %d appears twice", i, id)
 		}
 		documents[id] = d
-		inputs[i] = lm.StepInput{State: d.state, Tokens: tokens[i]}
+		inputs = append(inputs, lm.StepInput{State: d.state, Tokens: tokens[i]})
 	}
 	unclaim, err := claim(ctx, documents)
 	if err != nil {
-		return nil, nil, err
+		return t, nil, nil, err
 	}
-	return inputs, func() { unclaim(); releaseAll() }, nil
+	dones = append(dones, unclaim)
+	return t, inputs, releaseAll, nil
 }
 
 // withDocument runs do on one claimed document. Its model stays loaded meanwhile.

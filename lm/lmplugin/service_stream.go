@@ -76,12 +76,7 @@ func (s *service) Step(stream grpc.BidiStreamingServer[lmpb.StepRequest, lmpb.St
 	if err != nil {
 		return err
 	}
-	stepper, done, err := useAs[lm.Stepper](s, header.GetModel(), "step", lm.AbilityStep)
-	if err != nil {
-		return err
-	}
-	defer done()
-	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
+	stepper, inputs, release, err := useInputs[lm.Stepper](stream.Context(), s, "step", lm.AbilityStep, header, in.tokens)
 	if err != nil {
 		return err
 	}
@@ -132,12 +127,7 @@ func (s *service) Generate(stream grpc.BidiStreamingServer[lmpb.GenerateRequest,
 	if err != nil {
 		return err
 	}
-	generator, done, err := useAs[lm.Generator](s, header.GetModel(), "generate", lm.AbilityGenerate)
-	if err != nil {
-		return err
-	}
-	defer done()
-	inputs, release, err := s.useInputs(stream.Context(), header.GetModel(), header.GetStates(), in.tokens)
+	generator, inputs, release, err := useInputs[lm.Generator](stream.Context(), s, "generate", lm.AbilityGenerate, header, in.tokens)
 	if err != nil {
 		return err
 	}

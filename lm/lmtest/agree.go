@@ -45,10 +45,7 @@ func (k *kit) measureRounding(ctx context.Context) error {
 		return err
 	}
 	k.rounding = meanDiff(want.Scores[0].NLL, got.Scores[0].NLL)
-	if k.rounding == 0 {
-		return fmt.Errorf("precision %s has exactly the losses of f32", k.info.Precision)
-	}
-	return nil
+	return expect(k.rounding != 0, "precision %s has exactly the losses of f32", k.info.Precision)
 }
 
 // compare adds the difference between two sets of logits of the same text.

@@ -37,14 +37,11 @@ func checkErrors(ctx context.Context, k *kit) (figure, error) {
 
 // checkStateErrors checks that invalid steps are refused and leave the states unchanged.
 func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
-	state, stepper, err := k.newState(ctx)
+	state, stepper, err := k.stateAfter(ctx, k.text[:5])
 	if err != nil {
 		return figure{}, err
 	}
 	defer state.Close()
-	if _, err := feed(ctx, stepper, state, k.text[:5], 0, lm.WantNothing); err != nil {
-		return figure{}, err
-	}
 	step := func(inputs ...lm.StepInput) error {
 		_, err := stepper.Step(ctx, lm.StepRequest{Inputs: inputs})
 		return err
@@ -60,9 +57,7 @@ func checkStateErrors(ctx context.Context, k *kit) (figure, error) {
 		tooLong := make([]int32, limit)
 		errs = append(errs, kindError("tokens beyond the context limit", step(lm.StepInput{State: state, Tokens: tooLong}), lm.Invalid))
 	}
-	if state.Len() != 5 {
-		errs = append(errs, fmt.Errorf("refused steps moved the state from 5 tokens to %d", state.Len()))
-	}
+	errs = append(errs, expect(state.Len() == 5, "refused steps moved the state from 5 tokens to %d", state.Len()))
 	f := figure{value: float64(len(errs)), unit: "refusals"}
 	if err := errors.Join(errs...); err != nil {
 		return f, err
@@ -104,10 +99,7 @@ func (k *kit) unmoved(ctx context.Context, stepper lm.Stepper, state lm.State) e
 		return err
 	}
 	k.compare(&f, k.text[5:], whole.Scores[0].Logits[5*k.info.Vocab:], after.Logits)
-	if !(f.value <= f.limit) {
-		return fmt.Errorf("refused steps changed the state: predictions differ by %.3g", f.value)
-	}
-	return nil
+	return expect(f.value <= f.limit, "refused steps changed the state: predictions differ by %.3g", f.value)
 }
 
 // checkCancellation checks that a call returns when its context ends, and that its work stops.

@@ -154,8 +154,6 @@ func (k *kit) stopEarly(ctx context.Context, req lm.GenerateRequest, prompt []in
 	if err != nil {
 		return fmt.Errorf("stopping early must not be an error: %w", err)
 	}
-	if chunks != 1 || state.Len() < len(prompt) || state.Len() > len(prompt)+req.MaxNew-1 {
-		return fmt.Errorf("stopped after the first chunk: got %d chunks and a state of %d tokens, the prompt has %d", chunks, state.Len(), len(prompt))
-	}
-	return nil
+	return expect(chunks == 1 && state.Len() >= len(prompt) && state.Len() <= len(prompt)+req.MaxNew-1,
+		"stopped after the first chunk: got %d chunks and a state of %d tokens, the prompt has %d", chunks, state.Len(), len(prompt))
 }

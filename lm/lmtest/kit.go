@@ -3,6 +3,7 @@ package lmtest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -111,6 +112,18 @@ func (k *kit) newState(ctx context.Context) (lm.State, lm.Stepper, error) {
 	return state, stepper, err
 }
 
+// stateAfter opens a state and feeds tokens to it.
+func (k *kit) stateAfter(ctx context.Context, tokens []int32) (lm.State, lm.Stepper, error) {
+	state, stepper, err := k.newState(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := feed(ctx, stepper, state, tokens, 0, lm.WantNothing); err != nil {
+		return nil, nil, errors.Join(err, state.Close())
+	}
+	return state, stepper, nil
+}
+
 // notImplemented returns the error of a model that declares an ability without implementing it.
 func notImplemented(a lm.Ability) error {
 	return fmt.Errorf("the ability %s is declared, but the model does not implement it", a)
@@ -161,6 +174,14 @@ func argmax(logits []float32) (best int32, gap float64) {
 		}
 	}
 	return best, gap
+}
+
+// expect returns an error unless ok.
+func expect(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
 }
 
 // kindError fails unless err is of one of the kinds.

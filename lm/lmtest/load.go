@@ -30,29 +30,20 @@ func checkDescribe(ctx context.Context, k *kit) (figure, error) {
 	for _, field := range []struct{ name, value string }{
 		{"name", d.Name}, {"version", d.Version}, {"language", d.Language}, {"summary", d.Summary}, {"kernels", d.Kernels},
 	} {
-		if field.value == "" {
-			errs = append(errs, fmt.Errorf("%s is empty", field.name))
-		}
+		errs = append(errs, expect(field.value != "", "%s is empty", field.name))
 	}
-	if names := slices.Concat(d.ModelTypes, d.MarkerKeys); slices.Contains(names, "") {
-		errs = append(errs, fmt.Errorf("model types and marker keys %q contain an empty one", names))
-	}
-	if !json.Valid([]byte(d.ConfigSchema)) {
-		errs = append(errs, errors.New("config schema is not JSON"))
-	}
-	if !slices.Contains(d.Precisions, "f32") {
-		errs = append(errs, fmt.Errorf("precisions %q lack f32", d.Precisions))
-	}
+	words := slices.Concat(d.ModelTypes, d.MarkerKeys)
+	errs = append(errs,
+		expect(!slices.Contains(words, ""), "model types and marker keys %q contain an empty one", words),
+		expect(json.Valid([]byte(d.ConfigSchema)), "config schema is not JSON"),
+		expect(slices.Contains(d.Precisions, "f32"), "precisions %q lack f32", d.Precisions))
 	for _, a := range d.Abilities {
-		if !slices.Contains(knownAbilities, a) {
-			errs = append(errs, fmt.Errorf("unknown ability %q", a))
-		}
+		errs = append(errs, expect(slices.Contains(knownAbilities, a), "unknown ability %q", a))
 	}
 	seen := map[string]bool{}
 	for _, v := range d.Variants {
-		if v.Name == "" || v.Summary == "" || seen[v.Name] || !json.Valid([]byte(v.Config)) {
-			errs = append(errs, fmt.Errorf("variant %q needs a unique name, a summary and a JSON config", v.Name))
-		}
+		errs = append(errs, expect(v.Name != "" && v.Summary != "" && !seen[v.Name] && json.Valid([]byte(v.Config)),
+			"variant %q needs a unique name, a summary and a JSON config", v.Name))
 		seen[v.Name] = true
 	}
 	return figure{value: float64(len(d.Abilities)), unit: "abilities"}, errors.Join(errs...)
@@ -70,41 +61,27 @@ func checkLoad(ctx context.Context, k *kit) (figure, error) {
 	if info.ContextLimit > 0 {
 		n = min(n, info.ContextLimit)
 	}
-	var errs []error
-	for _, a := range info.Abilities {
-		if !k.description.Has(a) {
-			errs = append(errs, fmt.Errorf("the model has ability %q, which the plugin does not declare", a))
-		}
-	}
 	if info.Vocab < 2 || n < 8 {
 		_ = model.Close() // too small to test Close either
 		k.model = nil
 		return figure{}, fmt.Errorf("a vocabulary of %d and a context limit of %d are too small to test", info.Vocab, info.ContextLimit)
 	}
 	k.text = k.document(1, n)
-	if info.Architecture != k.description.Name {
-		errs = append(errs, fmt.Errorf("architecture is %q, in the description %q", info.Architecture, k.description.Name))
+	errs := []error{
+		expect(info.Architecture == k.description.Name, "architecture is %q, in the description %q", info.Architecture, k.description.Name),
+		expect(json.Valid([]byte(info.Config)), "config is not JSON"),
+		expect(info.Precision != "" && info.HeadPrecision != "" && info.Kernels != "" && info.Threads >= 1,
+			"precision %q, head precision %q, kernels %q and threads %d must be set", info.Precision, info.HeadPrecision, info.Kernels, info.Threads),
+		expect(info.Device.Name == "" || slices.Contains(k.description.Devices, info.Device),
+			"device %+v is not one of %+v", info.Device, k.description.Devices),
+		expect(info.LoadTime > 0, "load time is %v", info.LoadTime),
+		expect(info.Initialised == (k.options.Checkpoint == ""), "initialised is %v", info.Initialised),
 	}
-	if !json.Valid([]byte(info.Config)) {
-		errs = append(errs, errors.New("config is not JSON"))
-	}
-	if info.Precision == "" || info.HeadPrecision == "" || info.Kernels == "" || info.Threads < 1 {
-		errs = append(errs, fmt.Errorf("precision %q, head precision %q, kernels %q and threads %d must be set",
-			info.Precision, info.HeadPrecision, info.Kernels, info.Threads))
-	}
-	if info.Device.Name != "" && !slices.Contains(k.description.Devices, info.Device) {
-		errs = append(errs, fmt.Errorf("device %+v is not one of %+v", info.Device, k.description.Devices))
-	}
-	if info.LoadTime <= 0 {
-		errs = append(errs, fmt.Errorf("load time is %v", info.LoadTime))
-	}
-	if info.Initialised != (k.options.Checkpoint == "") {
-		errs = append(errs, fmt.Errorf("initialised is %v", info.Initialised))
+	for _, a := range info.Abilities {
+		errs = append(errs, expect(k.description.Has(a), "the model has ability %q, which the plugin does not declare", a))
 	}
 	for _, id := range append(slices.Clone(info.EOS), max(0, info.BOS)) {
-		if id < 0 || int(id) >= info.Vocab {
-			errs = append(errs, fmt.Errorf("special token %d is outside the vocabulary of %d", id, info.Vocab))
-		}
+		errs = append(errs, expect(id >= 0 && int(id) < info.Vocab, "special token %d is outside the vocabulary of %d", id, info.Vocab))
 	}
 	return figure{value: float64(info.Parameters), unit: "parameters"}, errors.Join(errs...)
 }

@@ -42,10 +42,7 @@ func checkVersus(ctx context.Context, k *kit) (figure, error) {
 	for _, kl := range reply.Scores[0].KL {
 		sum += kl
 	}
-	if !(sum > 0) {
-		return f, fmt.Errorf("the divergence from a model with another seed sums to %g", sum)
-	}
-	return f, nil
+	return f, expect(sum > 0, "the divergence from a model with another seed sums to %g", sum)
 }
 
 // cost returns the cost of a piece of work.
@@ -84,15 +81,12 @@ func checkCost(ctx context.Context, k *kit) (figure, error) {
 		if err != nil {
 			return figure{}, err
 		}
-		if flops(short.Analytic) <= 0 || flops(double.Analytic) != 2*flops(short.Analytic) {
-			errs = append(errs, fmt.Errorf("%s: %d FLOPs for one document, %d for two", phase, flops(short.Analytic), flops(double.Analytic)))
-		}
+		one, two := flops(short.Analytic), flops(double.Analytic)
+		errs = append(errs, expect(one > 0 && two == 2*one, "%s: %d FLOPs for one document, %d for two", phase, one, two))
 		for _, item := range short.Analytic {
-			if item.Component == "" || item.FLOPs < 0 || item.Bytes < 0 {
-				errs = append(errs, fmt.Errorf("%s: component %+v", phase, item))
-			}
+			errs = append(errs, expect(item.Component != "" && item.FLOPs >= 0 && item.Bytes >= 0, "%s: component %+v", phase, item))
 		}
-		perToken = float64(flops(short.Analytic))
+		perToken = float64(one)
 	}
 	_, err := k.cost(ctx, lm.CostRequest{Phase: lm.Prefill, Batch: 0, Length: 0})
 	errs = append(errs, kindError("cost of nothing", err, lm.Invalid))
@@ -165,18 +159,13 @@ func checkMemory(ctx context.Context, k *kit) (figure, error) {
 	}
 	weights, live := sumBytes(k.info.Bytes), sumBytes(memory.Live)
 	f := figure{value: float64(live), unit: "live bytes"}
-	var errs []error
-	if weights < k.info.Parameters/2 || weights > 16*k.info.Parameters+1<<20 {
-		errs = append(errs, fmt.Errorf("%d parameters in %d bytes", k.info.Parameters, weights))
-	}
-	if live < weights || len(memory.Live) == 0 || len(memory.Peak) == 0 {
-		errs = append(errs, fmt.Errorf("%d live bytes in %d classes (%d classes at the peak), the weights alone take %d",
-			live, len(memory.Live), len(memory.Peak), weights))
+	errs := []error{
+		expect(weights >= k.info.Parameters/2 && weights <= 16*k.info.Parameters+1<<20, "%d parameters in %d bytes", k.info.Parameters, weights),
+		expect(live >= weights && len(memory.Live) > 0 && len(memory.Peak) > 0,
+			"%d live bytes in %d classes (%d classes at the peak), the weights alone take %d", live, len(memory.Live), len(memory.Peak), weights),
 	}
 	for _, c := range append(memory.Live, memory.Peak...) {
-		if c.Class == "" || c.Bytes < 0 {
-			errs = append(errs, fmt.Errorf("class %q has %d bytes", c.Class, c.Bytes))
-		}
+		errs = append(errs, expect(c.Class != "" && c.Bytes >= 0, "class %q has %d bytes", c.Class, c.Bytes))
 	}
 	return f, errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package lmtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,13 +48,10 @@ func (k *kit) fresh(ctx context.Context, tokens []int32, size int, want lm.Want)
 	if err != nil {
 		return out, err
 	}
-	if state.Len() != len(tokens) {
-		return out, fmt.Errorf("the state has seen %d tokens, but reports %d", len(tokens), state.Len())
-	}
-	if state.Bytes() <= 0 {
-		return out, fmt.Errorf("the state reports %d bytes", state.Bytes())
-	}
-	return out, nil
+	return out, cmp.Or(
+		expect(state.Len() == len(tokens), "the state has seen %d tokens, but reports %d", len(tokens), state.Len()),
+		expect(state.Bytes() > 0, "the state reports %d bytes", state.Bytes()),
+	)
 }
 
 // checkStepLoss checks that steps have the losses of scoring, and that last logits are the last of all logits.
@@ -166,14 +164,11 @@ func checkFork(ctx context.Context, k *kit) (figure, error) {
 	if err != nil {
 		return f, err
 	}
-	state, stepper, err := k.newState(ctx)
+	state, stepper, err := k.stateAfter(ctx, k.text[:half])
 	if err != nil {
 		return f, err
 	}
 	defer state.Close()
-	if _, err := feed(ctx, stepper, state, k.text[:half], 0, lm.WantNothing); err != nil {
-		return f, err
-	}
 	fork, err := state.Fork(ctx)
 	if err != nil {
 		return f, err
@@ -200,14 +195,11 @@ func checkReset(ctx context.Context, k *kit) (figure, error) {
 	if err != nil {
 		return f, err
 	}
-	state, stepper, err := k.newState(ctx)
+	state, stepper, err := k.stateAfter(ctx, k.document(6, len(k.text)))
 	if err != nil {
 		return f, err
 	}
 	defer state.Close()
-	if _, err := feed(ctx, stepper, state, k.document(6, len(k.text)), 0, lm.WantNothing); err != nil {
-		return f, err
-	}
 	if err := state.Reset(ctx); err != nil {
 		return f, err
 	}

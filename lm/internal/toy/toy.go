@@ -115,11 +115,8 @@ func (a Architecture) config(ctx context.Context, req lm.LoadRequest) (Config, e
 	switch {
 	case req.Checkpoint != "":
 		data, err := checkpoint.ReadConfig(req.Checkpoint)
-		if errors.Is(err, fs.ErrNotExist) {
-			return Config{}, lm.Errorf(lm.NotFound, "load", "%w", err)
-		}
 		if err != nil {
-			return Config{}, lm.Errorf(lm.Corrupt, "load", "%w", err)
+			return Config{}, fileError("load", err)
 		}
 		text = string(data)
 	case req.Variant != "":
@@ -169,11 +166,8 @@ func (m *Model) initialise(seed uint64) {
 // read reads the weights from a file.
 func (m *Model) read(path string) error {
 	f, err := safetensors.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return lm.Errorf(lm.NotFound, "load", "%w", err)
-	}
 	if err != nil {
-		return lm.Errorf(lm.Corrupt, "load", "%w", err)
+		return fileError("load", err)
 	}
 	defer f.Close()
 	want := []int{m.config.VocabSize, m.config.HiddenSize}
@@ -187,6 +181,15 @@ func (m *Model) read(path string) error {
 		}
 	}
 	return nil
+}
+
+// fileError classifies an error of reading a file.
+func fileError(op string, err error) error {
+	kind := lm.Corrupt
+	if errors.Is(err, fs.ErrNotExist) {
+		kind = lm.NotFound
+	}
+	return lm.Errorf(kind, op, "%w", err)
 }
 
 // Save implements lm.Saver.

@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"io/fs"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -89,14 +88,11 @@ func (s *savedState) read(dir string) error {
 		return nil
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "training.json"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return lm.Errorf(lm.NotFound, "opentraining", "resume: %w", err)
-	case err == nil:
+	if err == nil {
 		err = json.Unmarshal(text, s)
 	}
 	if err != nil {
-		return lm.Errorf(lm.Corrupt, "opentraining", "resume: %w", err)
+		return fileError("opentraining", fmt.Errorf("resume: %w", err))
 	}
 	return nil
 }
