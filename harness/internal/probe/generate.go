@@ -69,14 +69,14 @@ var decodeProbe = &Probe{
 	},
 	Quantities: []Quantity{
 		{Name: "decode", Title: "Decode time per step", Metric: DecodeSeconds, Main: "depth", Figure: &Figure{
-			Label: "time per step", Log: 10, Caption: "Time to make one more token after a context. A flat line is a state of constant size.",
+			Label: "time per step", Log: 10, Caption: "Time to make one more token after a context. A flat line means a state of constant size.",
 		}},
 		{Name: "decode-speed", Title: "Decode speed", Unit: unit.TokensPerSec, Metric: DecodeSeconds, Better: +1, Main: "depth",
 			derive: func(p record.Point, seconds float64) float64 { return batchOf(p) / seconds }},
-		{Name: "decode-roofline", Title: "Decode, share of the ceiling that binds", Metric: RooflineShare, Main: "depth", Optional: true, Absent: noCeiling},
+		{Name: "decode-roofline", Title: "Decode, share of the binding ceiling", Metric: RooflineShare, Main: "depth", Optional: true, Absent: noCeiling},
 	},
 	Tails: []Tail{{Metric: StepSeconds, Title: "Time between tokens, percentiles",
-		Caption: "over the single steps of all blocks, where the decode time per step is the mean of those of a call"}},
+		Caption: "over the single steps of all blocks; the decode time per step is the mean over a call"}},
 	context: func(p record.Point) int { return number(p, "depth") + number(p, "tokens") + 1 },
 	work: func(p record.Point) []Work {
 		batch, depth := number(p, "batch"), number(p, "depth")

@@ -28,9 +28,9 @@ var prefillProbe = &Probe{
 			derive: func(p record.Point, seconds float64) float64 { return batchOf(p) * float64(number(p, "len")) / seconds },
 			Growth: "Growth of prefill time with length", Figure: &Figure{
 				Log:     10,
-				Caption: "Tokens read per second from an empty state. A flat line is work linear in the length; a falling one grows faster.",
+				Caption: "Tokens read per second from an empty state. A flat line means work linear in the length; a falling line means faster growth.",
 			}},
-		{Name: "prefill-roofline", Title: "Prefill, share of the ceiling that binds", Metric: RooflineShare, Main: "len", Optional: true, Absent: noCeiling},
+		{Name: "prefill-roofline", Title: "Prefill, share of the binding ceiling", Metric: RooflineShare, Main: "len", Optional: true, Absent: noCeiling},
 	},
 	context: lengthOf("len"),
 	work:    func(p record.Point) []Work { return []Work{{lm.Prefill, number(p, "batch"), number(p, "len"), 1}} },
