@@ -24,7 +24,7 @@ type contender interface {
 	// version identifies what was measured: program, version, kernels.
 	version() string
 	run(ctx context.Context, t task) (timing, error)
-	close() error
+	close()
 }
 
 // child is a contender in its own process. It speaks a line protocol: it prints "ready VERSION" once, then answers each
@@ -75,7 +75,8 @@ func startChild(ctx context.Context, env []string, name string, args ...string) 
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.close())
+		c.close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -83,7 +84,7 @@ func startChild(ctx context.Context, env []string, name string, args ...string) 
 // answer reads a line that is not an error. If there is none, it closes the child.
 func (c *child) answer() (string, error) {
 	if !c.out.Scan() {
-		_ = c.close() // how it ends matters less than what it said
+		c.close()
 		if errors.Is(c.out.Err(), bufio.ErrTooLong) {
 			return "", fmt.Errorf("%s answers with a line of %d bytes or more", c.cmd.Path, bufio.MaxScanTokenSize)
 		}
@@ -124,10 +125,9 @@ func (c *child) run(_ context.Context, t task) (timing, error) {
 const patience = 2 * time.Second
 
 // close ends the child by closing its input, and kills it if that does not work.
-func (c *child) close() error {
+func (c *child) close() {
 	_ = c.in.Close()
 	timer := time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() })
 	defer timer.Stop()
 	_ = c.cmd.Wait() // killed or not, it is done
-	return nil
 }

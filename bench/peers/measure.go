@@ -39,7 +39,7 @@ func (s session) measure(ctx context.Context, g group) ([]sample, error) {
 	running, samples := s.startAll(ctx, g)
 	defer func() {
 		for _, c := range running {
-			_ = c.close() // it is done
+			c.close()
 		}
 	}()
 	for round := range min(s.rounds, cmp.Or(g.rounds, s.rounds)) + 1 {
@@ -54,7 +54,7 @@ func (s session) measure(ctx context.Context, g group) ([]sample, error) {
 				}
 				one := s.one(ctx, g, t, g.entrants[i], c, round)
 				if samples = append(samples, one); one.Missing != "" {
-					_ = c.close() // it has failed already
+					c.close()
 					delete(running, i)
 				}
 			}

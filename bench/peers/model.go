@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -23,7 +24,7 @@ type model struct {
 	lm      lm.Model
 	about   lm.Description
 	content string           // identifies the plugin's files
-	deep    map[int]lm.State // documents read up to a depth, forked for each decoding
+	deep    map[int]lm.State // documents by depth, forked for each decoding
 }
 
 // load starts the plugin of an architecture and loads one model.
@@ -57,7 +58,7 @@ func (m *model) version() string {
 		m.about.Name, m.content, info.Precision, info.HeadPrecision, info.Kernels, info.Parameters)
 }
 
-func (m *model) close() error { return m.plugin.Close() }
+func (m *model) close() { _ = m.plugin.Close() }
 
 // save writes a checkpoint.
 func (m *model) save(ctx context.Context, dir string) error { return m.lm.(lm.Saver).Save(ctx, dir) }
@@ -83,39 +84,45 @@ func (m *model) tokens(at, n int) []int32 {
 	return tokens
 }
 
-// read appends n tokens to an empty document, in chunks.
+// read times a new document of n tokens, read in chunks.
 func (m *model) read(ctx context.Context, n, chunk int, want lm.Want) (timing, error) {
-	st := m.lm.(lm.Stepper)
-	state, err := st.NewState(ctx)
-	if err != nil {
-		return timing{}, err
+	state, took, err := m.document(ctx, n, chunk, want)
+	if err == nil {
+		err = state.Close()
 	}
-	defer state.Close()
-	return m.append(ctx, state, n, chunk, want)
+	return took, err
 }
 
-func (m *model) append(ctx context.Context, state lm.State, n, chunk int, want lm.Want) (sum timing, err error) {
+// document reads a new document of n tokens in chunks.
+func (m *model) document(ctx context.Context, n, chunk int, want lm.Want) (state lm.State, sum timing, err error) {
+	stepper := m.lm.(lm.Stepper)
+	if state, err = stepper.NewState(ctx); err != nil {
+		return nil, sum, err
+	}
 	for at := 0; at < n; at += chunk {
 		in := lm.StepInput{State: state, Tokens: m.tokens(at, min(chunk, n-at))}
 		start := time.Now()
-		reply, err := m.lm.(lm.Stepper).Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: want})
+		reply, err := stepper.Step(ctx, lm.StepRequest{Inputs: []lm.StepInput{in}, Want: want})
 		if err != nil {
-			return sum, err
+			return nil, sum, errors.Join(err, state.Close())
 		}
 		sum.host += time.Since(start)
 		sum.own += reply.Compute
 	}
-	return sum, nil
+	return state, sum, nil
 }
 
 // decode generates greedily after a document of depth tokens, which is read once and forked. The first token comes from
 // a prompt of one more token, outside the timed part.
 func (m *model) decode(ctx context.Context, depth, count int) (timing, error) {
-	base, err := m.document(ctx, depth-1)
-	if err != nil {
-		return timing{}, err
+	if m.deep[depth] == nil {
+		base, _, err := m.document(ctx, depth-1, 2048, lm.WantNothing)
+		if err != nil {
+			return timing{}, err
+		}
+		m.deep[depth] = base
 	}
-	state, err := base.Fork(ctx)
+	state, err := m.deep[depth].Fork(ctx)
 	if err != nil {
 		return timing{}, err
 	}
@@ -131,21 +138,6 @@ func (m *model) decode(ctx context.Context, depth, count int) (timing, error) {
 		return true
 	})
 	return took, err
-}
-
-func (m *model) document(ctx context.Context, n int) (lm.State, error) {
-	if state, ok := m.deep[n]; ok {
-		return state, nil
-	}
-	state, err := m.lm.(lm.Stepper).NewState(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := m.append(ctx, state, n, 2048, lm.WantNothing); err != nil {
-		return nil, err
-	}
-	m.deep[n] = state
-	return state, nil
 }
 
 // checkLogits fails unless all logits after a few tokens are finite.
@@ -184,7 +176,7 @@ type starter struct {
 }
 
 func (s starter) version() string { return lmplugin.Prefix + s.architecture }
-func (s starter) close() error    { return nil }
+func (s starter) close()          {}
 
 func (s starter) run(ctx context.Context, _ task) (timing, error) {
 	start := time.Now()

@@ -152,7 +152,7 @@ func TestMeasureReportPublish(t *testing.T) {
 type fading struct{ left int }
 
 func (f *fading) version() string { return "fading" }
-func (f *fading) close() error    { return nil }
+func (f *fading) close()          {}
 
 func (f *fading) run(context.Context, task) (timing, error) {
 	if f.left--; f.left < 0 {
