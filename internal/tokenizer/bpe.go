@@ -42,7 +42,7 @@ func newSymbol(piece string, id int32) symbol {
 
 // newBPE prepares a model. pairs are the merges in order; prefix marks pieces inside a word and suffix pieces that end
 // one. Both may be empty.
-func newBPE(vocab map[string]int32, pairs [][2]string, prefix, suffix string) (*bpe, error) {
+func newBPE(vocab map[string]int32, pairs []mergePair, prefix, suffix string) (*bpe, error) {
 	m := &bpe{lexicon: lexicon{vocab: vocab}, chars: map[rune]symbol{}, merges: make(map[[2]int32]merge, len(pairs)), seams: map[seam]bool{},
 		prefix: prefix, suffix: suffix}
 	for piece, id := range vocab {

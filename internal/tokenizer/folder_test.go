@@ -136,7 +136,7 @@ func TestVocabMergesIsTokenizerJSON(t *testing.T) {
 		var whole struct {
 			Model struct {
 				Vocab  json.RawMessage `json:"vocab"`
-				Merges []mergeLine     `json:"merges"`
+				Merges []mergePair     `json:"merges"`
 			} `json:"model"`
 		}
 		if err := json.Unmarshal(data, &whole); err != nil {

@@ -119,27 +119,21 @@ func parseVocab(raw json.RawMessage) (map[string]int32, error) {
 	return vocab, err
 }
 
-// parseMerges reads pairs; older files have strings with a space between the two.
-func parseMerges(raw json.RawMessage) ([][2]string, error) {
+// parseMerges reads the merges in order.
+func parseMerges(raw json.RawMessage) ([]mergePair, error) {
 	if raw == nil {
 		return nil, errors.New("is missing")
 	}
-	var lines []mergeLine
-	if err := json.Unmarshal(raw, &lines); err != nil {
-		return nil, err
-	}
-	pairs := make([][2]string, len(lines))
-	for i, line := range lines {
-		pairs[i] = [2]string(line)
-	}
-	return pairs, nil
+	var merges []mergePair
+	err := json.Unmarshal(raw, &merges)
+	return merges, err
 }
 
-// mergeLine is one merge in either form.
-type mergeLine [2]string
+// mergePair is the two pieces of a merge. Older files have a string with a space between them.
+type mergePair [2]string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (m *mergeLine) UnmarshalJSON(text []byte) error {
+func (m *mergePair) UnmarshalJSON(text []byte) error {
 	var parts []string
 	if text[0] == '"' {
 		var line string
@@ -153,7 +147,7 @@ func (m *mergeLine) UnmarshalJSON(text []byte) error {
 	if len(parts) != 2 {
 		return fmt.Errorf("%.60s is not a pair", text)
 	}
-	*m = mergeLine(parts)
+	*m = mergePair(parts)
 	return nil
 }
 

@@ -66,7 +66,7 @@ func bytePieces() map[string]int32 {
 
 func TestBPEUnknown(t *testing.T) {
 	vocab := map[string]int32{"a": 1, "b": 2, "ab": 3, "<unk>": 0}
-	m, err := newBPE(vocab, [][2]string{{"a", "b"}}, "", "")
+	m, err := newBPE(vocab, []mergePair{{"a", "b"}}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestBPEUnknown(t *testing.T) {
 }
 
 func TestBPEWholeWords(t *testing.T) {
-	m, err := newBPE(map[string]int32{"a": 0, "b": 1, "c": 2, "bc": 3, "abc": 4, "<s>": 5}, [][2]string{{"b", "c"}}, "", "")
+	m, err := newBPE(map[string]int32{"a": 0, "b": 1, "c": 2, "bc": 3, "abc": 4, "<s>": 5}, []mergePair{{"b", "c"}}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +129,10 @@ func TestBPEAgainstDefinition(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		vocab := map[string]int32{"a": 0, "b": 1, "c": 2}
 		pieces := []string{"a", "b", "c"}
-		var pairs [][2]string
+		var pairs []mergePair
 		seen := map[[2]string]bool{}
 		for range rapid.IntRange(0, 20).Draw(r, "merges") {
-			pair := [2]string{rapid.SampledFrom(pieces).Draw(r, "left"), rapid.SampledFrom(pieces).Draw(r, "right")}
+			pair := mergePair{rapid.SampledFrom(pieces).Draw(r, "left"), rapid.SampledFrom(pieces).Draw(r, "right")}
 			joined := pair[0] + pair[1]
 			if _, ok := vocab[joined]; !ok {
 				vocab[joined] = int32(len(vocab))

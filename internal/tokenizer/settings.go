@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -99,7 +100,8 @@ func (l *namedTokenList) UnmarshalJSON(data []byte) error {
 // added_tokens.json adds only tokens that are listed nowhere else.
 func readSettings(files map[string][]byte, defaults func(class string) (settings, error)) (settings, []addedToken, error) {
 	var named settings
-	if err := readJSON(files, "tokenizer_config.json", &named); err != nil {
+	var plain map[string]int32
+	if err := cmp.Or(readJSON(files, "tokenizer_config.json", &named), readJSON(files, "added_tokens.json", &plain)); err != nil {
 		return named, nil, err
 	}
 	s, err := defaults(strings.TrimSuffix(named.Class, "Fast"))
@@ -113,10 +115,6 @@ func readSettings(files map[string][]byte, defaults func(class string) (settings
 		if err := readJSON(files, "special_tokens_map.json", &s.namedTokens); err != nil {
 			return s, nil, err
 		}
-	}
-	var plain map[string]int32
-	if err := readJSON(files, "added_tokens.json", &plain); err != nil {
-		return s, nil, err
 	}
 	added, err := s.added(plain)
 	return s, added, err

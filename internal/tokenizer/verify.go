@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -64,30 +63,27 @@ func Verify(dir, encodings string, keep int) (Verification, error) {
 // verify compares line by line. Its errors begin with the line number.
 func verify(t Tokenizer, encodings io.Reader, keep int) (Verification, error) {
 	var v Verification
-	lines := bufio.NewReader(encodings)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if len(line) > 0 {
-			var want reference
-			if err := strictjson.Unmarshal(line, &want); err != nil {
-				return v, fmt.Errorf("%d: %w", v.Lines+1, err)
-			}
-			if err := v.compare(t, want, keep); err != nil {
-				return v, fmt.Errorf("%d: %w", v.Lines, err)
-			}
+	lines := bufio.NewScanner(encodings)
+	lines.Buffer(nil, maxFile)
+	for lines.Scan() {
+		v.Lines++
+		var want reference
+		err := strictjson.Unmarshal(lines.Bytes(), &want)
+		if err == nil {
+			err = v.compare(t, want, keep)
 		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return v, nil
-		case err != nil:
-			return v, fmt.Errorf("%d: %w", v.Lines+1, err)
+		if err != nil {
+			return v, fmt.Errorf("%d: %w", v.Lines, err)
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return v, fmt.Errorf("%d: %w", v.Lines+1, err)
+	}
+	return v, nil
 }
 
-// compare adds one line to the result.
+// compare adds a line to the result.
 func (v *Verification) compare(t Tokenizer, want reference, keep int) error {
-	v.Lines++
 	ids, err := t.EncodeSpecial(want.Text)
 	if err != nil {
 		return err
