@@ -31,7 +31,7 @@ type candidate struct {
 func newSampler(params lm.Sampler) *sampler {
 	s := &sampler{Sampler: params, source: rand.NewPCG(params.Seed, params.Stream)}
 	s.rng = rand.New(s.source)
-	if s.penalised() {
+	if p := s.RepetitionPenalty; p != 0 && p != 1 {
 		s.seen = map[int32]struct{}{}
 	}
 	return s
@@ -55,8 +55,6 @@ func (s *sampler) see(tokens ...int32) {
 		s.seen[t] = struct{}{}
 	}
 }
-
-func (s *sampler) penalised() bool { return s.RepetitionPenalty != 0 && s.RepetitionPenalty != 1 }
 
 // next chooses the next token and marks it as seen. It may overwrite logits.
 func (s *sampler) next(logits []float32) int32 {

@@ -43,10 +43,7 @@ func (e *Embedding) record(t *Tape, ids []int32, y Mat) {
 	grad := trainable(e.Weight, "embedding")
 	t.Record(func() {
 		for r, id := range ids {
-			into := grad[int(id)*e.Dim:][:e.Dim]
-			for i, g := range y.rowGrad(r) {
-				into[i] += g
-			}
+			kernel.Axpy(1, y.rowGrad(r), grad[int(id)*e.Dim:][:e.Dim])
 		}
 	})
 }

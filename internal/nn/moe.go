@@ -32,19 +32,17 @@ func splitSwiGLU(p *Pass, x Mat) Mat {
 	n := int64(len(y.Data))
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
-		p.Tape.Record(func() { splitSwiGLUGrad(x, y) })
+		p.Tape.Record(func() {
+			for r := range y.Rows {
+				in, grad, half := x.Row(r), x.rowGrad(r), y.Cols
+				kernel.SwiGLUGrad(grad[:half], grad[half:], y.rowGrad(r), in[:half], in[half:])
+			}
+		})
 	}
 	return y
 }
 
 func splitSwiGLURow(y, x, _, _ []float32, _ float64) { kernel.SwiGLU(y, x[:len(y)], x[len(y):]) }
-
-func splitSwiGLUGrad(x, y Mat) {
-	for r := range y.Rows {
-		in, grad, half := x.Row(r), x.rowGrad(r), y.Cols
-		kernel.SwiGLUGrad(grad[:half], grad[half:], y.rowGrad(r), in[:half], in[half:])
-	}
-}
 
 // NotRouted marks an expert that a token does not use in a matrix of routes [tokens, experts]. Other elements are the
 // expert's weight for the token.
@@ -121,18 +119,13 @@ func gather(p *Pass, x, routes Mat, e, n int) Mat {
 	}
 	p.Add(0, 8*int64(len(y.Data)))
 	if p.Tape != nil {
-		p.Tape.Record(func() { gatherGrad(x, routes, y, e) })
+		p.Tape.Record(func() {
+			for i, t := range routed(routes, e) {
+				kernel.Axpy(1, y.rowGrad(i), x.rowGrad(t))
+			}
+		})
 	}
 	return y
-}
-
-func gatherGrad(x, routes, y Mat, e int) {
-	for i, t := range routed(routes, e) {
-		into := x.rowGrad(t)
-		for j, g := range y.rowGrad(i) {
-			into[j] += g
-		}
-	}
 }
 
 // scatter adds the weighted rows of y to the tokens that use expert e.

@@ -93,7 +93,7 @@ func (n *named) why(name string) string {
 	before, own := split(name)
 	first, known := n.before[before]
 	if known {
-		if absence := n.Absence(join(first, own)); absence != "" {
+		if absence := n.Absence(strings.TrimPrefix(first+"."+own, ".")); absence != "" {
 			return absence
 		}
 	}
@@ -110,14 +110,6 @@ func (n *named) why(name string) string {
 		}
 	}
 	return list(n.Names())
-}
-
-// join is the inverse of split for names without wrappers in them.
-func join(before, own string) string {
-	if before == "" {
-		return own
-	}
-	return before + "." + own
 }
 
 // list names the first tensors of a file.

@@ -25,8 +25,11 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 	if p.Blocks, err = kernel.ParseFormat(base); err != nil {
 		return p, err
 	}
-	if p.Head, err = p.parseHead(head); err != nil {
-		return p, fmt.Errorf("head: %w", err)
+	p.Head = wide(p.Blocks)
+	if head != "" {
+		if p.Head, err = p.beside(head); err != nil {
+			return p, fmt.Errorf("head: %w", err)
+		}
 	}
 	if !mixed {
 		return p, nil
@@ -46,13 +49,6 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 		}
 	}
 	return p, nil
-}
-
-func (p Precision) parseHead(name string) (kernel.Format, error) {
-	if name == "" {
-		return wide(p.Blocks), nil
-	}
-	return p.beside(name)
 }
 
 // beside parses the format of a part, given that of the blocks. int8 means int8a8 if the blocks have int8 activations; bf16

@@ -106,7 +106,11 @@ func (g HopGate) Forward(p *Pass, x Mat) Mat {
 	n := int64(len(c.Data))
 	p.Add(4*n, 8*n)
 	if p.Tape != nil {
-		p.Tape.Record(func() { hopGateGrad(x, c) })
+		p.Tape.Record(func() {
+			for i, d := range c.Grad { // dc/dx = ½ c (1 − σ)
+				x.Grad[i] += d * 0.5 * c.Data[i] * float32(1/(1+math.Exp(float64(x.Data[i]))))
+			}
+		})
 	}
 	return c
 }
@@ -119,13 +123,6 @@ func hopGate(c, x, _, _ []float32, kMax float64) {
 	kernel.Exp(c, c)
 	for h, e := range c {
 		c[h] = float32(math.Sqrt(float64(float32(kMax) / (1 + e))))
-	}
-}
-
-// hopGateGrad uses dc/dx = ½ c (1 − σ).
-func hopGateGrad(x, c Mat) {
-	for i, d := range c.Grad {
-		x.Grad[i] += d * 0.5 * c.Data[i] * float32(1/(1+math.Exp(float64(x.Data[i]))))
 	}
 }
 
@@ -181,7 +178,13 @@ func ClampValues(p *Pass, x Mat, limit float32) Mat {
 	p.byRows(rowsTask{f: clampRow, y: y, x: x, number: float64(limit)})
 	p.Add(0, 8*int64(len(x.Data)))
 	if p.Tape != nil {
-		p.Tape.Record(func() { clampGrad(x, y, limit) })
+		p.Tape.Record(func() {
+			for i, g := range y.Grad {
+				if v := x.Data[i]; v > -limit && v < limit {
+					x.Grad[i] += g
+				}
+			}
+		})
 	}
 	return y
 }
@@ -190,14 +193,6 @@ func clampRow(y, x, _, _ []float32, limit float64) {
 	top := float32(limit)
 	for i, v := range x {
 		y[i] = min(max(v, -top), top)
-	}
-}
-
-func clampGrad(x, y Mat, limit float32) {
-	for i, g := range y.Grad {
-		if v := x.Data[i]; v > -limit && v < limit {
-			x.Grad[i] += g
-		}
 	}
 }
 

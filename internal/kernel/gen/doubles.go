@@ -8,21 +8,18 @@ import (
 
 // widen returns half i of a vector of float32 as float64.
 func (w width) widen(v reg.VecVirtual, i int) reg.VecVirtual {
-	wide := w.reg()
+	wide, half := w.reg(), v.AsX()
 	switch {
-	case i == 0 && w.bytes == 64:
-		VCVTPS2PD(v.AsY(), wide)
-	case i == 0:
-		VCVTPS2PD(v.AsX(), wide)
-	case w.bytes == 64:
-		half := YMM()
+	case w.bytes == 64 && i == 1:
+		half = YMM()
 		VEXTRACTF64X4(Imm(1), v, half)
-		VCVTPS2PD(half, wide)
-	default:
-		half := XMM()
+	case w.bytes == 64:
+		half = v.AsY()
+	case i == 1:
+		half = XMM()
 		VEXTRACTF128(Imm(1), v, half)
-		VCVTPS2PD(half, wide)
 	}
+	VCVTPS2PD(half, wide)
 	return wide
 }
 

@@ -10,12 +10,7 @@ import (
 func fewFloats(f *few) {
 	f.acc = f.zeroed(f.rows)
 	f.loop(1, 2*f.bytes, 4, func(int) {
-		w := make([]reg.VecVirtual, f.vectors())
-		for v := range w {
-			w[v] = f.reg()
-			VMOVUPS(f.weights(v, f.bytes, 0), w[v])
-		}
-		f.multiplyAdd(w, 0)
+		f.multiplyAdd(f.load(VMOVUPS, 0), 0)
 	})
 	f.finish()
 }

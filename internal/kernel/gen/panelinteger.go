@@ -107,17 +107,16 @@ func fewQuads(f *few) {
 	}
 	f.integerGroups(func(acc [][]Op) {
 		chains := f.chains(steps, acc)
-		f.loop(steps, 128, 4, func(i int) { f.dot(f.load(128*i), 4*i, chains[i]) })
+		f.loop(steps, 128, 4, func(i int) { f.dot(f.load(VMOVDQU32, 128*i), 4*i, chains[i]) })
 		f.join(chains)
 	})
 }
 
 // load loads the weights of the step disp bytes ahead.
-func (f *few) load(disp int) []reg.VecVirtual {
-	w := make([]reg.VecVirtual, f.vectors())
-	for v := range w {
-		w[v] = f.reg()
-		VMOVDQU32(f.weights(v, 64, disp), w[v])
+func (f *few) load(move func(...Op), disp int) []reg.VecVirtual {
+	w := f.regs(f.vectors())
+	for v, r := range w {
+		move(f.weights(v, f.bytes, disp), r)
 	}
 	return w
 }
@@ -138,7 +137,7 @@ func fewNibbleQuads(f *few) {
 		}
 		chains, shifted := f.chains(steps, acc), f.chains(steps, f.zeroed(f.rows))
 		f.loop(steps, 128, 8, func(i int) {
-			w := f.load(128 * i)
+			w := f.load(VMOVDQU32, 128*i)
 			f.dot(f.masked(low, w), 8*i, chains[i])
 			f.dot(f.masked(high, w), 8*i+4, shifted[i])
 		})
@@ -154,7 +153,7 @@ func fewNibbleQuads(f *few) {
 
 // dotNibbles adds the products of a step to acc.
 func (f *few) dotNibbles(acc [][]Op, mask reg.VecVirtual) {
-	w := f.load(0)
+	w := f.load(VMOVDQU32, 0)
 	f.dot(f.masked(mask, w), 0, acc)
 	for _, v := range w {
 		VPSRLD(Imm(4), v, v)
@@ -164,9 +163,8 @@ func (f *few) dotNibbles(acc [][]Op, mask reg.VecVirtual) {
 
 // masked returns the bits of the mask of each vector.
 func (f *few) masked(mask reg.VecVirtual, w []reg.VecVirtual) []reg.VecVirtual {
-	bits := make([]reg.VecVirtual, len(w))
+	bits := f.regs(len(w))
 	for v := range w {
-		bits[v] = f.reg()
 		VPANDD(mask, w[v], bits[v])
 	}
 	return bits

@@ -24,10 +24,9 @@ func (f *few) scaledGroups(body func(scales []reg.VecVirtual)) {
 	}
 	Label("group")
 	Load(Param("k"), f.k)
-	scales := make([]reg.VecVirtual, f.vectors())
-	for v := range scales {
-		scales[v] = f.reg()
-		VMOVUPS(at(v, 0), scales[v])
+	scales := f.regs(f.vectors())
+	for v, r := range scales {
+		VMOVUPS(at(v, 0), r)
 		PREFETCHT0(at(v, scalesAhead))
 	}
 	body(scales)
@@ -41,12 +40,11 @@ func fewBytes(f *few) {
 	f.acc = f.zeroed(f.rows)
 	f.scaledGroups(func(scales []reg.VecVirtual) {
 		f.loop(1, f.bytes/2, 4, func(int) {
-			w := make([]reg.VecVirtual, f.vectors())
-			for v := range w {
-				w[v] = f.reg()
-				VPMOVSXBD(f.weights(v, f.bytes/4, 0), w[v])
-				VCVTDQ2PS(w[v], w[v])
-				VMULPS(scales[v], w[v], w[v])
+			w := f.regs(f.vectors())
+			for v, r := range w {
+				VPMOVSXBD(f.weights(v, f.bytes/4, 0), r)
+				VCVTDQ2PS(r, r)
+				VMULPS(scales[v], r, r)
 			}
 			f.multiplyAdd(w, 0)
 		})
