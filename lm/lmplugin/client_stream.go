@@ -109,10 +109,8 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 		return lm.ScoreReply{}, err
 	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
-	if err := m.score(ctx, header, req, &reply); err != nil {
-		return lm.ScoreReply{}, m.client.failed(ctx, "score", err)
-	}
-	return reply, nil
+	err = m.score(ctx, header, req, &reply)
+	return reply, m.client.failed(ctx, "score", err)
 }
 
 // scoreHeader refuses what the plugin or the wire does not support.
@@ -207,10 +205,8 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	}
 	header := &lmpb.StepHeader{Model: m.handle, States: handles, Want: lmpb.Want(req.Want), Sampling: sampling}
 	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(req.Inputs))}
-	if err := m.step(ctx, header, tokens, states, req, &reply); err != nil {
-		return lm.StepReply{}, m.client.failed(ctx, "step", err)
-	}
-	return reply, nil
+	err = m.step(ctx, header, tokens, states, req, &reply)
+	return reply, m.client.failed(ctx, "step", err)
 }
 
 func (m *model) step(ctx context.Context, header *lmpb.StepHeader, tokens [][]int32, states []*state, req lm.StepRequest, reply *lm.StepReply) error {

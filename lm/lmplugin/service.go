@@ -46,6 +46,16 @@ func useAs[T any](s *service, id uint64, op string, ability lm.Ability) (t T, do
 	return t, done, nil
 }
 
+// withModel runs do on a model as the optional interface T. The model stays loaded meanwhile.
+func withModel[T, R any](s *service, id uint64, op string, ability lm.Ability, do func(t T, start time.Time) (*R, error)) (*R, error) {
+	t, done, err := useAs[T](s, id, op, ability)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return do(t, time.Now())
+}
+
 // sinceNs returns the nanoseconds since the start of a call, on the monotonic clock.
 func sinceNs(start time.Time) int64 { return time.Since(start).Nanoseconds() }
 
@@ -113,62 +123,50 @@ func (s *service) Unload(_ context.Context, req *lmpb.UnloadRequest) (*lmpb.Unlo
 }
 
 func (s *service) Cost(ctx context.Context, req *lmpb.CostRequest) (*lmpb.CostResponse, error) {
-	coster, done, err := useAs[lm.Coster](s, req.GetModel(), "cost", lm.AbilityCost)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	start := time.Now()
-	reply, err := coster.Cost(ctx, lm.CostRequest{
-		Phase:  phaseFromPB(req.GetPhase()),
-		Batch:  int(req.GetBatch()),
-		Length: int(req.GetLength()),
-		Count:  req.GetCount(),
+	return withModel(s, req.GetModel(), "cost", lm.AbilityCost, func(coster lm.Coster, start time.Time) (*lmpb.CostResponse, error) {
+		reply, err := coster.Cost(ctx, lm.CostRequest{
+			Phase:  phaseFromPB(req.GetPhase()),
+			Batch:  int(req.GetBatch()),
+			Length: int(req.GetLength()),
+			Count:  req.GetCount(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		response := &lmpb.CostResponse{
+			Analytic:  mapped(reply.Analytic, costToPB),
+			Counted:   mapped(reply.Counted, costToPB),
+			Reference: mapped(reply.Reference, costToPB),
+			Least:     mapped(reply.Least, costToPB),
+			Most:      mapped(reply.Most, costToPB),
+			ComputeNs: computeNs(reply.Compute, start),
+		}
+		if reply.StateBytes >= 0 {
+			response.StateBytes = &reply.StateBytes
+		}
+		return response, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	response := &lmpb.CostResponse{
-		Analytic:  mapped(reply.Analytic, costToPB),
-		Counted:   mapped(reply.Counted, costToPB),
-		Reference: mapped(reply.Reference, costToPB),
-		Least:     mapped(reply.Least, costToPB),
-		Most:      mapped(reply.Most, costToPB),
-		ComputeNs: computeNs(reply.Compute, start),
-	}
-	if reply.StateBytes >= 0 {
-		response.StateBytes = &reply.StateBytes
-	}
-	return response, nil
 }
 
 func (s *service) Memory(ctx context.Context, req *lmpb.MemoryRequest) (*lmpb.MemoryResponse, error) {
-	reporter, done, err := useAs[lm.MemoryReporter](s, req.GetModel(), "memory", lm.AbilityMemory)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	start := time.Now()
-	memory, err := reporter.Memory(ctx, req.GetReset_())
-	if err != nil {
-		return nil, err
-	}
-	return &lmpb.MemoryResponse{
-		Live:      mapped(memory.Live, bytesToPB),
-		Peak:      mapped(memory.Peak, bytesToPB),
-		ComputeNs: sinceNs(start),
-	}, nil
+	return withModel(s, req.GetModel(), "memory", lm.AbilityMemory, func(reporter lm.MemoryReporter, start time.Time) (*lmpb.MemoryResponse, error) {
+		memory, err := reporter.Memory(ctx, req.GetReset_())
+		if err != nil {
+			return nil, err
+		}
+		return &lmpb.MemoryResponse{
+			Live:      mapped(memory.Live, bytesToPB),
+			Peak:      mapped(memory.Peak, bytesToPB),
+			ComputeNs: sinceNs(start),
+		}, nil
+	})
 }
 
 func (s *service) Save(ctx context.Context, req *lmpb.SaveRequest) (*lmpb.SaveResponse, error) {
-	saver, done, err := useAs[lm.Saver](s, req.GetModel(), "save", lm.AbilitySave)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	start := time.Now()
-	if err := saver.Save(ctx, req.GetDir()); err != nil {
-		return nil, err
-	}
-	return &lmpb.SaveResponse{ComputeNs: sinceNs(start)}, nil
+	return withModel(s, req.GetModel(), "save", lm.AbilitySave, func(saver lm.Saver, start time.Time) (*lmpb.SaveResponse, error) {
+		if err := saver.Save(ctx, req.GetDir()); err != nil {
+			return nil, err
+		}
+		return &lmpb.SaveResponse{ComputeNs: sinceNs(start)}, nil
+	})
 }

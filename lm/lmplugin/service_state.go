@@ -80,22 +80,15 @@ func (s *service) withDocument(ctx context.Context, id uint64, do func(d *docume
 }
 
 func (s *service) NewState(ctx context.Context, req *lmpb.NewStateRequest) (*lmpb.NewStateResponse, error) {
-	stepper, done, err := useAs[lm.Stepper](s, req.GetModel(), "newstate", lm.AbilityStep)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	start := time.Now()
-	state, err := stepper.NewState(ctx)
-	if err != nil {
-		return nil, err
-	}
-	info := stateToPB(state)
-	return &lmpb.NewStateResponse{
-		State:     s.documents.add(newDocument(req.GetModel(), state)),
-		Info:      info,
-		ComputeNs: sinceNs(start),
-	}, nil
+	return withModel(s, req.GetModel(), "newstate", lm.AbilityStep, func(stepper lm.Stepper, start time.Time) (*lmpb.NewStateResponse, error) {
+		state, err := stepper.NewState(ctx)
+		if err != nil {
+			return nil, err
+		}
+		reply := &lmpb.NewStateResponse{Info: stateToPB(state), ComputeNs: sinceNs(start)}
+		reply.State = s.documents.add(newDocument(req.GetModel(), state))
+		return reply, nil
+	})
 }
 
 func (s *service) GetState(ctx context.Context, req *lmpb.GetStateRequest) (reply *lmpb.GetStateResponse, err error) {

@@ -48,18 +48,15 @@ func (s *service) OpenTraining(ctx context.Context, req *lmpb.OpenTrainingReques
 
 // openTraining opens a training of a loaded model.
 func (s *service) openTraining(ctx context.Context, id uint64, req *lmpb.OpenTrainingRequest) (*lmpb.OpenTrainingResponse, error) {
-	trainer, done, err := useAs[lm.Trainer](s, id, opOpenTraining, lm.AbilityTrain)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	training, err := trainer.OpenTraining(ctx, trainingFromPB(req))
-	if err != nil {
-		return nil, err
-	}
-	reply := trainingInfoToPB(training.Info())
-	reply.Model, reply.Training = id, s.trainings.add(&servedTraining{training: training, model: id})
-	return reply, nil
+	return withModel(s, id, opOpenTraining, lm.AbilityTrain, func(trainer lm.Trainer, _ time.Time) (*lmpb.OpenTrainingResponse, error) {
+		training, err := trainer.OpenTraining(ctx, trainingFromPB(req))
+		if err != nil {
+			return nil, err
+		}
+		reply := trainingInfoToPB(training.Info())
+		reply.Model, reply.Training = id, s.trainings.add(&servedTraining{training: training, model: id})
+		return reply, nil
+	})
 }
 
 // useTraining waits for a training's turn. Its model stays loaded until done is called.

@@ -16,46 +16,51 @@ import (
 // broken is a toy model whose Score fails.
 type broken struct {
 	*toy.Model
-	fault func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error)
+	fault fault
 }
 
 func (b *broken) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, error) {
 	return b.fault(ctx, b, req)
 }
 
-var faults = map[string]func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error){
-	"crash": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+// fault is a Score that fails.
+type fault = func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error)
+
+var faults = map[string]fault{
+	"crash": before(func() error {
 		fmt.Fprintln(originalStderr, "about to end")
 		os.Exit(3)
-		return lm.ScoreReply{}, nil
-	},
-	"panic": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
-		panic("a broken invariant")
-	},
-	"abort": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
+		return nil
+	}),
+	"panic": before(func() error { panic("a broken invariant") }),
+	"abort": before(func() error {
 		go panic("out of bounds in a worker")
 		select {}
-	},
-	"hang": func(context.Context, *broken, lm.ScoreRequest) (lm.ScoreReply, error) {
-		select {}
-	},
-	"oom":   exhaustMemory,
-	"flood": flood,
-	"nan":   notANumber,
-	"leak":  leak,
-	"child": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
-		return startChild(ctx, b, req, exec.Command("sleep", "600"))
-	},
-	"daemon": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
-		return startChild(ctx, b, req, daemon())
-	},
-	"stranger": func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+	}),
+	"hang":   before(func() error { select {} }),
+	"oom":    exhaustMemory,
+	"flood":  before(flood),
+	"nan":    notANumber,
+	"leak":   leak,
+	"child":  before(func() error { return startChild(exec.Command("sleep", "600")) }),
+	"daemon": before(func() error { return startChild(daemon()) }),
+	"stranger": before(func() error {
 		cmd := daemon()
 		cmd.Env = []string{"PATH=/usr/bin:/bin"}
-		return startChild(ctx, b, req, cmd)
-	},
-	"orphan": startOrphan,
-	"files":  listFiles,
+		return startChild(cmd)
+	}),
+	"orphan": before(startOrphan),
+	"files":  before(listFiles),
+}
+
+// before returns a fault that calls do and then scores correctly.
+func before(do func() error) fault {
+	return func(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+		if err := do(); err != nil {
+			return lm.ScoreReply{}, err
+		}
+		return b.Model.Score(ctx, req)
+	}
 }
 
 // originalStderr is os.Stderr before go-plugin replaces it by a pipe.
@@ -74,13 +79,13 @@ func exhaustMemory(ctx context.Context, _ *broken, _ lm.ScoreRequest) (lm.ScoreR
 	return lm.ScoreReply{}, fmt.Errorf("stopped after %d blocks: %w", len(kept), ctx.Err())
 }
 
-// flood writes 64 MiB to stderr and then replies correctly.
-func flood(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+// flood writes 64 MiB to stderr.
+func flood() error {
 	line := strings.Repeat("flood ", 1<<10) + "\n"
 	for written := 0; written < 64<<20; written += len(line) {
 		fmt.Fprint(originalStderr, line)
 	}
-	return b.Model.Score(ctx, req)
+	return nil
 }
 
 func notANumber(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
@@ -115,12 +120,12 @@ func leak(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, e
 }
 
 // startChild leaves a child process behind.
-func startChild(ctx context.Context, b *broken, req lm.ScoreRequest, cmd *exec.Cmd) (lm.ScoreReply, error) {
+func startChild(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
-		return lm.ScoreReply{}, err
+		return err
 	}
 	fmt.Fprintln(originalStderr, cmd.Process.Pid)
-	return b.Model.Score(ctx, req)
+	return nil
 }
 
 // daemon returns a command that runs in its own session.
@@ -131,21 +136,18 @@ func daemon() *exec.Cmd {
 }
 
 // startOrphan leaves a daemon behind whose parent has already exited.
-func startOrphan(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+func startOrphan() error {
 	cmd := exec.Command("/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $! >&2")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Stderr = originalStderr
-	if err := cmd.Run(); err != nil {
-		return lm.ScoreReply{}, err
-	}
-	return b.Model.Score(ctx, req)
+	return cmd.Run()
 }
 
 // listFiles prints the open files of the process that have a path, which excludes those of the Go runtime.
-func listFiles(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreReply, error) {
+func listFiles() error {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return lm.ScoreReply{}, err
+		return err
 	}
 	for _, entry := range open {
 		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil && strings.HasPrefix(target, "/") {
@@ -153,5 +155,5 @@ func listFiles(ctx context.Context, b *broken, req lm.ScoreRequest) (lm.ScoreRep
 		}
 	}
 	fmt.Fprintln(originalStderr, "listed")
-	return b.Model.Score(ctx, req)
+	return nil
 }
