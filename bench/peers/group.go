@@ -68,7 +68,7 @@ func (w *workshop) cores(architecture, precision string, threads int) group {
 	}
 }
 
-// products are those of a prefill of 512 tokens, and one square product.
+// products compares the matrix products of a prefill of 512 tokens, and a square product.
 func (w *workshop) products(threads int) group {
 	return group{
 		name: fmt.Sprintf("gemm-t%d", threads), threads: threads,

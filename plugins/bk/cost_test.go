@@ -106,7 +106,7 @@ func total(items []lm.CostItem) (flops int64) {
 	return flops
 }
 
-// TestCostPerToken compares the recursion with the published estimate of 10 + 10 v FLOPs a head and token, to which the
+// TestCostPerToken compares the recursion with the published estimate of 10 + 10 v FLOPs per head and token, to which the
 // norm of the rows adds 2 + 2 v.
 func TestCostPerToken(t *testing.T) {
 	m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: "bk-row-3m", Seed: 1})

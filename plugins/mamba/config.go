@@ -43,7 +43,7 @@ type Config struct {
 	StepScheme string  `json:"time_step_init_scheme"` // of new dt_proj weights: random or constant
 }
 
-// rank is a whole number; "auto", here 0, stands for ⌈d/16⌉.
+// rank is a whole number; "auto", stored as 0, means ⌈d/16⌉.
 type rank int
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -110,7 +110,7 @@ func oldTransformers(data []byte) (version string, old bool) {
 	var c struct {
 		Version any `json:"transformers_version"`
 	}
-	_ = strictjson.Unmarshal(data, &c) // config.Parse reports what is wrong
+	_ = strictjson.Unmarshal(data, &c) // config.Parse reports the error
 	var major, minor int
 	version, _ = c.Version.(string)
 	n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)

@@ -79,6 +79,6 @@ func modelType(data []byte) string {
 	var c struct {
 		ModelType string `json:"model_type"`
 	}
-	_ = json.Unmarshal(data, &c) // the parser of the config reports what is wrong
+	_ = json.Unmarshal(data, &c) // the config's parser reports the error
 	return c.ModelType
 }

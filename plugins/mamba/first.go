@@ -46,7 +46,7 @@ var firstInert = []string{
 func modernise(data []byte) ([]byte, error) {
 	var first keys
 	if json.Unmarshal(data, &first) != nil || first["model_type"] != nil || first["hidden_size"] != nil || first["d_model"] == nil {
-		return data, nil // the parser of the config reports what is wrong
+		return data, nil // the config's parser reports the error
 	}
 	out, err := firstDefaults(data)
 	if err != nil {

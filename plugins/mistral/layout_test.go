@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// TestLayouts loads checkpoints with and without a head of their own, and with the buffers of old files.
+// TestLayouts loads checkpoints with and without a separate head, and with the buffers of old files.
 func TestLayouts(t *testing.T) {
 	all := formulaTensors()
 	buffer := modeltest.FormulaTensor{Name: "model.layers.1.self_attn.rotary_emb.inv_freq", Shape: []int{4}}
