@@ -1,4 +1,4 @@
-// Package e2e builds the real binaries once and drives them the way a user does: one script per subject in testdata.
+// Package e2e builds the real binaries once and runs them like a user, with one script per subject in testdata.
 package e2e
 
 import (
@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// binaries is the folder of what build makes.
+// binaries is the folder with the output of build.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -54,10 +54,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// builtPlugins are those that the tests have.
+// builtPlugins are the plugins that the tests use.
 var builtPlugins = []string{"bk", "gpt2", "echo"}
 
-// buildOnce makes the binaries as the Makefile does, but for the tables of debuggers, which take half of a linker's time.
+// buildOnce builds the binaries like the Makefile but without debug information, which takes half of the linker's time.
 var buildOnce = sync.OnceValue(func() error {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-w -X main.revision=e2e", "-o", binaries + "/", "./harness/cmd/archbench"}
 	for _, p := range builtPlugins {
@@ -76,7 +76,7 @@ var buildOnce = sync.OnceValue(func() error {
 	return nil
 })
 
-// build makes the binaries, once, and returns their folder.
+// build builds the binaries once and returns their folder.
 func build(t testing.TB) string {
 	t.Helper()
 	if err := buildOnce(); err != nil {
@@ -119,7 +119,7 @@ func notUTF8(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("caf\xe9\n"), 0o644))
 }
 
-// resize cuts a file: resize FILE BYTES.
+// resize truncates a file: resize FILE BYTES.
 func resize(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
@@ -149,7 +149,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 			_ = cmd.Process.Kill()
 			ts.Fatalf("no cell was measured within five minutes\n%s", stderr.String())
 		case <-time.After(50 * time.Millisecond):
-			// The run stands still while it is looked at, so that on no machine it ends before it is interrupted.
+			// Stop the run during the query, so that it cannot end before it is interrupted, however slow the machine.
 			ts.Check(cmd.Process.Signal(syscall.SIGSTOP))
 			measured = hasMeasured(ts, db)
 			ts.Check(cmd.Process.Signal(syscall.SIGCONT))
@@ -158,7 +158,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(cmd.Process.Signal(os.Interrupt))
 	<-done
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "archbench resume") {
-		ts.Fatalf("exit code %d, want 130 and a word about resume in:\n%s", code, stderr.String())
+		ts.Fatalf("exit code %d, want 130 and a mention of resume in:\n%s", code, stderr.String())
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// TestIdlePlugin checks that a plugin's threads sleep once its work is done. Workers that spun for ever would never
-// be seen asleep; how much an idle plugin costs is BenchmarkIdlePlugin's to say.
+// TestIdlePlugin checks that a plugin's threads sleep once its work is done, because spinning workers never would.
+// BenchmarkIdlePlugin measures the cost of an idle plugin.
 func TestIdlePlugin(t *testing.T) {
 	p := launchBK(t)
 	generateOne(t, p)
@@ -39,7 +39,7 @@ func BenchmarkIdlePlugin(b *testing.B) {
 	b.ReportMetric(100*used.Seconds()/elapsed.Seconds(), "%core")
 }
 
-// launchBK starts the plugin of bk.
+// launchBK starts the plugin bk.
 func launchBK(t testing.TB) *lmplugin.Plugin {
 	t.Helper()
 	p, err := lmplugin.Launch(t.Context(), lmplugin.Options{Path: filepath.Join(build(t), "archbench-plugin-bk")})
@@ -50,7 +50,7 @@ func launchBK(t testing.TB) *lmplugin.Plugin {
 	return p
 }
 
-// generateOne loads a new model and lets it continue a prompt by one token on two threads.
+// generateOne loads a new model and generates one token after a prompt, on two threads.
 func generateOne(t testing.TB, p *lmplugin.Plugin) {
 	t.Helper()
 	m, err := p.Load(t.Context(), lm.LoadRequest{Variant: "3m", Seed: 1, Threads: 2})
@@ -72,7 +72,7 @@ func generateOne(t testing.TB, p *lmplugin.Plugin) {
 	}
 }
 
-// allAsleep reports whether no thread of a process runs or wants to.
+// allAsleep reports whether all threads of a process sleep.
 func allAsleep(t testing.TB, pid int) bool {
 	t.Helper()
 	for _, stat := range readThreads(t, pid, "stat") {

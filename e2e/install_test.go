@@ -10,8 +10,8 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// TestInstall installs into a folder with a blank in its name and works from another folder, by a link and with an
-// environment that says nothing about archbench.
+// TestInstall installs into a folder with a blank in its name and runs archbench from another folder, through a link and
+// without environment variables of archbench.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	root := sharedtest.RepoRoot(t)

@@ -19,15 +19,15 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// user is somebody with a folder of their own in which archbench is called.
+// user is a user who runs archbench in a folder of their own.
 type user struct {
 	t   *testing.T
 	bin string
 	dir string
-	uid uint32 // 0: that of the tests
+	uid uint32 // 0: the user of the tests
 }
 
-// newUser makes a user who has archbench and the plugin of gpt2 alone, so that no run measures the ceilings of the host.
+// newUser makes a user who has archbench and only the plugin gpt2, so that no run measures the ceilings of the host.
 func newUser(t *testing.T) *user {
 	t.Helper()
 	dir, bin := openFolder(t), openFolder(t)
@@ -74,7 +74,7 @@ func (u *user) command(name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// call runs archbench and returns its exit code and what it printed on both outputs.
+// call runs archbench and returns its exit code and both outputs.
 func (u *user) call(args ...string) (code int, stdout, stderr string) {
 	u.t.Helper()
 	return u.finish(u.command("archbench", args...))
@@ -93,7 +93,7 @@ func (u *user) finish(c *exec.Cmd) (code int, stdout, stderr string) {
 	return c.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// expect calls archbench and checks its exit code and a part of what it says.
+// expect runs archbench and checks its exit code and a part of its output.
 func (u *user) expect(code int, say string, args ...string) {
 	u.t.Helper()
 	got, stdout, stderr := u.call(args...)
@@ -102,7 +102,7 @@ func (u *user) expect(code int, say string, args ...string) {
 	}
 }
 
-// rows returns a table that archbench prints, each row by its column.
+// rows returns the rows of a table that archbench prints, by column.
 func (u *user) rows(args ...string) (all []map[string]string) {
 	u.t.Helper()
 	_, out, _ := u.call(append(args, "-o", "csv")...)
@@ -120,11 +120,11 @@ func (u *user) rows(args ...string) (all []map[string]string) {
 	return all
 }
 
-// longRun are the arguments of a run that lasts until it is ended.
+// longRun are the arguments of a run that lasts until it is interrupted.
 var longRun = []string{"run", "speed", "--plugins", "gpt2", "--set", "len=64", "--set", "batch=1", "--set", "repeats=9999",
 	"--probe", "prefill", "--budget", "100h"}
 
-// start starts a run that lasts, and returns once something is measured.
+// start starts a long run and returns once it has a sample.
 func (u *user) start() *exec.Cmd {
 	u.t.Helper()
 	c := u.command("archbench", longRun...)
@@ -145,8 +145,8 @@ func (u *user) awaitMeasured() {
 	})
 }
 
-// TestOneProcessPerRun resumes a run beside the process that measures it, then kills that and resumes from two sides at
-// the same time.
+// TestOneProcessPerRun tries to resume a run while a process measures it, then kills that process and resumes the run from
+// two processes at once.
 func TestOneProcessPerRun(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -176,7 +176,7 @@ func TestOneProcessPerRun(t *testing.T) {
 			ended <- c.ProcessState.ExitCode()
 		}()
 	}
-	codes = append(codes, <-ended) // one is refused; the other one goes on for ever
+	codes = append(codes, <-ended) // one is refused; the other one keeps measuring
 	for _, c := range both {
 		_ = c.Process.Signal(os.Interrupt)
 	}
@@ -217,7 +217,7 @@ func TestDatabaseTakenAway(t *testing.T) {
 	}
 }
 
-// TestReadOnlyDatabase reads a database as somebody who may write neither it nor its folder.
+// TestReadOnlyDatabase reads a database as a user who can write neither it nor its folder.
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -249,8 +249,8 @@ func TestReadOnlyDatabase(t *testing.T) {
 	}
 }
 
-// TestReproductionLines gives the commands that failures come with to a shell, from another folder: each measures its
-// cell again, into the same database.
+// TestReproductionLines runs the commands that a report gives for its failures in a shell, from another folder. Each
+// measures its cell again, in the same database.
 func TestReproductionLines(t *testing.T) {
 	t.Parallel()
 	u := newUser(t)
@@ -284,7 +284,7 @@ func TestReproductionLines(t *testing.T) {
 	}
 }
 
-// commands returns what a report says that makes the failures of a run happen again.
+// commands returns the commands of a report that reproduce the failures of a run.
 func (u *user) commands(run, db string) (all []string) {
 	u.t.Helper()
 	_, out, _ := u.call("report", run, "--db", db, "-o", "json")

@@ -53,7 +53,7 @@ func (b bench) write(name, content string) {
 	}
 }
 
-// run returns what a command prints.
+// run returns the output of a command.
 func (b bench) run(args ...string) []byte {
 	b.t.Helper()
 	cmd := exec.Command(filepath.Join(b.bin, "archbench"), args...)
@@ -62,13 +62,13 @@ func (b bench) run(args ...string) []byte {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) { // a check that failed is an answer
+	if failed := (*exec.ExitError)(nil); err != nil && !(errors.As(err, &failed) && failed.ExitCode() == 1) { // a failed check is a valid result
 		b.t.Fatalf("archbench %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
 	}
 	return out
 }
 
-// TestOutput holds docs/output.md against the commands, and runs its examples.
+// TestOutput checks docs/output.md against the commands and runs its examples.
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -76,8 +76,7 @@ func TestOutput(t *testing.T) {
 	t.Run("examples", func(t *testing.T) { testExamples(t, b) })
 }
 
-// testDocumented: the header of the CSV, the keys of the JSON lines and those of the JSON are the documented ones in their
-// order, and no value is anything but a plain one.
+// testDocumented checks that CSV, JSON lines and JSON have the documented keys in order, and plain values.
 func testDocumented(t *testing.T, b bench) {
 	documented := documentedKeys(t)
 	cell := rows(t, b.run("compare", "-o", "json"))[0]["cell"].(string)
@@ -115,7 +114,7 @@ func testDocumented(t *testing.T, b bench) {
 	}
 }
 
-// mainRows are the rows of a command that gives several kinds.
+// mainRows are the main rows of a command that prints several kinds.
 func mainRows(t *testing.T, whole []byte, section string) []byte {
 	var several map[string]json.RawMessage
 	if json.Unmarshal(whole, &several) != nil {
@@ -128,7 +127,7 @@ func mainRows(t *testing.T, whole []byte, section string) []byte {
 	return several[main]
 }
 
-// checkKeys checks an array of rows: their keys, and that their values are words, numbers, bools, lists of words or null.
+// checkKeys checks the keys of an array of rows, and that their values are strings, numbers, bools, lists of strings or null.
 func checkKeys(t *testing.T, what string, want []string, array []byte) {
 	t.Helper()
 	all := rows(t, array)

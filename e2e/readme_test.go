@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/internal/sharedtest"
 )
 
-// smaller replaces what the commands of README.md name by something of the same kind that is quick to measure.
+// smaller replaces the arguments of README.md's commands with similar ones that are quick to measure.
 var smaller = strings.NewReplacer(
 	"DIR", "mine", "FILE", "text.txt", "CELL", `$(archbench report -o json | sed -n 's/.*"cells":\["\([0-9a-f]*\)".*/\1/p' | head -n 1)`,
 	"run quickstart", "run speed causality --set len=16 --set depth=16 --set batch=1 --set repeats=1 --corpus text.txt",
@@ -18,7 +18,7 @@ var smaller = strings.NewReplacer(
 	"run quantization", "run memory --set len=16 --corpus text.txt",
 )
 
-// TestReadme runs the commands of README.md in their order, as a reader would.
+// TestReadme runs the commands of README.md in order, like a reader.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	root := sharedtest.RepoRoot(t)
@@ -41,7 +41,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// commands lists the command lines of archbench in the fenced blocks of a document, without the remarks beside them.
+// commands lists the archbench command lines in the fenced blocks of a document, without the remarks beside them.
 func commands(t *testing.T, path string) (list []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -14,7 +14,7 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// shelf is a catalog of plugins that have been asked; silent does not answer.
+// shelf is a catalog of plugins already asked; silent does not answer.
 func shelf() *catalog {
 	c := newCatalog([]lmplugin.Candidate{
 		{Name: "mistral"}, {Name: "mamba"}, {Name: "old"}, {Name: "twin"}, {Name: "silent"}, {Name: "broken", Rejected: "not executable"},
@@ -35,7 +35,7 @@ func TestReader(t *testing.T) {
 		`{"model_type": "mistral"}`:                 "mistral",
 		`{"model_type": "llama"}`:                   "mistral",
 		`{"model_type": "mamba2"}`:                  "mamba",
-		`{"model_type": "old"}`:                     "old",    // declares none, so its name
+		`{"model_type": "old"}`:                     "old",    // declares none, so its name counts
 		`{"model_type": "silent"}`:                  "silent", // the name decides, nobody is asked
 		`{"d_model": 1, "ssm_cfg": {}}`:             "mamba",
 		`{"d_model": 1}`:                            "error no model_type, and no plugin recognises its keys",
@@ -65,8 +65,8 @@ func TestPrecisionsAreKnown(t *testing.T) {
 	}{
 		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int8"}}, []string{"f32"}, ""},
 		{[]run.ModelSpec{{Architecture: "mistral", Precision: "int8+mlp.int4"}}, []string{"int8+mlp.f32"}, ""},
-		{[]run.ModelSpec{{Architecture: "mamba", Precision: "int8"}}, nil, ""},  // another plugin has it: unavailable
-		{[]run.ModelSpec{{Architecture: "silent", Precision: "int9"}}, nil, ""}, // cannot be told
+		{[]run.ModelSpec{{Architecture: "mamba", Precision: "int8"}}, nil, ""},  // another plugin has it, so it is unavailable
+		{[]run.ModelSpec{{Architecture: "silent", Precision: "int9"}}, nil, ""}, // unknown
 		{[]run.ModelSpec{{Architecture: "mistral", Head: "int8"}}, nil, ""},
 	} {
 		c := shelfWithoutSilent(tc.specs)
@@ -88,12 +88,12 @@ func TestPrecisionsAreKnown(t *testing.T) {
 		err := c.checkPrecisions(t.Context(), tc.specs, c.names(), tc.more)
 		var mistake usageError
 		if !errors.As(err, &mistake) || !strings.Contains(err.Error(), `no plugin has the precision "int9"; there are f32, int8, int4; did you mean`) {
-			t.Errorf("%+v %v: error %v, want a mistake of usage with the list", tc.specs, tc.more, err)
+			t.Errorf("%+v %v: error %v, want a usage error with the list", tc.specs, tc.more, err)
 		}
 	}
 }
 
-// shelfWithoutSilent leaves out the plugin that does not answer unless a model needs it.
+// shelfWithoutSilent omits the plugin that does not answer unless a model needs it.
 func shelfWithoutSilent(specs []run.ModelSpec) *catalog {
 	c := shelf()
 	if specs[0].Architecture != "silent" {
@@ -138,7 +138,7 @@ func TestOptionsGoWhereTheyAreKeys(t *testing.T) {
 	}
 }
 
-// TestAble finds the first plugin with an ability, and knows none that is not there or does not answer.
+// TestAble finds the first plugin with an ability, ignoring plugins that do not answer.
 func TestAble(t *testing.T) {
 	c := shelf()
 	for _, name := range []string{"old", "twin"} {

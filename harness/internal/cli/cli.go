@@ -52,7 +52,7 @@ type app struct {
 // Main runs the command line of this process and returns its exit code.
 func Main(args []string, revision string) int {
 	crashLoudly()
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	done := make(chan int, 1)
@@ -79,8 +79,8 @@ func await(ctx context.Context, done <-chan int, patience time.Duration) int {
 	}
 }
 
-// endings are the signals that end a command. SIGHUP is not one of them under nohup.
-func endings() []os.Signal {
+// endSignals are the signals that end a command. SIGHUP is not one of them under nohup.
+func endSignals() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)

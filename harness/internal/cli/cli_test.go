@@ -73,7 +73,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 	}
 }
 
-// A terminal of 80 columns, and a pipe, for which lines are 120 wide.
+// TestHelpFitsItsWidth checks a terminal of 80 columns and a pipe, for which lines are at most helpWidth.
 func TestHelpFitsItsWidth(t *testing.T) {
 	for width, limit := range map[int]int{80: 80, 0: helpWidth} {
 		var out bytes.Buffer
@@ -113,7 +113,7 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
-// fullOnce refuses the write numbered at, as a full disk does that then gets room again.
+// fullOnce fails the write with number at, like a disk that is full for a moment.
 type fullOnce struct{ at, writes int }
 
 func (w *fullOnce) Write(b []byte) (int, error) {
@@ -123,7 +123,7 @@ func (w *fullOnce) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestLostOutputIsAnError refuses each write of every format in turn: an output with a hole must not look like success.
+// TestLostOutputIsAnError fails each write of every format in turn: incomplete output must be an error.
 func TestLostOutputIsAnError(t *testing.T) {
 	outputs := map[string]func(io.Writer) error{
 		"bench": func(w io.Writer) error { return report.WriteBench(w, &record.Run{ID: "r"}) },
@@ -176,11 +176,11 @@ func TestProgressKeepsQuiet(t *testing.T) {
 	quiet.event(run.Event{})
 	quiet.clear()
 	if out.Len() > 0 {
-		t.Errorf("wrote %q to what is no terminal", out.String())
+		t.Errorf("wrote %q without a terminal", out.String())
 	}
 }
 
-// done returns what a function returned; the test ends if it failed.
+// done returns a function's result and ends the test at an error.
 func done[T any](v T, err error) func(t rapid.TB) T {
 	return func(t rapid.TB) T {
 		if err != nil {
@@ -205,20 +205,20 @@ func TestDecoderWaitsForWholeCharacters(t *testing.T) {
 	}
 }
 
-// sentencePiece is a tokenizer whose decoder takes one blank off the beginning of a text, as that of Llama does.
+// sentencePiece is a tokenizer whose decoder strips one blank from the beginning of a text, like Llama's.
 const sentencePiece = `{"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"Replace","pattern":{"String":" "},"content":"▁"}]},
 	"decoder":{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]},
 	"model":{"type":"BPE","vocab":{"<s>":0,"▁":1,"a":2,"b":3,"▁a":4,"▁▁":5,"<0xC3>":6,"<0xA9>":7},"merges":["▁ a","▁ ▁"],"byte_fallback":true},
 	"added_tokens":[{"id":0,"content":"<s>","special":true}]}`
 
-// TestDecoderContinuesAText streams continuations in chunks of every size: the text of prompt and continuation together,
-// without that of the prompt.
+// TestDecoderContinuesAText streams continuations in chunks of every size and compares them with the text of prompt and
+// continuation, without the prompt's.
 func TestDecoderContinuesAText(t *testing.T) {
 	tok, err := tokenizer.Parse([]byte(sentencePiece))
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := [][]int32{{0}, {1}, {2}, {3}, {4}, {5}, {6, 7}, {99}} // é takes two tokens, 99 is none
+	parts := [][]int32{{0}, {1}, {2}, {3}, {4}, {5}, {6, 7}, {99}} // é takes two tokens, 99 is not a token
 	rapid.Check(t, func(t *rapid.T) {
 		prompt := done(tok.Encode(rapid.SampledFrom([]string{"", "a", "b a", " ", "a  ", "é"}).Draw(t, "prompt")))(t)
 		ids := slices.Concat(rapid.SliceOf(rapid.SampledFrom(parts)).Draw(t, "ids")...)
@@ -245,7 +245,7 @@ func TestDecoderContinuesAText(t *testing.T) {
 	}
 }
 
-// TestOneStartToken counts the start tokens of prompts: the model's own stands aside where the prompt spells one out.
+// TestOneStartToken counts the start tokens of prompts: none is added to a prompt that begins with one.
 func TestOneStartToken(t *testing.T) {
 	tok, err := tokenizer.Parse([]byte(sentencePiece))
 	if err != nil {
@@ -267,7 +267,7 @@ func TestOneStartToken(t *testing.T) {
 	}
 }
 
-// TestTokensBeyondTheModel names tokens that the model lacks, in the prompt and as an end.
+// TestTokensBeyondTheModel checks that errors name tokens that the model lacks, in the prompt and for --stop.
 func TestTokensBeyondTheModel(t *testing.T) {
 	tok, err := tokenizer.Parse([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":1,"content":"[PAD]","special":true}]}`))
 	if err != nil {
@@ -371,7 +371,7 @@ func TestSpecs(t *testing.T) {
 	} {
 		var mistake usageError
 		if _, err := flags.specs(t.Context(), func(string) {}, nil); !errors.As(err, &mistake) {
-			t.Errorf("%s: %v, want a mistake of usage", name, err)
+			t.Errorf("%s: %v, want a usage error", name, err)
 		}
 	}
 }
@@ -387,7 +387,7 @@ func TestOneSpec(t *testing.T) {
 	}
 	var mistake usageError
 	if got, err := flags.one(t.Context(), "gpt2:124m", func(string) {}); !errors.As(err, &mistake) {
-		t.Errorf("two variants: %+v, %v, want a mistake of usage", got, err)
+		t.Errorf("two variants: %+v, %v, want a usage error", got, err)
 	}
 }
 
@@ -398,7 +398,7 @@ func TestCommandIsQuoted(t *testing.T) {
 	}
 }
 
-// TestWordsOnTheTerminal: what a user, a file or a plugin says reaches the terminal as words.
+// TestWordsOnTheTerminal checks that text of users, files and plugins cannot control the terminal.
 func TestWordsOnTheTerminal(t *testing.T) {
 	var out, err bytes.Buffer
 	if code := execute(context.Background(), []string{"show", "x\x1b[2J\u202e", "--db", "no\x1b[2Jwhere.db"}, nil, &out, &err, "test"); code != ExitUsage {

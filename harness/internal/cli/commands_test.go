@@ -24,7 +24,7 @@ probes:
   - {probe: prefill, grid: {len: [16, 32]}}
 `
 
-// measured is a desk with a run of two models in its database, and the name of the run.
+// measured is a desk with a run of two models in its database, and the ID of the run.
 func measured(t *testing.T) (d desk, run string) {
 	t.Helper()
 	d = newDesk(t)
@@ -39,7 +39,7 @@ func measured(t *testing.T) (d desk, run string) {
 	}
 	words := regexp.MustCompile(`(?m)^run  (r-[0-9a-f]+), 12 cells: 12 measured$`).FindStringSubmatch(stderr)
 	if words == nil {
-		t.Fatalf("run does not say what it has measured:\n%s", stderr)
+		t.Fatalf("run does not report what it measured:\n%s", stderr)
 	}
 	for _, want := range []string{"plan  12 cells on 2 models", "out/index.html", "archbench compare " + words[1]} {
 		if !strings.Contains(stderr, want) {
@@ -49,17 +49,16 @@ func measured(t *testing.T) (d desk, run string) {
 	return d, words[1]
 }
 
-// TestOneRun asks everything that can be asked of one run.
+// TestOneRun tests the commands that use a run.
 func TestOneRun(t *testing.T) {
 	d, run := measured(t)
-	t.Run("every command in every form", func(t *testing.T) { testForms(t, d, run) })
+	t.Run("every command in every format", func(t *testing.T) { testFormats(t, d, run) })
 	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
 	t.Run("comes and goes", func(t *testing.T) { testComesAndGoes(t, d, run) })
 }
 
-// testForms prints whatever prints a table in each form of -o: for people something, for programs what a
-// parser reads, with the same keys in all forms.
-func testForms(t *testing.T, d desk, run string) {
+// testFormats runs every command with -o in each format. Formats for programs must be well-formed and have the same keys.
+func testFormats(t *testing.T, d desk, run string) {
 	cell := firstOf(t, d, "compare", "cell")
 	d.write("tok/tokenizer.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}}`)
 	d.write("tok/encodings.jsonl", `{"text":"ab","ids":[0,1],"decoded":"a b"}`+"\n")
@@ -95,7 +94,7 @@ func testForms(t *testing.T, d desk, run string) {
 	}
 }
 
-// csvOf returns the header of a command's CSV and how many rows are below it.
+// csvOf returns the header and the number of rows of a command's CSV.
 func csvOf(t *testing.T, d desk, args []string) (header []string, rows int) {
 	t.Helper()
 	_, text, _ := d.call(append(args, "-o", "csv")...)
@@ -125,7 +124,7 @@ func objects(t *testing.T, d desk, args []string) (keys [][]string) {
 	return keys
 }
 
-// firstOf returns a word of the first row that a command prints.
+// firstOf returns a value of the first row that a command prints.
 func firstOf(t *testing.T, d desk, command, key string) string {
 	t.Helper()
 	stdout, _ := d.must(ExitOK, command, "-o", "json")
@@ -136,7 +135,7 @@ func firstOf(t *testing.T, d desk, command, key string) string {
 	return rows[0][key].(string)
 }
 
-// testBench prints timings as the Go benchmarks do, of run and report alone.
+// testBench checks that report prints timings in the Go benchmark format, and that commands without timings do not.
 func testBench(t *testing.T, d desk, run string) {
 	stdout, _ := d.must(ExitOK, "report", run, "-o", "bench")
 	if n := strings.Count(stdout, "\nBenchmarkPrefill/model=a/"); n < 2 {
@@ -150,7 +149,7 @@ func testBench(t *testing.T, d desk, run string) {
 	}
 }
 
-// testComesAndGoes lists, removes and misses runs.
+// testComesAndGoes lists and removes runs, and names missing ones.
 func testComesAndGoes(t *testing.T, d desk, run string) {
 	for _, tc := range []struct {
 		code int
@@ -164,7 +163,7 @@ func testComesAndGoes(t *testing.T, d desk, run string) {
 		{ExitUsage, `has no model "c"; it has a, b`, []string{"compare", "--models", "a,c"}},
 		{ExitUsage, "-o prints tables and --reports writes a folder", []string{"report", "-o", "csv", "--reports", "x"}},
 		{ExitUsage, `neither a run nor a cell "x"`, []string{"show", "x"}},
-		{ExitUsage, run[:5], []string{"runs", "rm", run[:5]}}, // by its whole name
+		{ExitUsage, run[:5], []string{"runs", "rm", run[:5]}}, // needs the full ID
 		{ExitOK, "", []string{"show", run[:5]}},
 		{ExitOK, "removed " + run, []string{"runs", "rm", run}},
 		{ExitUsage, run, []string{"runs", "rm", run}},
@@ -185,8 +184,8 @@ func testComesAndGoes(t *testing.T, d desk, run string) {
 	}
 }
 
-// TestMistakes: what contradicts itself or its range is named, before a plugin is started or a database made, with exit
-// code 2 and nothing on standard output.
+// TestMistakes checks that contradictions and values out of range are named before a plugin starts or a database is
+// created, with exit code 2 and nothing on standard output.
 func TestMistakes(t *testing.T) {
 	d := newDesk(t)
 	d.write("small.yaml", smallSuite)
@@ -251,7 +250,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestModelsThatFail: a model that was named rightly and cannot be measured is exit code 4, and says why and what to do.
+// TestModelsThatFail checks that a correctly named model that cannot be measured gives exit code 4, with the reason.
 func TestModelsThatFail(t *testing.T) {
 	d := newDesk(t)
 	d.write("small.yaml", smallSuite)
@@ -273,7 +272,7 @@ func TestModelsThatFail(t *testing.T) {
 	}
 }
 
-// TestGenerateStreams: the same seed gives the same text, greedy takes no draw, and the bounds hold.
+// TestGenerateStreams checks that greedy text does not depend on the seed, and that the length limits hold.
 func TestGenerateStreams(t *testing.T) {
 	d := newDesk(t)
 	text := func(more ...string) string {

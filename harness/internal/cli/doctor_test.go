@@ -7,7 +7,7 @@ import (
 	"github.com/archbench/archbench/internal/home"
 )
 
-// TestDoctorInstallation warns of a variable that names no installation.
+// TestDoctorInstallation checks the warning about a variable that does not name an installation.
 func TestDoctorInstallation(t *testing.T) {
 	for dir, state := range map[string]string{t.TempDir(): "ok", "/nowhere": "warning", "doctor.go": "warning"} {
 		t.Setenv(home.Variable, dir)

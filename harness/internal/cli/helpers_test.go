@@ -32,7 +32,7 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
-// TestProgressClears: a line that was drawn is removed once, and words of a plugin do not move the cursor.
+// TestProgressClears checks that a line is removed once, and that text of plugins cannot move the cursor.
 func TestProgressClears(t *testing.T) {
 	var out bytes.Buffer
 	p := newProgress(&out, true)
@@ -45,7 +45,7 @@ func TestProgressClears(t *testing.T) {
 	}
 }
 
-// TestWordsOfPlugin: --plugin takes a path whose name tells the architecture, or NAME=PATH; a folder holds its executable.
+// TestWordsOfPlugin parses values of --plugin: a path named after the architecture, NAME=PATH, and folders.
 func TestWordsOfPlugin(t *testing.T) {
 	t.Chdir(t.TempDir())
 	folder := lmplugin.Prefix + "mine"
@@ -69,7 +69,7 @@ func TestWordsOfPlugin(t *testing.T) {
 	}
 }
 
-// TestPrecisionsOfSet lists the precisions that --set asks for, of all probes and of one.
+// TestPrecisionsOfSet lists the precisions of --set, for all probes and for one.
 func TestPrecisionsOfSet(t *testing.T) {
 	got := precisionsOf([]string{"len=1,2", "precision=f32,int8", "quality.precision=int4", "precisions=x", "imprecision=y"})
 	if diff := cmp.Diff([]string{"f32", "int8", "int4"}, got); diff != "" {
@@ -77,7 +77,7 @@ func TestPrecisionsOfSet(t *testing.T) {
 	}
 }
 
-// TestSetAcrossSuites: a key may be unknown to some of several suites, not to all, and its value must be right.
+// TestSetAcrossSuites checks that --set needs one suite with the key, and a valid value.
 func TestSetAcrossSuites(t *testing.T) {
 	for set, want := range map[string]string{
 		"len=16": "", "phase=decode": "", "flops.phase=decode": "set flops.phase", "nothing=1": "set nothing=1", "len=none": "set len=none",
@@ -89,7 +89,7 @@ func TestSetAcrossSuites(t *testing.T) {
 	}
 }
 
-// TestDatabasesNearby names each database once, and no folder that is called like one.
+// TestDatabasesNearby lists each database once, and no folder named like one.
 func TestDatabasesNearby(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := errors.Join(os.MkdirAll("results/folder.db", 0o755), os.WriteFile("results/a.db", nil, 0o644), os.WriteFile("results/a.txt", nil, 0o644)); err != nil {
@@ -109,7 +109,7 @@ func TestDatabasesNearby(t *testing.T) {
 	}
 }
 
-// TestReportsFolder: a folder that cannot be written to is refused before anything is measured, and none is made.
+// TestReportsFolder checks that a folder that cannot be written is rejected, and that checking creates none.
 func TestReportsFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("file", nil, 0o644); err != nil {
@@ -138,7 +138,7 @@ func TestStateFile(t *testing.T) {
 	}
 }
 
-// TestTerminalWidth takes COLUMNS where it is a width that a table fits into.
+// TestTerminalWidth checks that COLUMNS counts only if a table fits.
 func TestTerminalWidth(t *testing.T) {
 	for columns, want := range map[string]int{"": 0, "80": 80, "20": 0, "-5": 0, "wide": 0} {
 		t.Setenv("COLUMNS", columns)
@@ -151,7 +151,7 @@ func TestTerminalWidth(t *testing.T) {
 	}
 }
 
-// TestInterruptedIsNoMistake: what fails while a command is interrupted is no mistake of the command line.
+// TestInterruptedIsNoMistake checks that a failure during an interruption is not a usage error.
 func TestInterruptedIsNoMistake(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	boom := errors.New("boom")
@@ -168,7 +168,7 @@ func TestInterruptedIsNoMistake(t *testing.T) {
 	}
 }
 
-// TestWhatToResume takes the only interrupted run, and asks where there are several.
+// TestWhatToResume selects the only interrupted run, and rejects a choice among several.
 func TestWhatToResume(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a := &app{db: "r.db", err: &bytes.Buffer{}}

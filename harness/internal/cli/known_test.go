@@ -12,7 +12,8 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// A plugin is announced before it is asked for the first time, by each user once; what may not be used is not started.
+// TestAskAnnounces checks that a plugin is announced before its first start, once per user, and that a rejected plugin is
+// not started.
 func TestAskAnnounces(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	dir := t.TempDir()

@@ -11,7 +11,7 @@ import (
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
-// TestMain makes the test binary three programs: the tests, a plugin, and by the name of broken one whose models fail.
+// TestMain makes the test binary serve as the tests, as a plugin and, under the name broken, as a plugin whose models fail.
 func TestMain(m *testing.M) {
 	if os.Getenv(lmplugin.CookieKey) != lmplugin.CookieValue {
 		os.Exit(m.Run())
@@ -23,10 +23,10 @@ func TestMain(m *testing.M) {
 	lmplugin.Serve(fake)
 }
 
-// desk is a folder in which commands are called.
+// desk is a folder in which commands run.
 type desk struct{ t *testing.T }
 
-// newDesk makes an empty folder the working directory, with the plugins fake and broken installed and nothing else.
+// newDesk makes an empty folder the working directory, with only the plugins fake and broken installed.
 func newDesk(t *testing.T) desk {
 	t.Helper()
 	program, err := os.Executable()
@@ -56,14 +56,14 @@ func (d desk) write(name, content string) {
 	}
 }
 
-// call runs a command and returns its exit code and what it has printed.
+// call runs a command and returns its exit code and output.
 func (d desk) call(args ...string) (code int, stdout, stderr string) {
 	var out, errs strings.Builder
 	code = execute(d.t.Context(), args, strings.NewReader(""), &out, &errs, "test")
 	return code, out.String(), errs.String()
 }
 
-// must runs a command that has to end with a code, and returns what it has printed for programs and people.
+// must runs a command, checks its exit code, and returns its output.
 func (d desk) must(code int, args ...string) (stdout, stderr string) {
 	d.t.Helper()
 	got, stdout, stderr := d.call(args...)

@@ -164,12 +164,12 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 // warnOfPlan prints the warnings from loading texts and models, once for a model in several precisions.
 func (a *app) warnOfPlan(p *run.Plan) {
 	a.warn(p.LeftOut)
-	told := map[string]bool{}
+	shown := map[string]bool{}
 	for i := range p.Run.Models {
 		m := &p.Run.Models[i]
 		for _, w := range m.Warnings {
-			if key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00"); !told[key] {
-				told[key] = true
+			if key := strings.Join([]string{m.Architecture, m.Checkpoint, m.Variant, w}, "\x00"); !shown[key] {
+				shown[key] = true
 				a.warn(m.Name + ": " + w)
 			}
 		}

@@ -66,7 +66,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		return t, ofModel(fmt.Errorf("score: %w", err))
 	}
 	t.Frame = &table.Frame{Keys: scoreKeys}
-	about := []any{spec.Name, info.Architecture, info.Precision, table.Word(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
+	shared := []any{spec.Name, info.Architecture, info.Precision, table.Word(spec.Checkpoint), m.tokenizer.Name(), m.tokenizer.SHA256(), length, stride, info.Causal, info.Initialised}
 	var total probe.DocumentScore
 	changed, audit := 0, probe.Audit{}
 	for _, d := range documents {
@@ -75,7 +75,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 			return t, ofModel(fmt.Errorf("score: %w", err))
 		}
 		total.Nats, total.Bytes, total.Tokens = total.Nats+score.Nats, total.Bytes+score.Bytes, total.Tokens+score.Tokens
-		addScore(&t, about, "document", d.Name, score)
+		addScore(&t, shared, "document", d.Name, score)
 		if score.Changed {
 			total.Changed = true
 			changed++
@@ -89,7 +89,7 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 		t.Notes = append(t.Notes, note)
 	}
 	if len(t.Rows) != 1 {
-		addScore(&t, about, "total", "total", total)
+		addScore(&t, shared, "total", "total", total)
 	}
 	if changed > 0 {
 		t.Notes = append(t.Notes, probe.ChangedText(changed, len(documents)))
@@ -110,15 +110,15 @@ func (a *app) score(ctx context.Context, what string, f modelFlags, corpus *text
 var scoreKeys = []string{"model", "architecture", "precision", "checkpoint", "tokenizer", "tokenizer_sha256", "context", "stride", "causal", "initialised",
 	"scope", "document", "bits_per_byte", "nats", "bytes", "tokens", "lossy", "reason"}
 
-func addScore(t *table.Table, about []any, scope, name string, d probe.DocumentScore) {
-	said := []any{scope, name, nil, nil, 0, 0, d.Changed, "no token was scored"}
+func addScore(t *table.Table, shared []any, scope, name string, d probe.DocumentScore) {
+	own := []any{scope, name, nil, nil, 0, 0, d.Changed, "no token was scored"}
 	if d.Bytes == 0 {
 		na := table.Unavailable("no token was scored")
 		t.Add(name, na, na, "0", "0")
 	} else {
 		bits := d.Nats / float64(d.Bytes) / math.Ln2
 		t.Add(name, fmt.Sprintf("%.6f", bits), fmt.Sprintf("%.4f", d.Nats), fmt.Sprint(d.Bytes), fmt.Sprint(d.Tokens))
-		said = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, d.Changed, nil}
+		own = []any{scope, name, bits, d.Nats, d.Bytes, d.Tokens, d.Changed, nil}
 	}
-	t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, said))
+	t.Frame.Rows = append(t.Frame.Rows, slices.Concat(shared, own))
 }

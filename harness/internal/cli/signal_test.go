@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// A command that waits for what never comes ends with the first Ctrl-C all the same.
+// TestAwait checks that the first Ctrl-C ends even a command that waits forever.
 func TestAwait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan int, 1)
@@ -34,7 +34,7 @@ func TestAwait(t *testing.T) {
 	}
 }
 
-// A command that asks plugins and was interrupted says so, and nothing about plugins that had no time to answer.
+// TestInterruptedFindings checks that an interrupted command prints nothing about plugins that had no time to answer.
 func TestInterruptedFindings(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -51,17 +51,17 @@ func TestInterruptedFindings(t *testing.T) {
 	}
 }
 
-// A hang-up ends a command, unless nohup has had it ignored.
+// TestHangUp checks that SIGHUP ends a command, unless nohup ignores it.
 func TestHangUp(t *testing.T) {
 	if signal.Ignored(syscall.SIGHUP) {
 		t.Skip("started with hang-ups ignored")
 	}
-	if !slices.Contains(endings(), os.Signal(syscall.SIGHUP)) {
+	if !slices.Contains(endSignals(), os.Signal(syscall.SIGHUP)) {
 		t.Error("a hang-up does not end a command")
 	}
 	signal.Ignore(syscall.SIGHUP)
 	defer signal.Reset(syscall.SIGHUP)
-	if slices.Contains(endings(), os.Signal(syscall.SIGHUP)) {
+	if slices.Contains(endSignals(), os.Signal(syscall.SIGHUP)) {
 		t.Error("an ignored hang-up ends a command")
 	}
 }
@@ -87,15 +87,14 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// What the machine refuses is no mistake of the command line.
+// TestOutOfMemory checks that a shortage of the machine is not a usage error.
 func TestOutOfMemory(t *testing.T) {
 	if code := exitCode(t.Context(), usageError{fmt.Errorf("map weights: %w", syscall.ENOMEM)}); code != ExitUndecided {
 		t.Errorf("code %d", code)
 	}
 }
 
-// TestRefusedMemory plays a command that asks for more memory than there is: it ends by a signal, not with the code of
-// wrong usage.
+// TestRefusedMemory allocates more memory than there is: the process ends by a signal, not with the code of wrong usage.
 func TestRefusedMemory(t *testing.T) {
 	const variable = "ARCHBENCH_TEST_MEMORY"
 	if os.Getenv(variable) != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// studiedFolder has a matrix with the singular values 4 and 3, and a vector.
+// studiedFolder is a checkpoint of a matrix with singular values 4 and 3, and a vector.
 func studiedFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

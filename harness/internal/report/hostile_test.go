@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestHostileText: nothing in a run, whoever wrote it, reaches a file of the report as a command for a terminal, a
-// formula for a spreadsheet, markup for a browser, or a cell more in a table.
+// TestHostileText checks that no text in a run reaches a report's file as a terminal command, a spreadsheet formula,
+// browser markup or an additional table cell.
 func TestHostileText(t *testing.T) {
 	const hostile = "=HYPERLINK(\"x\")\x1b[2J\u202e<script>alert(1)</script>|a|\r\nb"
 	run := syntheticRun()

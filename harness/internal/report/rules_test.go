@@ -74,7 +74,7 @@ func find(t *testing.T, tables []table.Table, id string) table.Table {
 	return table.Table{}
 }
 
-// entryOf returns the value in the row whose keys are given and the named column.
+// entryOf returns the value in the named column of the row with the given keys.
 func entryOf(t *testing.T, tab table.Table, column string, keys ...string) table.Value {
 	t.Helper()
 	for _, row := range tab.Rows {
@@ -92,7 +92,7 @@ func entryOf(t *testing.T, tab table.Table, column string, keys ...string) table
 	return table.Value{}
 }
 
-// Quality against speed has two measured axes, so every point has two intervals.
+// Both axes of quality against speed are measured, so every point has two intervals.
 func TestQualityAgainstSpeedHasBothIntervals(t *testing.T) {
 	ix := newIndex(syntheticRun())
 	cells := ix.Cells("quantization", "")
@@ -149,7 +149,7 @@ func TestLanguageTables(t *testing.T) {
 	}
 }
 
-// TestNoVerdictForWhatSeesTheFuture gives a bidirectional model the best samples: caught or declared, it wins nothing.
+// TestNoVerdictForWhatSeesTheFuture gives a bidirectional model, detected or declared, the best samples: it must not lead.
 func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
 	for name, spoil := range map[string]func(*record.Model){
 		"caught": func(m *record.Model) { m.LeaksFuture = true }, "declared": func(m *record.Model) { m.Causal = false },
@@ -172,7 +172,7 @@ func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
 	}
 }
 
-// TestNotesOfTestsThatWereMade: a comparison explains no test that none of its rows has.
+// TestNotesOfTestsThatWereMade checks that a comparison explains only the tests that its rows use.
 func TestNotesOfTestsThatWereMade(t *testing.T) {
 	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
 		tab, err := result.Compare([]*record.Run{syntheticRun()}, result.CompareOptions{Quantities: []string{quantity}})
@@ -188,7 +188,7 @@ func TestNotesOfTestsThatWereMade(t *testing.T) {
 	}
 }
 
-// TestCeilingsAreReadByPeople: a fact with a large number has a prefix for people and all of its digits for programs.
+// TestCeilingsAreReadByPeople checks that a large number in a fact has a prefix for people and all digits for programs.
 func TestCeilingsAreReadByPeople(t *testing.T) {
 	tab := facts("facts", "Facts", []record.Fact{{Name: "ceiling fma.f32", Value: "1.757e+11 FLOP/s (avx2)"}, {Name: "cpu", Value: "Some 1e+11"}})
 	for i, want := range []string{"175.7 GFLOP/s (avx2)", "Some 1e+11"} {
@@ -201,7 +201,7 @@ func TestCeilingsAreReadByPeople(t *testing.T) {
 	}
 }
 
-// TestSummaryWithoutVerdict: a run of causality alone says what it found.
+// TestSummaryWithoutVerdict checks that a run of causality alone prints its findings.
 func TestSummaryWithoutVerdict(t *testing.T) {
 	run := syntheticRun()
 	run.Cells = slices.DeleteFunc(run.Cells, func(c record.Cell) bool { return c.Probe != "causality" })
@@ -425,7 +425,7 @@ func TestShowCell(t *testing.T) {
 	}
 }
 
-// TestCommandsNameTheDatabase: what a report says to run finds the run.
+// TestCommandsNameTheDatabase checks that a report's commands name the database of its run.
 func TestCommandsNameTheDatabase(t *testing.T) {
 	r := Build(syntheticRun()).In(" --db 'my results.db'")
 	for _, line := range r.Reproduce[1:] {
@@ -438,7 +438,7 @@ func TestCommandsNameTheDatabase(t *testing.T) {
 	}
 }
 
-// TestLongReasonsAreFootnotes: they widen no column, and programs get them as they are.
+// TestLongReasonsAreFootnotes checks that long reasons are footnotes for people and unchanged for programs.
 func TestLongReasonsAreFootnotes(t *testing.T) {
 	long := "no tokenizer: the folder has none of tokenizer.json, vocab.json with merges.txt, tokenizer.model, vocab.txt"
 	tab := table.Table{Columns: append(table.Keys("model"), table.Column{Name: "quality", ID: "quality", Unit: "bit/B"}, table.Column{Name: "speed", ID: "speed", Unit: "s"}),

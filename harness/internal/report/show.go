@@ -25,19 +25,19 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys()), Rows: [][]any{ix.about(c)}}}}
 	about.say("id", "", c.ID)
 	about.say("run", "", run.ID+", "+run.Status+", archbench "+run.Version)
-	about.put("seed", run.Seed)
+	about.add("seed", run.Seed)
 	about.say("suite", "", c.Suite)
 	about.say("probe", "", c.Probe+" "+c.Point.String())
-	about.put("settings", c.Params.String())
+	about.add("settings", c.Params.String())
 	about.say("status", "", strings.TrimSpace(string(c.Status)+" "+c.Reason))
-	about.hold("status", string(c.Status))
-	about.hold("reason", table.Word(result.Why(c)))
-	about.put("warnings", probe.Caveats(c))
+	about.record("status", string(c.Status))
+	about.record("reason", table.Word(result.Why(c)))
+	about.add("warnings", probe.Caveats(c))
 	about.say("failure", "", strings.TrimSuffix(f.Class+": "+f.Message, ": "))
-	about.hold("failure_class", table.Word(f.Class))
-	about.hold("failure_message", table.Word(f.Message))
-	about.put("stderr", f.Stderr)
-	about.put("reproduce", f.Reproduce)
+	about.record("failure_class", table.Word(f.Class))
+	about.record("failure_message", table.Word(f.Message))
+	about.add("stderr", f.Stderr)
+	about.add("reproduce", f.Reproduce)
 	about.model(ix.ByName[c.Model])
 	for _, f := range run.Host.Facts {
 		about.say(f.Name, "", f.Words())
@@ -53,26 +53,26 @@ type about struct{ table table.Table }
 // say shows people a fact unless it is empty, and gives it to programs if it has a key.
 func (a *about) say(name, key, value string) {
 	if value != "" {
-		a.tell(name, table.Text(value))
+		a.show(name, table.Text(value))
 	}
 	if key != "" {
-		a.hold(key, table.Word(value))
+		a.record(key, table.Word(value))
 	}
 }
 
-// tell shows a fact to people only.
-func (a *about) tell(name string, value table.Value) {
+// show gives a fact to people only.
+func (a *about) show(name string, value table.Value) {
 	a.table.Add(name, value)
 }
 
-// hold gives a fact to programs only.
-func (a *about) hold(key string, value any) {
+// record gives a fact to programs only.
+func (a *about) record(key string, value any) {
 	a.table.Frame.Keys = append(a.table.Frame.Keys, key)
 	a.table.Frame.Rows[0] = append(a.table.Frame.Rows[0], value)
 }
 
-// put gives a fact to both, with a key made from its name.
-func (a *about) put(name string, value any) {
+// add gives a fact to both, with a key made from its name.
+func (a *about) add(name string, value any) {
 	words := fmt.Sprint(value)
 	if list, ok := value.([]string); ok {
 		words = strings.Join(list, "\n")
@@ -81,7 +81,7 @@ func (a *about) put(name string, value any) {
 	if words == "" {
 		value = nil
 	}
-	a.hold(strings.ReplaceAll(name, " ", "_"), value)
+	a.record(strings.ReplaceAll(name, " ", "_"), value)
 }
 
 // model describes the model that was measured.
@@ -90,22 +90,22 @@ func (a *about) model(m *record.Model) {
 		m = &record.Model{}
 	}
 	a.say("model", "", strings.TrimSpace(m.Name+": "+m.Architecture+" "+m.Mode))
-	a.hold("architecture", table.Word(m.Architecture))
-	a.hold("mode", table.Word(m.Mode))
+	a.record("architecture", table.Word(m.Architecture))
+	a.record("mode", table.Word(m.Mode))
 	a.say("precision", "", result.PrecisionOf(m))
 	a.say("weights", "weights", origin(m))
-	a.tell("weights sha256", orNA(m.WeightsSHA))
-	a.hold("weights_sha256", table.Word(m.WeightsSHA))
-	a.tell("tokenizer", tokenizerOf(m))
-	a.hold("tokenizer", table.Word(m.Tokenizer.Name))
+	a.show("weights sha256", orNA(m.WeightsSHA))
+	a.record("weights_sha256", table.Word(m.WeightsSHA))
+	a.show("tokenizer", tokenizerOf(m))
+	a.record("tokenizer", table.Word(m.Tokenizer.Name))
 	a.say("tokenizer sha256", "tokenizer_sha256", m.Tokenizer.SHA256)
-	a.put("plugin", m.PluginPath)
-	a.tell("plugin sha256", orNA(m.PluginSHA))
-	a.hold("plugin_sha256", table.Word(m.PluginSHA))
-	a.tell("kernels", orNA(m.Kernels))
-	a.hold("kernels", table.Word(m.Kernels))
-	a.put("threads", m.Threads)
-	a.put("model warnings", m.Warnings)
+	a.add("plugin", m.PluginPath)
+	a.show("plugin sha256", orNA(m.PluginSHA))
+	a.record("plugin_sha256", table.Word(m.PluginSHA))
+	a.show("kernels", orNA(m.Kernels))
+	a.record("kernels", table.Word(m.Kernels))
+	a.add("threads", m.Threads)
+	a.add("model warnings", m.Warnings)
 }
 
 // summary lists what reports derive from the cell.

@@ -13,7 +13,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// architecture is how a synthetic model behaves: its costs follow the shape of the real one.
+// architecture describes a synthetic model whose costs follow those of the real one.
 type architecture struct {
 	name                string
 	limit, trained      int
@@ -253,7 +253,7 @@ func (s *synthetic) quantization(a architecture) {
 	}
 }
 
-// leaking adds what a model that sees the future leaves behind.
+// leaking adds the samples of a model that sees the future.
 func (s *synthetic) leaking() {
 	a := architecture{name: "bk-original"}
 	c := s.cell("causality", "causality", a.name, a, 128, "len", "128")

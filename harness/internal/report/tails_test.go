@@ -19,7 +19,7 @@ func stepping(n int) record.Cell {
 	return c
 }
 
-// TestPercentiles: a percentile needs ten samples beyond it, and what it lacks is said.
+// TestPercentiles checks that a percentile needs ten samples beyond it, and that the reason for a missing one is given.
 func TestPercentiles(t *testing.T) {
 	enough, few, silent := stepping(640), stepping(19), stepping(0)
 	silent.Missing = []record.Missing{{Metric: probe.StepSeconds, Reason: "the plugin does not time single steps"}}

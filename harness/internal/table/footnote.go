@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// wordy is the length in characters from which a reason is too long for an entry of a table.
-const wordy = 32
+// longReason is the length in characters from which a reason is too long for an entry of a table.
+const longReason = 32
 
 // Shown is a table as people see it: long reasons for missing values move to footnotes, so that they do not widen
 // columns. A table of at most two columns has room for them.
@@ -21,7 +21,7 @@ func Shown(t Table) Table {
 	for i, row := range t.Rows {
 		rows[i] = slices.Clone(row)
 		for j, v := range row {
-			if utf8.RuneCountInString(v.Reason) >= wordy {
+			if utf8.RuneCountInString(v.Reason) >= longReason {
 				rows[i][j].Text, rows[i][j].Notes = "n/a", append([]string{v.Reason}, v.Notes...)
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 )
 
-// every is a table with everything that a table can hold.
+// every is a table that uses every feature of tables.
 func every() Table {
 	ten := stat.Estimate{Value: 0.010, Lo: 0.0099, Hi: 0.0101, N: 9}
 	wide := stat.Estimate{Value: 0.010, Lo: 0.005, Hi: 0.020, N: 9, Warnings: []string{"host was busy"}}
@@ -84,8 +84,8 @@ func written(t testing.TB, form string, tables ...Table) string {
 	return b.String()
 }
 
-// TestSeveralTables: people see all that have columns, under their titles; forms of one table hold the main one; and JSON
-// has all that have keys.
+// TestSeveralTables checks that people see all tables with columns, with titles, that formats of a single table hold the
+// main one, and that JSON holds all tables with keys.
 func TestSeveralTables(t *testing.T) {
 	first, main := Words("first", "The first", []string{"a"}), Words("the-main", "The main", []string{"b"})
 	first.Add("1")
@@ -126,8 +126,8 @@ func TestSeveralTables(t *testing.T) {
 	}
 }
 
-// TestWordsSurvive: whatever words a table holds, CSV and JSON have as many rows and the same words, spelled out where a
-// terminal would obey them, and a row of Markdown stays one line of as many columns.
+// TestWordsSurvive checks with random text that CSV and JSON keep the rows and the text, with control characters escaped,
+// and that a Markdown row stays on one line with the same number of columns.
 func TestWordsSurvive(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		words := rapid.SliceOfN(rapid.StringOf(rapid.SampledFrom([]rune("ab\"',;|\\*_`[]<>=+-@\t\r\n\x1b\u202e é&\u2028"))), 1, 4).Draw(r, "words")
@@ -185,7 +185,7 @@ func TestSettled(t *testing.T) {
 	}
 }
 
-// TestEstimatesAsText: what is written says how sure it is, and never a number where there is none.
+// TestEstimatesAsText checks that the text of an estimate shows its uncertainty, and shows no number if there is none.
 func TestEstimatesAsText(t *testing.T) {
 	bounded := stat.Estimate{Value: 2, Lo: 1.98, Hi: 2.02, N: 8}
 	unbounded := stat.Estimate{Value: 2, Lo: math.Inf(-1), Hi: math.Inf(1), N: 3, Warnings: []string{"n=3"}}
@@ -194,7 +194,7 @@ func TestEstimatesAsText(t *testing.T) {
 	for name, tc := range map[string]struct {
 		v    Value
 		text string
-		ends bool // of an interval
+		ends bool // whether there is an interval
 	}{
 		"measured":           {Measured(bounded, "s"), "2 s ±1.0 %", true},
 		"without interval":   {Measured(unbounded, "s"), "2 s (n=3)", false},
@@ -218,7 +218,7 @@ func TestEstimatesAsText(t *testing.T) {
 	}
 }
 
-// TestMarkdownLinks links a value to its first cell, and only where there is one.
+// TestMarkdownLinks checks that a value with cells links to the first one.
 func TestMarkdownLinks(t *testing.T) {
 	var b bytes.Buffer
 	WriteMarkdown(&b, every(), func(cell string) string { return "#" + cell })

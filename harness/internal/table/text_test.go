@@ -8,7 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// What is copied from a table works: "--set" and "int4-row" are not broken at their hyphens.
+// TestLinesAreNotBrokenAtHyphens checks that flags such as "--set" and names such as "int4-row" can be copied from a table.
 func TestLinesAreNotBrokenAtHyphens(t *testing.T) {
 	tbl := Words("t", "T", []string{"run", "command"})
 	tbl.Add("r-1", "archbench run --set len=128 --budget 5m in int4-row and int8-g128")
@@ -62,7 +62,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
-// TestAddAFormat: a form of output is a value and its line in Formats.
+// TestAddAFormat checks that a new format needs only a value and a line in Formats.
 func TestAddAFormat(t *testing.T) {
 	defer func(all []*Format) { Formats = all }(Formats)
 	Formats = append(Formats, &Format{Name: "toy", Programs: true, render: func(b *bytes.Buffer, _ int, tables []Table) error {

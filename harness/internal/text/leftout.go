@@ -68,8 +68,8 @@ func reasonOf(err error) string {
 	return "cannot be read: " + err.Error()
 }
 
-// told is how many files Omissions names.
-const told = 3
+// mostNamed is how many files Omissions names.
+const mostNamed = 3
 
 // Omissions describes what was left out in one line, "" if nothing.
 func (c *Corpus) Omissions() string {
@@ -77,10 +77,10 @@ func (c *Corpus) Omissions() string {
 		return ""
 	}
 	var words []string
-	for _, l := range c.LeftOut[:min(told, len(c.LeftOut))] {
+	for _, l := range c.LeftOut[:min(mostNamed, len(c.LeftOut))] {
 		words = append(words, l.Name+" "+l.Reason)
 	}
-	if more := len(c.LeftOut) - told; more > 0 {
+	if more := len(c.LeftOut) - mostNamed; more > 0 {
 		words = append(words, fmt.Sprintf("and %d more", more))
 	}
 	files := "files"
