@@ -125,7 +125,7 @@ func log10Ticks(a Axis, s span) []plot.Tick {
 				continue
 			}
 			label := ""
-			if labelled[digit] && mod(e, step) == 0 {
+			if labelled[digit] && e%step == 0 {
 				label = write(v, a.Unit)
 			}
 			out = append(out, plot.Tick{Value: v, Label: label})
@@ -165,5 +165,3 @@ func write(v float64, name string) string {
 	}
 	return unit.Tick(v, name)
 }
-
-func mod(a, n int) int { return ((a % n) + n) % n }

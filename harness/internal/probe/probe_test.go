@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,13 +41,22 @@ func (bytesTokenizer) Decode(ids []int32) (string, error) {
 func (bytesTokenizer) Token(id int32) string { return string(id) }
 
 // corpus returns a deterministic text of two documents.
-func corpus() *text.Corpus {
+func corpus(t *testing.T) *text.Corpus {
+	t.Helper()
 	var a, b strings.Builder
 	for i := range 4000 {
 		a.WriteString(strings.Repeat(string(rune('a'+i*i%26)), 1+i%3) + " ")
 		b.WriteByte(byte('A' + i*7%26))
 	}
-	return &text.Corpus{Source: "test", Documents: []text.Document{text.FromString("a", a.String()), text.FromString("b", b.String())}}
+	dir := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "a"), []byte(a.String()), 0o644), os.WriteFile(filepath.Join(dir, "b"), []byte(b.String()), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := text.Load(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // subject loads a fake for a probe at a point. Other settings have their defaults.
@@ -57,7 +68,7 @@ func subject(t *testing.T, a *lmfake.Architecture, p *Probe, settings ...string)
 		t.Fatal(err)
 	}
 	s := &Subject{Model: m, Info: m.Info(), Seed: 1}
-	s.Stream = text.NewTokens(corpus(), bytesTokenizer{}, s.Info.BOS, s.Info.Vocab)
+	s.Stream = text.NewTokens(corpus(t), bytesTokenizer{}, s.Info.BOS, s.Info.Vocab)
 	s.HeldOut = s.Stream
 	for _, known := range slices.Concat(p.Axes, p.Params) {
 		value := known.Default

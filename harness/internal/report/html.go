@@ -24,8 +24,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"anchor":  anchor,
 	"short":   table.Short,
 	"heading": table.Heading,
-	"layout":  layOut,
-	"cellid":  func(v table.Value) string { return table.Short(first(v.Cells)) },
+	"shown":   table.Shown,
+	"notes":   table.NotesOf,
 	"class":   class,
 }).Parse(pageSource))
 
@@ -37,33 +37,6 @@ func (r *Report) HTML(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
-}
-
-// laidOut is a table with its footnotes resolved.
-type laidOut struct {
-	table.Table
-	Marked    [][]markedValue
-	Footnotes []string
-}
-
-// markedValue is a value with the numbers of its footnotes.
-type markedValue struct {
-	table.Value
-	Marks string
-}
-
-func layOut(t table.Table) laidOut {
-	t = table.Shown(t)
-	notes := table.NotesOf(t)
-	out := laidOut{Table: t, Footnotes: notes.All()}
-	for _, row := range t.Rows {
-		cells := make([]markedValue, len(row))
-		for i, v := range row {
-			cells[i] = markedValue{v, notes.Marks(v)}
-		}
-		out.Marked = append(out.Marked, cells)
-	}
-	return out
 }
 
 // class is the CSS class of an entry.
@@ -96,11 +69,4 @@ func inline(f chart.Figure) (template.HTML, error) {
 	}
 	open := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="%s"`, template.HTMLEscapeString(f.Title), box)
 	return template.HTML(open + s[end:]), nil
-}
-
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0]
 }

@@ -19,7 +19,13 @@ const bootstrapDraws = 4000
 // BitsPerByte is the documents' total cost in bits divided by their total bytes, with a percentile bootstrap interval
 // over documents. Unlike perplexity, it is comparable across tokenizers.
 func BitsPerByte(docs []Document) Estimate {
-	return bootstrap(docs, bitsPerByte)
+	return bootstrap(docs, func(draw []Document) float64 {
+		nats, bytes := 0.0, 0.0
+		for _, d := range draw {
+			nats, bytes = nats+d.Nats, bytes+d.Bytes
+		}
+		return nats / bytes / math.Ln2
+	})
 }
 
 // CompareBitsPerByte compares two models on the documents that both scored, by a paired bootstrap, so documents that
@@ -69,14 +75,6 @@ func pairDocuments(base, other []Document) (pairs []pair, dropped int) {
 		}
 	}
 	return pairs, max(len(base), len(other)) - len(pairs)
-}
-
-func bitsPerByte(docs []Document) float64 {
-	nats, bytes := 0.0, 0.0
-	for _, d := range docs {
-		nats, bytes = nats+d.Nats, bytes+d.Bytes
-	}
-	return nats / bytes / math.Ln2
 }
 
 // Weighted is a value and its weight, for example a document's mean per token and its number of tokens.

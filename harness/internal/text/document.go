@@ -26,15 +26,6 @@ type source interface {
 	io.Closer
 }
 
-// FromString returns a document from memory.
-func FromString(name, text string) Document {
-	return Document{Name: name, Bytes: int64(len(text)), open: func() (source, error) { return inMemory{strings.NewReader(text)}, nil }}
-}
-
-type inMemory struct{ io.ReaderAt }
-
-func (inMemory) Close() error { return nil }
-
 // fromFile returns a document that is read from its file. If the file has changed since, reading is an error: results
 // would not belong to the corpus.
 func fromFile(path, name string, size int64, modified time.Time) Document {
