@@ -8,8 +8,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 )
 
-// Summarise makes one measurement of the calls of a cell in a block: one sample for each metric and label, whose value is the
-// median of the calls and which keeps them all.
+// Summarise combines the calls of a cell in a block into one measurement. It has one sample for each metric and label, whose
+// value is the median of the calls; the sample also keeps the values of all calls.
 func Summarise(calls []Result) Result {
 	if len(calls) == 1 {
 		return calls[0]
@@ -43,7 +43,7 @@ func Summarise(calls []Result) Result {
 // beyond is how much longer the host waited than the plugin's time explains.
 func beyond(s record.Sample) time.Duration { return s.Host - s.Plugin/4*5 }
 
-// common returns the warnings that at least half of the calls have: others do not touch the median of the calls.
+// common returns the warnings of at least half of the calls. Other warnings do not affect the median.
 func common(calls []Result) (warnings []string) {
 	count := map[string]int{}
 	for _, call := range calls {

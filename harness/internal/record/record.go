@@ -195,8 +195,8 @@ type Sample struct {
 	Position int           // order within the block
 	Host     time.Duration // round trip measured by the harness; 0: not a timing
 	Plugin   time.Duration // compute time reported by the plugin
-	// Calls holds the values of the calls that Value summarises, one a round; nil: Value is that of the only call. Host and
-	// Plugin are then those of the call that the host's clock confirms best.
+	// Calls holds the values of the calls, one per round, of which Value is the median; Host and Plugin are the times of the
+	// call that the host's clock confirms best. nil: there was one call.
 	Calls []float64
 }
 
@@ -208,7 +208,7 @@ type Failure struct {
 	Reproduce string // command that measures this cell alone
 }
 
-// Values are those of the calls.
+// Values returns the values of the calls.
 func (s *Sample) Values() []float64 {
 	if s.Calls == nil {
 		return []float64{s.Value}

@@ -10,9 +10,9 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// blocks measures the timing cells. Each block is one round over all points in random order, with all models alive in fresh
-// processes at each point, their calls alternating at random. So machine drift affects all models equally, and the spread
-// between blocks includes the variation between processes.
+// blocks measures the timing cells. Each block visits all points in random order, in fresh processes. At each point the
+// calls of all models alternate at random, so machine drift affects all models equally; the spread between blocks includes
+// the variation between processes.
 func (r *runner) blocks(ctx context.Context) error {
 	n := 0
 	for _, c := range r.run.All() {
@@ -86,7 +86,7 @@ type turn struct {
 	err      error
 }
 
-// fitting splits the cells of a group into those whose models fit into memory together: all, else pairs, else each alone.
+// fitting splits a group into parts whose models fit into memory together: all cells, else pairs, else single cells.
 func (r *runner) fitting(turns []*turn) (parts [][]*turn) {
 	if len(turns) == 0 {
 		return nil
@@ -100,7 +100,7 @@ func (r *runner) fitting(turns []*turn) (parts [][]*turn) {
 	return slices.Collect(slices.Chunk(turns, 1))
 }
 
-// footprint estimates the memory of the processes: the weights with a quarter for states and activations, and the programs.
+// footprint estimates the memory of the processes: weights, a quarter of that for states and activations, and the programs.
 func (r *runner) footprint(turns []*turn) (bytes int64) {
 	const program = 64 << 20
 	for _, t := range turns {
@@ -109,7 +109,7 @@ func (r *runner) footprint(turns []*turn) (bytes int64) {
 	return bytes
 }
 
-// keepOnly ends the processes of all other models, to make room.
+// keepOnly kills the processes of all other models to free memory.
 func (r *runner) keepOnly(workers map[string]*worker, turns []*turn) {
 	for model, w := range workers {
 		if !slices.ContainsFunc(turns, func(t *turn) bool { return t.cell.Model == model }) {
@@ -119,8 +119,8 @@ func (r *runner) keepOnly(workers map[string]*worker, turns []*turn) {
 	}
 }
 
-// alternate warms up the processes of the cells and then calls them in rounds, each cell once in a round and in random
-// order, until each has its planned calls. A cell that fails ends; the others go on. An error ends the run.
+// alternate warms up the processes of the cells and then makes their calls in rounds: one call per cell, in random order.
+// A cell that fails drops out. A returned error ends the run.
 func (r *runner) alternate(ctx context.Context, workers map[string]*worker, turns []*turn) error {
 	most := 0
 	for _, t := range turns {
@@ -145,7 +145,7 @@ func (r *runner) alternate(ctx context.Context, workers map[string]*worker, turn
 	return nil
 }
 
-// calls is the number of planned calls of a cell in a block.
+// calls returns the planned number of calls of a cell in a block.
 func calls(c *record.Cell) int { return max(1, c.Rounds) }
 
 // prepare starts the process of a cell's model unless it runs, and warms it up.
@@ -174,9 +174,9 @@ func (r *runner) call(ctx context.Context, w *worker, t *turn, round int) error 
 	return err
 }
 
-// verifiedRound picks at random the round of a block whose timed answers are verified after the clock has stopped, -1: none.
-// Of a cell with many calls in a block that is one in each block; of a cell with a single one, one in a single block, since
-// verifying costs as much as measuring. A plugin that computes only during warm-up cannot predict it.
+// verifiedRound picks at random the round of a block whose timed answers are verified, or -1 for none. A cell with several
+// calls per block is verified in every block; a cell with one call only in one block, because verifying costs as much as
+// measuring. A plugin that computes only during warm-up cannot predict the choice.
 func (r *runner) verifiedRound(c *record.Cell) int {
 	switch {
 	case calls(c) > 1:
@@ -188,7 +188,7 @@ func (r *runner) verifiedRound(c *record.Cell) int {
 	return 0
 }
 
-// finish makes a sample of the calls of a turn and records it.
+// finish summarises the calls of a turn and records the samples.
 func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn, blocks int) error {
 	c, err := t.cell, t.err
 	var result probe.Result

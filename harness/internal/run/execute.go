@@ -40,7 +40,7 @@ type runner struct {
 	models   map[string]*loadedModel
 	roofline lm.Roofline
 	boundary probe.Boundary
-	memory   int64         // of all processes together, in bytes; 0: unknown
+	memory   int64         // limit for all processes together, in bytes; 0: unknown
 	least    time.Duration // shortest time limit of a measurement
 	observe  func(Event)
 	progress progress

@@ -171,19 +171,19 @@ func (p *Plan) cell(r cellRequest, t *corpora) record.Cell {
 	return c
 }
 
-// mostRounds bounds the calls of a sample: more of a few microseconds each tell nothing new.
+// mostRounds bounds the calls of a sample: more calls of a few microseconds add no information.
 const mostRounds = 50
 
-// roundsFor is how many calls of an estimated time span a time.
+// roundsFor returns how many calls of an estimated time fill a span.
 func roundsFor(span, call time.Duration) int {
 	return min(mostRounds, max(1, int((span+call-1)/max(call, 1))))
 }
 
-// longSample is how many spans the calls of the slowest model of a group may take.
+// longSample is the most spans that the calls of the slowest model of a group may take.
 const longSample = 20
 
-// alignRounds gives the cells of a group the same number of calls in a block, so that they alternate to the end: those that
-// the fastest model needs to span its time, as long as the slowest does not hold up the run.
+// alignRounds gives all cells of a group the number of calls that the fastest model needs to fill its span, so that the
+// calls alternate to the end. The slowest model bounds that number.
 func (p *Plan) alignRounds() {
 	for _, g := range groupsOf(p.Run.All()) {
 		rounds, slowest := 0, time.Duration(0)

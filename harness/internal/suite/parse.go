@@ -181,7 +181,7 @@ func (d *decoder) probe(n ast.Node) error {
 	return nil
 }
 
-// spanOf reads the least time of the calls of a sample.
+// spanOf reads a span.
 func spanOf(n ast.Node) (time.Duration, error) {
 	text, err := scalar(n)
 	if err != nil {
@@ -189,9 +189,9 @@ func spanOf(n ast.Node) (time.Duration, error) {
 	}
 	d, err := span([]string{text})
 	if err != nil {
-		return 0, wrong(n, "%v", err)
+		err = wrong(n, "%s", err)
 	}
-	return d, nil
+	return d, err
 }
 
 // setRepeats sets a part's repeats and span from its entry, else from the suite.
