@@ -63,7 +63,7 @@ func (s *sampler) next(logits []float32) int32 {
 	return token
 }
 
-// choose chooses the next token. It may overwrite logits.
+// choose picks the next token without marking it as seen. It may overwrite logits.
 func (s *sampler) choose(logits []float32) int32 {
 	s.penalise(logits)
 	if s.Temperature == 0 {

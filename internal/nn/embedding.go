@@ -12,7 +12,7 @@ import (
 type Embedding struct {
 	Vocab, Dim int
 	Table      kernel.Matrix
-	Weight     *Param // the same table, where it is float32
+	Weight     *Param // the same table if it is float32, else nil
 
 	name string // of the tensor
 }
@@ -91,7 +91,7 @@ func (ps *Params) sameRows(a, b string) bool {
 	return true
 }
 
-// Head declares an output matrix of its own, name.weight [vocab, dim], in the head's format.
+// Head declares an untied output matrix, name.weight [vocab, dim], in the head's format.
 func (ps *Params) Head(name string, vocab, dim int, init Init) *Linear {
 	l := &Linear{In: dim, Out: vocab}
 	l.W, l.Weight = ps.matrix(name+".weight", ClassHead, ps.precision.Head, vocab, dim, false, init)

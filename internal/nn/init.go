@@ -10,7 +10,7 @@ import (
 // and the row, so a tensor's values do not depend on the model's other declarations.
 type Init func(r *rand.Rand, row int, dst []float32)
 
-// elements is the Init that draws every element by itself.
+// elements returns an Init that draws each element with draw.
 func elements(draw func(r *rand.Rand) float32) Init {
 	return func(r *rand.Rand, _ int, dst []float32) {
 		for i := range dst {

@@ -14,7 +14,7 @@ import (
 type Precision struct {
 	Blocks kernel.Format            // of the blocks' linears
 	Head   kernel.Format            // of the output matrix
-	Parts  map[string]kernel.Format // of the linears of components that have a format of their own
+	Parts  map[string]kernel.Format // of linears, by component, where they differ from Blocks
 }
 
 // ParsePrecision parses the name of a precision: a format, optionally followed by those of components, as in
@@ -27,7 +27,7 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 	}
 	p.Head = wide(p.Blocks)
 	if head != "" {
-		if p.Head, err = p.beside(head); err != nil {
+		if p.Head, err = p.parsePart(head); err != nil {
 			return p, fmt.Errorf("head: %w", err)
 		}
 	}
@@ -44,16 +44,16 @@ func ParsePrecision(name, head string) (p Precision, err error) {
 		case twice:
 			return p, fmt.Errorf("precision %q names component %s twice", name, component)
 		}
-		if p.Parts[component], err = p.beside(format); err != nil {
+		if p.Parts[component], err = p.parsePart(format); err != nil {
 			return p, fmt.Errorf("precision %q: %w", name, err)
 		}
 	}
 	return p, nil
 }
 
-// beside parses the format of a part, given that of the blocks. int8 means int8a8 if the blocks have int8 activations; bf16
+// parsePart parses the format of a part, given that of the blocks. int8 means int8a8 if the blocks have int8 activations; bf16
 // keeps float32 activations if the blocks do.
-func (p Precision) beside(name string) (kernel.Format, error) {
+func (p Precision) parsePart(name string) (kernel.Format, error) {
 	f, err := kernel.ParseFormat(name)
 	if err != nil {
 		return f, err
@@ -98,7 +98,7 @@ func (p Precision) String() string {
 	return name
 }
 
-// wide returns the format of weights that stay in at least bf16 beside block linears of format f.
+// wide returns the format of weights that stay in at least bf16, given the format f of the blocks.
 func wide(f kernel.Format) kernel.Format {
 	if f.Quantised() {
 		return kernel.BF16Wide

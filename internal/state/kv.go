@@ -5,36 +5,36 @@ import "github.com/archbench/archbench/internal/kernel"
 // firstRows is the number of positions that a KV makes room for at first; later it doubles.
 const firstRows = 64
 
-// KV holds the keys and values of one attention layer, key heads only, in a ring: position p is in row p mod Rows of
-// each head. Keys are stored as they are used, that is rotated where positions are rotary.
+// KV holds the keys and values of one attention layer, for its key heads, in a ring: position p is in row p mod Rows of
+// each head. Keys are stored after any rotary embedding.
 type KV struct {
 	ring   ring
-	slots  int // most rows that are asked for; 0: no limit
+	slots  int // largest number of rows; 0: no limit
 	length int
 }
 
 // ring is the memory of a KV in one of the formats of attention.
 type ring interface {
-	// Rows is the number of positions that there is room for.
+	// Rows is the number of positions it has room for.
 	Rows() int
 	// Bytes is the memory held.
 	Bytes() int64
-	// Put stores positions [pos, pos+n), over others where the ring is full.
+	// Put stores positions [pos, pos+n). If the ring is full it overwrites the oldest ones.
 	Put(pool *kernel.Pool, pos int, k, v kernel.Rows, n int)
-	// grown returns a copy with room for at least that many positions. More than before are asked for in the first
-	// turn only, so that rows keep their places.
+	// grown returns a copy with room for at least the given number of positions. It grows only before the ring wraps
+	// around, so that rows keep their places.
 	grown(rows int) ring
 	// reset prepares for another document.
 	reset()
 }
 
-// Len is the number of positions seen, of which the last Rows at most are held.
+// Len is the number of positions seen. At most the last Rows of them are held.
 func (c *KV) Len() int { return c.length }
 
-// Rows is the number of positions that there is room for now.
+// Rows is the number of positions it currently has room for.
 func (c *KV) Rows() int { return c.ring.Rows() }
 
-// Holds reports whether there can be room for that many positions.
+// Holds reports whether n positions fit, after growing if needed.
 func (c *KV) Holds(n int) bool { return c.slots == 0 || n <= max(c.slots, c.Rows()) }
 
 // Kept is how many of n new positions remain.
@@ -56,7 +56,7 @@ func (c *KV) Span(s *kernel.AttentionSpan) {
 	}
 }
 
-// Append adds the keys and values of the next n positions, over the oldest ones where the ring is full.
+// Append adds the keys and values of the next n positions. If the ring is full it overwrites the oldest ones.
 func (c *KV) Append(pool *kernel.Pool, k, v kernel.Rows, n int) {
 	c.reserve(c.length + n)
 	c.ring.Put(pool, c.length, k, v, n)
@@ -79,9 +79,9 @@ func (c *KV) reserve(n int) {
 	c.ring = c.ring.grown(rows)
 }
 
-// NewKV returns the state of an empty document. slots is the number of positions that it keeps, the layer's window or the
-// context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim, in float32, or in bf16,
-// where it is that of [kernel.KeyValuesBytes].
+// NewKV returns the state of an empty document. slots is the number of positions to keep, the layer's window or the
+// context limit; 0 is no limit. Memory grows with the document up to slots rows of heads·dim in float32, or to
+// [kernel.KeyValuesBytes] in bf16.
 func NewKV(slots, heads, dim int, bf16 bool) *KV {
 	return &KV{ring: newRing(heads, dim, bf16), slots: slots}
 }
@@ -93,7 +93,7 @@ func newRing(heads, dim int, bf16 bool) ring {
 	return &floatRing{heads: heads, dim: dim}
 }
 
-// KVBytes is what layers with these slots hold after a document of that many tokens that came at once.
+// KVBytes is the memory of layers with these slots after a document of tokens tokens that was fed at once.
 func KVBytes(slots []int, heads, dim int, bf16 bool, tokens int) (bytes int64) {
 	for _, n := range slots {
 		kept := tokens

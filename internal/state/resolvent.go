@@ -2,15 +2,15 @@ package state
 
 import "github.com/archbench/archbench/internal/kernel"
 
-// Resolvent is what one causal resolvent layer carries: the last diagonal entry g of every head and, where rows are used,
-// the last row y applied to the values. Its size does not depend on the number of tokens. It stays in float64: the
-// recursion amplifies rounding by up to |g|².
+// Resolvent is the state of one causal resolvent layer: the last diagonal entry g of every head and, if rows are used, the
+// last row y applied to the values. Its size does not depend on the number of tokens. It is float64, because the recursion
+// amplifies rounding errors by up to |g|².
 type Resolvent struct {
 	G kernel.Complex // [heads]
 	Y kernel.Complex // [heads, values]
 }
 
-// NewResolvent returns the state of an empty document; values is 0 where rows are not used.
+// NewResolvent returns the state of an empty document; values is 0 if rows are not used.
 func NewResolvent(heads, values int) *Resolvent {
 	return &Resolvent{G: kernel.NewComplex(heads), Y: kernel.NewComplex(heads * values)}
 }

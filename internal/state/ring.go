@@ -6,7 +6,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// floatRing is a ring of float32. What a query of one head reads lies side by side.
+// floatRing is a ring of float32. The keys and values of one head are contiguous.
 type floatRing struct {
 	k, v             []float32 // [heads, rows, dim]
 	heads, dim, rows int
@@ -42,7 +42,7 @@ func (r *floatRing) grown(rows int) ring {
 	return g
 }
 
-// reset implements ring: what is there is not read before it is overwritten.
+// reset implements ring. Old rows are overwritten before they are read.
 func (r *floatRing) reset() {}
 
 // putTask is a Put in flight. Tasks are reused, so that decoding allocates nothing.
@@ -71,5 +71,5 @@ type packedRing struct{ *kernel.KeyValues }
 
 func (r packedRing) grown(rows int) ring { return packedRing{r.Grown(rows)} }
 
-// reset implements ring. Rows that fill up a tile are multiplied by zero: an infinity left there would show.
+// reset implements ring. Padding rows of a tile are multiplied by zero, so an old infinity there would give NaN.
 func (r packedRing) reset() { r.Clear() }

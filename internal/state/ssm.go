@@ -2,9 +2,9 @@ package state
 
 import "slices"
 
-// SSM is what one layer of a state-space model carries: the last inputs of its convolution and its recurrent state.
-// Its size does not depend on the number of tokens. Both stay in float32 whatever the precision of the weights,
-// because rounding errors of a recurrence add up over the document.
+// SSM is the state of one layer of a state-space model: the last inputs of its convolution and its recurrent state. Its
+// size does not depend on the number of tokens. Both are float32 in every precision, because the rounding errors of a
+// recurrence accumulate over the document.
 type SSM struct {
 	Tail []float32 // [taps-1, channels], oldest input first
 	H    []float32 // the recurrent state, in the layout of its layer

@@ -1,21 +1,21 @@
-// Package state holds what a model carries between the tokens of one document: the keys and values of attention,
-// the tail of a convolution, recurrent states. Each kind is a plain struct that its layer reads and advances; an
-// architecture gives every layer of a [Document] the kind that it needs.
+// Package state holds the state that a model carries between the tokens of one document: the keys and values of
+// attention, the tail of a convolution, recurrent states. Each kind is a plain struct that its layer reads and advances;
+// an architecture chooses the kind of each layer of a [Document].
 package state
 
 import "fmt"
 
-// Layer is what one document carries through one layer.
+// Layer is the state of one document in one layer.
 type Layer interface {
 	// Bytes is the memory held now.
 	Bytes() int64
 	// Fork returns an independent copy.
 	Fork() Layer
-	// Reset makes it the state of an empty document; memory may be kept for reuse.
+	// Reset makes it the state of an empty document. It may keep memory for reuse.
 	Reset()
 }
 
-// Document is everything that one document carries through one model.
+// Document is the state of one document in all layers of a model.
 type Document struct {
 	layers []Layer
 	tokens int
@@ -30,23 +30,23 @@ func New(n int, layer func(l int) Layer) *Document {
 	return d
 }
 
-// Of returns what d carries through layer l, nil where d is nil. The kind is that of the layer: another one is a broken
-// invariant of the architecture and panics.
+// Of returns the state of d in layer l, or nil if d is nil. It panics if the state is of another kind than the layer reads,
+// which is a bug of the architecture.
 func Of[L Layer](d *Document, l int) (layer L) {
 	if d == nil {
 		return layer
 	}
 	layer, ok := d.layers[l].(L)
 	if !ok {
-		panic(fmt.Sprintf("state: layer %d carries a %T, and reads a %T", l, d.layers[l], layer))
+		panic(fmt.Sprintf("state: layer %d has a %T but reads a %T", l, d.layers[l], layer))
 	}
 	return layer
 }
 
-// Advance notes that n more tokens went through all layers.
+// Advance adds n to the number of tokens, after all layers have processed them.
 func (d *Document) Advance(n int) { d.tokens += n }
 
-// Len is the number of tokens seen. While a Forward runs it is the number before it.
+// Len is the number of tokens seen. During a Forward it does not yet include the new tokens.
 func (d *Document) Len() int { return d.tokens }
 
 // Bytes is the memory held now.
@@ -66,7 +66,7 @@ func (d *Document) Fork() *Document {
 	return f
 }
 
-// Reset makes it the state of an empty document; memory may be kept for reuse.
+// Reset makes it the state of an empty document. It may keep memory for reuse.
 func (d *Document) Reset() {
 	for _, l := range d.layers {
 		l.Reset()

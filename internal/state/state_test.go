@@ -58,7 +58,7 @@ func TestOf(t *testing.T) {
 		t.Errorf("no document carries %v", s)
 	}
 	defer func() {
-		if message, _ := recover().(string); !strings.Contains(message, "layer 0 carries a *state.KV, and reads a *state.SSM") {
+		if message, _ := recover().(string); !strings.Contains(message, "layer 0 has a *state.KV but reads a *state.SSM") {
 			t.Errorf("another kind of state: %q", message)
 		}
 	}()

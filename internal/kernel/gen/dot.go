@@ -64,7 +64,7 @@ func (d *dotRow) advance(n int) {
 	SUBQ(U32(uint32(n)), d.left)
 }
 
-// blocks adds a vector to each sum at a time.
+// blocks adds one vector to every sum per iteration.
 func (d *dotRow) blocks() {
 	block := dotSums * d.bytes / 4
 	Label("block")

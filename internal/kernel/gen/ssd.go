@@ -52,7 +52,7 @@ type ssdVector struct {
 	suffix       string
 }
 
-// advance goes through all states, four at a time with a sum each.
+// advance updates all states, four at a time with separate sums.
 func (v *ssdVector) advance(acc []reg.VecVirtual) {
 	XORQ(v.s, v.s)
 	Label("four" + v.suffix)
