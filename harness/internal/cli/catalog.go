@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/checkpoint"
@@ -33,13 +34,7 @@ func newCatalog(candidates []lmplugin.Candidate, note func(string)) *catalog {
 
 // names lists the architectures in search order.
 func (c *catalog) names() []string {
-	var names []string
-	for _, p := range c.candidates {
-		if !slices.Contains(names, p.Name) {
-			names = append(names, p.Name)
-		}
-	}
-	return names
+	return result.Distinct(c.candidates, func(p lmplugin.Candidate) string { return p.Name })
 }
 
 // describe returns the description of an architecture's plugin, nil if there is none or it does not answer.

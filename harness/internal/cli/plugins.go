@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
@@ -49,45 +50,41 @@ var pluginKeys = []string{"name", "status", "version", "language", "summary", "m
 // addPlugin adds a row with the description of a plugin, or the reason why there is none.
 func (a *app) addPlugin(ctx context.Context, t *table.Table, p lmplugin.Candidate, verbose bool) {
 	d, sha, err := ask(ctx, p, a.warn)
-	record := []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), table.Word(sha), p.Path, nil}
 	if err != nil {
-		record = []any{p.Name, "does not answer", nil, nil, nil, nil, nil, nil, nil, table.Word(sha), p.Path, err.Error()}
+		addUnanswered(t, p, sha, err.Error(), verbose)
+		return
 	}
-	if p.Rejected != "" {
-		record[1] = "not used"
-	}
-	t.Frame.Rows = append(t.Frame.Rows, record)
-	switch {
-	case err != nil && verbose:
-		na := table.Unavailable(err.Error())
-		t.Add(p.Name, na, na, na, na, na, na, table.Hash(sha, "not read"), p.Path)
-	case p.Rejected != "":
-		na := table.Unavailable("not used")
-		t.Add(p.Name, na, na, table.Hash(sha, "not read"), err.Error())
-	case err != nil:
-		na := table.Unavailable("does not answer")
-		t.Add(p.Name, na, na, table.Hash(sha, "not read"), err.Error())
-	case verbose:
+	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path, nil})
+	if verbose {
 		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path)
-	default:
+	} else {
 		t.Add(p.Name, d.Language, d.Summary, table.Hash(sha, "not read"), "ok")
 	}
 }
 
-func abilities(d lm.Description) []string {
-	words := make([]string, len(d.Abilities))
-	for i, a := range d.Abilities {
-		words[i] = string(a)
+// addUnanswered adds the row of a plugin without a description.
+func addUnanswered(t *table.Table, p lmplugin.Candidate, sha, reason string, verbose bool) {
+	status := "does not answer"
+	if p.Rejected != "" {
+		status = "not used"
 	}
-	return words
+	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, status, nil, nil, nil, nil, nil, nil, nil, table.Word(sha), p.Path, reason})
+	hash := table.Hash(sha, "not read")
+	if verbose {
+		na := table.Unavailable(reason)
+		t.Add(p.Name, na, na, na, na, na, na, hash, p.Path)
+	} else {
+		na := table.Unavailable(status)
+		t.Add(p.Name, na, na, hash, reason)
+	}
+}
+
+func abilities(d lm.Description) []string {
+	return result.Distinct(d.Abilities, func(a lm.Ability) string { return string(a) })
 }
 
 func variants(d lm.Description) []string {
-	words := make([]string, len(d.Variants))
-	for i, v := range d.Variants {
-		words[i] = v.Name
-	}
-	return words
+	return result.Distinct(d.Variants, func(v lm.Variant) string { return v.Name })
 }
 
 func (a *app) pluginsTestCommand() *cobra.Command {

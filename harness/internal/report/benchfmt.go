@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -14,23 +15,21 @@ import (
 // WriteBench writes the timed samples of a run in the Go benchmark format, one line per block, for benchstat:
 // BenchmarkPrefill/model=gpt2/len=512-2 1 0.0101 sec/op 50693 tokens/sec.
 func WriteBench(w io.Writer, run *record.Run) error {
+	var b bytes.Buffer
 	for _, f := range run.Host.Facts {
-		if _, err := fmt.Fprintf(w, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Words())); err != nil {
-			return err
-		}
+		fmt.Fprintf(&b, "%s: %s\n", strings.ReplaceAll(f.Name, " ", "-"), oneLine(f.Words()))
 	}
-	if _, err := fmt.Fprintf(w, "archbench-run: %s\n\n", run.ID); err != nil {
-		return err
-	}
+	fmt.Fprintf(&b, "archbench-run: %s\n\n", run.ID)
 	for i := range run.Cells {
-		if err := benchCell(w, run, &run.Cells[i]); err != nil {
-			return fmt.Errorf("run %s in Go benchmark format: %w", run.ID, err)
-		}
+		benchCell(&b, run, &run.Cells[i])
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("run %s in Go benchmark format: %w", run.ID, err)
 	}
 	return nil
 }
 
-func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
+func benchCell(b *bytes.Buffer, run *record.Run, c *record.Cell) {
 	threads := 1
 	for i := range run.Models {
 		if run.Models[i].Name == c.Model {
@@ -46,17 +45,14 @@ func benchCell(w io.Writer, run *record.Run, c *record.Cell) error {
 		if kind == "" {
 			continue
 		}
-		line := fmt.Sprintf("Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
+		fmt.Fprintf(b, "Benchmark%s%s-%d\t1\t%.9g sec/op", kind, name, threads, s.Value)
 		for _, q := range result.QuantitiesOf(c.Probe) {
 			if q.Metric == s.Metric && q.Unit == unit.TokensPerSec {
-				line += fmt.Sprintf("\t%.9g tokens/sec", q.Of(c.Point, s.Value))
+				fmt.Fprintf(b, "\t%.9g tokens/sec", q.Of(c.Point, s.Value))
 			}
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
-			return err
-		}
+		b.WriteByte('\n')
 	}
-	return nil
 }
 
 // benchWord replaces the characters that separate words and name parts in the format.

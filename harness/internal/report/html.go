@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -31,12 +30,10 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 
 // HTML writes the report as one self-contained page with style and figures inside.
 func (r *Report) HTML(w io.Writer) error {
-	var b bytes.Buffer
-	if err := page.Execute(&b, r); err != nil {
+	if err := page.Execute(w, r); err != nil {
 		return fmt.Errorf("report %s as HTML: %w", r.Run.ID, err)
 	}
-	_, err := w.Write(b.Bytes())
-	return err
+	return nil
 }
 
 // class is the CSS class of an entry.
