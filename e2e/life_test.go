@@ -223,7 +223,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	u := newUser(t)
 	u.expect(0, "3 measured", "run", "flops", "--plugins", "gpt2", "--set", "len=16", "--db", "ro/r.db")
 	id := u.rows("runs", "list", "--db", "ro/r.db")[0]["run"]
-	if os.Getuid() == 0 { // whom permissions do not bind
+	if os.Getuid() == 0 { // root bypasses permissions
 		u.uid = 65534
 	}
 	for path, mode := range map[string]fs.FileMode{"ro/r.db": 0o444, "ro": 0o555, ".": 0o777} {

@@ -276,7 +276,7 @@ func TestEscaping(t *testing.T) {
 	}
 	records, err := csv.NewReader(&sheet).ReadAll()
 	if err != nil || len(records) != 2 || records[1][1] != nasty {
-		t.Errorf("CSV gives back %q (%v)", records, err)
+		t.Errorf("CSV returns %q (%v)", records, err)
 	}
 	run := syntheticRun()
 	run.Command = "archbench run '</pre><script>alert(1)</script>'"
