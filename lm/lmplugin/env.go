@@ -1,6 +1,7 @@
 package lmplugin
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,15 +27,10 @@ func Inherited() []string {
 
 // environment adds entries to the inherited ones; later values win. The result is sorted, with one entry per key.
 func environment(extra []string) []string {
-	values := map[string]string{}
+	entries := map[string]string{}
 	for _, entry := range append(Inherited(), extra...) {
 		key, value, _ := strings.Cut(entry, "=")
-		values[key] = value
+		entries[key] = key + "=" + value
 	}
-	env := make([]string, 0, len(values))
-	for key, value := range values {
-		env = append(env, key+"="+value)
-	}
-	slices.Sort(env)
-	return env
+	return slices.Sorted(maps.Values(entries))
 }

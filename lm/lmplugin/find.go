@@ -85,15 +85,9 @@ type searchDir struct{ path, rejected string }
 // searchDirs returns the folders in search order, each once. Relative entries of PATH depend on the working directory, so
 // their files are rejected; they come last.
 func searchDirs() []searchDir {
-	dirs := slices.Concat(filepath.SplitList(os.Getenv(PathVariable)), home.Plugins(), []string{home.Bin()})
-	var relative []string
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		if filepath.IsAbs(dir) {
-			dirs = append(dirs, dir)
-		} else {
-			relative = append(relative, cmp.Or(dir, "."))
-		}
-	}
+	path := filepath.SplitList(os.Getenv("PATH"))
+	relative := slices.DeleteFunc(slices.Clone(path), filepath.IsAbs)
+	absolute := slices.DeleteFunc(path, func(dir string) bool { return !filepath.IsAbs(dir) })
 	var unique []searchDir
 	add := func(dir, rejected string) {
 		abs, err := filepath.Abs(dir)
@@ -101,10 +95,11 @@ func searchDirs() []searchDir {
 			unique = append(unique, searchDir{abs, rejected})
 		}
 	}
-	for _, dir := range dirs {
+	for _, dir := range slices.Concat(filepath.SplitList(os.Getenv(PathVariable)), home.Plugins(), []string{home.Bin()}, absolute) {
 		add(dir, "")
 	}
 	for _, dir := range relative {
+		dir = cmp.Or(dir, ".")
 		add(dir, fmt.Sprintf("found through an empty or relative entry of PATH (%q)", dir))
 	}
 	return unique

@@ -40,7 +40,7 @@ func (p *Plugin) startFailure(cause error) *ExitError {
 
 // late explains how far a plugin came that was not ready in time.
 func (p *Plugin) late() *ExitError {
-	exit := &ExitError{Plugin: p.path, Class: TimedOut, Message: "no handshake in time", ExitCode: -1, Stderr: p.process.output.String()}
+	exit := &ExitError{Plugin: p.path, Class: TimedOut, Message: "no handshake in time", ExitCode: -1, Stderr: p.Stderr()}
 	if line, _ := p.process.greetingLine(); line != "" {
 		exit.Message = "no description in time"
 	}
