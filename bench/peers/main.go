@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,16 +104,9 @@ func (s session) all(ctx context.Context, groups []group, out string) error {
 	return nil
 }
 
-// chosen keeps the groups whose names begin with a requested prefix.
+// chosen returns the groups whose names begin with a requested prefix.
 func chosen(groups []group, only string) []group {
-	var kept []group
-	for _, g := range groups {
-		for prefix := range strings.SplitSeq(only, ",") {
-			if strings.HasPrefix(g.name, prefix) {
-				kept = append(kept, g)
-				break
-			}
-		}
-	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(groups), func(g group) bool {
+		return !slices.ContainsFunc(strings.Split(only, ","), func(prefix string) bool { return strings.HasPrefix(g.name, prefix) })
+	})
 }
