@@ -19,12 +19,7 @@ func NoAllocations(t *testing.T, family engine.Family, dir string, after int) {
 }
 
 func noAllocations(t *testing.T, family engine.Family, dir, precision string, after int) {
-	folder, err := checkpoint.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	net := network(t, family, folder, precision)
+	net, _, folder := network(t, family, dir, nil, precision)
 	pool := kernel.NewPool(2)
 	defer pool.Close()
 	p := &nn.Pass{Pool: pool}
@@ -55,17 +50,24 @@ func noAllocations(t *testing.T, family engine.Family, dir, precision string, af
 	}
 }
 
-// network loads the folder's network in a precision.
-func network(t *testing.T, family engine.Family, folder *checkpoint.Folder, precision string) engine.Network {
+// network loads the network of a checkpoint in a precision. The folder stays open until the test ends.
+func network(
+	t testing.TB, family engine.Family, dir string, options map[string]string, precision string,
+) (engine.Network, *nn.Params, *checkpoint.Folder) {
 	t.Helper()
-	held, err := nn.ParsePrecision(precision, "")
+	parsed, err := nn.ParsePrecision(precision, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ps := nn.NewParams(folder, 0, held)
-	net, _, err := family.New(folder.Config(), nil, ps)
+	folder, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, folder)
+	ps := nn.NewParams(folder, 0, parsed)
+	net, _, err := family.New(folder.Config(), options, ps)
 	if err != nil || ps.Err() != nil {
 		t.Fatal(err, ps.Err())
 	}
-	return net
+	return net, ps, folder
 }

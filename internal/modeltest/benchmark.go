@@ -2,6 +2,7 @@ package modeltest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
@@ -12,13 +13,11 @@ import (
 // BenchmarkForward measures tokens through new models of the given variants without logits: many at a time, and one.
 func BenchmarkForward(b *testing.B, family engine.Family, variants ...string) {
 	for _, v := range family.Describe().Variants {
-		for _, name := range variants {
-			if v.Name != name {
-				continue
-			}
-			for _, rows := range []int{512, 1} {
-				b.Run(fmt.Sprintf("%s/%d", name, rows), func(b *testing.B) { benchmarkForward(b, family, v.Config, rows) })
-			}
+		if !slices.Contains(variants, v.Name) {
+			continue
+		}
+		for _, rows := range []int{512, 1} {
+			b.Run(fmt.Sprintf("%s/%d", v.Name, rows), func(b *testing.B) { benchmarkForward(b, family, v.Config, rows) })
 		}
 	}
 }

@@ -42,11 +42,7 @@ func openReference(t testing.TB, dir string) *safetensors.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAfter(t, f)
 	return f
 }
 

@@ -4,7 +4,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/archbench/archbench/internal/checkpoint"
 	"github.com/archbench/archbench/internal/engine"
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
@@ -14,16 +13,7 @@ import (
 // the checkpoint in dir, in the layout of the file.
 func Gradients(t testing.TB, family engine.Family, dir string, options map[string]string, docs ...[]int32) (loss float64, grads map[string][]float32) {
 	t.Helper()
-	folder, err := checkpoint.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	ps := nn.NewParams(folder, 0, nn.Precision{})
-	net, _, err := family.New(folder.Config(), options, ps)
-	if err != nil || ps.Err() != nil {
-		t.Fatal(err, ps.Err())
-	}
+	net, ps, _ := network(t, family, dir, options, "f32")
 	if err := ps.Train(); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ package modeltest
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"testing"
@@ -20,12 +21,17 @@ func Load(t testing.TB, arch lm.Architecture, req lm.LoadRequest) lm.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeAfter(t, m)
+	return m
+}
+
+// closeAfter closes c at the end of the test.
+func closeAfter(t testing.TB, c io.Closer) {
 	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return m
 }
 
 // Scores scores one document from its second token on, with all logits [len(tokens), vocab].
