@@ -96,8 +96,11 @@ func (r *Run) All() []*Cell {
 	return all
 }
 
-// Count returns the number of cells with a status.
+// Count returns the number of cells with a status, by Tally if there is one.
 func (r *Run) Count(status Status) (n int) {
+	if r.Tally != nil {
+		return r.Tally[status]
+	}
 	for _, c := range r.All() {
 		if c.Status == status {
 			n++

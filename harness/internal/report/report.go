@@ -92,7 +92,7 @@ func (r *Report) In(flag string) *Report {
 func info(run *record.Run) RunInfo {
 	i := RunInfo{
 		ID: run.ID, Status: run.Status, Version: run.Version, Command: run.Command, Seed: run.Seed, Suites: run.Suites,
-		Started: run.Started.UTC().Format("2006-01-02 15:04 MST"), Duration: "not finished", Counts: counts(run.Cells),
+		Started: run.Started.UTC().Format("2006-01-02 15:04 MST"), Duration: "not finished", Counts: Counts(run),
 	}
 	if !run.Ended.IsZero() {
 		i.Duration = run.Ended.Sub(run.Started).Round(time.Second).String()
@@ -100,25 +100,15 @@ func info(run *record.Run) RunInfo {
 	return i
 }
 
-// counts describes how many cells have each status.
-func counts(cells []record.Cell) string {
-	n := tally(cells)
-	s := fmt.Sprintf("%s: %d measured", result.Describe(len(cells), "cell"), n[record.OK])
+// Counts describes how many cells of a run were measured and how many were not.
+func Counts(run *record.Run) string {
+	s := fmt.Sprintf("%s: %d measured", result.Describe(len(run.Cells), "cell"), run.Count(record.OK))
 	for _, status := range []record.Status{record.Unavailable, record.Failed, record.Pending} {
-		if n[status] > 0 {
-			s += fmt.Sprintf(", %d %s", n[status], status)
+		if n := run.Count(status); n > 0 {
+			s += fmt.Sprintf(", %d %s", n, status)
 		}
 	}
 	return s
-}
-
-// tally counts cells by status.
-func tally(cells []record.Cell) map[record.Status]int {
-	n := map[record.Status]int{}
-	for _, c := range cells {
-		n[c.Status]++
-	}
-	return n
 }
 
 // notes are the caveats about the whole report.

@@ -206,9 +206,6 @@ func Summary(run *record.Run) []table.Table {
 	return tables
 }
 
-// Counts describes how many cells of a run were measured and how many were not.
-func Counts(run *record.Run) string { return counts(run.Cells) }
-
 // Runs lists runs.
 func Runs(runs []record.Run) table.Table {
 	t := table.Table{ID: "runs", Title: "Runs",
@@ -216,19 +213,17 @@ func Runs(runs []record.Run) table.Table {
 		Frame: &table.Frame{Keys: []string{"run", "started", "ended", "seconds", "status", "cells", "measured", "unavailable", "failed", "pending",
 			"suites", "seed", "version", "corpus", "host", "command"}}}
 	for i := range runs {
-		r, n := info(&runs[i]), runs[i].Tally
-		if n == nil {
-			n = tally(runs[i].Cells)
-		}
-		all := n[record.OK] + n[record.Unavailable] + n[record.Failed] + n[record.Pending]
+		run := &runs[i]
+		about := info(run)
+		ok, na, failed, pending := run.Count(record.OK), run.Count(record.Unavailable), run.Count(record.Failed), run.Count(record.Pending)
+		all := ok + na + failed + pending
 		var seconds any
-		if !runs[i].Ended.IsZero() {
-			seconds = runs[i].Ended.Sub(runs[i].Started).Seconds()
+		if !run.Ended.IsZero() {
+			seconds = run.Ended.Sub(run.Started).Seconds()
 		}
-		t.Add(r.ID, r.Started, r.Duration, r.Status, fmt.Sprintf("%d of %d", n[record.OK], all), strings.Join(r.Suites, ", "), r.Command)
-		t.Frame.Rows = append(t.Frame.Rows, []any{r.ID, runs[i].Started.UTC(), runs[i].Ended.UTC(), seconds, r.Status,
-			all, n[record.OK], n[record.Unavailable], n[record.Failed], n[record.Pending],
-			r.Suites, r.Seed, r.Version, table.Word(runs[i].Corpus), table.Word(runs[i].Host.Fingerprint), r.Command})
+		t.Add(run.ID, about.Started, about.Duration, run.Status, fmt.Sprintf("%d of %d", ok, all), strings.Join(run.Suites, ", "), run.Command)
+		t.Frame.Rows = append(t.Frame.Rows, []any{run.ID, run.Started.UTC(), run.Ended.UTC(), seconds, run.Status, all, ok, na, failed, pending,
+			run.Suites, run.Seed, run.Version, table.Word(run.Corpus), table.Word(run.Host.Fingerprint), run.Command})
 	}
 	return t
 }

@@ -20,7 +20,5 @@ func Percentile(values []float64, q float64) Estimate {
 		return nothing(fmt.Sprintf("%d samples, needs %d", len(kept), Needed(q)))
 	}
 	slices.Sort(kept)
-	e := nothing("")
-	e.Value, e.N, e.Warnings = kept[int(math.Ceil(q*float64(len(kept))))-1], len(kept), nil
-	return e
+	return Estimate{Value: kept[int(math.Ceil(q*float64(len(kept))))-1], Lo: math.Inf(-1), Hi: math.Inf(1), N: len(kept)}
 }
