@@ -63,7 +63,7 @@ func (s *weightedSum) wide() {
 	for i, sum := range sums {
 		VMOVUPS(sum, at(s.c, s.disp(i)))
 	}
-	s.advance(64)
+	skipFloats(64, s.n, s.b, s.c)
 	JMP(LabelRef("wide"))
 }
 
@@ -83,15 +83,8 @@ func (s *weightedSum) narrow() {
 		VFMADD231PS(s.load(row, mask), s.scalar(weight), acc)
 	})
 	s.store(acc, at(s.c, 0), mask)
-	s.advance(s.lanes())
+	skipFloats(s.lanes(), s.n, s.b, s.c)
 	JMP(LabelRef("narrow"))
-}
-
-// advance moves on by n columns.
-func (s *weightedSum) advance(n int) {
-	ADDQ(U32(uint32(4*n)), s.b)
-	ADDQ(U32(uint32(4*n)), s.c)
-	SUBQ(U32(uint32(n)), s.n)
 }
 
 // scores is c[rows, n] = q[rows, dim]·k[n, dim]ᵀ for a vector of keys at a time: a block of keys is transposed in registers,

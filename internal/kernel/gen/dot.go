@@ -57,13 +57,6 @@ func (d *dotRow) step(n int) {
 	}
 }
 
-// advance moves the pointers by n floats.
-func (d *dotRow) advance(n int) {
-	ADDQ(U32(uint32(4*n)), d.w)
-	ADDQ(U32(uint32(4*n)), d.x)
-	SUBQ(U32(uint32(n)), d.left)
-}
-
 // blocks adds one vector to every sum per iteration.
 func (d *dotRow) blocks() {
 	block := dotSums * d.bytes / 4
@@ -71,7 +64,7 @@ func (d *dotRow) blocks() {
 	CMPQ(d.left, U32(uint32(block)))
 	JLT(LabelRef("vector"))
 	d.step(dotSums)
-	d.advance(block)
+	skipFloats(block, d.left, d.w, d.x)
 	JMP(LabelRef("block"))
 }
 
@@ -81,7 +74,7 @@ func (d *dotRow) vectors() {
 	CMPQ(d.left, U32(uint32(d.bytes/4)))
 	JLT(LabelRef("tail"))
 	d.step(1)
-	d.advance(d.bytes / 4)
+	skipFloats(d.bytes/4, d.left, d.w, d.x)
 	JMP(LabelRef("vector"))
 }
 
@@ -104,7 +97,7 @@ func (d *dotRow) scalarTail() {
 	VMOVSS(at(d.x, 0), x)
 	VMOVSS(at(d.w, 0), w)
 	VFMADD231PS(x.AsY(), w.AsY(), d.acc[0])
-	d.advance(1)
+	skipFloats(1, d.left, d.w, d.x)
 	JMP(LabelRef("tail"))
 }
 

@@ -93,8 +93,7 @@ func (w width) addProduct() {
 // relu is dst = max(0, x). NaN stays NaN.
 func (w width) relu() {
 	text("relu"+w.name, "func(n int, dst, x *float32)")
-	n, dst, x, none := arg("n"), arg("dst"), arg("x"), w.reg()
-	w.zero(none)
+	n, dst, x, none := arg("n"), arg("dst"), arg("x"), w.zeros(1)[0]
 	w.each(n, func(mask Op) {
 		v := w.load(at(x, 0), mask)
 		VMAXPS(v, none, v)
@@ -105,11 +104,9 @@ func (w width) relu() {
 // reluGrad is dst += dy where x is positive.
 func (w width) reluGrad() {
 	text("reluGrad"+w.name, "func(n int, dst, dy, x *float32)")
-	n, dst, dy, x, none := arg("n"), arg("dst"), arg("dy"), arg("x"), w.reg()
-	w.zero(none)
+	n, dst, dy, x, none := arg("n"), arg("dst"), arg("dy"), arg("x"), w.zeros(1)[0]
 	w.each(n, func(mask Op) {
-		sum, kept := w.load(at(dst, 0), mask), w.reg()
-		w.zero(kept)
+		sum, kept := w.load(at(dst, 0), mask), w.zeros(1)[0]
 		w.assign(w.above(none, w.load(at(x, 0), mask)), w.load(at(dy, 0), mask), kept)
 		VADDPS(kept, sum, sum)
 		w.store(sum, at(dst, 0), mask)

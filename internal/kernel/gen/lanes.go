@@ -223,6 +223,14 @@ func advance(bytes int, pointers ...reg.GPVirtual) {
 	}
 }
 
+// skipFloats moves pointers by n floats and takes them off the number left.
+func skipFloats(n int, left reg.GPVirtual, pointers ...reg.GPVirtual) {
+	for _, p := range pointers {
+		ADDQ(U32(uint32(4*n)), p)
+	}
+	SUBQ(U32(uint32(n)), left)
+}
+
 // countDown closes a loop that starts at label and runs n times.
 func countDown(n Op, label string) {
 	DECQ(n)

@@ -55,10 +55,8 @@ func (w width) rowBack() *rowBack {
 	for i, r := range []*reg.VecVirtual{&v.gr, &v.gi, &v.hop} {
 		*r = w.everyDouble(NewParamAddr([]string{"gRe", "gIm", "hop"}[i], 8+8*i))
 	}
-	v.toRe, v.toIm, v.toHop = w.reg(), w.reg(), w.reg()
-	for _, sum := range []reg.VecVirtual{v.toRe, v.toIm, v.toHop} {
-		w.zero(sum)
-	}
+	sums := w.zeros(3)
+	v.toRe, v.toIm, v.toHop = sums[0], sums[1], sums[2]
 	return v
 }
 
