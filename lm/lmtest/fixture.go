@@ -105,7 +105,7 @@ func (f *fixture) open(ctx context.Context, arch lm.Architecture, dir string, o 
 		return err
 	}
 	f.model, err = arch.Load(ctx, lm.LoadRequest{
-		Checkpoint: dir, Precision: o.Precision, Threads: o.Threads, Options: o.Options,
+		Checkpoint: dir, Precision: o.Precision, Threads: o.Threads, Device: o.Device, Options: o.Options,
 	})
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ func (k *kit) request(seed uint64) lm.LoadRequest {
 	req := lm.LoadRequest{
 		Precision: k.options.Precision,
 		Threads:   k.options.Threads,
+		Device:    k.options.Device,
 		Options:   k.options.Options,
 	}
 	switch {

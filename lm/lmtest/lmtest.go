@@ -63,6 +63,7 @@ type Options struct {
 	Variant    string // "": the first that the plugin describes
 	Precision  string // "": f32
 	Threads    int
+	Device     string // "": the plugin's default
 	Options    map[string]string
 	// Tokens is the length of the test documents, reduced to the context limit; 0 is 160.
 	Tokens int

@@ -31,6 +31,7 @@ type modelFlags struct {
 	variant    string
 	precision  string
 	head       string
+	device     string
 	options    []string
 	tokenizer  string
 	threads    int
@@ -50,6 +51,7 @@ func (m *modelFlags) config(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&m.variant, "variant", "", "config to initialise, as listed by archbench plugins list -v")
 	f.StringVar(&m.precision, "precision", "", "precision of the weights: f32, bf16, int8, int4, nf4, ... (default f32)")
+	f.StringVar(&m.device, "device", "", "device of the plugin to compute on, as listed by archbench plugins list -v (default: the plugin's first)")
 	f.StringArrayVar(&m.options, "option", nil, "`KEY=VALUE` that overrides config.json; repeatable")
 	m.addPaths(c)
 	f.IntVar(&m.threads, "threads", 0, "threads of each model (default: all available to the process)")
@@ -156,7 +158,7 @@ func (m *modelFlags) complete(s *run.ModelSpec) (err error) {
 	}
 	s.Variant = cmp.Or(s.Variant, m.variant)
 	s.Precision = cmp.Or(s.Precision, m.precision)
-	s.Head = m.head
+	s.Head, s.Device = m.head, m.device
 	if s.Tokenizer, err = m.namedTokenizer(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (a *app) pluginsListCommand() *cobra.Command {
 		Example: "  archbench plugins list\n  archbench plugins list -v -o json",
 		Args:    count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			t := table.Words("plugins", "Plugins", []string{"name", "version", "language", "model types", "abilities", "precisions", "variants", "sha256", "path"})
+			t := table.Words("plugins", "Plugins", []string{"name", "version", "language", "model types", "abilities", "precisions", "devices", "variants", "sha256", "path"})
 			if !verbose {
 				t = table.Words("plugins", "Plugins", []string{"name", "language", "summary", "sha256", "status"})
 			}
@@ -38,14 +38,14 @@ func (a *app) pluginsListCommand() *cobra.Command {
 			return a.printFindings(c.Context(), t, true)
 		},
 	}
-	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "also show model types, abilities, precisions and variants")
+	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "also show model types, abilities, precisions, devices and variants")
 	f.addPaths(c)
 	a.output(c)
 	return c
 }
 
 // pluginKeys are the keys of a row for programs.
-var pluginKeys = []string{"name", "status", "version", "language", "summary", "model_types", "abilities", "precisions", "variants", "sha256", "path", "reason"}
+var pluginKeys = []string{"name", "status", "version", "language", "summary", "model_types", "abilities", "precisions", "devices", "variants", "sha256", "path", "reason"}
 
 // addPlugin adds a row with the description of a plugin, or the reason why there is none.
 func (a *app) addPlugin(ctx context.Context, t *table.Table, p lmplugin.Candidate, verbose bool) {
@@ -54,9 +54,13 @@ func (a *app) addPlugin(ctx context.Context, t *table.Table, p lmplugin.Candidat
 		addUnanswered(t, p, sha, err.Error(), verbose)
 		return
 	}
-	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path, nil})
+	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, "ok", d.Version, d.Language, d.Summary, d.Types(), abilities(d), d.Precisions, devices(d), variants(d), sha, p.Path, nil})
 	if verbose {
-		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, variants(d), sha, p.Path)
+		var choice any = devices(d)
+		if d.Devices == nil {
+			choice = table.None
+		}
+		t.Add(p.Name, d.Version, d.Language, d.Types(), abilities(d), d.Precisions, choice, variants(d), sha, p.Path)
 	} else {
 		t.Add(p.Name, d.Language, d.Summary, table.Hash(sha, "not read"), "ok")
 	}
@@ -68,11 +72,11 @@ func addUnanswered(t *table.Table, p lmplugin.Candidate, sha, reason string, ver
 	if p.Rejected != "" {
 		status = "not used"
 	}
-	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, status, nil, nil, nil, nil, nil, nil, nil, table.Word(sha), p.Path, reason})
+	t.Frame.Rows = append(t.Frame.Rows, []any{p.Name, status, nil, nil, nil, nil, nil, nil, nil, nil, table.Word(sha), p.Path, reason})
 	hash := table.Hash(sha, "not read")
 	if verbose {
 		na := table.Unavailable(reason)
-		t.Add(p.Name, na, na, na, na, na, na, hash, p.Path)
+		t.Add(p.Name, na, na, na, na, na, na, na, hash, p.Path)
 	} else {
 		na := table.Unavailable(status)
 		t.Add(p.Name, na, na, hash, reason)
@@ -81,6 +85,14 @@ func addUnanswered(t *table.Table, p lmplugin.Candidate, sha, reason string, ver
 
 func abilities(d lm.Description) []string {
 	return result.Distinct(d.Abilities, func(a lm.Ability) string { return string(a) })
+}
+
+func devices(d lm.Description) []string {
+	words := make([]string, len(d.Devices))
+	for i, device := range d.Devices {
+		words[i] = device.Name
+	}
+	return words
 }
 
 func variants(d lm.Description) []string {
@@ -144,7 +156,7 @@ func (a *app) test(ctx context.Context, name string, f modelFlags, fixture strin
 	}
 	defer p.Close()
 	o := lmtest.Options{
-		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Threads: cmp.Or(f.threads, host.Threads()), Options: options, Timeout: timeout,
+		Checkpoint: f.checkpoint, Variant: f.variant, Precision: f.precision, Device: f.device, Threads: cmp.Or(f.threads, host.Threads()), Options: options, Timeout: timeout,
 	}
 	if fixture != "" {
 		return lmtest.CompareFixture(ctx, p, fixture, o), nil

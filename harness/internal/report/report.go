@@ -139,18 +139,18 @@ func (ix *index) overview() []chart.Figure {
 func (ix *index) models() table.Table {
 	t := table.Table{ID: "models", Title: "Models", Columns: append(table.Keys("model"), []table.Column{
 		{Name: "architecture"}, {Name: "precision"}, {Name: "parameters", Unit: unit.One}, {Name: "weights", Unit: unit.Byte},
-		{Name: "weights from"}, {Name: "tokenizer"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "kernels"}, {Name: "plugin sha256"},
+		{Name: "weights from"}, {Name: "tokenizer"}, {Name: "context limit"}, {Name: "trained to"}, {Name: "state"}, {Name: "threads"}, {Name: "device"}, {Name: "kernels"}, {Name: "plugin sha256"},
 	}...)}
 	t.Frame = &table.Frame{Keys: []string{"run", "model", "family", "architecture", "mode", "precision", "parameters", "weight_bytes", "checkpoint",
 		"weights_sha256", "initialised", "variant", "seed", "tokenizer", "tokenizer_sha256", "context_limit", "trained_to", "state", "causal",
-		"leaks_future", "threads", "kernels", "plugin", "plugin_sha256", "warnings"}}
+		"leaks_future", "threads", "device", "kernels", "plugin", "plugin_sha256", "warnings"}}
 	for i := range ix.Run.Models {
 		m := &ix.Run.Models[i]
 		t.Rows = append(t.Rows, modelRow(m))
 		t.Frame.Rows = append(t.Frame.Rows, []any{ix.Run.ID, m.Name, table.Word(m.Family), m.Architecture, table.Word(m.Mode), result.PrecisionOf(m),
 			table.Known(m.Parameters), table.Known(m.WeightBytes), table.Word(m.Checkpoint), table.Word(m.WeightsSHA), m.Initialised, table.Word(m.Variant), m.Seed,
 			table.Word(m.Tokenizer.Name), table.Word(m.Tokenizer.SHA256), table.Known(m.ContextLimit), table.Known(m.TrainedTo), table.Word(m.StateKind), m.Causal,
-			m.LeaksFuture, m.Threads, table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
+			m.LeaksFuture, m.Threads, table.Word(m.Device), table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
 	}
 	return t
 }
@@ -165,7 +165,7 @@ func modelRow(m *record.Model) []table.Value {
 	return []table.Value{
 		name, table.Text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), table.Text(result.PrecisionOf(m)), parameters, modelBytes(m), table.Text(origin(m)), tokenizerOf(m),
 		limit(m.ContextLimit, table.Text("none")), limit(m.TrainedTo, table.Unavailable("not known")), orNA(m.StateKind),
-		table.Text(strconv.Itoa(m.Threads)), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
+		table.Text(strconv.Itoa(m.Threads)), orNA(m.Device), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
 	}
 }
 

@@ -105,6 +105,7 @@ func (a *about) model(m *record.Model) {
 	a.show("kernels", orNA(m.Kernels))
 	a.record("kernels", table.Word(m.Kernels))
 	a.add("threads", m.Threads)
+	a.say("device", "device", m.Device)
 	a.add("model warnings", m.Warnings)
 }
 

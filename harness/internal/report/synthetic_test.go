@@ -57,7 +57,7 @@ func syntheticRun() *record.Run {
 		s.models(a)
 	}
 	s.run.Models = append(s.run.Models, record.Model{
-		Name: "bk-original", Architecture: "bk", Mode: "bidirectional", Checkpoint: "models/bk-original", Precision: "f32", Threads: 2,
+		Name: "bk-original", Architecture: "bk", Mode: "bidirectional", Checkpoint: "models/bk-original", Precision: "f32", Device: "cpu", Threads: 2,
 		Parameters: 2_600_000, WeightBytes: 10_400_000, LeaksFuture: true, Kernels: "avx512", StateKind: "none", PluginSHA: digest("bk"),
 	})
 	for _, a := range zoo {

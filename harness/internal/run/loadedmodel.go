@@ -73,7 +73,7 @@ func limitsOf(o Options) session.Limits {
 func (l *loader) load(ctx context.Context, spec ModelSpec) (*loadedModel, error) {
 	m := &loadedModel{request: spec.Request(), record: &record.Model{
 		Name: spec.Name, Family: cmp.Or(spec.Family, spec.Name), Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Seed: spec.Seed,
-		Precision: spec.Precision, Head: spec.Head, Threads: l.limits.Threads, Options: spec.Options, Initialised: spec.Checkpoint == "",
+		Precision: spec.Precision, Head: spec.Head, Device: spec.Device, Threads: l.limits.Threads, Options: spec.Options, Initialised: spec.Checkpoint == "",
 		Tokenizer: record.Tokenizer{Asked: spec.Tokenizer},
 	}}
 	if err := errors.Join(l.find(m), l.identify(m.record)); err != nil {

@@ -30,6 +30,9 @@ func reproduce(db string, r *record.Run, m *record.Model, c *record.Cell) string
 	if m.Head != "" {
 		words = append(words, "--head", m.Head)
 	}
+	if m.Device != "" && m.Device != "cpu" {
+		words = append(words, "--device", m.Device)
+	}
 	for _, key := range slices.Sorted(maps.Keys(m.Options)) {
 		words = append(words, "--option", key+"="+m.Options[key])
 	}

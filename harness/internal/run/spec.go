@@ -21,6 +21,7 @@ type ModelSpec struct {
 	Seed         uint64 // of an initialised model
 	Precision    string // "": f32
 	Head         string // precision of the output matrix; "": the plugin's rule
+	Device       string // of the plugin's devices; "": its default
 	Options      map[string]string
 	Tokenizer    string // file, folder or "bytes"; "": the checkpoint's own
 }
@@ -57,14 +58,14 @@ func (s ModelSpec) identity() string {
 	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
 		options = append(options, k+"="+s.Options[k])
 	}
-	return strings.Join([]string{s.Architecture, s.Checkpoint, s.Variant, strconv.FormatUint(s.Seed, 10), s.Precision, s.Head,
+	return strings.Join([]string{s.Architecture, s.Checkpoint, s.Variant, strconv.FormatUint(s.Seed, 10), s.Precision, s.Head, s.Device,
 		strings.Join(options, ","), s.Tokenizer}, "\x00")
 }
 
 // Request returns the load request for a plugin.
 func (s ModelSpec) Request() lm.LoadRequest {
 	return lm.LoadRequest{
-		Checkpoint: s.Checkpoint, Variant: s.Variant, Seed: s.Seed, Precision: s.Precision, Head: s.Head, Options: s.Options,
+		Checkpoint: s.Checkpoint, Variant: s.Variant, Seed: s.Seed, Precision: s.Precision, Head: s.Head, Device: s.Device, Options: s.Options,
 	}
 }
 
@@ -72,6 +73,6 @@ func (s ModelSpec) Request() lm.LoadRequest {
 func specOf(m *record.Model) ModelSpec {
 	return ModelSpec{
 		Name: m.Name, Family: m.Family, Architecture: m.Architecture, Checkpoint: m.Checkpoint, Variant: m.Variant, Seed: m.Seed,
-		Precision: m.Precision, Head: m.Head, Options: m.Options, Tokenizer: m.Tokenizer.Asked,
+		Precision: m.Precision, Head: m.Head, Device: m.Device, Options: m.Options, Tokenizer: m.Tokenizer.Asked,
 	}
 }
