@@ -55,7 +55,10 @@ func eventLine(e run.Event) string {
 	}
 	line := fmt.Sprintf("%3d %%", share)
 	if e.Block > 0 {
-		line += fmt.Sprintf("  block %d/%d", e.Block, e.Blocks)
+		line += fmt.Sprintf("  block %d", e.Block)
+	}
+	if e.Blocks > 0 {
+		line += fmt.Sprintf("/%d", e.Blocks)
 	}
 	if e.Cell != nil {
 		line += fmt.Sprintf("  %s %s %s", e.Cell.Probe, e.Cell.Point, e.Cell.Model)

@@ -29,6 +29,7 @@ type runFlags struct {
 	set     []string
 	probes  []string
 	budget  time.Duration
+	until   string
 	corpus  string
 	seed    uint64
 	reports string
@@ -54,6 +55,7 @@ blocks. Ctrl-C loses only the sample being measured: continue with archbench res
 	fl.StringArrayVar(&f.set, "set", nil, "grid axis or setting `KEY=VALUES`, for example len=128,512 or decode.batch=1; repeatable")
 	fl.StringSliceVar(&f.probes, "probe", nil, "run only these probes of the suites")
 	fl.DurationVar(&f.budget, "budget", 0, "time limit of the whole run, for example 5m (default: the suite's)")
+	fl.StringVar(&f.until, "until", "", "add blocks until each comparison is `decided`, or decided or as narrow as ±2%; the budget (15m by default) ends them all the same")
 	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the measurement order and of random inputs")
 	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "most cells in a plan")
@@ -75,6 +77,9 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	if f.maxCells < 1 || f.maxRepeats < 1 {
 		return usage("--max-cells %d --max-repeats %d: both must be at least 1", f.maxCells, f.maxRepeats)
 	}
+	if f.until, err = result.ParseUntil(f.until); err != nil {
+		return usage("--until: %w", err)
+	}
 	if err := checkReports(f.reports); err != nil {
 		return err
 	}
@@ -95,7 +100,7 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	line.say("preparing: loading " + result.Describe(len(models), "model") + " once")
 	plan, err := run.Prepare(ctx, run.Options{
 		Suites: suites, Models: models, Plugins: session.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
-		Threads: f.models.threads, Budget: f.budget, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
+		Threads: f.models.threads, Budget: f.budget, Until: f.until, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
 		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
 		Calibrator: func(ctx context.Context) (string, error) {
 			return newCatalog(f.models.candidates(), a.warn).able(ctx, lm.AbilityCalibrate)
@@ -106,7 +111,11 @@ func (a *app) run(ctx context.Context, names []string, f runFlags) error {
 	}
 	line.clear()
 	a.warnOfPlan(plan)
-	fmt.Fprintf(a.err, "plan  %s on %s, about %s\n", result.Describe(len(plan.Run.Cells), "cell"), result.Describe(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
+	fmt.Fprintf(a.err, "plan  %s on %s, about %s", result.Describe(len(plan.Run.Cells), "cell"), result.Describe(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
+	if f.until != "" {
+		fmt.Fprintf(a.err, ", then more blocks until %s", f.until)
+	}
+	fmt.Fprintln(a.err)
 	err = run.Execute(ctx, db, plan)
 	line.clear()
 	return a.finish(ctx, db, plan.Run.ID, f.reports, err)

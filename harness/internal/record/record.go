@@ -78,6 +78,7 @@ type Run struct {
 	Version string    // of archbench
 	Command string    // the command line
 	Seed    uint64
+	Until   string   // rule that added blocks, such as "decided" or "±2%"; "": the plan fixed their number
 	Suites  []string // names and versions
 	Corpus  string   // file or folder of the text; "": the Go source tree
 	Facts   []Fact   // text and its sha256, tokenizer, settings, plugin environment

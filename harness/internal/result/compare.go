@@ -46,23 +46,14 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	sides, err := l.sides(o)
-	if err != nil {
-		return nil, err
-	}
-	columns, err := l.columnsOf(sides, o.Base)
+	columns, groups, err := l.compare(o)
 	if err != nil {
 		return nil, err
 	}
 	var rows []compared
 	var tables []table.Table
-	for _, label := range Distinct(sides, l.table.label) {
-		of := slices.DeleteFunc(slices.Clone(sides), func(s side) bool { return l.table.label(s) != label })
-		own, err := l.compareRows(of, columns)
-		if err != nil {
-			return nil, err
-		}
-		rows, tables = append(rows, own...), append(tables, l.render(label, columns, own))
+	for _, g := range groups {
+		rows, tables = append(rows, g.rows...), append(tables, l.render(g.label, columns, g.rows))
 	}
 	if len(tables) > 1 {
 		tables = slices.DeleteFunc(tables, func(t table.Table) bool { return len(t.Rows) == 0 })
@@ -73,6 +64,32 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 	tables[0].Frame = comparisons(rows)
 	tables[len(tables)-1].Notes = l.notes(rows, columns)
 	return tables, nil
+}
+
+// group is the rows of one table.
+type group struct {
+	label string
+	rows  []compared
+}
+
+// compare compares the cells of each table, and lists the columns.
+func (l *layout) compare(o CompareOptions) (columns []string, groups []group, err error) {
+	sides, err := l.sides(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if columns, err = l.columnsOf(sides, o.Base); err != nil {
+		return nil, nil, err
+	}
+	for _, label := range Distinct(sides, l.table.label) {
+		of := slices.DeleteFunc(slices.Clone(sides), func(s side) bool { return l.table.label(s) != label })
+		rows, err := l.compareRows(of, columns)
+		if err != nil {
+			return nil, nil, err
+		}
+		groups = append(groups, group{label, rows})
+	}
+	return columns, groups, nil
 }
 
 func quantitiesNamed(names []string) ([]*Quantity, error) {
@@ -358,7 +375,7 @@ func (l *layout) render(label string, columns []string, rows []compared) table.T
 		t.Columns = append(t.Columns, table.Keys(name)...)
 	}
 	against := "vs " + columns[0]
-	if tested(rows, "sign") {
+	if tested(rows, "sign") || tested(rows, "sign-anytime") {
 		against += ", by block"
 	}
 	t.Columns = append(t.Columns, table.Column{Name: columns[0]})
@@ -391,6 +408,10 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	if tested(rows, "sign") {
 		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
 			"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
+	}
+	if tested(rows, "sign-anytime") {
+		notes = append(notes, "by block: median of the ratios within blocks. Blocks were added until the comparisons were decided: "+
+			"p and interval come from a sign test that holds at any number of blocks, Holm-adjusted over each row; ~: no difference shown.")
 	}
 	if tested(rows, "mann-whitney") {
 		notes = append(notes, "p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. "+

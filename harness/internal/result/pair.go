@@ -52,6 +52,9 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	case q.Exact:
 		p.test = "exact"
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
+	case sameRun && base.ix.Run.Until != "":
+		p.test = "sign-anytime"
+		p.result = stat.Anytime(q.Rounds(base.cell), q.Rounds(other.cell))
 	case sameRun:
 		p.test = "sign"
 		p.result = stat.Paired(q.Rounds(base.cell), q.Rounds(other.cell))
@@ -135,7 +138,7 @@ func (p *pair) notes() []string {
 		}
 	}
 	medians := *p.other.value.Number / *p.base.value.Number
-	if ratio := p.result.Value; p.test == "sign" && (medians-1)*(ratio-1) < 0 {
+	if ratio := p.result.Value; (p.test == "sign" || p.test == "sign-anytime") && (medians-1)*(ratio-1) < 0 {
 		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",
 			times(medians), times(ratio)))
 	}

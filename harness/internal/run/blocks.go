@@ -17,11 +17,14 @@ func (r *runner) blocks(ctx context.Context) error {
 	n := 0
 	for _, c := range r.run.All() {
 		if probe.Find(c.Probe).Timing {
-			n = max(n, c.Repeats)
+			n = max(n, most(r.run, c))
 		}
 	}
 	for block := range n {
 		if err := r.block(ctx, block, n); err != nil {
+			return err
+		}
+		if more, err := r.closing(ctx, block); !more || err != nil {
 			return err
 		}
 	}
@@ -33,7 +36,7 @@ func (r *runner) blocks(ctx context.Context) error {
 func order(run *record.Run, block int) [][]*record.Cell {
 	random := rand.New(rand.NewPCG(run.Seed, uint64(block)))
 	groups := groupsOf(slices.DeleteFunc(run.All(), func(c *record.Cell) bool {
-		return !probe.Find(c.Probe).Timing || c.Repeats <= block
+		return !probe.Find(c.Probe).Timing || most(run, c) <= block
 	}))
 	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
 	for _, g := range groups {
@@ -198,7 +201,7 @@ func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn
 			result.Samples[i].Position = t.position
 		}
 		addNotes(c, &result)
-		if measuredBlocks(c)+1 == c.Repeats {
+		if measuredBlocks(c)+1 == most(r.run, c) {
 			c.Status = record.OK
 		}
 		err = r.confirm(c, result.Samples)

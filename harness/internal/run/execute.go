@@ -52,6 +52,10 @@ func newRunner(db *store.DB, p *Plan) *runner {
 		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
 		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
 	}
+	if p.Run.Until != "" {
+		budget, _ := time.ParseDuration(fact(p.Run, budgetFact))
+		r.progress.deadline = time.Now().Add(cmp.Or(budget, untilBudget))
+	}
 	if r.observe == nil {
 		r.observe = func(Event) {}
 	}
@@ -155,6 +159,9 @@ func (r *runner) judge(ctx context.Context, c *record.Cell, samples []record.Sam
 // record stores a cell with new samples and tells the observer.
 func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []record.Sample) error {
 	r.addReproduce(c)
+	if r.run.Until != "" {
+		e.Blocks = 0 // nobody knows how many
+	}
 	if err := r.db.Record(context.WithoutCancel(ctx), r.run.ID, c, samples); err != nil {
 		return err
 	}
@@ -214,28 +221,33 @@ func (r *runner) timeLimit(c *record.Cell) time.Duration { return max(r.least, l
 type progress struct {
 	done, total int
 	left        time.Duration
+	deadline    time.Time // of added blocks; zero: the plan fixes their number
 }
 
 // start counts the measurements to do: one per block of each pending cell.
 func (p *progress) start(r *runner) {
 	for _, c := range r.run.All() {
 		if c.Status == record.Pending {
-			n := c.Repeats - measuredBlocks(c)
+			n := max(0, c.Repeats-measuredBlocks(c))
 			p.total += n
-			p.left += time.Duration(n) * c.Estimate
+			p.left += time.Duration(n*calls(c)) * c.Estimate
 		}
 	}
 }
 
-// advance counts one measurement, and the remaining ones of a cell that ended early.
+// advance counts one measurement, and the remaining ones of a cell that ended early. Once a rule adds blocks, the time left is
+// that of the budget.
 func (p *progress) advance(e *Event, c *record.Cell) {
 	n := 1
 	if c.Status == record.Failed || c.Status == record.Unavailable {
-		n = c.Repeats - measuredBlocks(c)
+		n = max(0, c.Repeats-measuredBlocks(c))
 	}
-	p.done += n
-	p.left = max(0, p.left-time.Duration(n)*c.Estimate)
+	p.done = min(p.done+n, p.total)
+	p.left = max(0, p.left-time.Duration(n*calls(c))*c.Estimate)
 	e.Done, e.Total, e.Left = p.done, p.total, p.left
+	if p.done == p.total && !p.deadline.IsZero() {
+		e.Left = max(0, time.Until(p.deadline))
+	}
 }
 
 // measuredBlocks returns the number of blocks of a cell that have samples.

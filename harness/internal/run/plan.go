@@ -71,7 +71,7 @@ func Prepare(ctx context.Context, o Options) (*Plan, error) {
 func (p *Plan) describe() {
 	p.Run = &record.Run{
 		Started: time.Now().UTC(), Status: record.Running, Version: p.options.Version, Command: p.options.Command,
-		Seed: p.options.Seed, Corpus: p.options.Corpus, Host: host.Describe(),
+		Seed: p.options.Seed, Until: p.options.Until, Corpus: p.options.Corpus, Host: host.Describe(),
 	}
 	for _, s := range p.options.Suites {
 		p.Run.Suites = append(p.Run.Suites, fmt.Sprintf("%s %d", s.Name, s.Version))

@@ -27,6 +27,7 @@ type Options struct {
 	Plugins session.Plugins
 	Seed    uint64        // of the order of measurement and of random choices in probes
 	Threads int           // of the models; 0: all
+	Until   string        // rule that adds blocks, as result.ParseUntil returns it; "": the suites' repeats
 	Budget  time.Duration // for the whole run; 0: the suites' budgets, if any
 	Corpus  string        // file or folder of text; "": the Go source tree
 	Version string        // of archbench

@@ -14,7 +14,8 @@ import (
 // probability α at most, ever (Ville 1939; Robbins 1970; for medians Howard and Ramdas, Sequential estimation of quantiles with
 // applications to A/B testing, Bernoulli 28, 2022). Its inverse is the p-value.
 func Anytime(base, other map[int][]float64) Comparison {
-	return paired(base, other, coinTail)
+	c, _ := paired(base, other, coinTail) // a model whose comparisons are decided has fewer blocks
+	return c
 }
 
 // coinTail returns half the anytime p-value of n signs of which at most k are of one kind, in the place of a tail of the

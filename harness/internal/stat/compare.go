@@ -62,21 +62,21 @@ func (c Comparison) Inverse() Comparison {
 // is the median of those of its rounds. A disturbance of a whole block or round cancels out, and one of a few moves no rank.
 // Values must be positive.
 func Paired(base, other map[int][]float64) Comparison {
-	return paired(base, other, func(n int) func(int) float64 {
+	c, dropped := paired(base, other, func(n int) func(int) float64 {
 		return func(k int) float64 { return distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(k)) }
 	})
-}
-
-// paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
-// positive if they are fair coins.
-func paired(base, other map[int][]float64, tail func(n int) func(k int) float64) Comparison {
-	logs, dropped := logRatios(base, other)
-	slices.Sort(logs)
-	c := comparison(logs, len(logs), tail(len(logs)))
 	if dropped > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
 	}
 	return c
+}
+
+// paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
+// positive if they are fair coins. dropped counts the blocks that only one of the two has.
+func paired(base, other map[int][]float64, tail func(n int) func(k int) float64) (c Comparison, dropped int) {
+	logs, dropped := logRatios(base, other)
+	slices.Sort(logs)
+	return comparison(logs, len(logs), tail(len(logs))), dropped
 }
 
 func logRatios(base, other map[int][]float64) (logs []float64, dropped int) {

@@ -26,7 +26,7 @@ func hostColumns(h *record.Host) []column {
 func runColumns(r *record.Run, owner *string) []column {
 	return []column{
 		{"r.id", &r.ID}, {"started", (*nanoseconds)(&r.Started)}, {"ended", (*nanoseconds)(&r.Ended)}, {"status", &r.Status},
-		{"version", &r.Version}, {"command", &r.Command}, {"seed", (*unsigned)(&r.Seed)}, {"suites", asJSON(&r.Suites)},
+		{"version", &r.Version}, {"command", &r.Command}, {"seed", (*unsigned)(&r.Seed)}, {"until", &r.Until}, {"suites", asJSON(&r.Suites)},
 		{"corpus", &r.Corpus}, {"r.facts", asJSON(&r.Facts)}, {"owner", owner},
 	}
 }

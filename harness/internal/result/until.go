@@ -1,0 +1,94 @@
+package result
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
+)
+
+// UntilDecided is the rule that adds blocks until all comparisons are decided. A rule like "±2%" also ends those whose
+// interval is that narrow.
+const UntilDecided = "decided"
+
+// widest bounds the width of a rule: wider intervals say nothing.
+const widest = 0.5
+
+// ParseUntil checks a rule that ends blocks, and returns it as it is stored.
+func ParseUntil(text string) (string, error) {
+	if text == "" || text == UntilDecided {
+		return text, nil
+	}
+	if number, ok := strings.CutSuffix(strings.TrimPrefix(strings.Replace(text, "+-", "±", 1), "±"), "%"); ok {
+		if percent, err := strconv.ParseFloat(number, 64); err == nil && percent > 0 && percent <= 100*widest {
+			return "±" + strconv.FormatFloat(percent, 'g', -1, 64) + "%", nil
+		}
+	}
+	return "", fmt.Errorf("%q is no rule: it is %s, or a width up to ±%.0f%% such as ±2%%", text, UntilDecided, 100*widest)
+}
+
+// width is the relative width of a rule, 0 for UntilDecided.
+func width(until string) float64 {
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(until, "±"), "%"), 64)
+	if err != nil {
+		return 0
+	}
+	return percent / 100
+}
+
+// settled reports whether the rule needs no more blocks for a comparison.
+func settled(until string, c stat.Comparison) bool {
+	w := width(until)
+	return c.Verdict() != stat.Undecided || c.Bounded() && math.Max(c.Hi/c.Value, c.Value/c.Lo) <= 1+w && w > 0
+}
+
+// Open returns the IDs of the cells whose comparisons need more blocks by the run's rule: those of the models that the user
+// named with the first of them, and those of each model's precisions with its base.
+func Open(run *record.Run) map[string]bool {
+	so := *run // as far as it was measured
+	so.Cells = slices.Clone(run.Cells)
+	for i := range so.Cells {
+		if c := &so.Cells[i]; c.Status == record.Pending && len(c.Samples) > 0 {
+			c.Status = record.OK
+		}
+	}
+	var timed []string
+	for _, q := range Quantities() {
+		if q.timed() && probe.Find(q.Probe).Timing {
+			timed = append(timed, q.Name)
+		}
+	}
+	open := map[string]bool{}
+	for _, columns := range []string{"model", "precision"} {
+		o := CompareOptions{Columns: []string{columns}, Quantities: timed}
+		for _, p := range pairsOf(&so, o) {
+			if p.reason == "" && !settled(run.Until, p.result) {
+				open[p.base.cell.ID], open[p.other.cell.ID] = true, true
+			}
+		}
+	}
+	return open
+}
+
+// pairsOf compares the cells of a run; none where there is nothing to compare.
+func pairsOf(run *record.Run, o CompareOptions) (pairs []*pair) {
+	l, err := newLayout([]*record.Run{run}, o)
+	if err != nil {
+		return nil
+	}
+	_, groups, err := l.compare(o)
+	if err != nil {
+		return nil
+	}
+	for _, g := range groups {
+		for _, r := range g.rows {
+			pairs = append(pairs, r.pairs...)
+		}
+	}
+	return pairs
+}

@@ -1,0 +1,53 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/archbench/archbench/harness/internal/probe"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
+)
+
+// mostBlocks bounds the blocks of a run that adds them until its comparisons are decided.
+const mostBlocks = 200
+
+// most is the largest number of blocks that a cell of a run can have. If a rule adds blocks, those of the plan are the least.
+func most(run *record.Run, c *record.Cell) int {
+	if run.Until != "" {
+		return max(c.Repeats, mostBlocks)
+	}
+	return c.Repeats
+}
+
+// untilBudget is the time for the blocks of a run with a rule, unless it has a budget of its own.
+const untilBudget = 15 * time.Minute
+
+// closing ends the cells whose comparisons need no more blocks by the run's rule, and all of them once the budget is over. It
+// reports whether blocks are to go on.
+func (r *runner) closing(ctx context.Context, block int) (more bool, err error) {
+	if r.run.Until == "" {
+		return true, nil
+	}
+	over := time.Now().After(r.progress.deadline)
+	open := result.Open(r.run)
+	for _, c := range r.run.All() {
+		if c.Status != record.Pending || !probe.Find(c.Probe).Timing {
+			continue
+		}
+		if block+1 < c.Repeats || open[c.ID] && !over {
+			more = true
+			continue
+		}
+		c.Status = record.OK
+		if open[c.ID] {
+			c.Warnings = addNew(c.Warnings, []string{"the budget ended before its comparisons were decided"})
+		}
+		if failure := r.confirm(c, nil); failure != nil {
+			settle(c, failure, "", r.timeLimit(c))
+		}
+		err = errors.Join(err, r.record(ctx, c, Event{Block: block + 1}, nil))
+	}
+	return more, err
+}

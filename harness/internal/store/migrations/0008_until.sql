@@ -1,0 +1,1 @@
+ALTER TABLE runs ADD COLUMN until TEXT NOT NULL DEFAULT ''; -- rule that adds blocks; '': the plan fixes their number
