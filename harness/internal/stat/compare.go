@@ -62,13 +62,16 @@ func (c Comparison) Inverse() Comparison {
 // is the median of those of its rounds. A disturbance of a whole block or round cancels out, and one of a few moves no rank.
 // Values must be positive.
 func Paired(base, other map[int][]float64) Comparison {
-	c, dropped := paired(base, other, func(n int) func(int) float64 {
-		return func(k int) float64 { return distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(k)) }
-	})
+	c, dropped := paired(base, other, fairTail)
 	if dropped > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
 	}
 	return c
+}
+
+// fairTail returns the distribution of the number of positive signs among n fair coins.
+func fairTail(n int) func(k int) float64 {
+	return func(k int) float64 { return distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(k)) }
 }
 
 // paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
