@@ -32,7 +32,7 @@ func TestInitialState(t *testing.T) {
 	within(t, "output_proj", block.Out.Weight.W, residual*math.Sqrt(6.0/(384+192)))
 	within(t, "k_proj", hop.K.Weight.W, 0.1*math.Sqrt(6.0/(12+192)))
 	within(t, "u_proj", core.U.Weight.W, math.Sqrt(6.0/(192+192)))
-	expert := block.FFN.Experts[0]
+	expert := block.FFN.(*Dense).Expert
 	within(t, "experts.0.0", expert.Up.Weight.W, math.Sqrt(6.0/(384+192)))
 	within(t, "experts.0.3", expert.Down.Weight.W, residual*math.Sqrt(6.0/(384+192)))
 	var squares float64

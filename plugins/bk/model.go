@@ -35,7 +35,7 @@ type Model struct {
 type Block struct {
 	Norm  *nn.LayerNorm
 	Core  Core
-	FFN   *FFN
+	FFN   FFN
 	Clamp float64    // limit of the features; may be infinite
 	Out   *nn.Linear // output_proj [D, F]
 	Scale *nn.Param  // bk_scale, a scalar

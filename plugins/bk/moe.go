@@ -20,14 +20,14 @@ type MoEConfig struct {
 	Gate    string `json:"moe_gate"` // a key of routers
 }
 
-// FFN is the feed-forward part of a layer, which sees each token alone: one dense expert, or a mixture of experts chosen by a
-// router,
+// FFN is the feed-forward part of a layer, which sees each token alone: one dense expert, or a mixture of experts,
 //
 //	expert(x) = W2 act(W1 x + b1) + b2        W1 [M, D], or [2M, D] with swiglu; W2 [D, M]
-type FFN struct {
-	nn.MoE
-	Router Router // nil: one dense expert
-	shape  analytic.Expert
+type FFN interface {
+	// Forward returns the output for x; features are those of the core.
+	Forward(p *nn.Pass, x, features nn.Mat) nn.Mat
+	// cost adds the cost of Forward for n tokens.
+	cost(s *analytic.Sheet, n int)
 }
 
 // activations are the values of ffn_activation. x·Φ(√2·x) is 5 FLOPs.
@@ -42,19 +42,19 @@ var activations = map[string]struct {
 }
 
 // newFFN declares the experts and, for a mixture, its router. The published model has a router even for a single expert.
-func newFFN(c *Config, name string, ps *nn.Params) *FFN {
+func newFFN(c *Config, name string, ps *nn.Params) FFN {
 	var experts []*nn.Expert
 	for e := range c.MoE.Experts {
 		experts = append(experts, newExpert(c, fmt.Sprintf("%sexperts.%d.", name, e), ps.In("ffn")))
 	}
-	f := &FFN{MoE: nn.MoE{Experts: experts}, shape: analytic.Expert{
+	shape := analytic.Expert{
 		Dim: c.Dim, Inner: c.FFN.Multiplier * c.Dim, Activation: activations[c.FFN.Activation].flops, Gated: experts[0].Gated,
 		Format: ps.Precision().Linear("ffn"),
-	}}
-	if len(experts) > 1 || c.Mode == modeBidirectional {
-		f.Router = routers[c.MoE.Gate](c, name, ps)
 	}
-	return f
+	if len(experts) == 1 && c.Mode != modeBidirectional {
+		return &Dense{experts[0], shape}
+	}
+	return &Mixture{nn.MoE{Experts: experts}, routers[c.MoE.Gate](c, name, ps), shape}
 }
 
 // newExpert declares layers 0 and 3 of an expert. Layers 1 and 2 are the activation and dropout.
@@ -71,29 +71,43 @@ func newExpert(c *Config, name string, ps nn.Part) *nn.Expert {
 	}
 }
 
-// Forward returns the output for x; features are those of the core.
-func (f *FFN) Forward(p *nn.Pass, x, features nn.Mat) nn.Mat {
-	if f.Router == nil {
-		p.Component("ffn")
-		return f.Experts[0].Forward(p, x)
-	}
-	p.Component("router")
-	routes := f.Router.Forward(p, x, features)
-	p.Component("ffn")
-	return f.MoE.Forward(p, x, routes)
+// Dense is one expert.
+type Dense struct {
+	*nn.Expert
+	shape analytic.Expert
 }
 
-// cost adds the cost of Forward for n tokens.
-func (f *FFN) cost(s *analytic.Sheet, n int) {
-	if f.Router == nil {
-		s.Component("ffn")
-		s.Expert(f.shape, n)
-		return
-	}
-	s.Component("router")
-	chosen := f.Router.cost(s, n)
+// Forward implements FFN.
+func (d *Dense) Forward(p *nn.Pass, x, _ nn.Mat) nn.Mat {
+	p.Component("ffn")
+	return d.Expert.Forward(p, x)
+}
+
+func (d *Dense) cost(s *analytic.Sheet, n int) {
 	s.Component("ffn")
-	s.MoE(f.shape, len(f.Experts), n*chosen)
+	s.Expert(d.shape, n)
+}
+
+// Mixture has a router that chooses experts for each token.
+type Mixture struct {
+	nn.MoE
+	Router Router
+	shape  analytic.Expert
+}
+
+// Forward implements FFN.
+func (m *Mixture) Forward(p *nn.Pass, x, features nn.Mat) nn.Mat {
+	p.Component("router")
+	routes := m.Router.Forward(p, x, features)
+	p.Component("ffn")
+	return m.MoE.Forward(p, x, routes)
+}
+
+func (m *Mixture) cost(s *analytic.Sheet, n int) {
+	s.Component("router")
+	chosen := m.Router.cost(s, n)
+	s.Component("ffn")
+	s.MoE(m.shape, len(m.Experts), n*chosen)
 }
 
 // Router chooses experts.
