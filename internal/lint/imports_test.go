@@ -1,4 +1,4 @@
-// Package lint holds the rules of the code base that a program can check: who may import whom.
+// Package lint checks which packages may import which.
 package lint
 
 import (
@@ -12,7 +12,7 @@ import (
 
 const module = "github.com/archbench/archbench/"
 
-// heavy lists the only importers of each heavy dependency, by the prefix of their path in the module.
+// heavy lists the only importers of each heavy dependency, by path prefix within the module.
 var heavy = map[string][]string{
 	"github.com/mattn/go-sqlite3":    {"harness/internal/store"},
 	"gonum.org/v1/plot":              {"harness/internal/chart"},
@@ -27,10 +27,10 @@ var heavy = map[string][]string{
 
 	"database/sql":                    {"harness/internal/store"},
 	module + "harness/internal/chart": {"harness/internal/report"},
-	module + "harness/internal/store": {"harness/internal/run", "harness/internal/cli"}, // the others see package record
+	module + "harness/internal/store": {"harness/internal/run", "harness/internal/cli"}, // others use package record
 }
 
-// ranks orders measuring and reporting: a package imports those of a lower rank only.
+// ranks orders the packages from records to the command line; each may import lower ranks only.
 var ranks = map[string]int{
 	"harness/internal/record": 0, "harness/internal/stat": 0, "harness/internal/unit": 0,
 	"harness/internal/table": 1, "harness/internal/chart": 1, "harness/internal/probe": 1,
@@ -38,19 +38,19 @@ var ranks = map[string]int{
 	"harness/internal/cli": 4,
 }
 
-// numeric are the packages that compute, and those that bring them in.
+// numeric lists the packages that compute, directly or through imports.
 var numeric = []string{
 	"internal/kernel", "internal/nn", "internal/state", "internal/engine", "internal/analytic", "internal/modeltest",
 	"internal/study",
 }
 
-// listed is what `go list -json` says of a package.
+// listed is a package in the output of `go list -json`.
 type listed struct {
 	ImportPath string
 	Imports    []string
 }
 
-// packages lists the module's packages as they are built, without tests.
+// packages returns the module's packages without their tests.
 func packages(t *testing.T) []listed {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
@@ -84,7 +84,7 @@ func TestWhoImportsWhom(t *testing.T) {
 	}
 }
 
-// forbidden says why the package from may not import to, or "".
+// forbidden returns why package from may not import package to, or "".
 func forbidden(from, to string) string {
 	for dependency, importers := range heavy {
 		if within(to, dependency) && !withinAny(from, importers) {
@@ -94,29 +94,29 @@ func forbidden(from, to string) string {
 	own, inModule := strings.CutPrefix(to, module)
 	if lower, ranked := ranks[from]; ranked && inModule {
 		if higher, ranked := ranks[own]; ranked && higher >= lower {
-			return "what is measured is counted, written and reported in one direction"
+			return "measuring, results, tables and reports depend on each other in one direction"
 		}
 	}
 	switch {
 	case own == "internal/kernel/amxemu":
-		return "it is for tests, which these imports are not"
+		return "only tests may"
 	case from == "lm" && (inModule || strings.Contains(strings.Split(to, "/")[0], ".")):
 		return "the contract imports the standard library only"
 	case from == "harness/internal/record" && inModule:
-		return "what a run is made of needs nothing else"
+		return "records import the standard library only"
 	case within(from, "plugins") && inModule:
 		if !within(own, "internal") && own != "lm" && own != "lm/lmplugin" && own != "lm/lmtest" && !within(own, from) {
-			return "plugins see the contract and the shared internals, never each other or the harness"
+			return "plugins import the contract and the shared internals only"
 		}
 	case from == "harness/internal/cli" && own == "internal/study":
-		// Weights at rest are no model: nothing is timed while they are studied, see decision 8.
+		// Studying stored weights runs no model and times nothing; see decision 8.
 	case within(from, "harness") && inModule:
 		if within(own, "plugins") || withinAny(own, numeric) {
-			return "the harness meets models only over gRPC"
+			return "the harness talks to models over gRPC only"
 		}
 	case withinAny(from, []string{"internal/tokenizer", "internal/safetensors", "internal/checkpoint"}):
 		if withinAny(own, numeric) {
-			return "the harness imports it, so it must not bring in the numeric packages"
+			return "the harness imports it, so it must not import numeric packages"
 		}
 	}
 	return ""
@@ -166,7 +166,7 @@ func TestForbiddenFindsViolations(t *testing.T) {
 	}
 }
 
-// No package is named for what it is made of instead of what it is for.
+// Packages are named for their purpose.
 func TestPackageNames(t *testing.T) {
 	for _, p := range packages(t) {
 		parts := strings.Split(p.ImportPath, "/")

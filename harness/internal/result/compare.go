@@ -13,23 +13,23 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// ErrIncomparable says that two runs must not be compared as they are.
+// ErrIncomparable means that two runs must not be compared as they are.
 var ErrIncomparable = errors.New("report: not comparable")
 
-// CompareOptions say what to compare.
+// CompareOptions selects and arranges what is compared.
 type CompareOptions struct {
-	Table, Rows, Columns []string            // factors that cells are arranged by; nil: one table, a row per question, a column per model, or run if there are several
-	Filter               map[string][]string // values of factors that cells must have
-	Base                 string              // the column that the others are held against; "": the first
+	Table, Rows, Columns []string            // factors that arrange cells; nil: one table, a row per question, a column per model (per run if there are several)
+	Filter               map[string][]string // allowed values by factor
+	Base                 string              // label of the base column; "": the first
 	Models               []string            // names; nil: one per family, or all where precisions or several runs are compared
 	Quantities           []string            // names; nil: the timed ones and quality
 	AcrossHosts          bool                // compare timings of different machines all the same
 }
 
-// defaultQuantities are those that a comparison shows unless asked otherwise.
+// defaultQuantities are the quantities of a comparison unless the user names some.
 var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte"}
 
-// QuantityNames lists what a comparison may show.
+// QuantityNames returns the names of all quantities.
 func QuantityNames() []string {
 	return Distinct(Quantities(), func(q *Quantity) string { return q.Name })
 }
@@ -66,13 +66,13 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 	return tables, nil
 }
 
-// group is the rows of one table.
+// group holds the rows of one table.
 type group struct {
 	label string
 	rows  []compared
 }
 
-// compare compares the cells of each table, and lists the columns.
+// compare compares the cells of each table. It also returns the column labels, the base first.
 func (l *layout) compare(o CompareOptions) (columns []string, groups []group, err error) {
 	sides, err := l.sides(o)
 	if err != nil {
@@ -105,7 +105,7 @@ func quantitiesNamed(names []string) ([]*Quantity, error) {
 	return all, nil
 }
 
-// checkRuns refuses a run beside itself, and timings of different machines unless asked for.
+// checkRuns rejects a run that is named twice, and runs of different machines unless the user asks for them.
 func checkRuns(runs []*record.Run, o CompareOptions) error {
 	if len(runs) == 0 {
 		return errors.New("compare: no run")
@@ -170,7 +170,7 @@ func (l *layout) defaultRows() []string {
 	return append(rows, point)
 }
 
-// project finds factors by name. The point is a factor of its own, made of the axes that no projection names.
+// project looks up factors by name. The factor "point" consists of the axes that no projection names.
 func (l *layout) project(names []string) (projection, error) {
 	var p projection
 	for _, name := range names {
@@ -192,7 +192,7 @@ func (l *layout) point(s side) string {
 	})).String()
 }
 
-// models are the names of those that are compared, in the order of their columns.
+// models returns the names of the compared models, in column order.
 func (l *layout) models(o CompareOptions) ([]string, error) {
 	names := o.Models
 	for _, ix := range l.runs {
@@ -219,7 +219,7 @@ func modelNames(r *record.Run) []string {
 	return Distinct(r.Models, func(m record.Model) string { return m.Name })
 }
 
-// sides are the cells that are compared, each point of a model once, read as each quantity: by point, then as planned.
+// sides returns the compared cells for each quantity, each point of a model once, ordered by point and then as planned.
 func (l *layout) sides(o CompareOptions) (all []side, err error) {
 	quantities, err := quantitiesNamed(o.Quantities)
 	if err != nil {
@@ -255,7 +255,7 @@ func (l *layout) sides(o CompareOptions) (all []side, err error) {
 	return l.filter(all, o.Filter)
 }
 
-// filter keeps the cells that have the values. A filter that nothing passes is an error, never an empty comparison.
+// filter keeps the cells with the wanted values. A filter that no cell passes is an error, never an empty comparison.
 func (l *layout) filter(sides []side, want map[string][]string) ([]side, error) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		p, err := l.project([]string{name})
@@ -271,7 +271,7 @@ func (l *layout) filter(sides []side, want map[string][]string) ([]side, error) 
 	return sides, nil
 }
 
-// columnsOf lists the columns, the base first: numbers by size, words in the order of the plan.
+// columnsOf returns the column labels, the base first, then numbers by size and words as planned.
 func (l *layout) columnsOf(sides []side, base string) ([]string, error) {
 	all := Distinct(sides, l.columns.label)
 	slices.SortStableFunc(all, compareNumbers)
@@ -285,14 +285,14 @@ func (l *layout) columnsOf(sides []side, base string) ([]string, error) {
 	return append([]string{base}, slices.Delete(all, at, at+1)...), nil
 }
 
-// compared is one row of a table: the base and what is held against it, an entry for each further column.
+// compared is one row of a table: the base, and its comparison with each further column.
 type compared struct {
 	base  side
 	pairs []*pair
 }
 
-// compareRows compares the cells of each row of a table that has a base. A place that several cells share is an error:
-// which of them would its number be?
+// compareRows compares the cells of each row that has a base. Several cells in one place of a table are an error, because
+// its number would be that of an arbitrary one.
 func (l *layout) compareRows(sides []side, columns []string) (rows []compared, err error) {
 	type line struct {
 		q     *Quantity
@@ -337,7 +337,7 @@ func (l *layout) compareRows(sides []side, columns []string) (rows []compared, e
 	return rows, nil
 }
 
-// absent stands for the cell that a column has no plan of, as far as the column says whose it would be.
+// absent is the side of a column without a planned cell. It has a model or run if the column names it.
 func (l *layout) absent(base side, column string) side {
 	s := side{q: base.q, ix: base.ix, value: NotPlanned}
 	switch names := l.columns.names(); {
@@ -362,7 +362,7 @@ func (l *layout) ambiguous(a, b side) error {
 		l.columns.label(a), a.q.Name, a.cell.Point, strings.Join(names, ", "))
 }
 
-// render is what people see of the rows.
+// render makes the table that people see.
 func (l *layout) render(label string, columns []string, rows []compared) table.Table {
 	t := table.Table{ID: "compare", Title: "Comparison"}
 	if l.table != nil {
@@ -400,7 +400,7 @@ func (l *layout) render(label string, columns []string, rows []compared) table.T
 	return t
 }
 
-// notes are what a reader of a comparison must know.
+// notes are the caveats and explanations below a comparison.
 func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	if len(l.runs) == 1 {
 		notes = l.runs[0].Absentees()
@@ -436,7 +436,7 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	return append(notes, NotAlike(models...)...)
 }
 
-// alsoVaries warns of each column whose cells differ from the base's in more than the columns say.
+// alsoVaries warns of each column whose cells differ from the base's in factors that the columns do not explain.
 func (l *layout) alsoVaries(rows []compared, columns []string) (notes []string) {
 	for i, column := range columns[1:] {
 		var differ []string
@@ -452,14 +452,14 @@ func (l *layout) alsoVaries(rows []compared, columns []string) (notes []string) 
 	return notes
 }
 
-// tested reports whether a comparison of the rows comes from a test.
+// tested reports whether any comparison of the rows uses a test.
 func tested(rows []compared, test string) bool {
 	return slices.ContainsFunc(rows, func(r compared) bool {
 		return slices.ContainsFunc(r.pairs, func(p *pair) bool { return p.reason == "" && p.test == test })
 	})
 }
 
-// unshared names the models that a run does not share with the first, and that are therefore not compared.
+// unshared names the models that are not compared because not all runs have them.
 func (l *layout) unshared() (notes []string) {
 	first := l.runs[0]
 	for _, other := range l.runs[1:] {

@@ -12,8 +12,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// factorial is a run of models that differ in known factors: each decodes at two depths, and what a factor changes is
-// the time by a known ratio.
+// factorial returns a run of models that differ in known factors. Each decodes at two depths, and each factor changes the time
+// by a known ratio.
 func factorial(id string, models ...record.Model) *record.Run {
 	run := &record.Run{ID: id}
 	for _, m := range models {
@@ -42,7 +42,7 @@ func fourModels(id string, threads int) *record.Run {
 		model("b", "b", "mamba", "f32", threads), model("b@int8", "b", "mamba", "int8", threads))
 }
 
-// TestFactors: cells are paired where all factors of the row are alike, whichever factor makes the columns.
+// TestFactors checks that cells with equal row factors are paired, whichever factor makes the columns.
 func TestFactors(t *testing.T) {
 	one := []*record.Run{fourModels("r1", 1)}
 	two := []*record.Run{one[0], fourModels("r2", 2)}
@@ -100,7 +100,7 @@ func TestFactors(t *testing.T) {
 	}
 }
 
-// checkLayout checks the header of a table without its columns of differences, and the keys of its rows without the quantity.
+// checkLayout checks a table's header without the columns of differences, and its row keys without the quantity.
 func checkLayout(t *testing.T, tab table.Table, header []string, rows [][]string) {
 	t.Helper()
 	var names []string
@@ -125,8 +125,7 @@ func checkLayout(t *testing.T, tab table.Table, header []string, rows [][]string
 	}
 }
 
-// TestPlacesAreSingle: a place of a table that several cells share, and a factor that does not exist, are errors that say
-// what to do.
+// TestPlacesAreSingle checks that several cells in one place of a table and unknown factors are errors that say what to do.
 func TestPlacesAreSingle(t *testing.T) {
 	run := fourModels("r1", 1)
 	for want, o := range map[string]CompareOptions{

@@ -10,20 +10,20 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// factor is a property in which cells differ: of the run, the model, or the point of the grid.
+// factor is a property in which cells may differ: of the run, the model, or the point of the grid.
 type factor struct {
 	name string
-	of   func(side) string // "": it has none
-	// explains are the factors that differ because this one does. Comparing architectures, nobody wonders about other
-	// checkpoints; other thread counts spoil the comparison.
+	of   func(side) string // its value; "": none
+	// explains lists the factors that naturally differ when this one does. Two architectures have different checkpoints;
+	// different thread counts would spoil the comparison.
 	explains []string
 	axis     bool // of a grid: cells of other grids do not have it
 }
 
-// identity are the factors that come with another model, beside its name and its precision.
+// identity lists the factors that make up a model, beside its name and precision.
 var identity = []string{"architecture", "mode", "checkpoint", "weights", "variant", "tokenizer", "plugin", "kernels", "options"}
 
-// The factors of every cell. An axis of a grid and an option of a plugin is a factor too, by its own name.
+// factors are those of every cell. Each axis of a grid and each option of a plugin is a factor too, by its own name.
 var factors = []factor{
 	{name: "quantity", of: func(s side) string { return s.q.Title }},
 	{name: "run", of: func(s side) string { return s.ix.Run.ID }},
@@ -47,7 +47,7 @@ var factors = []factor{
 	ofModel("options", optionsOf),
 }
 
-// point stands for all axes of the grid that no projection names.
+// point names the factor of all grid axes that no projection names.
 const point = "point"
 
 func ofModel(name string, of func(*record.Model) string, explains ...string) factor {
@@ -59,7 +59,7 @@ func ofModel(name string, of func(*record.Model) string, explains ...string) fac
 	}}
 }
 
-// seedOf is that of seeded weights; a checkpoint has none.
+// seedOf returns the seed of initialised weights; a checkpoint has none.
 func seedOf(m *record.Model) string {
 	if !m.Initialised {
 		return ""
@@ -77,7 +77,7 @@ func optionsOf(m *record.Model) string {
 
 func shortHash(sha string) string { return sha[:min(len(sha), 12)] }
 
-// factorNamed finds a factor among those of every cell, the axes, and the options of the models.
+// factorNamed looks up a factor of every cell, an axis, or an option of the models.
 func factorNamed(name string, options []string) (factor, error) {
 	if i := slices.IndexFunc(factors, func(f factor) bool { return f.name == name }); i >= 0 {
 		return factors[i], nil
@@ -96,16 +96,16 @@ func axis(name string) factor {
 	return factor{name: name, of: func(s side) string { return s.cell.Point.Get(name) }, axis: true}
 }
 
-// FactorNames lists the factors of every cell, and those that its grid may have.
+// FactorNames returns the names of all factors but options of plugins.
 func FactorNames() []string {
 	names := Distinct(factors, func(f factor) string { return f.name })
 	return slices.Concat(names, AxisKeys(), []string{point})
 }
 
-// projection is a list of factors that cells are arranged by.
+// projection is a list of factors that arrange cells.
 type projection []factor
 
-// names lists its factors.
+// names returns the names of its factors.
 func (p projection) names() []string { return Distinct(p, func(f factor) string { return f.name }) }
 
 // has reports whether it has any of the factors.
@@ -118,7 +118,7 @@ func (p projection) fits(s side) bool {
 	return !slices.ContainsFunc(p, func(f factor) bool { return f.axis && f.of(s) == "" })
 }
 
-// of are the values of a cell.
+// of returns the values of a cell.
 func (p projection) of(s side) []string {
 	values := make([]string, len(p))
 	for i, f := range p {
@@ -127,7 +127,7 @@ func (p projection) of(s side) []string {
 	return values
 }
 
-// label is what people call a cell by its values: "gpt2 int8".
+// label joins the values of a cell: "gpt2 int8".
 func (p projection) label(s side) string {
 	values := p.of(s)
 	for i, v := range values {
@@ -138,7 +138,7 @@ func (p projection) label(s side) string {
 	return strings.Join(values, " ")
 }
 
-// unexplained lists the factors in which two cells differ although the projection neither names nor explains them.
+// unexplained returns the factors in which two cells differ and which the projection neither names nor explains.
 func (p projection) unexplained(a, b side) (all []factor) {
 	known := p.names()
 	for _, f := range p {

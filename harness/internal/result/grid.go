@@ -34,7 +34,7 @@ func NewGrid(cells []*record.Cell, main string) Grid {
 	return g
 }
 
-// Axes lists the names of all axes in their order.
+// Axes returns the names of all axes of cells, in order.
 func Axes(cells []*record.Cell) []string {
 	var names []string
 	for _, c := range cells {
@@ -47,7 +47,7 @@ func Axes(cells []*record.Cell) []string {
 	return names
 }
 
-// Minors lists the distinct points of the minor axes, in the order of the plan.
+// Minors returns the distinct points of the minor axes, numbers in ascending order.
 func (g Grid) Minors() [][]string {
 	var out [][]string
 	for _, c := range g.cells {
@@ -77,7 +77,7 @@ func (g Grid) At(model string, minor []string, main string) *record.Cell {
 	return nil
 }
 
-// Pivot is the table of one quantity over the main axis.
+// Pivot returns a table of one quantity with a column for each value of the main axis.
 func (ix *Index) Pivot(q *Quantity, cells []*record.Cell) table.Table {
 	g := NewGrid(cells, q.Main)
 	t := table.Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(table.Keys(g.minor...), table.Keys("model")...)}
@@ -135,7 +135,7 @@ func (ix *Index) gridRow(g Grid, q *Quantity, model string, minor, mains []strin
 	return row
 }
 
-// column returns the cells of all models at one point; nil where a model has none.
+// column returns the cells of all models at one point, nil for models without one.
 func (g Grid) column(models []*record.Model, minor []string, main string) []*record.Cell {
 	out := make([]*record.Cell, len(models))
 	for i, m := range models {
@@ -144,7 +144,7 @@ func (g Grid) column(models []*record.Model, minor []string, main string) []*rec
 	return out
 }
 
-// columnName writes lengths the way people do: "len 2K".
+// columnName is the heading of a column, such as "len 2K".
 func columnName(axis, value string) string {
 	switch axis {
 	case "len", "depth", "context":
@@ -155,7 +155,7 @@ func columnName(axis, value string) string {
 	return axis + " " + value
 }
 
-// place says where a point of the grid is: "depth 2K, batch 1".
+// place describes a point of the grid: "depth 2K, batch 1".
 func (g Grid) place(minor []string, main string) string {
 	at := columnName(g.main, main)
 	for i, name := range g.minor {
@@ -164,7 +164,7 @@ func (g Grid) place(minor []string, main string) string {
 	return at
 }
 
-// HeldAt says what a figure holds constant.
+// HeldAt describes what a figure holds constant: "batch=1, depth=128".
 func (g Grid) HeldAt(minor []string) string {
 	parts := slices.Clone(g.fixed)
 	for i, name := range g.minor {

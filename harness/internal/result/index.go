@@ -1,5 +1,5 @@
-// Package result makes numbers of what a run measured: quantities with their intervals, grids of them, rankings, comparisons
-// and growth with length. It knows the tables that hold them, and nothing of pages and figures.
+// Package result turns the samples of a run into numbers: quantities with intervals, grids, rankings, comparisons and growth
+// with length. It puts them into tables; pages and figures are the report's.
 package result
 
 import (
@@ -14,24 +14,23 @@ import (
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
-// Index answers questions about a run in the order in which a report asks them.
+// Index looks up the models and cells of a run.
 type Index struct {
 	Run      *record.Run
 	ByName   map[string]*record.Model
 	Families []Family
 	ByID     map[string]*record.Cell
-	Style    map[string]int // by a model's name: that of its family
+	Style    map[string]int // index in Families, by model name
 }
 
-// Family is a model that the user asked for, in the precisions in which its suites measured it. Base is the one that
-// others are compared with.
+// Family is a model that the user asked for, in all precisions that were measured. Base represents it in comparisons.
 type Family struct {
 	Name   string
 	Base   *record.Model
 	Models []*record.Model // the base first
 }
 
-// New is the index of a run.
+// New returns the index of a run.
 func New(run *record.Run) *Index {
 	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{}}
 	for i := range run.Cells {
@@ -57,12 +56,12 @@ func New(run *record.Run) *Index {
 	return ix
 }
 
-// weightsOf is what the precisions of a model share. Runs of before know families by it.
+// weightsOf is equal for the precisions of a model. It identifies families in runs that did not record them.
 func weightsOf(m *record.Model) string {
 	return strings.Join([]string{m.Architecture, m.Mode, m.Checkpoint, m.Variant, strconv.FormatUint(m.Seed, 10), optionsOf(m)}, "\x00")
 }
 
-// familyOf is the name of a model's family.
+// familyOf returns the name of a model's family.
 func (ix *Index) familyOf(model string) string {
 	if ix.ByName[model] == nil {
 		return ""
@@ -70,7 +69,7 @@ func (ix *Index) familyOf(model string) string {
 	return ix.Families[ix.Style[model]].Name
 }
 
-// settle chooses the base (the model of the family's name, else f32, else the first) and a name without a precision.
+// settle chooses the base (the model with the family's name, else f32, else the first) and a name without a precision.
 func (f *Family) settle() {
 	f.Base = f.Models[0]
 	for _, isBase := range []func(*record.Model) bool{isWide, func(m *record.Model) bool { return m.Name == m.Family }} {
@@ -93,10 +92,10 @@ func (f *Family) settle() {
 	}
 }
 
-// isWide reports whether a model has all its weights in f32.
+// isWide reports whether all weights of a model are f32.
 func isWide(m *record.Model) bool { return m.Precision == "f32" && (m.Head == "" || m.Head == "f32") }
 
-// Wide is the f32 model of the same weights, that of the model's own family if it has one; nil if the run has none.
+// Wide returns the f32 model with the same weights, preferably of the same family; nil if the run has none.
 func (ix *Index) Wide(m *record.Model) *record.Model {
 	var found *record.Model
 	for i := range ix.Run.Models {
@@ -108,24 +107,23 @@ func (ix *Index) Wide(m *record.Model) *record.Model {
 	return found
 }
 
-// Bases are the models that are compared with each other: one per family.
+// Bases returns the models to compare with each other: one per family.
 func (ix *Index) Bases() []*record.Model {
 	return Distinct(ix.Families, func(f Family) *record.Model { return f.Base })
 }
 
-// SeesFuture reports whether a model is no language model: the causality suite caught it, or it says so itself.
+// SeesFuture reports whether a model is not a language model: it says so, or the causality suite caught it.
 func SeesFuture(m *record.Model) bool {
 	return m != nil && (m.LeaksFuture || !m.Causal && m.Parameters > 0)
 }
 
-// competes reports whether something takes part in rankings: what is no language model is ahead of none, and what serves
-// no model measures the boundary.
+// competes reports whether a model takes part in rankings. One that sees the future or has no parameters does not.
 func competes(m *record.Model) bool { return !SeesFuture(m) && !servesNone(m) }
 
-// servesNone reports whether something has no parameters, as what only measures the boundary.
+// servesNone reports whether a model has no parameters, like that of plugins/echo, which measures the boundary.
 func servesNone(m *record.Model) bool { return m != nil && m.Causal && m.Parameters == 0 }
 
-// Absentees names what takes no part in rankings, and says why.
+// Absentees returns notes on the models that take no part in rankings, with the reasons.
 func (ix *Index) Absentees() (notes []string) {
 	for _, kind := range []struct {
 		is  func(*record.Model) bool
@@ -144,12 +142,12 @@ func (ix *Index) Absentees() (notes []string) {
 	return notes
 }
 
-// NamesOf lists the names of models.
+// NamesOf returns the names of models.
 func NamesOf(models []*record.Model) []string {
 	return Distinct(models, func(m *record.Model) string { return m.Name })
 }
 
-// ManyPrecisions reports whether cells hold several precisions of the same weights.
+// ManyPrecisions reports whether cells include several precisions of the same weights.
 func (ix *Index) ManyPrecisions(cells []*record.Cell) bool {
 	first := map[string]string{}
 	for _, c := range cells {
@@ -166,12 +164,12 @@ func (ix *Index) ManyPrecisions(cells []*record.Cell) bool {
 	return false
 }
 
-// Suites lists the suites that have cells, in the order of the plan.
+// Suites returns the suites with cells, in plan order.
 func (ix *Index) Suites() []string {
 	return Distinct(ix.Run.Cells, func(c record.Cell) string { return c.Suite })
 }
 
-// Distinct lists what is said of each element, each once.
+// Distinct returns the distinct values of a function over a list, in order.
 func Distinct[E any, T comparable](list []E, of func(E) T) (all []T) {
 	for _, e := range list {
 		if x := of(e); !slices.Contains(all, x) {
@@ -181,7 +179,7 @@ func Distinct[E any, T comparable](list []E, of func(E) T) (all []T) {
 	return all
 }
 
-// Cells returns those of a suite and a probe; "" matches all.
+// Cells returns the cells of a suite and a probe; "" matches all.
 func (ix *Index) Cells(suite, probe string) []*record.Cell {
 	var out []*record.Cell
 	for i := range ix.Run.Cells {
@@ -193,27 +191,27 @@ func (ix *Index) Cells(suite, probe string) []*record.Cell {
 	return out
 }
 
-// keep returns the cells of which something holds.
+// keep returns the cells that satisfy a condition.
 func keep(cells []*record.Cell, holds func(*record.Cell) bool) []*record.Cell {
 	return slices.DeleteFunc(slices.Clone(cells), func(c *record.Cell) bool { return !holds(c) })
 }
 
-// OfModel keeps the cells of one model.
+// OfModel returns the cells of one model.
 func OfModel(cells []*record.Cell, name string) []*record.Cell {
 	return keep(cells, func(c *record.Cell) bool { return c.Model == name })
 }
 
-// OfProbe keeps the cells of one probe.
+// OfProbe returns the cells of one probe.
 func OfProbe(cells []*record.Cell, name string) []*record.Cell {
 	return keep(cells, func(c *record.Cell) bool { return c.Probe == name })
 }
 
-// With keeps the cells at one value of an axis.
+// With returns the cells with one value of an axis.
 func With(cells []*record.Cell, axis, value string) []*record.Cell {
 	return keep(cells, func(c *record.Cell) bool { return c.Point.Get(axis) == value })
 }
 
-// measured keeps the cells that were measured.
+// measured returns the cells that were measured.
 func measured(cells []*record.Cell) []*record.Cell {
 	return keep(cells, func(c *record.Cell) bool { return c.Status == record.OK })
 }
@@ -226,7 +224,7 @@ func Longest(cells []*record.Cell) *record.Cell {
 	return slices.MaxFunc(cells, func(a, b *record.Cell) int { return cmp.Compare(Number(a.Point, "len"), Number(b.Point, "len")) })
 }
 
-// ModelsOf returns the models that have cells, in the order of the run.
+// ModelsOf returns the models of cells, in the order of the run.
 func (ix *Index) ModelsOf(cells []*record.Cell) []*record.Model {
 	var out []*record.Model
 	for i := range ix.Run.Models {
@@ -238,7 +236,7 @@ func (ix *Index) ModelsOf(cells []*record.Cell) []*record.Model {
 	return out
 }
 
-// Axis returns the distinct values of one axis among cells, numbers in their order.
+// Axis returns the distinct values of one axis of cells, numbers in ascending order.
 func Axis(cells []*record.Cell, name string) []string {
 	values := Distinct(cells, func(c *record.Cell) string { return c.Point.Get(name) })
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
@@ -246,7 +244,7 @@ func Axis(cells []*record.Cell, name string) []string {
 	return values
 }
 
-// InOrder sorts cells by their points: numbers in their order, words in that of the plan, which the cells of a point keep.
+// InOrder sorts cells by their points: numbers in ascending order, words in plan order. Cells of one point keep their order.
 func InOrder(cells []*record.Cell) []*record.Cell {
 	places := make(map[*record.Cell][]int, len(cells))
 	for _, name := range Axes(cells) {
@@ -264,12 +262,12 @@ func compareNumbers(a, b string) int {
 	x, errX := strconv.ParseFloat(a, 64)
 	y, errY := strconv.ParseFloat(b, 64)
 	if errX != nil || errY != nil {
-		return 0 // words keep the order of the plan
+		return 0 // words keep the plan's order
 	}
 	return cmp.Compare(x, y)
 }
 
-// AxisKeys are the axes of all probes: each is a key of its own in rows about cells.
+// AxisKeys returns the axes of all probes, which are keys of rows about cells.
 func AxisKeys() []string {
 	var all []string
 	for _, p := range probe.Table {
@@ -282,7 +280,7 @@ func AxisKeys() []string {
 	return all
 }
 
-// AxisValues is a point as the values of axisKeys.
+// AxisValues returns the values of AxisKeys at a point, nil where the point lacks the axis.
 func AxisValues(p record.Point) []any {
 	var all []any
 	for _, name := range AxisKeys() {
@@ -296,7 +294,7 @@ func AxisValues(p record.Point) []any {
 	return all
 }
 
-// Number is an axis of a point as a number, 0 if it is none.
+// Number returns an axis of a point as a number, 0 if it is not one.
 func Number(p record.Point, name string) float64 {
 	v, err := strconv.ParseFloat(p.Get(name), 64)
 	if err != nil {
@@ -305,7 +303,7 @@ func Number(p record.Point, name string) float64 {
 	return v
 }
 
-// Why says in a few words why a cell has no value, "" if it has one.
+// Why returns in a few words why a cell has no value, "" if it has one.
 func Why(c *record.Cell) string {
 	switch c.Status {
 	case record.OK:
@@ -321,7 +319,7 @@ func Why(c *record.Cell) string {
 	return "not run"
 }
 
-// Missing is the value of a cell that has none.
+// Missing is the table entry of a cell without a value.
 func Missing(c *record.Cell) table.Value {
 	v := table.Unavailable(Why(c))
 	v.Cells = []string{c.ID}
@@ -336,7 +334,7 @@ func Describe(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// PrecisionOf is the precision of a model in words, with that of its head where it has another.
+// PrecisionOf returns a model's precision, with that of its head if it differs.
 func PrecisionOf(m *record.Model) string {
 	if m.Head == "" || m.Head == m.Precision {
 		return m.Precision

@@ -12,30 +12,30 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// side is one of two cells that are compared.
+// side is one of two compared cells.
 type side struct {
 	q     *Quantity
 	ix    *Index
-	model string       // "": not known of a cell that the plan does not have
-	cell  *record.Cell // nil: the plan has none
+	model string       // "": unknown, because the cell is not planned
+	cell  *record.Cell // nil: not planned
 	value table.Value
 }
 
-// pair is the comparison of two cells in one quantity. All that is said about them, in a table, a sentence or a row for
-// programs, is said from it.
+// pair is the comparison of two cells in one quantity. Every statement about them, in a table, a sentence or a row for
+// programs, is derived from it.
 type pair struct {
 	q           *Quantity
 	base, other side
-	result      stat.Comparison // other / base; Holm-adjusted by whoever knows the family
-	gap         *stat.Estimate  // other - base, of what is compared by documents
-	test        string          // where p and interval come from
+	result      stat.Comparison // other / base; the caller, who knows the family, adjusts it (Holm)
+	gap         *stat.Estimate  // other - base, if compared by documents
+	test        string          // that gave p and interval
 	reason      string          // why the two cannot be compared; ""
-	columns     [2]string       // of a comparison: the labels of base and other
-	varies      projection      // in what else than the columns the two differ
+	columns     [2]string       // labels of base and other in a table of comparisons
+	varies      projection      // further factors in which the two differ
 }
 
-// pair compares two cells: by document or without noise where the quantity is so, else by block if both come from one
-// run, else as independent samples.
+// pair compares two cells: by document or exactly if the quantity is of that kind, else by block if both come from one run,
+// else as independent samples.
 func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	p := &pair{q: q, base: base, other: other}
 	for _, s := range []side{base, other} {
@@ -68,7 +68,7 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	return p
 }
 
-// verdict says in a word what the comparison shows about the other model.
+// verdict is what the comparison shows about the other model, in a word.
 func (p *pair) verdict() string {
 	more, less := "more", "less"
 	switch {
@@ -92,7 +92,7 @@ func (p *pair) verdict() string {
 	return "undecided"
 }
 
-// difference is what people see of a comparison: the way benchstat writes it.
+// difference is the comparison as people see it, in benchstat's form.
 func (p *pair) difference() table.Value {
 	if p.reason != "" {
 		return table.Unavailable("nothing to compare")
@@ -120,7 +120,7 @@ func (p *pair) difference() table.Value {
 	return v
 }
 
-// change writes a ratio as a percentage, and as a factor where that is easier to grasp.
+// change formats a ratio as a percentage, or as a factor from 3 up.
 func change(ratio float64) string {
 	if ratio >= 3 {
 		return unit.Number(ratio) + "x"
@@ -128,8 +128,7 @@ func change(ratio float64) string {
 	return unit.Signed(100*(ratio-1), 2) + "%"
 }
 
-// notes are what a reader of the comparison must know: above all where the ratio by block points the other way than the
-// medians that stand beside it.
+// notes are the caveats of the comparison, above all that its ratio contradicts that of the displayed medians.
 func (p *pair) notes() []string {
 	notes := slices.Clone(p.result.Warnings)
 	for _, note := range slices.Concat(p.base.value.Notes, p.other.value.Notes) {
@@ -145,7 +144,7 @@ func (p *pair) notes() []string {
 	return notes
 }
 
-// pText writes a p-value the way benchstat does.
+// pText formats a p-value as benchstat does.
 func pText(p float64) string {
 	if p < 0.001 {
 		return "p<0.001"
@@ -160,7 +159,7 @@ func firstOf(list []string) string {
 	return list[0]
 }
 
-// pValues are the p-value of a comparison alone and that within its family; null where there is no noise.
+// pValues returns the p-values of the comparison alone and within its family; null for exact quantities.
 func (p *pair) pValues() []any {
 	if p.result.Exact || p.reason != "" {
 		return []any{nil, nil}
@@ -168,7 +167,7 @@ func (p *pair) pValues() []any {
 	return []any{p.result.P, p.result.Adjusted}
 }
 
-// comparisons are the rows of a comparison for programs, one per pair.
+// comparisons returns the rows for programs, one per pair.
 func comparisons(rows []compared) *table.Frame {
 	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{
 		"base_column", "column", "also_varies", "base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
@@ -181,7 +180,7 @@ func comparisons(rows []compared) *table.Frame {
 	return f
 }
 
-// record is a comparison for programs.
+// record is the comparison as a row for programs.
 func (p *pair) record() []any {
 	about := slices.Concat([]any{p.other.ix.Run.ID, p.base.ix.Run.ID, p.base.cell.Suite, p.q.Probe, p.q.Name, p.q.Unit, table.Direction(p.q.Better)},
 		AxisValues(p.base.cell.Point), []any{p.columns[0], p.columns[1], p.varies.names(), p.base.model, table.Word(p.other.model), p.base.precision(), p.other.precision(), p.base.value.Program(), p.other.value.Program()})
@@ -211,10 +210,10 @@ func (s side) id() any {
 	return s.cell.ID
 }
 
-// NotPlanned is the value of a cell that the plan does not have.
+// NotPlanned is the table entry for a cell that is not in the plan.
 var NotPlanned = table.Unavailable("not planned")
 
-// Signed and times write differences and ratios.
+// Signed formats a difference with its sign.
 func Signed(digits int) func(float64) string {
 	return func(v float64) string { return unit.Signed(v, digits) }
 }
@@ -223,11 +222,11 @@ func times(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x"
 
 func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
 
-// NotControlled goes with every comparison of losses.
+// NotControlled is the caveat of every comparison of losses of different models.
 const NotControlled = "The models were not trained alike (text, steps, tokenizer): their losses are no controlled comparison of architectures."
 
-// NotAlike is what a reader of the losses of several trained models must know, unless they are one: a model beside itself,
-// or in several precisions.
+// NotAlike returns NotControlled if models include several with different trained weights; precisions of one model are
+// comparable.
 func NotAlike(models ...*record.Model) []string {
 	var first *record.Model
 	for _, m := range models {

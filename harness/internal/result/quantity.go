@@ -13,13 +13,13 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Quantity is a quantity of a probe, with unit and direction.
+// Quantity is a quantity derived from a probe's metric, with unit and direction.
 type Quantity struct {
 	probe.Quantity
 	Probe string
 }
 
-// Quantities lists those of all probes.
+// Quantities returns the quantities of all probes.
 func Quantities() (all []*Quantity) {
 	for _, p := range probe.Table {
 		for _, own := range p.Quantities {
@@ -33,12 +33,12 @@ func Quantities() (all []*Quantity) {
 	return all
 }
 
-// QuantitiesOf lists those of one probe, in the order of a report.
+// QuantitiesOf returns the quantities of one probe, in report order.
 func QuantitiesOf(probe string) []*Quantity {
 	return slices.DeleteFunc(Quantities(), func(q *Quantity) bool { return q.Probe != probe })
 }
 
-// Named is the quantity of that name, nil if there is none.
+// Named returns the quantity with a name, nil if there is none.
 func Named(name string) *Quantity {
 	for _, q := range Quantities() {
 		if q.Name == name {
@@ -48,7 +48,7 @@ func Named(name string) *Quantity {
 	return nil
 }
 
-// Those that are shown or compared in ways of their own.
+// Quantities with views of their own.
 var (
 	PrefillSpeed, DecodeLatency, DecodeSpeed   = Named("prefill"), Named("decode"), Named("decode-speed")
 	AnalyticFLOPs, CountedFLOPs, FLOPsPerToken = Named("flops"), Named("flops-counted"), Named("flops-per-token")
@@ -68,7 +68,7 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 	return out
 }
 
-// Rounds returns the values of each block's calls in the order of its rounds; one value where a block has parts.
+// Rounds returns the values of each block's calls in round order, or one value for a block without calls.
 func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
 	out := map[int][]float64{}
 	for block, v := range q.Blocks(c) {
@@ -88,8 +88,8 @@ func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
 	return out
 }
 
-// raw returns the metric of each block: parts (labels) of a quantity are summed, repeats within a block are one
-// process's and count once, by their median.
+// raw returns the metric of each block. Parts (labels) are summed. Repeats within a block come from one process and count
+// once, by their median.
 func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	parts := map[int]map[string][]float64{}
 	for _, s := range c.Of(q.Metric) {
@@ -107,8 +107,8 @@ func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 	return out
 }
 
-// Estimate summarises a cell over its blocks. What is derived from a metric is derived from its median: a time per step
-// and a speed of the same samples are each other's inverse.
+// Estimate summarises a cell over its blocks. Derived quantities are computed from the metric's median, so a time per step and
+// a speed from the same samples are inverse to each other.
 func (q *Quantity) Estimate(c *record.Cell) stat.Estimate {
 	if q.Documents {
 		return stat.BitsPerByte(Documents(c))
@@ -121,7 +121,7 @@ func (q *Quantity) Estimate(c *record.Cell) stat.Estimate {
 	return e.Map(func(v float64) float64 { return q.Of(c.Point, v) })
 }
 
-// values lists the values of blocks in their order.
+// values returns the values of blocks in block order.
 func values(byBlock map[int]float64) []float64 {
 	out := make([]float64, 0, len(byBlock))
 	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
@@ -130,7 +130,7 @@ func values(byBlock map[int]float64) []float64 {
 	return out
 }
 
-// Value is the value of a cell: none of a language model for what sees the future.
+// Value is the table entry of a cell; losses of a model that sees the future are unavailable.
 func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
 	if q.Documents && SeesFuture(ix.ByName[c.Model]) {
 		v := table.Unavailable("sees the future")
@@ -140,7 +140,7 @@ func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
 	return q.Value(c)
 }
 
-// Value is what a table shows of a cell.
+// Value is the table entry of a cell.
 func (q *Quantity) Value(c *record.Cell) table.Value {
 	if c.Status != record.OK {
 		return Missing(c)
@@ -164,12 +164,12 @@ func (q *Quantity) Value(c *record.Cell) table.Value {
 	return v
 }
 
-// lacking says why a measured cell has no sample of the metric.
+// lacking returns why a measured cell has no sample of the metric.
 func (q *Quantity) lacking(c *record.Cell) string {
 	return cmp.Or(probe.Lacking(c, q.Metric), q.Absent, NotReported)
 }
 
-// NotReported is why a cell lacks what it does not tell about.
+// NotReported is the reason when a plugin reports neither a metric nor why it is missing.
 const NotReported = "not reported by the plugin"
 
 // Reading is one position of a stream.
@@ -188,7 +188,7 @@ func Readings(c *record.Cell, metric string) (all []Reading) {
 	return all
 }
 
-// byLabel returns the values of a metric by their labels, and these in their order.
+// byLabel returns the labels of a metric in order, and the values by label.
 func byLabel(c *record.Cell, metric string) (labels []string, values map[string]float64) {
 	values = map[string]float64{}
 	for _, s := range c.Of(metric) {
@@ -197,7 +197,7 @@ func byLabel(c *record.Cell, metric string) (labels []string, values map[string]
 	return Distinct(c.Of(metric), func(s record.Sample) string { return s.Label }), values
 }
 
-// Documents returns what a quality cell says about each text.
+// Documents returns the scores of a quality cell by document.
 func Documents(c *record.Cell) (docs []stat.Document) {
 	names, nats := byLabel(c, probe.DocumentNats)
 	_, bytes := byLabel(c, probe.DocumentBytes)

@@ -36,7 +36,7 @@ func TestDerivedNumbers(t *testing.T) {
 	}
 }
 
-// TestTheBoundaryWinsNothing: what serves no model is fast, and ahead of none.
+// TestTheBoundaryWinsNothing checks that a plugin without a model, however fast, is ahead of none.
 func TestTheBoundaryWinsNothing(t *testing.T) {
 	ix := timed(map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}, "e": {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}})
 	ix.ByName["e"].Parameters = 0
@@ -54,7 +54,7 @@ func TestTheBoundaryWinsNothing(t *testing.T) {
 	}
 }
 
-// timed is a run of models whose times to the first token are given, one value per block.
+// timed returns a run of models with the given decode times, one per block.
 func timed(models map[string][]float64) *Index {
 	run := &record.Run{ID: "r"}
 	for _, name := range slices.Sorted(maps.Keys(models)) {
@@ -68,7 +68,7 @@ func timed(models map[string][]float64) *Index {
 	return New(run)
 }
 
-// TestLeadersNeedEvidence: without a leader a row has no best, no lead and no p that claims one.
+// TestLeadersNeedEvidence checks that a row without a leader has no best value, no lead and no p-value that claims one.
 func TestLeadersNeedEvidence(t *testing.T) {
 	for _, tc := range []struct {
 		name, leader, sentence string
@@ -110,8 +110,8 @@ func TestLeadersNeedEvidence(t *testing.T) {
 	}
 }
 
-// TestStatementsAgree draws runs of three models and holds all that is said about one point against each other: the
-// leader and its lead, the sentence, the bold entry, the comparisons with each base, their signs and p-values.
+// TestStatementsAgree draws runs of three models and checks all statements about one point against each other: the leader and
+// its lead, the sentence, the bold entry, the comparisons with each base, their signs and p-values.
 func TestStatementsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		models := map[string][]float64{}
@@ -145,7 +145,7 @@ func TestStatementsAgree(t *testing.T) {
 	})
 }
 
-// checkRecords holds each comparison's numbers, word and text against each other.
+// checkRecords checks each comparison's numbers, verdict and text against each other.
 func checkRecords(t *rapid.T, tab table.Table) {
 	for i, record := range tab.Frame.Rows {
 		get := func(key string) any { return table.Settled(record[slices.Index(tab.Frame.Keys, key)]) }
@@ -166,7 +166,7 @@ func checkRecords(t *rapid.T, tab table.Table) {
 	}
 }
 
-// TestOneModelIsTrainedLikeItself: a model beside itself and its precisions is a controlled comparison.
+// TestOneModelIsTrainedLikeItself checks that a model and its precisions are a controlled comparison.
 func TestOneModelIsTrainedLikeItself(t *testing.T) {
 	model := func(sha string) *record.Model { return &record.Model{WeightsSHA: sha, Causal: true} }
 	seeded := &record.Model{Initialised: true, Causal: true}
@@ -186,7 +186,7 @@ func TestOneModelIsTrainedLikeItself(t *testing.T) {
 	}
 }
 
-// TestPointsStandInTheirOrder: numbers by size, words as planned, whichever suite came first.
+// TestPointsStandInTheirOrder checks the order of points: numbers by size, words as planned, whichever suite came first.
 func TestPointsStandInTheirOrder(t *testing.T) {
 	cell := func(phase, length string) *record.Cell {
 		return &record.Cell{Point: record.Point{{Name: "phase", Value: phase}, {Name: "len", Value: length}}}

@@ -10,7 +10,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Growth is the table of exponents: how a quantity's metric grows along its main axis.
+// Growth returns a table of exponents: how a quantity's metric grows along its main axis.
 func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
 	t := table.Table{
 		ID: q.Name + "-scaling", Title: q.Growth, Caption: "fitted y ∝ N^e: 0 is constant, 1 linear, 2 quadratic",
@@ -34,7 +34,7 @@ func exponent(fit stat.PowerLaw, cells []string) table.Value {
 	return table.Ranged(fit.Exponent, fixed2, cells...)
 }
 
-// ExponentAlone is an exponent in a table that has no column for the verdict on it.
+// ExponentAlone is an exponent with its verdict as a note, for tables without a column for it.
 func ExponentAlone(fit stat.PowerLaw, cells []string) table.Value {
 	v := exponent(fit, cells)
 	if said := fit.Verdict(); fit.Exponent.Valid() && said != stat.PowerLawHolds {
@@ -43,7 +43,7 @@ func ExponentAlone(fit stat.PowerLaw, cells []string) table.Value {
 	return v
 }
 
-// Law is the end of a legend entry: ": N^1.02 [1.00, 1.04]".
+// Law formats a power law as the end of a legend entry: ": N^1.02 [1.00, 1.04]".
 func Law(fit stat.PowerLaw) string {
 	if !fit.Exponent.Valid() {
 		return ""
@@ -51,12 +51,12 @@ func Law(fit stat.PowerLaw) string {
 	return ": N^" + table.Ranged(fit.Exponent, fixed2).Text
 }
 
-// IDs lists the IDs of cells.
+// IDs returns the IDs of cells.
 func IDs(cells []*record.Cell) []string {
 	return Distinct(cells, func(c *record.Cell) string { return c.ID })
 }
 
-// curves are the values of the metric along the main axis, one curve per block; other axes are held at their first value.
+// curves returns the metric along the main axis, one curve per block, with the other axes at their first value.
 func (q *Quantity) curves(cells []*record.Cell) [][]stat.Point {
 	for _, name := range Axes(cells) {
 		if name != q.Main {

@@ -11,13 +11,13 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Tail is a time of a probe whose percentiles are told.
+// Tail is a time whose percentiles are reported.
 type Tail struct {
 	probe.Tail
 	probe string
 }
 
-// TailsOf lists those of a probe.
+// TailsOf returns the tails of a probe.
 func TailsOf(name string) (all []Tail) {
 	if p := probe.Find(name); p != nil {
 		for _, t := range p.Tails {
@@ -27,13 +27,13 @@ func TailsOf(name string) (all []Tail) {
 	return all
 }
 
-// Percentiles are those that a tail is told by.
+// Percentiles are the reported ones.
 var Percentiles = []float64{0.5, 0.9, 0.99}
 
 // PercentileName is "p90".
 func PercentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
 
-// samples are all values of a cell, over all blocks.
+// samples returns all values of a cell, over all blocks.
 func (t Tail) samples(c *record.Cell) (values []float64) {
 	for _, s := range c.Of(t.Metric) {
 		values = append(values, s.Values()...)
@@ -41,7 +41,7 @@ func (t Tail) samples(c *record.Cell) (values []float64) {
 	return values
 }
 
-// values are the percentiles of a cell.
+// values returns the percentiles of a cell.
 func (t Tail) values(c *record.Cell) (row []table.Value) {
 	values := t.samples(c)
 	for _, q := range Percentiles {
@@ -57,7 +57,7 @@ func (t Tail) values(c *record.Cell) (row []table.Value) {
 	return row
 }
 
-// TailTables are the percentiles of the cells of one probe, where any of them has samples enough for one.
+// TailTables returns tables of the percentiles of one probe's cells, if any has enough samples for one.
 func (ix *Index) TailTables(cells []*record.Cell) (tables []table.Table) {
 	for _, t := range TailsOf(cells[0].Probe) {
 		names := Axes(cells)
@@ -82,10 +82,10 @@ func (ix *Index) TailTables(cells []*record.Cell) (tables []table.Table) {
 	return tables
 }
 
-// Quantity names a percentile for programs: "decode-p90".
+// Quantity is the name of a percentile for programs: "decode-p90".
 func (t Tail) Quantity(q float64) string { return t.probe + "-" + PercentileName(q) }
 
-// Derived are the percentiles of one cell if it has samples enough for one.
+// Derived returns the percentiles of a cell, nil if it has too few samples for any.
 func (t Tail) Derived(c *record.Cell) []table.Value {
 	if len(t.samples(c)) < stat.Needed(Percentiles[0]) {
 		return nil

@@ -12,14 +12,14 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 )
 
-// UntilDecided is the rule that adds blocks until all comparisons are decided. A rule like "±2%" also ends those whose
-// interval is that narrow.
+// UntilDecided is the rule that adds blocks until all comparisons are decided. A rule like "±2%" also settles a comparison
+// whose interval is that narrow.
 const UntilDecided = "decided"
 
 // widest bounds the width of a rule: wider intervals say nothing.
 const widest = 0.5
 
-// ParseUntil checks a rule that ends blocks, and returns it as it is stored.
+// ParseUntil checks a rule for adding blocks, and returns it in the form that is stored.
 func ParseUntil(text string) (string, error) {
 	if text == "" || text == UntilDecided {
 		return text, nil
@@ -32,7 +32,7 @@ func ParseUntil(text string) (string, error) {
 	return "", fmt.Errorf("%q is no rule: it is %s, or a width up to ±%.0f%% such as ±2%%", text, UntilDecided, 100*widest)
 }
 
-// width is the relative width of a rule, 0 for UntilDecided.
+// width returns the relative width of a rule, 0 for UntilDecided.
 func width(until string) float64 {
 	percent, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimPrefix(until, "±"), "%"), 64)
 	if err != nil {
@@ -41,14 +41,14 @@ func width(until string) float64 {
 	return percent / 100
 }
 
-// settled reports whether the rule needs no more blocks for a comparison.
+// settled reports whether a comparison needs no more blocks by the rule.
 func settled(until string, c stat.Comparison) bool {
 	w := width(until)
 	return c.Verdict() != stat.Undecided || c.Bounded() && math.Max(c.Hi/c.Value, c.Value/c.Lo) <= 1+w && w > 0
 }
 
-// Open returns the IDs of the cells whose comparisons need more blocks by the run's rule: those of the models that the user
-// named with the first of them, and those of each model's precisions with its base.
+// Open returns the IDs of the cells that need more blocks by the run's rule. It looks at the comparisons of the models that
+// the user named with the first of them, and of each model's precisions with its base.
 func Open(run *record.Run) map[string]bool {
 	so := *run // as far as it was measured
 	so.Cells = slices.Clone(run.Cells)
@@ -75,7 +75,7 @@ func Open(run *record.Run) map[string]bool {
 	return open
 }
 
-// pairsOf compares the cells of a run; none where there is nothing to compare.
+// pairsOf returns the comparisons of a run's cells; nil if there are none.
 func pairsOf(run *record.Run, o CompareOptions) (pairs []*pair) {
 	l, err := newLayout([]*record.Run{run}, o)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// verdictQuantities are the questions of the first table.
+// verdictQuantities are the questions of the table of verdicts.
 var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, BitsPerByte}
 
-// Verdicts says who is ahead where, and where the samples cannot tell. Each question and point has one row; the models
-// are those that the user named.
+// Verdicts returns a table with the leader of each question and point, or that the samples cannot tell. It ranks the models
+// that the user named.
 func (ix *Index) Verdicts() table.Table {
 	t := table.Table{
 		ID: "verdicts", Title: "Who is ahead",
@@ -43,8 +43,7 @@ func (ix *Index) Verdicts() table.Table {
 	return t
 }
 
-// contenders are the cells of the models that are compared with each other, each point of a model once.
-// Losses of untrained models say nothing.
+// contenders returns the cells of the ranked models, each point of a model once, without the losses of untrained models.
 func (ix *Index) contenders(q *Quantity) []*record.Cell {
 	bases := ix.Bases()
 	seen := map[string]bool{}
@@ -61,15 +60,15 @@ func (ix *Index) contenders(q *Quantity) []*record.Cell {
 	return out
 }
 
-// ranking is the leader of several cells, or who would be, and how the others compare with it.
+// ranking compares the best of several cells with each other one.
 type ranking struct {
 	q      *Quantity
 	first  side
 	rivals []*pair // the first model against each other one, the nearest first
 }
 
-// rank finds who is ahead: the model that is better than each other one by their comparison, else the one with the best
-// value, which then has no lead. It is nil where no cell has a value or the quantity has no better side.
+// rank puts first the model that each comparison favours, else the one with the best value, which then leads nobody. It
+// returns nil if no cell has a value or the quantity has no better direction.
 func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
 	var have []side
 	for _, c := range cells {
@@ -94,7 +93,7 @@ func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
 	return q.against(have, 0)
 }
 
-// against compares one side with each other, Holm-adjusted as one family.
+// against compares one side with every other one as a Holm family.
 func (q *Quantity) against(have []side, first int) *ranking {
 	r := &ranking{q: q, first: have[first]}
 	var family []*stat.Comparison
@@ -111,7 +110,7 @@ func (q *Quantity) against(have []side, first int) *ranking {
 	return r
 }
 
-// ahead is the comparison as "by what factor better", whichever side better is.
+// ahead is the comparison as the factor by which the other side is better, whatever the direction of the quantity.
 func (p *pair) ahead() stat.Comparison {
 	if p.q.Better < 0 {
 		return p.result.Inverse()
@@ -127,7 +126,7 @@ func (p *pair) leads() bool {
 	return p.result.Verdict() == stat.More && p.q.Better > 0 || p.result.Verdict() == stat.Less && p.q.Better < 0
 }
 
-// leader is the cell that is shown to be ahead of all others, nil if none is.
+// leader returns the cell that is shown to be ahead of all others, nil if there is none.
 func (r *ranking) leader() *record.Cell {
 	if r == nil || len(r.rivals) == 0 || slices.ContainsFunc(r.rivals, func(p *pair) bool { return !p.leads() }) {
 		return nil
@@ -135,8 +134,7 @@ func (r *ranking) leader() *record.Cell {
 	return r.first.cell
 }
 
-// decisive is the comparison that a row shows: that with the nearest rival, or without a leader the one that is furthest
-// from being decided.
+// decisive returns the comparison to show: with the nearest rival, or without a leader the one furthest from a decision.
 func (r *ranking) decisive() *pair {
 	if r.leader() != nil {
 		return r.rivals[0]
@@ -144,7 +142,7 @@ func (r *ranking) decisive() *pair {
 	return slices.MaxFunc(r.rivals, func(a, b *pair) int { return cmp.Compare(a.result.Adjusted, b.result.Adjusted) })
 }
 
-// row is what people see. Without a leader there is no value, no rival and no lead to show.
+// row is the ranking as people see it. Without a leader it has no value, rival or lead.
 func (r *ranking) row(at string) []table.Value {
 	p := r.decisive()
 	row := []table.Value{table.Text(r.q.Title), table.Text(at), table.None, table.None, table.None, table.None, table.Text("exact"), table.Text(r.sentence())}
@@ -174,7 +172,7 @@ func (r *ranking) row(at string) []table.Value {
 
 func (p *pair) cells() []string { return []string{p.other.cell.ID, p.base.cell.ID} }
 
-// notes are what a reader of the row must know.
+// notes are the caveats of the row.
 func (r *ranking) notes() []string {
 	notes := r.decisive().notes()
 	if r.leader() == nil {
@@ -196,7 +194,7 @@ func verdictKeys() []string {
 		"rival", "ratio", "lo", "hi", "p", "p_adjusted", "n", "text", "notes", "cells"})
 }
 
-// record is the row for programs.
+// record is the ranking as a row for programs.
 func (r *ranking) record() []any {
 	p := r.decisive()
 	said := []any{"undecided", nil, nil, nil, nil, nil, nil}
@@ -210,7 +208,7 @@ func (r *ranking) record() []any {
 		said, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
 }
 
-// sentence puts a ranking into words.
+// sentence describes the ranking.
 func (r *ranking) sentence() string {
 	var behind, level []string
 	for _, p := range r.rivals {
