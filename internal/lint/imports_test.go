@@ -15,6 +15,7 @@ const module = "github.com/archbench/archbench/"
 // heavy lists the only importers of each heavy dependency, by path prefix within the module.
 var heavy = map[string][]string{
 	"github.com/mattn/go-sqlite3":    {"harness/internal/store"},
+	"github.com/parquet-go":          {"harness/internal/exchange"},
 	"gonum.org/v1/plot":              {"harness/internal/chart"},
 	"github.com/spf13/cobra":         {"harness/internal/cli"},
 	"github.com/goccy/go-yaml":       {"harness/internal/suite"},
@@ -34,7 +35,7 @@ var heavy = map[string][]string{
 var ranks = map[string]int{
 	"harness/internal/record": 0, "harness/internal/stat": 0, "harness/internal/unit": 0,
 	"harness/internal/table": 1, "harness/internal/chart": 1, "harness/internal/probe": 1,
-	"harness/internal/result": 2, "harness/internal/report": 3,
+	"harness/internal/result": 2, "harness/internal/report": 3, "harness/internal/exchange": 3,
 	"harness/internal/cli": 4,
 }
 

@@ -19,9 +19,9 @@ import (
 	"github.com/spf13/cobra"
 	"pgregory.net/rapid"
 
+	"github.com/archbench/archbench/harness/internal/exchange"
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/record"
-	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/harness/internal/store"
@@ -126,7 +126,7 @@ func (w *fullOnce) Write(b []byte) (int, error) {
 // TestLostOutputIsAnError fails each write of every format in turn: incomplete output must be an error.
 func TestLostOutputIsAnError(t *testing.T) {
 	outputs := map[string]func(io.Writer) error{
-		"bench": func(w io.Writer) error { return report.WriteBench(w, &record.Run{ID: "r"}) },
+		"bench": func(w io.Writer) error { return exchange.WriteBench(w, &record.Run{ID: "r"}) },
 	}
 	for _, format := range table.FormatNames() {
 		outputs[format] = func(w io.Writer) error {

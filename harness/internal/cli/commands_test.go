@@ -54,6 +54,7 @@ func TestOneRun(t *testing.T) {
 	d, run := measured(t)
 	t.Run("every command in every format", func(t *testing.T) { testFormats(t, d, run) })
 	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
+	t.Run("export", func(t *testing.T) { testExport(t, d, run) })
 	t.Run("comes and goes", func(t *testing.T) { testComesAndGoes(t, d, run) })
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/archbench/archbench/harness/internal/exchange"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -53,7 +54,7 @@ nothing; -o bench prints the timings in the Go benchmark format, for benchstat.`
 func (a *app) printRun(r *record.Run, people func() []table.Table) error {
 	switch {
 	case a.format == "bench":
-		return report.WriteBench(printable.Writer(a.out), r)
+		return exchange.WriteBench(printable.Writer(a.out), r)
 	case table.ForPrograms(a.format):
 		return a.print(report.Build(r).Data()...)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/exchange"
 	"github.com/archbench/archbench/harness/internal/lmfake"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -102,7 +103,7 @@ func TestAddAProbe(t *testing.T) {
 		t.Errorf("figures %+v", section.Figures)
 	}
 	var bench bytes.Buffer
-	if err := report.WriteBench(&bench, measured); err != nil || !strings.Contains(bench.String(), "BenchmarkToy/model=a/len=16") {
+	if err := exchange.WriteBench(&bench, measured); err != nil || !strings.Contains(bench.String(), "BenchmarkToy/model=a/len=16") {
 		t.Errorf("%v, %s", err, bench.String())
 	}
 	if derived := fmt.Sprint(report.ShowCell(measured, &measured.Cells[len(measured.Cells)-1])[1].Rows); !strings.Contains(derived, "Toy speed") {

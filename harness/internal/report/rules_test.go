@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
 
+	"github.com/archbench/archbench/harness/internal/exchange"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
@@ -389,7 +390,7 @@ func markdownOf(t *testing.T, tab table.Table) []byte {
 
 func TestBenchFormatIsRead(t *testing.T) {
 	var b bytes.Buffer
-	if err := WriteBench(&b, syntheticRun()); err != nil {
+	if err := exchange.WriteBench(&b, syntheticRun()); err != nil {
 		t.Fatal(err)
 	}
 	reader := benchfmt.NewReader(&b, "run")

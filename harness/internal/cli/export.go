@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/archbench/archbench/harness/internal/exchange"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/printable"
+)
+
+func (a *app) exportCommand() *cobra.Command {
+	var format, to string
+	c := &cobra.Command{
+		Use: "export [RUN...]", Short: "Write the samples of runs in the format of another tool",
+		Long: `Export writes the samples of runs (default: the latest) for other tools.
+
+  parquet      every sample, one row per call, for pandas, polars and DuckDB
+  bench        times in the Go benchmark format, one line per block, for benchstat
+  hyperfine    times as hyperfine --export-json writes them, one per block
+  llama-bench  times of prefill and decode as llama-bench -o jsonl writes them, one per call`,
+		Example: "  archbench export -o parquet --to samples.parquet\n  archbench export r-7f3a2c r-90cc1e -o bench | benchstat -col archbench-run -",
+		RunE: func(c *cobra.Command, args []string) error {
+			f := exchange.Named(format)
+			switch {
+			case f == nil:
+				return usage("export needs -o: one of %s", strings.Join(exchange.Names(), ", "))
+			case f.Binary && to == "" && isTerminal(a.out):
+				return usage("%s is binary: write it to a file with --to, or to a pipe", f.Name)
+			}
+			if len(args) == 0 {
+				args = []string{""}
+			}
+			var runs []*record.Run
+			for _, id := range args {
+				r, err := a.load(c.Context(), id)
+				if err != nil {
+					return err
+				}
+				runs = append(runs, r)
+			}
+			return a.export(f, runs, to)
+		},
+	}
+	c.Flags().VarP(formatFlag{&format, exchange.Names()}, "output", "o", "format")
+	c.Flags().StringVar(&to, "to", "", "`FILE` to write (default: standard output)")
+	return c
+}
+
+// export writes runs to a file, which appears once it is complete, or to standard output.
+func (a *app) export(f *exchange.Format, runs []*record.Run, to string) error {
+	var leftOut []string
+	write := func(w io.Writer) (err error) {
+		if !f.Binary {
+			w = printable.Writer(w)
+		}
+		leftOut, err = f.Write(w, runs)
+		return err
+	}
+	err := a.writeTo(to, write)
+	switch {
+	case errors.Is(err, exchange.ErrNothing), errors.Is(err, fs.ErrNotExist):
+		return usageError{err}
+	case err != nil:
+		return err
+	}
+	for _, what := range leftOut {
+		fmt.Fprintln(a.err, "left out:", what)
+	}
+	return nil
+}
+
+// writeTo writes a whole file, or to standard output if no file is named. It replaces only regular files.
+func (a *app) writeTo(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(a.out)
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return usage("--to %s: it is no regular file; name another, or omit --to to write to standard output", path)
+	}
+	return atomicfile.Write(path, write)
+}
