@@ -18,7 +18,7 @@ var heavy = map[string][]string{
 	"github.com/parquet-go":          {"harness/internal/exchange"},
 	"gonum.org/v1/plot":              {"harness/internal/chart"},
 	"github.com/spf13/cobra":         {"harness/internal/cli"},
-	"github.com/goccy/go-yaml":       {"harness/internal/suite"},
+	"github.com/goccy/go-yaml":       {"harness/internal/suite", "harness/internal/claim"},
 	"github.com/hashicorp/go-plugin": {"lm/lmplugin"},
 	"github.com/dlclark/regexp2":     {"internal/tokenizer"},
 	"google.golang.org/grpc":         {"lm/lmplugin", "lm/lmpb"},
@@ -35,8 +35,8 @@ var heavy = map[string][]string{
 var ranks = map[string]int{
 	"harness/internal/record": 0, "harness/internal/stat": 0, "harness/internal/unit": 0,
 	"harness/internal/table": 1, "harness/internal/chart": 1, "harness/internal/probe": 1,
-	"harness/internal/result": 2, "harness/internal/report": 3, "harness/internal/exchange": 3,
-	"harness/internal/cli": 4,
+	"harness/internal/result": 2, "harness/internal/claim": 3, "harness/internal/exchange": 3, "harness/internal/report": 4,
+	"harness/internal/cli": 5,
 }
 
 // numeric lists the packages that compute, directly or through imports.

@@ -19,7 +19,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
-	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -223,11 +222,12 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	if err != nil {
 		return err
 	}
-	if err := a.printRun(r, func() []table.Table { return report.Summary(r) }); err != nil {
+	built := report.Build(r)
+	if err := a.printRun(r, built, report.Summary(r)...); err != nil {
 		return err
 	}
 	if reports != "" {
-		index, err := report.Build(r).In(a.dbFlag()).Write(reports)
+		index, err := built.In(a.dbFlag()).Write(reports)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (r *Report) Markdown(w io.Writer) error {
 			markdownFigure(&b, f.Name, f.Title, f.Caption)
 		}
 	}
-	for _, t := range []table.Table{r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts} {
+	for _, t := range []table.Table{r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts} {
 		markdownTable(&b, 2, t)
 	}
 	fmt.Fprintf(&b, "\n## How to reproduce\n\n```\n")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/claim"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
@@ -32,6 +33,7 @@ type Report struct {
 	Notes       []string
 	Models      table.Table
 	Sections    []Section
+	Claims      table.Table
 	Failures    table.Table
 	Unavailable table.Table
 	Warnings    table.Table
@@ -58,12 +60,15 @@ type RunInfo struct {
 	Counts                       string // "84 cells: 78 measured, 5 n/a, 1 failed"
 }
 
-// Build makes the report of a run.
-func Build(run *record.Run) *Report {
+// Build makes the report of a run, with the claims that ship with archbench.
+func Build(run *record.Run) *Report { return BuildWith(run, claim.Builtin()) }
+
+// BuildWith makes the report of a run with a ledger of claims.
+func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	ix := newIndex(run)
 	r := &Report{
 		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(),
-		Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
+		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
 		Facts: facts("facts", "Text, settings and environment", run.Facts),
 		Cells: ix.cellList(),

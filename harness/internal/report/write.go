@@ -52,7 +52,7 @@ func (r *Report) Tables() []table.Table {
 	for _, s := range r.Sections {
 		all = append(all, s.Tables...)
 	}
-	return append(all, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
+	return append(all, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
 }
 
 // Data lists the report's tables for programs. One of them holds the values of all sections in long form.
@@ -61,7 +61,7 @@ func (r *Report) Data() []table.Table {
 	for _, n := range r.Notes {
 		notes.Add(n)
 	}
-	return []table.Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
+	return []table.Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
 }
 
 func (r *Report) writeFigures(dir string) error {

@@ -132,13 +132,8 @@ type layout struct {
 func newLayout(runs []*record.Run, o CompareOptions) (*layout, error) {
 	l := &layout{}
 	for _, r := range runs {
-		l.runs = append(l.runs, New(r))
-		for _, m := range r.Models {
-			l.options = append(l.options, slices.Collect(maps.Keys(m.Options))...)
-		}
+		l.runs, l.options = append(l.runs, New(r)), append(l.options, optionNames(r)...)
 	}
-	slices.Sort(l.options)
-	l.options = slices.Compact(l.options)
 	if o.Columns == nil {
 		o.Columns = []string{"model"}
 		if len(runs) > 1 {
@@ -153,6 +148,17 @@ func newLayout(runs []*record.Run, o CompareOptions) (*layout, error) {
 	}
 	l.row, err3 = l.project(o.Rows)
 	return l, errors.Join(err1, err2, err3)
+}
+
+// optionNames returns the names of all options of a run's models.
+func optionNames(r *record.Run) []string {
+	all := map[string]bool{}
+	for _, m := range r.Models {
+		for name := range m.Options {
+			all[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 // defaultRows are the quantity, the model unless other factors tell models apart, and the point.

@@ -39,6 +39,12 @@ func Plain(v any) string {
 		return printable.Cell(v)
 	case float64:
 		return strconv.FormatFloat(v, 'g', -1, 64)
+	case []float64:
+		numbers := make([]string, len(v))
+		for i, x := range v {
+			numbers[i] = Plain(x)
+		}
+		return strings.Join(numbers, "; ")
 	case []string:
 		return printable.Cell(strings.Join(v, "; "))
 	default:

@@ -13,7 +13,7 @@ import (
 // numbers have full precision in base units, and missing values are null. docs/output.md lists the keys of every command.
 type Frame struct {
 	Keys []string
-	Rows [][]any // string, bool, int, float64, *float64, []string, time.Time or nil
+	Rows [][]any // string, bool, int, float64, *float64, []float64, []string, time.Time or nil
 }
 
 // Program returns the rows of a table for programs: its frame if it has one, else one key per column and the reasons for
@@ -119,6 +119,10 @@ func Settled(v any) any {
 			lines[i] = printable.Text(line)
 		}
 		return lines
+	case []float64:
+		if len(v) == 0 {
+			return nil
+		}
 	case time.Time:
 		if v.IsZero() {
 			return nil
