@@ -173,7 +173,7 @@ func TestSettled(t *testing.T) {
 	}{
 		{nil, nil, ""}, {none, nil, ""}, {&half, 0.5, "0.5"}, {&nan, nil, ""}, {math.Inf(-1), nil, ""}, {1e-300, 1e-300, "1e-300"},
 		{math.Nextafter(0.3, 1), 0.30000000000000004, "0.30000000000000004"}, {true, true, "true"}, {7, 7, "7"}, {int64(1) << 60, int64(1) << 60, "1152921504606846976"},
-		{"\x1b[1m", `\u001b[1m`, `\u001b[1m`}, {"@x", "@x", "'@x"}, {[]string{}, nil, ""}, {[]string{"a", "\x00"}, []string{"a", `\u0000`}, `a; \u0000`},
+		{"\x1b[1m", `\u001b[1m`, `\u001b[1m`}, {"@x", "@x", "'@x"}, {[]float64{}, nil, ""}, {[]float64{0.5, 2}, []float64{0.5, 2}, "0.5; 2"}, {[]string{}, nil, ""}, {[]string{"a", "\x00"}, []string{"a", `\u0000`}, `a; \u0000`},
 		{time.Time{}, nil, ""}, {time.Date(2026, 1, 2, 4, 4, 5, 600, time.FixedZone("", 3600)), "2026-01-02T03:04:05.0000006Z", "2026-01-02T03:04:05.0000006Z"},
 	} {
 		if diff := cmp.Diff(tc.want, Settled(tc.in)); diff != "" {
