@@ -190,7 +190,7 @@ func (a *app) root() *cobra.Command {
 		return usage("%s\nsee %s --help", explainFlag(c, err), c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "`FILE` of the results database")
-	root.AddCommand(a.runCommand(), a.resumeCommand(), a.compareCommand(), a.reportCommand(), a.showCommand(), a.doctorCommand(),
+	root.AddCommand(a.planCommand(), a.runCommand(), a.resumeCommand(), a.compareCommand(), a.reportCommand(), a.showCommand(), a.doctorCommand(),
 		a.exportCommand(),
 		a.generateCommand(), a.scoreCommand(), a.versionCommand(),
 		group("runs", "List and remove runs", a.runsListCommand(), a.runsRemoveCommand()),

@@ -65,6 +65,7 @@ func testFormats(t *testing.T, d desk, run string) {
 	d.write("tok/encodings.jsonl", `{"text":"ab","ids":[0,1],"decoded":"a b"}`+"\n")
 	for _, args := range [][]string{
 		{"compare"}, {"compare", "--table", "model", "--col", "len", "--quantity", "prefill"}, {"report"}, {"report", run}, {"show", run}, {"show", cell}, {"runs", "list"},
+		{"doctor"}, {"plan", "./small.yaml", "--model", "a=fake:init:1", "--model", "b=fake:init:2", "--set", "repeats=6", "--tokenizer", "bytes", "--corpus", "text"},
 		{"suites", "list"}, {"suites", "show", "speed"}, {"suites", "show", "./small.yaml"},
 		{"plugins", "list", "-v"}, {"plugins", "test", "broken"},
 		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"},

@@ -14,6 +14,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
+	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -25,28 +26,37 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	var calibrate bool
+	var calibrate, measure bool
 	var threads int
+	var corpus string
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check the host, plugins and database, and show how to fix problems",
-		Example: "  archbench doctor\n  archbench doctor --calibrate --threads 2",
+		Example: "  archbench doctor\n  archbench doctor --noise\n  archbench doctor --calibrate --threads 2",
 		Args:    count(0, 0, "no argument"),
 	}
 	c.Flags().BoolVar(&calibrate, "calibrate", false, "measure the ceilings of the host with a calibrating plugin (some seconds)")
-	c.Flags().IntVar(&threads, "threads", 0, "threads of the calibration (default: all available to the process)")
+	c.Flags().BoolVar(&measure, "noise", false, "measure the noise of the host in a run that compares a model with itself (about a minute); archbench plan then says what other runs can detect")
+	c.Flags().IntVar(&threads, "threads", 0, "threads of these measurements (default: all available to the process)")
 	a.output(c)
+	c.Flags().StringVar(&corpus, "corpus", "", "text `FILE|DIR` that the model of --noise reads (default: the Go source tree)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkThreads(threads); err != nil {
 			return err
 		}
 		d := &diagnosis{table: table.Words("doctor", "Doctor", []string{"what", "state", "found", "what to do"})}
 		ctx := c.Context()
+		if measure {
+			if err := a.measureNoise(ctx, threads, corpus); err != nil {
+				return err
+			}
+		}
 		d.host()
 		d.installation()
 		d.plugins(ctx, a.warn)
 		d.models()
 		d.text(ctx)
 		d.database(ctx, a.db)
+		d.noise(ctx, a, threads)
 		if calibrate {
 			d.calibrate(ctx, threads)
 		}
@@ -170,6 +180,9 @@ func (d *diagnosis) text(ctx context.Context) {
 
 // database opens an existing database, or checks that one can be created in its folder.
 func (d *diagnosis) database(ctx context.Context, path string) {
+	if name := store.NetworkFileSystem(filepath.Dir(path)); name != "" {
+		d.warn("database", absolute(filepath.Dir(path))+" is on "+name, "keep it on a local disk: --db FILE")
+	}
 	if _, err := os.Stat(path); err != nil {
 		if err := writable(filepath.Dir(path)); err != nil {
 			d.fail("database", err.Error(), "name one in a writable folder: --db FILE")
@@ -184,9 +197,6 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 		return
 	}
 	defer db.Close()
-	for _, w := range db.Warnings {
-		d.warn("database", w, "keep it on a local disk: --db FILE")
-	}
 	runs, err := db.Runs(ctx)
 	if err != nil {
 		d.fail("database", err.Error(), "name another one: --db FILE")
@@ -198,6 +208,28 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 		return
 	}
 	d.ok("database", found)
+}
+
+// noise shows how small a difference runs of ten blocks detect, as far as the database knows the noise of this host.
+func (d *diagnosis) noise(ctx context.Context, a *app, threads int) {
+	known, err := a.loadNoise(ctx, threads)
+	if err != nil {
+		return // the database has a line of its own
+	}
+	for _, name := range timingProbes() {
+		n, ok := known[name]
+		if !ok {
+			d.warn("noise of "+name, table.Unavailable("not measured on this host"), a.doctorNoise(threads))
+			continue
+		}
+		found := fmt.Sprintf("detectable in %d blocks:", suite.DefaultRepeats)
+		for _, models := range []int{2, 4} {
+			effect := stat.Design{Blocks: suite.DefaultRepeats, Family: models - 1}.Detectable(n.logs)
+			found += fmt.Sprintf(" %s between %d models,", unit.Percent(effect.Value-1), models)
+		}
+		d.ok("noise of "+name, fmt.Sprintf("%s from %s of run %s (%s, %s)", found, result.Describe(len(n.logs), "block"), n.run.ID,
+			result.Describe(n.run.Models[0].Threads, "thread"), n.age()))
+	}
 }
 
 // writable checks that a file can be created in a folder, or in its nearest existing parent.

@@ -49,6 +49,12 @@ blocks. Ctrl-C loses only the sample being measured: continue with archbench res
 		Args: count(1, -1, "at least one SUITE (archbench suites list)"),
 		RunE: func(c *cobra.Command, args []string) error { return a.run(c.Context(), args, f) },
 	}
+	f.add(c)
+	a.output(c, "bench")
+	return c
+}
+
+func (f *runFlags) add(c *cobra.Command) {
 	f.models.add(c)
 	fl := c.Flags()
 	fl.StringArrayVar(&f.set, "set", nil, "grid axis or setting `KEY=VALUES`, for example len=128,512 or decode.batch=1; repeatable")
@@ -60,64 +66,89 @@ blocks. Ctrl-C loses only the sample being measured: continue with archbench res
 	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "most cells in a plan")
 	fl.IntVar(&f.maxRepeats, "max-repeats", run.MostRepeats, "most repeats of a cell")
 	fl.StringVar(&f.reports, "reports", "", "write a report to this `DIR` when the run is done")
-	a.output(c, "bench")
-	return c
 }
 
 // run carries out archbench run.
 func (a *app) run(ctx context.Context, names []string, f runFlags) error {
-	suites, err := loadSuites(names, f.set, f.probes)
+	o, err := a.options(ctx, names, f)
 	if err != nil {
 		return err
-	}
-	if f.budget < 0 {
-		return usage("--budget %s: must be at least 0", f.budget)
-	}
-	if f.maxCells < 1 || f.maxRepeats < 1 {
-		return usage("--max-cells %d --max-repeats %d: both must be at least 1", f.maxCells, f.maxRepeats)
-	}
-	if f.until, err = result.ParseUntil(f.until); err != nil {
-		return usage("--until: %w", err)
-	}
-	if err := checkReports(f.reports); err != nil {
-		return err
-	}
-	models, err := f.models.specs(ctx, a.warn, precisionsOf(f.set))
-	if err != nil {
-		return err
-	}
-	if f.corpus != "" {
-		f.corpus = absolute(f.corpus) // to resume from another folder
 	}
 	db, err := a.create(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	line := newProgress(a.screen, a.terminal)
-	defer line.clear()
-	line.say("preparing: loading " + result.Describe(len(models), "model") + " once")
-	plan, err := run.Prepare(ctx, run.Options{
+	id, err := a.measure(ctx, db, o)
+	if id == "" {
+		return err
+	}
+	return a.finish(ctx, db, id, f.reports, err)
+}
+
+// options checks the flags of a run.
+func (a *app) options(ctx context.Context, names []string, f runFlags) (o run.Options, err error) {
+	suites, err := loadSuites(names, f.set, f.probes)
+	if err != nil {
+		return o, err
+	}
+	if f.budget < 0 {
+		return o, usage("--budget %s: must be at least 0", f.budget)
+	}
+	if f.maxCells < 1 || f.maxRepeats < 1 {
+		return o, usage("--max-cells %d --max-repeats %d: both must be at least 1", f.maxCells, f.maxRepeats)
+	}
+	if f.until, err = result.ParseUntil(f.until); err != nil {
+		return o, usage("--until: %w", err)
+	}
+	if err := checkReports(f.reports); err != nil {
+		return o, err
+	}
+	models, err := f.models.specs(ctx, a.warn, precisionsOf(f.set))
+	if err != nil {
+		return o, err
+	}
+	if f.corpus != "" {
+		f.corpus = absolute(f.corpus) // to resume from another folder
+	}
+	return run.Options{
 		Suites: suites, Models: models, Plugins: session.Installed{Paths: f.models.pluginPaths()}, Seed: f.seed,
-		Threads: f.models.threads, Budget: f.budget, Until: f.until, Corpus: f.corpus, Version: a.revision, Command: a.command(), Observe: line.event,
+		Threads: f.models.threads, Budget: f.budget, Until: f.until, Corpus: f.corpus, Version: a.revision, Command: a.command(),
 		MaxCells: f.maxCells, MaxRepeats: f.maxRepeats,
 		Calibrator: func(ctx context.Context) (string, error) {
 			return newCatalog(f.models.candidates(), a.warn).able(ctx, lm.AbilityCalibrate)
 		},
-	})
-	if err != nil {
-		return asUsageUnlessDone(ctx, err)
-	}
+	}, nil
+}
+
+// prepare loads the models, fixes the plan and prints what a user must know of it.
+func (a *app) prepare(ctx context.Context, o run.Options, line *progress) (*run.Plan, error) {
+	line.say("preparing: loading " + result.Describe(len(o.Models), "model") + " once")
+	plan, err := run.Prepare(ctx, o)
 	line.clear()
+	if err != nil {
+		return nil, asUsageUnlessDone(ctx, err)
+	}
 	a.warnOfPlan(plan)
+	return plan, nil
+}
+
+// measure carries out a run and returns its ID, "" if it did not start.
+func (a *app) measure(ctx context.Context, db *store.DB, o run.Options) (id string, err error) {
+	line := newProgress(a.screen, a.terminal)
+	defer line.clear()
+	o.Observe = line.event
+	plan, err := a.prepare(ctx, o, line)
+	if err != nil {
+		return "", err
+	}
+	a.warn(tooFewBlocks(plan))
 	fmt.Fprintf(a.err, "plan  %s on %s, about %s", result.Describe(len(plan.Run.Cells), "cell"), result.Describe(len(plan.Run.Models), "model"), plan.Estimate.Round(time.Second))
-	if f.until != "" {
-		fmt.Fprintf(a.err, ", then more blocks until %s", f.until)
+	if o.Until != "" {
+		fmt.Fprintf(a.err, ", then more blocks until %s", o.Until)
 	}
 	fmt.Fprintln(a.err)
-	err = run.Execute(ctx, db, plan)
-	line.clear()
-	return a.finish(ctx, db, plan.Run.ID, f.reports, err)
+	return plan.Run.ID, run.Execute(ctx, db, plan)
 }
 
 // checkReports rejects a folder in which no report can be written, before anything is measured.

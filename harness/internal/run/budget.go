@@ -40,6 +40,17 @@ func (p *Plan) duration(c *record.Cell) time.Duration {
 	return time.Duration(c.Repeats*n) * c.Estimate
 }
 
+// Groups returns the cells that are compared with each other, by probe, point and parameters.
+func (p *Plan) Groups() [][]*record.Cell { return groupsOf(p.Run.All()) }
+
+// Time estimates the time of cells without the start of their processes.
+func (p *Plan) Time(cells []*record.Cell) (sum time.Duration) {
+	for _, c := range cells {
+		sum += p.duration(c)
+	}
+	return sum
+}
+
 // total estimates the time of cells, including the start of one process per model and block.
 func (p *Plan) total(cells []*record.Cell) time.Duration {
 	var sum time.Duration
@@ -64,22 +75,16 @@ func (p *Plan) keepBudget() {
 	if budget == 0 || p.total(p.Run.All()) <= budget {
 		return
 	}
-	duration := func(g []*record.Cell) (sum time.Duration) {
-		for _, c := range g {
-			sum += p.duration(c)
-		}
-		return sum
-	}
 	rank := func(g []*record.Cell) probe.Rank { return probe.Find(g[0].Probe).Budget }
 	groups := groupsOf(p.Run.All())
 	slices.SortStableFunc(groups, func(a, b []*record.Cell) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(duration(a), duration(b)))
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(p.Time(a), p.Time(b)))
 	})
 	var kept []*record.Cell
 	for _, g := range groups {
 		with := slices.Concat(kept, g)
 		if rank(g) < probe.Always && p.total(with) > budget {
-			leaveOut(g, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, duration(g).Round(time.Second)))
+			leaveOut(g, fmt.Sprintf("left out for the budget of %v: about %v for all models", budget, p.Time(g).Round(time.Second)))
 			continue
 		}
 		kept = with

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -23,6 +24,31 @@ func most(run *record.Run, c *record.Cell) int {
 
 // untilBudget is the time for the blocks of a run with a rule, unless it has a budget of its own.
 const untilBudget = 15 * time.Minute
+
+// Blocks returns the most blocks of a cell: those of the plan, or if a rule adds blocks, as many as fit into the budget while no
+// comparison is settled.
+func (p *Plan) Blocks(c *record.Cell) int {
+	if p.Run.Until == "" || c.Status != record.Pending || !probe.Find(c.Probe).Timing {
+		return c.Repeats
+	}
+	var once, block time.Duration
+	starts := map[string]time.Duration{}
+	for _, o := range p.Run.All() {
+		switch {
+		case o.Status != record.Pending:
+		case probe.Find(o.Probe).Timing:
+			block += p.duration(o) / time.Duration(o.Repeats)
+			starts[o.Model] = p.models[o.Model].estimator.start
+		default:
+			once += p.duration(o)
+		}
+	}
+	for _, start := range starts {
+		block += start
+	}
+	left := cmp.Or(budgetOf(p.options), untilBudget) - once
+	return min(most(p.Run, c), max(c.Repeats, int(left/max(block, 1))))
+}
 
 // closing ends the cells whose comparisons need no more blocks by the run's rule, and all of them once the budget is over. It
 // reports whether blocks are to go on.

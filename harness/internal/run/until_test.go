@@ -72,3 +72,23 @@ func TestUntilTheBudgetEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestBlocksOfBudget checks how many blocks a plan expects: its own, or with a rule as many as the budget can pay.
+func TestBlocksOfBudget(t *testing.T) {
+	p := untilPlan(t)
+	c, slow := &p.Run.Cells[0], &p.Run.Cells[1]
+	c.Estimate, c.Rounds, slow.Estimate, slow.Rounds = time.Second, 2, 2*time.Second, 2
+	for _, m := range p.models {
+		m.estimator.start = time.Second
+	}
+	block := 3*2*time.Second + 2*time.Second
+	for budget, want := range map[time.Duration]int{block: 2, 50 * block: 50, 1000 * block: mostBlocks, 0: int(untilBudget / block)} {
+		p.options.Budget = budget
+		if got := p.Blocks(c); got != want {
+			t.Errorf("budget %v: %d blocks, want %d", budget, got, want)
+		}
+	}
+	if p.Run.Until = ""; p.Blocks(c) != c.Repeats {
+		t.Errorf("without a rule: %d blocks", p.Blocks(c))
+	}
+}

@@ -77,12 +77,13 @@ func fairTail(n int) func(k int) float64 {
 // paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
 // positive if they are fair coins. dropped counts the blocks that only one of the two has.
 func paired(base, other map[int][]float64, tail func(n int) func(k int) float64) (c Comparison, dropped int) {
-	logs, dropped := logRatios(base, other)
+	logs, dropped := LogRatios(base, other)
 	slices.Sort(logs)
 	return comparison(logs, len(logs), tail(len(logs))), dropped
 }
 
-func logRatios(base, other map[int][]float64) (logs []float64, dropped int) {
+// LogRatios returns the logarithms of the ratios of the blocks that two quantities share, and the number of the others.
+func LogRatios(base, other map[int][]float64) (logs []float64, dropped int) {
 	for block, b := range base {
 		if ratio := ratioOf(b, other[block]); ratio > 0 && isFinite(ratio) { // absent blocks have none
 			logs = append(logs, math.Log(ratio))

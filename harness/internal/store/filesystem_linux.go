@@ -1,6 +1,10 @@
 package store
 
-import "syscall"
+import (
+	"errors"
+	"path/filepath"
+	"syscall"
+)
 
 // networkFileSystems maps the statfs(2) magic numbers of file systems on which a write-ahead log is unsafe to their
 // names.
@@ -9,10 +13,15 @@ var networkFileSystems = map[uint32]string{
 	0x65735546: "FUSE", 0x01021997: "9P", 0x5346414F: "AFS", 0x00C36400: "Ceph",
 }
 
-// networkFileSystem names dir's network file system, or "" if it is local.
-func networkFileSystem(dir string) string {
+// NetworkFileSystem names the network file system of a folder, or of its nearest parent if it does not exist yet; "" if that is
+// local.
+func NetworkFileSystem(dir string) string {
 	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
+	err := syscall.Statfs(dir, &s)
+	for ; errors.Is(err, syscall.ENOENT) && dir != filepath.Dir(dir); err = syscall.Statfs(dir, &s) {
+		dir = filepath.Dir(dir)
+	}
+	if err != nil {
 		return ""
 	}
 	return networkFileSystems[uint32(s.Type)]

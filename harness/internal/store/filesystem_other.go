@@ -2,5 +2,5 @@
 
 package store
 
-// networkFileSystem is unknown on this platform; the trial on a scratch file decides.
-func networkFileSystem(string) string { return "" }
+// NetworkFileSystem is unknown on this platform; the trial on a scratch file decides.
+func NetworkFileSystem(string) string { return "" }

@@ -70,6 +70,16 @@ func (db *DB) Latest(ctx context.Context) (id string, empty []string, err error)
 	return "", nil, fmt.Errorf("%w: the database holds no run yet; start one with `archbench run`", ErrNotFound)
 }
 
+// SelfCompared returns the IDs of the runs on a host that measured one model under two names, latest first.
+func (db *DB) SelfCompared(ctx context.Context, fingerprint string) ([]string, error) {
+	scan := func(row *sql.Rows) (id string, err error) { return id, row.Scan(&id) }
+	ids, err := collect(ctx, db.sql, scan, `SELECT r.id FROM runs AS r JOIN hosts AS h ON h.id = r.host WHERE fingerprint = ?
+		AND EXISTS (SELECT 1 FROM models AS a JOIN models AS b ON a.run = b.run AND a.position < b.position
+			AND a.plugin_sha = b.plugin_sha AND a.weights_sha = b.weights_sha AND a.config = b.config AND a.precision = b.precision
+			WHERE a.run = r.id) ORDER BY started DESC, r.id`, fingerprint)
+	return ids, db.wrap(err, "find comparisons of a model with itself")
+}
+
 // LoadRun returns a run with its models, cells and samples. id may be a unique prefix.
 func (db *DB) LoadRun(ctx context.Context, id string) (*record.Run, error) {
 	run, err := db.loadRun(ctx, id)

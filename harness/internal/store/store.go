@@ -133,7 +133,7 @@ func connect(path string, query url.Values) (*sql.DB, error) {
 // noSharedMemory says why a write-ahead log must not be used in dir, or "" if it may. Some network file systems accept
 // the mode and fail at the first write, so a new database first tries it on a scratch file beside it.
 func noSharedMemory(ctx context.Context, dir, path string) string {
-	if name := networkFileSystem(dir); name != "" {
+	if name := NetworkFileSystem(dir); name != "" {
 		return dir + " is on " + name
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -382,3 +382,28 @@ func TestConstraints(t *testing.T) {
 		t.Errorf("a refused plan left %d runs, %v", len(runs), err)
 	}
 }
+
+// TestSelfCompared finds the runs of a host that measured one model twice, latest first.
+func TestSelfCompared(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	for i, models := range [][2]string{{"x", "x"}, {"x", "y"}, {"y", "y"}, {"", ""}} {
+		r := example(fmt.Sprintf("r-%d", i))
+		r.Started = r.Started.Add(time.Duration(i) * time.Second)
+		if i == 3 {
+			r.Host = record.Host{ID: "other", Fingerprint: "other class"}
+		}
+		r.Models[1] = r.Models[0]
+		for k := range r.Models {
+			r.Models[k].Name, r.Models[k].WeightsSHA = []string{"a", "b"}[k], models[k]
+		}
+		if err := db.CreateRun(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for class, want := range map[string][]string{"class": {"r-2", "r-0"}, "other class": {"r-3"}, "none": nil} {
+		got, err := db.SelfCompared(ctx, class)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", class, err, diff)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package result
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
+)
+
+// Noise returns the log ratios of the blocks in which a run compared a model with itself by a timing probe, over all its points. Their
+// true median is 0, so they are noise of the host. threads are those of the model; 0: any.
+func Noise(run *record.Run, probe string, threads int) (logs []float64) {
+	quantities := QuantitiesOf(probe)
+	timed := slices.IndexFunc(quantities, (*Quantity).timed)
+	if timed < 0 {
+		return nil
+	}
+	of := func(m *record.Model) []*record.Cell { return measured(OfModel(OfProbe(run.All(), probe), m.Name)) }
+	for i := range run.Models {
+		a := &run.Models[i]
+		for j := range run.Models[:i] {
+			b := &run.Models[j]
+			if !alike(*a, *b) || threads != 0 && a.Threads != threads {
+				continue
+			}
+			for _, x := range of(a) {
+				for _, y := range of(b) {
+					if slices.Equal(x.Point, y.Point) && slices.Equal(x.Params, y.Params) {
+						ratios, _ := stat.LogRatios(quantities[timed].Rounds(x), quantities[timed].Rounds(y))
+						logs = append(logs, ratios...)
+					}
+				}
+			}
+			break // further equal models would add the same blocks again
+		}
+	}
+	return logs
+}
+
+// alike reports whether two models differ in no more than their names.
+func alike(a, b record.Model) bool {
+	for _, m := range []*record.Model{&a, &b} {
+		m.Name, m.Family, m.Warnings = "", "", nil
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// Comparisons counts those that share an error among cells of one point: of the models with the first, or of a model's
+// precisions with its base, whichever are more.
+func (ix *Index) Comparisons(cells []*record.Cell) int {
+	precisions := map[int]int{}
+	most := 0
+	for _, c := range cells {
+		family := ix.Style[c.Model]
+		precisions[family]++
+		most = max(most, precisions[family])
+	}
+	return max(0, len(precisions)-1, most-1)
+}

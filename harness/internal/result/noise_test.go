@@ -1,0 +1,52 @@
+package result
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/archbench/archbench/harness/internal/record"
+)
+
+// TestNoise takes noise from equal models only, each block of a model once.
+func TestNoise(t *testing.T) {
+	run := timed(map[string][]float64{"a": {1, 2, 4}, "b": {2, 2, 2}, "c": {1, 1, 1}, "d": {8, 8, 8}}).Run
+	run.Models[3].WeightsSHA = "other"
+	for i := range run.Models {
+		run.Models[i].Threads = 2
+	}
+	half := math.Ln2
+	want := []float64{-half, 0, 0, half, half, 2 * half} // of a with b and c
+	for threads, want := range map[int][]float64{0: want, 2: want, 1: nil} {
+		got := Noise(run, "decode", threads)
+		slices.Sort(got)
+		if !slices.EqualFunc(got, want, func(x, y float64) bool { return math.Abs(x-y) < 1e-12 }) {
+			t.Errorf("%d threads: %v, want %v", threads, got, want)
+		}
+	}
+	if got := slices.Concat(Noise(run, "prefill", 0), Noise(run, "memory", 0), Noise(run, "unknown", 0)); got != nil {
+		t.Errorf("of other probes: %v", got)
+	}
+	run.Cells[0].Status = record.Failed
+	if got := Noise(run, "decode", 0); got != nil {
+		t.Errorf("of a failed cell: %v", got)
+	}
+}
+
+// TestComparisons counts the comparisons of models and of precisions, of which the more share an error.
+func TestComparisons(t *testing.T) {
+	run := timed(map[string][]float64{"a": nil, "a@int4": nil, "a@int8": nil, "b": nil}).Run
+	for i := range run.Models {
+		run.Models[i].Family = run.Models[i].Name[:1]
+	}
+	ix := New(run)
+	cells := run.All()
+	for want, of := range map[int][]*record.Cell{0: cells[:1], 1: {cells[0], cells[3]}, 2: cells} {
+		if got := ix.Comparisons(of); got != want {
+			t.Errorf("%d cells: %d, want %d", len(of), got, want)
+		}
+	}
+	if ix.Comparisons(nil) != 0 {
+		t.Error("no cell is compared")
+	}
+}
