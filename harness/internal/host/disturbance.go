@@ -10,22 +10,30 @@ import (
 // Snapshot is the state of the machine's counters at one moment. Two snapshots show what disturbed the time between
 // them.
 type Snapshot struct {
-	at      time.Time
-	load    gauge    // runnable processes, one-minute average
-	steal   gauge    // CPU seconds taken by the hypervisor since boot
-	total   gauge    // CPU seconds of all kinds since boot
-	stalled [3]gauge // seconds since boot in which some task waited for cpu, memory, io
-	free    gauge    // bytes
-	freq    gauge    // kHz of the first core
+	counters
+	load gauge // runnable processes, one-minute average
+	free gauge // bytes
+	freq gauge // kHz of the first core
 }
 
-// gauge is a reading that a machine may not provide.
+// counters are the part of a snapshot that is cheap to read and only grows.
+type counters struct {
+	at        time.Time
+	steal     gauge    // CPU seconds taken by the hypervisor since boot
+	total     gauge    // CPU seconds of all kinds since boot
+	stalled   [3]gauge // seconds since boot in which some task waited for cpu, memory, io
+	quota     gauge    // seconds in which the process's control groups were stopped because their CPU quota was used up
+	throttled gauge    // times that a core was slowed down because it was hot
+}
+
+// gauge is a number that a machine may not provide.
 type gauge struct {
-	value float64
-	ok    bool
+	value  float64
+	ok     bool
+	reason string // why there is no value; "": notOffered
 }
 
-// pressures are the resources of the kernel's pressure stall information, in the order of Snapshot.stalled.
+// pressures are the resources of the kernel's pressure stall information, in the order of counters.stalled.
 var pressures = [3]string{"cpu", "memory", "io"}
 
 const notOffered = "not offered by this machine"
@@ -45,7 +53,10 @@ func (s Snapshot) Since(earlier Snapshot) []record.Fact {
 	return facts
 }
 
-func (g gauge) scale(by float64) gauge { return gauge{g.value * by, g.ok} }
+func (g gauge) scale(by float64) gauge {
+	g.value *= by
+	return g
+}
 
 // pair formats a quantity before and after.
 func pair(name string, before, after gauge, format string) record.Fact {
@@ -57,11 +68,9 @@ func pair(name string, before, after gauge, format string) record.Fact {
 
 // share formats a counter's growth as a share of whole; of names the whole.
 func share(name string, before, after gauge, whole float64, of string) record.Fact {
-	switch {
-	case !before.ok || !after.ok:
-		return record.Fact{Name: name, Reason: notOffered}
-	case whole <= 0:
-		return record.Fact{Name: name, Reason: "no time passed"}
+	part := growth(before, after).over(gauge{value: whole, ok: true})
+	if !part.ok {
+		return record.Fact{Name: name, Reason: part.reason}
 	}
-	return record.Fact{Name: name, Value: fmt.Sprintf("%.2f %% of %s", 100*(after.value-before.value)/whole, of)}
+	return record.Fact{Name: name, Value: fmt.Sprintf("%.2f %% of %s", 100*part.value, of)}
 }

@@ -5,6 +5,7 @@ package host
 import (
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/klauspost/cpuid/v2"
 
@@ -39,4 +40,17 @@ func FreeMemory() (bytes int64, ok bool) { return 0, false }
 func ReadMemory(int) (Memory, bool) { return Memory{}, false }
 
 // Now has no source on this platform: every difference between two snapshots is "n/a".
-func Now() Snapshot { return Snapshot{} }
+func Now() Snapshot {
+	return Snapshot{counters: count(), freq: frequency(), load: noSource(), free: noSource()}
+}
+
+func noSource() gauge { return lacking("no source on " + runtime.GOOS) }
+
+func frequency() gauge { return noSource() }
+
+func usageOf(int) usage { return unknownUsage(noSource().reason) }
+
+func count() counters {
+	g := noSource()
+	return counters{at: time.Now(), steal: g, total: g, stalled: [3]gauge{g, g, g}, quota: g, throttled: g}
+}

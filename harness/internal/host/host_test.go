@@ -39,12 +39,15 @@ func TestDigestDependsOnEveryFact(t *testing.T) {
 	}
 }
 
+// of is a gauge with a value.
+func of(value float64) gauge { return gauge{value: value, ok: true} }
+
 // TestSince uses counters with known growth.
 func TestSince(t *testing.T) {
 	start := time.Unix(0, 0)
-	before := Snapshot{at: start, steal: gauge{10, true}, total: gauge{100, true}, load: gauge{0.5, true}}
-	after := Snapshot{at: start.Add(4 * time.Second), steal: gauge{12, true}, total: gauge{108, true}, load: gauge{1.5, true}}
-	before.stalled[0], after.stalled[0] = gauge{1, true}, gauge{2, true}
+	before := Snapshot{counters: counters{at: start, steal: of(10), total: of(100)}, load: of(0.5)}
+	after := Snapshot{counters: counters{at: start.Add(4 * time.Second), steal: of(12), total: of(108)}, load: of(1.5)}
+	before.stalled[0], after.stalled[0] = of(1), of(2)
 	got := map[string]string{}
 	for _, f := range after.Since(before) {
 		got[f.Name] = f.Words()

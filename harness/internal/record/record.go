@@ -27,6 +27,13 @@ func (f Fact) Words() string {
 	return f.Value
 }
 
+// Reading is what a sensor says about the time in which a sample was taken, or why it says nothing.
+type Reading struct {
+	Name   string
+	Value  float64 // a share, a rate or a count
+	Reason string  `json:",omitempty"` // why there is no value
+}
+
 // NA formats a missing value with its reason: "n/a (no cpufreq)".
 func NA(reason string) string { return "n/a (" + reason + ")" }
 

@@ -1,0 +1,119 @@
+package host
+
+import (
+	"cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
+)
+
+// Sensors that are read around a sample. The first five are about the machine, the others about a plugin's process.
+const (
+	Steal          = "steal"           // share of the CPU time that the hypervisor gave to others
+	CPUPressure    = "cpu pressure"    // share of the time in which some task waited for a CPU
+	MemoryPressure = "memory pressure" // share of the time in which some task waited for memory
+	IOPressure     = "io pressure"     // share of the time in which some task waited for a disk
+	Quota          = "cpu quota"       // share of the time in which the CPU quota stopped the process
+	Throttling     = "throttling"      // times that a hot core was slowed down
+	Frequency      = "frequency"       // kHz of the first core at the end
+	Waiting        = "waiting"         // share of the time in which the process's threads could run but had no CPU
+	Preemptions    = "preemptions"     // involuntary context switches per second of CPU time
+	MajorFaults    = "major faults"    // pages that the process had to wait for
+)
+
+// Watch observes the machine and some processes from one moment on.
+type Watch struct {
+	machine   counters
+	pids      []int
+	processes []usage
+}
+
+// usage is what a process has used and suffered since it started.
+type usage struct {
+	running, waiting gauge // seconds of its threads on a CPU, and ready to run without one
+	preemptions      gauge // involuntary context switches of its threads
+	faults           gauge // major faults
+}
+
+// unknownUsage is that of a process about which nothing is known.
+func unknownUsage(reason string) usage {
+	g := lacking(reason)
+	return usage{g, g, g, g}
+}
+
+// Begin starts to watch processes.
+func Begin(pids []int) *Watch {
+	w := &Watch{pids: pids}
+	for _, pid := range pids {
+		w.processes = append(w.processes, usageOf(pid))
+	}
+	w.machine = count() // last, so that reading the processes is not in the window
+	return w
+}
+
+// End reads the sensors again. It returns readings of the machine, and of each process in the order of Begin.
+func (w *Watch) End() (machine []record.Reading, processes [][]record.Reading) {
+	machine = w.machine.until(count(), frequency())
+	for i, pid := range w.pids {
+		processes = append(processes, w.processes[i].until(usageOf(pid)))
+	}
+	return machine, processes
+}
+
+// until returns what happened on the machine up to a later moment.
+func (c counters) until(later counters, frequency gauge) []record.Reading {
+	elapsed := gauge{value: later.at.Sub(c.at).Seconds(), ok: true}
+	readings := []record.Reading{growth(c.steal, later.steal).over(growth(c.total, later.total)).as(Steal)}
+	for i, name := range []string{CPUPressure, MemoryPressure, IOPressure} {
+		readings = append(readings, growth(c.stalled[i], later.stalled[i]).over(elapsed).as(name))
+	}
+	return append(readings, growth(c.quota, later.quota).over(elapsed).as(Quota),
+		growth(c.throttled, later.throttled).as(Throttling), frequency.as(Frequency))
+}
+
+// until returns what happened to the process up to a later moment.
+func (u usage) until(later usage) []record.Reading {
+	running, waiting := growth(u.running, later.running), growth(u.waiting, later.waiting)
+	ready := running
+	ready.value += waiting.value
+	return []record.Reading{
+		waiting.over(ready).as(Waiting),
+		growth(u.preemptions, later.preemptions).over(running).as(Preemptions),
+		growth(u.faults, later.faults).as(MajorFaults),
+	}
+}
+
+// growth returns how much a counter grew. A thread that ended takes its counts along; that is no growth.
+func growth(before, after gauge) gauge {
+	switch {
+	case !before.ok:
+		return before
+	case !after.ok:
+		return after
+	}
+	return gauge{value: max(0, after.value-before.value), ok: true}
+}
+
+// over divides a gauge by another.
+func (g gauge) over(whole gauge) gauge {
+	switch {
+	case !g.ok:
+		return lacking(cmp.Or(g.reason, notOffered))
+	case !whole.ok:
+		return lacking(cmp.Or(whole.reason, notOffered))
+	case whole.value <= 0:
+		return lacking("no time passed")
+	}
+	g.value /= whole.value
+	return g
+}
+
+// lacking is a gauge without a value.
+func lacking(reason string) gauge { return gauge{reason: reason} }
+
+// as returns a gauge as a reading.
+func (g gauge) as(name string) record.Reading {
+	if !g.ok {
+		return record.Reading{Name: name, Reason: cmp.Or(g.reason, notOffered)}
+	}
+	return record.Reading{Name: name, Value: g.value}
+}

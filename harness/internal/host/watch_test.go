@@ -1,0 +1,75 @@
+package host
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
+)
+
+// TestUntil uses counters with known growth: each reading is a share or a rate of its own whole.
+func TestUntil(t *testing.T) {
+	start := time.Unix(0, 0)
+	before := counters{at: start, steal: of(10), total: of(100), quota: of(3), throttled: of(7)}
+	after := counters{at: start.Add(4 * time.Second), steal: of(12), total: of(108), quota: of(4), throttled: of(9)}
+	before.stalled, after.stalled = [3]gauge{of(1), lacking("no /proc/pressure/memory"), of(5)}, [3]gauge{of(2), of(1), of(5)}
+	want := []record.Reading{
+		{Name: Steal, Value: 0.25}, {Name: CPUPressure, Value: 0.25}, {Name: MemoryPressure, Reason: "no /proc/pressure/memory"},
+		{Name: IOPressure}, {Name: Quota, Value: 0.25}, {Name: Throttling, Value: 2}, {Name: Frequency, Reason: notOffered},
+	}
+	if diff := cmp.Diff(want, before.until(after, gauge{})); diff != "" {
+		t.Error(diff)
+	}
+	used := usage{running: of(3), waiting: of(1), preemptions: of(10), faults: of(2)}
+	want = []record.Reading{{Name: Waiting, Value: 0.25}, {Name: Preemptions, Value: 4}, {Name: MajorFaults, Value: 1}}
+	if diff := cmp.Diff(want, used.until(usage{running: of(6), waiting: of(2), preemptions: of(22), faults: of(3)})); diff != "" {
+		t.Error(diff)
+	}
+	if r := used.until(used); r[0].Reason != "no time passed" || r[1].Reason != "no time passed" || r[2].Reason != "" {
+		t.Errorf("a process that did nothing: %+v", r)
+	}
+}
+
+// TestWatch checks that a reading has either a value or a reason, and that a process is told from one that ended.
+func TestWatch(t *testing.T) {
+	gone := exec.Command(os.Args[0], "-test.run=^$")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	w := Begin([]int{os.Getpid(), gone.Process.Pid, 0})
+	for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
+	}
+	machine, processes := w.End()
+	if len(machine) != 7 || len(processes) != 3 {
+		t.Fatalf("%d readings of the machine, %d processes", len(machine), len(processes))
+	}
+	for _, r := range append(append(machine, processes[0]...), processes[1]...) {
+		if r.Name == "" || r.Reason != "" && r.Value != 0 || r.Value < 0 {
+			t.Errorf("%+v", r)
+		}
+		if runtime.GOOS != "linux" && r.Reason != "no source on "+runtime.GOOS {
+			t.Errorf("%+v, want a reason", r)
+		}
+	}
+	for i, r := range processes[1] {
+		if r.Reason == "" || processes[2][i].Reason == "" {
+			t.Errorf("%+v and %+v, want reasons", r, processes[2][i])
+		}
+	}
+	if own := processes[0]; runtime.GOOS == "linux" && own[2].Reason != "" {
+		t.Errorf("own process: %+v", own)
+	}
+}
+
+// BenchmarkWatch times the readings around a sample of two processes.
+func BenchmarkWatch(b *testing.B) {
+	pids := []int{os.Getpid(), os.Getpid()}
+	for b.Loop() {
+		Begin(pids).End()
+	}
+}
