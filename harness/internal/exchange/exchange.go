@@ -53,7 +53,7 @@ func nothing(format string, runs []*record.Run) error {
 
 // times returns the samples of a cell that are the times of what it measures, one for each block.
 func times(c *record.Cell) []record.Sample {
-	return slices.DeleteFunc(slices.Clone(c.Samples), func(s record.Sample) bool { return probe.Lookup(s.Metric).Bench == "" })
+	return slices.DeleteFunc(c.Counting(), func(s record.Sample) bool { return probe.Lookup(s.Metric).Bench == "" })
 }
 
 // timed visits the cells that have times.

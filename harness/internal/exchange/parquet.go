@@ -36,6 +36,8 @@ type parquetRow struct {
 	Block         int32    `parquet:"block"`
 	Position      int32    `parquet:"position"`
 	Round         int32    `parquet:"round"`
+	Attempt       int32    `parquet:"attempt"`
+	Counts        bool     `parquet:"counts"`
 	Value         float64  `parquet:"value"`
 	Unit          string   `parquet:"unit,dict"`
 	HostSeconds   *float64 `parquet:"host_seconds,optional"`
@@ -80,12 +82,14 @@ func parquetRows(run *record.Run, c *record.Cell) (rows []parquetRow) {
 		Model: c.Model, Architecture: m.Architecture, Precision: result.PrecisionOf(m), Threads: int32(m.Threads), Device: m.Device,
 		PluginSHA256: m.PluginSHA, WeightsSHA256: m.WeightsSHA, parquetAxes: axesOf(c.Point), Settings: c.Params.String(),
 	}
+	counts := c.Counts()
 	for _, s := range c.Samples {
 		row := about
 		row.Metric, row.Label, row.Unit, row.Block, row.Position = s.Metric, s.Label, s.Unit, int32(s.Block), int32(s.Position)
 		row.HostSeconds, row.PluginSeconds = seconds(s.Host), seconds(s.Plugin)
-		for round, v := range s.Values() {
-			row.Round, row.Value = int32(round), v
+		row.Attempt = int32(s.Attempt)
+		for round, v := range s.Every() {
+			row.Round, row.Value, row.Counts = int32(round), v, counts(&s) && round >= s.Dropped
 			rows = append(rows, row)
 		}
 	}

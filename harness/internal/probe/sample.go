@@ -9,15 +9,15 @@ import (
 )
 
 // Summarise combines the calls of a cell in a block into one measurement. It has one sample for each metric and label, whose
-// value is the median of the calls; the sample also keeps the values of all calls.
-func Summarise(calls []Result) Result {
+// value is the median of the calls after the first warmUp ones; the sample also keeps the values of all calls.
+func Summarise(calls []Result, warmUp int) Result {
 	if len(calls) == 1 {
 		return calls[0]
 	}
 	type key struct{ metric, label string }
 	at := map[key]int{}
 	sum := Result{Warnings: common(calls)}
-	for _, call := range calls {
+	for round, call := range calls {
 		for _, s := range call.Samples {
 			k := key{s.Metric, s.Label}
 			i, known := at[k]
@@ -28,6 +28,9 @@ func Summarise(calls []Result) Result {
 			}
 			one := &sum.Samples[i]
 			one.Calls = append(one.Calls, s.Value)
+			if round < warmUp {
+				one.Dropped = len(one.Calls)
+			}
 			if beyond(s) < beyond(*one) {
 				one.Host, one.Plugin = s.Host, s.Plugin
 			}
@@ -35,7 +38,11 @@ func Summarise(calls []Result) Result {
 		sum.Missing = append(sum.Missing, call.Missing...)
 	}
 	for i := range sum.Samples {
-		sum.Samples[i].Value = stat.MedianOf(sum.Samples[i].Calls)
+		s := &sum.Samples[i]
+		if s.Dropped == len(s.Calls) { // other calls lack the metric
+			s.Dropped = 0
+		}
+		s.Value = stat.MedianOf(s.Values())
 	}
 	return sum
 }

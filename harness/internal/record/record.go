@@ -2,6 +2,7 @@
 package record
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -155,11 +156,30 @@ type Cell struct {
 	Samples  []Sample // in the order of measurement
 }
 
-// Of returns the samples of a metric.
+// Counts reports whether a sample of the cell counts: one of a block's first attempt, or of its repetition if only that was
+// undisturbed.
+func (c *Cell) Counts() func(*Sample) bool {
+	attempts := map[int]int{} // that count; by block, unless it is the first
+	for i := range c.Samples {
+		if s := &c.Samples[i]; s.Attempt > 0 && s.Disturbed == nil {
+			attempts[s.Block] = s.Attempt
+		}
+	}
+	return func(s *Sample) bool { return s.Attempt == attempts[s.Block] }
+}
+
+// Counting returns the samples that count.
+func (c *Cell) Counting() []Sample {
+	counts := c.Counts()
+	return slices.DeleteFunc(slices.Clone(c.Samples), func(s Sample) bool { return !counts(&s) })
+}
+
+// Of returns the samples of a metric that count.
 func (c *Cell) Of(metric string) (all []Sample) {
-	for _, s := range c.Samples {
-		if s.Metric == metric {
-			all = append(all, s)
+	counts := c.Counts()
+	for i := range c.Samples {
+		if s := &c.Samples[i]; s.Metric == metric && counts(s) {
+			all = append(all, *s)
 		}
 	}
 	return all
@@ -206,9 +226,13 @@ type Sample struct {
 	Position int           // order within the block
 	Host     time.Duration // round trip measured by the harness; 0: not a timing
 	Plugin   time.Duration // compute time reported by the plugin
-	// Calls holds the values of the calls, one per round, of which Value is the median; Host and Plugin are the times of the
-	// call that the host's clock confirms best. nil: there was one call.
-	Calls []float64
+	// Calls holds the values of the calls, one per round; Value is the median of those that count. Host and Plugin are the times
+	// of the call that the host's clock confirms best. nil: there was one call.
+	Calls     []float64
+	Dropped   int       // calls at the start that do not count, because a model of the group was still warming up
+	Attempt   int       // 0: first; 1: repetition of a disturbed block
+	Disturbed []string  // what disturbed the calls, by the run's rule; nil: nothing
+	Readings  []Reading // of the sensors during the calls; with the first sample of an attempt
 }
 
 // Failure says how a cell failed.
@@ -219,10 +243,16 @@ type Failure struct {
 	Reproduce string // command that measures this cell alone
 }
 
-// Values returns the values of the calls.
-func (s *Sample) Values() []float64 {
+// Every returns the values of all calls.
+func (s *Sample) Every() []float64 {
 	if s.Calls == nil {
 		return []float64{s.Value}
 	}
 	return s.Calls
+}
+
+// Values returns the values of the calls that count.
+func (s *Sample) Values() []float64 {
+	all := s.Every()
+	return all[min(s.Dropped, len(all)):]
 }

@@ -70,7 +70,7 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
-		Facts: facts("facts", "Text, settings and environment", run.Facts),
+		Facts: facts("facts", "Text, settings and environment", slices.Concat(run.Facts, disturbances(run))),
 		Cells: ix.cellList(),
 	}
 	for _, suite := range ix.Suites() {

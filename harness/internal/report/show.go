@@ -44,7 +44,7 @@ func ShowCell(run *record.Run, c *record.Cell) []table.Table {
 	}
 	host := facts("host", "Host", run.Host.Facts)
 	host.Frame, host.Columns = new(host.Program()), nil
-	return slices.Concat([]table.Table{about.table, ix.summary(c), ix.samples(c)}, steps(c), []table.Table{host})
+	return slices.Concat([]table.Table{about.table, ix.summary(c), ix.samples(c)}, steps(c), conditions(c), []table.Table{host})
 }
 
 // about is a table of facts for people, and one row with a key per fact for programs.
@@ -130,19 +130,19 @@ func (ix *index) summary(c *record.Cell) table.Table {
 
 // samples lists the raw values in the order of measurement.
 func (ix *index) samples(c *record.Cell) table.Table {
-	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "position", "metric", "label"),
+	t := table.Table{ID: "samples", Title: "Samples", Main: true, Columns: append(table.Keys("block", "attempt", "position", "metric", "label"),
 		table.Column{Name: "value"}, table.Column{Name: "of calls"}, table.Column{Name: "host time"}, table.Column{Name: "plugin time"}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
-			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds", "calls"})}}
+			[]string{"block", "position", "metric", "label", "value", "unit", "host_seconds", "plugin_seconds", "calls", "dropped", "attempt", "disturbed"})}}
 	about := ix.about(c)
 	for _, s := range c.Samples {
 		host, hostSeconds := took(s.Host)
 		plugin, pluginSeconds := took(s.Plugin)
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds, s.Calls}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(about, []any{s.Block, s.Position, s.Metric, table.Word(s.Label), s.Value, s.Unit, hostSeconds, pluginSeconds, s.Calls, s.Dropped, s.Attempt, s.Disturbed}))
 		if s.Metric == probe.StepSeconds {
 			continue // people see these in the table of steps
 		}
-		t.Add(s.Block, s.Position, s.Metric, s.Label, unit.Format(s.Value, s.Unit), len(s.Values()), host, plugin)
+		t.Add(s.Block, s.Attempt, s.Position, s.Metric, s.Label, unit.Format(s.Value, s.Unit), len(s.Values()), host, plugin)
 	}
 	return t
 }
@@ -151,7 +151,7 @@ func (ix *index) samples(c *record.Cell) table.Table {
 func steps(c *record.Cell) []table.Table {
 	t := table.Table{ID: "steps", Title: "Single steps", Columns: append(table.Keys("block"), table.Column{Name: "steps"}, table.Column{Name: "longest"}, table.Column{Name: "seconds"}), Frame: &table.Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
-	for _, s := range c.Samples {
+	for _, s := range c.Counting() {
 		if s.Metric == probe.StepSeconds {
 			blocks[s.Block] = append(blocks[s.Block], table.Plain(s.Value))
 			longest[s.Block] = max(longest[s.Block], s.Value)
@@ -184,7 +184,7 @@ func ShowRun(run *record.Run) []table.Table {
 		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
 	})
 	about.Frame = Runs([]record.Run{*run}).Frame
-	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", run.Facts)}
+	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", slices.Concat(run.Facts, disturbances(run)))}
 }
 
 // Summary is what archbench run prints at the end: the verdicts, or the suites' tables if there are none to give, and the

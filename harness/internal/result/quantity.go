@@ -68,7 +68,7 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 	return out
 }
 
-// Rounds returns the values of each block's calls in round order, or one value for a block without calls.
+// Rounds returns the values of the calls that count of each block in round order, or one value for a block without calls.
 func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
 	out := map[int][]float64{}
 	for block, v := range q.Blocks(c) {
@@ -80,7 +80,7 @@ func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
 	for _, s := range c.Of(q.Metric) {
 		if s.Calls != nil && s.Label == "" {
 			out[s.Block] = nil
-			for _, v := range s.Calls {
+			for _, v := range s.Values() {
 				out[s.Block] = append(out[s.Block], q.Of(c.Point, v))
 			}
 		}

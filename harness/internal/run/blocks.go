@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -57,36 +58,48 @@ func (r *runner) block(ctx context.Context, block, blocks int) error {
 	for _, g := range order(r.run, block) {
 		var turns []*turn
 		for _, c := range g {
-			if c.Status == record.Pending && !slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block }) {
+			if c.Status == record.Pending && attemptsAt(c, block) == 0 {
 				turns = append(turns, &turn{cell: c, position: position, block: block})
 			}
 			position++
 		}
-		for _, together := range r.fitting(turns) {
-			if len(together) < len(turns) {
-				r.keepOnly(workers, together)
-			}
-			if err := r.alternate(ctx, workers, together); err != nil {
-				return err
-			}
-			for _, t := range together {
-				if err := r.finish(ctx, workers, t, blocks); err != nil {
-					return err
-				}
-			}
+		if err := r.measure(ctx, workers, turns, blocks); err != nil {
+			return err
 		}
 	}
-	return nil
+	return r.repeat(ctx, workers, block, blocks)
 }
 
 // turn is the measurement of a cell in a block: the results of its calls so far, or why there are no more.
 type turn struct {
-	cell     *record.Cell
-	block    int
-	position int
-	verify   int // round whose answers are verified; -1: none
-	results  []probe.Result
-	err      error
+	cell      *record.Cell
+	block     int
+	attempt   int // 0: first; 1: repetition of a disturbed one
+	position  int
+	verify    int // round whose answers are verified; -1: none
+	results   []probe.Result
+	err       error
+	readings  []record.Reading
+	disturbed []string // what disturbed the calls of the group
+	warmUp    int      // calls at the start that do not count
+}
+
+// measure measures the turns of a group together, as far as memory allows.
+func (r *runner) measure(ctx context.Context, workers map[string]*worker, turns []*turn, blocks int) error {
+	for _, together := range r.fitting(turns) {
+		if len(together) < len(turns) {
+			r.keepOnly(workers, together)
+		}
+		if err := r.alternate(ctx, workers, together); err != nil {
+			return err
+		}
+		for _, t := range together {
+			if err := r.finish(ctx, workers, t, blocks); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // fitting splits a group into parts whose models fit into memory together: all cells, else pairs, else single cells.
@@ -122,15 +135,35 @@ func (r *runner) keepOnly(workers map[string]*worker, turns []*turn) {
 	}
 }
 
-// alternate warms up the processes of the cells and then makes their calls in rounds: one call per cell, in random order.
-// A cell that fails drops out. A returned error ends the run.
+// alternate warms up the processes of the cells, makes their calls, and finds out what disturbed them and how many were still
+// a warm-up. A cell that fails drops out. A returned error ends the run.
 func (r *runner) alternate(ctx context.Context, workers map[string]*worker, turns []*turn) error {
-	most := 0
+	var pids []int
 	for _, t := range turns {
 		if t.err = r.prepare(ctx, workers, t); ctx.Err() != nil {
 			return ctx.Err()
 		}
-		t.verify, most = r.verifiedRound(t.cell), max(most, calls(t.cell))
+		t.verify = r.verifiedRound(t.cell)
+		pids = append(pids, workers[t.cell.Model].PID())
+	}
+	end := r.watch(pids)
+	if err := r.rounds(ctx, workers, turns); err != nil {
+		return err
+	}
+	machine, processes := end()
+	for i, t := range turns {
+		t.readings = slices.Concat(machine, processes[i])
+	}
+	r.blame(turns)
+	dropWarmUps(turns)
+	return nil
+}
+
+// rounds makes the calls of the turns: in a round one call per cell, in random order.
+func (r *runner) rounds(ctx context.Context, workers map[string]*worker, turns []*turn) error {
+	most := 0
+	for _, t := range turns {
+		most = max(most, calls(t.cell))
 	}
 	random := rand.New(rand.NewPCG(r.run.Seed, uint64(turns[0].block)<<32|uint64(turns[0].position)))
 	shuffled := slices.Clone(turns)
@@ -171,7 +204,7 @@ func (r *runner) call(ctx context.Context, w *worker, t *turn, round int) error 
 	ctx, cancel := context.WithTimeout(ctx, r.timeLimit(t.cell))
 	defer cancel()
 	subject := w.subject(r, t.cell, t.block)
-	subject.Round, subject.Verify = round, round == t.verify
+	subject.Round, subject.Verify = round+t.attempt*calls(t.cell), round == t.verify // a repetition reads other text
 	result, err := probe.Find(t.cell.Probe).Measure(ctx, subject)
 	t.results = append(t.results, result)
 	return err
@@ -196,15 +229,16 @@ func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn
 	c, err := t.cell, t.err
 	var result probe.Result
 	if err == nil {
-		result = probe.Summarise(t.results)
+		result = probe.Summarise(t.results, t.warmUp)
 		for i := range result.Samples {
-			result.Samples[i].Position = t.position
+			s := &result.Samples[i]
+			s.Position, s.Attempt, s.Disturbed = t.position, t.attempt, t.disturbed
 		}
+		result.Samples[0].Readings = t.readings
 		addNotes(c, &result)
-		if measuredBlocks(c)+1 == most(r.run, c) {
-			c.Status = record.OK
+		if t.block+1 == most(r.run, c) && (t.disturbed == nil || t.attempt > 0) {
+			err = r.complete(c, result.Samples)
 		}
-		err = r.confirm(c, result.Samples)
 	}
 	if err != nil {
 		settle(c, err, r.discard(workers, c.Model), r.timeLimit(c))
@@ -212,13 +246,16 @@ func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn
 	return r.record(ctx, c, Event{Block: t.block + 1, Blocks: blocks}, result.Samples)
 }
 
-// confirm checks the plugin's clock against the host's once a cell has all its samples.
-func (r *runner) confirm(c *record.Cell, last []record.Sample) error {
-	if c.Status != record.OK {
-		return nil
+// complete ends a cell that has all its samples, of which the last ones are new. It checks the plugin's clock against the
+// host's.
+func (r *runner) complete(c *record.Cell, last []record.Sample) error {
+	c.Status = record.OK
+	whole := record.Cell{Samples: slices.Concat(c.Samples, last)}
+	if blocks := unstable(&whole); blocks >= leastUnstable && 2*blocks >= measuredBlocks(&whole) {
+		c.Warnings = addNew(c.Warnings, []string{fmt.Sprintf("never stable: in %d of %d blocks the calls became faster to the end", blocks, measuredBlocks(&whole))})
 	}
 	var clocks []probe.Clocks
-	for _, s := range slices.Concat(c.Samples, last) {
+	for _, s := range whole.Samples {
 		if s.Host > 0 {
 			clocks = append(clocks, probe.Clocks{Host: s.Host, Plugin: s.Plugin})
 		}

@@ -45,12 +45,19 @@ type runner struct {
 	observe  func(Event)
 	progress progress
 	verified map[*record.Cell]bool // cells with a block whose answers were verified
+	watch    watch
+	judges   bool          // the plan has this program's rule of disturbance
+	spare    time.Duration // that repetitions may still take
 }
 
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
 		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
+		watch: p.options.watch, judges: fact(p.Run, ruleFact) == rule(),
+	}
+	if r.watch == nil {
+		r.watch = func(pids []int) func() ([]record.Reading, [][]record.Reading) { return host.Begin(pids).End }
 	}
 	if p.Run.Until != "" {
 		budget, _ := time.ParseDuration(fact(p.Run, budgetFact))
@@ -239,8 +246,11 @@ func (p *progress) start(r *runner) {
 // that of the budget.
 func (p *progress) advance(e *Event, c *record.Cell) {
 	n := 1
-	if c.Status == record.Failed || c.Status == record.Unavailable {
+	switch {
+	case c.Status == record.Failed || c.Status == record.Unavailable:
 		n = max(0, c.Repeats-measuredBlocks(c))
+	case len(e.Samples) == 0 || e.Samples[0].Attempt > 0: // a cell that ends between blocks, or a repetition: not planned
+		n = 0
 	}
 	p.done = min(p.done+n, p.total)
 	p.left = max(0, p.left-time.Duration(n*calls(c))*c.Estimate)
@@ -249,6 +259,9 @@ func (p *progress) advance(e *Event, c *record.Cell) {
 		e.Left = max(0, time.Until(p.deadline))
 	}
 }
+
+// over reports whether the time for added blocks is over.
+func (p *progress) over() bool { return !p.deadline.IsZero() && time.Now().After(p.deadline) }
 
 // measuredBlocks returns the number of blocks of a cell that have samples.
 func measuredBlocks(c *record.Cell) int {

@@ -54,7 +54,7 @@ func plugins(t *testing.T) (pids []string) {
 }
 
 // TestKill kills the harness at random moments and resumes until the run is done. No plugin may outlive a harness, and the
-// run must end with the cells and sample counts of an undisturbed run. ARCHBENCH_LONG=1 kills 20 times.
+// run must end with the cells, sample counts and repetitions of an uninterrupted run. ARCHBENCH_LONG=1 kills 20 times.
 func TestKill(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("looks for orphans in /proc")
@@ -96,6 +96,7 @@ func TestKill(t *testing.T) {
 		if diff := cmp.Diff(want, counts(got)); diff != "" || got.Status != "done" {
 			t.Errorf("attempt %d, status %s:\n%s", attempt, got.Status, diff)
 		}
+		checkRepeats(t, got)
 	}
 }
 

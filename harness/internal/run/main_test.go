@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/suite"
@@ -120,7 +122,7 @@ func harness() error {
 
 // realOptions returns options that run a suite over variants of this binary as a plugin.
 func realOptions(s *suite.Suite, corpus string, variants ...string) Options {
-	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, Plugins: session.Installed{Paths: map[string]string{"fake": os.Args[0]}}}
+	o := Options{Suites: []*suite.Suite{s}, Seed: 3, Threads: 1, Corpus: corpus, watch: always(record.Reading{Name: host.Steal, Value: 1}), Plugins: session.Installed{Paths: map[string]string{"fake": os.Args[0]}}}
 	for _, v := range variants {
 		o.Models = append(o.Models, ModelSpec{Name: v, Architecture: "fake", Variant: v, Seed: 1})
 	}

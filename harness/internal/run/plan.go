@@ -93,6 +93,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 		{Name: "threads", Value: fmt.Sprint(p.limits.Threads)},
 		memory,
 		{Name: budgetFact, Value: budget},
+		{Name: ruleFact, Value: rule()},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }

@@ -49,6 +49,7 @@ type Options struct {
 	Reopened func(*Plan)
 
 	least time.Duration // shortest time limit of a measurement; 0: leastLimit
+	watch watch         // reads the sensors; nil: the host's
 }
 
 // Event reports progress. It is sent between measurements, never during one.

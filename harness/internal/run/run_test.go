@@ -545,14 +545,15 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// counts returns the number of samples of each cell, keyed by the cell and its status. It does not count the samples of
-// single steps: they are kept only if the host's clock confirms them, which a busy machine prevents.
+// counts returns the number of samples of each cell, keyed by the cell and its status. It does not count repetitions,
+// which depend on the estimates, and the samples of single steps: they are kept only if the host's clock confirms them, which
+// a busy machine prevents.
 func counts(r *record.Run) map[string]int {
 	all := map[string]int{}
 	for _, c := range r.Cells {
 		n := 0
 		for _, s := range c.Samples {
-			if s.Metric != probe.StepSeconds {
+			if s.Metric != probe.StepSeconds && s.Attempt == 0 {
 				n++
 			}
 		}

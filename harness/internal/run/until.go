@@ -56,7 +56,7 @@ func (r *runner) closing(ctx context.Context, block int) (more bool, err error) 
 	if r.run.Until == "" {
 		return true, nil
 	}
-	over := time.Now().After(r.progress.deadline)
+	over := r.progress.over()
 	open := result.Open(r.run)
 	for _, c := range r.run.All() {
 		if c.Status != record.Pending || !probe.Find(c.Probe).Timing {
@@ -66,14 +66,18 @@ func (r *runner) closing(ctx context.Context, block int) (more bool, err error) 
 			more = true
 			continue
 		}
-		c.Status = record.OK
 		if open[c.ID] {
 			c.Warnings = addNew(c.Warnings, []string{"the budget ended before its comparisons were decided"})
 		}
-		if failure := r.confirm(c, nil); failure != nil {
-			settle(c, failure, "", r.timeLimit(c))
-		}
-		err = errors.Join(err, r.record(ctx, c, Event{Block: block + 1}, nil))
+		err = errors.Join(err, r.close(ctx, c, block))
 	}
 	return more, err
+}
+
+// close ends a cell between blocks.
+func (r *runner) close(ctx context.Context, c *record.Cell, block int) error {
+	if failure := r.complete(c, nil); failure != nil {
+		settle(c, failure, "", r.timeLimit(c))
+	}
+	return r.record(ctx, c, Event{Block: block + 1}, nil)
 }

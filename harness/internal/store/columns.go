@@ -64,6 +64,7 @@ func sampleColumns(s *record.Sample) []column {
 	return []column{
 		{"metric", &s.Metric}, {"label", &s.Label}, {"value", &s.Value}, {"unit", &s.Unit}, {"block", &s.Block},
 		{"s.position", &s.Position}, {"host", &s.Host}, {"plugin", &s.Plugin}, {"calls", asJSON(&s.Calls)},
+		{"dropped", &s.Dropped}, {"attempt", &s.Attempt}, {"disturbed", asJSON(&s.Disturbed)}, {"readings", asJSON(&s.Readings)},
 	}
 }
 

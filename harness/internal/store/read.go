@@ -146,7 +146,7 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) 
 // loadSamples fills in each cell's samples in the order of measurement. places maps the cells' keys to their indices.
 func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64]int) error {
 	rows, err := db.sql.QueryContext(ctx, `SELECT c.key, `+names(sampleColumns(new(record.Sample)))+`
-		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.seq`, run.ID)
+		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.attempt, s.seq`, run.ID)
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,9 @@ func insertCells(ctx context.Context, tx *sql.Tx, run *record.Run) error {
 	})
 }
 
-// Record stores a cell's state (status, reason, failure, warnings, missing data) and the samples of one new block in
-// one transaction. It stores nothing if any part fails, if the block is already stored, or if another process owns the
-// run.
+// Record stores a cell's state (status, reason, failure, warnings, missing data) and the samples of one new attempt at
+// a block in one transaction. It stores nothing if any part fails, if the attempt is already stored, or if another process owns
+// the run.
 func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []record.Sample) error {
 	err := db.writeOwned(ctx, run, func(tx *sql.Tx) error {
 		var key int64
@@ -67,11 +67,13 @@ func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []
 }
 
 func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []record.Sample) error {
-	next := map[int]int{} // index within each block
+	type attempt struct{ block, attempt int }
+	next := map[attempt]int{} // index within each attempt
 	return insert(ctx, tx, "samples", len(samples), func(i int) []column {
 		s := &samples[i]
-		next[s.Block]++
-		return append(sampleColumns(s), column{"cell", cell}, column{"seq", next[s.Block] - 1})
+		at := attempt{s.Block, s.Attempt}
+		next[at]++
+		return append(sampleColumns(s), column{"cell", cell}, column{"seq", next[at] - 1})
 	})
 }
 
