@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/host"
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -212,7 +213,7 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 
 // noise shows how small a difference runs of ten blocks detect, as far as the database knows the noise of this host.
 func (d *diagnosis) noise(ctx context.Context, a *app, threads int) {
-	known, err := a.loadNoise(ctx, threads)
+	known, err := a.loadNoise(ctx, func(m *record.Model) bool { return threads == 0 || m.Threads == threads })
 	if err != nil {
 		return // the database has a line of its own
 	}

@@ -37,8 +37,8 @@ func (n noise) age() string {
 	return result.Describe(int(age/time.Minute), "minute") + " old"
 }
 
-// loadNoise finds the noise of this host by timing probe, for models with a number of threads (0: any). A probe without is not known.
-func (a *app) loadNoise(ctx context.Context, threads int) (map[string]noise, error) {
+// loadNoise finds the noise of this host by timing probe, as models that are wanted show it. What is not known has no entry.
+func (a *app) loadNoise(ctx context.Context, wanted func(*record.Model) bool) (map[string]noise, error) {
 	if _, err := os.Stat(a.db); err != nil {
 		return nil, nil //nolint:nilerr // a database that is not there yet holds no noise
 	}
@@ -47,10 +47,10 @@ func (a *app) loadNoise(ctx context.Context, threads int) (map[string]noise, err
 		return nil, err
 	}
 	defer db.Close()
-	return noiseIn(ctx, db, threads)
+	return noiseIn(ctx, db, wanted)
 }
 
-func noiseIn(ctx context.Context, db *store.DB, threads int) (map[string]noise, error) {
+func noiseIn(ctx context.Context, db *store.DB, wanted func(*record.Model) bool) (map[string]noise, error) {
 	ids, err := db.SelfCompared(ctx, host.Describe().Fingerprint)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func noiseIn(ctx context.Context, db *store.DB, threads int) (map[string]noise, 
 			return nil, err
 		}
 		for _, name := range timingProbes() {
-			if logs := result.Noise(r, name, threads); known[name].run == nil && len(logs) >= leastNoise {
+			if logs := result.Noise(r, name, wanted); known[name].run == nil && len(logs) >= leastNoise {
 				known[name] = noise{r, logs}
 			}
 		}

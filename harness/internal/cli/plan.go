@@ -15,6 +15,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/run"
+	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
@@ -45,11 +46,16 @@ func (a *app) plan(ctx context.Context, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	known, err := a.loadNoise(ctx, plan.Run.Models[0].Threads)
+	first := plan.Run.Models[0]
+	known, err := a.loadNoise(ctx, func(m *record.Model) bool { return m.Threads == first.Threads && m.Device == first.Device })
 	if err != nil {
 		return err
 	}
-	if err := a.print(planned(plan, outlooks(plan, known), a.doctorNoise(f.models.threads))); err != nil {
+	remedy := a.doctorNoise(f.models.threads)
+	if f.models.device != "" {
+		remedy = "archbench run speed --model a=NAME --model b=NAME --device " + shell.Quote(f.models.device) + " --set repeats=20, with one model under two names,"
+	}
+	if err := a.print(planned(plan, outlooks(plan, known), remedy)); err != nil {
 		return err
 	}
 	if few := tooFewBlocks(plan); few != "" {

@@ -41,12 +41,13 @@ func TestPlan(t *testing.T) {
 	if code, _, _ := d.call("show"); code != ExitUsage {
 		t.Errorf("a plan makes a database: show gives %d", code)
 	}
-	d.noisy("r-0ld", time.Now().Add(-72*time.Hour), 0.5)
-	d.noisy("r-n3w", time.Now().Add(-3*time.Hour), 0.02)
-	d.noisy("r-f3w", time.Now(), 0.02)
-	say(ExitOK, nil, "2.0 %", "n/a (noise unknown)", "run r-n3w (3 hours old)") // decode has no noise
+	d.noisy("r-01d", time.Now().Add(-72*time.Hour), 0.5, leastNoise, "")
+	d.noisy("r-11e", time.Now().Add(-3*time.Hour), 0.02, leastNoise, "")
+	d.noisy("r-21e", time.Now().Add(-time.Hour), 0.5, leastNoise-1, "")
+	d.noisy("r-31e", time.Now().Add(-time.Hour), 0.5, leastNoise, "another")
+	say(ExitOK, nil, "2.0 %", "n/a (noise unknown)", "run r-11e (3 hours old)") // decode has no noise
 	stdout, _ := d.must(ExitOK, "doctor")
-	for _, want := range []string{"2.0 % between 2 models, 2.0 % between 4 models", "n/a (not measured on this host)", "archbench doctor --noise"} {
+	for _, want := range []string{"50 % between 2 models, 50 % between 4 models", "run r-31e", "n/a (not measured on this host)", "archbench doctor --noise"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("doctor says no %q:\n%s", want, stdout)
 		}
@@ -73,9 +74,9 @@ func TestDoctorNoise(t *testing.T) {
 	}
 }
 
-// noisy stores a run of this host that compares a model with itself by blocks whose ratios are off by a share, to either side; few of
-// them if the ID says so.
-func (d desk) noisy(id string, started time.Time, share float64) {
+// noisy stores a run of this host that compares a model on a device with itself, by blocks whose ratios are off by a share to either
+// side.
+func (d desk) noisy(id string, started time.Time, share float64, blocks int, device string) {
 	d.t.Helper()
 	db, err := (&app{db: defaultDB}).create(d.t.Context())
 	if err != nil {
@@ -84,15 +85,11 @@ func (d desk) noisy(id string, started time.Time, share float64) {
 	defer db.Close()
 	r := &record.Run{ID: id, Started: started, Status: record.Done, Host: host.Describe()}
 	for _, name := range []string{"a", "b"} {
-		r.Models = append(r.Models, record.Model{Name: name, Threads: host.Threads(), Causal: true, Parameters: 1})
-		r.Cells = append(r.Cells, record.Cell{ID: "ce" + id[2:] + name, Probe: "prefill", Model: name, Point: record.Point{{Name: "len", Value: "16"}, {Name: "batch", Value: "1"}}, Repeats: 20, Status: record.Pending})
+		r.Models = append(r.Models, record.Model{Name: name, Threads: host.Threads(), Device: device, Causal: true, Parameters: 1})
+		r.Cells = append(r.Cells, record.Cell{ID: id[2:] + name, Probe: "prefill", Model: name, Point: record.Point{{Name: "len", Value: "16"}, {Name: "batch", Value: "1"}}, Repeats: blocks, Status: record.Pending})
 	}
 	if err := db.CreateRun(d.t.Context(), r); err != nil {
 		d.t.Fatal(err)
-	}
-	blocks := 20
-	if id == "r-f3w" {
-		blocks = leastNoise - 1
 	}
 	for i := range r.Cells {
 		var samples []record.Sample

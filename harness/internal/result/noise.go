@@ -9,8 +9,8 @@ import (
 )
 
 // Noise returns the log ratios of the blocks in which a run compared a model with itself by a timing probe, over all its points. Their
-// true median is 0, so they are noise of the host. threads are those of the model; 0: any.
-func Noise(run *record.Run, probe string, threads int) (logs []float64) {
+// true median is 0, so they are noise of the host. wanted chooses the models.
+func Noise(run *record.Run, probe string, wanted func(*record.Model) bool) (logs []float64) {
 	quantities := QuantitiesOf(probe)
 	timed := slices.IndexFunc(quantities, (*Quantity).timed)
 	if timed < 0 {
@@ -21,7 +21,7 @@ func Noise(run *record.Run, probe string, threads int) (logs []float64) {
 		a := &run.Models[i]
 		for j := range run.Models[:i] {
 			b := &run.Models[j]
-			if !alike(*a, *b) || threads != 0 && a.Threads != threads {
+			if !alike(*a, *b) || !wanted(a) {
 				continue
 			}
 			for _, x := range of(a) {

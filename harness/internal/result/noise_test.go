@@ -18,17 +18,18 @@ func TestNoise(t *testing.T) {
 	half := math.Ln2
 	want := []float64{-half, 0, 0, half, half, 2 * half} // of a with b and c
 	for threads, want := range map[int][]float64{0: want, 2: want, 1: nil} {
-		got := Noise(run, "decode", threads)
+		got := Noise(run, "decode", func(m *record.Model) bool { return threads == 0 || m.Threads == threads })
 		slices.Sort(got)
 		if !slices.EqualFunc(got, want, func(x, y float64) bool { return math.Abs(x-y) < 1e-12 }) {
 			t.Errorf("%d threads: %v, want %v", threads, got, want)
 		}
 	}
-	if got := slices.Concat(Noise(run, "prefill", 0), Noise(run, "memory", 0), Noise(run, "unknown", 0)); got != nil {
+	all := func(*record.Model) bool { return true }
+	if got := slices.Concat(Noise(run, "prefill", all), Noise(run, "memory", all), Noise(run, "unknown", all)); got != nil {
 		t.Errorf("of other probes: %v", got)
 	}
 	run.Cells[0].Status = record.Failed
-	if got := Noise(run, "decode", 0); got != nil {
+	if got := Noise(run, "decode", all); got != nil {
 		t.Errorf("of a failed cell: %v", got)
 	}
 }
