@@ -160,6 +160,7 @@ func TestLlamaBench(t *testing.T) {
 // TestParquet reads back every call of every sample.
 func TestParquet(t *testing.T) {
 	run := twoModels()
+	run.Cells[0].Samples[0].Dropped = 1
 	data, _ := export(t, "parquet", run)
 	rows, err := parquet.Read[any](bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -171,13 +172,15 @@ func TestParquet(t *testing.T) {
 	}
 	for _, c := range run.All() {
 		for _, s := range c.Samples {
-			want = append(want, s.Values()...)
+			want = append(want, s.Every()...)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	for i, want := range map[int]map[string]any{
+		0: {"counts": false, "attempt": int32(0), "round": int32(0)}, // a warm-up
+		1: {"counts": true, "round": int32(1)},
 		4: { // the second call of the second block
 			"run": run.ID, "cell": "pa", "precision": "f32", "len": int64(512), "depth": nil, "block": int32(1), "round": int32(1), "unit": "s",
 			"plugin_sha256": "abc", "host_seconds": 0.011, "settings": nil, "started": run.Started.UnixMicro(),

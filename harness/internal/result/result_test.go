@@ -36,6 +36,31 @@ func TestDerivedNumbers(t *testing.T) {
 	}
 }
 
+// TestWhatCounts checks that of a block that was repeated the undisturbed attempt counts, else the first, and no call of a
+// warm-up.
+func TestWhatCounts(t *testing.T) {
+	sample := func(block, attempt int, disturbed bool, calls ...float64) record.Sample {
+		s := record.Sample{Metric: probe.PrefillSeconds, Value: calls[len(calls)-1], Block: block, Attempt: attempt, Calls: calls}
+		if disturbed {
+			s.Disturbed = []string{"steal 3 % of the CPU time"}
+		}
+		return s
+	}
+	c := &record.Cell{Status: record.OK, Point: record.Point{{Name: "len", Value: "1"}, {Name: "batch", Value: "1"}}, Samples: []record.Sample{
+		sample(0, 0, false, 1, 1), sample(1, 0, true, 2, 2), sample(1, 1, false, 4, 4), sample(2, 0, true, 8, 8), sample(2, 1, true, 16, 16),
+		sample(3, 0, true, 32, 32), sample(4, 0, false, 1, 64, 64),
+	}}
+	c.Samples[6].Dropped = 1
+	ttft := &Quantity{Quantity: probe.Quantity{Metric: probe.PrefillSeconds}}
+	want := map[int][]float64{0: {1, 1}, 1: {4, 4}, 2: {8, 8}, 3: {32, 32}, 4: {64, 64}}
+	if diff := cmp.Diff(want, ttft.Rounds(c)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[int]float64{0: 1, 1: 4, 2: 8, 3: 32, 4: 64}, ttft.Blocks(c)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestTheBoundaryWinsNothing checks that a plugin without a model, however fast, is ahead of none.
 func TestTheBoundaryWinsNothing(t *testing.T) {
 	ix := timed(map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}, "e": {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}})

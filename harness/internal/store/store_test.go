@@ -61,11 +61,23 @@ func TestRoundTrip(t *testing.T) {
 	for block := range 3 {
 		s := []record.Sample{{Metric: "prefill_seconds", Value: 0.1 * float64(block), Unit: "s", Block: block, Position: 4,
 			Host: time.Millisecond, Plugin: time.Microsecond}, {Metric: "roofline_share", Label: "fma", Value: 0.5, Block: block}}
+		if block == 1 {
+			s[0].Calls, s[0].Dropped, s[0].Disturbed = []float64{0.3, 0.1, 0.1}, 1, []string{"steal 3 % of the CPU time"}
+			s[0].Readings = []record.Reading{{Name: "steal", Value: 0.03}, {Name: "frequency", Reason: "no cpufreq"}}
+		}
 		if err := db.Record(ctx, want.ID, c, s); err != nil {
 			t.Fatal(err)
 		}
 		c.Samples = append(c.Samples, s...)
 	}
+	again := []record.Sample{{Metric: "prefill_seconds", Value: 0.1, Unit: "s", Block: 2, Attempt: 1, Position: 9}}
+	if err := db.Record(ctx, want.ID, c, again); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Record(ctx, want.ID, c, again); err == nil {
+		t.Error("the same attempt is stored twice")
+	}
+	c.Samples = append(c.Samples, again...)
 	c.Status, c.Warnings = record.Failed, []string{"beyond the trained context of 256"}
 	c.Failure = &record.Failure{Class: "crash", Message: "signal: killed", Stderr: "panic\n", Reproduce: "archbench run"}
 	if err := db.Record(ctx, want.ID, c, nil); err != nil {

@@ -1,0 +1,27 @@
+package probe
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/archbench/archbench/harness/internal/record"
+)
+
+// TestSummarise checks that calls of a warm-up are kept and do not count, also of a metric that some calls lack.
+func TestSummarise(t *testing.T) {
+	call := func(seconds float64, more ...record.Sample) Result {
+		return Result{Samples: append([]record.Sample{{Metric: PrefillSeconds, Value: seconds}}, more...)}
+	}
+	share := record.Sample{Metric: RooflineShare, Label: "fma", Value: 0.5}
+	early := record.Sample{Metric: RooflineShare, Label: "early", Value: 0.25}
+	got := Summarise([]Result{call(9, early), call(8, share), call(1), call(3, share), call(2, share)}, 2).Samples
+	want := []record.Sample{
+		{Metric: PrefillSeconds, Value: 2, Calls: []float64{9, 8, 1, 3, 2}, Dropped: 2},
+		{Metric: RooflineShare, Label: "early", Value: 0.25, Calls: []float64{0.25}},
+		{Metric: RooflineShare, Label: "fma", Value: 0.5, Calls: []float64{0.5, 0.5, 0.5}, Dropped: 1},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
