@@ -24,3 +24,31 @@ func Join(words ...string) string {
 	}
 	return strings.Join(quoted, " ")
 }
+
+// Split returns the words of a line that Join made. It reports false for other syntax of a shell.
+func Split(line string) (words []string, ok bool) {
+	word, open, quoted := "", false, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\'':
+			quoted, open = !quoted, true
+		case quoted:
+			word += line[i : i+1]
+		case c == '\\' && strings.HasPrefix(line[i:], `\'`):
+			word, i = word+"'", i+1
+		case c == ' ':
+			if open {
+				words = append(words, word)
+			}
+			word, open = "", false
+		case special(rune(c)):
+			return nil, false
+		default:
+			word, open = word+line[i:i+1], true
+		}
+	}
+	if open {
+		words = append(words, word)
+	}
+	return words, !quoted
+}

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,4 +39,19 @@ func TestJoinThroughShell(t *testing.T) {
 			t.Fatalf("the shell read %q, want %q", got, want)
 		}
 	})
+}
+
+// TestSplit checks that Split undoes Join, and rejects what Join does not write.
+func TestSplit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		words := rapid.SliceOf(rapid.String()).Draw(t, "words")
+		if got, ok := Split(Join(words...)); !ok || !slices.Equal(got, words) {
+			t.Fatalf("%q: %q, %v", words, got, ok)
+		}
+	})
+	for _, line := range []string{"'", "a 'b", `"a"`, "a;b", "$a", `a\b`} {
+		if words, ok := Split(line); ok {
+			t.Errorf("%s: %q", line, words)
+		}
+	}
 }
