@@ -81,7 +81,7 @@ func testDocumented(t *testing.T, b bench) {
 	documented := documentedKeys(t)
 	cell := rows(t, b.run("compare", "-o", "json"))[0]["cell"].(string)
 	for section, args := range map[string][]string{
-		"compare": {"compare"}, "report": {"report"}, "report: verdicts": {"report"}, "report: claims": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
+		"compare": {"compare"}, "compare: gates": {"compare", "--gate", "state@*<=+1000%"}, "report": {"report"}, "report: verdicts": {"report"}, "report: claims": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plan": {"plan", "./small.yaml", "--plugins", "bk,gpt2", "--corpus", "text"}, "plugins list": {"plugins", "list"},
 		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"},
 		"tokenizer test":   {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},

@@ -35,7 +35,7 @@ var heavy = map[string][]string{
 var ranks = map[string]int{
 	"harness/internal/record": 0, "harness/internal/stat": 0, "harness/internal/unit": 0,
 	"harness/internal/table": 1, "harness/internal/chart": 1, "harness/internal/probe": 1,
-	"harness/internal/result": 2, "harness/internal/claim": 3, "harness/internal/exchange": 3, "harness/internal/report": 4,
+	"harness/internal/result": 2, "harness/internal/claim": 3, "harness/internal/exchange": 3, "harness/internal/ci": 3, "harness/internal/report": 4,
 	"harness/internal/cli": 5,
 }
 

@@ -110,9 +110,10 @@ func execute(ctx context.Context, args []string, in io.Reader, out, err io.Write
 
 // Errors that select an exit code.
 var (
-	errReported = errors.New("reported") // wrapped by errors that need no further message
-	errFailed   = fmt.Errorf("failed: %w", errReported)
-	errCells    = fmt.Errorf("some cells failed: %w", errReported)
+	errReported  = errors.New("reported") // wrapped by errors that need no further message
+	errFailed    = fmt.Errorf("failed: %w", errReported)
+	errCells     = fmt.Errorf("some cells failed: %w", errReported)
+	errUndecided = fmt.Errorf("undecided: %w", errReported)
 )
 
 // usageError is a mistake on the command line.

@@ -55,6 +55,8 @@ func TestOneRun(t *testing.T) {
 	t.Run("every command in every format", func(t *testing.T) { testFormats(t, d, run) })
 	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
 	t.Run("export", func(t *testing.T) { testExport(t, d, run) })
+	t.Run("gates", func(t *testing.T) { testGates(t, d) })
+	t.Run("CI", func(t *testing.T) { testCI(t, d) })
 	t.Run("comes and goes", func(t *testing.T) { testComesAndGoes(t, d, run) })
 }
 
@@ -228,6 +230,7 @@ func TestMistakes(t *testing.T) {
 		{"--max-new-tokens 0: must be between 1", []string{"generate", "fake:init:1", "--max-new-tokens", "0"}},
 		{"--temperature NaN", []string{"generate", "fake:init:1", "--temperature", "nan"}},
 		{`unknown "sped"; there are`, []string{"compare", "--quantity", "sped"}},
+		{`--gate "sped<=3%": unknown quantity "sped"`, []string{"compare", "--gate", "sped<=3%"}},
 		{`unknown command "shw" for archbench; did you mean show?`, []string{"shw"}},
 		{"unknown flag: --quantiti; did you mean quantity?", []string{"compare", "--quantiti", "x"}},
 		{"unknown shorthand flag", []string{"compare", "-x"}},

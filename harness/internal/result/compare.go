@@ -24,6 +24,7 @@ type CompareOptions struct {
 	Models               []string            // names; nil: one per family, or all where precisions or several runs are compared
 	Quantities           []string            // names; nil: the timed ones and quality
 	AcrossHosts          bool                // compare timings of different machines all the same
+	Gates                []*Gate             // bounds to hold the comparison against; their quantities are compared too
 }
 
 // defaultQuantities are the quantities of a comparison unless the user names some.
@@ -34,11 +35,19 @@ func QuantityNames() []string {
 	return Distinct(Quantities(), func(q *Quantity) string { return q.Name })
 }
 
-// Compare relates cells that are alike in all but the factors of the columns: the models of a run to a base model by
+// Comparison is cells beside each other, as people and programs see them.
+type Comparison struct {
+	layout  *layout
+	columns []string // the base first
+	groups  []group
+	gates   []*Gate
+}
+
+// Relate relates cells that are alike in all but the factors of the columns: the models of a run to a base model by
 // block, a run to an earlier one, a precision to f32. People get the form that benchstat's users know: a base column, and
 // beside each other column its difference to the base, "~" where none is shown, with p and n. Programs get one row per
 // comparison, all in the first table. The p-values are Holm-adjusted over each row (one quantity at one point).
-func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
+func Relate(runs []*record.Run, o CompareOptions) (*Comparison, error) {
 	if err := checkRuns(runs, o); err != nil {
 		return nil, err
 	}
@@ -50,10 +59,24 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []compared
+	c := &Comparison{layout: l, columns: columns, groups: groups, gates: o.Gates}
+	return c, c.checkGates()
+}
+
+// Compare is the tables of a comparison.
+func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
+	c, err := Relate(runs, o)
+	if err != nil {
+		return nil, err
+	}
+	return c.Tables(), nil
+}
+
+// Tables are the comparison, then what the gates decide.
+func (c *Comparison) Tables() []table.Table {
 	var tables []table.Table
-	for _, g := range groups {
-		rows, tables = append(rows, g.rows...), append(tables, l.render(g.label, columns, g.rows))
+	for _, g := range c.groups {
+		tables = append(tables, c.layout.render(g.label, c.columns, g.rows))
 	}
 	if len(tables) > 1 {
 		tables = slices.DeleteFunc(tables, func(t table.Table) bool { return len(t.Rows) == 0 })
@@ -61,9 +84,28 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 	for i := range tables {
 		tables[i].Frame = &table.Frame{}
 	}
-	tables[0].Frame = comparisons(rows)
-	tables[len(tables)-1].Notes = l.notes(rows, columns)
-	return tables, nil
+	tables[0].Frame = comparisons(c.rows())
+	tables[len(tables)-1].Notes = c.layout.notes(c.rows(), c.columns)
+	if c.gates != nil {
+		tables = append(tables, c.gateTable())
+	}
+	return tables
+}
+
+// rows are those of all tables.
+func (c *Comparison) rows() (rows []compared) {
+	for _, g := range c.groups {
+		rows = append(rows, g.rows...)
+	}
+	return rows
+}
+
+// pairs are the comparisons of all tables.
+func (c *Comparison) pairs() (pairs []*pair) {
+	for _, r := range c.rows() {
+		pairs = append(pairs, r.pairs...)
+	}
+	return pairs
 }
 
 // group holds the rows of one table.
@@ -92,9 +134,14 @@ func (l *layout) compare(o CompareOptions) (columns []string, groups []group, er
 	return columns, groups, nil
 }
 
-func quantitiesNamed(names []string) ([]*Quantity, error) {
+func quantitiesNamed(names []string, gates []*Gate) ([]*Quantity, error) {
 	if names == nil {
 		names = defaultQuantities
+	}
+	for _, g := range gates {
+		if !slices.ContainsFunc(names, func(name string) bool { return Named(name) != nil && Named(name).Name == g.q.Name }) {
+			names = append(slices.Clone(names), g.q.Name)
+		}
 	}
 	all := make([]*Quantity, len(names))
 	for i, name := range names {
@@ -227,7 +274,7 @@ func modelNames(r *record.Run) []string {
 
 // sides returns the compared cells for each quantity, each point of a model once, ordered by point and then as planned.
 func (l *layout) sides(o CompareOptions) (all []side, err error) {
-	quantities, err := quantitiesNamed(o.Quantities)
+	quantities, err := quantitiesNamed(o.Quantities, o.Gates)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +376,7 @@ func (l *layout) compareRows(sides []side, columns []string) (rows []compared, e
 			if !ok {
 				other = l.absent(base, column)
 			}
-			p := base.q.pair(base, other, base.ix == other.ix)
+			p := base.q.pair(base, other)
 			row.pairs = append(row.pairs, p)
 			p.columns = [2]string{columns[0], column}
 			if p.reason == "" {

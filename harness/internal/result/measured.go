@@ -32,7 +32,7 @@ func (ix *Index) Measured(q *Quantity, model, against map[string]string) (all []
 			if s.cell == o.cell || q.Documents && ix.ByName[o.model].Initialised || !l.alike(s, o, model, against) {
 				continue
 			}
-			if p := q.pair(o, s, true); p.reason == "" {
+			if p := q.pair(o, s); p.reason == "" {
 				all = append(all, Measurement{p.result.Value, math.Max(p.result.Lo, 0), p.result.Hi, []string{s.cell.ID, o.cell.ID}})
 			}
 		}

@@ -34,9 +34,8 @@ type pair struct {
 	varies      projection      // further factors in which the two differ
 }
 
-// pair compares two cells: by document or exactly if the quantity is of that kind, else by block if both come from one run,
-// else as independent samples.
-func (q *Quantity) pair(base, other side, sameRun bool) *pair {
+// pair compares two cells: by document or exactly if the quantity is of that kind, else by their values.
+func (q *Quantity) pair(base, other side) *pair {
 	p := &pair{q: q, base: base, other: other}
 	for _, s := range []side{base, other} {
 		if s.value.Number == nil {
@@ -52,20 +51,40 @@ func (q *Quantity) pair(base, other side, sameRun bool) *pair {
 	case q.Exact:
 		p.test = "exact"
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
-	case sameRun && base.ix.Run.Until != "":
-		p.test = "sign-anytime"
-		p.result = stat.Anytime(q.Rounds(base.cell), q.Rounds(other.cell))
-	case sameRun:
-		p.test = "sign"
-		p.result = stat.Paired(q.Rounds(base.cell), q.Rounds(other.cell))
 	default:
-		p.test = "mann-whitney"
-		p.result = stat.Unpaired(values(q.Blocks(base.cell)), values(q.Blocks(other.cell)))
+		p.test, p.result = p.ratios(func(v float64) float64 { return v })
 	}
 	if !p.result.Valid() {
 		p.reason = firstOf(p.result.Warnings)
 	}
 	return p
+}
+
+// ratios compares what f makes of the values: by block if both cells come from one run, else as independent samples.
+func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) {
+	rounds := func(s side) map[int][]float64 {
+		all := p.q.Rounds(s.cell)
+		for _, calls := range all {
+			for i := range calls {
+				calls[i] = f(calls[i])
+			}
+		}
+		return all
+	}
+	blocks := func(s side) []float64 {
+		all := values(p.q.Blocks(s.cell))
+		for i := range all {
+			all[i] = f(all[i])
+		}
+		return all
+	}
+	switch {
+	case p.base.ix != p.other.ix:
+		return "mann-whitney", stat.Unpaired(blocks(p.base), blocks(p.other))
+	case p.base.ix.Run.Until != "":
+		return "sign-anytime", stat.Anytime(rounds(p.base), rounds(p.other))
+	}
+	return "sign", stat.Paired(rounds(p.base), rounds(p.other))
 }
 
 // verdict is what the comparison shows about the other model, in a word.

@@ -38,8 +38,12 @@ func QuantitiesOf(probe string) []*Quantity {
 	return slices.DeleteFunc(Quantities(), func(q *Quantity) bool { return q.Probe != probe })
 }
 
-// Named returns the quantity with a name, nil if there is none.
+// shortNames are what people call quantities elsewhere.
+var shortNames = map[string]string{"bpb": "bits-per-byte", "pp": "prefill", "tg": "decode-speed", "tpot": "decode"}
+
+// Named returns the quantity with a name or short name, nil if there is none.
 func Named(name string) *Quantity {
+	name = cmp.Or(shortNames[name], name)
 	for _, q := range Quantities() {
 		if q.Name == name {
 			return q

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -15,6 +16,13 @@ import (
 // UntilDecided is the rule that adds blocks until all comparisons are decided. A rule like "±2%" also settles a comparison
 // whose interval is that narrow.
 const UntilDecided = "decided"
+
+// Bounds of a run that adds blocks until its comparisons are decided. UntilBudget is the time for them, unless the run has a
+// budget of its own.
+const (
+	MostBlocks  = 200
+	UntilBudget = 15 * time.Minute
+)
 
 // widest bounds the width of a rule: wider intervals say nothing.
 const widest = 0.5
@@ -76,19 +84,10 @@ func Open(run *record.Run) map[string]bool {
 }
 
 // pairsOf returns the comparisons of a run's cells; nil if there are none.
-func pairsOf(run *record.Run, o CompareOptions) (pairs []*pair) {
-	l, err := newLayout([]*record.Run{run}, o)
+func pairsOf(run *record.Run, o CompareOptions) []*pair {
+	c, err := Relate([]*record.Run{run}, o)
 	if err != nil {
 		return nil
 	}
-	_, groups, err := l.compare(o)
-	if err != nil {
-		return nil
-	}
-	for _, g := range groups {
-		for _, r := range g.rows {
-			pairs = append(pairs, r.pairs...)
-		}
-	}
-	return pairs
+	return c.pairs()
 }

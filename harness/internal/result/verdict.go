@@ -101,7 +101,7 @@ func (q *Quantity) against(have []side, first int) *ranking {
 		if i == first {
 			continue
 		}
-		p := q.pair(s, have[first], true)
+		p := q.pair(s, have[first])
 		r.rivals = append(r.rivals, p)
 		family = append(family, &p.result)
 	}

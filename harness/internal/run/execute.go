@@ -11,6 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/lm"
@@ -61,7 +62,7 @@ func newRunner(db *store.DB, p *Plan) *runner {
 	}
 	if p.Run.Until != "" {
 		budget, _ := time.ParseDuration(fact(p.Run, budgetFact))
-		r.progress.deadline = time.Now().Add(cmp.Or(budget, untilBudget))
+		r.progress.deadline = time.Now().Add(cmp.Or(budget, result.UntilBudget))
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}

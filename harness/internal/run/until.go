@@ -11,19 +11,13 @@ import (
 	"github.com/archbench/archbench/harness/internal/result"
 )
 
-// mostBlocks bounds the blocks of a run that adds them until its comparisons are decided.
-const mostBlocks = 200
-
 // most is the largest number of blocks that a cell of a run can have. If a rule adds blocks, those of the plan are the least.
 func most(run *record.Run, c *record.Cell) int {
 	if run.Until != "" {
-		return max(c.Repeats, mostBlocks)
+		return max(c.Repeats, result.MostBlocks)
 	}
 	return c.Repeats
 }
-
-// untilBudget is the time for the blocks of a run with a rule, unless it has a budget of its own.
-const untilBudget = 15 * time.Minute
 
 // Blocks returns the most blocks of a cell: those of the plan, or if a rule adds blocks, as many as fit into the budget while no
 // comparison is settled.
@@ -46,7 +40,7 @@ func (p *Plan) Blocks(c *record.Cell) int {
 	for _, start := range starts {
 		block += start
 	}
-	left := cmp.Or(budgetOf(p.options), untilBudget) - once
+	left := cmp.Or(budgetOf(p.options), result.UntilBudget) - once
 	return min(most(p.Run, c), max(c.Repeats, int(left/max(block, 1))))
 }
 

@@ -45,7 +45,7 @@ func TestUntilDecided(t *testing.T) {
 	}
 	r := load(t, db, p.Run.ID)
 	for _, c := range r.Cells {
-		if n := measuredBlocks(&c); c.Status != record.OK || c.Repeats != 2 || n < 7 || n >= mostBlocks {
+		if n := measuredBlocks(&c); c.Status != record.OK || c.Repeats != 2 || n < 7 || n >= result.MostBlocks {
 			t.Errorf("%s: %s after %d blocks, planned at least %d", c.Model, c.Status, n, c.Repeats)
 		}
 	}
@@ -82,7 +82,7 @@ func TestBlocksOfBudget(t *testing.T) {
 		m.estimator.start = time.Second
 	}
 	block := 3*2*time.Second + 2*time.Second
-	for budget, want := range map[time.Duration]int{block: 2, 50 * block: 50, 1000 * block: mostBlocks, 0: int(untilBudget / block)} {
+	for budget, want := range map[time.Duration]int{block: 2, 50 * block: 50, 1000 * block: result.MostBlocks, 0: int(result.UntilBudget / block)} {
 		p.options.Budget = budget
 		if got := p.Blocks(c); got != want {
 			t.Errorf("budget %v: %d blocks, want %d", budget, got, want)
