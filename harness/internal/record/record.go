@@ -9,9 +9,9 @@ import (
 
 // Host describes the machine of a run.
 type Host struct {
-	ID          string // sha256 of the facts
-	Fingerprint string // timings are comparable only between equal fingerprints
-	Facts       []Fact
+	ID          string `json:"id"`          // sha256 of the facts
+	Fingerprint string `json:"fingerprint"` // timings are comparable only between equal fingerprints
+	Facts       []Fact `json:"facts,omitempty"`
 }
 
 // Fact is one property of a host or run as text: {"cpu", "AMD EPYC, 2 threads", ""}, {"frequency", "", "no cpufreq"}.
@@ -40,60 +40,60 @@ func NA(reason string) string { return "n/a (" + reason + ")" }
 
 // Model is one model under test.
 type Model struct {
-	Name         string // given by the user, unique in a run
-	Family       string // the model the user named, from which a suite derived this precision; "": unknown
-	Architecture string
-	Mode         string // e.g. causal-row
-	Checkpoint   string // folder, "" if initialised
-	Variant      string // of seeded weights
-	Seed         uint64
-	Precision    string // of the linears in the layers
-	Head         string
-	Threads      int
-	Device       string // that it computed on; "": the plugin does not say
-	Options      map[string]string
-	Config       string // effective config.json
-	WeightsSHA   string // of the checkpoint files
-	Tokenizer    Tokenizer
-	PluginSHA    string // of all plugin files
-	PluginPath   string
-	Kernels      string
-	Parameters   int64
-	WeightBytes  int64
-	ContextLimit int  // 0: none
-	TrainedTo    int  // longest context seen in training; 0: unknown
-	Causal       bool // as the plugin declares
-	LeaksFuture  bool // found by the causality probe in this run
-	Initialised  bool
-	StateKind    string
-	Warnings     []string
+	Name         string            `json:"name"`   // given by the user, unique in a run
+	Family       string            `json:"family"` // the model the user named, from which a suite derived this precision; "": unknown
+	Architecture string            `json:"architecture"`
+	Mode         string            `json:"mode"`       // e.g. causal-row
+	Checkpoint   string            `json:"checkpoint"` // folder, "" if initialised
+	Variant      string            `json:"variant"`    // of seeded weights
+	Seed         uint64            `json:"seed"`
+	Precision    string            `json:"precision"` // of the linears in the layers
+	Head         string            `json:"head"`
+	Threads      int               `json:"threads"`
+	Device       string            `json:"device"` // that it computed on; "": the plugin does not say
+	Options      map[string]string `json:"options,omitempty"`
+	Config       string            `json:"config"`         // effective config.json
+	WeightsSHA   string            `json:"weights_sha256"` // of the checkpoint files
+	Tokenizer    Tokenizer         `json:"tokenizer"`
+	PluginSHA    string            `json:"plugin_sha256"` // of all plugin files
+	PluginPath   string            `json:"plugin"`
+	Kernels      string            `json:"kernels"`
+	Parameters   int64             `json:"parameters"`
+	WeightBytes  int64             `json:"weight_bytes"`
+	ContextLimit int               `json:"context_limit"` // 0: none
+	TrainedTo    int               `json:"trained_to"`    // longest context seen in training; 0: unknown
+	Causal       bool              `json:"causal"`        // as the plugin declares
+	LeaksFuture  bool              `json:"leaks_future"`  // found by the causality probe in this run
+	Initialised  bool              `json:"initialised"`
+	StateKind    string            `json:"state"`
+	Warnings     []string          `json:"warnings,omitempty"`
 }
 
 // Tokenizer identifies the tokenizer of a model's texts.
 type Tokenizer struct {
-	Asked  string // file or folder named by the user, or "bytes"; "": the checkpoint's own
-	Name   string // e.g. "vocab.json + merges.txt BPE"; "": no text was read
-	SHA256 string // of the files that determine the ids
+	Asked  string `json:"asked"`  // file or folder named by the user, or "bytes"; "": the checkpoint's own
+	Name   string `json:"name"`   // e.g. "vocab.json + merges.txt BPE"; "": no text was read
+	SHA256 string `json:"sha256"` // of the files that determine the ids
 }
 
 // Run is one execution of a plan.
 type Run struct {
-	ID      string // r- and eight hexadecimal digits
-	Started time.Time
-	Ended   time.Time // zero: unfinished
-	Status  string    // Running, Interrupted, Done or RunFailed
-	Owner   string    // description of the process that measures it; "": none
-	Version string    // of archbench
-	Command string    // the command line
-	Seed    uint64
-	Until   string   // rule that added blocks, such as "decided" or "±2%"; "": the plan fixed their number
-	Suites  []string // names and versions
-	Corpus  string   // file or folder of the text; "": the Go source tree
-	Facts   []Fact   // text and its sha256, tokenizer, settings, plugin environment
-	Host    Host
-	Models  []Model
-	Cells   []Cell
-	Tally   map[Status]int // cells by status, for a list of runs, which omits Cells
+	ID      string         `json:"id"` // r- and eight hexadecimal digits
+	Started time.Time      `json:"started"`
+	Ended   time.Time      `json:"ended,omitzero"` // zero: unfinished
+	Status  string         `json:"status"`         // Running, Interrupted, Done or RunFailed
+	Owner   string         `json:"-"`              // description of the process that measures it; "": none
+	Version string         `json:"version"`        // of archbench
+	Command string         `json:"command"`        // the command line
+	Seed    uint64         `json:"seed"`
+	Until   string         `json:"until"`            // rule that added blocks, such as "decided" or "±2%"; "": the plan fixed their number
+	Suites  []string       `json:"suites,omitempty"` // names and versions
+	Corpus  string         `json:"corpus"`           // file or folder of the text; "": the Go source tree
+	Facts   []Fact         `json:"facts,omitempty"`  // text and its sha256, tokenizer, settings, plugin environment
+	Host    Host           `json:"-"`
+	Models  []Model        `json:"-"`
+	Cells   []Cell         `json:"cells"`
+	Tally   map[Status]int `json:"-"` // cells by status, for a list of runs, which omits Cells
 }
 
 // All returns pointers to the cells.
@@ -139,21 +139,21 @@ const (
 
 // Cell is one model × one probe × one point of the grid.
 type Cell struct {
-	ID       string // sha256 of everything that can change its value
-	Suite    string // the first suite of the run that requested it
-	Probe    string
-	Model    string // Model.Name
-	Point    Point
-	Params   Point         // probe settings that are not axes, for example tokens=64
-	Repeats  int           // planned blocks; 1 for probes that do not time
-	Rounds   int           // planned calls in a block, which alternate with those of the other models; 0: one
-	Estimate time.Duration // of one measurement, from the plan; 0: unknown
-	Status   Status
-	Reason   string // set if Unavailable
-	Failure  *Failure
-	Warnings []string // for example "beyond the trained context of 512"
-	Missing  []Missing
-	Samples  []Sample // in the order of measurement
+	ID       string        `json:"cell"`  // sha256 of everything that can change its value
+	Suite    string        `json:"suite"` // the first suite of the run that requested it
+	Probe    string        `json:"probe"`
+	Model    string        `json:"model"` // Model.Name
+	Point    Point         `json:"point,omitempty"`
+	Params   Point         `json:"params,omitempty"` // probe settings that are not axes, for example tokens=64
+	Repeats  int           `json:"repeats"`          // planned blocks; 1 for probes that do not time
+	Rounds   int           `json:"rounds"`           // planned calls in a block, which alternate with those of the other models; 0: one
+	Estimate time.Duration `json:"estimate_ns"`      // of one measurement, from the plan; 0: unknown
+	Status   Status        `json:"status"`
+	Reason   string        `json:"reason,omitempty"` // set if Unavailable
+	Failure  *Failure      `json:"failure,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"` // for example "beyond the trained context of 512"
+	Missing  []Missing     `json:"missing,omitempty"`
+	Samples  []Sample      `json:"-"` // in the order of measurement
 }
 
 // Counts reports whether a sample of the cell counts: one of a block's first attempt, or of its repetition if only that was
@@ -218,29 +218,29 @@ func (p Point) String() string {
 
 // Sample is one raw measured value.
 type Sample struct {
-	Metric   string // declared by its probe
-	Label    string // the component, position or document; often ""
-	Value    float64
-	Unit     string
-	Block    int           // round of interleaved measurement
-	Position int           // order within the block
-	Host     time.Duration // round trip measured by the harness; 0: not a timing
-	Plugin   time.Duration // compute time reported by the plugin
+	Metric   string        `json:"metric"` // declared by its probe
+	Label    string        `json:"label"`  // the component, position or document; often ""
+	Value    float64       `json:"value"`
+	Unit     string        `json:"unit"`
+	Block    int           `json:"block"`     // round of interleaved measurement
+	Position int           `json:"position"`  // order within the block
+	Host     time.Duration `json:"host_ns"`   // round trip measured by the harness; 0: not a timing
+	Plugin   time.Duration `json:"plugin_ns"` // compute time reported by the plugin
 	// Calls holds the values of the calls, one per round; Value is the median of those that count. Host and Plugin are the times
 	// of the call that the host's clock confirms best. nil: there was one call.
-	Calls     []float64
-	Dropped   int       // calls at the start that do not count, because a model of the group was still warming up
-	Attempt   int       // 0: first; 1: repetition of a disturbed block
-	Disturbed []string  // what disturbed the calls, by the run's rule; nil: nothing
-	Readings  []Reading // of the sensors during the calls; with the first sample of an attempt
+	Calls     []float64 `json:"calls,omitempty"`
+	Dropped   int       `json:"dropped,omitempty"`   // calls at the start that do not count, because a model of the group was still warming up
+	Attempt   int       `json:"attempt,omitempty"`   // 0: first; 1: repetition of a disturbed block
+	Disturbed []string  `json:"disturbed,omitempty"` // what disturbed the calls, by the run's rule; nil: nothing
+	Readings  []Reading `json:"readings,omitempty"`  // of the sensors during the calls; with the first sample of an attempt
 }
 
 // Failure says how a cell failed.
 type Failure struct {
-	Class     string // crash, time-out, out of memory, protocol, version, non-finite, error, ...
-	Message   string
-	Stderr    string // the plugin's last lines
-	Reproduce string // command that measures this cell alone
+	Class     string `json:"class"` // crash, time-out, out of memory, protocol, version, non-finite, error, ...
+	Message   string `json:"message"`
+	Stderr    string `json:"stderr"`    // the plugin's last lines
+	Reproduce string `json:"reproduce"` // command that measures this cell alone
 }
 
 // Every returns the values of all calls.

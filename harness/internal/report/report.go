@@ -70,7 +70,7 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
-		Facts: facts("facts", "Text, settings and environment", slices.Concat(run.Facts, disturbances(run))),
+		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(run))),
 		Cells: ix.cellList(),
 	}
 	for _, suite := range ix.Suites() {
@@ -84,6 +84,14 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	}
 	printable.All(r) // plugins, files and users may supply any text
 	return r
+}
+
+// samplesFact ties a report to the samples it was made from, also where they do not change any of its numbers.
+func samplesFact(run *record.Run) record.Fact {
+	if sum := record.SamplesSHA(run.All()...); sum != "" {
+		return record.Fact{Name: "samples sha256", Value: sum}
+	}
+	return record.Fact{Name: "samples sha256", Reason: "a sample is not finite"}
 }
 
 // In appends a flag that names the database to the commands of Reproduce; "" is the default database.
@@ -317,7 +325,7 @@ func (ix *index) cellList() table.Table {
 	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
 		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
-			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings"})}}
+			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings", "samples_sha256"})}}
 	for _, c := range ix.Cells("", "") {
 		status := table.Text(string(c.Status))
 		switch c.Status {
@@ -327,7 +335,7 @@ func (ix *index) cellList() table.Table {
 			status = table.Text(result.Why(c))
 		}
 		t.Add(cellRef(c), c.Suite, c.Probe, c.Model, c.Point.String(), status, count(len(c.Samples)), count(blockCount(c)))
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c)}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c), table.Word(record.SamplesSHA(c))}))
 	}
 	return t
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,28 +12,42 @@ import (
 	"github.com/archbench/archbench/internal/atomicfile"
 )
 
-// Write writes a report into a folder: index.html, report.md, report.json, figures/*.svg and *.png, tables/*.csv. Each
-// file is written under a temporary name and renamed, so readers never see a partial one. It returns the path of
-// index.html.
+// File is a file of a report's folder.
+type File struct {
+	Name  string // below the folder, with slashes
+	Write func(io.Writer) error
+}
+
+// Files lists the files of a report: figures/*.svg and *.png, tables/*.csv, report.md, report.json, index.html.
+func (r *Report) Files() []File {
+	var all []File
+	for _, f := range r.Figures() {
+		all = append(all, File{"figures/" + f.Name + ".svg", f.SVG}, File{"figures/" + f.Name + ".png", f.PNG})
+	}
+	for _, t := range append(r.Tables(), r.values) {
+		all = append(all, tablesFile("tables/"+t.ID+".csv", "csv", t))
+	}
+	return append(all, File{"report.md", r.Markdown}, tablesFile("report.json", "json", r.Data()...), File{"index.html", r.HTML})
+}
+
+func tablesFile(name, format string, tables ...table.Table) File {
+	return File{name, func(w io.Writer) error { return table.Write(w, format, 0, tables...) }}
+}
+
+// Write writes a report's files into a folder. Each is written under a temporary name and renamed, so readers never see a
+// partial one. It returns the path of index.html.
 func (r *Report) Write(dir string) (string, error) {
 	for _, sub := range []string{"figures", "tables"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return "", fmt.Errorf("write report: %w; name a folder you can write to with --reports", err)
 		}
 	}
-	index := filepath.Join(dir, "index.html")
-	for _, write := range []func() error{
-		func() error { return r.writeFigures(filepath.Join(dir, "figures")) },
-		func() error { return r.writeTables(filepath.Join(dir, "tables")) },
-		func() error { return atomicfile.WriteDerived(filepath.Join(dir, "report.md"), r.Markdown) },
-		func() error { return writeTable(filepath.Join(dir, "report.json"), "json", r.Data()...) },
-		func() error { return atomicfile.WriteDerived(index, r.HTML) },
-	} {
-		if err := write(); err != nil {
+	for _, f := range r.Files() {
+		if err := atomicfile.WriteDerived(filepath.Join(dir, filepath.FromSlash(f.Name)), f.Write); err != nil {
 			return "", fmt.Errorf("write report: %w; free some space or name another folder with --reports", err)
 		}
 	}
-	return index, nil
+	return filepath.Join(dir, "index.html"), nil
 }
 
 // Figures lists all figures of the report.
@@ -62,27 +75,4 @@ func (r *Report) Data() []table.Table {
 		notes.Add(n)
 	}
 	return []table.Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
-}
-
-func (r *Report) writeFigures(dir string) error {
-	for _, f := range r.Figures() {
-		path := filepath.Join(dir, f.Name)
-		if err := errors.Join(atomicfile.WriteDerived(path+".svg", f.SVG), atomicfile.WriteDerived(path+".png", f.PNG)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Report) writeTables(dir string) error {
-	for _, t := range append(r.Tables(), r.values) {
-		if err := writeTable(filepath.Join(dir, t.ID+".csv"), "csv", t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeTable(path, format string, tables ...table.Table) error {
-	return atomicfile.WriteDerived(path, func(w io.Writer) error { return table.Write(w, format, 0, tables...) })
 }

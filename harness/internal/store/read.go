@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/process"
@@ -103,30 +102,13 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 		places[c.key] = i
 		run.Cells = append(run.Cells, c.Cell)
 	}
-	if err := whole(run); err != nil {
-		return nil, err
+	if err := run.Whole(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err := db.loadSamples(ctx, run, places); err != nil {
 		return nil, err
 	}
 	return run, db.unchanged()
-}
-
-// whole fails if a run is incomplete: it must have at least one model, every model that its cells name, and a name for
-// every coordinate.
-func whole(r *record.Run) error {
-	for _, c := range r.All() {
-		if !slices.ContainsFunc(r.Models, func(m record.Model) bool { return m.Name == c.Model }) {
-			return fmt.Errorf("%w: cell %.10s is of a model %q, which run %s lacks", ErrDamaged, c.ID, c.Model, r.ID)
-		}
-		if slices.ContainsFunc(slices.Concat(c.Point, c.Params), func(x record.Coordinate) bool { return x.Name == "" }) {
-			return fmt.Errorf("%w: cell %.10s of run %s has a coordinate without a name", ErrDamaged, c.ID, r.ID)
-		}
-	}
-	if len(r.Models) == 0 {
-		return fmt.Errorf("%w: run %s has no models", ErrDamaged, r.ID)
-	}
-	return nil
 }
 
 // runNamed finds the only run whose ID starts with prefix.
