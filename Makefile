@@ -93,11 +93,12 @@ fuzz: ## every parser and every family of kernels, some thousand inputs each
 	  FuzzDescribe:./internal/signature FuzzNamed:./internal/nn FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
 	  FuzzParse:./internal/tokenizer FuzzRegex:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
 	  FuzzSentencePiece:./internal/tokenizer FuzzParse:./harness/internal/suite FuzzParseModel:./harness/internal/run FuzzParseGate:./harness/internal/result \
+	  FuzzRead:./harness/internal/bundle FuzzVerify:./harness/internal/bundle \
 	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzConfig:./plugins/gpt2 FuzzConfig:./plugins/mamba \
 	  FuzzConfig2:./plugins/mamba FuzzAMX:./internal/kernel \
 	  FuzzProduct:./internal/kernel FuzzMulAdd:./internal/kernel FuzzRows:./internal/kernel \
 	  FuzzScan:./internal/kernel FuzzChains:./internal/kernel; do \
-	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 3000x "$${target#*:}"; done
+	  go test -run '^$$' -fuzz "^$${target%%:*}\$$" -fuzztime 3000x -fuzzminimizetime 10x "$${target#*:}"; done
 
 clean: ## remove binaries and tarballs
 	rm -rf bin dist

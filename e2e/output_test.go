@@ -79,11 +79,12 @@ func TestOutput(t *testing.T) {
 // testDocumented checks that CSV, JSON lines and JSON have the documented keys in order, and plain values.
 func testDocumented(t *testing.T, b bench) {
 	documented := documentedKeys(t)
+	b.run("bundle", "-o", "run.tar.gz")
 	cell := rows(t, b.run("compare", "-o", "json"))[0]["cell"].(string)
 	for section, args := range map[string][]string{
 		"compare": {"compare"}, "compare: gates": {"compare", "--gate", "state@*<=+1000%"}, "report": {"report"}, "report: verdicts": {"report"}, "report: claims": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plan": {"plan", "./small.yaml", "--plugins", "bk,gpt2", "--corpus", "text"}, "plugins list": {"plugins", "list"},
-		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"},
+		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"}, "verify": {"verify", "run.tar.gz"},
 		"tokenizer test":   {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
 		"checkpoint study": {"checkpoint", "study", filepath.Join(b.models, "gpt2-3m"), "*.h.0.*", "--ranks", "4"},
 	} {

@@ -35,8 +35,8 @@ var heavy = map[string][]string{
 var ranks = map[string]int{
 	"harness/internal/record": 0, "harness/internal/stat": 0, "harness/internal/unit": 0,
 	"harness/internal/table": 1, "harness/internal/chart": 1, "harness/internal/probe": 1,
-	"harness/internal/result": 2, "harness/internal/claim": 3, "harness/internal/exchange": 3, "harness/internal/ci": 3, "harness/internal/report": 4,
-	"harness/internal/cli": 5,
+	"harness/internal/result": 2, "harness/internal/claim": 3, "harness/internal/exchange": 3, "harness/internal/ci": 3, "harness/internal/report": 4, "harness/internal/bundle": 5,
+	"harness/internal/cli": 6,
 }
 
 // numeric lists the packages that compute, directly or through imports.

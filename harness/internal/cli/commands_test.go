@@ -53,6 +53,7 @@ func measured(t *testing.T) (d desk, run string) {
 func TestOneRun(t *testing.T) {
 	d, run := measured(t)
 	t.Run("every command in every format", func(t *testing.T) { testFormats(t, d, run) })
+	t.Run("bundle", func(t *testing.T) { testBundle(t, d, run) })
 	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
 	t.Run("export", func(t *testing.T) { testExport(t, d, run) })
 	t.Run("gates", func(t *testing.T) { testGates(t, d) })
@@ -63,6 +64,7 @@ func TestOneRun(t *testing.T) {
 // testFormats runs every command with -o in each format. Formats for programs must be well-formed and have the same keys.
 func testFormats(t *testing.T, d desk, run string) {
 	cell := firstOf(t, d, "compare", "cell")
+	d.must(ExitOK, "bundle", run, "-o", "formats.tar.gz")
 	d.write("tok/tokenizer.json", `{"model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}}`)
 	d.write("tok/encodings.jsonl", `{"text":"ab","ids":[0,1],"decoded":"a b"}`+"\n")
 	for _, args := range [][]string{
@@ -70,7 +72,7 @@ func testFormats(t *testing.T, d desk, run string) {
 		{"doctor"}, {"plan", "./small.yaml", "--model", "a=fake:init:1", "--model", "b=fake:init:2", "--set", "repeats=6", "--tokenizer", "bytes", "--corpus", "text"},
 		{"suites", "list"}, {"suites", "show", "speed"}, {"suites", "show", "./small.yaml"},
 		{"plugins", "list", "-v"}, {"plugins", "test", "broken"},
-		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"},
+		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"}, {"verify", "formats.tar.gz"},
 	} {
 		want := ExitOK
 		if args[len(args)-1] == "broken" {
