@@ -13,6 +13,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/bundle"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/regularfile"
 )
 
 func (a *app) bundleCommand() *cobra.Command {
@@ -80,23 +81,20 @@ numbers must agree to 1e-9. It writes no file and needs no database. docs/bundle
 
 // readBundle reads a bundle from a regular file.
 func readBundle(path string) (*bundle.Bundle, error) {
-	info, err := os.Stat(path) // before opening it: a FIFO may wait forever
-	if err != nil {
-		return nil, usageError{err}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, usage("%s is no regular file", path)
-	}
-	f, err := os.Open(path)
+	f, err := regularfile.Open(path)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
 	b, err := bundle.Read(f, info.Size())
-	switch {
-	case errors.Is(err, bundle.ErrInvalid):
-		return nil, usage("%s: %w", path, err)
-	case err != nil:
+	if errors.Is(err, bundle.ErrInvalid) {
+		err = usageError{err}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return b, nil

@@ -52,7 +52,7 @@ func testVerify(t *testing.T, d desk, whole []byte) {
 	if err := syscall.Mkfifo("fifo.tar.gz", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"cut.tar.gz": "no valid bundle: ", ".": "is no regular file", "fifo.tar.gz": "is no regular file", "none": "no such file"} {
+	for name, want := range map[string]string{"cut.tar.gz": "no valid bundle: ", ".": "is not a regular file", "fifo.tar.gz": "is not a regular file", "none": "no such file"} {
 		if stdout, stderr := d.must(ExitUsage, "verify", name); stdout != "" || !strings.Contains(stderr, name) || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %s%s", name, stdout, stderr)
 		}
