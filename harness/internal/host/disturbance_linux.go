@@ -123,28 +123,44 @@ func stopped() gauge {
 	return total
 }
 
-// usageOf reads the counters of a process and its threads. Those of a thread that has ended are lost.
+// usageOf reads the counters of a process and its threads.
 func usageOf(pid int) usage {
 	if pid == 0 {
-		return unknownUsage("the model runs in this process")
+		const inside = "the model runs in this process"
+		return usage{reason: inside, faults: lacking(inside)}
 	}
 	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return unknownUsage(failed(err).reason)
+		return usage{reason: failed(err).reason, faults: failed(err)}
 	}
-	u := unknownUsage(notOffered)
+	u := usage{threads: map[int]thread{}}
 	stat, err := p.Stat()
 	u.faults.set(float64(stat.MajFlt), err)
-	threads, err := procfs.AllThreads(pid)
-	if err != nil {
-		return u
+	all, err := procfs.AllThreads(pid)
+	for _, t := range all {
+		if failure := u.read(t); failure != nil { // it may have ended
+			err = failure
+		}
 	}
-	for _, t := range threads {
-		scheduled, err := t.Schedstat()
-		u.running.add(float64(scheduled.RunningNanoseconds)/1e9, err)
-		u.waiting.add(float64(scheduled.WaitingNanoseconds)/1e9, err)
-		status, err := t.NewStatus()
-		u.preemptions.add(float64(status.NonVoluntaryCtxtSwitches), err)
+	if len(u.threads) == 0 && err != nil {
+		u.reason = failed(err).reason
 	}
 	return u
+}
+
+// read reads the counters of a thread.
+func (u usage) read(t procfs.Proc) error {
+	scheduled, err := t.Schedstat()
+	if err != nil {
+		return err
+	}
+	status, err := t.NewStatus()
+	if err != nil {
+		return err
+	}
+	u.threads[t.PID] = thread{
+		running: float64(scheduled.RunningNanoseconds) / 1e9, waiting: float64(scheduled.WaitingNanoseconds) / 1e9,
+		preemptions: float64(status.NonVoluntaryCtxtSwitches),
+	}
+	return nil
 }

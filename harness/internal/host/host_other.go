@@ -48,7 +48,7 @@ func noSource() gauge { return lacking("no source on " + runtime.GOOS) }
 
 func frequency() gauge { return noSource() }
 
-func usageOf(int) usage { return unknownUsage(noSource().reason) }
+func usageOf(int) usage { return usage{reason: noSource().reason, faults: noSource()} }
 
 func count() counters {
 	g := noSource()

@@ -15,7 +15,7 @@ const (
 	Quota          = "cpu quota"       // share of the time in which the CPU quota stopped the process
 	Throttling     = "throttling"      // times that a hot core was slowed down
 	Frequency      = "frequency"       // kHz of the first core at the end
-	Waiting        = "waiting"         // share of the time in which the process's threads could run but had no CPU
+	Waiting        = "waiting"         // share of the time in which working threads of the process were ready but had no CPU
 	Preemptions    = "preemptions"     // involuntary context switches per second of CPU time
 	MajorFaults    = "major faults"    // pages that the process had to wait for
 )
@@ -29,15 +29,15 @@ type Watch struct {
 
 // usage is what a process has used and suffered since it started.
 type usage struct {
-	running, waiting gauge // seconds of its threads on a CPU, and ready to run without one
-	preemptions      gauge // involuntary context switches of its threads
-	faults           gauge // major faults
+	threads map[int]thread
+	reason  string // why nothing is known about threads; "": it is
+	faults  gauge  // major faults
 }
 
-// unknownUsage is that of a process about which nothing is known.
-func unknownUsage(reason string) usage {
-	g := lacking(reason)
-	return usage{g, g, g, g}
+// thread is what a thread has used and suffered since it started.
+type thread struct {
+	running, waiting float64 // seconds on a CPU, and ready to run without one
+	preemptions      float64 // involuntary context switches
 }
 
 // Begin starts to watch processes.
@@ -70,19 +70,28 @@ func (c counters) until(later counters, frequency gauge) []record.Reading {
 		growth(c.throttled, later.throttled).as(Throttling), frequency.as(Frequency))
 }
 
-// until returns what happened to the process up to a later moment.
+// until returns what happened to the process up to a later moment. The waiting of each thread counts in proportion to its work:
+// a thread that only looks after others may wait long, and delays nothing.
 func (u usage) until(later usage) []record.Reading {
-	running, waiting := growth(u.running, later.running), growth(u.waiting, later.waiting)
-	ready := running
-	ready.value += waiting.value
+	var running, waiting, preemptions float64
+	for id, now := range later.threads {
+		then := u.threads[id] // zero if it has started meanwhile
+		ran, waited := now.running-then.running, now.waiting-then.waiting
+		if ran > 0 {
+			running += ran
+			waiting += ran * waited / (ran + waited)
+		}
+		preemptions += now.preemptions - then.preemptions
+	}
+	work := gauge{value: running, ok: later.reason == "", reason: later.reason}
 	return []record.Reading{
-		waiting.over(ready).as(Waiting),
-		growth(u.preemptions, later.preemptions).over(running).as(Preemptions),
+		gauge{value: waiting, ok: true}.over(work).as(Waiting),
+		gauge{value: preemptions, ok: true}.over(work).as(Preemptions),
 		growth(u.faults, later.faults).as(MajorFaults),
 	}
 }
 
-// growth returns how much a counter grew. A thread that ended takes its counts along; that is no growth.
+// growth returns how much a counter grew.
 func growth(before, after gauge) gauge {
 	switch {
 	case !before.ok:

@@ -25,9 +25,14 @@ func TestUntil(t *testing.T) {
 	if diff := cmp.Diff(want, before.until(after, gauge{})); diff != "" {
 		t.Error(diff)
 	}
-	used := usage{running: of(3), waiting: of(1), preemptions: of(10), faults: of(2)}
-	want = []record.Reading{{Name: Waiting, Value: 0.25}, {Name: Preemptions, Value: 4}, {Name: MajorFaults, Value: 1}}
-	if diff := cmp.Diff(want, used.until(usage{running: of(6), waiting: of(2), preemptions: of(22), faults: of(3)})); diff != "" {
+	used := usage{faults: of(2), threads: map[int]thread{1: {running: 3, waiting: 1, preemptions: 10}, 2: {waiting: 50}, 3: {running: 9}}}
+	later := usage{faults: of(3), threads: map[int]thread{
+		1: {running: 6, waiting: 2, preemptions: 22}, // a quarter of its time in a queue
+		2: {waiting: 90},                             // did no work
+		4: {running: 1, waiting: 3, preemptions: 4},  // started meanwhile; the third has ended
+	}}
+	want = []record.Reading{{Name: Waiting, Value: (3*0.25 + 1*0.75) / 4}, {Name: Preemptions, Value: 4}, {Name: MajorFaults, Value: 1}}
+	if diff := cmp.Diff(want, used.until(later)); diff != "" {
 		t.Error(diff)
 	}
 	if r := used.until(used); r[0].Reason != "no time passed" || r[1].Reason != "no time passed" || r[2].Reason != "" {

@@ -32,9 +32,9 @@ var limits = []limit{
 	{sensor: host.Throttling, most: 0, scale: 1, unit: "times"},
 	{sensor: host.MemoryPressure, most: 0.01, scale: 100, unit: "% of the time"},
 	{sensor: host.MajorFaults, most: 10, scale: 1, unit: "pages"},
-	{sensor: host.Waiting, most: 0.05, scale: 100, unit: "% of the time on or for a CPU"},
+	{sensor: host.Waiting, most: 0.1, scale: 100, unit: "% of the time on or for a CPU"},
 	{sensor: host.CPUPressure, most: 0.1, scale: 100, unit: "% of the time", unless: host.Waiting},
-	{sensor: host.Preemptions, most: 500, scale: 1, unit: "per second of CPU time", unless: host.Waiting},
+	{sensor: host.Preemptions, most: 200, scale: 1, unit: "per second of CPU time", unless: host.Waiting},
 }
 
 const ruleFact = "a sample is disturbed by"
