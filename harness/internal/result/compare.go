@@ -385,6 +385,7 @@ func (l *layout) compareRows(sides []side, columns []string) (rows []compared, e
 			}
 		}
 		stat.Holm(family)
+		detect(row.pairs)
 		rows = append(rows, row)
 	}
 	return rows, nil
@@ -460,11 +461,11 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	}
 	if tested(rows, "sign") {
 		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
-			"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be.")
+			"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be; "+detects)
 	}
 	if tested(rows, "sign-anytime") {
 		notes = append(notes, "by block: median of the ratios within blocks. Blocks were added until the comparisons were decided: "+
-			"p and interval come from a sign test that holds at any number of blocks, Holm-adjusted over each row; ~: no difference shown.")
+			"p and interval come from a sign test that holds at any number of blocks, Holm-adjusted over each row; ~: no difference shown; "+detects)
 	}
 	if tested(rows, "mann-whitney") {
 		notes = append(notes, "p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. "+

@@ -3,6 +3,7 @@ package result
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -44,6 +45,38 @@ func alike(a, b record.Model) bool {
 		m.Name, m.Family, m.Warnings = "", "", nil
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// detects explains what tables say of undecided comparisons.
+const detects = "detects: the difference that 80 % of such comparisons would find."
+
+// detect tells the undecided comparisons of a family by blocks how large a ratio they would have found. The noise is what the blocks'
+// ratios of the whole family deviate from their medians: that of one comparison seldom has blocks enough.
+func detect(family []*pair) {
+	var noise []float64
+	family = slices.DeleteFunc(slices.Clone(family), func(p *pair) bool { return p.reason != "" || !strings.HasPrefix(p.test, "sign") })
+	for _, p := range family {
+		noise = append(noise, p.deviations()...)
+	}
+	for _, p := range family {
+		if p.result.Verdict() != stat.Undecided {
+			continue
+		}
+		d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == "sign-anytime"}
+		if e := d.Detectable(noise); e.Valid() {
+			p.detectable = &e.Value
+		}
+	}
+}
+
+// deviations are the log ratios of the blocks without their median.
+func (p *pair) deviations() []float64 {
+	logs, _ := stat.LogRatios(p.q.Rounds(p.base.cell), p.q.Rounds(p.other.cell))
+	centre := stat.MedianOf(logs)
+	for i := range logs {
+		logs[i] -= centre
+	}
+	return logs
 }
 
 // Comparisons counts those that share an error among cells of one point: of the models with the first, or of a model's

@@ -3,6 +3,7 @@ package result
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -49,5 +50,37 @@ func TestComparisons(t *testing.T) {
 	}
 	if ix.Comparisons(nil) != 0 {
 		t.Error("no cell is compared")
+	}
+}
+
+// TestDetects checks what undecided comparisons of a row say that they would have found: by the noise of all its blocks, which a
+// decided comparison with a known deviation provides, too.
+func TestDetects(t *testing.T) {
+	wobble := func(times float64, off float64) (blocks []float64) {
+		for i := range 10 {
+			blocks = append(blocks, times*math.Exp(off*float64(i%2*2-1)))
+		}
+		return blocks
+	}
+	ones := wobble(1, 0)
+	for _, tc := range []struct {
+		name   string
+		models map[string][]float64
+		want   map[string]float64 // by model; 0: not said
+	}{
+		{"one", map[string][]float64{"a": ones, "b": wobble(1, 0.02)}, map[string]float64{"b": 0.02}},
+		{"two, one of them decided", map[string][]float64{"a": ones, "b": wobble(1, 0.02), "c": wobble(2, 0.02)}, map[string]float64{"b": 0.02, "c": 0}},
+		{"three", map[string][]float64{"a": ones, "b": wobble(1, 0.02), "c": wobble(1, 0.02), "d": wobble(1, 0.02)}, map[string]float64{"b": 0.02, "c": 0.02, "d": 0.02}},
+		{"too few blocks", map[string][]float64{"a": ones[:5], "b": wobble(1, 0.02)[:5]}, map[string]float64{"b": 0}},
+	} {
+		for _, p := range pairsOf(timed(tc.models).Run, CompareOptions{Quantities: []string{"decode"}}) {
+			want := tc.want[p.other.model]
+			if (p.detectable != nil) != (want != 0) || want != 0 && math.Abs(math.Log(*p.detectable)-want) > 1e-9 {
+				t.Errorf("%s: %s: detectable %v, want %g", tc.name, p.other.model, p.detectable, want)
+			}
+			if text := p.difference().Text; strings.Contains(text, ", detects 2.0 %)") != (want != 0) {
+				t.Errorf("%s: %s: %s", tc.name, p.other.model, text)
+			}
+		}
 	}
 }

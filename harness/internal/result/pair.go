@@ -31,6 +31,7 @@ type pair struct {
 	test        string          // that gave p and interval
 	reason      string          // why the two cannot be compared; ""
 	columns     [2]string       // labels of base and other in a table of comparisons
+	detectable  *float64        // of an undecided comparison by blocks: the smallest ratio that it would have found; nil: unknown
 	varies      projection      // further factors in which the two differ
 }
 
@@ -132,6 +133,9 @@ func (p *pair) difference() table.Value {
 			v.Text = "~ " + v.Text
 		}
 	case c.Verdict() == stat.Undecided:
+		if p.detectable != nil {
+			why += ", detects " + unit.Percent(*p.detectable-1)
+		}
 		v.Text = "~ (" + why + ")"
 	default:
 		v.Text = change(c.Value) + " (" + why + ")"
@@ -189,7 +193,7 @@ func (p *pair) pValues() []any {
 // comparisons returns the rows for programs, one per pair.
 func comparisons(rows []compared) *table.Frame {
 	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{
-		"base_column", "column", "also_varies", "base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict",
+		"base_column", "column", "also_varies", "base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict", "detectable",
 		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
 	for _, r := range rows {
 		for _, p := range r.pairs {
@@ -208,10 +212,10 @@ func (p *pair) record() []any {
 		gap = *p.gap
 	}
 	if p.reason != "" {
-		return slices.Concat(about, make([]any, 11), []any{p.reason, nil, p.base.id(), p.other.id()})
+		return slices.Concat(about, make([]any, 12), []any{p.reason, nil, p.base.id(), p.other.id()})
 	}
 	c := p.result
-	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), gap.Value, gap.Lo, gap.Hi, nil,
+	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), p.detectable, gap.Value, gap.Lo, gap.Hi, nil,
 		p.notes(), p.base.id(), p.other.id()})
 }
 
