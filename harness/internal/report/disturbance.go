@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
@@ -30,8 +31,8 @@ func disturbances(run *record.Run) []record.Fact {
 				disturbed++
 			}
 			first++
-			for _, reason := range s.Disturbed {
-				causes[cause(reason)]++
+			for _, name := range result.Distinct(s.Disturbed, cause) {
+				causes[name]++
 			}
 		}
 	}

@@ -24,12 +24,12 @@ func TestDisturbances(t *testing.T) {
 	}
 	c := &run.Cells[0]
 	for _, s := range [][]record.Sample{
-		sample(0, 0), sample(1, 0, "cpu pressure 31 % of the time", "steal 3 % of the CPU time"), sample(1, 1),
-		sample(2, 0, "cpu pressure 12 % of the time"), sample(2, 1, "steal 9 % of the CPU time"), sample(3, 0),
+		sample(0, 0), sample(1, 0, "waiting 31 % of the time ready to run (a1)", "waiting 12 % of the time ready to run (b)", "steal 3 % of the CPU time"), sample(1, 1),
+		sample(2, 0, "waiting 12 % of the time ready to run (b)"), sample(2, 1, "steal 9 % of the CPU time"), sample(3, 0),
 	} {
 		c.Samples = append(c.Samples, s...)
 	}
-	want := []record.Fact{{Name: "disturbed samples", Value: "50 %: 2 of 4 (cpu pressure 2, steal 1); 2 repeated, 1 of these undisturbed"}}
+	want := []record.Fact{{Name: "disturbed samples", Value: "50 %: 2 of 4 (waiting 2, steal 1); 2 repeated, 1 of these undisturbed"}}
 	if diff := cmp.Diff(want, disturbances(run)); diff != "" {
 		t.Error(diff)
 	}

@@ -23,6 +23,7 @@ type limit struct {
 	unit   string
 	scale  float64 // of the unit
 	unless string  // a sensor that shows the same better: the limit holds only on a host without it
+	own    bool    // the sensor reads the process of a model
 }
 
 // limits are the rule by which a sample is disturbed. docs/measurement.md says where the values come from.
@@ -31,10 +32,10 @@ var limits = []limit{
 	{sensor: host.Quota, most: 0, scale: 100, unit: "% of the time"},
 	{sensor: host.Throttling, most: 0, scale: 1, unit: "times"},
 	{sensor: host.MemoryPressure, most: 0.01, scale: 100, unit: "% of the time"},
-	{sensor: host.MajorFaults, most: 10, scale: 1, unit: "pages"},
-	{sensor: host.Waiting, most: 0.1, scale: 100, unit: "% of the time on or for a CPU"},
+	{sensor: host.MajorFaults, most: 10, scale: 1, unit: "pages", own: true},
+	{sensor: host.Waiting, most: 0.1, scale: 100, unit: "% of the time ready to run", own: true},
 	{sensor: host.CPUPressure, most: 0.1, scale: 100, unit: "% of the time", unless: host.Waiting},
-	{sensor: host.Preemptions, most: 200, scale: 1, unit: "per second of CPU time", unless: host.Waiting},
+	{sensor: host.Preemptions, most: 200, scale: 1, unit: "per second of CPU time", own: true, unless: host.Waiting},
 }
 
 const ruleFact = "a sample is disturbed by"
@@ -52,8 +53,8 @@ func rule() string {
 	return strings.Join(words, ", ")
 }
 
-// disturbances returns the readings that exceed their limits, in words.
-func disturbances(readings []record.Reading) (reasons []string) {
+// disturbances returns the readings that exceed their limits, in words. model names the process.
+func disturbances(model string, readings []record.Reading) (reasons []string) {
 	values := map[string]float64{}
 	for _, r := range readings {
 		if r.Reason == "" {
@@ -63,7 +64,11 @@ func disturbances(readings []record.Reading) (reasons []string) {
 	for _, l := range limits {
 		_, better := values[l.unless]
 		if value := values[l.sensor]; value > l.most && !better {
-			reasons = append(reasons, fmt.Sprintf("%s %.3g %s", l.sensor, value*l.scale, l.unit))
+			reason := fmt.Sprintf("%s %.3g %s", l.sensor, value*l.scale, l.unit)
+			if l.own {
+				reason += " (" + model + ")"
+			}
+			reasons = append(reasons, reason)
 		}
 	}
 	return reasons
@@ -75,7 +80,7 @@ func (r *runner) blame(turns []*turn) {
 	var reasons []string
 	for _, t := range turns {
 		if r.judges {
-			reasons = addNew(reasons, disturbances(t.readings))
+			reasons = addNew(reasons, disturbances(t.cell.Model, t.readings))
 		}
 	}
 	for _, t := range turns {

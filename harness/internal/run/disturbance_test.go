@@ -49,12 +49,12 @@ func TestCauses(t *testing.T) {
 			{"at the limit", record.Reading{Name: l.sensor, Value: l.most}, false},
 			{"not offered", record.Reading{Name: l.sensor, Value: 1e9, Reason: "no sensor"}, false},
 		} {
-			got := disturbances([]record.Reading{{Name: host.Frequency, Value: 1e6}, c.reading})
-			if len(got) > 1 || len(got) == 1 != c.reason || c.reason && !strings.HasPrefix(got[0], l.sensor+" ") {
+			got := disturbances("m", []record.Reading{{Name: host.Frequency, Value: 1e6}, c.reading})
+			if len(got) > 1 || len(got) == 1 != c.reason || c.reason && (!strings.HasPrefix(got[0], l.sensor+" ") || strings.HasSuffix(got[0], " (m)") != l.own) {
 				t.Errorf("%s %s: reasons %q", l.sensor, c.name, got)
 			}
 		}
-		if got := disturbances([]record.Reading{{Name: l.sensor, Value: l.most + 1}, {Name: l.unless}}); l.unless != "" && len(got) > 0 {
+		if got := disturbances("m", []record.Reading{{Name: l.sensor, Value: l.most + 1}, {Name: l.unless}}); l.unless != "" && len(got) > 0 {
 			t.Errorf("%s counts although there is %s: %q", l.sensor, l.unless, got)
 		}
 		if !strings.Contains(rule(), l.sensor+" above ") {
@@ -87,6 +87,7 @@ func TestDisturbedGroup(t *testing.T) {
 	}
 	r := load(t, db, p.Run.ID)
 	disturbed := order(r, 4)[0]
+	reason := "waiting 50 % of the time ready to run (" + disturbed[0].Model + ")"
 	for _, c := range r.All() {
 		metric := c.Samples[0].Metric
 		if first := c.Samples[0]; first.Readings[0].Reason != "no hypervisor" {
@@ -105,7 +106,7 @@ func TestDisturbedGroup(t *testing.T) {
 		if len(both) != 2 || both[1].Attempt != 1 || both[1].Disturbed != nil || both[1].Position < both[0].Position {
 			t.Fatalf("%s: attempts %+v", c.Model, both)
 		}
-		if diff := cmp.Diff([]string{"waiting 50 % of the time on or for a CPU"}, both[0].Disturbed); diff != "" {
+		if diff := cmp.Diff([]string{reason}, both[0].Disturbed); diff != "" {
 			t.Errorf("%s: %s", c.Model, diff)
 		}
 		if i := slices.IndexFunc(c.Of(metric), func(s record.Sample) bool { return s.Block == 4 }); c.Of(metric)[i].Attempt != 1 {
