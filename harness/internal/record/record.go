@@ -161,7 +161,7 @@ type Cell struct {
 func (c *Cell) Counts() func(*Sample) bool {
 	attempts := map[int]int{} // that count; by block, unless it is the first
 	for i := range c.Samples {
-		if s := &c.Samples[i]; s.Attempt > 0 && s.Disturbed == nil {
+		if s := &c.Samples[i]; s.Attempt > 0 && len(s.Disturbed) == 0 {
 			attempts[s.Block] = s.Attempt
 		}
 	}

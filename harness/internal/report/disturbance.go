@@ -23,11 +23,11 @@ func disturbances(run *record.Run) []record.Fact {
 			switch {
 			case s.Attempt > 0:
 				repeated++
-				if s.Disturbed == nil {
+				if len(s.Disturbed) == 0 {
 					saved++
 				}
 				continue
-			case s.Disturbed != nil:
+			case len(s.Disturbed) > 0:
 				disturbed++
 			}
 			first++
@@ -52,7 +52,7 @@ func disturbances(run *record.Run) []record.Fact {
 
 // attempts returns the first sample of each attempt, which has the readings.
 func attempts(c *record.Cell) []record.Sample {
-	return slices.DeleteFunc(slices.Clone(c.Samples), func(s record.Sample) bool { return s.Readings == nil })
+	return slices.DeleteFunc(slices.Clone(c.Samples), func(s record.Sample) bool { return len(s.Readings) == 0 })
 }
 
 // cause returns the sensor of a reason such as "cpu pressure 31 % of the time".

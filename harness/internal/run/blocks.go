@@ -236,7 +236,7 @@ func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn
 		}
 		result.Samples[0].Readings = t.readings
 		addNotes(c, &result)
-		if t.block+1 == most(r.run, c) && (t.disturbed == nil || t.attempt > 0) {
+		if t.block+1 == most(r.run, c) && (len(t.disturbed) == 0 || t.attempt > 0) {
 			err = r.complete(c, result.Samples)
 		}
 	}

@@ -183,5 +183,5 @@ func attemptsAt(c *record.Cell, block int) (n int) {
 
 // disturbedAt reports whether a block of a cell was disturbed.
 func disturbedAt(c *record.Cell, block int) bool {
-	return slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block && s.Disturbed != nil })
+	return slices.ContainsFunc(c.Samples, func(s record.Sample) bool { return s.Block == block && len(s.Disturbed) > 0 })
 }
