@@ -84,7 +84,7 @@ func testDocumented(t *testing.T, b bench) {
 	for section, args := range map[string][]string{
 		"compare": {"compare"}, "compare: gates": {"compare", "--gate", "state@*<=+1000%"}, "report": {"report"}, "report: verdicts": {"report"}, "report: claims": {"report"}, "show RUN": {"show", "r-"}, "show CELL": {"show", cell},
 		"runs list": {"runs", "list"}, "score": {"score", "gpt2", "text"}, "doctor": {"doctor"}, "plan": {"plan", "./small.yaml", "--plugins", "bk,gpt2", "--corpus", "text"}, "plugins list": {"plugins", "list"},
-		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"}, "verify": {"verify", "run.tar.gz"},
+		"plugins test": {"plugins", "test", "echo"}, "suites list": {"suites", "list"}, "verify": {"verify", "run.tar.gz"}, "merge": {"merge", "results/archbench.db", "--db", "merged.db"},
 		"tokenizer test":   {"tokenizer", "test", filepath.Join(sharedtest.RepoRoot(t), "internal", "tokenizer", "testdata", "small", "split-chain")},
 		"checkpoint study": {"checkpoint", "study", filepath.Join(b.models, "gpt2-3m"), "*.h.0.*", "--ranks", "4"},
 	} {

@@ -54,6 +54,7 @@ func TestOneRun(t *testing.T) {
 	d, run := measured(t)
 	t.Run("every command in every format", func(t *testing.T) { testFormats(t, d, run) })
 	t.Run("bundle", func(t *testing.T) { testBundle(t, d, run) })
+	t.Run("merge", func(t *testing.T) { testMerge(t, d, run) })
 	t.Run("bench", func(t *testing.T) { testBench(t, d, run) })
 	t.Run("export", func(t *testing.T) { testExport(t, d, run) })
 	t.Run("gates", func(t *testing.T) { testGates(t, d) })
@@ -72,7 +73,7 @@ func testFormats(t *testing.T, d desk, run string) {
 		{"doctor"}, {"plan", "./small.yaml", "--model", "a=fake:init:1", "--model", "b=fake:init:2", "--set", "repeats=6", "--tokenizer", "bytes", "--corpus", "text"},
 		{"suites", "list"}, {"suites", "show", "speed"}, {"suites", "show", "./small.yaml"},
 		{"plugins", "list", "-v"}, {"plugins", "test", "broken"},
-		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"}, {"verify", "formats.tar.gz"},
+		{"score", "fake:init:1", "text", "--tokenizer", "bytes", "--context", "64", "--stride", "64"}, {"tokenizer", "test", "tok"}, {"verify", "formats.tar.gz"}, {"merge", "results/archbench.db", "--db", "merged/all.db"},
 	} {
 		want := ExitOK
 		if args[len(args)-1] == "broken" {

@@ -111,15 +111,15 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 	return run, db.unchanged()
 }
 
-// runNamed finds the only run whose ID starts with prefix.
+// runNamed finds the run with an ID, or the only one whose ID starts so.
 func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) {
-	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` WHERE r.id = ?1 OR substr(r.id, 1, length(?1)) = ?1 LIMIT 2`, prefix)
+	runs, err := collect(ctx, db.sql, scanRun, selectRuns+` WHERE r.id = ?1 OR substr(r.id, 1, length(?1)) = ?1 ORDER BY r.id <> ?1 LIMIT 2`, prefix)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(runs) == 0 || prefix == "":
 		return nil, fmt.Errorf("%w: no run of that name; `archbench runs list` shows them", ErrNotFound)
-	case len(runs) > 1:
+	case len(runs) > 1 && runs[0].ID != prefix:
 		return nil, fmt.Errorf("%w: several runs start so, for example %s and %s", ErrNotFound, runs[0].ID, runs[1].ID)
 	}
 	return &runs[0], nil

@@ -1,0 +1,143 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// ErrConflict says that two records of one run cannot both be true.
+var ErrConflict = errors.New("they contradict each other")
+
+// Join returns what two records of one run know together: each cell as the record with more blocks of it has it. The plans must
+// be equal, and so must be all samples that both have. Join returns a itself if b has nothing to add.
+func Join(a, b *Run) (*Run, error) {
+	if what := planDiffers(a, b); what != "" {
+		return nil, fmt.Errorf("%w: %s of the plan differs", ErrConflict, what)
+	}
+	joined := *latest(a, b)
+	joined.Models, joined.Cells = slices.Clone(a.Models), slices.Clone(a.Cells)
+	for i := range joined.Models {
+		joined.Models[i].LeaksFuture = a.Models[i].LeaksFuture || b.Models[i].LeaksFuture
+	}
+	for i := range joined.Cells {
+		c, err := joinCells(&a.Cells[i], &b.Cells[i])
+		if err != nil {
+			return nil, err
+		}
+		joined.Cells[i] = *c
+	}
+	if joined.Count(Pending) > 0 {
+		joined.Status = Interrupted
+	} else if a.over() && b.over() && !reflect.DeepEqual(ending(a), ending(b)) {
+		return nil, fmt.Errorf("%w: status, end or facts differ", ErrConflict)
+	}
+	if reflect.DeepEqual(&joined, a) {
+		return a, nil
+	}
+	return &joined, nil
+}
+
+// over reports whether the run needs no more measurement.
+func (r *Run) over() bool { return r.Status == Done || r.Status == RunFailed }
+
+// ending is what is known when a run is over.
+func ending(r *Run) []any { return []any{r.Status, r.Ended, r.Facts} }
+
+// latest is the record that is over, or has more samples.
+func latest(a, b *Run) *Run {
+	if a.over() != b.over() {
+		if b.over() {
+			return b
+		}
+		return a
+	}
+	if b.samples() > a.samples() {
+		return b
+	}
+	return a
+}
+
+func (r *Run) samples() (n int) {
+	for _, c := range r.All() {
+		n += len(c.Samples)
+	}
+	return n
+}
+
+// planDiffers says which part of two plans differs, or "".
+func planDiffers(a, b *Run) string {
+	head := func(r *Run) []any {
+		return []any{r.ID, r.Started.UnixNano(), r.Version, r.Command, r.Seed, r.Until, r.Suites, r.Corpus, r.Host, len(r.Models), len(r.Cells)}
+	}
+	if !reflect.DeepEqual(head(a), head(b)) {
+		return "start, command, seed, host or size"
+	}
+	for i := range a.Models {
+		was, is := a.Models[i], b.Models[i]
+		if is.LeaksFuture = was.LeaksFuture; !reflect.DeepEqual(was, is) {
+			return "model " + was.Name
+		}
+	}
+	for i := range a.Cells {
+		if !reflect.DeepEqual(a.Cells[i].plan(), b.Cells[i].plan()) {
+			return a.Cells[i].words()
+		}
+	}
+	return ""
+}
+
+// plan is the cell without results.
+func (c Cell) plan() Cell {
+	c.Status, c.Reason, c.Failure, c.Warnings, c.Missing, c.Samples = "", "", nil, nil, nil, nil
+	return c
+}
+
+func (c *Cell) words() string {
+	return fmt.Sprintf("cell %.10s (%s %s %s)", c.ID, c.Probe, c.Model, c.Point)
+}
+
+// joinCells returns the record of a cell that knows more.
+func joinCells(a, b *Cell) (*Cell, error) {
+	inA, inB := a.attempts(), b.attempts()
+	for at, was := range inA {
+		if is, both := inB[at]; both && !reflect.DeepEqual(was, is) {
+			return nil, fmt.Errorf("%w: block %d of %s differs", ErrConflict, at[0], a.words())
+		}
+	}
+	more, less := a, b
+	if len(inB) > len(inA) || len(inB) == len(inA) && b.known() > a.known() {
+		more, less = b, a
+	}
+	of := more.attempts()
+	for at := range less.attempts() {
+		if of[at] == nil {
+			return nil, fmt.Errorf("%w: each has blocks of %s that the other lacks", ErrConflict, a.words())
+		}
+	}
+	same := len(inA) == len(inB) && a.known() == b.known() || less.Status != Pending
+	if same && !reflect.DeepEqual(*a, *b) {
+		return nil, fmt.Errorf("%w: the result of %s differs", ErrConflict, a.words())
+	}
+	return more, nil
+}
+
+// attempts are the cell's samples by block and attempt.
+func (c *Cell) attempts() map[[2]int][]Sample {
+	all := map[[2]int][]Sample{}
+	for _, s := range c.Samples {
+		at := [2]int{s.Block, s.Attempt}
+		all[at] = append(all[at], s)
+	}
+	return all
+}
+
+// known orders the states of a cell with the same samples: a result is more than none, and notes are only ever added.
+func (c *Cell) known() int {
+	n := len(c.Warnings) + len(c.Missing)
+	if c.Status != Pending {
+		n += 1 << 30
+	}
+	return n
+}
