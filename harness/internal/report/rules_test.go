@@ -340,7 +340,7 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "compare.md", markdownOf(t, tab[0]))
-	v := entryOf(t, tab[0], "vs gpt2, by block", "State of one document", "len=512")
+	v := entryOf(t, tab[0], "vs base", "State of one document", "len=512")
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
@@ -365,7 +365,7 @@ func TestCompareRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	column := "vs " + first.ID
+	column := "vs base"
 	if v := entryOf(t, tab[0], column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
 		t.Errorf("half as slow again is %q", v.Text)
 	}

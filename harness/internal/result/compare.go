@@ -85,7 +85,7 @@ func (c *Comparison) Tables() []table.Table {
 		tables[i].Frame = &table.Frame{}
 	}
 	tables[0].Frame = comparisons(c.rows())
-	tables[len(tables)-1].Notes = c.layout.notes(c.rows(), c.columns)
+	tables[len(tables)-1].Notes = append(c.layout.notes(c.rows(), c.columns), c.layout.openNote(c.pairs())...)
 	if c.gates != nil {
 		tables = append(tables, c.gateTable())
 	}
@@ -428,16 +428,12 @@ func (l *layout) render(label string, columns []string, rows []compared) table.T
 		}
 		t.Columns = append(t.Columns, table.Keys(name)...)
 	}
-	against := "vs " + columns[0]
-	if tested(rows, "sign") || tested(rows, "sign-anytime") {
-		against += ", by block"
-	}
 	t.Columns = append(t.Columns, table.Column{Name: columns[0]})
 	var shown []int // columns for which any row is planned
 	for i, column := range columns[1:] {
 		if len(rows) == 0 || slices.ContainsFunc(rows, func(r compared) bool { return r.pairs[i].other.cell != nil }) {
 			shown = append(shown, i)
-			t.Columns = append(t.Columns, table.Column{Name: column}, table.Column{Name: against})
+			t.Columns = append(t.Columns, table.Column{Name: column}, table.Column{Name: "vs base", Beside: true})
 		}
 	}
 	for _, r := range rows {
@@ -445,9 +441,9 @@ func (l *layout) render(label string, columns []string, rows []compared) table.T
 		for _, value := range l.row.of(r.base) {
 			row = append(row, table.Text(value))
 		}
-		row = append(row, r.base.value)
+		row = append(row, r.base.brief())
 		for _, i := range shown {
-			row = append(row, r.pairs[i].other.value, r.pairs[i].difference())
+			row = append(row, r.pairs[i].other.brief(), r.pairs[i].difference())
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -459,17 +455,15 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	if len(l.runs) == 1 {
 		notes = l.runs[0].Absentees()
 	}
+	const how = "Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown"
 	if tested(rows, "sign") {
-		notes = append(notes, "by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; "+
-			"p: sign test over the blocks, Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown, -o csv bounds what it could be; "+detects)
+		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; sign test, "+how+"; "+detects)
 	}
 	if tested(rows, "sign-anytime") {
-		notes = append(notes, "by block: median of the ratios within blocks. Blocks were added until the comparisons were decided: "+
-			"p and interval come from a sign test that holds at any number of blocks, Holm-adjusted over each row; ~: no difference shown; "+detects)
+		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which were added until the comparisons were decided; a sign test that holds at any number of blocks, "+how+"; "+detects)
 	}
 	if tested(rows, "mann-whitney") {
-		notes = append(notes, "p: Mann-Whitney U test, Holm-adjusted over each row; differences: Hodges-Lehmann ratios; ~: no difference shown. "+
-			"Runs are not interleaved, so drift between them counts as a difference.")
+		notes = append(notes, "vs base ("+columns[0]+"): Hodges-Lehmann ratio; Mann-Whitney U test, "+how+", ±: how far its interval reaches. Runs are not interleaved, so drift between them counts as a difference.")
 	}
 	if tested(rows, "bootstrap") {
 		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")

@@ -267,3 +267,55 @@ func TestSettlingCommands(t *testing.T) {
 		t.Errorf("without a command: %s", got)
 	}
 }
+
+// TestOpenComparisons checks that an undecided comparison says what it could have shown, and what would show more; that nothing
+// is said of what is as good as equal; and what a test by rule costs.
+func TestOpenComparisons(t *testing.T) {
+	for _, tc := range []struct {
+		slower     []float64
+		until      string
+		text, note string
+	}{
+		{around(0.2, 0.1), "", "+19.99% (p=0.002 n=10)", ""},
+		{around(0, 0.015), "", "~ (p=1.000 n=10, detects ", ""},
+		{around(0, 0.04), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle: archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --until '±2%'   about "},
+		{around(0, 0.3), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle as far as 200 blocks can, to ±15 % at worst: archbench run speed "},
+		{around(0, 0.3), "decided", "~ (p=1.000 n=10, ", "1 comparison undecided; to settle as far as 200 blocks can, to ±"},
+		{[]float64{0.1, 0, 0.1}, "", "~ (p=1.000 n=3)", "1 comparison undecided; to settle: archbench run speed "},
+	} {
+		run := paced(tc.slower...)
+		run.Until = tc.until
+		for i := range run.Cells {
+			for j := range run.Cells[i].Samples {
+				run.Cells[i].Samples[j].Host = time.Second
+			}
+		}
+		tables, err := Compare([]*record.Run{run}, CompareOptions{Quantities: []string{"decode"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tables[0].Rows[0][4].Text; !strings.HasPrefix(got, tc.text) {
+			t.Errorf("%.3f: %q, want %q", tc.slower, got, tc.text)
+		}
+		note := tables[0].Notes[len(tables[0].Notes)-1]
+		if strings.Contains(note, "undecided") != (tc.note != "") || tc.note != "" && (!strings.HasPrefix(note, tc.note) || !strings.Contains(note, "   about ")) {
+			t.Errorf("%.3f: %q, want %q", tc.slower, note, tc.note)
+		}
+	}
+	// What run --until does not look at takes repeats, in each run.
+	first, later := paced(around(0, 0.04)...), paced(around(0, 0.04)...)
+	first.Command, later.ID, later.Command = "archbench run speed --plugins a", "r2", "archbench run speed --plugins b"
+	tables, err := Compare([]*record.Run{first, later}, CompareOptions{Quantities: []string{"decode"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tables[0].Rows[0][5].Text; got != "~ (p=1.000 n=10, ±100 %)" {
+		t.Errorf("runs: %q", got)
+	}
+	note := strings.Join(tables[0].Notes, "\n")
+	for _, want := range []string{"archbench run speed --plugins a --probe decode ", "; and archbench run speed --plugins b --probe decode ", " --set repeats=200"} {
+		if !strings.Contains(note, want) {
+			t.Errorf("%q, want %q", note, want)
+		}
+	}
+}

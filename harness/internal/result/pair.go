@@ -112,10 +112,22 @@ func (p *pair) verdict() string {
 	return "undecided"
 }
 
+// brief is the value with half its interval at most: a table of many columns has no room for two bounds.
+func (s side) brief() table.Value {
+	v := s.value
+	if v.Lo != nil && v.Hi != nil && strings.HasSuffix(v.Text, "]") {
+		half := stat.Estimate{Value: *v.Number, Lo: *v.Lo, Hi: *v.Hi, N: v.N}.RelativeHalfWidth()
+		v.Text = unit.Format(*v.Number, s.q.Unit) + " ±" + unit.Percent(half)
+	}
+	return v
+}
+
 // difference is the comparison as people see it, in benchstat's form.
 func (p *pair) difference() table.Value {
 	if p.reason != "" {
-		return table.Unavailable("nothing to compare")
+		v := table.Unavailable("nothing to compare")
+		v.Text = table.None.Text // the reason stands beside it
+		return v
 	}
 	c := p.result
 	v := table.Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
@@ -133,8 +145,11 @@ func (p *pair) difference() table.Value {
 			v.Text = "~ " + v.Text
 		}
 	case c.Verdict() == stat.Undecided:
-		if p.detectable != nil {
+		switch {
+		case p.detectable != nil:
 			why += ", detects " + unit.Percent(*p.detectable-1)
+		case c.Bounded():
+			why += ", ±" + unit.Percent(p.shows())
 		}
 		v.Text = "~ (" + why + ")"
 	default:

@@ -12,6 +12,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/unit"
 )
 
 // again measures points of a run once more: with which settings, and in how many blocks.
@@ -216,34 +217,43 @@ const openWidth = 0.02
 // anytimeCost is how many times as many blocks the test of run --until needs for an interval as narrow.
 const anytimeCost = 2.6
 
-// openNote says what would settle the undecided comparisons of times; "" if nothing is open.
-func (l *layout) openNote(pairs []*pair) string {
+// openNote says what would settle the undecided comparisons of times, if there are any.
+func (l *layout) openNote(pairs []*pair) []string {
 	open := slices.DeleteFunc(slices.Clone(pairs), func(p *pair) bool { return !p.open() })
 	if len(open) == 0 {
-		return ""
+		return nil
 	}
-	most := 0
+	test, most, left := 1.0, 0, 0.0
+	if l.endsByRule() && open[0].base.ix.Run.Until == "" {
+		test = anytimeCost
+	}
 	for _, p := range open {
-		most = max(most, p.narrowed())
+		blocks, reach := p.narrowed(test)
+		most, left = max(most, blocks), max(left, reach)
 	}
-	said := fmt.Sprintf("%s cannot tell. To settle: ", Describe(len(open), "comparison"))
-	if !l.endsByRule() {
-		return said + repeated(open, most, "--set", "repeats="+strconv.Itoa(most))
+	said := Describe(len(open), "comparison") + " undecided; to settle"
+	if left > openWidth {
+		said += fmt.Sprintf(" as far as %d blocks can, to ±%s at worst", MostBlocks, unit.Percent(left))
 	}
+	if l.endsByRule() {
+		return []string{said + ": " + untilNarrow(open, test)}
+	}
+	return []string{said + ": " + repeated(open, most, "--set", "repeats="+strconv.Itoa(most))}
+}
+
+// untilNarrow is the command that ends each comparison of a run that is decided or as narrow as openWidth.
+func untilNarrow(open []*pair, test float64) string {
 	ix := open[0].base.ix
-	a := again{ix: ix, blocks: map[string]int{}, flags: []string{"--until", "±2%"}}
+	a := again{ix: ix, blocks: map[string]int{}, flags: []string{"--until", "±" + unit.Number(100*openWidth) + "%"}}
 	for _, p := range open {
-		n := p.narrowed()
-		if ix.Run.Until == "" {
-			n = int(anytimeCost * float64(n))
-		}
+		blocks, _ := p.narrowed(test)
 		at := place(p.base.cell)
-		a.blocks[at] = min(max(a.blocks[at], n), MostBlocks)
+		a.blocks[at] = max(a.blocks[at], blocks)
 	}
 	if took := a.duration(); took > UntilBudget {
 		a.flags = append(a.flags, "--budget", strconv.Itoa(int(math.Ceil(took.Minutes())))+"m")
 	}
-	return said + a.String()
+	return a.String()
 }
 
 // endsByRule reports whether run --until looks at these comparisons: those of models or of precisions in one run.
@@ -265,11 +275,15 @@ func (p *pair) shows() float64 {
 	return math.Max(p.result.Hi/p.result.Value, p.result.Value/p.result.Lo) - 1
 }
 
-// narrowed is the number of blocks with which the interval is as narrow as openWidth: its width falls with their square root.
-func (p *pair) narrowed() int {
+// narrowed is the number of blocks with which the interval is as narrow as openWidth, or how wide it stays with the most: its
+// width falls with the square root of their number. test is how many times as many blocks another test needs.
+func (p *pair) narrowed(test float64) (blocks int, width float64) {
 	if !p.result.Bounded() {
-		return max(10, 2*p.result.N)
+		return max(10, 2*p.result.N), 0
 	}
-	narrower := p.shows() / openWidth
-	return int(math.Ceil(math.Min(float64(p.result.N)*narrower*narrower, MostBlocks)))
+	needed := test * float64(p.result.N) * math.Pow(p.shows()/openWidth, 2)
+	if needed <= MostBlocks {
+		return int(math.Ceil(needed)), openWidth
+	}
+	return MostBlocks, openWidth * math.Sqrt(needed/MostBlocks)
 }

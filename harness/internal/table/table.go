@@ -30,6 +30,7 @@ type Column struct {
 	Unit   string // of Value.Number
 	Key    bool
 	Better int    // -1: lower is better, +1: higher
+	Beside bool   // belongs to the column before: a table that is split for width keeps them together
 	Part   string // class or component of the quantity in this column
 	At     int    // position in a document of the values in this column
 }

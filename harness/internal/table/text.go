@@ -47,28 +47,35 @@ const gap = 2
 
 // split groups the value columns so that each group fits the width together with the keys.
 func split(t Table, width int) [][]int {
-	var keys, values []int
-	used := 0
+	var keys []int
+	var values [][]int // columns that stay together
+	widths := func(columns []int) (sum int) {
+		for _, i := range columns {
+			sum += columnWidth(t, i)
+		}
+		return sum
+	}
 	for i, c := range t.Columns {
-		if c.Key {
+		switch {
+		case c.Key:
 			keys = append(keys, i)
-			used += columnWidth(t, i)
-		} else {
-			values = append(values, i)
+		case c.Beside && len(values) > 0:
+			values[len(values)-1] = append(values[len(values)-1], i)
+		default:
+			values = append(values, []int{i})
 		}
 	}
 	if width == 0 {
-		return [][]int{append(keys, values...)}
+		return [][]int{append(keys, slices.Concat(values...)...)}
 	}
 	var groups [][]int
-	group, room := slices.Clone(keys), width-used
-	for _, i := range values {
-		need := columnWidth(t, i)
-		if need > room && len(group) > len(keys) {
+	group := slices.Clone(keys)
+	for _, v := range values {
+		if len(group) > len(keys) && widths(group)+widths(v) > width {
 			groups = append(groups, group)
-			group, room = slices.Clone(keys), width-used
+			group = slices.Clone(keys)
 		}
-		group, room = append(group, i), room-need
+		group = append(group, v...)
 	}
 	return append(groups, group)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"charm.land/lipgloss/v2"
 )
 
@@ -72,5 +74,18 @@ func TestAddAFormat(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, "toy", 0, wideTable()); err != nil || b.String() != "t!" || !ForPrograms("toy") || FormatNames()[len(Formats)-1] != "toy" {
 		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+// TestColumnsBeside checks that columns which belong together are not separated, however narrow the terminal is.
+func TestColumnsBeside(t *testing.T) {
+	tab := Table{Columns: append(Keys("key"), Column{Name: "a"}, Column{Name: "b"}, Column{Name: "vs", Beside: true}, Column{Name: "c"}, Column{Name: "vs", Beside: true})}
+	tab.Add("k", "aaaaaaaa", "bbbbbbbb", "vvvvvvvv", "cccccccc", "vvvvvvvv")
+	for width, want := range map[int][][]int{
+		0: {{0, 1, 2, 3, 4, 5}}, 10: {{0, 1}, {0, 2, 3}, {0, 4, 5}}, 26: {{0, 1}, {0, 2, 3}, {0, 4, 5}}, 35: {{0, 1, 2, 3}, {0, 4, 5}}, 55: {{0, 1, 2, 3, 4, 5}},
+	} {
+		if diff := cmp.Diff(want, split(tab, width)); diff != "" {
+			t.Errorf("width %d: %s", width, diff)
+		}
 	}
 }
