@@ -231,6 +231,7 @@ func TestElsewhere(t *testing.T) {
 		"another status":    {`"status":"failed"`, `"status":"ok"`, []string{"statistics"}},
 		"a key more":        {`{"run":"r-7f3a2c01",`, `{"new":1,"run":"r-7f3a2c01",`, []string{"statistics"}},
 		"a key less":        {`"warnings":["beyond"],`, ``, nil},
+		"other claims":      {`"claims": [`, `"claims": [{"new":1},`, nil},
 		"a table more":      {`"cells":`, `"more": [], "cells":`, []string{"statistics"}},
 		"another precision": {`"precision":"f32"`, `"precision":"int8"`, []string{"statistics"}},
 	} {

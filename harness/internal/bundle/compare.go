@@ -35,6 +35,9 @@ const (
 	rounding  = 1e-15
 )
 
+// ledger is the table of claims, which ships with archbench and differs between its versions.
+const ledger = "claims"
+
 // prose are keys of words for people.
 var prose = []string{"text", "note", "notes", "reason"}
 
@@ -92,6 +95,7 @@ func (c *comparison) table(name string, keys []string) {
 	bundled, ok := c.bundled[name]
 	recomputed := c.recomputed[name]
 	switch {
+	case !c.exact && name == ledger:
 	case !ok && c.exact:
 		c.differ(Difference{Table: name, Recomputed: "the bundle lacks this table"})
 	case ok && len(bundled) != len(recomputed):
