@@ -118,8 +118,10 @@ func next(archive *tar.Reader, name string, limit int64) ([]byte, error) {
 		return nil, invalid("entry %q is where %s must be", header.Name, name)
 	case header.Typeflag != tar.TypeReg:
 		return nil, invalid("entry %q is a link, a folder or a special file", name)
-	case header.Size > limit:
+	case header.Size > limit && name == manifestName:
 		return nil, invalid("%s has %d bytes; at most %d are allowed", name, header.Size, limit)
+	case header.Size > limit:
+		return nil, invalid("%s has %d bytes, the manifest says %d", name, header.Size, limit)
 	}
 	data, err := io.ReadAll(archive)
 	if err != nil {
