@@ -92,7 +92,8 @@ fuzz: ## every parser and every family of kernels, some thousand inputs each
 	@set -e; for target in FuzzOpen:./internal/safetensors FuzzStandard:./internal/strictjson \
 	  FuzzDescribe:./internal/signature FuzzNamed:./internal/nn FuzzIndex:./internal/checkpoint FuzzParse:./internal/config \
 	  FuzzParse:./internal/tokenizer FuzzRegex:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
-	  FuzzSentencePiece:./internal/tokenizer FuzzParse:./harness/internal/suite FuzzParseModel:./harness/internal/run FuzzParseGate:./harness/internal/result \
+	  FuzzSentencePiece:./internal/tokenizer FuzzParse:./harness/internal/suite FuzzRead:./harness/internal/exchange \
+	  FuzzParseModel:./harness/internal/run FuzzParseGate:./harness/internal/result \
 	  FuzzRead:./harness/internal/bundle FuzzVerify:./harness/internal/bundle \
 	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzConfig:./plugins/gpt2 FuzzConfig:./plugins/mamba \
 	  FuzzConfig2:./plugins/mamba FuzzAMX:./internal/kernel \

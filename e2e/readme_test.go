@@ -30,6 +30,10 @@ func TestReadme(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "text.txt"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	other := `{"results": [{"command": "sleep 1", "times": [1.01, 1.02], "exit_codes": [0, 0]}]}`
+	if err := os.WriteFile(filepath.Join(dir, "hyperfine.json"), []byte(other), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, command := range commands(t, filepath.Join(root, "README.md")) {
 		cmd := exec.Command("sh", "-c", smaller.Replace(command))
 		cmd.Dir = dir

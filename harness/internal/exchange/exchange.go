@@ -1,4 +1,5 @@
-// Package exchange writes runs in the formats of other tools: one file per format, and one line in [Formats].
+// Package exchange writes runs in the formats of other tools, and reads their files as runs: one file per format, and one line in
+// [Formats].
 package exchange
 
 import (
@@ -54,6 +55,15 @@ func nothing(format string, runs []*record.Run) error {
 // times returns the samples of a cell that are the times of what it measures, one for each block.
 func times(c *record.Cell) []record.Sample {
 	return slices.DeleteFunc(c.Counting(), func(s record.Sample) bool { return probe.Lookup(s.Metric).Bench == "" })
+}
+
+// numbers returns what other tools take for one measurement each: the value of a block, and of an imported sample each number
+// that its file had.
+func numbers(run *record.Run, s record.Sample) []float64 {
+	if run.Imported() {
+		return s.Values()
+	}
+	return []float64{s.Value}
 }
 
 // timed visits the cells that have times.

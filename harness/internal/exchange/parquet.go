@@ -52,6 +52,7 @@ type parquetAxes struct {
 	Context *int64 `parquet:"context,optional"`
 	Stride  *int64 `parquet:"stride,optional"`
 	Depth   *int64 `parquet:"depth,optional"`
+	Task    string `parquet:"task,optional,dict"`
 }
 
 // writeParquet writes one row for each call of every sample.
@@ -105,7 +106,7 @@ func axesOf(p record.Point) parquetAxes {
 		return &n
 	}
 	return parquetAxes{
-		Phase: p.Get("phase"), Len: number("len"), Batch: number("batch"), Context: number("context"), Stride: number("stride"), Depth: number("depth"),
+		Phase: p.Get("phase"), Len: number("len"), Batch: number("batch"), Context: number("context"), Stride: number("stride"), Depth: number("depth"), Task: p.Get("task"),
 	}
 }
 

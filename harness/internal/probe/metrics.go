@@ -83,7 +83,7 @@ func Caveats(c *record.Cell) []string {
 
 // Lookup returns the metric of that name, or a zero Metric if no probe declares it.
 func Lookup(name string) Metric {
-	for _, p := range Table {
+	for _, p := range All() {
 		for _, m := range p.Metrics {
 			if m.Name == name {
 				return m

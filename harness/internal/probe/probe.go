@@ -22,9 +22,9 @@ var Table = []*Probe{
 	prefillProbe, ttftProbe, decodeProbe,
 }
 
-// Find returns the probe of that name, or nil.
+// Find returns the probe of that name, or nil. It may be one of [Imported].
 func Find(name string) *Probe {
-	for _, p := range Table {
+	for _, p := range All() {
 		if p.Name == name {
 			return p
 		}

@@ -10,7 +10,7 @@ import (
 // Host describes the machine of a run.
 type Host struct {
 	ID          string `json:"id"`          // sha256 of the facts
-	Fingerprint string `json:"fingerprint"` // timings are comparable only between equal fingerprints
+	Fingerprint string `json:"fingerprint"` // timings are comparable only between equal fingerprints; "": unknown
 	Facts       []Fact `json:"facts,omitempty"`
 }
 
@@ -95,6 +95,12 @@ type Run struct {
 	Cells   []Cell         `json:"cells"`
 	Tally   map[Status]int `json:"-"` // cells by status, for a list of runs, which omits Cells
 }
+
+// ImportedSuite is the suite of cells that were read from a file of another tool.
+const ImportedSuite = "imported"
+
+// Imported reports whether the run was read from a file of another tool, which does not interleave what it measures.
+func (r *Run) Imported() bool { return slices.Contains(r.Suites, ImportedSuite) }
 
 // All returns pointers to the cells.
 func (r *Run) All() []*Cell {

@@ -107,7 +107,10 @@ func info(run *record.Run) RunInfo {
 		ID: run.ID, Status: run.Status, Version: run.Version, Command: run.Command, Seed: run.Seed, Suites: run.Suites,
 		Started: run.Started.UTC().Format("2006-01-02 15:04 MST"), Duration: "not finished", Counts: Counts(run),
 	}
-	if !run.Ended.IsZero() {
+	switch {
+	case run.Ended.IsZero() && run.Imported():
+		i.Duration = record.NA("not in the imported file")
+	case !run.Ended.IsZero():
 		i.Duration = run.Ended.Sub(run.Started).Round(time.Second).String()
 	}
 	return i
@@ -160,10 +163,10 @@ func (ix *index) models() table.Table {
 	for i := range ix.Run.Models {
 		m := &ix.Run.Models[i]
 		t.Rows = append(t.Rows, modelRow(m))
-		t.Frame.Rows = append(t.Frame.Rows, []any{ix.Run.ID, m.Name, table.Word(m.Family), m.Architecture, table.Word(m.Mode), result.PrecisionOf(m),
+		t.Frame.Rows = append(t.Frame.Rows, []any{ix.Run.ID, m.Name, table.Word(m.Family), table.Word(m.Architecture), table.Word(m.Mode), table.Word(result.PrecisionOf(m)),
 			table.Known(m.Parameters), table.Known(m.WeightBytes), table.Word(m.Checkpoint), table.Word(m.WeightsSHA), m.Initialised, table.Word(m.Variant), m.Seed,
 			table.Word(m.Tokenizer.Name), table.Word(m.Tokenizer.SHA256), table.Known(m.ContextLimit), table.Known(m.TrainedTo), table.Word(m.StateKind), m.Causal,
-			m.LeaksFuture, m.Threads, table.Word(m.Device), table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
+			m.LeaksFuture, table.Known(m.Threads), table.Word(m.Device), table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
 	}
 	return t
 }
@@ -176,14 +179,17 @@ func modelRow(m *record.Model) []table.Value {
 	name := table.Text(m.Name)
 	name.Notes = m.Warnings
 	return []table.Value{
-		name, table.Text(strings.TrimSuffix(m.Architecture+" "+m.Mode, " ")), table.Text(result.PrecisionOf(m)), parameters, modelBytes(m), table.Text(origin(m)), tokenizerOf(m),
+		name, orNA(strings.TrimSpace(m.Architecture + " " + m.Mode)), orNA(result.PrecisionOf(m)), parameters, modelBytes(m), orNA(origin(m)), tokenizerOf(m),
 		limit(m.ContextLimit, table.Text("none")), limit(m.TrainedTo, table.Unavailable("not known")), orNA(m.StateKind),
-		table.Text(strconv.Itoa(m.Threads)), orNA(m.Device), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
+		orNA(strings.TrimPrefix(strconv.Itoa(m.Threads), "0")), orNA(m.Device), orNA(m.Kernels), orNA(table.Short(m.PluginSHA)),
 	}
 }
 
-// origin describes where the weights come from.
+// origin describes where the weights come from, "" if that is not known.
 func origin(m *record.Model) string {
+	if !m.Initialised && m.Checkpoint == "" && m.PluginSHA == "" {
+		return ""
+	}
 	if m.Initialised || m.Checkpoint == "" {
 		return strings.TrimSpace(fmt.Sprintf("seed %d, untrained %s", m.Seed, m.Variant))
 	}
@@ -344,7 +350,7 @@ func (ix *index) cellList() table.Table {
 func (ix *index) about(c *record.Cell) []any {
 	var precision any
 	if m := ix.ByName[c.Model]; m != nil {
-		precision = result.PrecisionOf(m)
+		precision = table.Word(result.PrecisionOf(m))
 	}
 	return slices.Concat([]any{ix.Run.ID, c.ID, c.Suite, c.Probe, c.Model, precision}, result.AxisValues(c.Point))
 }

@@ -30,7 +30,7 @@ var views = map[probe.View]func(ix *index, s *Section, cells []*record.Cell){
 // byPlace lists all probes in the order in which a section shows them.
 func byPlace() []*probe.Probe {
 	place := func(p *probe.Probe) int { return cmp.Or(p.Report.Place, math.MaxInt) }
-	return slices.SortedStableFunc(slices.Values(probe.Table), func(a, b *probe.Probe) int { return cmp.Compare(place(a), place(b)) })
+	return slices.SortedStableFunc(slices.Values(probe.All()), func(a, b *probe.Probe) int { return cmp.Compare(place(a), place(b)) })
 }
 
 // addQuantities shows the quantities of the cells' probe: a table of each, of tails, of what only some cells have, of

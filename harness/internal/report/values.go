@@ -108,7 +108,7 @@ func (e entry) key() string {
 func (e entry) record(ix *index) []any {
 	var name, precision, number, words, position any
 	if e.model != nil {
-		name, precision = e.model.Name, result.PrecisionOf(e.model)
+		name, precision = e.model.Name, table.Word(result.PrecisionOf(e.model))
 	}
 	if e.value.Number != nil {
 		number = *e.value.Number

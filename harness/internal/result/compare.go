@@ -28,7 +28,7 @@ type CompareOptions struct {
 }
 
 // defaultQuantities are the quantities of a comparison unless the user names some.
-var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte"}
+var defaultQuantities = []string{"prefill", "ttft", "decode", "state", "bits-per-byte", "task-time", "figure"}
 
 // QuantityNames returns the names of all quantities.
 func QuantityNames() []string {
@@ -161,6 +161,12 @@ func checkRuns(runs []*record.Run, o CompareOptions) error {
 		return fmt.Errorf("compare: a run is named twice: %s", strings.Join(ids, ", "))
 	}
 	for _, r := range runs[1:] {
+		for _, unknown := range []*record.Run{runs[0], r} {
+			if unknown.Imported() && unknown.Host.Fingerprint == "" && !o.AcrossHosts {
+				return fmt.Errorf("%w: the machine of run %s is not known, so timings may differ for that reason; --across-hosts compares them all the same",
+					ErrIncomparable, unknown.ID)
+			}
+		}
 		if r.Host.Fingerprint != runs[0].Host.Fingerprint && !o.AcrossHosts {
 			return fmt.Errorf("%w: runs %s and %s come from different machines, so their timings differ for that reason; --across-hosts compares them all the same",
 				ErrIncomparable, runs[0].ID, r.ID)
@@ -463,7 +469,11 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which were added until the comparisons were decided; a sign test that holds at any number of blocks, "+how+"; "+detects)
 	}
 	if tested(rows, "mann-whitney") {
-		notes = append(notes, "vs base ("+columns[0]+"): Hodges-Lehmann ratio; Mann-Whitney U test, "+how+", ±: how far its interval reaches. Runs are not interleaved, so drift between them counts as a difference.")
+		notes = append(notes, "vs base ("+columns[0]+"): Hodges-Lehmann ratio; Mann-Whitney U test, "+how+", ±: how far its interval reaches.")
+		if len(l.runs) > 1 {
+			notes[len(notes)-1] += " Runs are not interleaved, so drift between them counts as a difference."
+		}
+		notes = append(notes, importedNotes(l.runs...)...)
 	}
 	if tested(rows, "bootstrap") {
 		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
@@ -482,6 +492,26 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 		}
 	}
 	return append(notes, NotAlike(models...)...)
+}
+
+// importedNotes say what the samples of imported runs do not show.
+func importedNotes(runs ...*Index) []string {
+	var names []string
+	sequence := false
+	for _, ix := range runs {
+		if ix.Run.Imported() {
+			names = append(names, ix.Run.ID)
+			sequence = sequence || slices.ContainsFunc(ix.Run.Cells, func(c record.Cell) bool { return c.Rounds > 1 })
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	note := "Imported samples (" + strings.Join(names, ", ") + ") were taken one after another, not interleaved, so drift counts as a difference."
+	if sequence {
+		note += " Those of one process count as independent; how much processes differ, they do not show."
+	}
+	return []string{note}
 }
 
 // alsoVaries warns of each column whose cells differ from the base's in factors that the columns do not explain.

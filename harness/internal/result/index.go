@@ -270,7 +270,7 @@ func compareNumbers(a, b string) int {
 // AxisKeys returns the axes of all probes, which are keys of rows about cells.
 func AxisKeys() []string {
 	var all []string
-	for _, p := range probe.Table {
+	for _, p := range probe.All() {
 		for _, a := range p.Axes {
 			if !slices.Contains(all, a.Name) {
 				all = append(all, a.Name)

@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func (q *Quantity) pair(base, other side) *pair {
 	return p
 }
 
-// ratios compares what f makes of the values: by block if both cells come from one run, else as independent samples.
+// ratios compares what f makes of the values: by block if one run interleaved both cells, else as independent samples.
 func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) {
 	rounds := func(s side) map[int][]float64 {
 		all := p.q.Rounds(s.cell)
@@ -72,20 +73,33 @@ func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) 
 		}
 		return all
 	}
-	blocks := func(s side) []float64 {
-		all := values(p.q.Blocks(s.cell))
+	independent := func(s side) []float64 {
+		all := s.independent()
 		for i := range all {
 			all[i] = f(all[i])
 		}
 		return all
 	}
 	switch {
-	case p.base.ix != p.other.ix:
-		return "mann-whitney", stat.Unpaired(blocks(p.base), blocks(p.other))
+	case p.base.ix != p.other.ix || p.base.ix.Run.Imported():
+		return "mann-whitney", stat.Unpaired(independent(p.base), independent(p.other))
 	case p.base.ix.Run.Until != "":
 		return "sign-anytime", stat.Anytime(rounds(p.base), rounds(p.other))
 	}
 	return "sign", stat.Paired(rounds(p.base), rounds(p.other))
+}
+
+// independent returns the values that a test of independent samples takes: one per block, but every value of an imported cell,
+// which mostly has one block.
+func (s side) independent() (all []float64) {
+	if !s.ix.Run.Imported() {
+		return values(s.q.Blocks(s.cell))
+	}
+	rounds := s.q.Rounds(s.cell)
+	for _, block := range slices.Sorted(maps.Keys(rounds)) {
+		all = append(all, rounds[block]...)
+	}
+	return all
 }
 
 // verdict is what the comparison shows about the other model, in a word.
@@ -236,7 +250,7 @@ func (p *pair) record() []any {
 
 func (s side) precision() any {
 	if m := s.ix.ByName[s.model]; m != nil {
-		return PrecisionOf(m)
+		return table.Word(PrecisionOf(m))
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ type Quantity struct {
 
 // Quantities returns the quantities of all probes.
 func Quantities() (all []*Quantity) {
-	for _, p := range probe.Table {
+	for _, p := range probe.All() {
 		for _, own := range p.Quantities {
 			q := &Quantity{own, p.Name}
 			if m := probe.Lookup(q.Metric); q.Unit == "" {

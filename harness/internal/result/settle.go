@@ -161,6 +161,9 @@ func runsOf(pairs []*pair) []*Index {
 	return Distinct(all, func(ix *Index) *Index { return ix })
 }
 
+// imported reports whether archbench cannot measure the pair again.
+func (p *pair) imported() bool { return p.base.ix.Run.Imported() || p.other.ix.Run.Imported() }
+
 // certainty is how much narrower than the distance to the bound an interval must be to lie on one side of it four times in
 // five, not every other time.
 const certainty = 1.43
@@ -185,6 +188,8 @@ func settle(open []Decision) string {
 	switch {
 	case pairs == nil:
 		return why
+	case p.imported():
+		return strings.TrimPrefix(why+"; to settle it, import a file with more samples", "; ")
 	case p.q.Documents: // longer documents are no more documents
 		why += fmt.Sprintf("; to settle it with a DIR of %d documents: ", int(times)*p.result.N)
 		bytes := strconv.Itoa(int(times * Number(p.other.cell.Params, textBytes)))
@@ -264,7 +269,7 @@ func (l *layout) endsByRule() bool {
 
 // open reports whether more blocks could tell something.
 func (p *pair) open() bool {
-	return p.reason == "" && p.q.timed() && probe.Find(p.q.Probe).Timing && p.result.Verdict() == stat.Undecided && p.shows() > openWidth
+	return p.reason == "" && !p.imported() && p.q.timed() && probe.Find(p.q.Probe).Timing && p.result.Verdict() == stat.Undecided && p.shows() > openWidth
 }
 
 // shows is the smallest difference that the comparison could have shown, as a share: how far its interval reaches.

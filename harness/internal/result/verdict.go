@@ -25,6 +25,10 @@ func (ix *Index) Verdicts() table.Table {
 			table.Column{Name: "ahead by", Unit: unit.One}, table.Column{Name: "p", Unit: unit.One}, table.Column{Name: "verdict"}),
 		Frame: &table.Frame{Keys: verdictKeys()},
 	}
+	if ix.Run.Imported() {
+		t.Caption = "the leader against the nearest rival: Hodges-Lehmann ratio with its 95 % interval, p of the Mann-Whitney U test, Holm-adjusted over " +
+			"the rivals of a row; without a leader, p is the largest"
+	}
 	for _, q := range verdictQuantities {
 		cells := ix.contenders(q)
 		g := NewGrid(cells, q.Main)
@@ -40,6 +44,7 @@ func (ix *Index) Verdicts() table.Table {
 		}
 	}
 	t.Notes = ix.Absentees()
+	t.Notes = append(t.Notes, importedNotes(ix)...)
 	return t
 }
 

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,37 @@ func TestRoundTrip(t *testing.T) {
 }
 
 // TestOpenAtOnce opens a new database concurrently, as runs started together do.
+// TestAddRun stores a run that has ended, and nothing of one that cannot be stored whole.
+func TestAddRun(t *testing.T) {
+	ctx, db, want := context.Background(), open(t), example("r-1")
+	want.Status = record.Done
+	want.Cells[0].Status = record.OK
+	want.Cells[0].Samples = []record.Sample{
+		{Metric: "prefill_seconds", Value: 2, Unit: "s", Calls: []float64{1, 2, 3}}, {Metric: "prefill_seconds", Value: 4, Unit: "s", Block: 1},
+	}
+	broken := example("r-2")
+	broken.Cells[1].Samples = []record.Sample{{Metric: "prefill_seconds", Value: math.NaN(), Unit: "s"}}
+	if err := db.AddRun(ctx, broken); err == nil {
+		t.Error("a sample without a value is stored")
+	}
+	if err := db.AddRun(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AddRun(ctx, want); err == nil {
+		t.Error("a run is stored twice")
+	}
+	got, err := db.LoadRun(ctx, want.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if runs, err := db.Runs(ctx); err != nil || len(runs) != 1 {
+		t.Errorf("%d runs, %v", len(runs), err)
+	}
+}
+
 func TestOpenAtOnce(t *testing.T) {
 	for range 5 {
 		path := filepath.Join(t.TempDir(), "new.db")

@@ -24,6 +24,12 @@ func (db *DB) CreateRun(ctx context.Context, run *record.Run) error {
 	return db.wrap(err, "store run %s", run.ID)
 }
 
+// AddRun stores a run that has ended, with all its samples, all or nothing.
+func (db *DB) AddRun(ctx context.Context, run *record.Run) error {
+	err := db.write(ctx, func(tx *sql.Tx) error { return insertAll(ctx, tx, run) })
+	return db.wrap(err, "store run %s", run.ID)
+}
+
 func insertRun(ctx context.Context, tx *sql.Tx, run *record.Run, owner string) error {
 	host := hostColumns(&run.Host)
 	if _, err := tx.ExecContext(ctx, inserting("hosts", host)+` ON CONFLICT DO NOTHING`, values(host)...); err != nil {

@@ -150,7 +150,7 @@ func (d *decoder) probe(n ast.Node) error {
 				return err
 			}
 			p := probe.Find(text)
-			if p == nil {
+			if p == nil || slices.Contains(probe.Imported, p) {
 				return wrong(n, "unknown probe %q: there are %s", text, strings.Join(probeNames(), ", "))
 			}
 			part = Default(d.suite.Name, p)
