@@ -3,11 +3,13 @@ package e2e
 
 import (
 	"encoding/binary"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,7 +164,7 @@ func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hasMeasured asks archbench itself whether a run has a measured cell.
+// hasMeasured asks archbench itself whether a run has a sample.
 func hasMeasured(ts *testscript.TestScript, db string) bool {
 	if _, err := os.Stat(db); err != nil {
 		return false
@@ -178,7 +180,12 @@ func hasMeasured(ts *testscript.TestScript, db string) bool {
 		return false
 	}
 	id, _, _ := strings.Cut(lines[1], ",")
-	return strings.Contains(query("show", id), ",ok,")
+	rows, err := csv.NewReader(strings.NewReader(query("show", id))).ReadAll()
+	if err != nil || len(rows) < 2 {
+		return false
+	}
+	samples := slices.Index(rows[0], "samples")
+	return slices.ContainsFunc(rows[1:], func(row []string) bool { return row[samples] != "0" })
 }
 
 // latest runs a command on the latest run of a database: latest DB runs rm.

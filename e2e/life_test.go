@@ -236,7 +236,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	}
 	u.expect(0, id, "runs", "list", "--db", "ro/r.db")
 	u.expect(0, "index.html", "report", "--db", "ro/r.db", "--reports", "rep")
-	u.expect(0, "", "compare", "--db", "ro/r.db")
+	u.expect(0, "", "compare", "--quantity", "flops", "--db", "ro/r.db")
 	u.expect(0, id, "show", id, "--db", "ro/r.db")
 	_, doctor, _ := u.call("doctor", "--db", "ro/r.db")
 	if !strings.Contains(doctor, "1 run, read-only") {

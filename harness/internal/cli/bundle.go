@@ -24,7 +24,8 @@ func (a *app) bundleCommand() *cobra.Command {
 		Long: `Bundle writes a tar.gz of the plan, the environment (host, plugins, weights, tokenizers), every raw sample and the
 report, and prints its path. The same run always gives the same bytes. archbench verify checks it anywhere.
 
-It holds the run's command line, the paths of models and plugins, and the facts of the host: read them before publishing.`,
+It holds the run's command line, the paths of models and plugins, and the facts of the host: read them before
+publishing.`,
 		Example: "  archbench bundle\n  archbench bundle r-7f3a2c -o paper.tar.gz",
 		Args:    count(0, 1, "at most one RUN"),
 	}
@@ -59,8 +60,8 @@ func (a *app) verifyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify FILE", Short: "Check that the report of a bundle follows from its samples",
 		Long: `Verify rebuilds the run of a bundle from its plan, environment and samples, recomputes every number and renders the
-report again. If the same archbench on the same platform made the bundle, the report must be the same to the byte; else
-numbers must agree to 1e-9. It writes no file and needs no database. docs/bundles.md says what this proves.`,
+report again. If the same archbench on the same platform made the bundle, the report must be the same to the byte;
+else numbers must agree to 1e-9. It writes no file and needs no database. docs/bundles.md says what this proves.`,
 		Example: "  archbench verify paper.tar.gz\n  archbench verify paper.tar.gz -o json",
 		Args:    count(1, 1, "one FILE, as archbench bundle writes it"),
 	}

@@ -30,21 +30,23 @@ As with benchstat, --table, --row and --col arrange the cells by factors. Factor
 and each option of a plugin, by its name; "point" is all axes that are not named elsewhere. Two cells at one place of a
 table are an error. A note names the factors in which a column differs from the base although --col does not.
 
---gate QUANTITY[@POINT]<=BOUND says how much worse than the base a quantity may be, at all points (@*, the default) or at
-those with AXIS=VALUE[,AXIS=VALUE]. BOUND is a share of the base's value (+3%) or a difference in the quantity's unit (+0.01).
-Worse is a lower speed, and a higher time, size or loss: 'prefill<=+3%' demands at least 97 % of the base's speed, and
-'decode<=+3%' at most 103 % of its time. What counts is the 95 % interval of the change: a gate passes if the whole interval is
-within the bound, and fails (exit code 1) if it is wholly beyond. Otherwise it is undecided (exit code 3), and a command is
-printed that would settle it. A cell without a value is never passed (exit code 4), and a gate that names no compared
-cell is an error (exit code 2).
+--gate QUANTITY[@POINT]<=BOUND says how much worse than the base a quantity may be, at all points (@*, the default)
+or at those with AXIS=VALUE[,AXIS=VALUE]. BOUND is a share of the base's value (+3%) or a difference in the
+quantity's unit (+0.01). Worse is a lower speed, and a higher time, size or loss: 'prefill<=+3%' demands at least 97
+% of the base's speed, and 'decode<=+3%' at most 103 % of its time. What counts is the 95 % interval of the change:
+a gate passes if the whole interval is within the bound, and fails (exit code 1) if it is wholly beyond. Otherwise
+it is undecided (exit code 3), and a command is printed that would settle it. A cell without a value is never passed
+(exit code 4), and a gate that names no compared cell is an error (exit code 2).
 
--o github prints annotations for a GitHub workflow and appends the tables to its job summary; -o junit prints a JUnit report.`,
+-o github prints annotations for a GitHub workflow and appends the tables to its job summary; -o junit prints a
+JUnit report.`,
 		Example: `  archbench compare --base gpt2
   archbench compare r-7f3a2c --quantity prefill,decode --models gpt2,gpt2@int8
   archbench compare --col precision --base f32 --quantity decode
   archbench compare --col len --row model --quantity prefill --filter batch=1
   archbench compare r-7f3a2c r-90cc1e -o csv
-  archbench compare r-7f3a2c r-90cc1e --gate 'prefill@*<=+3%' --gate 'decode@depth=128<=+5%' --gate 'bpb<=+0.01' -o github`,
+  archbench compare r-7f3a2c r-90cc1e --gate 'prefill@*<=+3%' --gate 'bpb<=+0.01' -o github
+  archbench compare --base old --gate 'decode@depth=128<=+5%'`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			for _, q := range o.Quantities {
 				if names := result.QuantityNames(); result.Named(q) == nil {
@@ -94,7 +96,7 @@ cell is an error (exit code 2).
 	f.StringSliceVar(&o.Models, "models", nil, "models to compare (default: one per family, or all where precisions or runs are compared)")
 	f.StringSliceVar(&o.Quantities, "quantity", nil, "what to compare: "+strings.Join(result.QuantityNames(), ", "))
 	f.BoolVar(&o.AcrossHosts, "across-hosts", false, "compare timings of different machines all the same")
-	f.StringArrayVar(&gates, "gate", nil, "`QUANTITY[@POINT]<=BOUND`: fail if the quantity is worse than the base by more, for example 'prefill@len=512<=+3%'; repeatable")
+	f.StringArrayVar(&gates, "gate", nil, "`GATE` like 'prefill@len=512<=+3%': fail if the quantity is worse than the base by more; repeatable")
 	a.output(c, "github", "junit")
 	return c
 }

@@ -18,9 +18,9 @@ func (a *app) mergeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "merge SHARD...", Short: "Copy the runs of other databases into this one",
 		Long: `Merge copies all runs of the SHARDs into the database of --db, which it creates if necessary. A run that is there
-already is skipped, or completed if the shard has more blocks of an interrupted run; its plan and all samples in both must be
-equal. Each run is stored as a whole, so an interrupted merge is repeated by the same command. Nothing is stored unless all shards
-can be read.`,
+already is skipped, or completed if the shard has more blocks of an interrupted run; its plan and all samples in
+both must be equal. Each run is stored as a whole, so an interrupted merge is repeated by the same command. Nothing
+is stored unless all shards can be read.`,
 		Example: "  archbench merge node1.db node2.db --db results/all.db",
 		Args:    count(1, -1, "at least one SHARD, a database"),
 	}

@@ -20,7 +20,7 @@ type formatFlag struct {
 func (f formatFlag) String() string { return *f.value }
 
 // Type implements pflag.Value.
-func (f formatFlag) Type() string { return strings.Join(f.allowed, "|") }
+func (f formatFlag) Type() string { return "FORMAT" }
 
 // Set implements pflag.Value.
 func (f formatFlag) Set(s string) error {
@@ -35,5 +35,5 @@ func (f formatFlag) Set(s string) error {
 func (a *app) output(c *cobra.Command, more ...string) {
 	names := append(table.FormatNames(), more...)
 	a.format = names[0]
-	c.Flags().VarP(formatFlag{&a.format, names}, "output", "o", "output format")
+	c.Flags().VarP(formatFlag{&a.format, names}, "output", "o", "output format: "+strings.Join(names, ", "))
 }
