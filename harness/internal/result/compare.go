@@ -308,8 +308,8 @@ func (l *layout) sides(o CompareOptions) (all []side, err error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("nothing to compare: no cell of %s with a factor %s",
-			strings.Join(Distinct(quantities, func(q *Quantity) string { return q.Name }), ", "), strings.Join(l.columns.names(), " "))
+		return nil, fmt.Errorf("nothing to compare: no cell of %s%s; other quantities are compared by their names",
+			strings.Join(Distinct(quantities, func(q *Quantity) string { return q.Name }), ", "), l.columns.axes())
 	}
 	return l.filter(all, o.Filter)
 }

@@ -135,7 +135,7 @@ func TestPlacesAreSingle(t *testing.T) {
 		`unknown factor "colour"`:                                                          {Table: []string{"colour"}},
 		`unknown factor "flavour"`:                                                         {Filter: map[string][]string{"flavour": {"x"}}},
 		`no precision "int4" to compare with; there are f32,`:                              {Columns: []string{"precision"}, Base: "int4"},
-		"nothing to compare: no cell of decode with a factor len":                          {Columns: []string{"len"}},
+		"nothing to compare: no cell of decode with an axis len":                           {Columns: []string{"len"}},
 		`no cell has depth=7; there are 128, 512`:                                          {Filter: map[string][]string{"depth": {"7"}}},
 	} {
 		o.Quantities = []string{"decode"}

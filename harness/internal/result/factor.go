@@ -118,6 +118,15 @@ func (p projection) fits(s side) bool {
 	return !slices.ContainsFunc(p, func(f factor) bool { return f.axis && f.of(s) == "" })
 }
 
+// axes names the axes of the projection after " with an axis ", "" if there are none.
+func (p projection) axes() string {
+	all := slices.DeleteFunc(slices.Clone(p), func(f factor) bool { return !f.axis })
+	if len(all) == 0 {
+		return ""
+	}
+	return " with an axis " + strings.Join(all.names(), ", ")
+}
+
 // of returns the values of a cell.
 func (p projection) of(s side) []string {
 	values := make([]string, len(p))
