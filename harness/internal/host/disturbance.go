@@ -20,6 +20,7 @@ type Snapshot struct {
 type counters struct {
 	at        time.Time
 	steal     gauge    // CPU seconds taken by the hypervisor since boot
+	busy      gauge    // CPU seconds of processes and the kernel since boot
 	total     gauge    // CPU seconds of all kinds since boot
 	stalled   [3]gauge // seconds since boot in which some task waited for cpu, memory, io
 	quota     gauge    // seconds in which the process's control groups were stopped because their CPU quota was used up

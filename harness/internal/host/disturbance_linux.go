@@ -37,6 +37,7 @@ func count() counters {
 	stat, err := p.Stat()
 	t := stat.CPUTotal
 	c.steal.set(t.Steal, err)
+	c.busy.set(t.User+t.Nice+t.System+t.IRQ+t.SoftIRQ, err)
 	c.total.set(t.User+t.Nice+t.System+t.Idle+t.Iowait+t.IRQ+t.SoftIRQ+t.Steal, err)
 	for i, resource := range pressures {
 		psi, err := p.PSIStatsForResource(resource)

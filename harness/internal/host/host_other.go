@@ -52,5 +52,5 @@ func usageOf(int) usage { return usage{reason: noSource().reason, faults: noSour
 
 func count() counters {
 	g := noSource()
-	return counters{at: time.Now(), steal: g, total: g, stalled: [3]gauge{g, g, g}, quota: g, throttled: g}
+	return counters{at: time.Now(), steal: g, busy: g, total: g, stalled: [3]gauge{g, g, g}, quota: g, throttled: g}
 }

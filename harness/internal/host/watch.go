@@ -2,13 +2,15 @@ package host
 
 import (
 	"cmp"
+	"os"
 
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
-// Sensors that are read around a sample. The first five are about the machine, the others about a plugin's process.
+// Sensors that are read around a sample. Those up to Frequency are about the machine, the others about a plugin's process.
 const (
 	Steal          = "steal"           // share of the CPU time that the hypervisor gave to others
+	Strangers      = "other processes" // share of the CPU time that went to processes other than the plugins and archbench
 	CPUPressure    = "cpu pressure"    // share of the time in which some task waited for a CPU
 	MemoryPressure = "memory pressure" // share of the time in which some task waited for memory
 	IOPressure     = "io pressure"     // share of the time in which some task waited for a disk
@@ -25,6 +27,7 @@ type Watch struct {
 	machine   counters
 	pids      []int
 	processes []usage
+	own       usage // of this process
 }
 
 // usage is what a process has used and suffered since it started.
@@ -42,7 +45,7 @@ type thread struct {
 
 // Begin starts to watch processes.
 func Begin(pids []int) *Watch {
-	w := &Watch{pids: pids}
+	w := &Watch{pids: pids, own: usageOf(os.Getpid())}
 	for _, pid := range pids {
 		w.processes = append(w.processes, usageOf(pid))
 	}
@@ -52,11 +55,15 @@ func Begin(pids []int) *Watch {
 
 // End reads the sensors again. It returns readings of the machine, and of each process in the order of Begin.
 func (w *Watch) End() (machine []record.Reading, processes [][]record.Reading) {
-	machine = w.machine.until(count(), frequency())
+	now := count()
+	worked := w.own.worked(usageOf(os.Getpid()))
 	for i, pid := range w.pids {
-		processes = append(processes, w.processes[i].until(usageOf(pid)))
+		later := usageOf(pid)
+		processes = append(processes, w.processes[i].until(later))
+		worked = worked.plus(w.processes[i].worked(later))
 	}
-	return machine, processes
+	strangers := growth(w.machine.busy, now.busy).minus(worked).over(growth(w.machine.total, now.total)).as(Strangers)
+	return append([]record.Reading{strangers}, w.machine.until(now, frequency())...), processes
 }
 
 // until returns what happened on the machine up to a later moment.
@@ -89,6 +96,33 @@ func (u usage) until(later usage) []record.Reading {
 		gauge{value: preemptions, ok: true}.over(work).as(Preemptions),
 		growth(u.faults, later.faults).as(MajorFaults),
 	}
+}
+
+// worked returns the CPU seconds that the process used up to a later moment.
+func (u usage) worked(later usage) gauge {
+	g := gauge{ok: later.reason == "", reason: later.reason}
+	for id, now := range later.threads {
+		g.value += max(0, now.running-u.threads[id].running)
+	}
+	return g
+}
+
+// plus adds two gauges.
+func (g gauge) plus(other gauge) gauge {
+	if !g.ok {
+		return g
+	}
+	other.value += g.value
+	return other
+}
+
+// minus subtracts a gauge, down to 0.
+func (g gauge) minus(other gauge) gauge {
+	if !g.ok || !other.ok {
+		return gauge{reason: cmp.Or(g.reason, other.reason)}
+	}
+	g.value = max(0, g.value-other.value)
+	return g
 }
 
 // growth returns how much a counter grew.

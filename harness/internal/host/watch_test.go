@@ -50,7 +50,7 @@ func TestWatch(t *testing.T) {
 	for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
 	}
 	machine, processes := w.End()
-	if len(machine) != 7 || len(processes) != 3 {
+	if len(machine) != 8 || len(processes) != 3 {
 		t.Fatalf("%d readings of the machine, %d processes", len(machine), len(processes))
 	}
 	for _, r := range append(append(machine, processes[0]...), processes[1]...) {

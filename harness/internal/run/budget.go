@@ -75,6 +75,7 @@ func (p *Plan) keepBudget() {
 	if budget == 0 || p.total(p.Run.All()) <= budget {
 		return
 	}
+	p.thinRounds(budget)
 	rank := func(g []*record.Cell) probe.Rank { return probe.Find(g[0].Probe).Budget }
 	groups := groupsOf(p.Run.All())
 	slices.SortStableFunc(groups, func(a, b []*record.Cell) int {
@@ -88,6 +89,19 @@ func (p *Plan) keepBudget() {
 			continue
 		}
 		kept = with
+	}
+}
+
+// thinRounds halves the calls of the samples until all cells fit into a budget, or each sample is a single call: a point with
+// fewer calls says more than one that is left out.
+func (p *Plan) thinRounds(budget time.Duration) {
+	for thinner := true; thinner && p.total(p.Run.All()) > budget; {
+		thinner = false
+		for _, c := range p.Run.All() {
+			if c.Rounds > 1 {
+				c.Rounds, thinner = (c.Rounds+1)/2, true
+			}
+		}
 	}
 }
 

@@ -22,20 +22,17 @@ type limit struct {
 	most   float64
 	unit   string
 	scale  float64 // of the unit
-	unless string  // a sensor that shows the same better: the limit holds only on a host without it
 	own    bool    // the sensor reads the process of a model
 }
 
 // limits are the rule by which a sample is disturbed. docs/measurement.md says where the values come from.
 var limits = []limit{
 	{sensor: host.Steal, most: 0.02, scale: 100, unit: "% of the CPU time"},
+	{sensor: host.Strangers, most: 0.1, scale: 100, unit: "% of the CPU time"},
 	{sensor: host.Quota, most: 0, scale: 100, unit: "% of the time"},
 	{sensor: host.Throttling, most: 0, scale: 1, unit: "times"},
 	{sensor: host.MemoryPressure, most: 0.01, scale: 100, unit: "% of the time"},
 	{sensor: host.MajorFaults, most: 10, scale: 1, unit: "pages", own: true},
-	{sensor: host.Waiting, most: 0.1, scale: 100, unit: "% of the time ready to run", own: true},
-	{sensor: host.CPUPressure, most: 0.1, scale: 100, unit: "% of the time", unless: host.Waiting},
-	{sensor: host.Preemptions, most: 200, scale: 1, unit: "per second of CPU time", own: true, unless: host.Waiting},
 }
 
 const ruleFact = "a sample is disturbed by"
@@ -44,11 +41,7 @@ const ruleFact = "a sample is disturbed by"
 func rule() string {
 	var words []string
 	for _, l := range limits {
-		text := fmt.Sprintf("%s above %g %s", l.sensor, l.most*l.scale, l.unit)
-		if l.unless != "" {
-			text += " (without " + l.unless + ")"
-		}
-		words = append(words, text)
+		words = append(words, fmt.Sprintf("%s above %g %s", l.sensor, l.most*l.scale, l.unit))
 	}
 	return strings.Join(words, ", ")
 }
@@ -62,8 +55,7 @@ func disturbances(model string, readings []record.Reading) (reasons []string) {
 		}
 	}
 	for _, l := range limits {
-		_, better := values[l.unless]
-		if value := values[l.sensor]; value > l.most && !better {
+		if value := values[l.sensor]; value > l.most {
 			reason := fmt.Sprintf("%s %.3g %s", l.sensor, value*l.scale, l.unit)
 			if l.own {
 				reason += " (" + model + ")"

@@ -613,3 +613,22 @@ func TestTinyContexts(t *testing.T) {
 		}
 	}
 }
+
+// TestBudgetThinsRounds checks that samples get fewer calls before points are left out.
+func TestBudgetThinsRounds(t *testing.T) {
+	p, err := Prepare(context.Background(), options(t, honest(), "name: s\nprobes:\n  - {probe: prefill, grid: {len: [16, 32]}}\n", "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.models["a"].estimator.start = 0
+	for _, c := range p.Run.All() {
+		c.Estimate, c.Rounds = 10*time.Millisecond, 40 // 8.2 s in all
+	}
+	p.options.Budget = 5 * time.Second
+	p.keepBudget()
+	for _, c := range p.Run.All() {
+		if c.Status != record.Pending || c.Rounds != 20 {
+			t.Errorf("%s: %s with %d calls, want 20", c.Point, c.Status, c.Rounds)
+		}
+	}
+}
