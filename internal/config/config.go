@@ -130,7 +130,7 @@ func (r *Reader) Warnings() []string {
 	list := slices.Clone(r.warnings)
 	for _, key := range slices.Sorted(maps.Keys(r.file)) {
 		if !r.asked[key] && !strings.HasPrefix(key, "_") { // names such as _name_or_path are notes of the program that wrote the file
-			list = append(list, fmt.Sprintf("config: unknown key %q is kept and has no effect", key))
+			list = append(list, fmt.Sprintf("config: unknown key %q has no effect", key))
 		}
 	}
 	for _, outer := range slices.Sorted(maps.Keys(r.opened)) {

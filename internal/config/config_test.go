@@ -49,7 +49,7 @@ func TestRead(t *testing.T) {
 		},
 		"unknown key": {
 			data: `{"zeta": 1, "alpha": 2, "_name_or_path": "x"}`, want: settings{8, 1e4, "silu", true},
-			warn: []string{`config: unknown key "alpha" is kept and has no effect`, `config: unknown key "zeta" is kept and has no effect`},
+			warn: []string{`config: unknown key "alpha" has no effect`, `config: unknown key "zeta" has no effect`},
 		},
 		"contradiction":  {data: `{"n_embd": 16, "hidden_size": 8}`, err: `keys "hidden_size" and "n_embd" contradict each other: 8 and 16`},
 		"type":           {data: `{"hidden_size": "big"}`, err: `key "hidden_size" is "big", want a whole number`},

@@ -16,7 +16,7 @@ func TestReadAll(t *testing.T) {
 	}{
 		"defaults":    {data: `{"rope_theta": null}`, want: settings{8, 1e4, "silu", true}},
 		"all":         {data: `{"hidden_size": 2, "rope_theta": 3, "hidden_act": "relu", "use_flash_attention": false}`, want: settings{2, 3, "relu", false}},
-		"unknown key": {data: `{"zeta": 1}`, want: settings{8, 1e4, "silu", true}, warn: []string{`config: unknown key "zeta" is kept and has no effect`}},
+		"unknown key": {data: `{"zeta": 1}`, want: settings{8, 1e4, "silu", true}, warn: []string{`config: unknown key "zeta" has no effect`}},
 		"type":        {data: `{"hidden_act": 3}`, err: `key "hidden_act" is 3, want a string`},
 	}
 	for name, tt := range tests {

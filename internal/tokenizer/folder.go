@@ -97,7 +97,7 @@ func openFolder(dir string) (*pipeline, error) {
 		}
 		known = append(known, strings.Join(f.needs, " with "))
 	}
-	return nil, fmt.Errorf("%w: the folder has none of %s; name one with --tokenizer FILE, or take one token a byte with --tokenizer %s",
+	return nil, fmt.Errorf("%w: the folder has none of %s; name one with --tokenizer FILE, or use one token per byte with --tokenizer %s",
 		ErrMissing, strings.Join(known, ", "), BytesName)
 }
 

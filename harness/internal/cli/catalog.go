@@ -77,7 +77,7 @@ func ask(ctx context.Context, p lmplugin.Candidate, note func(string)) (d lm.Des
 		return d, "", err
 	}
 	if !askedBefore(sha) {
-		note(fmt.Sprintf("starting %s for the first time, for its description (sha256 %s)", p.Path, table.Short(sha)))
+		note(fmt.Sprintf("running %s for the first time, to read its description (sha256 %s)", p.Path, table.Short(sha)))
 	}
 	running, err := lmplugin.Launch(ctx, lmplugin.Options{Path: p.Path, StartTimeout: 10 * time.Second})
 	if err != nil {

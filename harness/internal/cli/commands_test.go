@@ -292,7 +292,7 @@ func TestGenerateStreams(t *testing.T) {
 		t.Errorf("greedy texts differ: %q", greedy)
 	}
 	_, stderr := d.must(ExitUsage, "generate", "fake:init:1", "--tokenizer", "bytes", "--prompt", "abc", "--max-length", "4")
-	if !strings.Contains(stderr, "leaves no room (context limit 0, --max-length 4)") {
+	if !strings.Contains(stderr, "leaves no room (no context limit, --max-length 4)") {
 		t.Errorf("%q", stderr)
 	}
 }

@@ -144,7 +144,11 @@ func (m *opened) request(f generateFlags) (req lm.GenerateRequest, err error) {
 		n = min(n, limit-len(prompt))
 	}
 	if n < 1 {
-		return req, usage("the prompt of %d tokens leaves no room (context limit %d, --max-length %d)", len(prompt), m.info.ContextLimit, f.maxTotal)
+		limit := "no context limit"
+		if m.info.ContextLimit > 0 {
+			limit = fmt.Sprintf("context limit %d", m.info.ContextLimit)
+		}
+		return req, usage("the prompt of %d tokens leaves no room (%s, --max-length %d)", len(prompt), limit, f.maxTotal)
 	}
 	stop, err := m.stops(f.stop)
 	if err != nil {

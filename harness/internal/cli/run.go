@@ -60,7 +60,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fl.StringArrayVar(&f.set, "set", nil, "grid axis or setting `KEY=VALUES`, for example len=128,512 or decode.batch=1; repeatable")
 	fl.StringSliceVar(&f.probes, "probe", nil, "run only these probes of the suites")
 	fl.DurationVar(&f.budget, "budget", 0, "time limit of the whole run, for example 5m (default: the suite's)")
-	fl.StringVar(&f.until, "until", "", "add blocks until each comparison is `decided`, or decided or as narrow as ±2%; the budget (15m by default) ends them all the same")
+	fl.StringVar(&f.until, "until", "", "add blocks until each comparison is decided (`RULE` decided), or its interval is also narrow enough (±2%); the budget, 15m by default, still applies")
 	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the measurement order and of random inputs")
 	fl.IntVar(&f.maxCells, "max-cells", run.MostCells, "most cells in a plan")

@@ -246,9 +246,9 @@ func TestSettlingCommands(t *testing.T) {
 	kept := "archbench run mine.yaml --db 'my db' --plugins=a,b --set tokens=32 --set span=1s --probe decode --set decode.depth=8 --set decode.batch=1 "
 	for gate, want := range map[string]string{
 		// an interval of ±6 %, 2 % from the bound, must be 3 x 1.43 times as narrow: 18.4 times as many blocks
-		"decode<=+3%":   "to settle it: " + kept + "--set repeats=184   about 74 minutes",
+		"decode<=+3%":   "to settle it: " + kept + "--set repeats=184  # about 74 minutes",
 		"decode<=+1.1%": "1 change too close to the bound to be told from it",
-		"decode<=+5%":   "to settle it: " + kept + "--set repeats=46   about 19 minutes",
+		"decode<=+5%":   "to settle it: " + kept + "--set repeats=46  # about 19 minutes",
 	} {
 		c, err := Relate([]*record.Run{run}, CompareOptions{Gates: gates(t, gate)})
 		if err != nil {
@@ -278,7 +278,7 @@ func TestOpenComparisons(t *testing.T) {
 	}{
 		{around(0.2, 0.1), "", "+19.99% (p=0.002 n=10)", ""},
 		{around(0, 0.015), "", "~ (p=1.000 n=10, detects ", ""},
-		{around(0, 0.04), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle: archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --until '±2%'   about "},
+		{around(0, 0.04), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle: archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --until '±2%'  # about "},
 		{around(0, 0.3), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle as far as 200 blocks can, to ±15 % at worst: archbench run speed "},
 		{around(0, 0.3), "decided", "~ (p=1.000 n=10, ", "1 comparison undecided; to settle as far as 200 blocks can, to ±"},
 		{[]float64{0.1, 0, 0.1}, "", "~ (p=1.000 n=3)", "1 comparison undecided; to settle: archbench run speed "},
@@ -298,7 +298,7 @@ func TestOpenComparisons(t *testing.T) {
 			t.Errorf("%.3f: %q, want %q", tc.slower, got, tc.text)
 		}
 		note := tables[0].Notes[len(tables[0].Notes)-1]
-		if strings.Contains(note, "undecided") != (tc.note != "") || tc.note != "" && (!strings.HasPrefix(note, tc.note) || !strings.Contains(note, "   about ")) {
+		if strings.Contains(note, "undecided") != (tc.note != "") || tc.note != "" && (!strings.HasPrefix(note, tc.note) || !strings.Contains(note, "  # about ")) {
 			t.Errorf("%.3f: %q, want %q", tc.slower, note, tc.note)
 		}
 	}

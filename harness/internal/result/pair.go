@@ -275,7 +275,7 @@ func times(v float64) string { return unit.Number(math.Round(v*1000)/1000) + "x"
 func fixed2(v float64) string { return strings.TrimPrefix(unit.Signed(v, 2), "+") }
 
 // NotControlled is the caveat of every comparison of losses of different models.
-const NotControlled = "The models were not trained alike (text, steps, tokenizer): their losses are no controlled comparison of architectures."
+const NotControlled = "The models were not trained alike (text, steps, tokenizer): comparing their losses is not a controlled comparison of architectures."
 
 // NotAlike returns NotControlled if models include several with different trained weights; precisions of one model are
 // comparable.

@@ -30,13 +30,13 @@ func (a again) cells() []*record.Cell {
 	return keep(a.ix.Run.All(), func(c *record.Cell) bool { return a.blocks[place(c)] > 0 })
 }
 
-// String is the command with its time in minutes.
+// String is the command with its time in minutes as a comment of the shell.
 func (a again) String() string {
 	took := a.duration()
 	if took == 0 {
 		return a.command()
 	}
-	return a.command() + "   about " + inWords(took)
+	return a.command() + "  # about " + inWords(took)
 }
 
 // command is the run's own command line with only the probes and points that are needed.
