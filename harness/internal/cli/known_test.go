@@ -45,7 +45,7 @@ func TestAskAnnounces(t *testing.T) {
 	if got := told(lmplugin.Candidate{Name: "x", Path: path, Rejected: "unsafe"}); got != "" {
 		t.Errorf("a plugin that may not be used: %q", got)
 	}
-	if got := told(x); !strings.Contains(got, "starting "+path+" for the first time") {
+	if got := told(x); !strings.Contains(got, "running "+path+" for the first time") {
 		t.Errorf("first: %q", got)
 	}
 	if got := told(x); got != "" {
