@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/ci"
-	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/internal/printable"
@@ -60,16 +59,9 @@ JUnit report.`,
 				}
 				o.Gates = append(o.Gates, g)
 			}
-			if len(args) == 0 {
-				args = []string{""}
-			}
-			var runs []*record.Run
-			for _, id := range args {
-				r, err := a.load(c.Context(), id)
-				if err != nil {
-					return err
-				}
-				runs = append(runs, r)
+			runs, err := a.loadAll(c.Context(), args)
+			if err != nil {
+				return err
 			}
 			if o.Filter, err = filters(filter); err != nil {
 				return err

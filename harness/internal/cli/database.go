@@ -92,6 +92,21 @@ func (a *app) load(ctx context.Context, id string) (*record.Run, error) {
 	return db.LoadRun(ctx, id)
 }
 
+// loadAll loads runs by their IDs, the latest one if there are none.
+func (a *app) loadAll(ctx context.Context, ids []string) (runs []*record.Run, err error) {
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	for _, id := range ids {
+		r, err := a.load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
 // dbFlag is the flag with which later commands find the same database.
 func (a *app) dbFlag() string {
 	if a.db == defaultDB {

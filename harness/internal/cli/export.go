@@ -35,16 +35,9 @@ func (a *app) exportCommand() *cobra.Command {
 			case f.Binary && to == "" && isTerminal(a.out):
 				return usage("%s is binary: write it to a file with --to, or to a pipe", f.Name)
 			}
-			if len(args) == 0 {
-				args = []string{""}
-			}
-			var runs []*record.Run
-			for _, id := range args {
-				r, err := a.load(c.Context(), id)
-				if err != nil {
-					return err
-				}
-				runs = append(runs, r)
+			runs, err := a.loadAll(c.Context(), args)
+			if err != nil {
+				return err
 			}
 			return a.export(f, runs, to)
 		},
