@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Size of every figure: two fit side by side on a page, one on a phone.
+// Size of a figure: two fit side by side on a page, one on a phone. A figure of rows is as high as these need.
 const (
 	width  = 480 * vg.Inch / 72
 	height = 330 * vg.Inch / 72
@@ -32,6 +32,7 @@ type Figure struct {
 	Foot    string   // one line inside the figure: sample counts, kind of interval
 	X, Y    Axis     `json:"-"`
 	Series  []Series `json:"-"` // may hold NaN or infinities, which JSON lacks
+	Rows    []Row    `json:"-"` // labelled lines along X, instead of series
 	Rules   []Rule   `json:"-"`
 	Empty   string   `json:",omitempty"` // why there is no data, if there is none
 }
@@ -58,6 +59,8 @@ type Series struct {
 	Name   string
 	Style  int  // index of colour, marker and dash; the same subject keeps its style across figures
 	Joined bool // connect the points in order
+	Light  bool // draw intervals faintly, because others in the figure matter more
+	Front  bool // a grey staircase through the points: the best of one axis for each value of the other
 	Points []Point
 }
 
@@ -79,7 +82,7 @@ type Rule struct {
 }
 
 // HasData reports whether the figure has a point that its axes can show.
-func (f Figure) HasData() bool { return len(clean(f).Series) > 0 }
+func (f Figure) HasData() bool { return len(f.Rows) > 0 || len(clean(f).Series) > 0 }
 
 // Arial has the metrics of Liberation Sans, for readers without that font.
 var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;", "font-variant:normal;", "")
@@ -87,7 +90,7 @@ var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:
 // SVG writes the figure as SVG. Its text stays text.
 func (f Figure) SVG(w io.Writer) error {
 	var out bytes.Buffer
-	canvas := vgsvg.New(width, height)
+	canvas := vgsvg.New(width, f.tall())
 	if err := f.draw(&out, canvas, canvas); err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ func (f Figure) SVG(w io.Writer) error {
 
 // PNG writes the figure as PNG.
 func (f Figure) PNG(w io.Writer) error {
-	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dpi))
+	canvas := vgimg.NewWith(vgimg.UseWH(width, f.tall()), vgimg.UseDPI(dpi))
 	return f.draw(w, canvas, vgimg.PngCanvas{Canvas: canvas})
 }
 

@@ -67,8 +67,41 @@ func gallery() []Figure {
 		}
 		trade.Series = append(trade.Series, s)
 	}
+	for i := range trade.Series {
+		trade.Series[i].Joined, trade.Series[i].Light = true, true
+	}
+	trade.Series = append(trade.Series, Series{Name: "Pareto front", Front: true, Points: []Point{{X: 3000, Y: 1.31}, {X: 1800, Y: 1.3}}})
+	forest := Figure{
+		Name: "forest", Title: "How many times as good as bk", Foot: "bars: 95 % interval", Rules: []Rule{{Vertical: true, At: 1}},
+		X: Axis{Label: "times as good as bk (right of 1 is better)", Unit: unit.One, Log: Log10},
+	}
+	for i, group := range []string{"Prefill speed, len 8K", "Decode time per step, depth 384, batch 1", "State of one document, len 8K"} {
+		for j, name := range []string{"gpt2", "mamba", "a-model-with-a-very-long-name@int8a8-g32"} {
+			v := []float64{0.8, 1.05, 1.3}[j] * []float64{1, 1.1, 0.02}[i]
+			r := Row{Group: group, Label: name, Style: j + 1, Value: v, Lo: v * 0.93, Hi: v * 1.08, Hollow: j == 1, Text: fmt.Sprintf("%.2fx [%.2f, %.2f]", v, 0.93*v, 1.08*v)}
+			if i == 2 {
+				r.Lo, r.Hi, r.Text = v, v, fmt.Sprintf("%.3gx", v)
+			}
+			forest.Rows = append(forest.Rows, r)
+		}
+	}
+	spread := Figure{Name: "spread", Title: "Samples: prefill speed", X: Axis{Label: "prefill speed, token/s", Unit: unit.TokensPerSec, Log: Log10}}
+	bars := Figure{Name: "bars", Title: "Where the FLOPs of a token go", X: Axis{Label: "FLOP per token", Unit: unit.FLOP}}
+	for i, name := range []string{"bk", "gpt2", "mamba", "mistral"} {
+		r := Row{Group: "len 512", Label: name, Style: i, Text: fmt.Sprintf("%d.3 k", 30+i)}
+		for k := range 9 {
+			r.Samples = append(r.Samples, 30e3*(1+0.05*float64(i)+0.02*float64(k*k%7)))
+		}
+		r.Apart = []float64{25e3}
+		spread.Rows = append(spread.Rows, r)
+		bar := Row{Group: "decode", Label: name + " at 8K", Text: "5.8 MFLOP"}
+		for k, part := range []string{"mixer", "mlp", "head", "norm"} {
+			bar.Parts = append(bar.Parts, Part{Name: part, Value: []float64{1.3e6, 2.4e6, 2.1e6, 1e5}[k] * (1 + 0.2*float64(i*k%3)), Style: k})
+		}
+		bars.Rows = append(bars.Rows, bar)
+	}
 	return []Figure{
-		scaling, quantization, trade,
+		scaling, quantization, trade, forest, spread, bars,
 		{Name: "empty", Title: "State against context", Empty: "the suite memory was not run: archbench run memory"},
 	}
 }
@@ -130,7 +163,7 @@ func picture(t *testing.T, f Figure) {
 		t.Error("two renderings differ")
 	}
 	config, err := png.DecodeConfig(bytes.NewReader(first))
-	if err != nil || config.Width != 1280 || config.Height != 880 {
+	if err != nil || config.Width != 1280 || config.Height != 880 && f.Rows == nil {
 		t.Errorf("PNG is %dx%d (%v), want 1280x880", config.Width, config.Height, err)
 	}
 	if dir := os.Getenv("ARCHBENCH_PICTURES"); dir != "" {
@@ -203,7 +236,31 @@ func TestNothingPanics(t *testing.T) {
 		if err := f.SVG(io.Discard); err != nil {
 			t.Fatal(err)
 		}
+		row := rapid.Custom(func(t *rapid.T) Row {
+			r := Row{Group: rapid.SampledFrom([]string{"", "g", "h"}).Draw(t, "group"), Label: strings.Repeat("l", rapid.IntRange(0, 99).Draw(t, "label")), Value: value.Draw(t, "v"), Lo: value.Draw(t, "lo"), Hi: value.Draw(t, "hi")}
+			r.Samples, r.Apart = rapid.SliceOfN(value, 0, 4).Draw(t, "samples"), rapid.SliceOfN(value, 0, 2).Draw(t, "apart")
+			for range rapid.IntRange(0, 3).Draw(t, "parts") {
+				r.Parts = append(r.Parts, Part{Name: "p", Value: value.Draw(t, "part")})
+			}
+			return r
+		})
+		f.Series, f.Rows = nil, rapid.SliceOfN(row, 1, 5).Draw(t, "rows")
+		if err := f.SVG(io.Discard); err != nil {
+			t.Fatal(err)
+		}
 	})
+}
+
+// TestFarValuesAreArrows checks that an exact value far beyond the intervals does not squeeze them.
+func TestFarValuesAreArrows(t *testing.T) {
+	f := Figure{X: Axis{Log: Log10}, Rules: []Rule{{Vertical: true, At: 1}}, Rows: []Row{{Value: 1.2, Lo: 1.1, Hi: 1.3}, {Value: 100, Lo: 100, Hi: 100}, {Value: 0.9, Lo: 0.9, Hi: 0.9}}}
+	if s := rowSpan(f); s.max > 2 || s.min > 0.9 || s.min < 0.5 {
+		t.Errorf("the axis goes from %g to %g", s.min, s.max)
+	}
+	f.Rows = f.Rows[1:]
+	if s := rowSpan(f); s.max < 100 || s.min > 0.9 {
+		t.Errorf("without intervals the axis goes from %g to %g", s.min, s.max)
+	}
 }
 
 func TestTicksAreFewAndInside(t *testing.T) {

@@ -25,7 +25,7 @@ func clean(f Figure) Figure {
 			series = append(series, s)
 		}
 	}
-	f.Series = series
+	f.Series, f.Rows = series, cleanRows(f)
 	if dropped > 0 && len(series) > 0 {
 		f.Foot = join(f.Foot, fmt.Sprintf("%d points that the axes cannot show are left out", dropped))
 	}

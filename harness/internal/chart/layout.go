@@ -26,12 +26,16 @@ func newLayout(f Figure, c draw.Canvas) *layout {
 func (l *layout) draw() {
 	l.title()
 	l.foot()
-	if len(l.figure.Series) == 0 {
+	switch {
+	case len(l.figure.Rows) > 0:
+		l.legend()
+		l.rows()
+	case len(l.figure.Series) > 0:
+		l.legend()
+		l.plot()
+	default:
 		l.empty()
-		return
 	}
-	l.legend()
-	l.plot()
 }
 
 func (l *layout) title() {
@@ -74,31 +78,59 @@ func (l *layout) empty() {
 	l.canvas.StrokeLines(border, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}, r.Min})
 }
 
-// legend lays out the series' names below the title, in as many rows as needed.
-func (l *layout) legend() {
-	style := textStyle(10, ink)
-	const gap = vg.Length(14)
-	height := style.FontExtents().Height + 3
-	at := vg.Point{X: l.canvas.Min.X, Y: l.canvas.Max.Y - height}
+// key is one entry of a legend.
+type key struct {
+	name  string
+	width vg.Length
+	draw  func(c *draw.Canvas, at vg.Point, width vg.Length)
+}
+
+// keys are those of the series or, of bars, of their parts.
+func (l *layout) keys() (all []key) {
 	for _, s := range l.figure.Series {
 		if s.Name == "" {
 			continue
 		}
-		sample := vg.Length(9)
-		if s.Joined {
-			sample = 28
+		look, wide := lookOf(s.Style), vg.Length(9)
+		if s.Joined || s.Front {
+			wide = 28
 		}
-		wide := sample + 5 + style.Width(s.Name)
+		all = append(all, key{s.Name, wide, func(c *draw.Canvas, at vg.Point, width vg.Length) {
+			if s.Front {
+				c.StrokeLine2(frontLine, at.X, at.Y, at.X+width, at.Y)
+				return
+			}
+			if s.Joined {
+				c.StrokeLine2(look.line(), at.X, at.Y, at.X+width, at.Y)
+			}
+			look.mark(c, vg.Point{X: at.X + width/2, Y: at.Y}, false)
+		}})
+	}
+	for _, p := range legendOf(l.figure) {
+		all = append(all, key{p.Name, 9, func(c *draw.Canvas, at vg.Point, width vg.Length) {
+			c.FillPolygon(lookOf(p.Style).color, []vg.Point{{X: at.X, Y: at.Y - 4}, {X: at.X + width, Y: at.Y - 4}, {X: at.X + width, Y: at.Y + 4}, {X: at.X, Y: at.Y + 4}})
+		}})
+	}
+	return all
+}
+
+// legend lays out the keys below the title, in as many lines as needed.
+func (l *layout) legend() {
+	keys := l.keys()
+	if keys == nil {
+		return
+	}
+	style := textStyle(10, ink)
+	const gap = vg.Length(14)
+	height := style.FontExtents().Height + 3
+	at := vg.Point{X: l.canvas.Min.X, Y: l.canvas.Max.Y - height}
+	for _, k := range keys {
+		wide := k.width + 5 + style.Width(k.name)
 		if at.X > l.canvas.Min.X && at.X+wide > l.canvas.Max.X {
 			at = vg.Point{X: l.canvas.Min.X, Y: at.Y - height}
 		}
-		look := lookOf(s.Style)
-		middle := at.Y + 3.5
-		if s.Joined {
-			l.canvas.StrokeLine2(look.line(), at.X, middle, at.X+sample, middle)
-		}
-		look.mark(&l.canvas, vg.Point{X: at.X + sample/2, Y: middle}, false)
-		l.canvas.FillText(style, vg.Point{X: at.X + sample + 5, Y: at.Y}, s.Name)
+		k.draw(&l.canvas, vg.Point{X: at.X, Y: at.Y + 3.5}, k.width)
+		l.canvas.FillText(style, vg.Point{X: at.X + k.width + 5, Y: at.Y}, k.name)
 		at.X += wide + gap
 	}
 	l.canvas.Max.Y = at.Y - 10
@@ -130,7 +162,7 @@ func dodge(f Figure, i int) vg.Length {
 	const step = vg.Length(3.4)
 	for _, s := range f.Series {
 		for _, p := range s.Points {
-			if s.Joined && p.Lo < p.Hi {
+			if s.Joined && !s.Light && p.Lo < p.Hi {
 				return step * (vg.Length(i) - vg.Length(len(f.Series)-1)/2)
 			}
 		}

@@ -60,6 +60,10 @@ func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
 	at, py := p.Transforms(&c)
 	px := func(x float64) vg.Length { return at(x) + s.shift }
 	look := lookOf(s.Style)
+	if s.Front {
+		s.staircase(c, px, py)
+		return
+	}
 	if s.Joined {
 		line := make([]vg.Point, len(s.Points))
 		for i, pt := range s.Points {
@@ -68,16 +72,32 @@ func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
 		c.StrokeLines(look.line(), line)
 	}
 	for _, pt := range s.Points {
+		stroke, half := look.thin(), capHalf
+		if s.Light {
+			stroke, half = look.light(), 0
+		}
 		if pt.Lo < pt.Hi {
-			whisker(c, look.thin(), vg.Point{X: px(pt.X), Y: py(pt.Lo)}, vg.Point{X: px(pt.X), Y: py(pt.Hi)}, vg.Point{X: capHalf})
+			whisker(c, stroke, vg.Point{X: px(pt.X), Y: py(pt.Lo)}, vg.Point{X: px(pt.X), Y: py(pt.Hi)}, vg.Point{X: half})
 		}
 		if pt.XLo < pt.XHi {
-			whisker(c, look.thin(), vg.Point{X: px(pt.XLo), Y: py(pt.Y)}, vg.Point{X: px(pt.XHi), Y: py(pt.Y)}, vg.Point{Y: capHalf})
+			whisker(c, stroke, vg.Point{X: px(pt.XLo), Y: py(pt.Y)}, vg.Point{X: px(pt.XHi), Y: py(pt.Y)}, vg.Point{Y: half})
 		}
 	}
 	for _, pt := range s.Points {
 		look.mark(&c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Hollow)
 	}
+}
+
+// staircase draws a front: between two points the value of y is that of the one before.
+func (s curve) staircase(c draw.Canvas, px, py func(float64) vg.Length) {
+	var line []vg.Point
+	for i, pt := range s.Points {
+		if i > 0 {
+			line = append(line, vg.Point{X: px(pt.X), Y: line[len(line)-1].Y})
+		}
+		line = append(line, vg.Point{X: px(pt.X), Y: py(pt.Y)})
+	}
+	c.StrokeLines(frontLine, line)
 }
 
 // GlyphBoxes implements plot.GlyphBoxer, so that markers at the edge are not clipped.
@@ -112,6 +132,9 @@ type labels struct {
 func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 	px, py := p.Transforms(&c)
 	for _, s := range l.series {
+		if s.Front {
+			continue
+		}
 		for _, pt := range s.Points {
 			at := vg.Point{X: px(pt.X), Y: py(pt.Y)}
 			l.taken = append(l.taken, around(at, markerRadius))

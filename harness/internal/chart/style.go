@@ -3,6 +3,7 @@ package chart
 import (
 	"image/color"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -21,6 +22,9 @@ var palette = []color.RGBA{
 	{0x56, 0xb4, 0xe9, 0xff}, // sky blue
 	{0x44, 0x44, 0x44, 0xff}, // grey
 }
+
+// Grey is the style of what has no subject of its own.
+const Grey = 6
 
 // dashes distinguish series in black and white.
 var dashes = [][]vg.Length{nil, {6, 2.5}, {7, 2.5, 1.5, 2.5}, {1.8, 2}, {10, 3}}
@@ -94,6 +98,23 @@ func (l look) line() draw.LineStyle {
 	return draw.LineStyle{Color: l.color, Width: 1.6, Dashes: l.dashes}
 }
 
+// contrast is the colour of text on the look's colour.
+func (l look) contrast() color.Color {
+	if 299*int(l.color.R)+587*int(l.color.G)+114*int(l.color.B) > 140*1000 { // perceived brightness, as in the W3C's AERT
+		return ink
+	}
+	return white
+}
+
+// frontLine is the stroke of a front.
+var frontLine = draw.LineStyle{Color: color.RGBA{0xaa, 0xaa, 0xaa, 0xff}, Width: 1.4}
+
+// light is the stroke of intervals that matter less than the points.
+func (l look) light() draw.LineStyle {
+	pale := func(v uint8) uint8 { return uint8(0xff - (0xff-int(v))*2/5) }
+	return draw.LineStyle{Color: color.RGBA{pale(l.color.R), pale(l.color.G), pale(l.color.B), 0xff}, Width: 1}
+}
+
 // thin is the stroke of intervals.
 func (l look) thin() draw.LineStyle { return draw.LineStyle{Color: l.color, Width: 1} }
 
@@ -107,6 +128,19 @@ func textStyle(size vg.Length, ink color.Color) text.Style {
 		Handler: handler,
 	}
 }
+
+// bold is WeightBold of golang.org/x/image/font.
+const bold = 3
+
+// boldStyle is bold text.
+func boldStyle(size vg.Length, ink color.Color) text.Style {
+	style := textStyle(size, ink)
+	style.Font = font.From(font.Font{Typeface: "Liberation", Variant: "Sans", Weight: bold}, size)
+	return style
+}
+
+// percent is a share without decimals.
+func percent(share float64) string { return strconv.Itoa(int(math.Round(100*share))) + " %" }
 
 // handler measures and draws text with the fonts that gonum/plot embeds.
 var handler = text.Plain{Fonts: font.DefaultCache}
