@@ -91,7 +91,7 @@ func TestAddAProbe(t *testing.T) {
 	r := report.Build(measured)
 	section := r.Sections[slices.IndexFunc(r.Sections, func(s report.Section) bool { return s.ID == "toys" })]
 	var tables []string
-	for _, tab := range section.Tables {
+	for _, tab := range section.Data {
 		if slices.IndexFunc(tab.Rows, func(row []table.Value) bool { return row[0].Text == "a" }) >= 0 {
 			tables = append(tables, tab.ID)
 		}

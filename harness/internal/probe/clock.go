@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -102,19 +103,27 @@ func (s *Subject) timing(metric string, per int, calls ...Clocks) (r Result) {
 	return r
 }
 
+// timedByHost is in the warning of a cell some of whose calls are timed by the host.
+const timedByHost = ": timed by the host"
+
+// TimedByHost reports whether a call of the cell is timed by the host, because its clock does not confirm the plugin's time.
+func TimedByHost(c *record.Cell) bool {
+	return slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, timedByHost) })
+}
+
 // unconfirmed says why a call is timed by the host.
 func (b Boundary) unconfirmed(c Clocks) string {
 	why := "the host waited longer than the plugin's time and the boundary explain"
 	switch {
 	case c.Plugin <= 0:
-		return "the plugin reports no times: timed by the host, including the boundary"
+		return "the plugin reports no times" + timedByHost + ", including the boundary"
 	case c.Plugin < 4*b.slack():
 		why = "too short to confirm the plugin's time"
 	}
 	if c.Host >= 4*b.Typical {
-		return why + fmt.Sprintf(": timed by the host, minus the %v of the boundary", b.Typical.Round(time.Microsecond))
+		return why + fmt.Sprintf(timedByHost+", minus the %v of the boundary", b.Typical.Round(time.Microsecond))
 	}
-	return why + ": timed by the host, including the boundary"
+	return why + timedByHost + ", including the boundary"
 }
 
 // MeasureBoundary times calls of a model that does almost no work.

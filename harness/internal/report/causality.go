@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,13 +30,50 @@ func addCausality(ix *index, s *Section, cells []*record.Cell) {
 	if len(leaking) > 0 {
 		t.Notes = append(t.Notes, strings.Join(leaking, ", ")+": sees the future, so it is kept out of language-model tables.")
 	}
-	s.Tables = append(s.Tables, t)
+	s.Data = append(s.Data, t)
+	s.Tables = append(s.Tables, oneForAll(t))
 }
+
+// oneForAll puts the models without a leak into one row, with the largest changes of them all.
+func oneForAll(t table.Table) table.Table {
+	clean := func(row []table.Value) bool {
+		return row[1].Text == noLeak && row[1].Notes == nil && row[2].Text == declaredCausal
+	}
+	at := slices.IndexFunc(t.Rows, clean)
+	if at < 0 {
+		return t
+	}
+	one, names := slices.Clone(t.Rows[at]), []string(nil)
+	for _, row := range t.Rows {
+		if !clean(row) {
+			continue
+		}
+		names = append(names, row[0].Text)
+		for i, v := range row {
+			one[i].Cells = result.Distinct(append(slices.Clone(one[i].Cells), v.Cells...), itself)
+			if v.Number != nil && i > 2 && (one[i].Number == nil || *v.Number > *one[i].Number) {
+				v.Cells = one[i].Cells
+				one[i] = v
+			}
+		}
+	}
+	one[0].Text = strings.Join(names, ", ")
+	if len(names) > 1 {
+		one[1].Text = fmt.Sprintf("%s in any of %d", noLeak, len(names))
+	}
+	t.Rows = append(slices.DeleteFunc(slices.Clone(t.Rows), clean), one) // leaks first
+	return t
+}
+
+const (
+	noLeak         = "no leak found"
+	declaredCausal = "causal"
+)
 
 func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
 	declared := "bidirectional"
 	if m.Causal {
-		declared = "causal"
+		declared = declaredCausal
 	}
 	c := result.Longest(cells)
 	if c == nil {
@@ -44,7 +82,7 @@ func causalityRow(m *record.Model, cells []*record.Cell) []table.Value {
 	}
 	verdict := table.Unavailable("not measured here")
 	if v, ok := result.Only(c, probe.CausalVerdict); ok {
-		verdict = table.Figure("no leak found", v, c.ID)
+		verdict = table.Figure(noLeak, v, c.ID)
 		verdict.Notes = c.Warnings
 		if v != 1 {
 			verdict.Text = "SEES THE FUTURE"

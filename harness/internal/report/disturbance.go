@@ -13,41 +13,64 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// disturbances says which share of a run's samples was disturbed, a sample being an attempt at a block of a cell. There is
-// nothing to say of a run whose samples have no readings.
-func disturbances(run *record.Run) []record.Fact {
-	var first, disturbed, repeated, saved int
-	causes := map[string]int{}
+// disturbance counts the samples of a run that were disturbed, a sample being an attempt at a block of a cell.
+type disturbance struct {
+	first, disturbed int // first attempts with readings
+	repeated, saved  int // further attempts, and the undisturbed ones among them
+	causes           map[string]int
+}
+
+func disturbanceOf(run *record.Run) disturbance {
+	d := disturbance{causes: map[string]int{}}
 	for _, c := range run.All() {
 		for _, s := range attempts(c) {
-			switch {
-			case s.Attempt > 0:
-				repeated++
-				if len(s.Disturbed) == 0 {
-					saved++
-				}
-				continue
-			case len(s.Disturbed) > 0:
-				disturbed++
-			}
-			first++
-			for _, name := range result.Distinct(s.Disturbed, cause) {
-				causes[name]++
-			}
+			d.add(s)
 		}
 	}
-	if first == 0 {
+	return d
+}
+
+func (d *disturbance) add(s record.Sample) {
+	quiet := len(s.Disturbed) == 0
+	if s.Attempt > 0 {
+		d.repeated++
+		if quiet {
+			d.saved++
+		}
+		return
+	}
+	d.first++
+	if !quiet {
+		d.disturbed++
+	}
+	for _, name := range result.Distinct(s.Disturbed, cause) {
+		d.causes[name]++
+	}
+}
+
+// share is the share of first attempts that were disturbed.
+func (d disturbance) share() float64 { return float64(d.disturbed) / float64(max(1, d.first)) }
+
+// String is "40 %: 4 of 10 (steal 4); 4 repeated, 3 of these undisturbed".
+func (d disturbance) String() string {
+	words := fmt.Sprintf("%s: %d of %d", unit.Percent(d.share()), d.disturbed, d.first)
+	if d.disturbed == 0 {
+		return words
+	}
+	names := slices.SortedFunc(maps.Keys(d.causes), func(a, b string) int { return cmp.Or(d.causes[b]-d.causes[a], cmp.Compare(a, b)) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, d.causes[name])
+	}
+	return words + fmt.Sprintf(" (%s); %d repeated, %d of these undisturbed", strings.Join(names, ", "), d.repeated, d.saved)
+}
+
+// disturbances says which share of a run's samples was disturbed. There is nothing to say of a run whose samples have no readings.
+func disturbances(run *record.Run) []record.Fact {
+	d := disturbanceOf(run)
+	if d.first == 0 {
 		return nil
 	}
-	words := fmt.Sprintf("%s: %d of %d", unit.Percent(float64(disturbed)/float64(first)), disturbed, first)
-	if disturbed > 0 {
-		names := slices.SortedFunc(maps.Keys(causes), func(a, b string) int { return cmp.Or(causes[b]-causes[a], cmp.Compare(a, b)) })
-		for i, name := range names {
-			names[i] = fmt.Sprintf("%s %d", name, causes[name])
-		}
-		words += fmt.Sprintf(" (%s); %d repeated, %d of these undisturbed", strings.Join(names, ", "), repeated, saved)
-	}
-	return []record.Fact{{Name: "disturbed samples", Value: words}}
+	return []record.Fact{{Name: "disturbed samples", Value: d.String()}}
 }
 
 // attempts returns the first sample of each attempt, which has the readings.

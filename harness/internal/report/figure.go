@@ -31,9 +31,9 @@ func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure
 	if len(minors) == 0 {
 		return f
 	}
-	n := 0
+	n, laws := 0, ix.laws(q, cells)
 	for _, m := range ix.ModelsOf(cells) {
-		s := chart.Series{Name: m.Name, Style: ix.Style[m.Name], Joined: true}
+		s := chart.Series{Name: m.Name + laws[m.Name], Style: ix.Style[m.Name], Joined: true}
 		for _, main := range result.Axis(cells, q.Main) {
 			c := g.At(m.Name, minors[0], main)
 			if c == nil || c.Status != record.OK {
@@ -48,6 +48,24 @@ func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure
 	f.Foot = foot(q, n, g.HeldAt(minors[0]))
 	f.Empty = emptiness(cells)
 	return f
+}
+
+// laws are the fitted exponents of a quantity by model, as the ends of legend entries.
+func (ix *index) laws(q *result.Quantity, cells []*record.Cell) map[string]string {
+	laws := map[string]string{}
+	if q.Growth == "" {
+		return laws
+	}
+	of := ": N^"
+	if q.Unit == unit.TokensPerSec {
+		of = ": time ∝ N^" // the exponent is that of the metric
+	}
+	for _, row := range ix.Growth(q, cells).Rows {
+		if exponent := row[1]; exponent.Number != nil {
+			laws[row[0].Text] = of + exponent.Text
+		}
+	}
+	return laws
 }
 
 func point(x float64, e stat.Estimate) chart.Point {

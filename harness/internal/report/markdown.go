@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/archbench/archbench/harness/internal/table"
 )
@@ -13,9 +14,15 @@ func (r *Report) Markdown(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# archbench run %s\n\n", r.Run.ID)
 	fmt.Fprintf(&b, "%s, took %s, %s; %s; archbench %s, seed %d.\n", r.Run.Started, r.Run.Duration, r.Run.Status, r.Run.Counts, r.Run.Version, r.Run.Seed)
+	if len(r.Answer) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", table.EscapeMarkdown(strings.Join(r.Answer, " ")))
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\n> %s\n", table.EscapeMarkdown(n))
 	}
+	markdownTable(&b, 2, r.checks())
+	markdownTable(&b, 2, r.Matrix.table())
+	markdownFigure(&b, r.Forest.Name, r.Forest.Title, r.Forest.Caption)
 	markdownTable(&b, 2, r.Verdicts)
 	for _, f := range r.Overview {
 		markdownFigure(&b, f.Name, f.Title, f.Caption)

@@ -10,17 +10,12 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// addMemory shows the weights by class and the memory of a document.
+// addMemory shows the memory of a document; the table of models has the weights.
 func addMemory(ix *index, s *Section, cells []*record.Cell) {
 	quantities := result.QuantitiesOf("memory")
-	s.Tables = append(s.Tables, ix.weights(cells))
-	for _, q := range quantities[1:] {
-		if q.Optional {
-			s.Tables = append(s.Tables, ix.measuredOnly(q, cells)...)
-		} else {
-			s.Tables = append(s.Tables, ix.Pivot(q, cells))
-		}
-	}
+	s.Data = append(append(s.Data, ix.weights(cells)), ix.pivots(quantities[1:], cells)...)
+	found := slices.DeleteFunc(slices.Clone(quantities[1:]), func(q *result.Quantity) bool { return q.Name == result.StateFormula.Name })
+	s.Tables = append(s.Tables, ix.digest("memory", found, cells))
 	s.Notes = append(s.Notes, agreement("State in memory", cells, result.StateFormula, result.StateBytes))
 	ix.addGrowth(s, quantities, cells)
 }

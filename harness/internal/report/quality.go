@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,21 +29,7 @@ func addQuality(ix *index, s *Section, cells []*record.Cell) {
 		documents, bytes := sizeOf(c)
 		t.Add(c.Model, c.Point.Get("context"), c.Point.Get("stride"), ix.Value(result.BitsPerByte, c), documents, bytes)
 	}
-	s.Tables = append(s.Tables, t)
-}
-
-// unfit is the reason why a cell is left out of language-model tables, "" if it is not.
-func (ix *index) unfit(c *record.Cell) string {
-	if m := ix.ByName[c.Model]; result.SeesFuture(m) {
-		return "sees the future"
-	}
-	if reason := result.Why(c); reason != "" {
-		return reason
-	}
-	if len(result.Documents(c)) == 0 {
-		return "no document was scored"
-	}
-	return ""
+	s.add(t)
 }
 
 // sizeOf is the number of documents that a quality cell scored, and their bytes.
@@ -99,8 +86,8 @@ func addPrecisions(ix *index, s *Section, cells []*record.Cell) {
 			}
 		}
 	}
-	s.Tables = append(s.Tables, t)
-	s.Figures = append(s.Figures, ix.lossFigure(cells), ix.qualityFigure(cells))
+	s.add(t)
+	s.Figures = append(s.Figures, ix.lossFigure(cells), ix.qualityAgainstBytes(cells), ix.qualityAgainstFLOPs(cells))
 }
 
 // speedPoint is the point of each probe whose speed a table of precisions shows: the first one measured.
@@ -185,10 +172,10 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	if m == ix.Wide(m) {
 		return table.Text("base")
 	}
-	if reason := ix.unfit(quality); reason != "" {
+	if reason := ix.Unscored(quality); reason != "" {
 		return table.Unavailable(reason)
 	}
-	base, reason := ix.wideCell(m, quality)
+	base, reason := ix.WideCell(m, quality)
 	if reason != "" {
 		return table.Unavailable(reason)
 	}
@@ -196,22 +183,8 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	return table.Ranged(gap, result.Signed(4), quality.ID, base.ID)
 }
 
-// wideCell is the quality cell of the same weights in f32 at the same point, or the reason for its absence.
-func (ix *index) wideCell(m *record.Model, quality *record.Cell) (base *record.Cell, reason string) {
-	wide := ix.Wide(m)
-	if wide == nil {
-		return nil, "the same weights were not scored in f32"
-	}
-	for _, c := range ix.Cells("", "quality") {
-		if c.Model == wide.Name && c.Point.String() == quality.Point.String() && ix.unfit(c) == "" {
-			return c, ""
-		}
-	}
-	return nil, "the base " + wide.Name + " has no quality"
-}
-
 func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) table.Value {
-	if reason := ix.unfit(quality); reason != "" {
+	if reason := ix.Unscored(quality); reason != "" {
 		return table.Unavailable(reason)
 	}
 	if m == ix.Wide(m) {
@@ -237,52 +210,139 @@ func (ix *index) lossFigure(cells []*record.Cell) chart.Figure {
 	}
 	documents := 0
 	for _, fam := range ix.Families {
-		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name]}
+		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name], Joined: true, Light: true}
 		for _, m := range fam.Models {
-			c := ix.qualityCell(cells, m.Name)
-			if m == ix.Wide(m) || c == nil || ix.unfit(c) != "" || m.Parameters == 0 {
+			e := ix.added(cells, m)
+			if !e.Valid() || m == ix.Wide(m) || m.Parameters == 0 {
 				continue
 			}
-			if base, reason := ix.wideCell(m, c); reason == "" {
-				e, _ := stat.CompareBitsPerByte(result.Documents(base), result.Documents(c))
-				documents = max(documents, e.N)
-				p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
-				p.Label = m.Precision
-				s.Points = append(s.Points, p)
-			}
+			documents = max(documents, e.N)
+			p := point(8*float64(m.WeightBytes)/float64(m.Parameters), e)
+			p.Label = m.Precision
+			s.Points = append(s.Points, p)
 		}
+		slices.SortStableFunc(s.Points, func(a, b chart.Point) int { return cmp.Compare(a.X, b.X) })
 		f.Series = append(f.Series, s)
 	}
 	f.Foot = fmt.Sprintf("paired over %s; bars: 95 %% interval", result.Describe(documents, "document"))
 	return f
 }
 
+// added is what a model's precision adds to the bits per byte of the same weights in f32, invalid if that is not known.
+func (ix *index) added(cells []*record.Cell, m *record.Model) stat.Estimate {
+	quality := ix.qualityCell(cells, m.Name)
+	if quality == nil || ix.Unscored(quality) != "" {
+		return stat.Estimate{}
+	}
+	wide, reason := ix.WideCell(m, quality)
+	if reason != "" {
+		return stat.Estimate{}
+	}
+	added, _ := stat.CompareBitsPerByte(result.Documents(wide), result.Documents(quality))
+	return added
+}
+
 // qualityFigure shows quality against decode speed.
 func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
-	f := chart.Figure{
-		Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
-		X:       chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10},
-		Y:       chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte},
-		Caption: strings.Join(append([]string{"Better is down and to the right."}, result.NotAlike(ix.ModelsOf(cells)...)...), " "),
-	}
+	f := chart.Figure{Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
+		X: chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10}}
 	at := speedPoint(cells)["decode"]
-	blocks := 0
+	f = ix.tradeoff(cells, f, +1, func(m *record.Model) stat.Estimate { return decodeAt(cells, m, at) })
+	if f.HasData() && at != "" {
+		f.Foot += " · decode at " + at
+	}
+	return f
+}
+
+// qualityAgainstBytes shows quality against the bytes of the weights.
+func (ix *index) qualityAgainstBytes(cells []*record.Cell) chart.Figure {
+	f := chart.Figure{Name: "quality-bytes", Title: "Quality against size", Empty: "no model has both a quality and a size",
+		X: chart.Axis{Label: "bytes of the weights", Unit: unit.Byte, Log: chart.Log2}}
+	return ix.tradeoff(cells, f, -1, func(m *record.Model) stat.Estimate {
+		if m.WeightBytes == 0 {
+			return stat.Estimate{}
+		}
+		return stat.Exact([]float64{float64(m.WeightBytes)})
+	})
+}
+
+// qualityAgainstFLOPs shows quality against the work per token of the longest prefill that all models have. Precisions do the same
+// work, so only the widest is shown.
+func (ix *index) qualityAgainstFLOPs(cells []*record.Cell) chart.Figure {
+	costs := result.With(ix.Cells("", "cost"), "phase", "prefill")
+	var lengths []string
+	for _, n := range result.Axis(costs, "len") {
+		if with := ix.ModelsOf(measuredOnes(result.With(costs, "len", n))); len(with) == len(ix.ModelsOf(measuredOnes(costs))) {
+			lengths = append(lengths, n)
+		}
+	}
+	f := chart.Figure{Name: "quality-flops", Title: "Quality against work", Empty: "no model has both a quality and a count of FLOPs",
+		X: chart.Axis{Label: "FLOP per token", Unit: unit.FLOP, Log: chart.Log10}}
+	if lengths == nil {
+		return f
+	}
+	longest := lengths[len(lengths)-1]
+	f.X.Label += fmt.Sprintf(", prefill of %s tokens", longest)
+	return ix.tradeoff(cells, f, -1, func(m *record.Model) stat.Estimate {
+		own := measuredOnes(result.OfModel(result.With(costs, "len", longest), m.Name))
+		if len(own) == 0 {
+			return stat.Estimate{}
+		}
+		return result.FLOPsPerToken.Estimate(own[0])
+	})
+}
+
+func measuredOnes(cells []*record.Cell) []*record.Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c *record.Cell) bool { return c.Status != record.OK })
+}
+
+// tradeoff draws bits per byte against a cost: one path per architecture across its precisions, and the front of those that no
+// other beats in both. better is the direction of the cost.
+func (ix *index) tradeoff(cells []*record.Cell, f chart.Figure, better int, cost func(*record.Model) stat.Estimate) chart.Figure {
+	f.Y = chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte}
+	side := map[int]string{+1: "right", -1: "left"}[better]
+	f.Caption = strings.Join(append([]string{"Better is down and to the " + side + "; the grey front joins what nothing beats in both."}, result.NotAlike(ix.ModelsOf(cells)...)...), " ")
+	f.Foot = "faint bars: 95 % intervals, of losses that of the difference to f32"
+	var all []chart.Point
 	for _, fam := range ix.Families {
-		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name]}
+		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name], Joined: true, Light: true}
 		for _, m := range fam.Models {
-			if speed, bits := decodeAt(cells, m, at), ix.trainedQuality(cells, m); speed.Valid() && bits.Valid() {
-				blocks = max(blocks, speed.N)
-				p := point(speed.Value, bits)
-				p.XLo, p.XHi, p.Label = speed.Lo, speed.Hi, m.Precision
+			bits := ix.trainedQuality(cells, m)
+			if !bits.Valid() {
+				continue
+			}
+			if x := cost(m); x.Valid() {
+				p := chart.Point{X: x.Value, XLo: x.Lo, XHi: x.Hi, Y: bits.Value, Lo: bits.Value, Hi: bits.Value, Label: m.Precision}
+				if added := ix.added(cells, m); added.Bounded() && m != ix.Wide(m) {
+					p.Lo, p.Hi = p.Y-added.Value+added.Lo, p.Y-added.Value+added.Hi
+				}
 				s.Points = append(s.Points, p)
 			}
 		}
-		f.Series = append(f.Series, s)
+		all = append(all, s.Points...)
+		if len(s.Points) > 0 {
+			s.Points[0].Label = strings.TrimSpace(fam.Name + " " + s.Points[0].Label)
+			f.Series = append(f.Series, s)
+		}
 	}
-	if blocks > 0 {
-		f.Foot = "quality: 95 % interval over documents · decode: " + foot(result.DecodeSpeed, blocks, at)
+	if front := frontOf(all, better); len(front) > 1 {
+		f.Series = append([]chart.Series{{Name: "Pareto front", Front: true, Points: front}}, f.Series...)
 	}
 	return f
+}
+
+// frontOf returns the points that no other beats in both cost and loss, from the best cost on.
+func frontOf(points []chart.Point, better int) (front []chart.Point) {
+	sorted := slices.Clone(points)
+	slices.SortStableFunc(sorted, func(a, b chart.Point) int {
+		return cmp.Or(-better*cmp.Compare(a.X, b.X), cmp.Compare(a.Y, b.Y))
+	})
+	for _, p := range sorted {
+		if n := len(front); n == 0 || p.Y < front[n-1].Y {
+			front = append(front, chart.Point{X: p.X, Y: p.Y})
+		}
+	}
+	return front
 }
 
 // decodeAt is a model's decode speed at a point, invalid if it was not measured.
@@ -298,7 +358,7 @@ func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
 // trainedQuality is a model's bits per byte, invalid if not measured or if the weights are random.
 func (ix *index) trainedQuality(cells []*record.Cell, m *record.Model) stat.Estimate {
 	quality := ix.qualityCell(cells, m.Name)
-	if quality == nil || ix.unfit(quality) != "" || m.Initialised {
+	if quality == nil || ix.Unscored(quality) != "" || m.Initialised {
 		return stat.Estimate{}
 	}
 	return stat.BitsPerByte(result.Documents(quality))

@@ -28,6 +28,10 @@ import (
 // Report is the report of one run.
 type Report struct {
 	Run         RunInfo
+	Answer      []string // sentences
+	Strip       []Check
+	Matrix      Matrix
+	Forest      chart.Figure
 	Verdicts    table.Table
 	Overview    []chart.Figure
 	Notes       []string
@@ -66,8 +70,10 @@ func Build(run *record.Run) *Report { return BuildWith(run, claim.Builtin()) }
 // BuildWith makes the report of a run with a ledger of claims.
 func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	ix := newIndex(run)
+	questions := ix.Questions()
 	r := &Report{
-		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(),
+		Answer: ix.answer(questions), Strip: ix.strip(), Matrix: ix.matrix(questions), Forest: ix.forest(questions),
+		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(questions),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
 		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(run))),

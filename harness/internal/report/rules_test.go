@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
 
+	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/exchange"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -46,7 +47,7 @@ func TestEveryMeasuredNumberNamesItsCell(t *testing.T) {
 		known[c.ID] = true
 	}
 	for _, s := range Build(run).Sections {
-		for _, tab := range s.Tables {
+		for _, tab := range append(s.Tables, s.Data...) {
 			for _, row := range tab.Rows {
 				for j, v := range row {
 					model := tab.Columns[j].Name == "bits per weight" || tab.Columns[j].Name == "weights"
@@ -93,25 +94,41 @@ func entryOf(t *testing.T, tab table.Table, column string, keys ...string) table
 	return table.Value{}
 }
 
-// Both axes of quality against speed are measured, so every point has two intervals.
-func TestQualityAgainstSpeedHasBothIntervals(t *testing.T) {
+// TestOnePathPerArchitecture checks that quality against speed has one labelled path per architecture across its precisions, with
+// the intervals of speeds and of paired differences, not those of the documents.
+func TestOnePathPerArchitecture(t *testing.T) {
 	ix := newIndex(syntheticRun())
-	cells := ix.Cells("quantization", "")
-	f := ix.qualityFigure(cells)
+	f := ix.qualityFigure(ix.Cells("quantization", ""))
 	points := 0
 	for _, s := range f.Series {
-		for _, p := range s.Points {
+		for i, p := range s.Points {
+			if s.Front {
+				continue
+			}
 			points++
-			if !(p.XLo < p.X && p.X < p.XHi && p.Lo < p.Y && p.Y < p.Hi) {
-				t.Errorf("%s %s: %+v lacks an interval", s.Name, p.Label, p)
+			if want := precisions[i].name; !strings.HasSuffix(p.Label, want) || (i == 0) != strings.HasPrefix(p.Label, s.Name) {
+				t.Errorf("point %d of %s is labelled %q", i, s.Name, p.Label)
+			}
+			if wide := i == 0; !(p.XLo < p.X && p.X < p.XHi) || wide != (p.Lo == p.Hi) || p.Hi-p.Lo > 0.02 {
+				t.Errorf("%s %s: %+v", s.Name, p.Label, p)
 			}
 		}
 	}
-	if points != 15 { // four models in four precisions, of which one failed
-		t.Errorf("%d points, want 15", points)
+	if points != 15 || len(f.Series) != 5 { // four models in four precisions, of which one failed, and the front
+		t.Errorf("%d points in %d series, want 15 in 5", points, len(f.Series))
 	}
-	if want := "median of 10 blocks"; !strings.Contains(f.Foot, want) {
+	if want := "decode at depth=128 batch=1"; !strings.Contains(f.Foot, want) {
 		t.Errorf("foot %q, want %q in it", f.Foot, want)
+	}
+}
+
+// TestFront checks that the front joins the points that no other beats in both, from the best cost on.
+func TestFront(t *testing.T) {
+	points := []chart.Point{{X: 1, Y: 3}, {X: 2, Y: 2}, {X: 2, Y: 2.5}, {X: 3, Y: 2.2}, {X: 4, Y: 1}}
+	for better, want := range map[int][]chart.Point{-1: {{X: 1, Y: 3}, {X: 2, Y: 2}, {X: 4, Y: 1}}, +1: {{X: 4, Y: 1}}} {
+		if diff := cmp.Diff(want, frontOf(points, better)); diff != "" {
+			t.Errorf("%d: %s", better, diff)
+		}
 	}
 }
 

@@ -17,8 +17,14 @@ type Section struct {
 	ID      string
 	Title   string
 	Notes   []string
-	Tables  []table.Table
+	Tables  []table.Table // that people see
+	Data    []table.Table // all, for programs: they also hold what others or a figure show
 	Figures []chart.Figure
+}
+
+// add adds tables for people and programs.
+func (s *Section) add(tables ...table.Table) {
+	s.Tables, s.Data = append(s.Tables, tables...), append(s.Data, tables...)
 }
 
 // views add what a probe measured to a section.
@@ -33,32 +39,57 @@ func byPlace() []*probe.Probe {
 	return slices.SortedStableFunc(slices.Values(probe.All()), func(a, b *probe.Probe) int { return cmp.Compare(place(a), place(b)) })
 }
 
-// addQuantities shows the quantities of the cells' probe: a table of each, of tails, of what only some cells have, of
-// growth exponents, and the figures.
+// addQuantities shows the quantities of the cells' probe in one table, percentiles if there are enough samples, and the figures.
 func addQuantities(ix *index, s *Section, cells []*record.Cell) {
 	quantities := result.QuantitiesOf(cells[0].Probe)
-	for _, q := range quantities {
-		if !q.Optional {
-			s.Tables = append(s.Tables, ix.Pivot(q, cells))
-		}
-	}
-	s.Tables = append(s.Tables, ix.TailTables(cells)...)
-	for _, q := range quantities {
-		if q.Optional {
-			s.Tables = append(s.Tables, ix.measuredOnly(q, cells)...)
+	pivots := ix.pivots(quantities, cells)
+	s.Data = append(s.Data, pivots...)
+	s.Tables = append(s.Tables, ix.digest(cells[0].Probe, ofDistinctMetrics(quantities), cells))
+	for _, t := range ix.TailTables(cells) {
+		s.Data = append(s.Data, t)
+		if reaches90(t) {
+			s.Tables = append(s.Tables, t)
 		}
 	}
 	ix.addGrowth(s, quantities, cells)
 }
 
-// addGrowth adds the growth exponents and figures that quantities ask for.
+// pivots are the tables of quantities; optional ones only if a cell has them.
+func (ix *index) pivots(quantities []*result.Quantity, cells []*record.Cell) (tables []table.Table) {
+	for _, q := range quantities {
+		if q.Optional {
+			tables = append(tables, ix.measuredOnly(q, cells)...)
+		} else {
+			tables = append(tables, ix.Pivot(q, cells))
+		}
+	}
+	return tables
+}
+
+// ofDistinctMetrics keeps the first quantity of each metric: a time or a speed, not both.
+func ofDistinctMetrics(quantities []*result.Quantity) (kept []*result.Quantity) {
+	for _, q := range quantities {
+		if !slices.ContainsFunc(kept, func(k *result.Quantity) bool { return k.Metric == q.Metric }) {
+			kept = append(kept, q)
+		}
+	}
+	return kept
+}
+
+// reaches90 reports whether a table of percentiles has more than medians.
+func reaches90(t table.Table) bool {
+	return slices.ContainsFunc(t.Rows, func(row []table.Value) bool { return row[len(row)-2].Number != nil })
+}
+
+// addGrowth adds growth exponents for programs, and the figures that quantities ask for.
 func (ix *index) addGrowth(s *Section, quantities []*result.Quantity, cells []*record.Cell) {
 	for _, q := range quantities {
 		if q.Growth != "" {
-			s.Tables = append(s.Tables, ix.Growth(q, cells))
+			s.Data = append(s.Data, ix.Growth(q, cells))
 		}
 		if q.Figure != nil {
 			s.Figures = append(s.Figures, ix.figureOf(q, cells))
+			s.Figures = append(s.Figures, ix.spread(q, cells)...)
 		}
 	}
 }
@@ -86,8 +117,10 @@ func (ix *index) section(suite string) Section {
 			views[p.Report.View](ix, &s, own)
 		}
 	}
-	for i := range s.Tables {
-		s.Tables[i].ID = s.ID + "-" + s.Tables[i].ID
+	for _, list := range [][]table.Table{s.Tables, s.Data} {
+		for i := range list {
+			list[i].ID = s.ID + "-" + list[i].ID
+		}
 	}
 	for i := range s.Figures {
 		s.Figures[i].Name = s.ID + "-" + s.Figures[i].Name

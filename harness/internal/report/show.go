@@ -191,7 +191,7 @@ func ShowRun(run *record.Run) []table.Table {
 // failures.
 func Summary(run *record.Run) []table.Table {
 	ix := newIndex(run)
-	tables := []table.Table{ix.Verdicts()}
+	tables := []table.Table{ix.Verdicts(ix.Questions())}
 	if len(tables[0].Rows) == 0 {
 		tables = nil
 		for _, suite := range ix.Suites() {

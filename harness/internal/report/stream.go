@@ -24,7 +24,8 @@ func addStream(ix *index, s *Section, cells []*record.Cell) {
 	for _, m := range ix.ModelsOf(cells) {
 		t.Rows = append(t.Rows, streamRow(m, result.OfModel(cells, m.Name)))
 	}
-	s.Tables = append(s.Tables, t, ix.losses(cells))
+	s.add(t)
+	s.Data = append(s.Data, ix.losses(cells))
 	s.Figures = append(s.Figures,
 		ix.alongStream(cells, probe.StreamSeconds, chart.Figure{
 			Name: "stream-time", Title: "Time along one long document", Y: chart.Axis{Label: "time so far", Unit: unit.Second, Log: chart.Log10},

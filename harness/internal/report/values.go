@@ -21,16 +21,16 @@ func (ix *index) values(sections []Section) table.Table {
 	all := table.Table{ID: "values", Title: "Values", Frame: &table.Frame{Keys: valueKeys()}, Main: true}
 	seen := map[string]bool{}
 	for _, s := range sections {
-		for i := range s.Tables {
+		for i := range s.Data {
 			own := &table.Frame{Keys: valueKeys()}
-			for _, e := range ix.entries(s, s.Tables[i]) {
+			for _, e := range ix.entries(s, s.Data[i]) {
 				own.Rows = append(own.Rows, e.record(ix))
 				if key := e.key(); !seen[key] {
 					seen[key] = true
 					all.Frame.Rows = append(all.Frame.Rows, e.record(ix))
 				}
 			}
-			s.Tables[i].Frame = own
+			s.Data[i].Frame = own
 		}
 	}
 	return all

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -52,18 +51,18 @@ func (r *Report) Write(dir string) (string, error) {
 
 // Figures lists all figures of the report.
 func (r *Report) Figures() []chart.Figure {
-	all := slices.Clone(r.Overview)
+	all := append([]chart.Figure{r.Forest}, r.Overview...)
 	for _, s := range r.Sections {
 		all = append(all, s.Figures...)
 	}
 	return all
 }
 
-// Tables lists all tables of the report.
+// Tables lists all tables for programs.
 func (r *Report) Tables() []table.Table {
 	all := []table.Table{r.Verdicts, r.Models}
 	for _, s := range r.Sections {
-		all = append(all, s.Tables...)
+		all = append(all, s.Data...)
 	}
 	return append(all, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
 }
@@ -74,5 +73,9 @@ func (r *Report) Data() []table.Table {
 	for _, n := range r.Notes {
 		notes.Add(n)
 	}
-	return []table.Table{r.runs, notes, r.Verdicts, r.Models, r.values, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
+	answer := table.Words("answer", "Answer", []string{"sentence"})
+	for _, s := range r.Answer {
+		answer.Add(s)
+	}
+	return []table.Table{r.runs, answer, r.checks(), notes, r.Verdicts, r.Models, r.values, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells}
 }

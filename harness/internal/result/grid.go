@@ -101,6 +101,11 @@ func (ix *Index) Pivot(q *Quantity, cells []*record.Cell) table.Table {
 	return t
 }
 
+// Caption describes a table of several quantities over the grid.
+func (g Grid) Caption() string {
+	return strings.Join(append([]string{"by " + g.main, "bold is ahead of all others, by the ratios within blocks or without noise"}, g.fixed...), ", ")
+}
+
 func (g Grid) caption(q *Quantity) string {
 	parts := []string{"by " + g.main}
 	if q.Unit != unit.One {

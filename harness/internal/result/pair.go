@@ -20,6 +20,7 @@ type side struct {
 	model string       // "": unknown, because the cell is not planned
 	cell  *record.Cell // nil: not planned
 	value table.Value
+	wide  *record.Cell // of what rounding costs: the cell of the same weights in f32; else nil
 }
 
 // pair is the comparison of two cells in one quantity. Every statement about them, in a table, a sentence or a row for
@@ -48,7 +49,7 @@ func (q *Quantity) pair(base, other side) *pair {
 	switch {
 	case q.Documents:
 		p.test = "bootstrap"
-		gap, ratio := stat.CompareBitsPerByte(Documents(base.cell), Documents(other.cell))
+		gap, ratio := base.byDocument(other)
 		p.gap, p.result = &gap, ratio
 	case q.Exact:
 		p.test = "exact"
@@ -60,6 +61,14 @@ func (q *Quantity) pair(base, other side) *pair {
 		p.reason = firstOf(p.result.Warnings)
 	}
 	return p
+}
+
+// byDocument compares the losses of two sides or, of what rounding costs, what it adds to them.
+func (s side) byDocument(other side) (difference stat.Estimate, ratio stat.Comparison) {
+	if s.wide == nil {
+		return stat.CompareBitsPerByte(Documents(s.cell), Documents(other.cell))
+	}
+	return stat.CompareAdded([2][]stat.Document{Documents(s.wide), Documents(s.cell)}, [2][]stat.Document{Documents(other.wide), Documents(other.cell)})
 }
 
 // ratios compares what f makes of the values: by block if one run interleaved both cells, else as independent samples.
@@ -159,17 +168,28 @@ func (p *pair) difference() table.Value {
 			v.Text = "~ " + v.Text
 		}
 	case c.Verdict() == stat.Undecided:
-		switch {
-		case p.detectable != nil:
-			why += ", detects " + unit.Percent(*p.detectable-1)
-		case c.Bounded():
-			why += ", ±" + unit.Percent(p.shows())
+		if reach := p.reach(); reach != "" {
+			why += ", " + reach
 		}
 		v.Text = "~ (" + why + ")"
 	default:
 		v.Text = change(c.Value) + " (" + why + ")"
 	}
 	return v
+}
+
+// reach is what an undecided comparison would have found, or how far its interval reaches: "detects 4.1 %", "±6 %"; "" if that is
+// not known.
+func (p *pair) reach() string {
+	switch {
+	case p.gap != nil && p.result.Bounded():
+		return "±" + unit.Number(math.Max(p.gap.Hi-p.gap.Value, p.gap.Value-p.gap.Lo)) + " " + p.q.Unit
+	case p.detectable != nil:
+		return "detects " + unit.Percent(*p.detectable-1)
+	case p.result.Bounded() && !p.result.Exact:
+		return "±" + unit.Percent(p.shows())
+	}
+	return ""
 }
 
 // change formats a ratio as a percentage, or as a factor from 3 up.

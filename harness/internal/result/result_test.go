@@ -65,7 +65,7 @@ func TestWhatCounts(t *testing.T) {
 func TestTheBoundaryWinsNothing(t *testing.T) {
 	ix := timed(map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}, "e": {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1}})
 	ix.ByName["e"].Parameters = 0
-	v := ix.Verdicts()
+	v := verdicts(ix)
 	if row := v.Rows[0]; row[2].Text != "a" || row[4].Text != "b" {
 		t.Errorf("the verdict is %v", row)
 	}
@@ -109,7 +109,7 @@ func TestLeadersNeedEvidence(t *testing.T) {
 		{"behind", "", "cannot tell a from b; a is ahead of c", map[string][]float64{
 			"a": {1, 1, 1, 1, 1, 1, 1, 1}, "b": {1.1, 0.9, 1.1, 0.9, 1.1, 1.1, 0.9, 1.1}, "c": {2, 2, 2, 2, 2, 2, 2, 2}}},
 	} {
-		v := timed(tc.models).Verdicts()
+		v := verdicts(timed(tc.models))
 		if len(v.Rows) != 1 {
 			t.Fatalf("%s: %d rows", tc.name, len(v.Rows))
 		}
@@ -119,7 +119,10 @@ func TestLeadersNeedEvidence(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tc.name, row[7].Text, tc.sentence)
 		}
 		if tc.leader == "" {
-			for _, i := range []int{2, 3, 4, 5} {
+			if lead := row[5].Text; row[5].Number != nil || strings.Contains(lead, "x") {
+				t.Errorf("%s: undecided, and yet a lead of %q", tc.name, lead)
+			}
+			for _, i := range []int{2, 3, 4} {
 				if row[i].Text != table.None.Text || row[i].Number != nil {
 					t.Errorf("%s: undecided, and yet %s is %q", tc.name, v.Columns[i].Name, row[i].Text)
 				}
@@ -146,7 +149,7 @@ func TestStatementsAgree(t *testing.T) {
 		}
 		ix := timed(models)
 		leader := ""
-		v := ix.Verdicts()
+		v := verdicts(ix)
 		if p := v.Rows[0][6].Number; v.Rows[0][2].Text != table.None.Text {
 			leader = v.Rows[0][2].Text
 			if *p >= 0.05 || *v.Rows[0][5].Number <= 1 || *v.Rows[0][5].Lo <= 1 || v.Rows[0][7].Text != leader+" is ahead" {

@@ -11,16 +11,16 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// verdictQuantities are the questions of the table of verdicts.
-var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, BitsPerByte}
+// verdictQuantities are the questions of the table of verdicts, besides those about precisions.
+var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, FLOPsPerToken, BitsPerByte}
 
-// Verdicts returns a table with the leader of each question and point, or that the samples cannot tell. It ranks the models
-// that the user named.
-func (ix *Index) Verdicts() table.Table {
+// Verdicts returns a table with the leader of each question, or that the samples cannot tell, these last.
+func (ix *Index) Verdicts(questions []Question) table.Table {
 	t := table.Table{
 		ID: "verdicts", Title: "Who is ahead",
 		Caption: "the leader against the nearest rival: median of the ratios within blocks with its 95 % interval, p of the sign test, " +
-			"Holm-adjusted over the rivals of a row; bits per byte: difference over documents, by a paired bootstrap; without a leader, p is the largest",
+			"Holm-adjusted over the rivals of a row; bits per byte: difference over documents, by a paired bootstrap; without a leader, p is the largest; " +
+			"a row of several lengths shows the values of the last",
 		Columns: append(table.Keys("question", "at"), table.Column{Name: "leader"}, table.Column{Name: "value"}, table.Column{Name: "nearest rival"},
 			table.Column{Name: "ahead by", Unit: unit.One}, table.Column{Name: "p", Unit: unit.One}, table.Column{Name: "verdict"}),
 		Frame: &table.Frame{Keys: verdictKeys()},
@@ -29,23 +29,48 @@ func (ix *Index) Verdicts() table.Table {
 		t.Caption = "the leader against the nearest rival: Hodges-Lehmann ratio with its 95 % interval, p of the Mann-Whitney U test, Holm-adjusted over " +
 			"the rivals of a row; without a leader, p is the largest"
 	}
-	for _, q := range verdictQuantities {
-		cells := ix.contenders(q)
-		g := NewGrid(cells, q.Main)
-		for _, minor := range g.Minors() {
-			for _, main := range Axis(cells, g.main) {
-				r := ix.rank(q, g.column(ix.ModelsOf(cells), minor, main))
-				if r == nil || len(r.rivals) == 0 {
-					continue
-				}
-				t.Rows = append(t.Rows, r.row(g.place(minor, main)))
-				t.Frame.Rows = append(t.Frame.Rows, r.record())
-			}
+	for _, q := range questions {
+		t.Frame.Rows = append(t.Frame.Rows, q.record())
+	}
+	for _, same := range inOrder(joined(questions)) {
+		t.Rows = append(t.Rows, same[len(same)-1].row(placeOf(same)))
+	}
+	t.Notes = slices.Concat(ix.Absentees(), importedNotes(ix), ix.openNote(questions))
+	return t
+}
+
+// joined groups neighbours that say the same without noise, such as the sizes of a state at several lengths.
+func joined(questions []Question) (groups [][]Question) {
+	for _, q := range questions {
+		if n := len(groups) - 1; n >= 0 && groups[n][0].same(q) {
+			groups[n] = append(groups[n], q)
+		} else {
+			groups = append(groups, []Question{q})
 		}
 	}
-	t.Notes = ix.Absentees()
-	t.Notes = append(t.Notes, importedNotes(ix)...)
-	return t
+	return groups
+}
+
+// same reports whether the other question has the same answer, without noise, at another value of the main axis.
+func (q Question) same(o Question) bool {
+	return q.Quantity.Exact && q.Quantity == o.Quantity && q.minor == o.minor && q.sentence() == o.sentence()
+}
+
+// placeOf describes the points of joined questions: "len 128 to 8K, batch 1".
+func placeOf(same []Question) string {
+	first, last := same[0], same[len(same)-1]
+	if len(same) == 1 {
+		return last.At
+	}
+	_, to, _ := strings.Cut(last.main, " ")
+	return first.main + " to " + to + last.minor
+}
+
+// inOrder puts the decided questions first.
+func inOrder(groups [][]Question) [][]Question {
+	open := func(same []Question) bool { return same[0].Undecided() }
+	decided := slices.DeleteFunc(slices.Clone(groups), open)
+	return append(decided, slices.DeleteFunc(groups, func(same []Question) bool { return !open(same) })...)
 }
 
 // contenders returns the cells of the ranked models, each point of a model once, without the losses of untrained models.
@@ -74,8 +99,10 @@ type ranking struct {
 
 // rank puts first the model that each comparison favours, else the one with the best value, which then leads nobody. It
 // returns nil if no cell has a value or the quantity has no better direction.
-func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
-	var have []side
+func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking { return q.rank(ix.sides(q, cells)) }
+
+// sides returns the sides of a quantity that compete; cells may be nil.
+func (ix *Index) sides(q *Quantity, cells []*record.Cell) (have []side) {
 	for _, c := range cells {
 		if c == nil || !competes(ix.ByName[c.Model]) {
 			continue
@@ -84,6 +111,10 @@ func (ix *Index) rank(q *Quantity, cells []*record.Cell) *ranking {
 			have = append(have, side{q: q, ix: ix, model: c.Model, cell: c, value: v})
 		}
 	}
+	return have
+}
+
+func (q *Quantity) rank(have []side) *ranking {
 	if len(have) == 0 || q.Better == 0 {
 		return nil
 	}
@@ -147,32 +178,37 @@ func (r *ranking) decisive() *pair {
 	return slices.MaxFunc(r.rivals, func(a, b *pair) int { return cmp.Compare(a.result.Adjusted, b.result.Adjusted) })
 }
 
-// row is the ranking as people see it. Without a leader it has no value, rival or lead.
+// row is the ranking as people see it. Without a leader it has no value or rival, and says what it would have found.
 func (r *ranking) row(at string) []table.Value {
 	p := r.decisive()
 	row := []table.Value{table.Text(r.q.Title), table.Text(at), table.None, table.None, table.None, table.None, table.Text("exact"), table.Text(r.sentence())}
-	row[5].Notes = r.notes()
 	if !p.result.Exact {
 		row[6] = table.Value{Text: pText(p.result.Adjusted) + " (n=" + unit.Number(float64(p.result.N)) + ")", Number: &p.result.Adjusted, N: p.result.N, Cells: p.cells()}
 	}
-	if r.leader() == nil {
-		return row
-	}
-	row[2], row[3], row[4] = table.Text(r.first.model), r.first.value, table.Text(p.base.model)
-	lead := p.ahead()
 	switch {
-	case p.gap != nil:
-		row[5] = table.Ranged(p.gap.Map(func(x float64) float64 { return -x }), Signed(4))
-		row[5].Text += " " + r.q.Unit
-	case !lead.Valid():
-		row[5] = table.Unavailable("it has 0")
-	case lead.Exact:
-		row[5] = table.Value{Text: times(lead.Value), Number: &lead.Value}
-	default:
-		row[5] = table.Ranged(lead.Estimate, times)
+	case r.leader() != nil:
+		row[2], row[3], row[4], row[5] = table.Text(r.first.model), r.first.value, table.Text(p.base.model), p.aheadBy()
+	case p.reach() != "":
+		row[5] = table.Text(p.reach())
 	}
 	row[5].Notes, row[5].Cells = r.notes(), p.cells()
 	return row
+}
+
+// aheadBy is how far the other side is ahead.
+func (p *pair) aheadBy() table.Value {
+	lead := p.ahead()
+	switch {
+	case p.gap != nil:
+		v := table.Ranged(p.gap.Map(func(x float64) float64 { return -x }), Signed(4))
+		v.Text += " " + p.q.Unit
+		return v
+	case !lead.Valid():
+		return table.Unavailable("it has 0")
+	case lead.Exact:
+		return table.Value{Text: times(lead.Value), Number: &lead.Value}
+	}
+	return table.Ranged(lead.Estimate, times)
 }
 
 func (p *pair) cells() []string { return []string{p.other.cell.ID, p.base.cell.ID} }
@@ -196,21 +232,34 @@ func (r *ranking) notes() []string {
 // verdictKeys are the keys of record.
 func verdictKeys() []string {
 	return slices.Concat([]string{"run", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{"verdict", "leader", "leader_value",
-		"rival", "ratio", "lo", "hi", "p", "p_adjusted", "n", "text", "notes", "cells"})
+		"rival", "ratio", "lo", "hi", "difference", "difference_lo", "difference_hi", "detectable", "p", "p_adjusted", "n", "text", "notes", "cells"})
 }
 
 // record is the ranking as a row for programs.
 func (r *ranking) record() []any {
 	p := r.decisive()
-	said := []any{"undecided", nil, nil, nil, nil, nil, nil}
-	switch lead := p.ahead(); {
+	said := make([]any, 10)
+	said[0] = "undecided"
+	switch {
 	case r.leader() != nil:
-		said = []any{"ahead", r.first.model, *r.first.value.Number, p.base.model, lead.Value, lead.Lo, lead.Hi}
+		said = slices.Concat([]any{"ahead", r.first.model, *r.first.value.Number, p.base.model}, p.numbersAhead())
 	case r.q.Exact:
 		said[0] = "equal"
 	}
 	return slices.Concat([]any{r.first.ix.Run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, AxisValues(r.first.cell.Point),
-		said, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
+		said, []any{p.detectable}, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
+}
+
+// numbersAhead are ratio and difference by which the other side is ahead, each with its interval.
+func (p *pair) numbersAhead() []any {
+	ratio, difference := make([]any, 3), make([]any, 3)
+	if lead := p.ahead(); p.base.wide == nil {
+		ratio = []any{lead.Value, lead.Lo, lead.Hi}
+	}
+	if p.gap != nil {
+		difference = []any{-p.gap.Value, -p.gap.Hi, -p.gap.Lo}
+	}
+	return append(ratio, difference...)
 }
 
 // sentence describes the ranking.

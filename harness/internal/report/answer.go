@@ -1,0 +1,222 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
+)
+
+// answer says in three sentences who wins where and by how much, how sure that is, and what could not be told.
+func (ix *index) answer(questions []result.Question) []string {
+	if len(questions) == 0 {
+		return ix.answerWithoutRivals()
+	}
+	return []string{ix.winners(questions), ix.sureness(questions), ix.leftOpen(questions)}
+}
+
+// winners is "bk reads prompts fastest (len 8K: 1.155x ahead of mistral) and ...; mistral predicts held-out text best (...)."
+func (ix *index) winners(questions []result.Question) string {
+	decided := slices.DeleteFunc(result.Decisive(questions), func(q result.Question) bool { return q.Leader() == "" })
+	if len(decided) == 0 {
+		return fmt.Sprintf("No model is shown to be ahead of all others in any of %s.", result.Describe(len(questions), "question"))
+	}
+	var clauses []string
+	for _, leader := range result.Distinct(decided, ix.leaderOf) {
+		var feats []string
+		for _, q := range decided {
+			if ix.leaderOf(q) == leader {
+				feats = append(feats, feat(q)+ix.extent(q, questions)+evidence(q))
+			}
+		}
+		clauses = append(clauses, leader+" "+inList(feats))
+	}
+	return strings.Join(clauses, "; ") + "."
+}
+
+// leaderOf is the name of the leader's family.
+func (ix *index) leaderOf(q result.Question) string {
+	if q.Leader() == "" {
+		return ""
+	}
+	return ix.Families[ix.Style[q.Leader()]].Name
+}
+
+// feats are what leaders of questions do best.
+var feats = map[*result.Quantity]string{
+	result.PrefillSpeed: "reads prompts fastest", result.DecodeLatency: "generates fastest", result.StateBytes: "carries the smallest state",
+	result.FLOPsPerToken: "needs the fewest FLOPs per token", result.BitsPerByte: "predicts held-out text best",
+}
+
+func feat(q result.Question) string {
+	if f, ok := feats[q.Quantity]; ok {
+		return f
+	}
+	return "has the least " + strings.ToLower(q.Quantity.Title[:1]) + q.Quantity.Title[1:] // from rounding
+}
+
+// extent says at how many points of the same quantity the leader leads.
+func (ix *index) extent(q result.Question, questions []result.Question) string {
+	led, all := 0, 0
+	for _, o := range questions {
+		if o.Quantity == q.Quantity {
+			all++
+			if ix.leaderOf(o) == ix.leaderOf(q) {
+				led++
+			}
+		}
+	}
+	switch {
+	case all == 1:
+		return ""
+	case led == all:
+		return fmt.Sprintf(" at all %d points", all)
+	}
+	return fmt.Sprintf(" at %d of %d points", led, all)
+}
+
+// evidence is how far the leader is ahead.
+func evidence(q result.Question) string {
+	lead, rival := q.AheadBy()
+	return fmt.Sprintf(" (%s: %s ahead of %s)", q.At, lead, rival)
+}
+
+// sureness says how sure the leads are.
+func (ix *index) sureness(questions []result.Question) string {
+	largest, samples, exact := 0.0, []string(nil), []string(nil)
+	for _, q := range questions {
+		if q.Leader() == "" {
+			continue
+		}
+		if q.Quantity.Exact {
+			exact = append(exact, noun(q))
+			continue
+		}
+		p, n := q.P()
+		largest = math.Max(largest, p)
+		samples = append(samples, sampleCount(q, n))
+	}
+	var words []string
+	if samples != nil {
+		words = append(words, fmt.Sprintf("the measured leads hold at 5 %% after adjustment for the number of rivals (largest p %.3f; %s)", largest, inList(result.Distinct(samples, itself))))
+	}
+	if exact != nil {
+		words = append(words, inList(result.Distinct(exact, itself))+" "+plural(result.Distinct(exact, itself), "is", "are")+" counted or computed without noise")
+	}
+	if words == nil {
+		words = append(words, "a lead is claimed only with an adjusted p below 5 %")
+	}
+	return sentence(strings.Join(append(words, ix.uncontrolled(questions)...), "; "))
+}
+
+func sampleCount(q result.Question, n int) string {
+	if q.Quantity.Documents {
+		return result.Describe(n, "document")
+	}
+	return result.Describe(n, "block")
+}
+
+func plural(list []string, one, many string) string {
+	if len(list) == 1 {
+		return one
+	}
+	return many
+}
+
+// uncontrolled warns of losses of models that were not trained alike.
+func (ix *index) uncontrolled(questions []result.Question) []string {
+	asked := slices.ContainsFunc(questions, func(q result.Question) bool { return q.Quantity == result.BitsPerByte })
+	if !asked || result.NotAlike(ix.Bases()...) == nil {
+		return nil
+	}
+	return []string{"the models were not trained alike, so their losses do not compare architectures"}
+}
+
+// leftOpen says what could not be told, and what it would take to tell.
+func (ix *index) leftOpen(questions []result.Question) string {
+	open := slices.DeleteFunc(slices.Clone(questions), func(q result.Question) bool { return !q.Undecided() })
+	text := "no question was left open"
+	if len(open) > 0 {
+		text = fmt.Sprintf("in %d of %s the samples cannot tell who is first, as in %s", len(open), result.Describe(len(questions), "question"), ix.example(open))
+	}
+	if comparisons, took := ix.Settling(questions); comparisons > 0 {
+		text += "; more blocks would settle " + result.Describe(comparisons, "comparison")
+		if took != "" {
+			text += " in about " + took
+		}
+		text += ", by the command below the verdicts"
+	}
+	if n := ix.Run.Count(record.Failed); n > 0 {
+		text += "; " + result.Describe(n, "cell") + " failed"
+	}
+	return sentence(text)
+}
+
+// example is the first open question that the summary shows: "decode time per step at depth 384 (bk and mistral; detects 4.1 %)".
+func (ix *index) example(open []result.Question) string {
+	q := result.Decisive(open)[0]
+	names, reach := q.Together()
+	text := fmt.Sprintf("%s at %s (%s", noun(q), q.At, inList(names))
+	switch found, detects := strings.CutPrefix(reach, "detects "); {
+	case detects:
+		text += "; a difference of " + found + " would have been found"
+	case reach != "":
+		text += "; the interval reaches " + reach
+	}
+	return text + ")"
+}
+
+// inSentence is a title within a sentence: "decode time per step", but "FLOPs per token".
+func inSentence(title string) string {
+	if len(title) > 1 && strings.ToLower(title[1:2]) != title[1:2] {
+		return title
+	}
+	return strings.ToLower(title[:1]) + title[1:]
+}
+
+// noun names a question's quantity in a sentence, without what follows a comma: "by formula".
+func noun(q result.Question) string {
+	name, _, _ := strings.Cut(q.Quantity.Title, ",")
+	return inSentence(name)
+}
+
+// sentence makes a sentence of a text.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
+
+// answerWithoutRivals says why nothing is compared, and what was measured.
+func (ix *index) answerWithoutRivals() []string {
+	measured := ix.Run.Count(record.OK)
+	if measured == 0 {
+		return []string{"Nothing was measured: " + Counts(ix.Run) + "."}
+	}
+	text := "Nothing was asked that ranks models"
+	if models := result.NamesOf(ix.Bases()); len(models) == 1 {
+		text = "Only " + models[0] + " was measured, so there is nothing to compare"
+	}
+	return append([]string{text + "; the run has " + Counts(ix.Run) + "."}, ix.portrait()...)
+}
+
+// portrait is the last value of each quantity of a run with one model.
+func (ix *index) portrait() []string {
+	bases := ix.Bases()
+	if len(bases) != 1 {
+		return nil
+	}
+	var parts []string
+	for _, q := range []*result.Quantity{result.PrefillSpeed, result.DecodeLatency, result.StateBytes, result.FLOPsPerToken, result.BitsPerByte} {
+		cells := result.InOrder(result.OfModel(ix.Cells("", q.Probe), bases[0].Name))
+		for _, c := range slices.Backward(cells) {
+			if v := ix.Value(q, c); v.Number != nil {
+				parts = append(parts, fmt.Sprintf("%s %s (%s)", inSentence(q.Title), v.Text, c.Point))
+				break
+			}
+		}
+	}
+	if parts == nil {
+		return nil
+	}
+	return []string{sentence("measured: " + strings.Join(parts, "; "))}
+}

@@ -1,0 +1,40 @@
+package report
+
+import (
+	"math"
+
+	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/result"
+	"github.com/archbench/archbench/harness/internal/stat"
+	"github.com/archbench/archbench/harness/internal/unit"
+)
+
+// forest shows how many times as good as the first model the others are, in the questions that the matrix shows.
+func (ix *index) forest(questions []result.Question) chart.Figure {
+	f := chart.Figure{Name: "forest", Title: "Times as good as the first model", Empty: "no question has a value of two models", Rules: []chart.Rule{{Vertical: true, At: 1}}}
+	if len(ix.Families) == 0 {
+		return f
+	}
+	base := ix.Families[0]
+	f.Title = "How many times as good as " + base.Name
+	f.X = chart.Axis{Label: "times as good as " + base.Name + " (right of 1 is better)", Unit: unit.One, Log: chart.Log10}
+	f.Caption = "Ratio to " + base.Name + " with its 95 % interval: speeds as they are; times, bytes, FLOPs and losses inverted, so that right is always better. " +
+		"Hollow: not decided. Without a bar: exact. An arrow: beyond the axis."
+	f.Foot = "by block or document, paired; bars: 95 % interval of the single comparison"
+	for _, q := range result.Decisive(questions) {
+		for _, x := range q.Against(base) {
+			f.Rows = append(f.Rows, chart.Row{Group: titleOf(q), Label: ix.Families[ix.Style[x.Model]].Name, Text: factorText(x.Comparison), Style: ix.Style[x.Model],
+				Value: x.Value, Lo: x.Lo, Hi: x.Hi, Hollow: x.Verdict() == stat.Undecided})
+		}
+	}
+	return f
+}
+
+// factorText is "1.16x [1.07, 1.27]".
+func factorText(c stat.Comparison) string {
+	two := func(v float64) string { return unit.Number(math.Round(100*v) / 100) }
+	if c.Exact || !c.Bounded() {
+		return two(c.Value) + "x"
+	}
+	return two(c.Value) + "x [" + two(c.Lo) + ", " + two(c.Hi) + "]"
+}

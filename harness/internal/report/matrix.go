@@ -1,0 +1,76 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/archbench/archbench/harness/internal/result"
+	"github.com/archbench/archbench/harness/internal/table"
+)
+
+// Matrix shows how each model stands in each question.
+type Matrix struct {
+	Questions []string // "Prefill speed, len 8K"
+	Models    []string
+	Cells     [][]MatrixCell // by model, then by question
+}
+
+// MatrixCell is how a model stands in a question.
+type MatrixCell struct {
+	State    string // "won", "tied", "lost" or "n/a"
+	Value    string // of the model, or why there is none
+	Interval string // how far it is ahead or behind, with the 95 % interval, or why that cannot be told
+	Note     string // caveats
+	CellIDs  []string
+}
+
+// matrix shows the decisive questions.
+func (ix *index) matrix(questions []result.Question) (m Matrix) {
+	decisive := result.Decisive(questions)
+	for _, q := range decisive {
+		m.Questions = append(m.Questions, titleOf(q))
+	}
+	if decisive == nil {
+		return m
+	}
+	for _, f := range ix.Families {
+		m.Models = append(m.Models, f.Name)
+		var row []MatrixCell
+		for _, q := range decisive {
+			row = append(row, matrixCell(q.Standing(f)))
+		}
+		m.Cells = append(m.Cells, row)
+	}
+	return m
+}
+
+// titleOf is "Prefill speed, len 8K, batch 1".
+func titleOf(q result.Question) string { return q.Quantity.Title + ", " + q.At }
+
+func matrixCell(s result.Standing) MatrixCell {
+	return MatrixCell{State: string(s.State), Value: s.Value.Text, Interval: s.Lead, Note: strings.Join(s.Notes, "; "), CellIDs: s.Cells}
+}
+
+// table is the matrix with a row per question, for readers without a page.
+func (m Matrix) table() table.Table {
+	t := table.Table{ID: "matrix", Title: "Who wins", Columns: table.Keys("question")}
+	for _, name := range m.Models {
+		t.Columns = append(t.Columns, table.Column{Name: name})
+	}
+	for j, question := range m.Questions {
+		row := []table.Value{table.Text(question)}
+		for i := range m.Models {
+			row = append(row, m.Cells[i][j].value())
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// value is "won: 33.93 ktoken/s ±2 %, 1.155x [1.066x, 1.265x] ahead of mistral".
+func (c MatrixCell) value() table.Value {
+	text := strings.TrimSuffix(c.Value+", "+c.Interval, ", ")
+	if c.State != string(result.NotCompared) {
+		text = c.State + ": " + text
+	}
+	return table.Value{Text: text, Cells: c.CellIDs}
+}
