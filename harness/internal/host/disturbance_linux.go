@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strconv"
@@ -124,29 +125,59 @@ func stopped() gauge {
 	return total
 }
 
-// usageOf reads the counters of a process and its threads.
+// usageOf reads the counters of a process and its descendants, because a plugin may compute in processes of its own.
 func usageOf(pid int) usage {
 	if pid == 0 {
 		const inside = "the model runs in this process"
 		return usage{reason: inside, faults: lacking(inside)}
 	}
-	p, err := procfs.NewProc(pid)
-	if err != nil {
-		return usage{reason: failed(err).reason, faults: failed(err)}
-	}
 	u := usage{threads: map[int]thread{}}
-	stat, err := p.Stat()
-	u.faults.set(float64(stat.MajFlt), err)
-	all, err := procfs.AllThreads(pid)
-	for _, t := range all {
-		if failure := u.read(t); failure != nil { // it may have ended
-			err = failure
-		}
+	for _, member := range withDescendants(pid) {
+		u.include(member)
 	}
-	if len(u.threads) == 0 && err != nil {
-		u.reason = failed(err).reason
+	if len(u.threads) == 0 && u.reason == "" {
+		u.reason = notOffered
 	}
 	return u
+}
+
+// include adds the counters of a process. It may have ended; the reason counts only if nothing can be read.
+func (u *usage) include(pid int) {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
+		u.faults.add(0, err)
+	} else {
+		stat, failure := p.Stat()
+		u.faults.add(float64(stat.MajFlt), failure)
+		var all procfs.Procs
+		all, err = procfs.AllThreads(pid)
+		for _, t := range all {
+			err = cmp.Or(u.read(t), err)
+		}
+	}
+	switch {
+	case len(u.threads) > 0:
+		u.reason = ""
+	case err != nil:
+		u.reason = failed(err).reason
+	}
+}
+
+// withDescendants returns a process, its children, their children and so on. Without the kernel's lists of children it is
+// only the process.
+func withDescendants(pid int) []int {
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i])) // the pattern is valid
+		for _, list := range lists {
+			for _, child := range strings.Fields(content(filepath.Dir(list), filepath.Base(list))) {
+				if id, err := strconv.Atoi(child); err == nil {
+					all = append(all, id)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // read reads the counters of a thread.

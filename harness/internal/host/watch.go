@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"maps"
 	"os"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -27,10 +28,10 @@ type Watch struct {
 	machine   counters
 	pids      []int
 	processes []usage
-	own       usage // of this process
+	own       usage // of this process and its descendants
 }
 
-// usage is what a process has used and suffered since it started.
+// usage is what a process and its descendants have used and suffered since they started.
 type usage struct {
 	threads map[int]thread
 	reason  string // why nothing is known about threads; "": it is
@@ -56,13 +57,13 @@ func Begin(pids []int) *Watch {
 // End reads the sensors again. It returns readings of the machine, and of each process in the order of Begin.
 func (w *Watch) End() (machine []record.Reading, processes [][]record.Reading) {
 	now := count()
-	worked := w.own.worked(usageOf(os.Getpid()))
+	then, later := w.own, usageOf(os.Getpid())
 	for i, pid := range w.pids {
-		later := usageOf(pid)
-		processes = append(processes, w.processes[i].until(later))
-		worked = worked.plus(w.processes[i].worked(later))
+		used := usageOf(pid)
+		processes = append(processes, w.processes[i].until(used))
+		then, later = then.with(w.processes[i]), later.with(used)
 	}
-	strangers := growth(w.machine.busy, now.busy).minus(worked).over(growth(w.machine.total, now.total)).as(Strangers)
+	strangers := growth(w.machine.busy, now.busy).minus(then.worked(later)).over(growth(w.machine.total, now.total)).as(Strangers)
 	return append([]record.Reading{strangers}, w.machine.until(now, frequency())...), processes
 }
 
@@ -107,13 +108,11 @@ func (u usage) worked(later usage) gauge {
 	return g
 }
 
-// plus adds two gauges.
-func (g gauge) plus(other gauge) gauge {
-	if !g.ok {
-		return g
-	}
-	other.value += g.value
-	return other
+// with adds the threads of another process, each once: plugins are descendants of this process.
+func (u usage) with(other usage) usage {
+	all := maps.Clone(u.threads)
+	maps.Copy(all, other.threads)
+	return usage{threads: all, reason: cmp.Or(u.reason, other.reason)}
 }
 
 // minus subtracts a gauge, down to 0.

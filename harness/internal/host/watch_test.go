@@ -78,3 +78,41 @@ func BenchmarkWatch(b *testing.B) {
 		Begin(pids).End()
 	}
 }
+
+// TestDescendants checks that the work of a plugin's own processes is the plugin's, and not that of strangers.
+func TestDescendants(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no source on " + runtime.GOOS)
+	}
+	if _, err := os.Stat("/proc/self/task"); err != nil {
+		t.Skip(err)
+	}
+	// The inner shell spins; the outer one waits for it, and for its standard input to end.
+	plugin := exec.Command("sh", "-c", "sh -c 'while :; do :; done' & read line; kill $!")
+	stdin, err := plugin.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plugin.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		stdin.Close()
+		plugin.Wait() // its status is that of the signal
+	}()
+	for len(withDescendants(plugin.Process.Pid)) < 2 {
+		if t.Context().Err() != nil {
+			t.Fatal("the inner shell does not start")
+		}
+	}
+	begin := usageOf(plugin.Process.Pid)
+	for start := time.Now(); begin.worked(usageOf(plugin.Process.Pid)).value < 0.02; {
+		if time.Since(start) > time.Minute {
+			t.Fatal("the inner shell's work is not seen")
+		}
+	}
+	own, child := usageOf(os.Getpid()), usageOf(plugin.Process.Pid)
+	if both := own.with(child); len(both.threads) != len(own.threads) {
+		t.Errorf("%d threads of this process and %d of its child make %d: some count twice", len(own.threads), len(child.threads), len(both.threads))
+	}
+}
