@@ -138,7 +138,7 @@ func TestFlips(t *testing.T) {
 		found  string
 	}{
 		"value and median call": {samplesName, line("prefill", 4, ",0.0304,", ",0.0305,"), []string{"samples", "statistics", "report"}, "sample 5 of prefill_seconds, block 4 of " + first},
-		"value alone":           {samplesName, line("prefill", 4, `"value":0.0304`, `"value":0.0305`), []string{"samples", "statistics", "report"}, "is not the median of its calls that count, 0.0304"},
+		"value alone":           {samplesName, line("prefill", 4, `"value":0.0304`, `"value":0.0305`), []string{"samples", "statistics", "report"}, "does not follow from its calls that count, which give 0.0304"},
 		"slowest call":          {samplesName, line("prefill", 9, "0.04017", "0.14017"), []string{"samples", "statistics", "report"}, "other samples of " + first},
 		"untimed":               {samplesName, line("state_bytes", 0, "1024", "1025"), []string{"samples", "statistics", "report"}, "other samples of " + memory},
 		"host's time":           {samplesName, line("prefill", 2, `"host_ns":`, `"host_ns":1`), []string{"samples", "statistics", "report"}, "report.json: facts, row 3 (samples sha256), value is "},

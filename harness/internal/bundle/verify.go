@@ -6,9 +6,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/report"
-	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
@@ -87,19 +87,20 @@ func samples(run *record.Run, bundled data) Check {
 	for _, row := range bundled["cells"] {
 		hashes[words(row["cell"])] = words(row["samples_sha256"])
 	}
+	value := probe.EstimatorOf(run.Facts)
 	n, line := 0, 0
 	for i, cell := range run.All() {
 		name := fmt.Sprintf("cell %s (%s %s %s)", table.Short(cell.ID), cell.Probe, cell.Model, cell.Point)
 		for j, s := range cell.Samples {
 			line++
-			median := stat.MedianOf(s.Values())
-			if s.Calls == nil || median == s.Value {
+			value := value(s.Metric, s.Values())
+			if s.Calls == nil || value == s.Value {
 				continue
 			}
 			c.State, c.First = failed, &Difference{File: samplesName, Row: line, Key: "value",
-				Bundled: fmt.Sprint(s.Value), Recomputed: fmt.Sprint(median)}
-			c.Found = fmt.Sprintf("%s: sample %d of %s, block %d of %s: its value %v is not the median of its calls that count, %v",
-				samplesName, j+1, s.Metric, s.Block, name, s.Value, median)
+				Bundled: fmt.Sprint(s.Value), Recomputed: fmt.Sprint(value)}
+			c.Found = fmt.Sprintf("%s: sample %d of %s, block %d of %s: its value %v does not follow from its calls that count, which give %v",
+				samplesName, j+1, s.Metric, s.Block, name, s.Value, value)
 			return c
 		}
 		n += len(cell.Samples)

@@ -22,7 +22,7 @@ const (
 
 // ttftProbe times the wait of a user from a prompt to its first new token.
 var ttftProbe = &Probe{
-	Name: "ttft", Version: 1, Summary: "time from a prompt to its first new token",
+	Name: "ttft", Version: 2, Summary: "time from a prompt to its first new token",
 	Report: Shown{Place: 4},
 	Timing: true, Text: StreamText,
 	Axes:       []Setting{{Name: "len", Default: "512", Min: 1, Doc: "tokens of the prompt"}},
@@ -54,7 +54,7 @@ func ttft(ctx context.Context, s *Subject) (r Result, err error) {
 
 // decodeProbe times new tokens after a context, all in one call.
 var decodeProbe = &Probe{
-	Name: "decode", Version: 1, Summary: "time of one decoding step after a context",
+	Name: "decode", Version: 2, Summary: "time of one decoding step after a context",
 	Report: Shown{Place: 6, WithPrecision: true},
 	Timing: true, Text: StreamText,
 	Axes: []Setting{

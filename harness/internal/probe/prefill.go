@@ -15,7 +15,7 @@ const PrefillSeconds = "prefill_seconds"
 
 // prefillProbe times reading documents from an empty state, up to the predictions after their last token.
 var prefillProbe = &Probe{
-	Name: "prefill", Version: 1, Summary: "time to read documents of a length",
+	Name: "prefill", Version: 2, Summary: "time to read documents of a length",
 	Report: Shown{Place: 5, WithPrecision: true},
 	Timing: true, Text: StreamText,
 	Axes: []Setting{

@@ -8,9 +8,48 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 )
 
+// Estimator makes the value of a sample from its calls that count.
+type Estimator func(metric string, calls []float64) float64
+
+// ValueFact is the fact of a run that names its estimator. Runs without it have medians.
+const (
+	ValueFact = "value of a sample"
+	Quartile  = "lower quartile of the times of its calls"
+)
+
+// EstimatorOf returns the estimator that a run's facts name.
+func EstimatorOf(facts []record.Fact) Estimator {
+	if slices.ContainsFunc(facts, func(f record.Fact) bool { return f.Name == ValueFact && f.Value == Quartile }) {
+		return quartile
+	}
+	return func(_ string, calls []float64) float64 { return stat.MedianOf(calls) }
+}
+
+// quartile is the quartile on the side of the fast calls, because disturbances only slow calls down. docs/decisions has the
+// evidence.
+func quartile(metric string, calls []float64) float64 {
+	share := 0.25
+	if better(metric) > 0 {
+		share = 0.75
+	}
+	return stat.Quantile(calls, share)
+}
+
+// better returns the direction of a metric.
+func better(metric string) int {
+	for _, p := range All() {
+		for _, m := range p.Metrics {
+			if m.Name == metric {
+				return m.Better
+			}
+		}
+	}
+	return 0
+}
+
 // Summarise combines the calls of a cell in a block into one measurement. It has one sample for each metric and label, whose
-// value is the median of the calls after the first warmUp ones; the sample also keeps the values of all calls.
-func Summarise(calls []Result, warmUp int) Result {
+// value comes from the calls after the first warmUp ones; the sample also keeps the values of all calls.
+func Summarise(calls []Result, warmUp int, value Estimator) Result {
 	if len(calls) == 1 {
 		return calls[0]
 	}
@@ -42,7 +81,7 @@ func Summarise(calls []Result, warmUp int) Result {
 		if s.Dropped == len(s.Calls) { // other calls lack the metric
 			s.Dropped = 0
 		}
-		s.Value = stat.MedianOf(s.Values())
+		s.Value = value(s.Metric, s.Values())
 	}
 	return sum
 }
@@ -50,7 +89,7 @@ func Summarise(calls []Result, warmUp int) Result {
 // beyond is how much longer the host waited than the plugin's time explains.
 func beyond(s record.Sample) time.Duration { return s.Host - s.Plugin/4*5 }
 
-// common returns the warnings of at least half of the calls. Other warnings do not affect the median.
+// common returns the warnings of at least half of the calls. Other warnings do not affect the value.
 func common(calls []Result) (warnings []string) {
 	count := map[string]int{}
 	for _, call := range calls {

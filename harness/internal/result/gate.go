@@ -122,10 +122,8 @@ func (p *pair) change() stat.Estimate {
 	}
 	scale := 0.0 // keeps the exponentials finite
 	for _, s := range []side{p.base, p.other} {
-		for _, calls := range p.q.Rounds(s.cell) {
-			for _, v := range calls {
-				scale = math.Max(scale, v)
-			}
+		for _, v := range p.q.Blocks(s.cell) {
+			scale = math.Max(scale, v)
 		}
 	}
 	// The logarithm of a ratio of exponentials is a difference, so what bounds ratios bounds it too.

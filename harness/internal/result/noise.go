@@ -28,7 +28,7 @@ func Noise(run *record.Run, probe string, wanted func(*record.Model) bool) (logs
 			for _, x := range of(a) {
 				for _, y := range of(b) {
 					if slices.Equal(x.Point, y.Point) && slices.Equal(x.Params, y.Params) {
-						ratios, _ := stat.LogRatios(quantities[timed].Rounds(x), quantities[timed].Rounds(y))
+						ratios, _ := stat.LogRatios(quantities[timed].Blocks(x), quantities[timed].Blocks(y))
 						logs = append(logs, ratios...)
 					}
 				}
@@ -71,7 +71,7 @@ func detect(family []*pair) {
 
 // deviations are the log ratios of the blocks without their median.
 func (p *pair) deviations() []float64 {
-	logs, _ := stat.LogRatios(p.q.Rounds(p.base.cell), p.q.Rounds(p.other.cell))
+	logs, _ := stat.LogRatios(p.q.Blocks(p.base.cell), p.q.Blocks(p.other.cell))
 	centre := stat.MedianOf(logs)
 	for i := range logs {
 		logs[i] -= centre

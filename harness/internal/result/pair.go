@@ -2,7 +2,6 @@ package result
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -73,12 +72,10 @@ func (s side) byDocument(other side) (difference stat.Estimate, ratio stat.Compa
 
 // ratios compares what f makes of the values: by block if one run interleaved both cells, else as independent samples.
 func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) {
-	rounds := func(s side) map[int][]float64 {
-		all := p.q.Rounds(s.cell)
-		for _, calls := range all {
-			for i := range calls {
-				calls[i] = f(calls[i])
-			}
+	blocks := func(s side) map[int]float64 {
+		all := p.q.Blocks(s.cell)
+		for block, v := range all {
+			all[block] = f(v)
 		}
 		return all
 	}
@@ -93,22 +90,18 @@ func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) 
 	case p.base.ix != p.other.ix || p.base.ix.Run.Imported():
 		return "mann-whitney", stat.Unpaired(independent(p.base), independent(p.other))
 	case p.base.ix.Run.Until != "":
-		return "sign-anytime", stat.Anytime(rounds(p.base), rounds(p.other))
+		return "sign-anytime", stat.Anytime(blocks(p.base), blocks(p.other))
 	}
-	return "sign", stat.Paired(rounds(p.base), rounds(p.other))
+	return "sign", stat.Paired(blocks(p.base), blocks(p.other))
 }
 
 // independent returns the values that a test of independent samples takes: one per block, but every value of an imported cell,
 // which mostly has one block.
-func (s side) independent() (all []float64) {
-	if !s.ix.Run.Imported() {
-		return values(s.q.Blocks(s.cell))
+func (s side) independent() []float64 {
+	if s.ix.Run.Imported() {
+		return s.q.Calls(s.cell)
 	}
-	rounds := s.q.Rounds(s.cell)
-	for _, block := range slices.Sorted(maps.Keys(rounds)) {
-		all = append(all, rounds[block]...)
-	}
-	return all
+	return values(s.q.Blocks(s.cell))
 }
 
 // verdict is what the comparison shows about the other model, in a word.

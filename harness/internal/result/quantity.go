@@ -72,24 +72,14 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 	return out
 }
 
-// Rounds returns the values of the calls that count of each block in round order, or one value for a block without calls.
-func (q *Quantity) Rounds(c *record.Cell) map[int][]float64 {
-	out := map[int][]float64{}
-	for block, v := range q.Blocks(c) {
-		out[block] = []float64{v}
-	}
-	if q.Exact {
-		return out
-	}
+// Calls returns the values of all calls that count.
+func (q *Quantity) Calls(c *record.Cell) (all []float64) {
 	for _, s := range c.Of(q.Metric) {
-		if s.Calls != nil && s.Label == "" {
-			out[s.Block] = nil
-			for _, v := range s.Values() {
-				out[s.Block] = append(out[s.Block], q.Of(c.Point, v))
-			}
+		for _, v := range s.Values() {
+			all = append(all, q.Of(c.Point, v))
 		}
 	}
-	return out
+	return all
 }
 
 // raw returns the metric of each block. Parts (labels) are summed. Repeats within a block come from one process and count

@@ -229,7 +229,7 @@ func (r *runner) finish(ctx context.Context, workers map[string]*worker, t *turn
 	c, err := t.cell, t.err
 	var result probe.Result
 	if err == nil {
-		result = probe.Summarise(t.results, t.warmUp)
+		result = probe.Summarise(t.results, t.warmUp, r.value)
 		for i := range result.Samples {
 			s := &result.Samples[i]
 			s.Position, s.Attempt, s.Disturbed = t.position, t.attempt, t.disturbed

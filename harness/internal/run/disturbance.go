@@ -66,8 +66,7 @@ func disturbances(model string, readings []record.Reading) (reasons []string) {
 	return reasons
 }
 
-// blame marks the turns of a group as disturbed if any of them was, so that the same attempt of all models counts and their
-// rounds stay paired.
+// blame marks the turns of a group as disturbed if any of them was, so that the same attempt of all models counts.
 func (r *runner) blame(turns []*turn) {
 	var reasons []string
 	for _, t := range turns {
@@ -81,7 +80,7 @@ func (r *runner) blame(turns []*turn) {
 }
 
 // dropWarmUps finds the calls at the start that do not count: those that were a warm-up of any model of the group, so that the
-// rounds stay paired.
+// values of all models come from the same rounds.
 func dropWarmUps(turns []*turn) {
 	most := 0
 	for _, t := range turns {

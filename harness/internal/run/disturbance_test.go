@@ -265,7 +265,7 @@ func TestWarmUpIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, turn := range turns {
-		s := probe.Summarise(turn.results, turn.warmUp).Samples[0]
+		s := probe.Summarise(turn.results, turn.warmUp, probe.EstimatorOf(nil)).Samples[0]
 		if turn.err != nil || s.Dropped != warm || len(s.Calls) != 20 || len(s.Values()) != 20-warm {
 			t.Errorf("%s: %d of %d calls dropped, want %d (%v)", turn.cell.Model, s.Dropped, len(s.Calls), warm, turn.err)
 		}

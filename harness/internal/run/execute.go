@@ -47,7 +47,8 @@ type runner struct {
 	progress progress
 	verified map[*record.Cell]bool // cells with a block whose answers were verified
 	watch    watch
-	judges   bool          // the plan has this program's rule of disturbance
+	judges   bool // the plan has this program's rule of disturbance
+	value    probe.Estimator
 	spare    time.Duration // that repetitions may still take
 }
 
@@ -55,7 +56,7 @@ func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
 		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
-		watch: p.options.watch, judges: fact(p.Run, ruleFact) == rule(),
+		watch: p.options.watch, judges: fact(p.Run, ruleFact) == rule(), value: probe.EstimatorOf(p.Run.Facts),
 	}
 	if r.watch == nil {
 		r.watch = func(pids []int) func() ([]record.Reading, [][]record.Reading) { return host.Begin(pids).End }

@@ -94,6 +94,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 		memory,
 		{Name: budgetFact, Value: budget},
 		{Name: ruleFact, Value: rule()},
+		{Name: probe.ValueFact, Value: probe.Quartile},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
@@ -181,7 +182,7 @@ func roundsFor(span, call time.Duration) int {
 }
 
 // longSample is the most spans that the calls of the slowest model of a group may take.
-const longSample = 20
+const longSample = 8
 
 // alignRounds gives all cells of a group the number of calls that the fastest model needs to fill its span, so that the
 // calls alternate to the end. The slowest model bounds that number.

@@ -148,8 +148,8 @@ func TestRounds(t *testing.T) {
 		estimates []time.Duration
 		want      int
 	}{
-		{[]time.Duration{10 * time.Millisecond, 12 * time.Millisecond}, 10},
-		{[]time.Duration{30 * time.Millisecond}, 4},
+		{[]time.Duration{10 * time.Millisecond, 12 * time.Millisecond}, 25},
+		{[]time.Duration{30 * time.Millisecond}, 9},
 		{[]time.Duration{time.Second, 2 * time.Second}, 1},
 		{[]time.Duration{time.Microsecond}, mostRounds},
 		{[]time.Duration{10 * time.Millisecond, time.Second}, 2},

@@ -13,7 +13,7 @@ import (
 // ratios of coins over the Beta(1/2, 1/2) distribution against the fair coin is a martingale of mean 1, which exceeds 1/α with
 // probability α at most, ever (Ville 1939; Robbins 1970; for medians Howard and Ramdas, Sequential estimation of quantiles with
 // applications to A/B testing, Bernoulli 28, 2022). Its inverse is the p-value.
-func Anytime(base, other map[int][]float64) Comparison {
+func Anytime(base, other map[int]float64) Comparison {
 	c, _ := paired(base, other, coinTail) // a model whose comparisons are decided has fewer blocks
 	return c
 }

@@ -37,9 +37,9 @@ func TestEvidence(t *testing.T) {
 
 // TestAnytimeDecides pins how many blocks that agree are needed: the p-value by hand is B(1/2, 1/2) / (2^n B(n + 1/2, 1/2)).
 func TestAnytimeDecides(t *testing.T) {
-	base, other := map[int][]float64{}, map[int][]float64{}
+	base, other := map[int]float64{}, map[int]float64{}
 	for block := range 10 {
-		base[block], other[block] = []float64{1}, []float64{1.1}
+		base[block], other[block] = 1, 1.1
 		c := Anytime(base, other)
 		if decided := c.Verdict() == More; decided != (block+1 >= 7) || decided != c.Bounded() {
 			t.Errorf("%d blocks that agree: %+v", block+1, c)
@@ -54,12 +54,12 @@ func TestAnytimeHoldsUnderPeeking(t *testing.T) {
 	const trials, blocks = 600, 120
 	claims := map[string]int{}
 	for range trials {
-		base, other := map[int][]float64{}, map[int][]float64{}
+		base, other := map[int]float64{}, map[int]float64{}
 		said := map[string]bool{}
 		for block := range blocks {
 			level := 1 + 0.3*math.Sin(float64(block)/9)
-			base[block] = []float64{level * (1 + 0.02*rng.ExpFloat64())}
-			other[block] = []float64{level * (1 + 0.02*rng.ExpFloat64())}
+			base[block] = level * (1 + 0.02*rng.ExpFloat64())
+			other[block] = level * (1 + 0.02*rng.ExpFloat64())
 			said["fixed"] = said["fixed"] || Paired(base, other).Verdict() != Undecided
 			said["anytime"] = said["anytime"] || Anytime(base, other).Verdict() != Undecided
 		}

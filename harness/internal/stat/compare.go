@@ -57,11 +57,10 @@ func (c Comparison) Inverse() Comparison {
 	return c
 }
 
-// Paired compares quantities measured in the same blocks, keyed by block, with the values of each block's rounds in order. It
-// gives the median ratio per block with its order-statistic interval and the p-value of the sign test. The ratio of a block
-// is the median of those of its rounds. A disturbance of a whole block or round cancels out, and one of a few moves no rank.
-// Values must be positive.
-func Paired(base, other map[int][]float64) Comparison {
+// Paired compares quantities measured in the same blocks, keyed by block. It gives the median ratio per block with its
+// order-statistic interval and the p-value of the sign test. A disturbance of a whole block cancels out, and one of a few blocks
+// moves no rank. Values must be positive.
+func Paired(base, other map[int]float64) Comparison {
 	c, dropped := paired(base, other, fairTail)
 	if dropped > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
@@ -76,33 +75,26 @@ func fairTail(n int) func(k int) float64 {
 
 // paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
 // positive if they are fair coins. dropped counts the blocks that only one of the two has.
-func paired(base, other map[int][]float64, tail func(n int) func(k int) float64) (c Comparison, dropped int) {
+func paired(base, other map[int]float64, tail func(n int) func(k int) float64) (c Comparison, dropped int) {
 	logs, dropped := LogRatios(base, other)
 	slices.Sort(logs)
 	return comparison(logs, len(logs), tail(len(logs))), dropped
 }
 
 // LogRatios returns the logarithms of the ratios of the blocks that two quantities share, and the number of the others.
-func LogRatios(base, other map[int][]float64) (logs []float64, dropped int) {
+func LogRatios(base, other map[int]float64) (logs []float64, dropped int) {
 	for block, b := range base {
-		if ratio := ratioOf(b, other[block]); ratio > 0 && isFinite(ratio) { // absent blocks have none
+		if ratio := other[block] / b; ratio > 0 && isFinite(ratio) { // absent blocks have none
 			logs = append(logs, math.Log(ratio))
 		}
 	}
 	return logs, max(len(base), len(other)) - len(logs)
 }
 
-// ratioOf is the median ratio of two blocks' rounds; of blocks whose rounds do not correspond, the ratio of their medians. It
-// is not positive or not finite where there is none.
-func ratioOf(base, other []float64) float64 {
-	if len(base) != len(other) {
-		return MedianOf(other) / MedianOf(base)
-	}
-	ratios := make([]float64, len(base))
-	for i := range base {
-		ratios[i] = other[i] / base[i]
-	}
-	return MedianOf(ratios)
+// Quantile is the value that a share of the finite values does not exceed, interpolated (type 8 of Hyndman and Fan, which is
+// median-unbiased for any distribution); NaN if there are none.
+func Quantile(values []float64, share float64) float64 {
+	return stats.Sample{Xs: finite(values)}.Quantile(share)
 }
 
 // MedianOf is the median of the finite values, NaN if there are none.

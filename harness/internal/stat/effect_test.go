@@ -14,9 +14,9 @@ func TestSmallestP(t *testing.T) {
 	for _, d := range []Design{
 		{Blocks: 10, Family: 1}, {Blocks: 10, Family: 3}, {Blocks: 5, Family: 1}, {Blocks: 7, Family: 40}, {Blocks: 9, Family: 3, Anytime: true},
 	} {
-		base, other := map[int][]float64{}, map[int][]float64{}
+		base, other := map[int]float64{}, map[int]float64{}
 		for block := range d.Blocks {
-			base[block], other[block] = []float64{1}, []float64{2}
+			base[block], other[block] = 1.0, 2.0
 		}
 		family := make([]*Comparison, d.Family)
 		for i := range family {
@@ -99,9 +99,9 @@ func TestDetectable(t *testing.T) {
 
 // simulated draws blocks of a comparison with an effect, as one of a family without, and reports whether it is found.
 func simulated(d Design, random *rand.Rand, noise func(*rand.Rand) float64, effect float64) bool {
-	base, other := map[int][]float64{}, map[int][]float64{}
+	base, other := map[int]float64{}, map[int]float64{}
 	for block := range d.Blocks {
-		base[block], other[block] = []float64{1}, []float64{math.Exp(effect + noise(random))}
+		base[block], other[block] = 1.0, math.Exp(effect+noise(random))
 		if !d.Anytime || block+1 < d.Least {
 			continue
 		}

@@ -45,7 +45,7 @@ type Axis struct {
 const DefaultRepeats = 10
 
 // DefaultSpan is the least time of the calls of a sample unless the user says otherwise.
-const DefaultSpan = 100 * time.Millisecond
+const DefaultSpan = 250 * time.Millisecond
 
 // Points returns all combinations of the axes; the last axis varies fastest.
 func (p Part) Points() []record.Point {
