@@ -265,6 +265,7 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 		fmt.Fprintf(a.err, "report  %s\n", absolute(index))
 	}
 	fmt.Fprintf(a.err, "run  %s, %s\n", r.ID, report.Counts(r))
+	fmt.Fprintf(a.err, "validity: %s\n", result.New(r).Validities())
 	for _, command := range []string{"report", "compare", "show"} {
 		fmt.Fprintf(a.err, "     archbench %s %s%s\n", command, r.ID, a.dbFlag())
 	}

@@ -25,7 +25,7 @@ func writeBenchFile(w io.Writer, runs []*record.Run) ([]string, error) {
 	}) {
 		return nil, nothing("the Go benchmark format", runs)
 	}
-	return untimed(runs), WriteBench(w, runs...)
+	return untold(runs), WriteBench(w, runs...)
 }
 
 // WriteBench writes the timed samples of runs in the Go benchmark format, one line per block, for benchstat:

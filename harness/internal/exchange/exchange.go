@@ -85,18 +85,26 @@ func model(run *record.Run, c *record.Cell) *record.Model {
 	return &record.Model{Name: c.Model}
 }
 
-// untimed says how many cells a format of times leaves out; nil if none.
-func untimed(runs []*record.Run) []string {
-	n := 0
+// untold says what a format of times leaves out: cells without times, and that times are not valid.
+func untold(runs []*record.Run) (leftOut []string) {
+	untimed, doubtful := 0, 0
 	for _, run := range runs {
+		ix := result.New(run)
 		for _, c := range run.All() {
-			if len(c.Samples) > 0 && len(times(c)) == 0 {
-				n++
+			switch {
+			case len(c.Samples) == 0:
+			case len(times(c)) == 0:
+				untimed++
+			case ix.Judge(c).Validity > result.Valid:
+				doubtful++
 			}
 		}
 	}
-	if n == 0 {
-		return nil
+	if untimed > 0 {
+		leftOut = append(leftOut, result.Describe(untimed, "cell")+" without times; -o parquet has every sample")
 	}
-	return []string{result.Describe(n, "cell") + " without times; -o parquet has every sample"}
+	if doubtful > 0 {
+		leftOut = append(leftOut, "that "+result.Describe(doubtful, "cell")+" with times are SUSPECT or INVALID; -o parquet has it")
+	}
+	return leftOut
 }

@@ -38,7 +38,7 @@ func twoModels() *record.Run {
 		Host: record.Host{ID: "h", Fingerprint: "f", Facts: []record.Fact{{Name: "cpu", Value: "Example CPU"}, {Name: "frequency", Reason: "no cpufreq"}}},
 	}
 	for i, name := range []string{"a", "a@int8"} {
-		r.Models = append(r.Models, record.Model{Name: name, Architecture: "fake", Precision: []string{"f32", "int8"}[i], Threads: 2,
+		r.Models = append(r.Models, record.Model{Name: name, Architecture: "fake", Precision: []string{"f32", "int8"}[i], Threads: 2, Causal: true,
 			Device: "cpu", Parameters: 2_600_000, WeightBytes: 10_400_000, PluginSHA: "abc"})
 		prefill := record.Cell{ID: "p" + name, Suite: "speed", Probe: "prefill", Model: name, Point: point("len", "512", "batch", "1"), Repeats: 2, Rounds: 3, Status: record.OK}
 		decode := record.Cell{ID: "d" + name, Suite: "speed", Probe: "decode", Model: name, Point: point("depth", "128", "batch", "1"), Params: point("tokens", "64"), Repeats: 2, Status: record.OK}
@@ -92,7 +92,7 @@ func TestBench(t *testing.T) {
 	if diff := cmp.Diff([]float64{0.0101234567891, 0.0111234567891, 0.0101234567891, 0.0111234567891}, values); diff != "" {
 		t.Error(diff)
 	}
-	if len(leftOut) != 1 || !strings.HasPrefix(leftOut[0], "4 cells without times") {
+	if len(leftOut) != 2 || !strings.HasPrefix(leftOut[0], "4 cells without times") || !strings.HasPrefix(leftOut[1], "that 12 cells with times are SUSPECT") {
 		t.Errorf("left out %q", leftOut)
 	}
 }
@@ -152,7 +152,7 @@ func TestLlamaBench(t *testing.T) {
 	if diff := cmp.Diff([]float64{64000, 32000}, decode.SamplesTS); diff != "" || decode.AvgTS != 48000 {
 		t.Errorf("%s%g", diff, decode.AvgTS)
 	}
-	if len(leftOut) != 2 || !strings.HasPrefix(leftOut[0], "2 cells that llama-bench has no test for") {
+	if len(leftOut) != 3 || !strings.HasPrefix(leftOut[0], "2 cells that llama-bench has no test for") {
 		t.Errorf("left out %q", leftOut)
 	}
 }
@@ -179,13 +179,14 @@ func TestParquet(t *testing.T) {
 		t.Error(diff)
 	}
 	for i, want := range map[int]map[string]any{
-		0: {"counts": false, "attempt": int32(0), "round": int32(0)}, // a warm-up
+		0: {"counts": false, "attempt": int32(0), "round": int32(0), "validity": "SUSPECT", // a warm-up
+			"validity_reasons": "too few blocks for a 95 % interval: 2, at least 6 are needed"},
 		1: {"counts": true, "round": int32(1)},
 		4: { // the second call of the second block
 			"run": run.ID, "cell": "pa", "precision": "f32", "len": int64(512), "depth": nil, "block": int32(1), "round": int32(1), "unit": "s",
 			"plugin_sha256": "abc", "host_seconds": 0.011, "settings": nil, "started": run.Started.UnixMicro(),
 		},
-		len(rows) - 1: {"model": "a@int8", "label": "embedding", "unit": "B", "host_seconds": nil, "value": 1024.0},
+		len(rows) - 1: {"model": "a@int8", "label": "embedding", "unit": "B", "host_seconds": nil, "value": 1024.0, "validity": "VALID", "validity_reasons": nil},
 	} {
 		for column, value := range want {
 			if got := rows[i].(map[string]any)[column]; got != value {

@@ -59,7 +59,7 @@ func writeHyperfine(w io.Writer, runs []*record.Run) ([]string, error) {
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return untimed(runs), e.Encode(f)
+	return untold(runs), e.Encode(f)
 }
 
 // summarise fills in what follows from the times.

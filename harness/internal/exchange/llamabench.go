@@ -69,7 +69,7 @@ func writeLlamaBench(w io.Writer, runs []*record.Run) (leftOut []string, err err
 	if foreign > 0 {
 		leftOut = append(leftOut, result.Describe(foreign, "cell")+" that llama-bench has no test for: it reads a prompt (prefill) or generates tokens (decode) of one document")
 	}
-	return append(leftOut, untimed(runs)...), err
+	return append(leftOut, untold(runs)...), err
 }
 
 // llamaShape returns the test that a cell corresponds to. llama-bench has none for several documents at once.

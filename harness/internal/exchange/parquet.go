@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -31,6 +32,8 @@ type parquetRow struct {
 	WeightsSHA256 string    `parquet:"weights_sha256,optional,dict"`
 	parquetAxes
 	Settings      string   `parquet:"settings,optional,dict"` // of the probe, such as tokens=64
+	Validity      string   `parquet:"validity,optional,dict"` // of the cell
+	Reasons       string   `parquet:"validity_reasons,optional,dict"`
 	Metric        string   `parquet:"metric,dict"`
 	Label         string   `parquet:"label,optional,dict"`
 	Block         int32    `parquet:"block"`
@@ -64,8 +67,9 @@ func writeParquet(w io.Writer, runs []*record.Run) ([]string, error) {
 	}
 	out := parquet.NewGenericWriter[parquetRow](w, parquet.Compression(&parquet.Zstd))
 	for _, run := range runs {
+		ix := result.New(run)
 		for _, c := range run.All() {
-			if _, err := out.Write(parquetRows(run, c)); err != nil {
+			if _, err := out.Write(parquetRows(ix, c)); err != nil {
 				return nil, fmt.Errorf("Parquet: %w", err)
 			}
 		}
@@ -76,12 +80,14 @@ func writeParquet(w io.Writer, runs []*record.Run) ([]string, error) {
 	return nil, nil
 }
 
-func parquetRows(run *record.Run, c *record.Cell) (rows []parquetRow) {
+func parquetRows(ix *result.Index, c *record.Cell) (rows []parquetRow) {
+	run, judgement := ix.Run, ix.Judge(c)
 	m := model(run, c)
 	about := parquetRow{
 		Run: run.ID, Started: run.Started.UTC(), Version: run.Version, Host: run.Host.Fingerprint, Suite: c.Suite, Probe: c.Probe, Cell: c.ID,
 		Model: c.Model, Architecture: m.Architecture, Precision: result.PrecisionOf(m), Threads: int32(m.Threads), Device: m.Device,
 		PluginSHA256: m.PluginSHA, WeightsSHA256: m.WeightsSHA, parquetAxes: axesOf(c.Point), Settings: c.Params.String(),
+		Validity: judgement.Validity.String(), Reasons: strings.Join(judgement.Reasons, "; "),
 	}
 	counts := c.Counts()
 	for _, s := range c.Samples {

@@ -111,9 +111,12 @@ func TimedByHost(c *record.Cell) bool {
 	return slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, timedByHost) })
 }
 
+// ClocksDisagree is the cause of the warning of calls that took longer by the host's clock than by the plugin's.
+const ClocksDisagree = "the host waited longer than the plugin's time and the boundary explain"
+
 // unconfirmed says why a call is timed by the host.
 func (b Boundary) unconfirmed(c Clocks) string {
-	why := "the host waited longer than the plugin's time and the boundary explain"
+	why := ClocksDisagree
 	switch {
 	case c.Plugin <= 0:
 		return "the plugin reports no times" + timedByHost + ", including the boundary"

@@ -114,7 +114,7 @@ func TestContextOfPoints(t *testing.T) {
 		{prefillProbe, []string{"len", "64"}, 64}, {ttftProbe, []string{"len", "64"}, 64}, {memoryProbe, []string{"len", "64"}, 64},
 		{decodeProbe, []string{"depth", "64", "tokens", "70"}, 64 + 70 + 1}, {streamProbe, []string{"len", "64"}, 64},
 		{costProbe, []string{"phase", "decode", "len", "64"}, 65}, {costProbe, []string{"phase", "score", "len", "64"}, 64},
-		{qualityProbe, []string{"context", "64", "stride", "64"}, 64},
+		{qualityProbe, []string{"context", "64", "stride", "64"}, 64}, {divergenceProbe, []string{"len", "64"}, 3},
 	} {
 		for limit, fits := range map[int]bool{0: true, tc.want: true, tc.want - 1: false} {
 			s := subject(t, &lmfake.Architecture{Limit: limit}, tc.probe, tc.point...)
@@ -231,6 +231,9 @@ func TestFailuresAreNotSwallowed(t *testing.T) {
 	for _, p := range Table {
 		a := &lmfake.Architecture{}
 		s := subject(t, a, p, "len", "64", "depth", "16", "context", "64", "stride", "64", "text_bytes", "1024", "trials", "1")
+		if p == divergenceProbe {
+			s.Reference = s.Model
+		}
 		if _, err := p.Measure(t.Context(), s); err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}

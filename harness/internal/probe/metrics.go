@@ -30,6 +30,7 @@ type Quantity struct {
 	Absent string // why it is absent, if the cell gives no reason
 	// Documents says that it is derived from the losses of documents, and that models are compared document by document.
 	Documents bool
+	PerToken  bool    // a mean over the tokens of documents, compared document by document
 	Optional  bool    // shown only if a cell has it
 	Growth    string  // title of the table of growth exponents along the main axis; "": none
 	Figure    *Figure // along the main axis; nil: none

@@ -18,7 +18,7 @@ import (
 
 // Table lists the probes in the order in which a run measures them. Causality comes first because others depend on it.
 var Table = []*Probe{
-	causalityProbe, costProbe, memoryProbe, qualityProbe, streamProbe,
+	causalityProbe, costProbe, memoryProbe, qualityProbe, divergenceProbe, streamProbe,
 	prefillProbe, ttftProbe, decodeProbe,
 }
 

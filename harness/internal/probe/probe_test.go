@@ -392,6 +392,48 @@ func TestQualityVersus(t *testing.T) {
 	}
 }
 
+// TestDivergence compares a fake of low precision with f32 on equal ids: a model does not diverge from itself, noise makes it, and
+// neither a tokenizer nor a causal model is needed. What it reports is verified.
+func TestDivergence(t *testing.T) {
+	a := &lmfake.Architecture{Noise: 0.2, Limit: 64}
+	load := func(precision string) lm.Model {
+		m, err := a.Load(t.Context(), lm.LoadRequest{Variant: "tiny", Precision: precision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	s := subject(t, a, divergenceProbe, "documents", "3")
+	s.Stream = text.RandomTokens(1, s.Info.Vocab, s.Info.BOS)
+	s.Reference = load("f32")
+	for _, unfit := range []string{"", "sees the future"} {
+		for precision, apart := range map[string]bool{"f32": false, "int4": true} {
+			s.Model, s.Unfit = load(precision), unfit
+			got, r := measure(t, divergenceProbe, s)
+			if len(r.Samples) != 9 || r.Warnings != nil {
+				t.Errorf("%s: %d samples of 3 documents, warnings %q", precision, len(r.Samples), r.Warnings)
+			}
+			for _, document := range []string{" 0", " 1", " 2"} {
+				kl, same, tokens := got[DocumentKL+document].Value, got[DocumentTop1+document].Value, got[DocumentTokens+document].Value
+				if kl > 1e-12 != apart || same < 1 != apart || tokens != 63 {
+					t.Errorf("%s, document%s: divergence %v, first choice %v, %v tokens", precision, document, kl, same, tokens)
+				}
+			}
+		}
+	}
+	a.Tell = func(reply any) {
+		if r, ok := reply.(*lm.ScoreReply); ok {
+			for _, s := range r.Scores {
+				clear(s.KL)
+			}
+		}
+	}
+	s.Model, s.Unfit = load("int4"), ""
+	if _, err := divergenceProbe.Measure(t.Context(), s); err == nil || !strings.Contains(err.Error(), "divergence") {
+		t.Errorf("a model that hides its divergence: %v", err)
+	}
+}
+
 // allWindows splits a document whose tokens arrive in pieces of seven.
 func allWindows(t *testing.T, tokens []int32, bos int32, context, stride int) []lm.Sequence {
 	t.Helper()
@@ -483,6 +525,9 @@ func TestUnavailable(t *testing.T) {
 		{costProbe, subject(t, blind, costProbe), "no ability cost"},
 		{streamProbe, subject(t, &lmfake.Architecture{}, streamProbe, "len", "1000000"), "tokens, 1000000 are needed"},
 		{qualityProbe, leaky, "sees the future"},
+		{divergenceProbe, subject(t, blind, divergenceProbe), "no ability versus"},
+		{divergenceProbe, subject(t, &lmfake.Architecture{}, divergenceProbe), "there is no f32 model to compare with"},
+		{divergenceProbe, subject(t, &lmfake.Architecture{Limit: 2}, divergenceProbe), "context limit 2"},
 	} {
 		_, err := c.probe.Measure(context.Background(), c.s)
 		var u *Unavailable

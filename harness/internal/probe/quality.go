@@ -10,13 +10,10 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// The metrics of probe "quality", at points context stride. Labels are documents.
+// The metrics of probe "quality", at points context stride, besides those of the divergence from f32. Labels are documents.
 const (
-	DocumentNats   = "document_nats"
-	DocumentBytes  = "document_bytes" // scored UTF-8 bytes
-	DocumentKL     = "document_kl"    // mean KL(f32 || model) per token, nats
-	DocumentTop1   = "document_top1"  // share of positions with the same top token as f32
-	DocumentTokens = "document_tokens"
+	DocumentNats  = "document_nats"
+	DocumentBytes = "document_bytes" // scored UTF-8 bytes
 )
 
 // qualityProbe scores held-out text with a given context and stride. It stores nats and bytes per document, because bits
@@ -33,9 +30,7 @@ var qualityProbe = &Probe{
 	Metrics: []Metric{
 		{Name: DocumentNats, Unit: unit.Nat, Better: -1, Title: "loss of the document"},
 		{Name: DocumentBytes, Unit: unit.Byte, Title: "bytes of the document"},
-		{Name: DocumentKL, Unit: unit.Nat, Better: -1, Title: "mean divergence from f32 per token"},
-		{Name: DocumentTop1, Unit: unit.One, Better: +1, Title: "first choice as in f32"},
-		{Name: DocumentTokens, Unit: unit.Token, Title: "tokens of the document"},
+		documentKL, documentTop1, documentTokens,
 	},
 	Quantities: []Quantity{{
 		Name: "bits-per-byte", Title: "Bits per byte", Unit: unit.BitsPerByte, Better: -1, Main: "context", Documents: true, Absent: "no document was scored",
@@ -110,11 +105,7 @@ func (r *Result) addDocument(d DocumentScore) {
 	}
 	r.add(DocumentNats, d.Name, d.Nats)
 	r.add(DocumentBytes, d.Name, float64(d.Bytes))
-	r.add(DocumentTokens, d.Name, float64(d.Tokens))
-	if d.Compared {
-		r.add(DocumentKL, d.Name, d.KL/float64(d.Tokens))
-		r.add(DocumentTop1, d.Name, float64(d.Top1)/float64(d.Tokens))
-	}
+	r.addDivergence(d)
 }
 
 // DocumentScore is the score of one document.

@@ -79,6 +79,9 @@ func (a *Audit) add(sequences []lm.Sequence, scores []lm.Scores, causal bool) {
 	}
 }
 
+// NotVerified is the note on a model whose losses cannot be verified.
+const NotVerified = "losses not verified: the model gives no logits"
+
 // Check verifies the samples, including divergences from versus. If the model has no logits, note says so.
 func (a *Audit) Check(ctx context.Context, m, versus lm.Model) (note string, err error) {
 	var d divergences
@@ -89,7 +92,7 @@ func (a *Audit) Check(ctx context.Context, m, versus lm.Model) (note string, err
 		}
 		switch {
 		case lm.KindOf(err) == lm.Unsupported:
-			return "losses not verified: the model gives no logits", nil
+			return NotVerified, nil
 		case err != nil:
 			return "", err
 		}

@@ -36,7 +36,7 @@ func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure
 		s := chart.Series{Name: m.Name + laws[m.Name], Style: ix.Style[m.Name], Joined: true}
 		for _, main := range result.Axis(cells, q.Main) {
 			c := g.At(m.Name, minors[0], main)
-			if c == nil || c.Status != record.OK {
+			if c == nil || !ix.Usable(c) {
 				continue
 			}
 			e := q.Estimate(c)

@@ -114,20 +114,13 @@ func precisionCaption(at map[string]string) string {
 func (ix *index) precisionRow(f result.Family, m *record.Model, cells []*record.Cell, at map[string]string) []table.Value {
 	quality := ix.qualityCell(cells, m.Name)
 	row := []table.Value{table.Text(f.Name), table.Text(m.Precision), bitsPerWeight(m), modelBytes(m),
-		speedAt(result.PrefillSpeed, cells, at), speedAt(result.DecodeSpeed, cells, at)}
+		ix.speedAt(result.PrefillSpeed, cells, at), ix.speedAt(result.DecodeSpeed, cells, at)}
 	if quality == nil {
 		na := table.Unavailable("quality not planned")
 		row = append(row, na, na, na, na)
 	} else {
 		row = append(row, ix.Value(result.BitsPerByte, quality), ix.cost(m, quality),
 			ix.divergence(m, quality, probe.DocumentKL), ix.divergence(m, quality, probe.DocumentTop1))
-	}
-	if row[6].Number == nil {
-		for i := 4; i <= 5; i++ {
-			if row[i].Number != nil {
-				row[i].Notes = append(slices.Clone(row[i].Notes), "INVALID: a speed without its quality")
-			}
-		}
 	}
 	return row
 }
@@ -148,10 +141,10 @@ func modelBytes(m *record.Model) table.Value {
 	return table.Number(float64(m.WeightBytes), unit.Byte)
 }
 
-func speedAt(q *result.Quantity, cells []*record.Cell, at map[string]string) table.Value {
+func (ix *index) speedAt(q *result.Quantity, cells []*record.Cell, at map[string]string) table.Value {
 	for _, c := range cells {
 		if c.Probe == q.Probe && (at[q.Probe] == "" || c.Point.String() == at[q.Probe]) {
-			return q.Value(c)
+			return ix.Value(q, c)
 		}
 	}
 	return result.NotPlanned
@@ -247,7 +240,7 @@ func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 	f := chart.Figure{Name: "quality-speed", Title: "Quality against speed", Empty: "no model has both a quality and a decode speed",
 		X: chart.Axis{Label: "decode speed, token/s", Unit: unit.TokensPerSec, Log: chart.Log10}}
 	at := speedPoint(cells)["decode"]
-	f = ix.tradeoff(cells, f, +1, func(m *record.Model) stat.Estimate { return decodeAt(cells, m, at) })
+	f = ix.tradeoff(cells, f, +1, func(m *record.Model) stat.Estimate { return ix.decodeAt(cells, m, at) })
 	if f.HasData() && at != "" {
 		f.Foot += " · decode at " + at
 	}
@@ -346,9 +339,9 @@ func frontOf(points []chart.Point, better int) (front []chart.Point) {
 }
 
 // decodeAt is a model's decode speed at a point, invalid if it was not measured.
-func decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
+func (ix *index) decodeAt(cells []*record.Cell, m *record.Model, at string) stat.Estimate {
 	for _, c := range result.OfModel(cells, m.Name) {
-		if c.Probe == "decode" && c.Status == record.OK && c.Point.String() == at {
+		if c.Probe == "decode" && ix.Usable(c) && c.Point.String() == at {
 			return result.DecodeSpeed.Estimate(c)
 		}
 	}

@@ -335,9 +335,9 @@ func (ix *index) warnings() table.Table {
 // cellList lists all cells.
 func (ix *index) cellList() table.Table {
 	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
-		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
+		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "validity"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
-			[]string{"status", "reason", "samples", "blocks", "repeats", "warnings", "samples_sha256"})}}
+			[]string{"status", "reason", "validity", "validity_reasons", "samples", "blocks", "repeats", "warnings", "samples_sha256"})}}
 	for _, c := range ix.Cells("", "") {
 		status := table.Text(string(c.Status))
 		switch c.Status {
@@ -346,8 +346,12 @@ func (ix *index) cellList() table.Table {
 		case record.Failed:
 			status = table.Text(result.Why(c))
 		}
-		t.Add(cellRef(c), c.Suite, c.Probe, c.Model, c.Point.String(), status, count(len(c.Samples)), count(blockCount(c)))
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c), table.Word(record.SamplesSHA(c))}))
+		judgement, validity := ix.Judge(c), table.None
+		if judgement.Validity != result.NotJudged {
+			validity = table.Text(judgement.Mark())
+		}
+		t.Add(cellRef(c), c.Suite, c.Probe, c.Model, c.Point.String(), status, validity, count(len(c.Samples)), count(blockCount(c)))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), table.Word(judgement.Validity.String()), judgement.Reasons, len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c), table.Word(record.SamplesSHA(c))}))
 	}
 	return t
 }

@@ -28,6 +28,7 @@ func factorial(id string, models ...record.Model) *record.Run {
 			}
 			run.Cells = append(run.Cells, c)
 		}
+		scored(run, "divergence", m.Name, probe.DocumentKL)
 	}
 	return run
 }

@@ -17,7 +17,7 @@ type Outcome string
 const (
 	Pass       Outcome = "pass"      // the whole interval is within the bound
 	Fail       Outcome = "fail"      // the whole interval is beyond it
-	CannotTell Outcome = "undecided" // the bound is within the interval
+	CannotTell Outcome = "undecided" // the bound is within the interval, or the interval within the bound but a cell is suspect
 	NoValue    Outcome = "n/a"       // there is nothing to compare
 )
 
@@ -27,7 +27,7 @@ type Decision struct {
 	gate    *Gate
 	pair    *pair
 	worse   stat.Estimate // unless NoValue
-	reason  string        // of NoValue
+	reason  string        // of NoValue, and why a whole interval within the bound does not pass
 }
 
 // rounding lets a change of exactly the bound pass, whatever the last digits of its ratio are.
@@ -45,7 +45,9 @@ func (g *Gate) decide(p *pair) Decision {
 	case !d.worse.Valid():
 		d.reason = firstOf(d.worse.Warnings)
 	case d.worse.Bounded() && d.worse.Hi <= limit:
-		d.Outcome = Pass
+		if d.Outcome = Pass; p.suspect() != "" {
+			d.Outcome, d.reason = CannotTell, "a SUSPECT cell passes no gate: "+p.suspect()
+		}
 	case d.worse.Bounded() && d.worse.Lo > limit:
 		d.Outcome = Fail
 	default:
@@ -104,7 +106,10 @@ func (d Decision) numbers() string {
 		return d.reason + "; a gate passes only what was measured: choose points with @AXIS=VALUE, models with --models or cells with --filter"
 	}
 	text := fmt.Sprintf("worse by %s, allowed %s", d.shown().Text, d.gate.amount(d.gate.limit))
-	if d.Outcome == CannotTell {
+	switch {
+	case d.reason != "":
+		text += "; " + d.reason
+	case d.Outcome == CannotTell:
 		text += "; " + settle([]Decision{d})
 	}
 	return text
@@ -157,7 +162,7 @@ func (c *Comparison) gateTable() table.Table {
 	}
 	for _, g := range c.gates {
 		t.Notes = append(t.Notes, g.text+": "+g.Meaning()+".")
-		if open := slices.DeleteFunc(slices.Clone(decisions), func(d Decision) bool { return d.gate != g || d.Outcome != CannotTell }); len(open) > 0 {
+		if open := slices.DeleteFunc(slices.Clone(decisions), func(d Decision) bool { return d.gate != g || d.Outcome != CannotTell || d.reason != "" }); len(open) > 0 {
 			t.Notes = append(t.Notes, fmt.Sprintf("%s: undecided in %s; %s", g.text, Describe(len(open), "comparison"), settle(open)))
 		}
 	}
@@ -171,7 +176,7 @@ func (d Decision) row() []table.Value {
 		row[3] = d.shown()
 	}
 	if d.Outcome == CannotTell {
-		row[5].Text = "cannot tell"
+		row[5].Text, row[5].Notes = "cannot tell", []string{d.reason}
 	}
 	return row
 }
@@ -187,5 +192,5 @@ func (d Decision) record() []any {
 	if d.Outcome == NoValue {
 		return slices.Concat(about, []any{nil, nil, nil, d.gate.limit, nil, d.reason, p.base.id(), p.other.id()})
 	}
-	return slices.Concat(about, []any{d.worse.Value, d.worse.Lo, d.worse.Hi, d.gate.limit, string(d.Outcome), nil, p.base.id(), p.other.id()})
+	return slices.Concat(about, []any{d.worse.Value, d.worse.Lo, d.worse.Hi, d.gate.limit, string(d.Outcome), table.Word(d.reason), p.base.id(), p.other.id()})
 }

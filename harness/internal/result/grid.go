@@ -117,7 +117,10 @@ func (g Grid) caption(q *Quantity) string {
 	case +1:
 		parts = append(parts, "higher is better")
 	}
-	if q.Better != 0 && !q.Exact {
+	switch {
+	case q.PerToken:
+		parts = append(parts, "intervals over documents")
+	case q.Better != 0 && !q.Exact:
 		parts = append(parts, "bold is ahead of all others by the ratios within blocks")
 	}
 	return strings.Join(append(parts, g.fixed...), ", ")

@@ -21,6 +21,9 @@ type Index struct {
 	Families []Family
 	ByID     map[string]*record.Cell
 	Style    map[string]int // index in Families, by model name
+
+	judged  map[*record.Cell]Judgement
+	quality map[string]string // why there is none, by weights and precision; nil: not looked up yet
 }
 
 // Family is a model that the user asked for, in all precisions that were measured. Base represents it in comparisons.
@@ -32,7 +35,7 @@ type Family struct {
 
 // New returns the index of a run.
 func New(run *record.Run) *Index {
-	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{}}
+	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{}, judged: map[*record.Cell]Judgement{}}
 	for i := range run.Cells {
 		ix.ByID[run.Cells[i].ID] = &run.Cells[i]
 	}

@@ -50,6 +50,9 @@ func (q *Quantity) pair(base, other side) *pair {
 		p.test = "bootstrap"
 		gap, ratio := base.byDocument(other)
 		p.gap, p.result = &gap, ratio
+	case q.PerToken:
+		p.test = "bootstrap"
+		_, p.result = stat.CompareBitsPerByte(perDocument(base.cell, q.Metric), perDocument(other.cell, q.Metric))
 	case q.Exact:
 		p.test = "exact"
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
@@ -236,7 +239,7 @@ func (p *pair) pValues() []any {
 func comparisons(rows []compared) *table.Frame {
 	f := &table.Frame{Keys: slices.Concat([]string{"run", "base_run", "suite", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{
 		"base_column", "column", "also_varies", "base", "model", "base_precision", "precision", "base_value", "value", "ratio", "lo", "hi", "p", "p_adjusted", "n", "test", "verdict", "detectable",
-		"difference", "difference_lo", "difference_hi", "reason", "notes", "base_cell", "cell"})}
+		"difference", "difference_lo", "difference_hi", "reason", "validity", "notes", "base_cell", "cell"})}
 	for _, r := range rows {
 		for _, p := range r.pairs {
 			f.Rows = append(f.Rows, p.record())
@@ -254,11 +257,11 @@ func (p *pair) record() []any {
 		gap = *p.gap
 	}
 	if p.reason != "" {
-		return slices.Concat(about, make([]any, 12), []any{p.reason, nil, p.base.id(), p.other.id()})
+		return slices.Concat(about, make([]any, 12), []any{p.reason, table.Word(p.validity().String()), nil, p.base.id(), p.other.id()})
 	}
 	c := p.result
 	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), p.detectable, gap.Value, gap.Lo, gap.Hi, nil,
-		p.notes(), p.base.id(), p.other.id()})
+		table.Word(p.validity().String()), p.notes(), p.base.id(), p.other.id()})
 }
 
 func (s side) precision() any {

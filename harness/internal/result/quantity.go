@@ -104,8 +104,11 @@ func (q *Quantity) raw(c *record.Cell) map[int]float64 {
 // Estimate summarises a cell over its blocks. Derived quantities are computed from the metric's median, so a time per step and
 // a speed from the same samples are inverse to each other.
 func (q *Quantity) Estimate(c *record.Cell) stat.Estimate {
-	if q.Documents {
+	switch {
+	case q.Documents:
 		return stat.BitsPerByte(Documents(c))
+	case q.PerToken:
+		return PerToken(c, q.Metric)
 	}
 	byBlock := values(q.raw(c))
 	e := stat.Median(byBlock)
@@ -124,14 +127,14 @@ func values(byBlock map[int]float64) []float64 {
 	return out
 }
 
-// Value is the table entry of a cell; losses of a model that sees the future are unavailable.
+// Value is the table entry of a cell as its validity allows; losses of a model that sees the future are unavailable.
 func (ix *Index) Value(q *Quantity, c *record.Cell) table.Value {
 	if q.Documents && SeesFuture(ix.ByName[c.Model]) {
 		v := table.Unavailable("sees the future")
 		v.Cells = []string{c.ID}
 		return v
 	}
-	return q.Value(c)
+	return ix.Judged(c, q.Value(c))
 }
 
 // Value is the table entry of a cell.
@@ -197,6 +200,16 @@ func Documents(c *record.Cell) (docs []stat.Document) {
 	_, bytes := byLabel(c, probe.DocumentBytes)
 	for _, n := range names {
 		docs = append(docs, stat.Document{Name: n, Nats: nats[n], Bytes: bytes[n]})
+	}
+	return docs
+}
+
+// perDocument returns a mean per token of each document, as if it were its loss and tokens its bytes, so that ratios compare alike.
+func perDocument(c *record.Cell, metric string) (docs []stat.Document) {
+	names, value := byLabel(c, metric)
+	_, tokens := byLabel(c, probe.DocumentTokens)
+	for _, n := range names {
+		docs = append(docs, stat.Document{Name: n, Nats: value[n] * tokens[n], Bytes: tokens[n]})
 	}
 	return docs
 }

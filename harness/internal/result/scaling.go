@@ -18,7 +18,7 @@ func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
 			table.Column{Name: "fitted over", ID: q.Name + "-exponent-range"}, table.Column{Name: "remarks", ID: q.Name + "-exponent-verdict"}),
 	}
 	for _, m := range ix.ModelsOf(cells) {
-		own := measured(OfModel(cells, m.Name))
+		own := keep(OfModel(cells, m.Name), ix.Usable)
 		fit := stat.FitPowerLaws(q.curves(own))
 		over, remarks := table.None, table.None
 		if fit.Exponent.Valid() {

@@ -72,7 +72,11 @@ func (ix *Index) TailTables(cells []*record.Cell) (tables []table.Table) {
 			for _, axis := range names {
 				row = append(row, table.Text(c.Point.Get(axis)))
 			}
-			percents.Rows = append(percents.Rows, append(append(row, table.Text(c.Model)), t.values(c)...))
+			row = append(row, table.Text(c.Model))
+			for _, v := range t.values(c) {
+				row = append(row, ix.Judged(c, v))
+			}
+			percents.Rows = append(percents.Rows, row)
 			enough = enough || len(t.samples(c)) >= stat.Needed(Percentiles[0])
 		}
 		if enough {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 )
 
 // blocks measures the timing cells. Each block visits all points in random order, in fresh processes. At each point the
@@ -252,7 +253,7 @@ func (r *runner) complete(c *record.Cell, last []record.Sample) error {
 	c.Status = record.OK
 	whole := record.Cell{Samples: slices.Concat(c.Samples, last)}
 	if blocks := unstable(&whole); blocks >= leastUnstable && 2*blocks >= measuredBlocks(&whole) {
-		c.Warnings = addNew(c.Warnings, []string{fmt.Sprintf("never stable: in %d of %d blocks the calls became faster to the end", blocks, measuredBlocks(&whole))})
+		c.Warnings = addNew(c.Warnings, []string{fmt.Sprintf(result.NeverStable+": in %d of %d blocks the calls became faster to the end", blocks, measuredBlocks(&whole))})
 	}
 	var clocks []probe.Clocks
 	for _, s := range whole.Samples {

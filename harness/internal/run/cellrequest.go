@@ -14,6 +14,7 @@ type cellRequest struct {
 	part  suite.Part
 	point record.Point
 	spec  ModelSpec
+	spare bool // needed only if no other cell compares the model with f32
 }
 
 // settings returns the point and the parameters.
@@ -23,7 +24,7 @@ func (r cellRequest) settings() record.Point { return slices.Concat(r.point, r.p
 func (r cellRequest) readsText() bool { return r.part.Probe.Text != probe.NoText }
 
 // expand crosses suites, points, models and precisions. A model with language-model cells also gets a causality cell,
-// whatever it declares.
+// whatever it declares, and one that is timed in a low precision a cell that says what the precision costs.
 func expand(o Options) ([]cellRequest, error) {
 	if err := distinct(o.Models); err != nil {
 		return nil, err
@@ -41,12 +42,12 @@ func expand(o Options) ([]cellRequest, error) {
 						return nil, calledTwice(spec.Name)
 					}
 					named[spec.Name] = spec.identity()
-					requests = append(requests, cellRequest{part, point, spec})
+					requests = append(requests, cellRequest{part: part, point: point, spec: spec})
 				}
 			}
 		}
 	}
-	return append(guards(requests), requests...), nil
+	return slices.Concat(guards(requests), requests, divergences(requests)), nil
 }
 
 // distinct rejects two models with one name. Two names for one model are legal: it is measured under each.
@@ -122,7 +123,20 @@ func guards(requests []cellRequest) []cellRequest {
 		if r.part.Probe.Language && !guarded[r.spec.Name] {
 			guarded[r.spec.Name] = true
 			part := suite.Default("causality", causality)
-			all = append(all, cellRequest{part, part.Points()[0], r.spec})
+			all = append(all, cellRequest{part: part, point: part.Points()[0], spec: r.spec})
+		}
+	}
+	return all
+}
+
+// divergences returns a divergence cell for each model that is timed in a lower precision than f32: a speed alone is not valid.
+func divergences(requests []cellRequest) (all []cellRequest) {
+	part := suite.Default("divergence", probe.Find("divergence"))
+	known := map[string]bool{}
+	for _, r := range requests {
+		if r.part.Probe.Clocked() && r.spec.reduced() && !known[r.spec.Name] {
+			known[r.spec.Name] = true
+			all = append(all, cellRequest{part: part, point: part.Points()[0], spec: r.spec, spare: true})
 		}
 	}
 	return all

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/suite"
 )
 
@@ -102,6 +103,45 @@ func TestCombinedPrecision(t *testing.T) {
 		o.Models[0].Precision = precision
 		if c := cells(execute(t, openDB(t), o), "cost", "a@"+precision)[0]; c.Status != want {
 			t.Errorf("%s: %s %s", precision, c.Status, c.Reason)
+		}
+	}
+}
+
+// TestSpeedsHaveTheirQuality checks that a model that is timed in a low precision is also compared with f32, once, and that no
+// other is: with random weights or a text that nobody can read by a cell of its own.
+func TestSpeedsHaveTheirQuality(t *testing.T) {
+	const speed = "  - {probe: prefill, grid: {len: [16, 32]}}\n"
+	for name, tc := range map[string]struct {
+		spoil func(f *fakes)
+		suite string
+		want  map[string]int // cells by model
+	}{
+		"speed":              {nil, "precisions: [f32, int8, int4]\nprobes:\n" + speed, map[string]int{"a@int8": 1, "a@int4": 1}},
+		"f32":                {nil, "probes:\n" + speed, map[string]int{}},
+		"no times":           {nil, "precisions: [int8]\nprobes:\n  - {probe: memory, grid: {len: 16}}\n", map[string]int{}},
+		"quality":            {nil, "precisions: [int8]\nprobes:\n  - {probe: quality, with: {text_bytes: 1024}}\n" + speed, map[string]int{}},
+		"on request":         {nil, "precisions: [int8]\nprobes:\n  - {probe: divergence, with: {documents: 7}}\n" + speed, map[string]int{"a@int8": 1}},
+		"beyond the context": {func(f *fakes) { f.all["a"].Limit = 15 }, "precisions: [int8]\nprobes:\n" + speed, map[string]int{}},
+	} {
+		f := honest()
+		if tc.spoil != nil {
+			tc.spoil(f)
+		}
+		r := execute(t, openDB(t), options(t, f, "name: s\nrepeats: 6\nspan: 0s\n"+tc.suite, "a"))
+		got := map[string]int{}
+		for _, c := range r.All() {
+			if c.Probe == "divergence" {
+				got[c.Model]++
+			}
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		ix := result.New(r)
+		for _, c := range r.All() {
+			if j := ix.Judge(c); j.Validity == result.Invalid || c.Status == record.Failed {
+				t.Errorf("%s: %s of %s is %s, %v, %v", name, c.Probe, c.Model, c.Status, j, c.Failure)
+			}
 		}
 	}
 }

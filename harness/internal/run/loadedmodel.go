@@ -180,7 +180,7 @@ func (m *loadedModel) verify(ctx context.Context, model lm.Model) error {
 	bad, _ := errors.AsType[*lm.ReplyError](err)
 	switch {
 	case err != nil && lm.KindOf(err) == lm.Unsupported:
-		m.record.Warnings = append(m.record.Warnings, "losses not verified: the model gives no logits")
+		m.record.Warnings = append(m.record.Warnings, probe.NotVerified)
 		return nil
 	case bad != nil && bad.Fault == lm.Unsteady: // its speed can still be measured; the causality probe reports the fault
 		m.record.Warnings = append(m.record.Warnings, bad.Message)

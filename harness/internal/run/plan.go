@@ -16,8 +16,10 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/suite"
+	"github.com/archbench/archbench/lm"
 )
 
 // Plan is a run before its first sample, with all cells fixed and estimated.
@@ -95,6 +97,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 		{Name: budgetFact, Value: budget},
 		{Name: ruleFact, Value: rule()},
 		{Name: probe.ValueFact, Value: probe.Quartile},
+		{Name: "a cell is not VALID by", Value: result.Rule()},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
@@ -124,6 +127,9 @@ func (p *Plan) addCells(requests []cellRequest, t *corpora) {
 	at := map[[2]string]int{}
 	used := map[string]int{}
 	for _, r := range requests {
+		if r.spare && !p.unpaired(r.spec.Name) {
+			continue
+		}
 		c := p.cell(r, t)
 		key := [2]string{c.Model, c.ID}
 		if i, ok := at[key]; ok {
@@ -143,6 +149,18 @@ func (p *Plan) addCells(requests []cellRequest, t *corpora) {
 	var started [8]byte
 	binary.BigEndian.PutUint64(started[:], uint64(p.Run.Started.UnixNano()))
 	p.Run.ID = "r-" + hash(ids.String(), string(started[:]))[:8]
+}
+
+// unpaired reports whether a model will be timed, but not compared with its f32.
+func (p *Plan) unpaired(model string) bool {
+	timed, compared := false, false
+	for _, c := range p.Run.All() {
+		if kind := probe.Find(c.Probe); c.Model == model && c.Status == record.Pending {
+			timed = timed || kind.Clocked()
+			compared = compared || kind.Versus && p.models[model].info.Has(lm.AbilityVersus)
+		}
+	}
+	return timed && !compared
 }
 
 // cell makes one cell. If it cannot be measured, it is settled at once.

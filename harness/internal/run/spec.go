@@ -52,6 +52,11 @@ func (s ModelSpec) at(precision string) ModelSpec {
 	return s
 }
 
+// reduced reports whether any weights are in another precision than f32.
+func (s ModelSpec) reduced() bool {
+	return s.normal().Precision != "f32" || s.Head != "" && s.Head != "f32"
+}
+
 // identity is equal for two specs of the same model, whatever their names.
 func (s ModelSpec) identity() string {
 	var options []string

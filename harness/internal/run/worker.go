@@ -34,7 +34,7 @@ func (m *loadedModel) start(ctx context.Context, versus bool) (*worker, error) {
 		return w, err
 	}
 	w.model, w.info = loaded.Model, loaded.Info
-	if versus && m.record.Precision != "f32" && s.Description.Offers("f32") {
+	if versus && specOf(m.record).reduced() && s.Description.Offers("f32") {
 		full := m.request
 		full.Precision, full.Head = "f32", ""
 		if loaded, err = s.Load(ctx, full); err != nil {

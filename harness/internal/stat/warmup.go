@@ -27,19 +27,36 @@ func WarmUp(calls []float64) (n int) {
 
 // Falls reports whether values become smaller to the end (Mann-Kendall test, one-sided at 1 %).
 func Falls(values []float64) bool {
-	n := float64(len(values))
-	score := -1.0 // continuity correction
+	score, deviation := kendall(values)
+	return -score-1 > 2.33*deviation
+}
+
+// Trend returns +1 if values rise to the end, -1 if they fall, and 0 if that may be chance (Mann-Kendall test, two-sided at 1 %).
+func Trend(values []float64) int {
+	switch score, deviation := kendall(values); {
+	case score-1 > 2.58*deviation:
+		return +1
+	case -score-1 > 2.58*deviation:
+		return -1
+	}
+	return 0
+}
+
+// kendall returns how many more pairs of values are in rising order than in falling order, and the standard deviation of that number
+// if the order is random. Tests subtract 1 from its size for continuity.
+func kendall(values []float64) (score, deviation float64) {
 	for i, earlier := range values {
 		for _, later := range values[i+1:] {
 			switch {
-			case later < earlier:
-				score++
 			case later > earlier:
+				score++
+			case later < earlier:
 				score--
 			}
 		}
 	}
-	return score > 2.33*math.Sqrt(n*(n-1)*(2*n+5)/18)
+	n := float64(len(values))
+	return score, math.Sqrt(n * (n - 1) * (2*n + 5) / 18)
 }
 
 // ranks returns the rank of each value, from 1; equal values share their mean rank.
