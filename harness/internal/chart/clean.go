@@ -54,8 +54,10 @@ func interval(v, lo, hi float64, scale Scale) (from, to float64) {
 // ranges returns the spans of both axes around all points, their intervals and the rules.
 func ranges(f Figure) (x, y span) {
 	var xs, ys []float64
+	labelled := false
 	for _, s := range f.Series {
 		for _, p := range s.Points {
+			labelled = labelled || p.Label != ""
 			xs, ys = append(xs, p.X, p.XLo, p.XHi), append(ys, p.Y, p.Lo, p.Hi)
 		}
 	}
@@ -67,7 +69,11 @@ func ranges(f Figure) (x, y span) {
 			ys = append(ys, r.At)
 		}
 	}
-	return spanOf(xs, f.X.Log), spanOf(ys, f.Y.Log)
+	x, y = spanOf(xs, f.X.Log), spanOf(ys, f.Y.Log)
+	if labelled { // beside the outermost points
+		x = spanOf([]float64{x.min, x.max}, f.X.Log)
+	}
+	return x, y
 }
 
 func join(a, b string) string {

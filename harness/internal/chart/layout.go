@@ -108,7 +108,7 @@ func (l *layout) keys() (all []key) {
 	}
 	for _, p := range legendOf(l.figure) {
 		all = append(all, key{p.Name, 9, func(c *draw.Canvas, at vg.Point, width vg.Length) {
-			c.FillPolygon(lookOf(p.Style).color, []vg.Point{{X: at.X, Y: at.Y - 4}, {X: at.X + width, Y: at.Y - 4}, {X: at.X + width, Y: at.Y + 4}, {X: at.X, Y: at.Y + 4}})
+			piece(c, p.Style, vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 4}, Max: vg.Point{X: at.X + width, Y: at.Y + 4}})
 		}})
 	}
 	return all
@@ -153,7 +153,7 @@ func (l *layout) plot() {
 	for i, s := range f.Series {
 		p.Add(curve{s, dodge(f, i)})
 	}
-	p.Add(&labels{series: f.Series})
+	p.Add(&labels{series: f.Series, rules: f.Rules})
 	p.Draw(l.canvas)
 }
 

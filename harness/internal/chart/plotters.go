@@ -125,13 +125,20 @@ func whisker(c draw.Canvas, style draw.LineStyle, from, to, half vg.Point) {
 // labels draws the points' labels, each where it covers the least.
 type labels struct {
 	series []Series
+	rules  []Rule
 	taken  []vg.Rectangle
 }
 
 // Plot implements plot.Plotter.
 func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 	px, py := p.Transforms(&c)
+	for _, r := range l.rules {
+		if !r.Vertical {
+			l.avoid(vg.Point{X: c.Min.X, Y: py(r.At)}, vg.Point{X: c.Max.X, Y: py(r.At)})
+		}
+	}
 	for _, s := range l.series {
+		l.avoidLine(s, px, py)
 		if s.Front {
 			continue
 		}
@@ -152,6 +159,30 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 				l.write(c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Label, lookOf(s.Style))
 			}
 		}
+	}
+}
+
+// avoidLine marks the places that the line of a series covers.
+func (l *labels) avoidLine(s Series, px, py func(float64) vg.Length) {
+	for i := 1; i < len(s.Points); i++ {
+		a, b := vg.Point{X: px(s.Points[i-1].X), Y: py(s.Points[i-1].Y)}, vg.Point{X: px(s.Points[i].X), Y: py(s.Points[i].Y)}
+		switch corner := (vg.Point{X: b.X, Y: a.Y}); {
+		case s.Front:
+			l.avoid(a, corner)
+			l.avoid(corner, b)
+		case s.Joined:
+			l.avoid(a, b)
+		}
+	}
+}
+
+// avoid marks a line from a to b in small steps.
+func (l *labels) avoid(a, b vg.Point) {
+	const step = vg.Length(3)
+	d := b.Sub(a)
+	n := int(max(d.X/step, -d.X/step, d.Y/step, -d.Y/step))
+	for i := range n {
+		l.taken = append(l.taken, around(a.Add(d.Scale(vg.Length(i)/vg.Length(n))), step/2))
 	}
 }
 

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"image/color"
 	"math"
 	"slices"
 	"sort"
@@ -120,7 +121,7 @@ func heads(rows []Row, i int) bool {
 	return rows[i].Group != "" && (i == 0 || rows[i-1].Group != rows[i].Group)
 }
 
-// legendOf lists the parts of bars, in order of first appearance.
+// legendOf lists the parts of bars, in order of first appearance, those without a subject of their own last.
 func legendOf(f Figure) (parts []Part) {
 	for _, r := range f.Rows {
 		for _, p := range r.Parts {
@@ -129,7 +130,9 @@ func legendOf(f Figure) (parts []Part) {
 			}
 		}
 	}
-	return parts
+	named := func(p Part) bool { return p.Style != Grey }
+	rest := slices.DeleteFunc(slices.Clone(parts), named)
+	return append(slices.DeleteFunc(parts, func(p Part) bool { return !named(p) }), rest...)
 }
 
 // rows draws rows and their axis in the rest of the canvas.
@@ -262,18 +265,35 @@ func (r Row) bar(c *draw.Canvas, x func(float64) vg.Length, y, step vg.Length) {
 	for _, p := range r.Parts {
 		a, b := x(from), x(from+p.Value)
 		look := lookOf(p.Style)
-		c.FillPolygon(look.color, []vg.Point{{X: a, Y: y - half}, {X: b, Y: y - half}, {X: b, Y: y + half}, {X: a, Y: y + half}})
-		c.StrokeLine2(draw.LineStyle{Color: white, Width: 1}, b, y-half, b, y+half)
+		piece(c, p.Style, vg.Rectangle{Min: vg.Point{X: a, Y: y - half}, Max: vg.Point{X: b, Y: y + half}})
 		word := textStyle(8.5, look.contrast())
 		word.XAlign, word.YAlign = draw.XCenter, draw.YCenter
 		for _, text := range []string{p.Name + " " + percent(p.Value/sum), percent(p.Value / sum)} {
-			if word.Width(text)+6 <= b-a {
-				c.FillText(word, vg.Point{X: (a + b) / 2, Y: y}, text)
+			if wide := word.Width(text) + 6; wide <= b-a {
+				middle := (a + b) / 2
+				fill(c, look.color, vg.Rectangle{Min: vg.Point{X: middle - wide/2, Y: y - half}, Max: vg.Point{X: middle + wide/2, Y: y + half}})
+				c.FillText(word, vg.Point{X: middle, Y: y}, text)
 				break
 			}
 		}
 		from += p.Value
 	}
+}
+
+// piece fills a rectangle, with white stripes in the styles of the second round of colours.
+func piece(c *draw.Canvas, style int, r vg.Rectangle) {
+	line := draw.LineStyle{Color: white, Width: 1}
+	fill(c, lookOf(style).color, r)
+	if style/len(palette)%2 == 1 {
+		for x := r.Min.X + 4; x < r.Max.X; x += 4 {
+			c.StrokeLine2(line, x, r.Min.Y, x, r.Max.Y)
+		}
+	}
+	c.StrokeLine2(line, r.Max.X, r.Min.Y, r.Max.X, r.Max.Y)
+}
+
+func fill(c *draw.Canvas, with color.Color, r vg.Rectangle) {
+	c.FillPolygon(with, []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}})
 }
 
 // short cuts a text to a width.

@@ -142,12 +142,12 @@ func (ix *index) leftOpen(questions []result.Question) string {
 	if len(open) > 0 {
 		text = fmt.Sprintf("in %d of %s the samples cannot tell who is first, as in %s", len(open), result.Describe(len(questions), "question"), ix.example(open))
 	}
-	if comparisons, took := ix.Settling(questions); comparisons > 0 {
-		text += "; more blocks would settle " + result.Describe(comparisons, "comparison")
-		if took != "" {
-			text += " in about " + took
+	if s := ix.Settling(questions); s.Comparisons > 0 {
+		more := "more blocks"
+		if s.Took != "" {
+			more = "about " + s.Took + " of further blocks"
 		}
-		text += ", by the command below the verdicts"
+		text += fmt.Sprintf("; %s would narrow %s to %s, by the command below the verdicts", more, result.Describe(s.Comparisons, "comparison"), s.Width)
 	}
 	if n := ix.Run.Count(record.Failed); n > 0 {
 		text += "; " + result.Describe(n, "cell") + " failed"

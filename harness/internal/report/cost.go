@@ -126,7 +126,7 @@ func componentsOf(c *record.Cell) (parts []record.Sample, total float64) {
 }
 
 // small is the share of a model's FLOPs below which a component is drawn as one of the others.
-const small = 0.02
+const small = 0.05
 
 // componentsFigure shows where the FLOPs of a token go, at the longest prefill and decoding that each model has.
 func (ix *index) componentsFigure(cells []*record.Cell) chart.Figure {
@@ -158,7 +158,7 @@ func partsOf(c *record.Cell, styles map[string]int) (parts []chart.Part) {
 			continue
 		}
 		if _, ok := styles[s.Label]; !ok {
-			styles[s.Label] = len(styles)
+			styles[s.Label] = freeStyle(len(styles))
 		}
 		parts = append(parts, chart.Part{Name: s.Label, Value: result.FLOPsPerToken.Of(c.Point, s.Value), Style: styles[s.Label]})
 	}
@@ -167,4 +167,12 @@ func partsOf(c *record.Cell, styles map[string]int) (parts []chart.Part) {
 		parts = append(parts, chart.Part{Name: "others", Value: result.FLOPsPerToken.Of(c.Point, others), Style: chart.Grey})
 	}
 	return parts
+}
+
+// freeStyle is the n-th style, without that of the others.
+func freeStyle(n int) int {
+	if n >= chart.Grey {
+		return n + 1
+	}
+	return n
 }

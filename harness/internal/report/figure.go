@@ -58,7 +58,7 @@ func (ix *index) laws(q *result.Quantity, cells []*record.Cell) map[string]strin
 	}
 	of := ": N^"
 	if q.Unit == unit.TokensPerSec {
-		of = ": time ∝ N^" // the exponent is that of the metric
+		of = ": time N^" // the exponent is that of the metric
 	}
 	for _, row := range ix.Growth(q, cells).Rows {
 		if exponent := row[1]; exponent.Number != nil {

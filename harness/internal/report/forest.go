@@ -1,7 +1,7 @@
 package report
 
 import (
-	"math"
+	"strconv"
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/result"
@@ -32,9 +32,16 @@ func (ix *index) forest(questions []result.Question) chart.Figure {
 
 // factorText is "1.16x [1.07, 1.27]".
 func factorText(c stat.Comparison) string {
-	two := func(v float64) string { return unit.Number(math.Round(100*v) / 100) }
 	if c.Exact || !c.Bounded() {
-		return two(c.Value) + "x"
+		return factor(c.Value) + "x"
 	}
-	return two(c.Value) + "x [" + two(c.Lo) + ", " + two(c.Hi) + "]"
+	return factor(c.Value) + "x [" + factor(c.Lo) + ", " + factor(c.Hi) + "]"
+}
+
+// factor has two decimals, or two digits if it is far from 1.
+func factor(v float64) string {
+	if v < 0.1 || v >= 10 {
+		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
 }

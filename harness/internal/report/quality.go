@@ -172,8 +172,7 @@ func (ix *index) cost(m *record.Model, quality *record.Cell) table.Value {
 	if reason != "" {
 		return table.Unavailable(reason)
 	}
-	gap, _ := stat.CompareBitsPerByte(result.Documents(base), result.Documents(quality))
-	return table.Ranged(gap, result.Signed(4), quality.ID, base.ID)
+	return table.Ranged(ix.Added(quality, base), result.Signed(4), quality.ID, base.ID)
 }
 
 func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string) table.Value {
@@ -231,8 +230,7 @@ func (ix *index) added(cells []*record.Cell, m *record.Model) stat.Estimate {
 	if reason != "" {
 		return stat.Estimate{}
 	}
-	added, _ := stat.CompareBitsPerByte(result.Documents(wide), result.Documents(quality))
-	return added
+	return ix.Added(quality, wide)
 }
 
 // qualityFigure shows quality against decode speed.

@@ -87,26 +87,31 @@ func (ix *index) countCheck() Check {
 
 // clockCheck counts the timed cells in which the host's clock confirms the plugin's.
 func (ix *index) clockCheck() Check {
-	var timed, contradicted []*record.Cell
-	confirmed := 0
+	confirmed, byHost, contradicted := 0, 0, 0
 	for _, c := range ix.Cells("", "") {
 		p := probe.Find(c.Probe)
 		switch {
 		case p == nil || !p.Timing || ix.Run.Imported():
-		case c.Status == record.OK:
-			timed = append(timed, c)
-			if !probe.TimedByHost(c) {
-				confirmed++
-			}
 		case c.Failure != nil && c.Failure.Class == string(lm.Contradiction):
-			contradicted = append(contradicted, c)
+			contradicted++
+		case c.Status == record.OK && probe.TimedByHost(c):
+			byHost++
+		case c.Status == record.OK:
+			confirmed++
 		}
 	}
-	if all := append(timed, contradicted...); len(all) > 0 {
-		return Check{Label: "clocks agree", Value: of(confirmed, len(all)), State: graded(len(contradicted), 0, "bad"), Anchor: "t-warnings",
-			Detail: "Cells whose plugin times the host's clock confirms; in the others the host's time counts, or, if the clocks contradict each other, none."}
+	if confirmed+byHost+contradicted == 0 {
+		return unchecked("clocks", "Nothing was timed with two clocks.")
 	}
-	return unchecked("clocks agree", "Nothing was timed with two clocks.")
+	check := Check{Label: "clocks", Value: fmt.Sprintf("%d confirmed", confirmed), State: graded(contradicted, 0, "bad"), Anchor: "t-warnings",
+		Detail: "Timed cells in which the host's clock confirms the plugin's; where calls are too short to tell, the host's time counts, and where the clocks contradict each other, none."}
+	if byHost > 0 {
+		check.Value += fmt.Sprintf(", %d timed by the host", byHost)
+	}
+	if contradicted > 0 {
+		check.Value += fmt.Sprintf(", %d contradict", contradicted)
+	}
+	return check
 }
 
 // noisy is the share of disturbed samples from which on a host is called noisy.

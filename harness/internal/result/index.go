@@ -11,6 +11,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
@@ -23,7 +24,8 @@ type Index struct {
 	Style    map[string]int // index in Families, by model name
 
 	judged  map[*record.Cell]Judgement
-	quality map[string]string // why there is none, by weights and precision; nil: not looked up yet
+	quality map[string]string              // why there is none, by weights and precision; nil: not looked up yet
+	added   map[*record.Cell]stat.Estimate // by rounding, see Added
 }
 
 // Family is a model that the user asked for, in all precisions that were measured. Base represents it in comparisons.
@@ -35,7 +37,8 @@ type Family struct {
 
 // New returns the index of a run.
 func New(run *record.Run) *Index {
-	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{}, judged: map[*record.Cell]Judgement{}}
+	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{},
+		judged: map[*record.Cell]Judgement{}, added: map[*record.Cell]stat.Estimate{}}
 	for i := range run.Cells {
 		ix.ByID[run.Cells[i].ID] = &run.Cells[i]
 	}

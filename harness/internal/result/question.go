@@ -100,12 +100,21 @@ func (ix *Index) rounded(q *Quantity, m *record.Model) (have []side) {
 		if reason != "" || ix.Unscored(c) != "" || m.Initialised {
 			continue
 		}
-		cost, _ := stat.CompareBitsPerByte(Documents(wide), Documents(c))
-		if v := table.Ranged(cost, Signed(4), c.ID, wide.ID); v.Number != nil {
+		if v := table.Ranged(ix.Added(c, wide), Signed(4), c.ID, wide.ID); v.Number != nil {
 			have = append(have, side{q: q, ix: ix, model: m.Name, cell: c, value: v, wide: wide})
 		}
 	}
 	return have
+}
+
+// Added is what rounding adds to the bits per byte of a quality cell, beside that of the same weights in f32.
+func (ix *Index) Added(c, wide *record.Cell) stat.Estimate {
+	e, known := ix.added[c]
+	if !known {
+		e, _ = stat.CompareBitsPerByte(Documents(wide), Documents(c))
+		ix.added[c] = e
+	}
+	return e
 }
 
 // Unscored is why a quality cell takes no part in comparisons of losses, "" if it does.
@@ -316,39 +325,42 @@ func openPairs(questions []Question) (open []*pair) {
 	return open
 }
 
-// Settling returns how many comparisons of the questions more blocks could decide, and how long these would take in words, "" if
-// that is not known.
-func (ix *Index) Settling(questions []Question) (comparisons int, took string) {
-	open := openPairs(questions)
-	if len(open) == 0 {
-		return 0, ""
-	}
-	if d := ix.narrowing(open).duration(); d > 0 {
-		took = inWords(d)
-	}
-	return len(open), took
+// Settling is what more blocks could tell.
+type Settling struct {
+	Comparisons int
+	Width       string // to which they narrow the intervals: "±2.0 %"
+	Took        string // in words; "": not known
+	Command     string
 }
 
-// openNote says what would settle the questions that the samples cannot tell, if more blocks can.
-func (ix *Index) openNote(questions []Question) []string {
+// Settling returns what would settle the comparisons that more blocks can decide; without Comparisons, there are none.
+func (ix *Index) Settling(questions []Question) (s Settling) {
 	open := openPairs(questions)
 	if len(open) == 0 {
-		return nil
+		return s
 	}
-	return []string{fmt.Sprintf("%s undecided; to settle: %s", Describe(len(open), "comparison"), ix.narrowing(open))}
-}
-
-// narrowing measures the open comparisons in as many blocks as the widest interval needs.
-func (ix *Index) narrowing(open []*pair) again {
 	a := again{ix: ix, blocks: map[string]int{}}
-	most := 0
+	most, widest := 0, openWidth
 	for _, p := range open {
-		blocks, _ := p.narrowed(1)
-		most = max(most, blocks)
+		blocks, width := p.narrowed(1)
+		most, widest = max(most, blocks), max(widest, width)
 	}
 	for _, p := range open {
 		a.blocks[place(p.base.cell)] = most
 	}
 	a.flags = []string{"--set", "repeats=" + strconv.Itoa(most)}
-	return a
+	s = Settling{Comparisons: len(open), Width: "±" + unit.Percent(widest), Command: a.String()}
+	if took := a.duration(); took > 0 {
+		s.Took = inWords(took)
+	}
+	return s
+}
+
+// settleNote says what would settle the questions that the samples cannot tell, if more blocks can.
+func (ix *Index) settleNote(questions []Question) []string {
+	s := ix.Settling(questions)
+	if s.Comparisons == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s undecided; to narrow to %s: %s", Describe(s.Comparisons, "comparison"), s.Width, s.Command)}
 }

@@ -35,7 +35,7 @@ func (ix *Index) Verdicts(questions []Question) table.Table {
 	for _, same := range inOrder(joined(questions)) {
 		t.Rows = append(t.Rows, same[len(same)-1].row(placeOf(same)))
 	}
-	t.Notes = slices.Concat(ix.Absentees(), importedNotes(ix), ix.openNote(questions))
+	t.Notes = slices.Concat(ix.Absentees(), importedNotes(ix), ix.settleNote(questions))
 	return t
 }
 
