@@ -128,6 +128,13 @@ func TestStripFindsWhatIsWrong(t *testing.T) {
 			c := cell(run, "decode")
 			c.Samples = c.Samples[:3]
 		}, "warn", "n = 3 to 10"},
+		"cells": {func(run *record.Run) {
+			for i := range run.Cells {
+				if c := &run.Cells[i]; c.Probe == "decode" || c.Probe == "prefill" || c.Probe == "ttft" {
+					c.Samples = c.Samples[:min(len(c.Samples), 5)]
+				}
+			}
+		}, "warn", "66 of 142 VALID"},
 		"not measured": {func(*record.Run) {}, "none", "15 cells"},
 		"failures":     {func(*record.Run) {}, "bad", "1 cell"},
 	} {

@@ -19,7 +19,7 @@ type MatrixCell struct {
 	State    string // "won", "tied", "lost" or "n/a"
 	Value    string // of the model, or why there is none
 	Interval string // how far it is ahead or behind, with the 95 % interval, or why that cannot be told
-	Note     string // caveats
+	Note     string // that the value is suspect, and why
 	CellIDs  []string
 }
 
@@ -47,7 +47,7 @@ func (ix *index) matrix(questions []result.Question) (m Matrix) {
 func titleOf(q result.Question) string { return q.Quantity.Title + ", " + q.At }
 
 func matrixCell(s result.Standing) MatrixCell {
-	return MatrixCell{State: string(s.State), Value: s.Value.Text, Interval: s.Lead, Note: strings.Join(s.Notes, "; "), CellIDs: s.Cells}
+	return MatrixCell{State: string(s.State), Value: s.Value.Text, Interval: s.Lead, Note: s.Note, CellIDs: s.Cells}
 }
 
 // table is the matrix with a row per question, for readers without a page.

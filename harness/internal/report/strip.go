@@ -24,7 +24,7 @@ type Check struct {
 
 // strip checks whether the run can be believed.
 func (ix *index) strip() []Check {
-	return []Check{ix.causalityCheck(), ix.countCheck(), ix.clockCheck(), ix.hostCheck(), ix.blocksCheck(), ix.absenceCheck(), ix.failureCheck()}
+	return []Check{ix.causalityCheck(), ix.countCheck(), ix.clockCheck(), ix.hostCheck(), ix.validityCheck(), ix.blocksCheck(), ix.absenceCheck(), ix.failureCheck()}
 }
 
 // of is "16/16".
@@ -125,6 +125,28 @@ func (ix *index) hostCheck() Check {
 	check := Check{Label: "host", Value: "quiet, " + unit.Percent(d.share()) + " disturbed", State: "ok", Anchor: "t-facts", Detail: "Disturbed samples: " + d.String() + "."}
 	if d.share() > noisy {
 		check.Value, check.State = "noisy, "+unit.Percent(d.share())+" disturbed", "warn"
+	}
+	return check
+}
+
+// enough is the share of valid cells from which on a run is not suspicious as a whole.
+const enough = 0.8
+
+// validityCheck counts the measured cells by their validity.
+func (ix *index) validityCheck() Check {
+	cells := map[result.Validity]int{}
+	for _, c := range ix.Cells("", "") {
+		cells[ix.Judge(c).Validity]++
+	}
+	valid, suspect, invalid := cells[result.Valid], cells[result.Suspect], cells[result.Invalid]
+	judged := valid + suspect + invalid
+	if judged == 0 {
+		return unchecked("cells", "No cell was measured.")
+	}
+	check := Check{Label: "cells", Value: fmt.Sprintf("%d of %d VALID", valid, judged), State: "ok", Anchor: "cells",
+		Detail: ix.Validities() + ". SUSPECT values are marked and pass no gate; INVALID ones are left out."}
+	if invalid > 0 || float64(valid) < enough*float64(judged) {
+		check.State = "warn"
 	}
 	return check
 }

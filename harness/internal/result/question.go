@@ -101,7 +101,7 @@ func (ix *Index) rounded(q *Quantity, m *record.Model) (have []side) {
 			continue
 		}
 		if v := table.Ranged(ix.Added(c, wide), Signed(4), c.ID, wide.ID); v.Number != nil {
-			have = append(have, side{q: q, ix: ix, model: m.Name, cell: c, value: v, wide: wide})
+			have = append(have, side{q: q, ix: ix, model: m.Name, cell: c, value: ix.Judged(c, v), wide: wide})
 		}
 	}
 	return have
@@ -214,7 +214,7 @@ type Standing struct {
 	State State
 	Value table.Value // of the quantity, or why there is none
 	Lead  string      // how far it is ahead or behind, or why that cannot be told
-	Notes []string
+	Note  string      // that the value is suspect; ""
 	Cells []string
 }
 
@@ -236,7 +236,7 @@ func (q Question) Standing(f Family) Standing {
 
 func (q Question) standingOfFirst() Standing {
 	p := q.decisive()
-	s := Standing{State: Tied, Value: q.first.brief(), Notes: q.notes(), Cells: p.cells()}
+	s := Standing{State: Tied, Value: q.first.brief(), Note: q.first.doubt(), Cells: p.cells()}
 	switch names, reach := q.Together(); {
 	case q.leader() != nil:
 		s.State, s.Lead = Won, p.aheadBy().Text+" ahead of "+p.base.model
@@ -248,9 +248,17 @@ func (q Question) standingOfFirst() Standing {
 	return s
 }
 
+// doubt is the mark of a suspect value, "" of others.
+func (s side) doubt() string {
+	if j := s.judgement(); j.Validity == Suspect {
+		return j.Mark()
+	}
+	return ""
+}
+
 // standing is that of the base of a pair whose other side is the first of its question.
 func (p *pair) standing() Standing {
-	s := Standing{State: Tied, Value: p.base.brief(), Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
+	s := Standing{State: Tied, Value: p.base.brief(), Note: p.base.doubt(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
 	switch {
 	case p.leads():
 		s.State, s.Lead = Lost, p.aheadBy().Text+" behind "+p.other.model
