@@ -46,7 +46,7 @@ nothing; -o bench prints the timings in the Go benchmark format, for benchstat.`
 		}
 		built := report.BuildWith(r, claims)
 		if c.Flags().Changed("output") {
-			return a.printRun(r, built, built.Tables()...)
+			return a.printRun(r, built, built.Shown()...)
 		}
 		index, err := built.In(a.dbFlag()).Write(cmp.Or(dir, filepath.Join("reports", r.ID)))
 		if err != nil {

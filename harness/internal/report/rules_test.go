@@ -23,7 +23,7 @@ import (
 
 func TestNothingIsBlank(t *testing.T) {
 	r := Build(syntheticRun())
-	for _, tab := range append(r.Tables(), ShowRun(syntheticRun())...) {
+	for _, tab := range slices.Concat(r.Tables(), r.Shown(), ShowRun(syntheticRun())) {
 		for i, row := range tab.Rows {
 			if len(row) != len(tab.Columns) {
 				t.Errorf("table %s row %d has %d values for %d columns", tab.ID, i, len(row), len(tab.Columns))

@@ -48,7 +48,7 @@ func addQuantities(ix *index, s *Section, cells []*record.Cell) {
 	for _, t := range ix.TailTables(cells) {
 		s.Data = append(s.Data, t)
 		if reaches90(t) {
-			s.Tables = append(s.Tables, t)
+			s.Tables = append(s.Tables, withValues(t))
 		}
 	}
 	ix.addGrowth(s, quantities, cells)
@@ -79,6 +79,22 @@ func ofDistinctMetrics(quantities []*result.Quantity) (kept []*result.Quantity) 
 // reaches90 reports whether a table of percentiles has more than medians.
 func reaches90(t table.Table) bool {
 	return slices.ContainsFunc(t.Rows, func(row []table.Value) bool { return row[len(row)-2].Number != nil })
+}
+
+// withValues leaves out the columns without any value.
+func withValues(t table.Table) table.Table {
+	shown := t
+	shown.Columns, shown.Rows = nil, make([][]table.Value, len(t.Rows))
+	for i, c := range t.Columns {
+		if !c.Key && !slices.ContainsFunc(t.Rows, func(row []table.Value) bool { return row[i].Number != nil }) {
+			continue
+		}
+		shown.Columns = append(shown.Columns, c)
+		for j, row := range t.Rows {
+			shown.Rows[j] = append(shown.Rows[j], row[i])
+		}
+	}
+	return shown
 }
 
 // addGrowth adds growth exponents for programs, and the figures that quantities ask for.

@@ -60,9 +60,17 @@ func (r *Report) Figures() []chart.Figure {
 
 // Tables lists all tables for programs.
 func (r *Report) Tables() []table.Table {
-	all := []table.Table{r.Verdicts, r.Models}
+	return r.tables([]table.Table{r.Verdicts, r.Models}, func(s Section) []table.Table { return s.Data })
+}
+
+// Shown lists the tables that people see.
+func (r *Report) Shown() []table.Table {
+	return r.tables([]table.Table{r.checks(), r.Matrix.table(), r.Verdicts, r.Models}, func(s Section) []table.Table { return s.Tables })
+}
+
+func (r *Report) tables(all []table.Table, of func(Section) []table.Table) []table.Table {
 	for _, s := range r.Sections {
-		all = append(all, s.Data...)
+		all = append(all, of(s)...)
 	}
 	return append(all, r.Claims, r.Failures, r.Unavailable, r.Warnings, r.Host, r.Facts, r.Cells)
 }
