@@ -66,6 +66,9 @@ JUnit report.`,
 			if o.Filter, err = filters(filter); err != nil {
 				return err
 			}
+			if a.db != defaultDB {
+				o.DB = a.db
+			}
 			compared, err := result.Relate(runs, o)
 			switch {
 			case errors.Is(err, result.ErrIncomparable):

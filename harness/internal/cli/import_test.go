@@ -32,7 +32,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("%s%s", again, stderr)
 	}
 	people, _ := d.must(ExitOK, "compare", ids[0])
-	for _, want := range []string{"Time of a task", "one", "+10.00% (p<0.001 n=10)", "Mann-Whitney", "Imported samples (" + ids[0] + ") were taken one after another"} {
+	for _, want := range []string{"task-time (s)", "one", "+10.0%  <0.001 [+9.67%, +10.3%]", "Mann-Whitney", "Imported samples (" + ids[0] + ") were taken one after another"} {
 		if !strings.Contains(people, want) {
 			t.Errorf("no %q in\n%s", want, people)
 		}

@@ -35,7 +35,7 @@ func TestPlan(t *testing.T) {
 			}
 		}
 	}
-	say(ExitOK, []string{"--budget", "20s"}, "n/a (noise unknown)", "archbench doctor --noise", "10 × ", "0.004", "time: about ", "0 [1]", "[1] all models: left out for the budget")
+	say(ExitOK, []string{"--budget", "20s"}, "n/a (noise unknown)", "archbench doctor --noise", "10 × ", "0.004", "time: about ", "0 ¹", "¹ all models: left out for the budget")
 	say(ExitOK, []string{"--until", "decided", "--set", "prefill.len=16"}, "10–", "at least", "<0.001")
 	say(ExitUndecided, []string{"--set", "repeats=4"}, "0.250", "no comparison of prefill, decode can be decided: with 4 blocks in a family of 2, p is at least 0.25; --set repeats=7 would do")
 	if code, _, _ := d.call("show"); code != ExitUsage {

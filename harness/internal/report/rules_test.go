@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/perf/benchfmt"
@@ -357,7 +359,26 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "compare.md", markdownOf(t, tab[0]))
-	v := entryOf(t, tab[0], "vs base", "State of one document", "len=512")
+	four, err := result.Compare([]*record.Run{run}, result.CompareOptions{Models: []string{"gpt2", "bk", "mamba", "mistral"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, width := range []int{120, 80} {
+		var b bytes.Buffer
+		if err := table.Write(&b, "table", width, four...); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, fmt.Sprintf("compare-%d.txt", width), b.Bytes())
+		if lines := strings.Split(b.String(), "\n"); width == 120 && (slices.IndexFunc(lines, func(s string) bool { return s == "" }) < len(lines)-1) {
+			t.Errorf("four models do not fit into one table of %d columns", width)
+		}
+		for line := range strings.Lines(b.String()) {
+			if utf8.RuneCountInString(line) > width+1 {
+				t.Errorf("a line is wider than %d: %s", width, line)
+			}
+		}
+	}
+	v := entryOf(t, tab[0], "p", "state (B)", "len=512")
 	if !strings.Contains(v.Text, "exact") {
 		t.Errorf("a quantity without noise is compared as %q", v.Text)
 	}
@@ -383,10 +404,10 @@ func TestCompareRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	column := "vs base"
-	if v := entryOf(t, tab[0], column, "Decode time per step", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
+	if v := entryOf(t, tab[0], column, "decode (s)", "mamba", "depth=128 batch=1"); v.Number == nil || math.Abs(*v.Number-1.5) > 0.01 || v.Lo == nil {
 		t.Errorf("half as slow again is %q", v.Text)
 	}
-	if v := entryOf(t, tab[0], column, "Prefill speed", "mamba", "len=512 batch=1"); !strings.HasPrefix(v.Text, "~") {
+	if v := entryOf(t, tab[0], column, "prefill (token/s)", "mamba", "len=512"); !strings.HasPrefix(v.Text, "~") {
 		t.Errorf("no difference is %q", v.Text)
 	}
 	second.Host.Fingerprint = "another machine"

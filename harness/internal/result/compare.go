@@ -23,6 +23,7 @@ type CompareOptions struct {
 	Models               []string            // names; nil: one per family, or all where precisions or several runs are compared
 	Quantities           []string            // names; nil: the timed ones and quality
 	AcrossHosts          bool                // compare timings of different machines all the same
+	DB                   string              // database that commands name; "": none
 	Gates                []*Gate             // bounds to hold the comparison against; their quantities are compared too
 }
 
@@ -74,8 +75,9 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 // Tables are the comparison, then what the gates decide.
 func (c *Comparison) Tables() []table.Table {
 	var tables []table.Table
+	fixed := c.layout.constants(c.rows())
 	for _, g := range c.groups {
-		tables = append(tables, c.layout.render(g.label, c.columns, g.rows))
+		tables = append(tables, c.layout.render(g.label, c.columns, g.rows, fixed))
 	}
 	if len(tables) > 1 {
 		tables = slices.DeleteFunc(tables, func(t table.Table) bool { return len(t.Rows) == 0 })
@@ -84,7 +86,7 @@ func (c *Comparison) Tables() []table.Table {
 		tables[i].Frame = &table.Frame{}
 	}
 	tables[0].Frame = comparisons(c.rows())
-	tables[len(tables)-1].Notes = append(c.layout.notes(c.rows(), c.columns), c.layout.openNote(c.pairs())...)
+	tables[len(tables)-1].Notes = slices.Concat(c.layout.notes(c.rows(), c.columns), constantNotes(c.rows(), fixed), c.layout.openNote(c.pairs()))
 	if c.gates != nil {
 		tables = append(tables, c.gateTable())
 	}
@@ -252,40 +254,6 @@ func (l *layout) ambiguous(a, b side) error {
 		l.columns.label(a), a.q.Name, a.cell.Point, strings.Join(names, ", "))
 }
 
-// render makes the table that people see.
-func (l *layout) render(label string, columns []string, rows []compared) table.Table {
-	t := table.Table{ID: "compare", Title: "Comparison"}
-	if l.table != nil {
-		t.Title += ": " + strings.Join(l.table.names(), " ") + " " + label
-	}
-	for _, name := range l.row.names() {
-		if name == point {
-			name = "at"
-		}
-		t.Columns = append(t.Columns, table.Keys(name)...)
-	}
-	t.Columns = append(t.Columns, table.Column{Name: columns[0]})
-	var shown []int // columns for which any row is planned
-	for i, column := range columns[1:] {
-		if len(rows) == 0 || slices.ContainsFunc(rows, func(r compared) bool { return r.pairs[i].other.cell != nil }) {
-			shown = append(shown, i)
-			t.Columns = append(t.Columns, table.Column{Name: column}, table.Column{Name: "vs base", Beside: true})
-		}
-	}
-	for _, r := range rows {
-		var row []table.Value
-		for _, value := range l.row.of(r.base) {
-			row = append(row, table.Text(value))
-		}
-		row = append(row, r.base.brief())
-		for _, i := range shown {
-			row = append(row, r.pairs[i].other.brief(), r.pairs[i].difference())
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
-}
-
 // notes are the caveats and explanations below a comparison.
 func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 	if len(l.runs) == 1 {
@@ -299,14 +267,14 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which were added until the comparisons were decided; a sign test that holds at any number of blocks, "+how+"; "+detects)
 	}
 	if tested(rows, "mann-whitney") {
-		notes = append(notes, "vs base ("+columns[0]+"): Hodges-Lehmann ratio; Mann-Whitney U test, "+how+", ±: how far its interval reaches.")
+		notes = append(notes, "vs base ("+columns[0]+"): Hodges-Lehmann ratio; Mann-Whitney U test, "+how+".")
 		if len(l.runs) > 1 {
 			notes[len(notes)-1] += " Runs are not interleaved, so drift between them counts as a difference."
 		}
 		notes = append(notes, importedNotes(l.runs...)...)
 	}
 	if tested(rows, "bootstrap") {
-		notes = append(notes, "Bits per byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
+		notes = append(notes, "bits-per-byte: difference over the documents that both scored, with p and interval of a paired bootstrap.")
 	}
 	notes = append(notes, l.alsoVaries(rows, columns)...)
 	if len(l.runs) > 1 {

@@ -58,21 +58,21 @@ func TestFactors(t *testing.T) {
 		notes  string
 	}{
 		{"models", one, CompareOptions{}, []string{"Comparison"}, []string{"quantity", "at", "a", "b"},
-			[][]string{{"depth=128 batch=1"}, {"depth=512 batch=1"}}, 1, ""},
+			[][]string{{"depth=128"}, {"depth=512"}}, 1, ""},
 		{"precisions", one, CompareOptions{Columns: []string{"precision"}}, []string{"Comparison"}, []string{"quantity", "family", "at", "f32", "int8"},
-			[][]string{{"a", "depth=128 batch=1"}, {"b", "depth=128 batch=1"}, {"a", "depth=512 batch=1"}, {"b", "depth=512 batch=1"}}, 0.5, ""},
+			[][]string{{"a", "depth=128"}, {"b", "depth=128"}, {"a", "depth=512"}, {"b", "depth=512"}}, 0.5, ""},
 		{"the other way", one, CompareOptions{Columns: []string{"precision"}, Base: "int8"}, []string{"Comparison"}, []string{"quantity", "family", "at", "int8", "f32"},
-			[][]string{{"a", "depth=128 batch=1"}, {"b", "depth=128 batch=1"}, {"a", "depth=512 batch=1"}, {"b", "depth=512 batch=1"}}, 2, ""},
+			[][]string{{"a", "depth=128"}, {"b", "depth=128"}, {"a", "depth=512"}, {"b", "depth=512"}}, 2, ""},
 		{"depths", one, CompareOptions{Columns: []string{"depth"}}, []string{"Comparison"}, []string{"quantity", "model", "at", "128", "512"},
 			[][]string{{"a", "batch=1"}, {"b", "batch=1"}}, 3, ""},
 		{"architectures", one, CompareOptions{Columns: []string{"architecture"}, Table: []string{"precision"}}, []string{"Comparison: precision f32", "Comparison: precision int8"},
-			[]string{"quantity", "at", "gpt2", "mamba"}, [][]string{{"depth=128 batch=1"}, {"depth=512 batch=1"}}, 1, ""},
+			[]string{"quantity", "at", "gpt2", "mamba"}, [][]string{{"depth=128"}, {"depth=512"}}, 1, ""},
 		{"an option", one, CompareOptions{Columns: []string{"window"}, Filter: map[string][]string{"depth": {"512"}}}, []string{"Comparison"},
-			[]string{"quantity", "at", "a", "b"}, [][]string{{"depth=512 batch=1"}}, 1, "architecture (gpt2, mamba)"},
+			[]string{"quantity", "at", "a", "b"}, [][]string{{"depth=512"}}, 1, "architecture (gpt2, mamba)"},
 		{"runs", two, CompareOptions{Models: []string{"a"}}, []string{"Comparison"}, []string{"quantity", "model", "at", "r1", "r2"},
-			[][]string{{"a", "depth=128 batch=1"}, {"a", "depth=512 batch=1"}}, 0.5, "r1 and r2 also differ in threads (1, 2)."},
+			[][]string{{"a", "depth=128"}, {"a", "depth=512"}}, 0.5, "r1 and r2 also differ in threads (1, 2)."},
 		{"threads", two, CompareOptions{Columns: []string{"threads"}, Filter: map[string][]string{"precision": {"f32"}, "family": {"b"}}}, []string{"Comparison"},
-			[]string{"quantity", "model", "at", "1", "2"}, [][]string{{"b", "depth=128 batch=1"}, {"b", "depth=512 batch=1"}}, 0.5, "also differ in run (r1, r2)."},
+			[]string{"quantity", "model", "at", "1", "2"}, [][]string{{"b", "depth=128"}, {"b", "depth=512"}}, 0.5, "also differ in run (r1, r2)."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.o.Quantities = []string{"decode"}
@@ -101,13 +101,13 @@ func TestFactors(t *testing.T) {
 	}
 }
 
-// checkLayout checks a table's header without the columns of differences, and its row keys without the quantity.
+// checkLayout checks a table's header without n and the columns of differences, and its row keys without the quantity.
 func checkLayout(t *testing.T, tab table.Table, header []string, rows [][]string) {
 	t.Helper()
 	var names []string
 	keys := 0
 	for _, c := range tab.Columns {
-		if !strings.HasPrefix(c.Name, "vs ") {
+		if !c.Beside && c.Name != "n" {
 			names = append(names, c.Name)
 		}
 		if c.Key {

@@ -142,7 +142,7 @@ func (c *Comparison) Findings() (all []Finding) {
 	for _, p := range c.pairs() {
 		f := Finding{Outcome: NoValue, Where: p.where(), Text: p.reason}
 		if p.reason == "" {
-			f.Outcome, f.Text = Pass, fmt.Sprintf("%s: %s, %s vs %s", p.verdict(), p.difference().Text, p.other.value.Text, p.base.value.Text)
+			f.Outcome, f.Text = Pass, fmt.Sprintf("%s: %s, %s vs %s", p.verdict(), p.words(), p.other.value.Text, p.base.value.Text)
 		}
 		all = append(all, f)
 	}

@@ -25,7 +25,7 @@ var identity = []string{"architecture", "mode", "checkpoint", "weights", "varian
 
 // factors are those of every cell. Each axis of a grid and each option of a plugin is a factor too, by its own name.
 var factors = []factor{
-	{name: "quantity", of: func(s side) string { return s.q.Title }},
+	{name: "quantity", of: func(s side) string { return s.q.Name }},
 	{name: "run", of: func(s side) string { return s.ix.Run.ID }},
 	{name: "version", of: func(s side) string { return s.ix.Run.Version }},
 	{name: "host", of: func(s side) string { return s.ix.Run.Host.Fingerprint }},

@@ -243,14 +243,14 @@ func TestSettlingCommands(t *testing.T) {
 			c.Samples[j].Host = 2 * time.Second // 6 calls of 2 s by 2 models: 24 s a block
 		}
 	}
-	kept := "archbench run mine.yaml --db 'my db' --plugins=a,b --set tokens=32 --set span=1s --probe decode --set decode.depth=8 --set decode.batch=1 "
+	kept := "archbench run mine.yaml --plugins=a,b --set tokens=32 --set span=1s --probe decode --set decode.depth=8 --set decode.batch=1 "
 	for gate, want := range map[string]string{
 		// an interval of ±6 %, 2 % from the bound, must be 3 x 1.43 times as narrow: 18.4 times as many blocks
-		"decode<=+3%":   "to settle it: " + kept + "--set repeats=184  # about 74 minutes",
+		"decode<=+3%":   "to settle it: " + kept + "--set repeats=184 --db 'the copy.db'  # about 74 minutes",
 		"decode<=+1.1%": "1 change too close to the bound to be told from it",
-		"decode<=+5%":   "to settle it: " + kept + "--set repeats=46  # about 19 minutes",
+		"decode<=+5%":   "to settle it: " + kept + "--set repeats=46 --db 'the copy.db'  # about 19 minutes",
 	} {
-		c, err := Relate([]*record.Run{run}, CompareOptions{Gates: gates(t, gate)})
+		c, err := Relate([]*record.Run{run}, CompareOptions{Gates: gates(t, gate), DB: "the copy.db"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,11 +276,11 @@ func TestOpenComparisons(t *testing.T) {
 		until      string
 		text, note string
 	}{
-		{around(0.2, 0.1), "", "+19.99% (p=0.002 n=10)", ""},
-		{around(0, 0.015), "", "~ (p=1.000 n=10, detects ", ""},
-		{around(0, 0.04), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle: archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --until '±2%'  # about "},
-		{around(0, 0.3), "", "~ (p=1.000 n=10, detects ", "1 comparison undecided; to settle as far as 200 blocks can, to ±15 % at worst: archbench run speed "},
-		{around(0, 0.3), "decided", "~ (p=1.000 n=10, ", "1 comparison undecided; to settle as far as 200 blocks can, to ±"},
+		{around(0.2, 0.1), "", "+20.0% (p=0.002 n=10 [", ""},
+		{around(0, 0.015), "", "~ (p=1.000 n=10 [", ""},
+		{around(0, 0.04), "", "~ (p=1.000 n=10 [", "1 comparison undecided; to settle: archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --until '±2%'  # about "},
+		{around(0, 0.3), "", "~ (p=1.000 n=10 [", "1 comparison undecided; to settle as far as 200 blocks can, to ±15 % at worst: archbench run speed "},
+		{around(0, 0.3), "decided", "~ (p=1.000 n=10 [", "1 comparison undecided; to settle as far as 200 blocks can, to ±"},
 		{[]float64{0.1, 0, 0.1}, "", "~ (p=1.000 n=3)", "1 comparison undecided; to settle: archbench run speed "},
 	} {
 		run := paced(tc.slower...)
@@ -290,13 +290,14 @@ func TestOpenComparisons(t *testing.T) {
 				run.Cells[i].Samples[j].Host = time.Second
 			}
 		}
-		tables, err := Compare([]*record.Run{run}, CompareOptions{Quantities: []string{"decode"}})
+		c, err := Relate([]*record.Run{run}, CompareOptions{Quantities: []string{"decode"}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := tables[0].Rows[0][4].Text; !strings.HasPrefix(got, tc.text) {
+		if got := c.pairs()[0].words(); !strings.HasPrefix(got, tc.text) || strings.Contains(got, "] detects ") != (tc.text[0] == '~' && len(tc.slower) == 10 && tc.until == "") {
 			t.Errorf("%.3f: %q, want %q", tc.slower, got, tc.text)
 		}
+		tables := c.Tables()
 		note := tables[0].Notes[len(tables[0].Notes)-1]
 		if strings.Contains(note, "undecided") != (tc.note != "") || tc.note != "" && (!strings.HasPrefix(note, tc.note) || !strings.Contains(note, "  # about ")) {
 			t.Errorf("%.3f: %q, want %q", tc.slower, note, tc.note)
@@ -309,8 +310,8 @@ func TestOpenComparisons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := tables[0].Rows[0][5].Text; got != "~ (p=1.000 n=10, ±100 %)" {
-		t.Errorf("runs: %q", got)
+	if row := tables[0].Rows[0]; row[6].Text != "~" || row[7].Text != "1.000" || row[8].Text != "[-50.0%, +100%]" {
+		t.Errorf("runs: %v", row)
 	}
 	note := strings.Join(tables[0].Notes, "\n")
 	for _, want := range []string{"archbench run speed --plugins a --probe decode ", "; and archbench run speed --plugins b --probe decode ", " --set repeats=200"} {

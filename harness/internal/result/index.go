@@ -22,6 +22,7 @@ type Index struct {
 	Families []Family
 	ByID     map[string]*record.Cell
 	Style    map[string]int // index in Families, by model name
+	db       string         // database that commands name; "": none
 
 	judged  map[*record.Cell]Judgement
 	quality map[string]string              // why there is none, by weights and precision; nil: not looked up yet

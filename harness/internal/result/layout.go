@@ -20,7 +20,9 @@ type layout struct {
 func newLayout(runs []*record.Run, o CompareOptions) (*layout, error) {
 	l := &layout{}
 	for _, r := range runs {
-		l.runs, l.options = append(l.runs, New(r)), append(l.options, optionNames(r)...)
+		ix := New(r)
+		ix.db = o.DB
+		l.runs, l.options = append(l.runs, ix), append(l.options, optionNames(r)...)
 	}
 	if o.Columns == nil {
 		o.Columns = []string{"model"}
@@ -68,7 +70,7 @@ func (l *layout) defaultRows() []string {
 func (l *layout) project(names []string) (projection, error) {
 	var p projection
 	for _, name := range names {
-		f := factor{name: point, of: l.point}
+		f := factor{name: point, of: func(s side) string { return l.point(s).String() }}
 		if name != point {
 			var err error
 			if f, err = factorNamed(name, l.options); err != nil {
@@ -80,10 +82,11 @@ func (l *layout) project(names []string) (projection, error) {
 	return p, nil
 }
 
-func (l *layout) point(s side) string {
-	return record.Point(slices.DeleteFunc(slices.Clone(s.cell.Point), func(c record.Coordinate) bool {
+// point is where a cell is on the axes that no projection names.
+func (l *layout) point(s side) record.Point {
+	return slices.DeleteFunc(slices.Clone(s.cell.Point), func(c record.Coordinate) bool {
 		return l.table.has(c.Name) || l.row.has(c.Name) || l.columns.has(c.Name)
-	})).String()
+	})
 }
 
 // models returns the names of the compared models, in column order.

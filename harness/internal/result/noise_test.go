@@ -78,7 +78,7 @@ func TestDetects(t *testing.T) {
 			if (p.detectable != nil) != (want != 0) || want != 0 && math.Abs(math.Log(*p.detectable)-want) > 1e-9 {
 				t.Errorf("%s: %s: detectable %v, want %g", tc.name, p.other.model, p.detectable, want)
 			}
-			if text := p.difference().Text; strings.Contains(text, ", detects 2.0 %)") != (want != 0) {
+			if text := p.words(); strings.HasSuffix(text, "] detects 2.0%)") != (want != 0) {
 				t.Errorf("%s: %s: %s", tc.name, p.other.model, text)
 			}
 		}

@@ -131,17 +131,31 @@ func (p *pair) verdict() string {
 	return "undecided"
 }
 
-// brief is the value with half its interval at most: a table of many columns has no room for two bounds.
+// brief is the value without its unit and with half its interval, as benchstat writes it: "61.2k ±1.2%". A reason for its
+// absence is a footnote.
 func (s side) brief() table.Value {
-	v := s.value
-	if v.Lo != nil && v.Hi != nil && strings.HasSuffix(v.Text, "]") {
+	v, digits := s.value, 3
+	if s.q.Documents {
+		digits = 4 // its differences are small, and it has no prefix
+	}
+	switch {
+	case v.Number == nil:
+		v.Text, v.Notes = "n/a", append([]string{v.Reason}, v.Notes...)
+	case s.q.Exact || v.Lo != nil && v.Hi != nil && *v.Lo == *v.Hi:
+		v.Text = unit.Scaled(*v.Number, s.q.Unit, 4)
+	case v.Lo == nil || v.Hi == nil:
+		v.Text = unit.Scaled(*v.Number, s.q.Unit, digits) + " ±∞"
+	default:
 		half := stat.Estimate{Value: *v.Number, Lo: *v.Lo, Hi: *v.Hi, N: v.N}.RelativeHalfWidth()
-		v.Text = unit.Format(*v.Number, s.q.Unit) + " ±" + unit.Percent(half)
+		v.Text = unit.Scaled(*v.Number, s.q.Unit, digits) + " ±" + percent(half)
 	}
 	return v
 }
 
-// difference is the comparison as people see it, in benchstat's form.
+// percent is a share without a space before the sign.
+func percent(share float64) string { return strings.ReplaceAll(unit.Percent(share), " ", "") }
+
+// difference is the change from the base that the comparison shows, "~" if it shows none.
 func (p *pair) difference() table.Value {
 	if p.reason != "" {
 		v := table.Unavailable("nothing to compare")
@@ -153,23 +167,13 @@ func (p *pair) difference() table.Value {
 	if c.Bounded() {
 		v.Lo, v.Hi = &c.Lo, &c.Hi
 	}
-	why := "exact"
-	if !c.Exact {
-		why = fmt.Sprintf("%s n=%d", pText(c.Adjusted), c.N)
-	}
 	switch {
-	case p.gap != nil:
-		v.Text = table.Ranged(*p.gap, Signed(4)).Text + " (" + why + ")"
-		if c.Verdict() == stat.Undecided {
-			v.Text = "~ " + v.Text
-		}
 	case c.Verdict() == stat.Undecided:
-		if reach := p.reach(); reach != "" {
-			why += ", " + reach
-		}
-		v.Text = "~ (" + why + ")"
+		v.Text = "~"
+	case p.gap != nil:
+		v.Text = unit.Signed(p.gap.Value, 4)
 	default:
-		v.Text = change(c.Value) + " (" + why + ")"
+		v.Text = change(c.Value)
 	}
 	return v
 }
@@ -188,12 +192,61 @@ func (p *pair) reach() string {
 	return ""
 }
 
-// change formats a ratio as a percentage, or as a factor from 3 up.
-func change(ratio float64) string {
-	if ratio >= 3 {
-		return unit.Number(ratio) + "x"
+// certainty is the p-value within the family of the row.
+func (p *pair) certainty() table.Value {
+	switch {
+	case p.reason != "":
+		return table.None
+	case p.result.Exact:
+		return table.Text("exact")
 	}
-	return unit.Signed(100*(ratio-1), 2) + "%"
+	return table.Text(strings.TrimLeft(pText(p.result.Adjusted), "p="))
+}
+
+// interval is the 95 % interval of the change and, if that shows no difference, which one would have been found.
+func (p *pair) interval() table.Value {
+	c := p.result
+	var words []string
+	switch {
+	case p.reason != "" || c.Exact:
+	case p.gap != nil && p.gap.Bounded():
+		words = append(words, "["+unit.Signed(p.gap.Lo, 4)+", "+unit.Signed(p.gap.Hi, 4)+"]")
+	case p.gap == nil && c.Bounded():
+		words = append(words, "["+change(c.Lo)+", "+change(c.Hi)+"]")
+	}
+	if p.detectable != nil {
+		words = append(words, "detects "+percent(*p.detectable-1))
+	}
+	if words == nil {
+		return table.None
+	}
+	return table.Text(strings.Join(words, " "))
+}
+
+// words are the difference with all that is known of it: "+29.7% (p=0.021 n=10 [+14.0%, +48.1%])".
+func (p *pair) words() string {
+	about := "exact"
+	if !p.result.Exact {
+		about = fmt.Sprintf("%s n=%d", pText(p.result.Adjusted), p.result.N)
+	}
+	if v := p.interval(); v.Text != table.None.Text {
+		about += " " + v.Text
+	}
+	return p.difference().Text + " (" + about + ")"
+}
+
+// change formats a ratio as a percentage of three digits, or as a factor from 3 up.
+func change(ratio float64) string {
+	percent := 100 * (ratio - 1)
+	switch {
+	case ratio >= 3:
+		return unit.Number(ratio) + "x"
+	case math.Abs(percent) >= 100:
+		return unit.Signed(percent, 0) + "%"
+	case math.Abs(percent) >= 10:
+		return unit.Signed(percent, 1) + "%"
+	}
+	return unit.Signed(percent, 2) + "%"
 }
 
 // notes are the caveats of the comparison, above all that its ratio contradicts that of the displayed medians.

@@ -176,7 +176,7 @@ func TestStatementsAgree(t *testing.T) {
 func checkRecords(t *rapid.T, tab table.Table) {
 	for i, record := range tab.Frame.Rows {
 		get := func(key string) any { return table.Settled(record[slices.Index(tab.Frame.Keys, key)]) }
-		words := tab.Rows[0][4+2*i].Text
+		words := tab.Rows[0][5+4*i].Text
 		verdict, p, ratio := get("verdict"), get("p_adjusted").(float64), get("ratio").(float64)
 		lo, bounded := get("lo").(float64)
 		hi, _ := get("hi").(float64)

@@ -51,7 +51,11 @@ func (a again) command() string {
 			words = append(words, "--set", name+"."+axis+"="+strings.Join(Axis(chosen, axis), ","))
 		}
 	}
-	return shell.Join(append(words, a.flags...)...)
+	words = append(words, a.flags...)
+	if a.ix.db != "" {
+		words = append(words, "--db", a.ix.db)
+	}
+	return shell.Join(words...)
 }
 
 // command is the run's command line without what a command for some of its probes sets anew.
@@ -62,7 +66,7 @@ func (ix *Index) command(probes []string) (kept []string) {
 	}
 	for i := 0; i < len(words); i++ {
 		flag, value, joined := strings.Cut(words[i], "=")
-		if !strings.HasPrefix(flag, "-") || !slices.Contains([]string{"--probe", "--set", "--until", "--budget", "--reports", "--output", "-o"}, flag) {
+		if !strings.HasPrefix(flag, "-") || !slices.Contains([]string{"--probe", "--set", "--until", "--budget", "--reports", "--output", "-o", "--db"}, flag) {
 			kept = append(kept, words[i])
 			continue
 		}

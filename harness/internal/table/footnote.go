@@ -1,7 +1,6 @@
 package table
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,9 +60,14 @@ func (f *Footnotes) Marks(v Value) string {
 
 // All returns the notes of values as "[1] note", then the notes of the table.
 func (f *Footnotes) All() []string {
+	return f.marked(func(number string) string { return "[" + number + "]" })
+}
+
+// marked returns all notes, those of values with their marks.
+func (f *Footnotes) marked(mark func(number string) string) []string {
 	out := make([]string, len(f.list))
 	for i, n := range f.list {
-		out[i] = fmt.Sprintf("[%d] %s", i+1, n)
+		out[i] = mark(strconv.Itoa(i+1)) + " " + n
 	}
 	return append(out, f.table...)
 }

@@ -32,13 +32,13 @@ func every() Table {
 
 func TestForms(t *testing.T) {
 	for form, want := range map[string]string{
-		"table": `model                             Time ↓  top-1 ↑      precisions  
-───────────────────────────────────────────────────────────────────
-a|b_c                    10.00 ms ±1.0 %  0.5000       f32 int8    
-=1+1   10.00 ms [5.000 ms, 20.00 ms] [1]  n/a (short)  3           
-long                             n/a [2]  –            none        
-[1] host was busy
-[2] the model reads at most 512 tokens, not these 1024
+		"table": `model                           Time ↓  top-1 ↑      precisions  
+─────────────────────────────────────────────────────────────────
+a|b_c                  10.00 ms ±1.0 %  0.5000       f32 int8    
+=1+1   10.00 ms [5.000 ms, 20.00 ms] ¹  n/a (short)  3           
+long                             n/a ²  –            none        
+¹ host was busy
+² the model reads at most 512 tokens, not these 1024
 a <note> of all
 `,
 		"md": `| model | Time ↓ | top-1 ↑ | precisions |

@@ -31,6 +31,7 @@ type Column struct {
 	Key    bool
 	Better int    // -1: lower is better, +1: higher
 	Beside bool   // belongs to the column before: a table that is split for width keeps them together
+	Spare  bool   // left out by a terminal that has no room for all columns of this name
 	Part   string // class or component of the quantity in this column
 	At     int    // position in a document of the values in this column
 }

@@ -30,20 +30,67 @@ func terminalTable(b *bytes.Buffer, width int, t Table, titled bool) {
 		fmt.Fprintln(b, faint.Render("none"))
 		return
 	}
-	t = Shown(t)
+	t, spared := fitted(Shown(t), width)
 	for i, columns := range split(t, width) {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
 		fmt.Fprintln(b, draw(t, columns, width))
 	}
-	for _, note := range NotesOf(t).All() {
+	for _, note := range NotesOf(t).marked(superscript.Replace) {
 		fmt.Fprintln(b, faint.Render(wrapAt(note, width)))
+	}
+	if spared != nil {
+		fmt.Fprintln(b, faint.Render(wrapAt("No room for "+strings.Join(spared, ", ")+": a wider terminal shows them, and so does -o md.", width)))
 	}
 }
 
-// gap is the space between columns.
-const gap = 2
+// fitted leaves out spare columns, those of the last name first, until the table fits. It also returns their names.
+func fitted(t Table, width int) (Table, []string) {
+	var spared []string
+	for {
+		wide := 0
+		var last string
+		for i, c := range t.Columns {
+			wide += columnWidth(t, i)
+			if c.Spare {
+				last = c.Name
+			}
+		}
+		if width == 0 || wide <= width || last == "" {
+			return t, spared
+		}
+		t, spared = t.without(last), append(spared, last)
+	}
+}
+
+// without returns the table without its columns of a name.
+func (t Table) without(name string) Table {
+	gone := func(i int) bool { return t.Columns[i].Name == name }
+	kept := t
+	kept.Columns, kept.Rows = nil, make([][]Value, len(t.Rows))
+	for i, c := range t.Columns {
+		if !gone(i) {
+			kept.Columns = append(kept.Columns, c)
+		}
+	}
+	for k, row := range t.Rows {
+		for i, v := range row {
+			if !gone(i) {
+				kept.Rows[k] = append(kept.Rows[k], v)
+			}
+		}
+	}
+	return kept
+}
+
+// gap is the space after a column, less if the next one belongs to it.
+func gap(t Table, i int) int {
+	if i+1 < len(t.Columns) && t.Columns[i+1].Beside {
+		return 1
+	}
+	return 2
+}
 
 // split groups the value columns so that each group fits the width together with the keys.
 func split(t Table, width int) [][]int {
@@ -86,7 +133,7 @@ func columnWidth(t Table, i int) int {
 	for _, row := range t.Rows {
 		wide = max(wide, lipgloss.Width(marked(t, row[i])))
 	}
-	return wide + gap
+	return wide + gap(t, i)
 }
 
 // marked is the text of a value with the numbers of its footnotes.
@@ -95,10 +142,13 @@ func marked(t Table, v Value) string {
 		return v.Text
 	}
 	if marks := NotesOf(t).Marks(v); marks != "" {
-		return v.Text + " [" + marks + "]"
+		return v.Text + " " + superscript.Replace(marks)
 	}
 	return v.Text
 }
+
+// superscript raises the numbers of footnotes, which thus need no brackets.
+var superscript = strings.NewReplacer("0", "⁰", "1", "¹", "2", "²", "3", "³", "4", "⁴", "5", "⁵", "6", "⁶", "7", "⁷", "8", "⁸", "9", "⁹", ",", "˒")
 
 // draw renders the given columns of a table.
 func draw(t Table, columns []int, width int) string {
@@ -132,7 +182,7 @@ const firm = "\u2011"
 
 // look is the style of one entry; a row out of range is the header.
 func look(t Table, row, column int) lipgloss.Style {
-	s := lipgloss.NewStyle().PaddingRight(gap)
+	s := lipgloss.NewStyle().PaddingRight(gap(t, column))
 	if !t.Columns[column].Key && t.Columns[column].Unit != "" {
 		s = s.Align(lipgloss.Right)
 	}

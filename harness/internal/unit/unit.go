@@ -40,6 +40,20 @@ func Format(value float64, unit string) string {
 	return strconv.FormatFloat(value/s.Factor, 'f', s.Prec, 64) + " " + s.Prefix + unit
 }
 
+// Scaled formats a value with the prefix of its unit but without the unit itself, to a number of significant digits: "61.2k".
+func Scaled(value float64, unit string, digits int) string {
+	prefix := ""
+	if unit != One && unit != "" && !plain[unit] {
+		s := scaler(value, unit)
+		value, prefix = value/s.Factor, s.Prefix
+	}
+	before := 1
+	if magnitude := math.Abs(value); magnitude >= 1 {
+		before += int(math.Log10(magnitude))
+	}
+	return strconv.FormatFloat(value, 'f', max(0, digits-before), 64) + prefix
+}
+
 // Tick formats a round value on an axis: "250 µs", "4 KiB", "2k". Counts have a prefix but no unit, because the axis
 // names it.
 func Tick(value float64, unit string) string {
