@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -143,40 +142,6 @@ func TestLostOutputIsAnError(t *testing.T) {
 				t.Errorf("%s: write %d of %d was refused, but the error is %v", format, at, whole.writes, err)
 			}
 		}
-	}
-}
-
-func TestProgressKeepsQuiet(t *testing.T) {
-	clock := time.Unix(0, 0)
-	var out bytes.Buffer
-	p := newProgress(&out, true)
-	p.started, p.now = clock, func() time.Time { return clock }
-	drawn := 0
-	for range 100 { // 10 events a second for 10 seconds
-		before := out.Len()
-		p.event(run.Event{Done: 1, Total: 4, Block: 2, Blocks: 5, Left: time.Minute, Cell: &record.Cell{Probe: "prefill", Model: "gpt2"}})
-		if out.Len() > before {
-			drawn++
-			if clock.Sub(p.started) < progressDelay {
-				t.Fatalf("drawn after %v", clock.Sub(p.started))
-			}
-		}
-		clock = clock.Add(100 * time.Millisecond)
-	}
-	if drawn == 0 || drawn > 17 {
-		t.Errorf("drawn %d times in 8 s, want at most twice a second", drawn)
-	}
-	if !strings.Contains(out.String(), " 25 %  block 2/5  prefill  gpt2  1m0s left") {
-		t.Errorf("line %q", out.String())
-	}
-	out.Reset()
-	quiet := newProgress(&out, false)
-	quiet.say("x")
-	quiet.started = time.Time{}
-	quiet.event(run.Event{})
-	quiet.clear()
-	if out.Len() > 0 {
-		t.Errorf("wrote %q without a terminal", out.String())
 	}
 }
 

@@ -13,37 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/archbench/archbench/harness/internal/record"
-	"github.com/archbench/archbench/harness/internal/run"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
-
-func TestEventLine(t *testing.T) {
-	cell := &record.Cell{Probe: "prefill", Point: record.Point{{Name: "len", Value: "64"}, {Name: "batch", Value: "2"}}, Model: "gpt2@int8"}
-	for want, e := range map[string]run.Event{
-		"  0 %":             {},
-		"100 %":             {Done: 3, Total: 3},
-		" 33 %  block 1/6":  {Done: 1, Total: 3, Block: 1, Blocks: 6},
-		" 50 %  1m30s left": {Done: 1, Total: 2, Left: 90*time.Second + 300*time.Millisecond},
-		"  0 %  prefill len=64 batch=2 gpt2@int8": {Total: 2, Cell: cell},
-	} {
-		if got := eventLine(e); got != want {
-			t.Errorf("%+v: %q, want %q", e, got, want)
-		}
-	}
-}
-
-// TestProgressClears checks that a line is removed once, and that text of plugins cannot move the cursor.
-func TestProgressClears(t *testing.T) {
-	var out bytes.Buffer
-	p := newProgress(&out, true)
-	p.clear()
-	p.say("loading \x1b[2Ja\nb")
-	p.clear()
-	p.clear()
-	if want := "\r\x1b[K" + `loading \u001b[2Ja b` + "\r\x1b[K"; out.String() != want {
-		t.Errorf("%q, want %q", out.String(), want)
-	}
-}
 
 // TestWordsOfPlugin parses values of --plugin: a path named after the architecture, NAME=PATH, and folders.
 func TestWordsOfPlugin(t *testing.T) {

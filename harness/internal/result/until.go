@@ -58,7 +58,18 @@ func settled(until string, c stat.Comparison) bool {
 // Open returns the IDs of the cells that need more blocks by the run's rule. It looks at the comparisons of the models that
 // the user named with the first of them, and of each model's precisions with its base.
 func Open(run *record.Run) map[string]bool {
-	so := *run // as far as it was measured
+	open := map[string]bool{}
+	for _, p := range timedPairs(run) {
+		if p.reason == "" && !settled(run.Until, p.result) {
+			open[p.base.cell.ID], open[p.other.cell.ID] = true, true
+		}
+	}
+	return open
+}
+
+// timedPairs returns these comparisons as far as the run was measured.
+func timedPairs(run *record.Run) (pairs []*pair) {
+	so := *run
 	so.Cells = slices.Clone(run.Cells)
 	for i := range so.Cells {
 		if c := &so.Cells[i]; c.Status == record.Pending && len(c.Samples) > 0 {
@@ -71,16 +82,10 @@ func Open(run *record.Run) map[string]bool {
 			timed = append(timed, q.Name)
 		}
 	}
-	open := map[string]bool{}
 	for _, columns := range []string{"model", "precision"} {
-		o := CompareOptions{Columns: []string{columns}, Quantities: timed}
-		for _, p := range pairsOf(&so, o) {
-			if p.reason == "" && !settled(run.Until, p.result) {
-				open[p.base.cell.ID], open[p.other.cell.ID] = true, true
-			}
-		}
+		pairs = append(pairs, pairsOf(&so, CompareOptions{Columns: []string{columns}, Quantities: timed})...)
 	}
-	return open
+	return pairs
 }
 
 // pairsOf returns the comparisons of a run's cells; nil if there are none.

@@ -175,7 +175,7 @@ func (r *runner) record(ctx context.Context, c *record.Cell, e Event, samples []
 		return err
 	}
 	c.Samples = append(c.Samples, samples...)
-	e.Cell, e.Samples = c, samples
+	e.Run, e.Cell, e.Samples = r.run, c, samples
 	r.progress.advance(&e, c)
 	r.observe(e)
 	return nil

@@ -54,6 +54,7 @@ type Options struct {
 
 // Event reports progress. It is sent between measurements, never during one.
 type Event struct {
+	Run     *record.Run   // as far as it was measured; read it only until the observer returns
 	Cell    *record.Cell  // measured just now
 	Block   int           // block of the measurement, from 1; 0: untimed
 	Blocks  int           // blocks in the run
