@@ -88,6 +88,7 @@ func samples(run *record.Run, bundled data) Check {
 		hashes[words(row["cell"])] = words(row["samples_sha256"])
 	}
 	value := probe.EstimatorOf(run.Facts)
+	digests := record.DigestsOf(run.All()...)
 	n, line := 0, 0
 	for i, cell := range run.All() {
 		name := fmt.Sprintf("cell %s (%s %s %s)", table.Short(cell.ID), cell.Probe, cell.Model, cell.Point)
@@ -104,7 +105,7 @@ func samples(run *record.Run, bundled data) Check {
 			return c
 		}
 		n += len(cell.Samples)
-		if sum := record.SamplesSHA(cell); c.First == nil && sum != hashes[cell.ID] {
+		if sum := digests.Each[i]; c.First == nil && sum != hashes[cell.ID] {
 			c.State, c.First = failed, &Difference{reportData, "cells", i + 1, "samples_sha256", hashes[cell.ID], sum, ""}
 			c.Found = fmt.Sprintf("%s: the report was made from other samples of %s", samplesName, name)
 		}

@@ -71,13 +71,14 @@ func Build(run *record.Run) *Report { return BuildWith(run, claim.Builtin()) }
 func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	ix := newIndex(run)
 	questions := ix.Questions()
+	digests := record.DigestsOf(run.All()...)
 	r := &Report{
 		Answer: ix.answer(questions), Strip: ix.strip(), Matrix: ix.matrix(questions), Forest: ix.forest(questions),
 		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(questions),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
-		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(run))),
-		Cells: ix.cellList(),
+		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(digests))),
+		Cells: ix.cellList(digests),
 	}
 	for _, suite := range ix.Suites() {
 		r.Sections = append(r.Sections, ix.section(suite))
@@ -93,9 +94,9 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 }
 
 // samplesFact ties a report to the samples it was made from, also where they do not change any of its numbers.
-func samplesFact(run *record.Run) record.Fact {
-	if sum := record.SamplesSHA(run.All()...); sum != "" {
-		return record.Fact{Name: "samples sha256", Value: sum}
+func samplesFact(d record.Digests) record.Fact {
+	if d.All != "" {
+		return record.Fact{Name: "samples sha256", Value: d.All}
 	}
 	return record.Fact{Name: "samples sha256", Reason: "a sample is not finite"}
 }
@@ -332,13 +333,13 @@ func (ix *index) warnings() table.Table {
 	return t
 }
 
-// cellList lists all cells.
-func (ix *index) cellList() table.Table {
+// cellList lists all cells, with the digests of their samples.
+func (ix *index) cellList(d record.Digests) table.Table {
 	t := table.Table{ID: "cells", Title: "All cells", Caption: "archbench show CELL prints its samples, host, plugin and seed", Main: true,
 		Columns: append(table.Keys("cell", "suite", "probe", "model", "point"), table.Column{Name: "status"}, table.Column{Name: "validity"}, table.Column{Name: "samples", Unit: unit.One}, table.Column{Name: "blocks", Unit: unit.One}),
 		Frame: &table.Frame{Keys: slices.Concat([]string{"run", "cell", "suite", "probe", "model", "precision"}, result.AxisKeys(),
 			[]string{"status", "reason", "validity", "validity_reasons", "samples", "blocks", "repeats", "warnings", "samples_sha256"})}}
-	for _, c := range ix.Cells("", "") {
+	for i, c := range ix.Cells("", "") {
 		status := table.Text(string(c.Status))
 		switch c.Status {
 		case record.Unavailable:
@@ -351,7 +352,7 @@ func (ix *index) cellList() table.Table {
 			validity = table.Text(judgement.Mark())
 		}
 		t.Add(cellRef(c), c.Suite, c.Probe, c.Model, c.Point.String(), status, validity, count(len(c.Samples)), count(blockCount(c)))
-		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), table.Word(judgement.Validity.String()), judgement.Reasons, len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c), table.Word(record.SamplesSHA(c))}))
+		t.Frame.Rows = append(t.Frame.Rows, slices.Concat(ix.about(c), []any{string(c.Status), table.Word(result.Why(c)), table.Word(judgement.Validity.String()), judgement.Reasons, len(c.Samples), blockCount(c), c.Repeats, probe.Caveats(c), table.Word(d.Each[i])}))
 	}
 	return t
 }

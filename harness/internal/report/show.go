@@ -188,7 +188,7 @@ func ShowRun(run *record.Run) []table.Table {
 		{Name: "seed", Value: fmt.Sprint(i.Seed)}, {Name: "archbench", Value: i.Version}, {Name: "command", Value: i.Command},
 	})
 	about.Frame = Runs([]record.Run{*run}).Frame
-	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", slices.Concat(run.Facts, disturbances(run)))}
+	return []table.Table{about, ix.models(), ix.failures(), ix.unavailable(), ix.cellList(record.DigestsOf(run.All()...)), facts("host", "Host", run.Host.Facts), facts("facts", "Text, settings and environment", slices.Concat(run.Facts, disturbances(run)))}
 }
 
 // Summary is what archbench run prints at the end: the verdicts, or the suites' tables if there are none to give, and the
