@@ -275,6 +275,13 @@ func (a *app) warn(text string) {
 	}
 }
 
+// note prints what users should know but need not change, unless it is empty.
+func (a *app) note(text string) {
+	if text != "" {
+		fmt.Fprintln(a.err, "note:", text)
+	}
+}
+
 // warnOf prints the warnings of a model's plugin.
 func (a *app) warnOf(model string, warnings []string) {
 	for _, w := range warnings {
@@ -311,7 +318,7 @@ func (a *app) print(tables ...table.Table) error {
 	if table.ForPrograms(a.format) {
 		for _, t := range tables {
 			for _, n := range t.Notes {
-				fmt.Fprintln(a.err, "note:", n)
+				a.note(n)
 			}
 		}
 	}

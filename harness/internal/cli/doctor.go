@@ -118,7 +118,7 @@ func (d *diagnosis) host() {
 		}
 		todo, ok := missing[f.Name]
 		if !ok {
-			todo = "nothing; reports say n/a"
+			todo = "nothing can be done: reports show it as n/a"
 		}
 		d.warn(f.Name, table.Unavailable(f.Reason), todo)
 	}
@@ -205,7 +205,7 @@ func (d *diagnosis) database(ctx context.Context, path string) {
 	}
 	found := fmt.Sprintf("%s, %s", db.Path(), result.Describe(len(runs), "run"))
 	if !db.Writable() {
-		d.warn("database", found+", read-only", "nothing for reading it; for a run, name another one: --db FILE")
+		d.warn("database", found+", read-only", "it can be read; for a run, name another one: --db FILE")
 		return
 	}
 	d.ok("database", found)

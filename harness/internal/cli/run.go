@@ -200,9 +200,9 @@ func loadSuites(names, set, probes []string) ([]*suite.Suite, error) {
 	return suites, nil
 }
 
-// warnOfPlan prints the warnings from loading texts and models, once for a model in several precisions.
+// warnOfPlan prints what loading texts and models found, once for a model in several precisions.
 func (a *app) warnOfPlan(p *run.Plan) {
-	a.warn(p.LeftOut)
+	a.note(p.LeftOut)
 	shown := map[string]bool{}
 	for i := range p.Run.Models {
 		m := &p.Run.Models[i]
