@@ -31,10 +31,13 @@ func Dir(t testing.TB, name string) string {
 // Long skips the test unless ARCHBENCH_LONG=1, which `make check-long` sets for tests too slow for other targets.
 func Long(t testing.TB) {
 	t.Helper()
-	if os.Getenv("ARCHBENCH_LONG") != "1" {
+	if !IsLong() {
 		t.Skip("slow: set ARCHBENCH_LONG=1, or run make check-long")
 	}
 }
+
+// IsLong reports whether slow tests are wanted.
+func IsLong() bool { return os.Getenv("ARCHBENCH_LONG") == "1" }
 
 // RepoRoot returns the folder that holds go.mod.
 func RepoRoot(t testing.TB) string {

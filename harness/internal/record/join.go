@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -10,7 +11,7 @@ import (
 // ErrConflict says that two records of one run cannot both be true.
 var ErrConflict = errors.New("they contradict each other")
 
-// Join returns what two records of one run know together: each cell as the record with more blocks of it has it. The plans must
+// Join returns what two records of one run know together: its results, and of pending cells the blocks of both. The plans must
 // be equal, and so must be all samples that both have. Join returns a itself if b has nothing to add.
 func Join(a, b *Run) (*Run, error) {
 	if what := planDiffers(a, b); what != "" {
@@ -98,23 +99,23 @@ func (c *Cell) words() string {
 	return fmt.Sprintf("cell %.10s (%s %s %s)", c.ID, c.Probe, c.Model, c.Point)
 }
 
-// joinCells returns the record of a cell that knows more.
+// joinCells returns the record of a cell that knows more or, of a cell that is still pending in both, all blocks of both.
 func joinCells(a, b *Cell) (*Cell, error) {
 	inA, inB := a.attempts(), b.attempts()
 	for at, was := range inA {
 		if is, both := inB[at]; both && !reflect.DeepEqual(was, is) {
-			return nil, fmt.Errorf("%w: block %d of %s differs", ErrConflict, at[0], a.words())
+			return nil, fmt.Errorf("%w: block %d of %s differs", ErrConflict, at.block, a.words())
 		}
 	}
 	more, less := a, b
 	if len(inB) > len(inA) || len(inB) == len(inA) && b.known() > a.known() {
 		more, less = b, a
 	}
-	of := more.attempts()
-	for at := range less.attempts() {
-		if of[at] == nil {
-			return nil, fmt.Errorf("%w: each has blocks of %s that the other lacks", ErrConflict, a.words())
+	if !within(less.attempts(), more.attempts()) {
+		if a.Status != Pending || b.Status != Pending {
+			return nil, fmt.Errorf("%w: one has a result of %s, the other further blocks", ErrConflict, a.words())
 		}
+		return union(more, less), nil
 	}
 	same := len(inA) == len(inB) && a.known() == b.known() || less.Status != Pending
 	if same && !reflect.DeepEqual(*a, *b) {
@@ -123,12 +124,39 @@ func joinCells(a, b *Cell) (*Cell, error) {
 	return more, nil
 }
 
-// attempts are the cell's samples by block and attempt.
-func (c *Cell) attempts() map[[2]int][]Sample {
-	all := map[[2]int][]Sample{}
+// within reports whether all attempts of one record are in another.
+func within(less, more map[attempt][]Sample) bool {
+	for at := range less {
+		if more[at] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// union returns a pending cell with the blocks and notes of both records, in the order of the blocks.
+func union(a, b *Cell) *Cell {
+	joined := *a
+	has := a.attempts()
+	joined.Samples = slices.Concat(a.Samples, slices.DeleteFunc(slices.Clone(b.Samples), func(s Sample) bool { return has[s.attempt()] != nil }))
+	slices.SortStableFunc(joined.Samples, func(x, y Sample) int {
+		return cmp.Or(cmp.Compare(x.Block, y.Block), cmp.Compare(x.Attempt, y.Attempt))
+	})
+	joined.Warnings = slices.Concat(a.Warnings, slices.DeleteFunc(slices.Clone(b.Warnings), func(w string) bool { return slices.Contains(a.Warnings, w) }))
+	joined.Missing = slices.Concat(a.Missing, slices.DeleteFunc(slices.Clone(b.Missing), func(m Missing) bool { return slices.Contains(a.Missing, m) }))
+	return &joined
+}
+
+// attempt is an attempt at a block.
+type attempt struct{ block, number int }
+
+func (s *Sample) attempt() attempt { return attempt{s.Block, s.Attempt} }
+
+// attempts are the cell's samples by attempt.
+func (c *Cell) attempts() map[attempt][]Sample {
+	all := map[attempt][]Sample{}
 	for _, s := range c.Samples {
-		at := [2]int{s.Block, s.Attempt}
-		all[at] = append(all[at], s)
+		all[s.attempt()] = append(all[s.attempt()], s)
 	}
 	return all
 }

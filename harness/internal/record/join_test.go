@@ -64,6 +64,27 @@ func TestJoinKeepsResults(t *testing.T) {
 	}
 }
 
+// TestJoinHalves takes the blocks of both records of a cell that neither has finished, in order and each once, and its notes.
+func TestJoinHalves(t *testing.T) {
+	whole := half(2, 0)
+	whole.Cells[0].Repeats, whole.Cells[0].Warnings = 9, []string{"w", "x"}
+	whole.Cells[0].Missing = []Missing{{"m", "r"}}
+	a, b := half(2, 0), half(2, 0)
+	for i, r := range []*Run{a, b} {
+		c := &r.Cells[0]
+		c.Repeats, c.Warnings = 9, whole.Cells[0].Warnings[:i+1]
+		c.Samples = c.Samples[2-2*i : 4-2*i] // block 1 of a, block 0 of b
+	}
+	a.Cells[0].Missing = whole.Cells[0].Missing
+	joined, err := Join(a, b)
+	if diff := cmp.Diff(whole, joined); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if again, err := Join(joined, b); again != joined || err != nil {
+		t.Errorf("joined twice: %v, %v", again, err)
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	for want, change := range map[string]func(r *Run){
 		"start, command, seed, host or size of the plan differs": func(r *Run) { r.Seed++ },
@@ -72,7 +93,7 @@ func TestJoinRefuses(t *testing.T) {
 		"block 2 of cell a (prefill m ) differs":                 func(r *Run) { r.Cells[0].Samples[4].Value++ },
 		"block 1 of cell a (prefill m ) differs":                 func(r *Run) { r.Cells[0].Samples[3].Host++ },
 		"the result of cell b (prefill m ) differs":              func(r *Run) { r.Cells[1].Status = Failed },
-		"each has blocks of cell b (prefill m ) that the other lacks": func(r *Run) {
+		"one has a result of cell b (prefill m ), the other further blocks": func(r *Run) {
 			r.Cells[1].Samples[0].Block, r.Cells[1].Samples[1].Block = 9, 9
 		},
 		"status, end or facts differ": func(r *Run) { r.Facts = nil },

@@ -102,6 +102,11 @@ const ImportedSuite = "imported"
 // Imported reports whether the run was read from a file of another tool, which does not interleave what it measures.
 func (r *Run) Imported() bool { return slices.Contains(r.Suites, ImportedSuite) }
 
+// MeasuresNoise reports whether archbench doctor --noise made the run, to learn about the host.
+func (r *Run) MeasuresNoise() bool {
+	return slices.ContainsFunc(strings.Fields(r.Command), func(word string) bool { return strings.HasPrefix(word, "--noise") })
+}
+
 // All returns pointers to the cells.
 func (r *Run) All() []*Cell {
 	all := make([]*Cell, len(r.Cells))

@@ -24,7 +24,7 @@ import (
 func program(t *testing.T, db, corpus string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), "ARCHBENCH_TEST_DB="+db, "ARCHBENCH_TEST_CORPUS="+corpus)
+	c.Env = append(os.Environ(), "ARCHBENCH_TEST_CHILD=plugins", "ARCHBENCH_TEST_DB="+db, "ARCHBENCH_TEST_CORPUS="+corpus)
 	c.Stderr = os.Stderr
 	return c
 }
@@ -68,7 +68,7 @@ func TestKill(t *testing.T) {
 	alone := time.Since(start)
 	want := counts(latest(t, calm))
 	kills := 3
-	if os.Getenv("ARCHBENCH_LONG") == "1" {
+	if sharedtest.IsLong() {
 		kills = 20
 	}
 	for killed, attempt := 0, 0; killed < kills; attempt++ {

@@ -93,7 +93,7 @@ probes:
   - {probe: decode, grid: {depth: 16}}
 `
 
-// harness executes a run in the database ARCHBENCH_TEST_DB, or resumes the run that is there.
+// harness opens the database ARCHBENCH_TEST_DB and does what ARCHBENCH_TEST_CHILD says.
 func harness() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -102,6 +102,11 @@ func harness() error {
 		return err
 	}
 	defer db.Close()
+	return children[os.Getenv("ARCHBENCH_TEST_CHILD")](ctx, db)
+}
+
+// measurePlugins executes a run over plugins of this binary, or resumes the run that is there.
+func measurePlugins(ctx context.Context, db *store.DB) error {
 	s, err := suite.Parse("kill.yaml", []byte(killSuite))
 	if err != nil {
 		return err

@@ -562,6 +562,31 @@ func counts(r *record.Run) map[string]int {
 	return all
 }
 
+// TestResumeEndsWholeCells ends the cells that have all their blocks but no result, as merging two halves of a run leaves them.
+func TestResumeEndsWholeCells(t *testing.T) {
+	f := honest()
+	o := options(t, f, mixed, "a", "b")
+	whole := execute(t, openDB(t), o)
+	halves := *whole
+	halves.Status, halves.Cells = record.Interrupted, slices.Clone(whole.Cells)
+	for i := range halves.Cells {
+		if c := &halves.Cells[i]; probe.Find(c.Probe).Timing {
+			c.Status = record.Pending
+		}
+	}
+	db := openDB(t)
+	if err := db.AddRun(t.Context(), &halves); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Resume(t.Context(), db, whole.ID, o); err != nil {
+		t.Fatal(err)
+	}
+	got := load(t, db, whole.ID)
+	if diff := cmp.Diff(whole.Cells, got.Cells); diff != "" || got.Status != record.Done {
+		t.Errorf("%s:\n%s", got.Status, diff)
+	}
+}
+
 func TestResumeRefuses(t *testing.T) {
 	f := honest()
 	db := openDB(t)

@@ -53,7 +53,7 @@ func leaseOf(ctx context.Context, tx *sql.Tx, run string) (l lease, held bool, e
 	var owner string
 	err = tx.QueryRowContext(ctx, `SELECT owner FROM runs WHERE id = ?`, run).Scan(&owner)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: no run of that name, or it was removed; `archbench runs list` shows them", ErrNotFound)
+		err = notFound("no run of that name, or it was removed; `archbench runs list` shows them")
 	}
 	l, held = holder(owner)
 	return l, held, err

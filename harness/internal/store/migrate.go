@@ -14,6 +14,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// programs are the steps that SQL cannot do alone, by the file after which they run.
+var programs = map[string]func(context.Context, *sql.Tx) error{"migrations/0010_attempts.sql": packAll}
+
 // applicationID marks a database as archbench's in its header ("arch").
 const applicationID = 0x61726368
 
@@ -90,6 +93,11 @@ func step(ctx context.Context, db *sql.DB, name string, version int) error {
 		header := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
 		if _, err := tx.ExecContext(ctx, string(text)+header); err != nil {
 			return err
+		}
+		if program := programs[name]; program != nil {
+			if err := program(ctx, tx); err != nil {
+				return err
+			}
 		}
 		var dangling int
 		err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&dangling)

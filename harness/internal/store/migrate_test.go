@@ -107,7 +107,7 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left int
-	if err := db.sql.QueryRow("SELECT count(*) FROM samples").Scan(&left); err != nil || left != 0 {
+	if err := db.sql.QueryRow("SELECT count(*) FROM attempts").Scan(&left); err != nil || left != 0 {
 		t.Errorf("%d samples outlive their run, %v", left, err)
 	}
 }

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/archbench/archbench/harness/internal/process"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -44,29 +48,36 @@ func (db *DB) countCells(ctx context.Context, runs []record.Run) error {
 	return err
 }
 
-// Latest returns the ID of the latest run that has measured something, and the IDs of later runs that have not.
+// Latest returns the ID of the latest run that has measured models for their own sake, and the IDs of later runs that have not
+// measured anything. It passes over runs that measure the noise of the host.
 func (db *DB) Latest(ctx context.Context) (id string, empty []string, err error) {
 	defer func() { err = db.wrap(err, "find the latest run") }()
 	type found struct {
-		id       string
+		record.Run
 		measured bool
 	}
-	scan := func(row *sql.Rows) (f found, err error) { return f, row.Scan(&f.id, &f.measured) }
-	all, err := collect(ctx, db.sql, scan, `SELECT id, EXISTS (SELECT 1 FROM cells AS c WHERE run = r.id AND (status = 'ok'
-		OR status = 'pending' AND EXISTS (SELECT 1 FROM samples WHERE cell = c.key))) FROM runs AS r ORDER BY started DESC, id`)
+	scan := func(row *sql.Rows) (f found, err error) { return f, row.Scan(&f.ID, &f.Command, &f.measured) }
+	all, err := collect(ctx, db.sql, scan, `SELECT id, command, EXISTS (SELECT 1 FROM cells AS c WHERE run = r.id AND (status = 'ok'
+		OR status = 'pending' AND EXISTS (SELECT 1 FROM attempts WHERE cell = c.key))) FROM runs AS r ORDER BY started DESC, id`)
 	if err != nil {
 		return "", nil, err
 	}
 	for _, f := range all {
-		if f.measured {
-			return f.id, empty, nil
+		switch {
+		case f.MeasuresNoise():
+		case f.measured:
+			return f.ID, empty, nil
+		default:
+			empty = append(empty, f.ID)
 		}
-		empty = append(empty, f.id)
 	}
-	if len(empty) > 0 {
-		return "", nil, fmt.Errorf("%w: no run of the database has measured anything; `archbench show %s` says why", ErrNotFound, empty[0])
+	switch {
+	case len(empty) > 0:
+		return "", nil, notFound("no run of the database has measured anything; `archbench show %s` says why", empty[0])
+	case len(all) > 0:
+		return "", nil, notFound("the database holds only the noise of the host; start a run with `archbench run`, or name one of `archbench runs list`")
 	}
-	return "", nil, fmt.Errorf("%w: the database holds no run yet; start one with `archbench run`", ErrNotFound)
+	return "", nil, notFound("the database holds no run yet; start one with `archbench run`")
 }
 
 // SelfCompared returns the IDs of the runs on a host that measured one model under two names, latest first.
@@ -97,15 +108,13 @@ func (db *DB) loadRun(ctx context.Context, id string) (*record.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	places := map[int64]int{}
-	for i, c := range cells {
-		places[c.key] = i
+	for _, c := range cells {
 		run.Cells = append(run.Cells, c.Cell)
 	}
 	if err := run.Whole(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if err := db.loadSamples(ctx, run, places); err != nil {
+	if err := unpackAll(run, cells); err != nil {
 		return nil, err
 	}
 	return run, db.unchanged()
@@ -118,34 +127,27 @@ func (db *DB) runNamed(ctx context.Context, prefix string) (*record.Run, error) 
 	case err != nil:
 		return nil, err
 	case len(runs) == 0 || prefix == "":
-		return nil, fmt.Errorf("%w: no run of that name; `archbench runs list` shows them", ErrNotFound)
+		return nil, notFound("no run of that name; `archbench runs list` shows them")
 	case len(runs) > 1 && runs[0].ID != prefix:
-		return nil, fmt.Errorf("%w: several runs start so, for example %s and %s", ErrNotFound, runs[0].ID, runs[1].ID)
+		return nil, notFound("several runs start so, for example %s and %s", runs[0].ID, runs[1].ID)
 	}
 	return &runs[0], nil
 }
 
-// loadSamples fills in each cell's samples in the order of measurement. places maps the cells' keys to their indices.
-func (db *DB) loadSamples(ctx context.Context, run *record.Run, places map[int64]int) error {
-	rows, err := db.sql.QueryContext(ctx, `SELECT c.key, `+names(sampleColumns(new(record.Sample)))+`
-		FROM cells AS c JOIN samples AS s ON s.cell = c.key WHERE c.run = ? ORDER BY c.position, s.block, s.attempt, s.seq`, run.ID)
-	if err != nil {
-		return err
+// unpackAll fills in the samples of a run's cells, on all cores.
+func unpackAll(run *record.Run, cells []packedCell) error {
+	var next atomic.Int64
+	errs := make([]error, len(cells))
+	var cores sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		cores.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(cells); i = int(next.Add(1)) - 1 {
+				run.Cells[i].Samples, errs[i] = unpack(cells[i].samples, cells[i].count)
+			}
+		})
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var key int64
-		var s record.Sample
-		if err := rows.Scan(append([]any{&key}, values(sampleColumns(&s))...)...); err != nil {
-			return err
-		}
-		place, known := places[key]
-		if !known {
-			return fmt.Errorf("%w: run %s was removed while it was read", ErrNotFound, run.ID)
-		}
-		run.Cells[place].Samples = append(run.Cells[place].Samples, s)
-	}
-	return rows.Err()
+	cores.Wait()
+	return cmp.Or(errs...)
 }
 
 // Cell returns the cell whose ID starts with prefix, with its samples, and its run. If several runs have the cell, it
@@ -160,11 +162,11 @@ func (db *DB) Cell(ctx context.Context, prefix string) (run *record.Run, cell *r
 		return nil, nil, err
 	}
 	if len(places) == 0 || prefix == "" {
-		return nil, nil, fmt.Errorf("%w: no cell's ID starts so", ErrNotFound)
+		return nil, nil, notFound("no cell's ID starts so")
 	}
 	for _, p := range places {
 		if p.id != places[0].id {
-			return nil, nil, fmt.Errorf("%w: several cells start so, for example %.16s and %.16s", ErrNotFound, places[0].id, p.id)
+			return nil, nil, notFound("several cells start so, for example %.16s and %.16s", places[0].id, p.id)
 		}
 	}
 	if run, err = db.loadRun(ctx, places[0].run); err != nil {
@@ -175,7 +177,7 @@ func (db *DB) Cell(ctx context.Context, prefix string) (run *record.Run, cell *r
 			return run, c, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("%w: cell %s has left run %s", ErrNotFound, places[0].id, run.ID)
+	return nil, nil, notFound("cell %s has left run %s", places[0].id, run.ID)
 }
 
 // collect reads all rows of a query.
@@ -200,7 +202,9 @@ func collect[T any](ctx context.Context, db *sql.DB, scan func(*sql.Rows) (T, er
 var (
 	selectRuns   = `SELECT ` + names(append(runColumns(new(record.Run), nil), hostColumns(new(record.Host))...)) + ` FROM runs AS r JOIN hosts AS h ON h.id = r.host`
 	selectModels = `SELECT ` + names(modelColumns(new(record.Model))) + ` FROM models WHERE run = ?`
-	selectCells  = `SELECT key, ` + names(append(planColumns(new(record.Cell)), resultColumns(new(record.Cell), new(record.Failure))...)) + ` FROM cells`
+	selectCells  = `SELECT ` + names(append(planColumns(new(record.Cell)), resultColumns(new(record.Cell), new(record.Failure))...)) + `,
+		(SELECT coalesce(sum(count), 0) FROM attempts WHERE cell = key),
+		(SELECT CAST(group_concat(samples, '') AS BLOB) FROM (SELECT samples FROM attempts WHERE cell = key ORDER BY block, attempt)) FROM cells`
 )
 
 func scanRun(row *sql.Rows) (r record.Run, err error) {
@@ -219,15 +223,16 @@ func scanModel(row *sql.Rows) (m record.Model, err error) {
 	return m, err
 }
 
-// keyed is a cell with its database key.
-type keyed struct {
-	key int64
+// packedCell is a cell with its samples as they are stored.
+type packedCell struct {
 	record.Cell
+	count   int
+	samples []byte
 }
 
-func scanCell(row *sql.Rows) (c keyed, err error) {
+func scanCell(row *sql.Rows) (c packedCell, err error) {
 	var f record.Failure
-	err = row.Scan(append([]any{&c.key}, values(append(planColumns(&c.Cell), resultColumns(&c.Cell, &f)...))...)...)
+	err = row.Scan(append(values(append(planColumns(&c.Cell), resultColumns(&c.Cell, &f)...)), &c.count, &c.samples)...)
 	if f.Class != "" {
 		c.Failure = &f
 	}

@@ -28,6 +28,14 @@ var (
 	ErrTaken    = errors.New("store: another process measures the run")
 )
 
+// missing is an ErrNotFound that says itself what is not found.
+type missing struct{ error }
+
+// Is implements the interface of [errors.Is].
+func (missing) Is(target error) bool { return target == ErrNotFound }
+
+func notFound(format string, args ...any) error { return missing{fmt.Errorf(format, args...)} }
+
 // DB is an open database. It has one connection, so calls wait for each other; other processes may read meanwhile.
 type DB struct {
 	path  string

@@ -218,7 +218,7 @@ func TestRemove(t *testing.T) {
 	if err := db.Remove(ctx, "r-1"); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"runs", "models", "cells", "samples"} {
+	for _, table := range []string{"runs", "models", "cells", "attempts"} {
 		var n int
 		if err := db.sql.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s still holds %d rows, %v", table, n, err)
@@ -333,7 +333,7 @@ func TestDamagedPage(t *testing.T) {
 	ctx, db, run := context.Background(), open(t), example("r-1")
 	must(t, db.CreateRun(ctx, run))
 	var page int64
-	must(t, db.sql.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'samples'").Scan(&page))
+	must(t, db.sql.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'attempts'").Scan(&page))
 	must(t, db.Close())
 	f, err := os.OpenFile(db.path, os.O_WRONLY, 0)
 	must(t, err)

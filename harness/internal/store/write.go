@@ -72,17 +72,6 @@ func (db *DB) Record(ctx context.Context, run string, c *record.Cell, samples []
 	return db.wrap(err, "store cell %s %s %s", c.Probe, c.Model, c.Point)
 }
 
-func insertSamples(ctx context.Context, tx *sql.Tx, cell int64, samples []record.Sample) error {
-	type attempt struct{ block, attempt int }
-	next := map[attempt]int{} // index within each attempt
-	return insert(ctx, tx, "samples", len(samples), func(i int) []column {
-		s := &samples[i]
-		at := attempt{s.Block, s.Attempt}
-		next[at]++
-		return append(sampleColumns(s), column{"cell", cell}, column{"seq", next[at] - 1})
-	})
-}
-
 // MarkLeak records that the causality suite caught one of the run's models looking into the future.
 func (db *DB) MarkLeak(ctx context.Context, run, model string) error {
 	err := db.updateOwned(ctx, run, `UPDATE models SET leaks_future = 1 WHERE run = ? AND name = ?`, run, model)
