@@ -16,14 +16,14 @@ import (
 // progress is one line on a terminal. It is drawn only between measurements, at most twice a second and not in the first
 // two seconds, so that drawing does not compete with measurements for cores.
 type progress struct {
-	out      io.Writer
-	enabled  bool
-	started  time.Time
-	drawn    time.Time
-	shown    bool
-	standing *result.Standing // of the run since its first event
-	now      func() time.Time
-	width    func() int // of the terminal
+	out         io.Writer
+	enabled     bool
+	started     time.Time
+	drawn       time.Time
+	shown       bool
+	comparisons *result.Progress // of the run since its first event
+	now         func() time.Time
+	width       func() int // of the terminal
 }
 
 const (
@@ -68,22 +68,22 @@ func (p *progress) event(e run.Event) {
 		return
 	}
 	if e.Run != nil {
-		if p.standing == nil {
-			p.standing = result.NewStanding(e.Run)
+		if p.comparisons == nil {
+			p.comparisons = result.NewProgress(e.Run)
 		}
-		p.standing.Update(e.Cell)
+		p.comparisons.Update(e.Cell)
 	}
 	now := p.now()
 	if now.Sub(p.started) < progressDelay || now.Sub(p.drawn) < progressPeriod {
 		return
 	}
 	p.drawn = now
-	p.say(eventWords(e, p.standing)...)
+	p.say(eventWords(e, p.comparisons)...)
 }
 
 // eventWords are "37 %", "block 5/12", "decided 3/8", "5m02s left", "prefill len=2048", "gpt2 12.3 ms", "mamba 9.87 ms". What
 // changes its length comes last, and is left out first.
-func eventWords(e run.Event, s *result.Standing) []string {
+func eventWords(e run.Event, s *result.Progress) []string {
 	share := 0
 	if e.Total > 0 {
 		share = 100 * e.Done / e.Total

@@ -50,9 +50,9 @@ func TestEventWords(t *testing.T) {
 			Run: r, Cell: &r.Cells[0], Done: 1, Total: 4, Block: 3, Left: time.Minute},
 		" 25 %|block 3|decided 1/6|prefill len=8192 batch=1 gpt2": {Run: r, Cell: &r.Cells[1], Done: 1, Total: 4, Block: 3},
 	} {
-		var s *result.Standing
+		var s *result.Progress
 		if e.Run != nil {
-			s = result.NewStanding(e.Run)
+			s = result.NewProgress(e.Run)
 		}
 		if got := strings.Join(eventWords(e, s), "|"); got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -63,7 +63,7 @@ func TestEventWords(t *testing.T) {
 // TestLinesFit checks that a line never reaches the last column of a terminal, where some wrap, and that no number is cut.
 func TestLinesFit(t *testing.T) {
 	r := halfway()
-	words := eventWords(run.Event{Run: r, Cell: &r.Cells[0], Done: 1, Total: 4, Block: 3, Blocks: 12, Left: time.Minute}, result.NewStanding(r))
+	words := eventWords(run.Event{Run: r, Cell: &r.Cells[0], Done: 1, Total: 4, Block: 3, Blocks: 12, Left: time.Minute}, result.NewProgress(r))
 	all := "  " + strings.Join(words, "  ") + "  "
 	for width := 2; width < 160; width++ {
 		line := fitted(words, width)

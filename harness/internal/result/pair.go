@@ -131,9 +131,19 @@ func (p *pair) verdict() string {
 	return "undecided"
 }
 
-// brief is the value without its unit and with half its interval, as benchstat writes it: "61.2k ±1.2%". A reason for its
-// absence is a footnote.
+// brief is the value with half its interval at most: a table of many columns has no room for two bounds.
 func (s side) brief() table.Value {
+	v := s.value
+	if v.Lo != nil && v.Hi != nil && strings.HasSuffix(v.Text, "]") {
+		half := stat.Estimate{Value: *v.Number, Lo: *v.Lo, Hi: *v.Hi, N: v.N}.RelativeHalfWidth()
+		v.Text = unit.Format(*v.Number, s.q.Unit) + " ±" + unit.Percent(half)
+	}
+	return v
+}
+
+// compact is the value without its unit and with half its interval, as benchstat writes it: "61.2k ±1.2%". A reason for its
+// absence is a footnote.
+func (s side) compact() table.Value {
 	v, digits := s.value, 3
 	if s.q.Documents {
 		digits = 4 // its differences are small, and it has no prefix
@@ -163,7 +173,7 @@ func (p *pair) difference() table.Value {
 		return v
 	}
 	c := p.result
-	v := table.Value{Number: &c.Value, N: c.N, Notes: p.notes(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
+	v := table.Value{Number: &c.Value, N: c.N, Notes: p.caveats(), Cells: []string{p.base.cell.ID, p.other.cell.ID}}
 	if c.Bounded() {
 		v.Lo, v.Hi = &c.Lo, &c.Hi
 	}
@@ -249,14 +259,20 @@ func change(ratio float64) string {
 	return unit.Signed(percent, 2) + "%"
 }
 
-// notes are the caveats of the comparison, above all that its ratio contradicts that of the displayed medians.
+// notes are the caveats of the comparison and of both values.
 func (p *pair) notes() []string {
 	notes := slices.Clone(p.result.Warnings)
-	for _, note := range slices.Concat(p.base.value.Notes, p.other.value.Notes) {
+	for _, note := range slices.Concat(p.base.value.Notes, p.other.value.Notes, p.caveats()) {
 		if !slices.Contains(notes, note) {
 			notes = append(notes, note)
 		}
 	}
+	return notes
+}
+
+// caveats are those of the comparison alone, above all that its ratio contradicts that of the displayed medians.
+func (p *pair) caveats() []string {
+	notes := slices.Clone(p.result.Warnings)
 	medians := *p.other.value.Number / *p.base.value.Number
 	if ratio := p.result.Value; (p.test == "sign" || p.test == "sign-anytime") && (medians-1)*(ratio-1) < 0 {
 		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",

@@ -28,10 +28,10 @@ func (l *layout) render(label string, columns []string, rows []compared, fixed c
 		}
 	}
 	for _, r := range rows {
-		row := append(l.keyValues(r.base, fixed[r.base.q]), table.Text(r.n()), r.base.brief())
+		row := append(l.keyValues(r.base, fixed[r.base.q]), table.Text(r.n()), r.base.compact())
 		for _, i := range shown {
 			p := r.pairs[i]
-			row = append(row, p.other.brief(), p.difference(), p.certainty(), p.interval())
+			row = append(row, p.other.compact(), p.difference(), p.certainty(), p.interval())
 		}
 		t.Rows = append(t.Rows, row)
 	}

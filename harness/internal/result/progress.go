@@ -8,8 +8,8 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// Standing follows the comparisons of times while a run is measured: those that [Open] looks at.
-type Standing struct {
+// Progress follows the comparisons of times while a run is measured: those that [Open] looks at.
+type Progress struct {
 	run    *record.Run
 	places map[string]tally
 }
@@ -17,9 +17,9 @@ type Standing struct {
 // tally counts the comparisons at a place.
 type tally struct{ decided, all int }
 
-// NewStanding returns the standing of a run, as far as it was measured.
-func NewStanding(run *record.Run) *Standing {
-	s := &Standing{run: run, places: map[string]tally{}}
+// NewProgress returns the progress of a run, as far as it was measured.
+func NewProgress(run *record.Run) *Progress {
+	s := &Progress{run: run, places: map[string]tally{}}
 	for _, c := range run.All() {
 		if _, counted := s.places[place(c)]; !counted {
 			s.Update(c)
@@ -29,7 +29,7 @@ func NewStanding(run *record.Run) *Standing {
 }
 
 // Update takes new samples of a cell into account.
-func (s *Standing) Update(c *record.Cell) {
+func (s *Progress) Update(c *record.Cell) {
 	here := *s.run
 	here.Cells = nil
 	for _, o := range s.at(c) {
@@ -51,7 +51,7 @@ func (s *Standing) Update(c *record.Cell) {
 }
 
 // at returns the cells at the place of a cell.
-func (s *Standing) at(c *record.Cell) []*record.Cell {
+func (s *Progress) at(c *record.Cell) []*record.Cell {
 	return keep(s.run.All(), func(o *record.Cell) bool { return place(o) == place(c) })
 }
 
@@ -63,7 +63,7 @@ func (p *pair) pending() bool {
 }
 
 // Decided returns how many comparisons are decided, and how many there are.
-func (s *Standing) Decided() (decided, all int) {
+func (s *Progress) Decided() (decided, all int) {
 	for _, t := range s.places {
 		decided, all = decided+t.decided, all+t.all
 	}
@@ -71,7 +71,7 @@ func (s *Standing) Decided() (decided, all int) {
 }
 
 // Medians returns the medians so far of all models at the point of a timing cell: "gpt2 12.3 ms".
-func (s *Standing) Medians(c *record.Cell) (words []string) {
+func (s *Progress) Medians(c *record.Cell) (words []string) {
 	quantities := QuantitiesOf(c.Probe)
 	timed := slices.IndexFunc(quantities, (*Quantity).timed)
 	if timed < 0 || !probe.Find(c.Probe).Timing {
