@@ -184,7 +184,9 @@ func noun(q result.Question) string {
 }
 
 // sentence makes a sentence of a text.
-func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
+func sentence(text string) string { return sentenceCase(text) + "." }
+
+func sentenceCase(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // answerWithoutRivals says why nothing is compared, and what was measured.
 func (ix *index) answerWithoutRivals() []string {

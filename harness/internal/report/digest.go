@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -20,18 +22,13 @@ func (ix *index) digest(id string, quantities []*result.Quantity, cells []*recor
 	t := stack(tables)
 	t.ID = id
 	if len(tables) > 1 {
-		t.Title, t.Caption = titleOfProbe(id), result.NewGrid(cells, quantities[0].Main).Caption()
+		t.Title, t.Caption = cmp.Or(titles[id], sentenceCase(probe.Find(id).Summary)), result.NewGrid(cells, quantities[0].Main).Caption()
 	}
 	return t
 }
 
-// titleOfProbe is the title of a table of all that a probe measured.
-func titleOfProbe(name string) string {
-	if title, ok := map[string]string{"prefill": "Reading a prompt", "decode": "Generating", "memory": "Memory of one document", "cost": "Work by formula"}[name]; ok {
-		return title
-	}
-	return name
-}
+// titles of tables of several quantities, by probe.
+var titles = map[string]string{"prefill": "Reading a prompt", "decode": "Generating", "memory": "Memory of one document", "cost": "Work by formula"}
 
 // withGrowth adds a column with the exponents of a quantity's growth, if it has any.
 func withGrowth(t table.Table, ix *index, q *result.Quantity, cells []*record.Cell) table.Table {
