@@ -111,12 +111,13 @@ func TimedByHost(c *record.Cell) bool {
 	return slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, timedByHost) })
 }
 
-// ClocksDisagree is the cause of the warning of calls that took longer by the host's clock than by the plugin's.
-const ClocksDisagree = "the host waited longer than the plugin's time and the boundary explain"
+// Disagrees reports whether the host waited longer than the plugin's time and the boundary explain, in a call that is long enough
+// to tell.
+func (b Boundary) Disagrees(c Clocks) bool { return c.Plugin >= 4*b.slack() && !b.confirms(c) }
 
 // unconfirmed says why a call is timed by the host.
 func (b Boundary) unconfirmed(c Clocks) string {
-	why := ClocksDisagree
+	why := "the host waited longer than the plugin's time and the boundary explain"
 	switch {
 	case c.Plugin <= 0:
 		return "the plugin reports no times" + timedByHost + ", including the boundary"
@@ -127,6 +128,28 @@ func (b Boundary) unconfirmed(c Clocks) string {
 		return why + fmt.Sprintf(timedByHost+", minus the %v of the boundary", b.Typical.Round(time.Microsecond))
 	}
 	return why + timedByHost + ", including the boundary"
+}
+
+// BoundaryFact is the name of the fact of a run that holds the overhead of a call.
+const BoundaryFact = "boundary of a call"
+
+// Fact is the boundary as a fact of a run.
+func (b Boundary) Fact() record.Fact {
+	return record.Fact{Name: BoundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
+}
+
+// BoundaryOf parses the boundary from the facts of a run. It is zero if none was measured or the fact is malformed.
+func BoundaryOf(facts []record.Fact) (b Boundary) {
+	for _, f := range facts {
+		var typical, most string
+		_, _ = fmt.Sscanf(f.Value, "%s typical, %s", &typical, &most)
+		b.Typical, _ = time.ParseDuration(typical)
+		b.Most, _ = time.ParseDuration(most)
+		if f == b.Fact() && 0 <= b.Typical && b.Typical <= b.Most {
+			return b
+		}
+	}
+	return Boundary{}
 }
 
 // MeasureBoundary times calls of a model that does almost no work.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -157,5 +158,23 @@ func TestMeasureBoundary(t *testing.T) {
 	broken := errors.New("broken")
 	if _, err := MeasureBoundary(func() (Clocks, error) { return Clocks{}, broken }); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestBoundaryIsReadBack checks that a boundary fact parses to the same boundary, and a malformed fact to none.
+func TestBoundaryIsReadBack(t *testing.T) {
+	other := record.Fact{Name: "text", Value: "1ms typical, 2ms in nine of ten calls"}
+	for _, b := range []Boundary{{}, {Typical: 1, Most: 2}, {Typical: 161283, Most: 300 * time.Millisecond}, {Typical: time.Second, Most: 90 * time.Minute}} {
+		if got := BoundaryOf([]record.Fact{other, b.Fact()}); got != b {
+			t.Errorf("%+v is read back as %+v", b, got)
+		}
+	}
+	for _, value := range []string{
+		"", "n/a (find plugin: no plugin \"echo\")", "1ms typical", "1 typical, 2 in nine of ten calls", "2ms typical, 1ms in nine of ten calls",
+		"-1ms typical, 1ms in nine of ten calls", "1ms typical, 2ms in nine of ten calls or so", "9e99h typical, 9e99h in nine of ten calls",
+	} {
+		if got := BoundaryOf([]record.Fact{{Name: BoundaryFact, Value: value}}); got != (Boundary{}) {
+			t.Errorf("%q is read as %+v", value, got)
+		}
 	}
 }

@@ -53,14 +53,14 @@ func causeOf(reason string) string {
 // NeverStable is the cause of the warning of cells whose calls became faster to the end of their blocks.
 const NeverStable = "never stable"
 
-// mostDisturbed is the share of a cell's blocks that may count although they were disturbed. Up to it, they cannot move the 95 %
-// interval of a median beyond the values of the others.
+// mostDisturbed is the share of a cell's blocks that may count although they were disturbed. However much that slows them, it moves the
+// median no further than to the 63rd percentile of the others, which is well within its interval.
 const mostDisturbed = 0.2
 
 // Rule says what makes a cell suspect or invalid, for the facts of a plan.
 func Rule() string {
 	return fmt.Sprintf("SUSPECT: fewer than %d blocks (documents of a quality), disturbed in more than %s of its blocks, calls that are never stable, "+
-		"a trend over the blocks (Mann-Kendall at 1 %%), clocks that disagree, answers not verified; "+
+		"a trend over the blocks (Mann-Kendall at 1 %%), clocks that disagree in most blocks, answers not verified; "+
 		"INVALID: a speed of a reduced precision without its quality, losses of a model that sees the future", stat.MinSamples, unit.Percent(mostDisturbed))
 }
 
@@ -82,7 +82,7 @@ func (ix *Index) judge(c *record.Cell) Judgement {
 	if reasons := reasonsOf(c, ix.seesFuture, ix.withoutQuality); reasons != nil {
 		return Judgement{Invalid, reasons}
 	}
-	if reasons := reasonsOf(c, ix.tooFew, ix.incomplete, ix.disturbed, ix.warnedOf, ix.trending, ix.notVerified, ix.importedPrecision); reasons != nil {
+	if reasons := reasonsOf(c, ix.tooFew, ix.incomplete, ix.disturbed, ix.neverStable, ix.clocksDisagree, ix.trending, ix.notVerified, ix.importedPrecision); reasons != nil {
 		return Judgement{Suspect, reasons}
 	}
 	return Judgement{Validity: Valid}
@@ -208,28 +208,43 @@ func (ix *Index) incomplete(c *record.Cell) string {
 // disturbed finds a cell of which too many blocks count although they were disturbed, because their repetition was, too, or there
 // was no time for one.
 func (ix *Index) disturbed(c *record.Cell) string {
-	all, bad := map[int]bool{}, map[int]bool{}
-	for _, s := range c.Counting() {
-		all[s.Block] = true
-		if len(s.Disturbed) > 0 {
-			bad[s.Block] = true
-		}
-	}
-	if float64(len(bad)) <= mostDisturbed*float64(len(all)) {
+	bad, all := blocksWith(c, func(s *record.Sample) bool { return len(s.Disturbed) > 0 })
+	if float64(bad) <= mostDisturbed*float64(all) {
 		return ""
 	}
-	return fmt.Sprintf("disturbed: %d of %d blocks", len(bad), len(all))
+	return fmt.Sprintf("disturbed: %d of %d blocks", bad, all)
 }
 
-// warnedOf finds the warnings of measuring that make a cell suspect.
-func (ix *Index) warnedOf(c *record.Cell) string {
-	var found []string
-	for _, w := range c.Warnings {
-		if slices.Contains([]string{NeverStable, probe.ClocksDisagree}, causeOf(w)) {
-			found = append(found, w)
+// blocksWith counts the blocks of a cell, and those of which a sample that counts has a property.
+func blocksWith(c *record.Cell, has func(*record.Sample) bool) (some, all int) {
+	blocks := map[int]bool{}
+	for _, s := range c.Counting() {
+		blocks[s.Block] = blocks[s.Block] || has(&s)
+	}
+	for _, found := range blocks {
+		if found {
+			some++
 		}
 	}
-	return strings.Join(found, "; ")
+	return some, len(blocks)
+}
+
+// neverStable finds a cell whose calls went on becoming faster.
+func (ix *Index) neverStable(c *record.Cell) string {
+	if i := slices.IndexFunc(c.Warnings, func(w string) bool { return causeOf(w) == NeverStable }); i >= 0 {
+		return c.Warnings[i]
+	}
+	return ""
+}
+
+// clocksDisagree finds a cell of which most blocks have no call that the host's clock confirms.
+func (ix *Index) clocksDisagree(c *record.Cell) string {
+	boundary := probe.BoundaryOf(ix.Run.Facts)
+	bad, all := blocksWith(c, func(s *record.Sample) bool { return boundary.Disagrees(probe.Clocks{Host: s.Host, Plugin: s.Plugin}) })
+	if 2*bad <= all {
+		return ""
+	}
+	return fmt.Sprintf("clocks disagree: in %d of %d blocks the host waited longer than the plugin's time and the boundary explain", bad, all)
 }
 
 // trending finds a cell whose values rise or fall over its blocks, so that their median is that of no time of the run.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,6 +28,16 @@ func spoiled(change func(run *record.Run, c *record.Cell)) Judgement {
 func disturb(c *record.Cell, n int) {
 	for i := range n {
 		c.Samples[i].Disturbed = []string{"steal 9 % of the CPU time"}
+	}
+}
+
+// disagree gives all samples times that are confirmed, but the first n a host's time that is a tenth longer than the plugin's.
+func disagree(c *record.Cell, n int) {
+	for i := range c.Samples {
+		c.Samples[i].Plugin, c.Samples[i].Host = time.Second, time.Second+time.Millisecond
+		if i < n {
+			c.Samples[i].Host = time.Second + time.Second/10
+		}
 	}
 }
 
@@ -69,11 +80,15 @@ func TestCausesOfValidity(t *testing.T) {
 		"never stable": {func(_ *record.Run, c *record.Cell) {
 			c.Warnings = []string{"random token ids, no text: x", "never stable: in 6 of 10 blocks the calls became faster to the end"}
 		}, suspect("never stable: in 6 of 10 blocks the calls became faster to the end")},
-		"clocks": {func(_ *record.Run, c *record.Cell) {
-			c.Warnings = []string{probe.ClocksDisagree + ": timed by the host, minus the 90µs of the boundary"}
-		}, suspect(probe.ClocksDisagree + ": timed by the host, minus the 90µs of the boundary")},
+		"clocks in five blocks": {func(_ *record.Run, c *record.Cell) { disagree(c, 5) }, valid},
+		"clocks in six blocks": {func(_ *record.Run, c *record.Cell) { disagree(c, 6) },
+			suspect("clocks disagree: in 6 of 10 blocks the host waited longer than the plugin's time and the boundary explain")},
+		"a slow boundary": {func(run *record.Run, c *record.Cell) {
+			run.Facts = []record.Fact{probe.Boundary{Typical: 70 * time.Millisecond, Most: 80 * time.Millisecond}.Fact()}
+			disagree(c, 10)
+		}, valid},
 		"other warnings": {func(_ *record.Run, c *record.Cell) {
-			c.Warnings = []string{"beyond the trained context of 8", "too short to confirm the plugin's time: timed by the host, minus the 90µs of the boundary"}
+			c.Warnings = []string{"beyond the trained context of 8", "the host waited longer than the plugin's time and the boundary explain: timed by the host", "too short to confirm the plugin's time: timed by the host, minus the 90µs of the boundary"}
 		}, valid},
 		"rising": {func(_ *record.Run, c *record.Cell) {
 			for i := range c.Samples {

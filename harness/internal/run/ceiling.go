@@ -58,27 +58,6 @@ func ceilings(facts []record.Fact) (r lm.Roofline) {
 	return r
 }
 
-// boundaryFact is the name of the fact that holds the overhead of a call.
-const boundaryFact = "boundary of a call"
-
-func boundaryFactOf(b probe.Boundary) record.Fact {
-	return record.Fact{Name: boundaryFact, Value: fmt.Sprintf("%v typical, %v in nine of ten calls", b.Typical, b.Most)}
-}
-
-// boundaryOf parses the boundary from the facts of a run. It is zero if none was measured or the fact is malformed.
-func boundaryOf(facts []record.Fact) (b probe.Boundary) {
-	for _, f := range facts {
-		var typical, most string
-		_, _ = fmt.Sscanf(f.Value, "%s typical, %s", &typical, &most)
-		b.Typical, _ = time.ParseDuration(typical)
-		b.Most, _ = time.ParseDuration(most)
-		if f == boundaryFactOf(b) && 0 <= b.Typical && b.Typical <= b.Most {
-			return b
-		}
-	}
-	return probe.Boundary{}
-}
-
 // calibrate measures, with the calibrating plugin, the overhead of a call and, if the run has timings, the ceilings of the
 // host. Without such a plugin the facts say why there are none.
 func calibrate(ctx context.Context, p *Plan) []record.Fact {
@@ -95,7 +74,7 @@ func calibrate(ctx context.Context, p *Plan) []record.Fact {
 	s, err := calibrator(ctx, p)
 	defer s.Kill()
 	if err != nil {
-		return []record.Fact{noFact(boundaryFact, err), noFact(ceilingFact, err)}
+		return []record.Fact{noFact(probe.BoundaryFact, err), noFact(ceilingFact, err)}
 	}
 	facts := []record.Fact{measureBoundary(ctx, s)}
 	if timing {
@@ -124,7 +103,7 @@ func noFact(name string, err error) record.Fact {
 func measureBoundary(ctx context.Context, s *session.Session) record.Fact {
 	m, err := s.Load(ctx, lm.LoadRequest{})
 	if err != nil {
-		return noFact(boundaryFact, err)
+		return noFact(probe.BoundaryFact, err)
 	}
 	b, err := probe.MeasureBoundary(func() (c probe.Clocks, err error) {
 		start := time.Now()
@@ -132,9 +111,9 @@ func measureBoundary(ctx context.Context, s *session.Session) record.Fact {
 		return probe.Clocks{Host: time.Since(start), Plugin: reply.Compute}, err
 	})
 	if err != nil {
-		return noFact(boundaryFact, err)
+		return noFact(probe.BoundaryFact, err)
 	}
-	return boundaryFactOf(b)
+	return b.Fact()
 }
 
 // measureCeilings asks for the ceilings of the host.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,24 +13,6 @@ import (
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/lm"
 )
-
-// TestBoundaryIsReadBack checks that a boundary fact parses to the same boundary, and a malformed fact to none.
-func TestBoundaryIsReadBack(t *testing.T) {
-	other := record.Fact{Name: "text", Value: "1ms typical, 2ms in nine of ten calls"}
-	for _, b := range []probe.Boundary{{}, {Typical: 1, Most: 2}, {Typical: 161283, Most: 300 * time.Millisecond}, {Typical: time.Second, Most: 90 * time.Minute}} {
-		if got := boundaryOf([]record.Fact{other, boundaryFactOf(b)}); got != b {
-			t.Errorf("%+v is read back as %+v", b, got)
-		}
-	}
-	for _, value := range []string{
-		"", "n/a (find plugin: no plugin \"echo\")", "1ms typical", "1 typical, 2 in nine of ten calls", "2ms typical, 1ms in nine of ten calls",
-		"-1ms typical, 1ms in nine of ten calls", "1ms typical, 2ms in nine of ten calls or so", "9e99h typical, 9e99h in nine of ten calls",
-	} {
-		if got := boundaryOf([]record.Fact{{Name: boundaryFact, Value: value}}); got != (probe.Boundary{}) {
-			t.Errorf("%q is read as %+v", value, got)
-		}
-	}
-}
 
 func TestCeilingsAreReadBack(t *testing.T) {
 	want := lm.Roofline{Ceilings: []lm.Ceiling{

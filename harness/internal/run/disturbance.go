@@ -27,7 +27,7 @@ type limit struct {
 
 // limits are the rule by which a sample is disturbed. docs/measurement.md says where the values come from.
 var limits = []limit{
-	{sensor: host.Steal, most: 0.02, scale: 100, unit: "% of the CPU time"},
+	{sensor: host.Steal, most: 0.1, scale: 100, unit: "% of the CPU time"},
 	{sensor: host.Strangers, most: 0.1, scale: 100, unit: "% of the CPU time"},
 	{sensor: host.Quota, most: 0, scale: 100, unit: "% of the time"},
 	{sensor: host.Throttling, most: 0, scale: 1, unit: "times"},

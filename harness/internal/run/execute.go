@@ -55,7 +55,7 @@ type runner struct {
 func newRunner(db *store.DB, p *Plan) *runner {
 	r := &runner{
 		db: db, run: p.Run, models: p.models, observe: p.options.Observe, verified: map[*record.Cell]bool{},
-		roofline: ceilings(p.Run.Facts), boundary: boundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
+		roofline: ceilings(p.Run.Facts), boundary: probe.BoundaryOf(p.Run.Facts), memory: p.limits.Memory, least: cmp.Or(p.options.least, leastLimit),
 		watch: p.options.watch, judges: fact(p.Run, ruleFact) == rule(), value: probe.EstimatorOf(p.Run.Facts),
 	}
 	if r.watch == nil {
