@@ -101,10 +101,13 @@ func (l look) line() draw.LineStyle {
 // contrast is the colour of text on the look's colour.
 func (l look) contrast() color.Color {
 	if 299*int(l.color.R)+587*int(l.color.G)+114*int(l.color.B) > 140*1000 { // perceived brightness, as in the W3C's AERT
-		return ink
+		return onBar
 	}
 	return white
 }
+
+// onBar is ink that stays dark where a page is dark, as it is written on light colours.
+var onBar = color.RGBA{0x21, 0x21, 0x21, 0xff}
 
 // frontLine is the stroke of a front.
 var frontLine = draw.LineStyle{Color: color.RGBA{0xaa, 0xaa, 0xaa, 0xff}, Width: 1.4}
