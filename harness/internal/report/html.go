@@ -1,13 +1,17 @@
 package report
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 )
 
@@ -17,18 +21,48 @@ var pageSource string
 //go:embed page.css
 var pageStyle string
 
+// The scripts of the page, in the order in which they run. Without them, the page is complete but for the samples.
+var (
+	//go:embed vendored/uplot/uPlot.iife.min.js
+	plotScript string
+	//go:embed distribution.js
+	distributionScript string
+	//go:embed page.js
+	pageScript string
+)
+
+//go:embed vendored/uplot/uPlot.min.css
+var plotStyle string
+
+var pageScripts = []string{plotScript, distributionScript, pageScript}
+
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style":   func() template.CSS { return template.CSS(pageStyle) },
-	"figure":  inline,
-	"anchor":  anchor,
-	"short":   table.Short,
-	"heading": table.Heading,
-	"shown":   table.Shown,
-	"notes":   table.NotesOf,
-	"class":   class,
+	"style":    func() template.CSS { return template.CSS(plotStyle + pageStyle) },
+	"scripts":  scripts,
+	"policy":   policy,
+	"samples":  samplesJSON,
+	"figure":   inline,
+	"data":     figureData,
+	"anchor":   anchor,
+	"short":    table.Short,
+	"cells":    shortIDs,
+	"heading":  table.Heading,
+	"shown":    table.Shown,
+	"notes":    table.NotesOf,
+	"class":    class,
+	"quantity": quantityName,
+	"number":   number,
+	"gist":     gist,
+	"count":    result.Describe,
+	"symbol":   func(state string) string { return symbols[state] },
+	"word":     func(state string) string { return stateWords[state] },
+	"slug":     table.Slug,
+	"noted":    func(note string) table.Value { return table.Value{Notes: []string{note}} },
+
+	"matrixNotes": matrixNotes,
 }).Parse(pageSource))
 
-// HTML writes the report as one self-contained page with style and figures inside.
+// HTML writes the report as one self-contained page with style, figures, samples and scripts inside.
 func (r *Report) HTML(w io.Writer) error {
 	if err := page.Execute(w, r); err != nil {
 		return fmt.Errorf("report %s as HTML: %w", r.Run.ID, err)
@@ -36,10 +70,35 @@ func (r *Report) HTML(w io.Writer) error {
 	return nil
 }
 
+func scripts() (all []template.JS) {
+	for _, s := range pageScripts {
+		all = append(all, template.JS(s))
+	}
+	return all
+}
+
+// policy forbids the page to load anything and to run any script but its own, whatever text the run has brought into it.
+func policy() string {
+	p := "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; script-src"
+	for _, s := range pageScripts {
+		sum := sha256.Sum256([]byte(s))
+		p += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return p
+}
+
+// symbols tell the states of checks and of models on a question without colour.
+var symbols = map[string]string{"ok": "✓", "warn": "!", "bad": "✕", "none": "–", "won": "▲", "tied": "≈", "lost": "▼", "n/a": "–"}
+
+// stateWords tell the states of checks to those who hear the page.
+var stateWords = map[string]string{"ok": "good", "warn": "caution", "bad": "failed", "none": "not known"}
+
 // class is the CSS class of an entry.
 func class(c table.Column, v table.Value) string {
 	var names []string
-	if !c.Key && c.Unit != "" {
+	if c.Key {
+		names = append(names, "key")
+	} else if c.Unit != "" {
 		names = append(names, "number")
 	}
 	if v.Best {
@@ -51,19 +110,62 @@ func class(c table.Column, v table.Value) string {
 	return strings.Join(names, " ")
 }
 
-// inline is a figure as an SVG element without the XML prologue, as wide as its column.
+// quantityName is the name of the quantity in a column, "" if it holds something else.
+func quantityName(c table.Column) string {
+	if c.Key || result.Named(c.Field()) == nil {
+		return ""
+	}
+	return c.Field()
+}
+
+// number is what an entry is sorted by, "" to sort it by its text.
+func number(v table.Value) string {
+	if v.Number == nil {
+		return ""
+	}
+	return strconv.FormatFloat(*v.Number, 'g', 7, 64)
+}
+
+func shortIDs(cells []string) string {
+	short := make([]string, len(cells))
+	for i, id := range cells {
+		short[i] = table.Short(id)
+	}
+	return strings.Join(short, " ")
+}
+
+// matrixNotes are the footnotes of the matrix.
+func matrixNotes(m Matrix) *table.Footnotes {
+	var t table.Table
+	for j := range m.Questions {
+		for i := range m.Models {
+			t.Add(table.Value{Notes: []string{m.Cells[i][j].Note}})
+		}
+	}
+	return table.NotesOf(t)
+}
+
+// mostTitles is the largest number of titles in a gist.
+const mostTitles = 4
+
+// gist says in one line what a folded section holds.
+func gist(s Section) string {
+	var parts []string
+	for _, t := range s.Tables {
+		if len(parts) == mostTitles {
+			parts = append(parts, fmt.Sprintf("%d more", len(s.Tables)-mostTitles))
+			break
+		}
+		parts = append(parts, t.Title)
+	}
+	if n := len(s.Figures); n > 0 {
+		parts = append(parts, result.Describe(n, "figure"))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// inline is a figure as an SVG element.
 func inline(f chart.Figure) (template.HTML, error) {
-	var svg strings.Builder
-	if err := f.SVG(&svg); err != nil {
-		return "", err
-	}
-	s := svg.String()
-	start := strings.Index(s, "<svg")
-	end := strings.Index(s[start:], ">") + start
-	box := ""
-	if _, rest, ok := strings.Cut(s[start:end], `viewBox="`); ok {
-		box, _, _ = strings.Cut(rest, `"`)
-	}
-	open := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="%s"`, template.HTMLEscapeString(f.Title), box)
-	return template.HTML(open + s[end:]), nil
+	svg, err := f.PageSVG()
+	return template.HTML(svg), err
 }

@@ -47,6 +47,7 @@ type Report struct {
 	Reproduce   []string
 	values      table.Table // all sections, for programs
 	runs        table.Table // the run as a table of one row
+	index       *index      // the samples
 }
 
 // index is a run with its results. Its methods make the parts of a report.
@@ -79,6 +80,7 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 		Host:  facts("host", "Host", run.Host.Facts),
 		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(digests))),
 		Cells: ix.cellList(digests),
+		index: ix,
 	}
 	for _, suite := range ix.Suites() {
 		r.Sections = append(r.Sections, ix.section(suite))

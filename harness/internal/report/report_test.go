@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,10 +36,13 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	golden(t, "report.html", html.Bytes())
+	golden(t, "report.html", bulk.ReplaceAll(html.Bytes(), []byte("$1…$2")))
 	golden(t, "report.md", md.Bytes())
 	golden(t, "tables.csv", csv.Bytes())
 }
+
+// bulk is what other tests look at: style, scripts with their hashes, and samples.
+var bulk = regexp.MustCompile(`(?s)(<(?:script|style)[^>]*>|http-equiv="Content-Security-Policy" content=").*?(</|">)`)
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()

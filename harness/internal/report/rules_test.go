@@ -496,7 +496,7 @@ func TestLongReasonsAreFootnotes(t *testing.T) {
 		t.Errorf("programs get the reason %d times, not for each value:\n%s", got, csv.String())
 	}
 	var page bytes.Buffer
-	if err := (&Report{Models: tab}).HTML(&page); err != nil {
+	if err := (&Report{Models: tab, index: newIndex(&record.Run{})}).HTML(&page); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{">n/a<sup>1</sup></td>", `<p class="footnote">[1] ` + long + "</p>"} {

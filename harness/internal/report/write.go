@@ -17,11 +17,12 @@ type File struct {
 	Write func(io.Writer) error
 }
 
-// Files lists the files of a report: figures/*.svg and *.png, tables/*.csv, report.md, report.json, index.html.
+// Files lists the files of a report: figures/*.svg, *.png and *.csv, tables/*.csv, report.md, report.json, index.html.
 func (r *Report) Files() []File {
 	var all []File
 	for _, f := range r.Figures() {
-		all = append(all, File{"figures/" + f.Name + ".svg", f.SVG}, File{"figures/" + f.Name + ".png", f.PNG})
+		all = append(all, File{"figures/" + f.Name + ".svg", f.SVG}, File{"figures/" + f.Name + ".png", f.PNG},
+			tablesFile("figures/"+f.Name+".csv", "csv", figureData(f)))
 	}
 	for _, t := range append(r.Tables(), r.values) {
 		all = append(all, tablesFile("tables/"+t.ID+".csv", "csv", t))
