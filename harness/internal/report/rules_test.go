@@ -194,13 +194,13 @@ func TestNoVerdictForWhatSeesTheFuture(t *testing.T) {
 
 // TestNotesOfTestsThatWereMade checks that a comparison explains only the tests that its rows use.
 func TestNotesOfTestsThatWereMade(t *testing.T) {
-	for quantity, want := range map[string][]string{"decode": {"sign test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
+	for quantity, want := range map[string][]string{"decode": {"signed-rank test", "by block"}, "state": nil, "bits-per-byte": {"paired bootstrap"}} {
 		tab, err := result.Compare([]*record.Run{syntheticRun()}, result.CompareOptions{Quantities: []string{quantity}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		said := string(markdownOf(t, tab[0]))
-		for _, words := range []string{"sign test", "by block", "paired bootstrap", "Mann-Whitney"} {
+		for _, words := range []string{"signed-rank test", "by block", "paired bootstrap", "Mann-Whitney"} {
 			if strings.Contains(said, words) != slices.Contains(want, words) {
 				t.Errorf("%s: %q is said: %v", quantity, words, !slices.Contains(want, words))
 			}

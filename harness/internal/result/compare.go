@@ -260,10 +260,10 @@ func (l *layout) notes(rows []compared, columns []string) (notes []string) {
 		notes = l.runs[0].Absentees()
 	}
 	const how = "Holm-adjusted over each row; ±: 95 % interval of the median; ~: no difference shown"
-	if tested(rows, "sign") {
-		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which need not be the ratio of the medians beside it; sign test, "+how+"; "+detects)
+	if tested(rows, byRank) {
+		notes = append(notes, "vs base ("+columns[0]+"), by block: centre of the ratios within blocks, which need not be the ratio of the medians beside it; signed-rank test, "+how+"; "+detects)
 	}
-	if tested(rows, "sign-anytime") {
+	if tested(rows, bySign) {
 		notes = append(notes, "vs base ("+columns[0]+"), by block: median of the ratios within blocks, which were added until the comparisons were decided; a sign test that holds at any number of blocks, "+how+"; "+detects)
 	}
 	if tested(rows, "mann-whitney") {

@@ -3,7 +3,6 @@ package result
 import (
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -54,7 +53,7 @@ const detects = "detects: the difference that 80 % of such comparisons would fin
 // ratios of the whole family deviate from their medians: that of one comparison seldom has blocks enough.
 func detect(family []*pair) {
 	var noise []float64
-	family = slices.DeleteFunc(slices.Clone(family), func(p *pair) bool { return p.reason != "" || !strings.HasPrefix(p.test, "sign") })
+	family = slices.DeleteFunc(slices.Clone(family), func(p *pair) bool { return p.reason != "" || !p.byBlock() })
 	for _, p := range family {
 		noise = append(noise, p.deviations()...)
 	}
@@ -62,7 +61,7 @@ func detect(family []*pair) {
 		if p.result.Verdict() != stat.Undecided {
 			continue
 		}
-		d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == "sign-anytime"}
+		d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == bySign}
 		if e := d.Detectable(noise); e.Valid() {
 			p.detectable = &e.Value
 		}

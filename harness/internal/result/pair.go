@@ -73,6 +73,15 @@ func (s side) byDocument(other side) (difference stat.Estimate, ratio stat.Compa
 	return stat.CompareAdded([2][]stat.Document{Documents(s.wide), Documents(s.cell)}, [2][]stat.Document{Documents(other.wide), Documents(other.cell)})
 }
 
+// The tests of comparisons by block.
+const (
+	byRank = "signed-rank"
+	bySign = "sign-anytime"
+)
+
+// byBlock reports whether the blocks' ratios are compared.
+func (p *pair) byBlock() bool { return p.test == byRank || p.test == bySign }
+
 // ratios compares what f makes of the values: by block if one run interleaved both cells, else as independent samples.
 func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) {
 	blocks := func(s side) map[int]float64 {
@@ -93,9 +102,9 @@ func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) 
 	case p.base.ix != p.other.ix || p.base.ix.Run.Imported():
 		return "mann-whitney", stat.Unpaired(independent(p.base), independent(p.other))
 	case p.base.ix.Run.Until != "":
-		return "sign-anytime", stat.Anytime(blocks(p.base), blocks(p.other))
+		return bySign, stat.Anytime(blocks(p.base), blocks(p.other))
 	}
-	return "sign", stat.Paired(blocks(p.base), blocks(p.other))
+	return byRank, stat.Paired(blocks(p.base), blocks(p.other))
 }
 
 // independent returns the values that a test of independent samples takes: one per block, but every value of an imported cell,
@@ -274,7 +283,7 @@ func (p *pair) notes() []string {
 func (p *pair) caveats() []string {
 	notes := slices.Clone(p.result.Warnings)
 	medians := *p.other.value.Number / *p.base.value.Number
-	if ratio := p.result.Value; (p.test == "sign" || p.test == "sign-anytime") && (medians-1)*(ratio-1) < 0 {
+	if ratio := p.result.Value; p.byBlock() && (medians-1)*(ratio-1) < 0 {
 		notes = append(notes, fmt.Sprintf("the medians have the ratio %s, the blocks %s: they differ more from block to block than from model to model",
 			times(medians), times(ratio)))
 	}

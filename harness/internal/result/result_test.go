@@ -99,13 +99,13 @@ func TestLeadersNeedEvidence(t *testing.T) {
 		models                 map[string][]float64
 	}{
 		{"apart", "a", "a is ahead", map[string][]float64{"a": {1, 1.1, 1, 1.2, 1, 1.1, 1}, "b": {2, 2.2, 2, 2.5, 2, 2.3, 2}}},
-		{"noisy", "", "cannot tell a from b", map[string][]float64{"a": {1, 3, 1, 3, 1, 3, 1}, "b": {2, 1, 2, 1, 2, 1, 3}}},
+		{"noisy", "", "cannot tell b from a", map[string][]float64{"a": {1, 3, 1, 3, 1, 3, 1}, "b": {2, 1, 2, 1, 2, 1, 3}}},
 		{"few", "", "cannot tell a from b", map[string][]float64{"a": {1, 1}, "b": {2, 2}}},
 		{"with itself", "", "cannot tell a from b", map[string][]float64{"a": {1, 2, 1, 2, 1, 2, 1, 2}, "b": {1, 2, 1, 2, 1, 2, 1, 2}}},
 		{"medians against blocks", "b", "b is ahead", map[string][]float64{"a": {1, 2, 3, 4, 5, 6, 7}, "b": {0.9, 1.9, 2.9, 3.99, 4.9, 5.9, 6.9}}},
 		// a has the least median, but b is the faster in each of its blocks
 		{"other blocks", "b", "b is ahead", map[string][]float64{"a": {5, 6, 7, 8, 9, 9, 9}, "b": {4, 5, 6, 7, 8, 8, 8, 99, 99, 99, 99, 99, 99}}},
-		{"behind", "", "cannot tell a from b; a is ahead of c", map[string][]float64{
+		{"behind", "", "cannot tell b from a; b is ahead of c", map[string][]float64{
 			"a": {1, 1, 1, 1, 1, 1, 1, 1}, "b": {1.1, 0.9, 1.1, 0.9, 1.1, 1.1, 0.9, 1.1}, "c": {2, 2, 2, 2, 2, 2, 2, 2}}},
 	} {
 		v := verdicts(timed(tc.models))

@@ -18,7 +18,7 @@ var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, FLO
 func (ix *Index) Verdicts(questions []Question) table.Table {
 	t := table.Table{
 		ID: "verdicts", Title: "Who is ahead",
-		Caption: "the leader against the nearest rival: median of the ratios within blocks with its 95 % interval, p of the sign test, " +
+		Caption: "the leader against the nearest rival: centre of the ratios within blocks (Hodges-Lehmann) with its 95 % interval, p of the signed-rank test, " +
 			"Holm-adjusted over the rivals of a row; bits per byte: difference over documents, by a paired bootstrap; without a leader, p is the largest; " +
 			"a row of several lengths shows the values of the last",
 		Columns: append(table.Keys("question", "at"), table.Column{Name: "leader"}, table.Column{Name: "value"}, table.Column{Name: "nearest rival"},

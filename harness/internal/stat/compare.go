@@ -57,11 +57,14 @@ func (c Comparison) Inverse() Comparison {
 	return c
 }
 
-// Paired compares quantities measured in the same blocks, keyed by block. It gives the median ratio per block with its
-// order-statistic interval and the p-value of the sign test. A disturbance of a whole block cancels out, and one of a few blocks
-// moves no rank. Values must be positive.
+// Paired compares quantities measured in the same blocks, keyed by block: the centre of the blocks' ratios (of their
+// logarithms the Hodges-Lehmann estimate) with the interval and the p-value of the exact signed-rank test (Wilcoxon 1945). A
+// disturbance of a whole block cancels out, and one of a few blocks moves few ranks. The test needs noise that is symmetric in
+// the logarithm. Equal models have it, because their calls alternate at random: exchanging them changes nothing. Values must be
+// positive.
 func Paired(base, other map[int]float64) Comparison {
-	c, dropped := paired(base, other, fairTail)
+	logs, dropped := LogRatios(base, other)
+	c := comparison(walsh(logs), len(logs), rankTail(len(logs)))
 	if dropped > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
 	}
@@ -71,14 +74,6 @@ func Paired(base, other map[int]float64) Comparison {
 // fairTail returns the distribution of the number of positive signs among n fair coins.
 func fairTail(n int) func(k int) float64 {
 	return func(k int) float64 { return distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(k)) }
-}
-
-// paired compares by a test on the signs of the blocks' log ratios. tail gives the probability that at most k of n are
-// positive if they are fair coins. dropped counts the blocks that only one of the two has.
-func paired(base, other map[int]float64, tail func(n int) func(k int) float64) (c Comparison, dropped int) {
-	logs, dropped := LogRatios(base, other)
-	slices.Sort(logs)
-	return comparison(logs, len(logs), tail(len(logs))), dropped
 }
 
 // LogRatios returns the logarithms of the ratios of the blocks that two quantities share, and the number of the others.
@@ -145,7 +140,8 @@ func ExactRatio(base, other float64) Comparison {
 	return Comparison{Estimate: Estimate{Value: ratio, Lo: ratio, Hi: ratio, N: 1}, Exact: true}
 }
 
-// comparison makes the ratio of n samples from sorted log ratios: their median, with interval and p-value from cdf.
+// comparison makes the ratio of n samples from sorted contrasts of their logarithms: their median, with interval and p-value from
+// cdf.
 func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
 	if len(logs) == 0 {
 		return Comparison{Estimate: nothing("no pair of positive samples to compare"), P: 1, Adjusted: 1}

@@ -3,6 +3,7 @@ package stat
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sort"
 )
@@ -18,13 +19,14 @@ type Design struct {
 // Power is the probability with which a comparison finds its smallest detectable effect.
 const Power = 0.8
 
-// SmallestP is the smallest adjusted p-value that a comparison can have: that of signs which all agree, as if no other
-// comparison of its family were decided.
+// SmallestP is the smallest adjusted p-value that a comparison can have: that of ratios which all are on one side of 1, as if no
+// other comparison of its family were decided.
 func (d Design) SmallestP() float64 { return d.adjusted(d.Blocks)(0) }
 
-// adjusted returns the adjusted p-value of n signs of which k contradict the others.
+// adjusted returns the adjusted p-value of n blocks with k contrasts against the others: Walsh averages, or signs if the test is
+// [Anytime].
 func (d Design) adjusted(n int) func(k int) float64 {
-	tail := fairTail(n)
+	tail := rankTail(n)
 	if d.Anytime {
 		tail = coinTail(n)
 	}
@@ -40,36 +42,67 @@ func (d Design) Enough() int {
 	return n
 }
 
+// leastNoise is the fewest blocks of noise from which a detectable effect is computed.
+const leastNoise = 10
+
 // Detectable is the smallest ratio above 1 that a comparison finds with probability [Power]. noise holds log ratios of blocks in
-// which a model was compared with itself.
-//
-// An effect is found unless noise turns too many signs against it. If the noise outweighs it in a block with probability q, the
-// number of those signs is binomial, so the power gives the largest q. The effect is then the quantile 1-q of the
-// noise, which is taken to be symmetric: the quantile 1-2q of its absolute values. This holds for noise of any shape; a
-// standard deviation would not, because noise of timings has heavy tails.
+// which a model was compared with itself. It is taken to be symmetric, and used as it is: a standard deviation would not do,
+// because noise of timings has heavy tails.
 func (d Design) Detectable(noise []float64) Estimate {
 	if d.SmallestP() >= Alpha {
 		return nothing(fmt.Sprintf("%d blocks decide no comparison; at least %d do", d.Blocks, d.Enough()))
 	}
 	sizes := finite(noise)
+	if len(sizes) < leastNoise {
+		return nothing(fmt.Sprintf("%d blocks of noise are too few, needs %d", len(sizes), leastNoise))
+	}
 	for i, x := range sizes {
 		sizes[i] = math.Abs(x)
 	}
-	slices.Sort(sizes)
-	q := d.contrary()
-	effect, ok := quantile(sizes, 1-2*q)
-	if !ok {
-		return nothing(fmt.Sprintf("%d blocks of noise are too few, needs %d", len(sizes), int(math.Ceil((1/q-1)/3))))
+	effect := d.atLook
+	if d.Anytime {
+		effect = d.atAnyLook
 	}
-	return Estimate{Value: math.Exp(effect), Lo: math.Inf(-1), Hi: math.Inf(1), N: len(sizes)}
+	log, ok := effect(sizes)
+	if !ok {
+		return nothing(fmt.Sprintf("%d blocks of noise are too few for so many blocks", len(sizes)))
+	}
+	return Estimate{Value: math.Exp(log), Lo: math.Inf(-1), Hi: math.Inf(1), N: len(sizes)}
 }
 
-// contrary is the largest probability of a contrary sign with which a comparison is still found with probability [Power].
+// atLook is the effect that [Paired] finds after the last block. Each draw of blocks from the noise needs an effect that lifts all
+// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects.
+func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
+	random := rand.New(rand.NewPCG(uint64(d.Blocks), uint64(d.Family)))
+	contrasts := d.Blocks * (d.Blocks + 1) / 2
+	p := d.adjusted(d.Blocks)
+	tolerable := sort.Search(contrasts, func(k int) bool { return p(k) >= Alpha }) - 1
+	needed := make([]float64, max(250, min(1000, 2_000_000/contrasts)))
+	values := make([]float64, d.Blocks)
+	for i := range needed {
+		for j := range values {
+			values[j] = sizes[random.IntN(len(sizes))] * float64(1-2*random.IntN(2))
+		}
+		needed[i] = -walsh(values)[tolerable]
+	}
+	slices.Sort(needed)
+	return quantile(needed, Power)
+}
+
+// atAnyLook is the effect that [Anytime] finds after some block. An effect is found unless noise turns too many signs against it.
+// If the noise outweighs it in a block with probability q, the walk of the signs gives the largest q, and the effect is the
+// quantile 1-q of the noise: 1-2q of its absolute values.
+func (d Design) atAnyLook(sizes []float64) (effect float64, ok bool) {
+	slices.Sort(sizes)
+	return quantile(sizes, 1-2*d.contrary())
+}
+
+// contrary is the largest probability of a contrary sign with which [Anytime] still finds a difference with probability [Power].
 func (d Design) contrary() float64 {
 	const steps = 1 << 20
 	decided := make([]int, d.Blocks+1)
 	for n := range decided {
-		if n == d.Blocks || d.Anytime && n >= max(1, d.Least) {
+		if n >= max(1, d.Least) {
 			p := d.adjusted(n)
 			decided[n] = sort.Search(n, func(k int) bool { return p(k) >= Alpha })
 		}

@@ -45,14 +45,14 @@ func TestSmallestP(t *testing.T) {
 	}
 }
 
-// TestContrary solves the power of small designs by hand: at most one contrary sign of ten, none of ten.
+// TestContrary solves the power of small designs by hand: at most one contrary sign of twelve, none of seven.
 func TestContrary(t *testing.T) {
-	one := Design{Blocks: 10, Family: 1}.contrary()
-	if p := math.Pow(1-one, 10) + 10*one*math.Pow(1-one, 9); math.Abs(p-Power) > 1e-4 {
-		t.Errorf("10 blocks: %g has power %g", one, p)
+	one := Design{Blocks: 12, Least: 12, Family: 1, Anytime: true}.contrary()
+	if p := math.Pow(1-one, 12) + 12*one*math.Pow(1-one, 11); math.Abs(p-Power) > 1e-4 {
+		t.Errorf("12 blocks: %g has power %g", one, p)
 	}
-	if got, want := (Design{Blocks: 10, Family: 3}).contrary(), 1-math.Pow(Power, 0.1); math.Abs(got-want) > 1e-5 {
-		t.Errorf("10 blocks in a family of 3: %g, want %g", got, want)
+	if got, want := (Design{Blocks: 7, Family: 1, Anytime: true}).contrary(), 1-math.Pow(Power, 1.0/7); math.Abs(got-want) > 1e-5 {
+		t.Errorf("7 blocks: %g, want %g", got, want)
 	}
 }
 
@@ -123,7 +123,7 @@ func holm(c *Comparison, family int) Verdict {
 	return c.Verdict()
 }
 
-// TestDetectableOfFewBlocks checks that the estimate from as few blocks as a measurement of the noise has is off by less than 10 %
+// TestDetectableOfFewBlocks checks that the estimate from as few blocks as a measurement of the noise has is off by less than 15 %
 // in the median, whatever the shape of the noise.
 func TestDetectableOfFewBlocks(t *testing.T) {
 	for name, noise := range noises {
@@ -141,7 +141,7 @@ func TestDetectableOfFewBlocks(t *testing.T) {
 			for range 400 {
 				estimates = append(estimates, math.Log(d.Detectable(draw(60)).Value)/truth)
 			}
-			if got := MedianOf(estimates); math.Abs(got-1) > 0.1 {
+			if got := MedianOf(estimates); math.Abs(got-1) > 0.15 {
 				t.Errorf("%s, %+v: %.3f of the truth in the median", name, d, got)
 			}
 		}
@@ -151,13 +151,13 @@ func TestDetectableOfFewBlocks(t *testing.T) {
 // TestNotDetectable checks the reasons for no value.
 func TestNotDetectable(t *testing.T) {
 	some := distuv.Normal{Sigma: 1}
-	noise := make([]float64, 14) // one fewer than the quantile needs
+	noise := make([]float64, leastNoise-1)
 	for i := range noise {
 		noise[i] = some.Quantile((float64(i) + 0.5) / float64(len(noise)))
 	}
 	for want, e := range map[string]Estimate{
 		"5 blocks decide no comparison; at least 6 do": Design{Blocks: 5, Family: 1}.Detectable(noise),
-		"14 blocks of noise are too few, needs 15":     Design{Blocks: 10, Family: 3}.Detectable(noise),
+		"9 blocks of noise are too few, needs 10":      Design{Blocks: 10, Family: 3}.Detectable(noise),
 		"0 blocks of noise are too few":                Design{Blocks: 10, Family: 1}.Detectable([]float64{math.NaN()}),
 	} {
 		if e.Valid() || !strings.HasPrefix(strings.Join(e.Warnings, ""), want) {

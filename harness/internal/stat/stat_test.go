@@ -68,9 +68,9 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// TestSignTest compares the p-value of paired blocks with the binomial distribution: if one of 10 blocks points the
-// other way, it is 2 (1+10) / 2^10.
-func TestSignTest(t *testing.T) {
+// TestSignedRank compares the p-value of paired blocks with counts of the subsets of ranks with a small sum: of 10 ranks, 5 have
+// a sum of at most 3, and 33 one of at most 9 (Wilcoxon 1945). Ratios of 1 count against every difference.
+func TestSignedRank(t *testing.T) {
 	for _, tc := range []struct {
 		ratios []float64
 		want   float64
@@ -81,7 +81,9 @@ func TestSignTest(t *testing.T) {
 		{[]float64{2, 2, 2, 2, 2, 2}, 2.0 / 64},
 		{[]float64{2, 0.5}, 1},
 		{[]float64{1, 1, 1, 1, 1, 1, 1, 1}, 1},
-		{[]float64{2, 3, 0.1, 4, 5, 6, 7, 8, 9, 10}, 2.0 * 11 / 1024},
+		{[]float64{2, 3, 0.3, 4, 5, 6, 7, 8, 9, 10}, 2.0 * 5 / 1024},
+		{[]float64{2, 3, 0.11, 4, 5, 6, 7, 8, 9, 10}, 2.0 * 33 / 1024},
+		{[]float64{2, 0.5, 2, 2, 2, 2, 2, 2, 2, 2}, 2.0 * 43 / 1024}, // ties: the averages of 0 count against the difference
 	} {
 		base, other := map[int]float64{}, map[int]float64{}
 		for block, r := range tc.ratios {
