@@ -61,7 +61,7 @@ func (ix *index) qualityFigure(cells []*record.Cell) chart.Figure {
 	at := speedPoint(cells)["decode"]
 	f = ix.tradeoff(cells, f, +1, func(m *record.Model) stat.Estimate { return ix.decodeAt(cells, m, at) })
 	if f.HasData() && at != "" {
-		f.Foot += " · decode at " + at
+		f.Foot = strings.TrimPrefix(f.Foot+" · decode at "+at, " · ")
 	}
 	return f
 }
@@ -114,7 +114,6 @@ func (ix *index) tradeoff(cells []*record.Cell, f chart.Figure, better int, cost
 	f.Y = chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte}
 	side := map[int]string{+1: "right", -1: "left"}[better]
 	f.Caption = strings.Join(append([]string{"Better is down and to the " + side + "; the grey front joins what nothing beats in both."}, result.NotAlike(ix.ModelsOf(cells)...)...), " ")
-	f.Foot = "faint bars: 95 % intervals, of losses that of the difference to f32"
 	var all []chart.Point
 	for _, fam := range ix.Families {
 		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name], Joined: true, Light: true}
@@ -127,6 +126,9 @@ func (ix *index) tradeoff(cells []*record.Cell, f chart.Figure, better int, cost
 				p := chart.Point{X: x.Value, XLo: x.Lo, XHi: x.Hi, Y: bits.Value, Lo: bits.Value, Hi: bits.Value, Label: m.Precision}
 				if added := ix.added(cells, m); added.Bounded() && m != ix.Wide(m) {
 					p.Lo, p.Hi = p.Y-added.Value+added.Lo, p.Y-added.Value+added.Hi
+				}
+				if p.Lo < p.Hi || p.XLo < p.XHi {
+					f.Foot = "faint bars: 95 % intervals, of losses that of the difference to f32"
 				}
 				s.Points = append(s.Points, p)
 			}
