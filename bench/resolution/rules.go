@@ -19,7 +19,7 @@ type test struct {
 	p    func(logs []float64) float64
 }
 
-var tests = []test{{"sign", signTest}, {"signed rank", signedRank}}
+var tests = []test{{"signed-rank", signedRank}, {"sign", signTest}}
 
 // signTest counts the positive log ratios.
 func signTest(logs []float64) float64 {
