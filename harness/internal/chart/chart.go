@@ -87,14 +87,14 @@ func (f Figure) HasData() bool { return len(f.Rows) > 0 || len(clean(f).Series) 
 // Arial has the metrics of Liberation Sans, for readers without that font.
 var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;", "font-variant:normal;", "")
 
-// SVG writes the figure as SVG. Its text stays text.
+// SVG writes the figure as SVG. Its text stays text, and what belongs to a series or row is a group with its name in data-series.
 func (f Figure) SVG(w io.Writer) error {
 	var out bytes.Buffer
 	canvas := vgsvg.New(width, f.tall())
 	if err := f.draw(&out, canvas, canvas); err != nil {
 		return err
 	}
-	_, err := svgFonts.WriteString(w, out.String())
+	_, err := io.WriteString(w, f.named(svgFonts.Replace(out.String())))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -181,6 +182,33 @@ func TestEmptyFigureSaysWhy(t *testing.T) {
 	onlyZeros := Figure{Name: "x", Y: Axis{Log: Log10}, Series: []Series{{Points: []Point{{X: 1}}}}}
 	if svg, err := rendered(onlyZeros.SVG); err != nil || !strings.Contains(string(svg), "No data") {
 		t.Errorf("a figure whose axes can show no point: %v", err)
+	}
+}
+
+func TestSeriesAreNamedGroups(t *testing.T) {
+	const hostile = `a"><script>`
+	point := []Point{{X: 1, Y: 2, Label: "int8"}}
+	f := Figure{Name: "x", Series: []Series{{Name: "empty", Points: []Point{{X: math.NaN()}}}, {Name: "bk", Points: point}, {Name: hostile, Points: point}}}
+	for _, render := range []func() (string, error){
+		func() (string, error) { svg, err := rendered(f.SVG); return string(svg), err },
+		f.PageSVG,
+	} {
+		svg, err := render()
+		if err != nil || strings.Count(svg, `<g data-series="bk">`) != 3 || strings.Count(svg, `<g data-series="a&#34;&gt;&lt;script&gt;">`) != 3 || strings.Contains(svg, hostile) {
+			t.Errorf("legend, points and labels are not groups of their series (%v):\n%s", err, svg)
+		}
+	}
+}
+
+func TestPageColours(t *testing.T) {
+	for _, f := range gallery() {
+		svg, err := f.PageSVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest := regexp.MustCompile(`:#[0-9A-F]{6}`).FindAllString(svg, -1); rest != nil {
+			t.Errorf("%s: the page's style cannot change the colours %v", f.Name, rest)
+		}
 	}
 }
 

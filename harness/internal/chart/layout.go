@@ -81,13 +81,14 @@ func (l *layout) empty() {
 // key is one entry of a legend.
 type key struct {
 	name  string
+	of    int // index of its series, -1 for parts
 	width vg.Length
 	draw  func(c *draw.Canvas, at vg.Point, width vg.Length)
 }
 
 // keys are those of the series or, of bars, of their parts.
 func (l *layout) keys() (all []key) {
-	for _, s := range l.figure.Series {
+	for i, s := range l.figure.Series {
 		if s.Name == "" {
 			continue
 		}
@@ -95,7 +96,7 @@ func (l *layout) keys() (all []key) {
 		if s.Joined || s.Front {
 			wide = 28
 		}
-		all = append(all, key{s.Name, wide, func(c *draw.Canvas, at vg.Point, width vg.Length) {
+		all = append(all, key{s.Name, i, wide, func(c *draw.Canvas, at vg.Point, width vg.Length) {
 			if s.Front {
 				c.StrokeLine2(frontLine, at.X, at.Y, at.X+width, at.Y)
 				return
@@ -107,7 +108,7 @@ func (l *layout) keys() (all []key) {
 		}})
 	}
 	for _, p := range legendOf(l.figure) {
-		all = append(all, key{p.Name, 9, func(c *draw.Canvas, at vg.Point, width vg.Length) {
+		all = append(all, key{p.Name, -1, 9, func(c *draw.Canvas, at vg.Point, width vg.Length) {
 			piece(c, p.Style, vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 4}, Max: vg.Point{X: at.X + width, Y: at.Y + 4}})
 		}})
 	}
@@ -129,8 +130,10 @@ func (l *layout) legend() {
 		if at.X > l.canvas.Min.X && at.X+wide > l.canvas.Max.X {
 			at = vg.Point{X: l.canvas.Min.X, Y: at.Y - height}
 		}
-		k.draw(&l.canvas, vg.Point{X: at.X, Y: at.Y + 3.5}, k.width)
-		l.canvas.FillText(style, vg.Point{X: at.X + k.width + 5, Y: at.Y}, k.name)
+		belonging(l.canvas, k.of, func() {
+			k.draw(&l.canvas, vg.Point{X: at.X, Y: at.Y + 3.5}, k.width)
+			l.canvas.FillText(style, vg.Point{X: at.X + k.width + 5, Y: at.Y}, k.name)
+		})
 		at.X += wide + gap
 	}
 	l.canvas.Max.Y = at.Y - 10
@@ -151,7 +154,7 @@ func (l *layout) plot() {
 		p.Add(rule{r})
 	}
 	for i, s := range f.Series {
-		p.Add(curve{s, dodge(f, i)})
+		p.Add(curve{s, i, dodge(f, i)})
 	}
 	p.Add(&labels{series: f.Series, rules: f.Rules})
 	p.Draw(l.canvas)

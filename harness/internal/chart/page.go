@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"html"
 	"image/color"
+	"regexp"
+	"strconv"
 	"strings"
+
+	"gonum.org/v1/plot/vg"
 )
 
 // PageSVG returns the figure as an SVG element of a page, as wide as its column. Its colours are variables of the page's style,
@@ -44,4 +48,44 @@ var pageStyle = func() *strings.Replacer {
 func hex(c color.Color) string {
 	r, g, b, _ := c.RGBA()
 	return fmt.Sprintf("#%02X%02X%02X", r>>8, g>>8, b>>8)
+}
+
+// belonging draws what belongs to the series or row of an index, none if it is negative, so that SVG can name it. vgsvg groups
+// only for transformations, so this is a shift by multiples of mark, too little to see.
+func belonging(c vg.Canvas, index int, drawing func()) {
+	if index < 0 {
+		drawing()
+		return
+	}
+	c.Push()
+	c.Translate(vg.Point{X: vg.Length(index+1) * mark})
+	drawing()
+	c.Pop()
+}
+
+const mark = vg.Length(1e-9)
+
+var marked = regexp.MustCompile(`<g transform="translate\(([0-9.]+e-[0-9]+), 0\)">`)
+
+// named replaces the marks of groups by names.
+func (f Figure) named(svg string) string {
+	var names []string
+	f = clean(f)
+	for _, s := range f.Series {
+		names = append(names, s.Name)
+	}
+	if f.Rows != nil {
+		names = nil
+	}
+	for _, r := range f.Rows {
+		names = append(names, r.Label)
+	}
+	return marked.ReplaceAllStringFunc(svg, func(group string) string {
+		shift, err := strconv.ParseFloat(marked.FindStringSubmatch(group)[1], 64)
+		index := int(shift/float64(mark)+0.5) - 1
+		if err != nil || index < 0 || index >= len(names) {
+			return group
+		}
+		return fmt.Sprintf(`<g data-series="%s">`, html.EscapeString(names[index]))
+	})
 }

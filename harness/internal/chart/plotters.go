@@ -52,11 +52,16 @@ type rule struct{ Rule }
 // curve draws one series: line, intervals, markers.
 type curve struct {
 	Series
+	index int
 	shift vg.Length // to the right
 }
 
 // Plot implements plot.Plotter.
 func (s curve) Plot(c draw.Canvas, p *plot.Plot) {
+	belonging(c, s.index, func() { s.draw(c, p) })
+}
+
+func (s curve) draw(c draw.Canvas, p *plot.Plot) {
 	at, py := p.Transforms(&c)
 	px := func(x float64) vg.Length { return at(x) + s.shift }
 	look := lookOf(s.Style)
@@ -153,12 +158,14 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 		}
 	}
-	for _, s := range l.series {
-		for _, pt := range s.Points {
-			if pt.Label != "" {
-				l.write(c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Label, lookOf(s.Style))
+	for i, s := range l.series {
+		belonging(c, i, func() {
+			for _, pt := range s.Points {
+				if pt.Label != "" {
+					l.write(c, vg.Point{X: px(pt.X), Y: py(pt.Y)}, pt.Label, lookOf(s.Style))
+				}
 			}
-		}
+		})
 	}
 }
 

@@ -162,9 +162,11 @@ func (l *layout) rows() {
 		y -= step
 		at := vg.Point{X: plotted.Min.X, Y: y + step/2}
 		label.YAlign, text.YAlign = draw.YCenter, draw.YCenter
-		c.FillText(label, vg.Point{X: c.Min.X + 10, Y: at.Y + 1}, short(label.Width, r.Label, left-16))
-		c.FillText(text, vg.Point{X: plotted.Max.X + 8, Y: at.Y + 1}, r.Text)
-		r.draw(&plotted, x, at.Y, step)
+		belonging(c, i, func() {
+			c.FillText(label, vg.Point{X: c.Min.X + 10, Y: at.Y + 1}, short(label.Width, r.Label, left-16))
+			c.FillText(text, vg.Point{X: plotted.Max.X + 8, Y: at.Y + 1}, r.Text)
+			r.draw(&plotted, x, at.Y, step)
+		})
 	}
 }
 

@@ -11,6 +11,9 @@ const rowsOf = model => all("main table").flatMap(table => {
   return column < 0 ? [] : [...table.tBodies[0].rows].filter(row => row.cells[column].firstChild.textContent === model && row.checkVisibility());
 });
 
+// seriesShown lists the names of the series that figures show.
+const seriesShown = () => all("g[data-series]").filter(g => getComputedStyle(g).display !== "none").map(g => g.dataset.series);
+
 // numbersBelow lists the numbers of the column that a heading's button belongs to.
 const numbersBelow = button => {
   const heading = button.closest("th");
