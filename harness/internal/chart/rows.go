@@ -146,7 +146,7 @@ func (l *layout) rows() {
 	for _, r := range f.Rows {
 		wide, right = max(wide, label.Width(r.Label)+10), max(right, text.Width(r.Text)+8)
 	}
-	left = min(left, wide) + 6
+	left = min(left, wide) + 12
 	plotted := draw.Crop(c, left, -max(right, 10), axisHeight, 0)
 	x := func(v float64) vg.Length {
 		return plotted.Min.X + vg.Length(normalizer{f.X.Log}.Normalize(s.min, s.max, v))*(plotted.Max.X-plotted.Min.X)
@@ -163,7 +163,7 @@ func (l *layout) rows() {
 		at := vg.Point{X: plotted.Min.X, Y: y + step/2}
 		label.YAlign, text.YAlign = draw.YCenter, draw.YCenter
 		belonging(c, i, func() {
-			c.FillText(label, vg.Point{X: c.Min.X + 10, Y: at.Y + 1}, short(label.Width, r.Label, left-16))
+			c.FillText(label, vg.Point{X: c.Min.X + 10, Y: at.Y + 1}, short(label.Width, r.Label, left-22))
 			c.FillText(text, vg.Point{X: plotted.Max.X + 8, Y: at.Y + 1}, r.Text)
 			r.draw(&plotted, x, at.Y, step)
 		})

@@ -15,10 +15,10 @@ func (ix *index) answer(questions []result.Question) []string {
 	if len(questions) == 0 {
 		return ix.answerWithoutRivals()
 	}
-	return []string{ix.winners(questions), ix.sureness(questions), ix.leftOpen(questions)}
+	return []string{ix.winners(questions), sureness(questions), ix.leftOpen(questions)}
 }
 
-// winners is "bk reads prompts fastest (len 8K: 1.155x ahead of mistral) and ...; mistral predicts held-out text best (...)."
+// winners is "bk reads prompts fastest at all 4 points (1.15x ahead of mistral at len 8K) and ...; mistral predicts held-out text best (...)."
 func (ix *index) winners(questions []result.Question) string {
 	decided := slices.DeleteFunc(result.Decisive(questions), func(q result.Question) bool { return q.Leader() == "" })
 	if len(decided) == 0 {
@@ -80,12 +80,16 @@ func (ix *index) extent(q result.Question, questions []result.Question) string {
 
 // evidence is how far the leader is ahead.
 func evidence(q result.Question) string {
-	lead, rival := q.AheadBy()
-	return fmt.Sprintf(" (%s: %s ahead of %s)", q.At, lead, rival)
+	ratio, difference, rival := q.Lead()
+	lead := factorText(ratio)
+	if difference != nil {
+		lead = fmt.Sprintf("%.3f [%.3f, %.3f] %s", difference.Value, difference.Lo, difference.Hi, q.Quantity.Unit)
+	}
+	return fmt.Sprintf(" (%s ahead of %s at %s)", lead, rival, q.At)
 }
 
 // sureness says how sure the leads are.
-func (ix *index) sureness(questions []result.Question) string {
+func sureness(questions []result.Question) string {
 	largest, samples, exact := 0.0, []string(nil), []string(nil)
 	for _, q := range questions {
 		if q.Leader() == "" {
@@ -109,7 +113,7 @@ func (ix *index) sureness(questions []result.Question) string {
 	if words == nil {
 		words = append(words, "a lead is claimed only with an adjusted p below 5 %")
 	}
-	return sentence(strings.Join(append(words, ix.uncontrolled(questions)...), "; "))
+	return sentence(strings.Join(words, "; "))
 }
 
 func sampleCount(q result.Question, n int) string {
@@ -126,15 +130,6 @@ func plural(list []string, one, many string) string {
 	return many
 }
 
-// uncontrolled warns of losses of models that were not trained alike.
-func (ix *index) uncontrolled(questions []result.Question) []string {
-	asked := slices.ContainsFunc(questions, func(q result.Question) bool { return q.Quantity == result.BitsPerByte })
-	if !asked || result.NotAlike(ix.Bases()...) == nil {
-		return nil
-	}
-	return []string{"the models were not trained alike, so their losses do not compare architectures"}
-}
-
 // leftOpen says what could not be told, and what it would take to tell.
 func (ix *index) leftOpen(questions []result.Question) string {
 	open := slices.DeleteFunc(slices.Clone(questions), func(q result.Question) bool { return !q.Undecided() })
@@ -148,6 +143,10 @@ func (ix *index) leftOpen(questions []result.Question) string {
 			more = "about " + s.Took + " of further blocks"
 		}
 		text += fmt.Sprintf("; %s would narrow %s to %s, by the command below the verdicts", more, result.Describe(s.Comparisons, "comparison"), s.Width)
+	}
+	if i := slices.IndexFunc(open, func(q result.Question) bool { return q.Quantity.Documents }); i >= 0 {
+		_, n := open[i].P()
+		text += "; to tell losses apart takes more than " + result.Describe(n, "document")
 	}
 	if n := ix.Run.Count(record.Failed); n > 0 {
 		text += "; " + result.Describe(n, "cell") + " failed"

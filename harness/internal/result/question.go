@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
@@ -57,10 +58,14 @@ func (q Question) Leader() string {
 // Undecided reports whether the samples cannot tell who is ahead. Equal sizes are decided.
 func (q Question) Undecided() bool { return q.leader() == nil && !q.Quantity.Exact }
 
-// AheadBy says how far the leader is ahead of which model: "1.155x [1.066x, 1.265x]", "mistral".
-func (q Question) AheadBy() (lead, rival string) {
+// Lead returns how far the leader is ahead of the nearest rival: by a factor, or by a difference of losses.
+func (q Question) Lead() (factor stat.Comparison, difference *stat.Estimate, rival string) {
 	p := q.decisive()
-	return p.aheadBy().Text, p.base.model
+	if p.gap != nil {
+		gap := p.gap.Map(func(x float64) float64 { return -x })
+		difference = &gap
+	}
+	return p.ahead(), difference, p.base.model
 }
 
 // Together names the models that the samples cannot tell apart, and says what they would have found.

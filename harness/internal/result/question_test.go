@@ -196,8 +196,8 @@ func TestRoundingIsAQuestion(t *testing.T) {
 	if got := titles(Decisive(asked)); !slices.Equal(got, []string{"context 256: a@int4"}) {
 		t.Errorf("decisive %q", got)
 	}
-	if lead, rival := asked[1].AheadBy(); !strings.HasPrefix(lead, "+0.0") || rival != "b@int4" {
-		t.Errorf("%q ahead of %q", lead, rival)
+	if _, lead, rival := asked[1].Lead(); lead == nil || lead.Lo < 0.01 || rival != "b@int4" {
+		t.Errorf("%v ahead of %q", lead, rival)
 	}
 	if s := asked[1].Standing(ix.Families[1]); s.State != Lost || !strings.Contains(s.Lead, "behind a@int4") {
 		t.Errorf("b stands %+v", s)
