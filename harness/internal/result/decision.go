@@ -144,6 +144,9 @@ func (c *Comparison) Findings() (all []Finding) {
 		if p.reason == "" {
 			f.Outcome, f.Text = Pass, fmt.Sprintf("%s: %s, %s vs %s", p.verdict(), p.words(), p.other.value.Text, p.base.value.Text)
 		}
+		if doubts := p.suspect(); doubts != "" {
+			f.Text += "; SUSPECT: " + doubts
+		}
 		all = append(all, f)
 	}
 	return all

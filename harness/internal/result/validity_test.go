@@ -204,6 +204,10 @@ func TestSuspectCellsAreMarked(t *testing.T) {
 		if d.Outcome != tc.want || d.reason != tc.reason || tc.reason != "" && !strings.HasSuffix(d.numbers(), "; "+tc.reason) {
 			t.Errorf("%v (%s) %q, want %v (%s)", d.Outcome, d.reason, d.numbers(), tc.want, tc.reason)
 		}
+		c.gates = nil
+		if said := c.Findings()[0].Text; !strings.HasSuffix(said, "; SUSPECT: "+why) {
+			t.Errorf("a finding without a gate says %q", said)
+		}
 		if notes := c.pairs()[0].notes(); !strings.Contains(strings.Join(notes, " "), "SUSPECT: disturbed") {
 			t.Errorf("the comparison has notes %q", notes)
 		}

@@ -48,8 +48,8 @@ func Scaled(value float64, unit string, digits int) string {
 		value, prefix = value/s.Factor, s.Prefix
 	}
 	before := 1
-	if magnitude := math.Abs(value); magnitude >= 1 {
-		before += int(math.Log10(magnitude))
+	if magnitude := math.Abs(value); magnitude > 0 {
+		before += int(math.Floor(math.Log10(magnitude)))
 	}
 	return strconv.FormatFloat(value, 'f', max(0, digits-before), 64) + prefix
 }

@@ -31,6 +31,26 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+func TestScaled(t *testing.T) {
+	for _, tc := range []struct {
+		value float64
+		unit  string
+		want  string
+	}{
+		{61234, TokensPerSec, "61.2k"},
+		{0.0007491, Second, "749µ"},
+		{1.2345, BitsPerByte, "1.23"},
+		{0.98765, BitsPerByte, "0.988"},
+		{0.00012345, Nat, "0.000123"},
+		{123456, One, "123456"},
+		{0, Nat, "0.00"},
+	} {
+		if got := Scaled(tc.value, tc.unit, 3); got != tc.want {
+			t.Errorf("Scaled(%v, %q) = %q, want %q", tc.value, tc.unit, got, tc.want)
+		}
+	}
+}
+
 func TestTick(t *testing.T) {
 	for _, tc := range []struct {
 		value float64
