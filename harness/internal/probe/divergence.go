@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -19,7 +20,7 @@ const (
 
 var (
 	documentKL     = Metric{Name: DocumentKL, Unit: unit.Nat, Better: -1, Title: "mean divergence from f32 per token"}
-	documentTop1   = Metric{Name: DocumentTop1, Unit: unit.One, Better: +1, Title: "first choice as in f32"}
+	documentTop1   = Metric{Name: DocumentTop1, Unit: unit.One, Better: +1, Title: "first choice as in f32", With: DocumentKL}
 	documentTokens = Metric{Name: DocumentTokens, Unit: unit.Token, Title: "tokens of the document"}
 )
 
@@ -49,7 +50,7 @@ const shortest = 2
 
 func diverge(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Reference == nil {
-		return r, &Unavailable{"there is no f32 model to compare with"}
+		return r, &Unavailable{cmp.Or(s.Alone, "there is no f32 model to compare with")}
 	}
 	n := number(s.Settings, "len")
 	if limit := s.Info.ContextLimit; limit > 0 {

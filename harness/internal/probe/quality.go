@@ -60,6 +60,9 @@ func quality(ctx context.Context, s *Subject) (r Result, err error) {
 	if s.Info.BOS < 0 {
 		r.Warnings = append(r.Warnings, "no start token: the first token of each document is not scored")
 	}
+	if s.Alone != "" {
+		r.lack(DocumentKL, s.Alone)
+	}
 	documents, err := s.HeldOut.Excerpt(int64(number(s.Settings, "text_bytes")))
 	if err != nil {
 		return r, unavailable(err)

@@ -17,6 +17,7 @@ import (
 type Subject struct {
 	Model     lm.Model
 	Reference lm.Model // the f32 model of the same weights in the same process; nil where this is f32 itself
+	Alone     string   // why it could not be loaded; ""
 	Info      lm.ModelInfo
 	PID       int          // of the plugin's process; 0: this process
 	Stream    *text.Tokens // text, or random ids if the probe does not need text and the model cannot read it

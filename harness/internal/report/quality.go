@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -180,7 +181,7 @@ func (ix *index) divergence(m *record.Model, quality *record.Cell, metric string
 	}
 	e := result.PerToken(quality, metric)
 	if e.N == 0 {
-		return table.Unavailable("no ability versus")
+		return table.Unavailable(cmp.Or(probe.Lacking(quality, metric), "no ability versus"))
 	}
 	if metric == probe.DocumentTop1 {
 		return table.Ranged(e, unit.Percent, quality.ID)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/suite"
@@ -143,5 +144,31 @@ func TestSpeedsHaveTheirQuality(t *testing.T) {
 				t.Errorf("%s: %s of %s is %s, %v, %v", name, c.Probe, c.Model, c.Status, j, c.Failure)
 			}
 		}
+	}
+}
+
+// TestReferenceThatDoesNotFit measures a model beside which its weights in f32 do not fit: its losses are measured without
+// them, and its divergence is n/a.
+func TestReferenceThatDoesNotFit(t *testing.T) {
+	const text = "name: s\nprecisions: [f32, int8]\nprobes:\n  - {probe: quality, with: {text_bytes: 1024}}\n  - {probe: divergence}\n"
+	const why = "its weights in f32 do not fit into memory beside it: 3.906 KiB"
+	p, err := Prepare(t.Context(), options(t, honest(), text, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.limits.Memory = 7000 // for 4000 bytes of weights, and 1000 parameters
+	db := openDB(t)
+	if err := Execute(t.Context(), db, p); err != nil {
+		t.Fatal(err)
+	}
+	r := load(t, db, p.Run.ID)
+	for model, missing := range map[string][]record.Missing{"a": nil, "a@int8": {{Metric: probe.DocumentKL, Reason: why}}} {
+		c := cells(r, "quality", model)[0]
+		if diff := cmp.Diff(missing, c.Missing); diff != "" || len(result.Documents(c)) != 4 {
+			t.Errorf("%s: %d documents, %s", model, len(result.Documents(c)), diff)
+		}
+	}
+	if c := cells(r, "divergence", "a@int8")[0]; c.Status != record.Unavailable || c.Reason != why {
+		t.Errorf("the divergence is %s (%s)", c.Status, c.Reason)
 	}
 }

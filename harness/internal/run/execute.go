@@ -14,6 +14,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -130,11 +131,14 @@ func (r *runner) measureUntimed(ctx context.Context, p *probe.Probe, c *record.C
 	limit := r.timeLimit(c)
 	cellCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	w, err := r.models[c.Model].start(cellCtx, p.Versus)
+	alone := r.alone(c.Model)
+	w, err := r.models[c.Model].start(cellCtx, p.Versus && alone == "")
 	defer w.Kill()
 	var result probe.Result
 	if err == nil {
-		result, err = p.Measure(cellCtx, w.subject(r, c, 0))
+		subject := w.subject(r, c, 0)
+		subject.Alone = alone
+		result, err = p.Measure(cellCtx, subject)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -149,6 +153,15 @@ func (r *runner) measureUntimed(ctx context.Context, p *probe.Probe, c *record.C
 		return err
 	}
 	return r.judge(ctx, c, result.Samples)
+}
+
+// alone says why the f32 model of the same weights cannot be loaded beside a model, "" if it fits into memory.
+func (r *runner) alone(model string) string {
+	m := r.models[model].record
+	if wide := 4 * m.Parameters; specOf(m).reduced() && r.memory > 0 && m.WeightBytes+wide > r.memory {
+		return "its weights in f32 do not fit into memory beside it: " + unit.Format(float64(wide), unit.Byte)
+	}
+	return ""
 }
 
 // judge marks the model of a causality cell if it was found to see the future or to be non-deterministic.

@@ -97,7 +97,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 		{Name: budgetFact, Value: budget},
 		{Name: ruleFact, Value: rule()},
 		{Name: probe.ValueFact, Value: probe.Quartile},
-		{Name: "a cell is not VALID by", Value: result.Rule()},
+		{Name: "validity of a cell", Value: result.Rule()},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}
 }
