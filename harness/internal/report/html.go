@@ -53,6 +53,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"quantity": quantityName,
 	"number":   number,
 	"gist":     gist,
+	"parts":    parts,
 	"count":    result.Describe,
 	"symbol":   func(state string) string { return symbols[state] },
 	"word":     func(state string) string { return stateWords[state] },
@@ -124,6 +125,16 @@ func number(v table.Value) string {
 		return ""
 	}
 	return strconv.FormatFloat(*v.Number, 'g', 7, 64)
+}
+
+// parts splits a number before its interval, where a line may be broken.
+func parts(v table.Value) []string {
+	for _, interval := range []string{" [", " ±"} {
+		if i := strings.Index(v.Text, interval); i > 0 {
+			return []string{v.Text[:i], v.Text[i+1:]}
+		}
+	}
+	return []string{v.Text}
 }
 
 func shortIDs(cells []string) string {
