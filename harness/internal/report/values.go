@@ -12,7 +12,7 @@ import (
 // valueKeys are the keys of the rows made by values.
 func valueKeys() []string {
 	return slices.Concat([]string{"run", "suite", "table", "model", "precision"}, result.AxisKeys(), []string{
-		"position", "part", "quantity", "unit", "direction", "value", "lo", "hi", "n", "leader", "text", "reason", "notes", "cells"})
+		"position", "part", "quantity", "unit", "direction", "value", "lo", "hi", "n", "leader", "text", "reason", "validity", "notes", "cells"})
 }
 
 // values lists the entries of all sections' tables in long form for programs, one row each. An entry of several tables
@@ -120,5 +120,13 @@ func (e entry) record(ix *index) []any {
 	}
 	return slices.Concat([]any{ix.Run.ID, e.suite, e.table, name, precision}, result.AxisValues(e.point), []any{
 		position, table.Word(e.part), e.column.Field(), table.Word(e.column.Unit), table.Direction(e.column.Better), number, e.value.Lo, e.value.Hi,
-		table.Known(e.value.N), e.value.Best, words, table.Word(e.value.Reason), e.value.Notes, e.value.Cells})
+		table.Known(e.value.N), e.value.Best, words, table.Word(e.value.Reason), table.Word(ix.validityOf(e.value.Cells).String()), e.value.Notes, e.value.Cells})
+}
+
+// validityOf is the worst validity of cells, none if they have none.
+func (ix *index) validityOf(cells []string) (worst result.Validity) {
+	for _, id := range cells {
+		worst = max(worst, ix.Judge(ix.ByID[id]).Validity)
+	}
+	return worst
 }

@@ -212,11 +212,14 @@ func TestSuspectCellsAreMarked(t *testing.T) {
 			t.Errorf("the comparison has notes %q", notes)
 		}
 	}
-	ix := timed(map[string][]float64{"a": steady, "b": {2, 2, 2, 2, 2, 2, 2, 2, 2, 2}})
-	disturb(ix.ByID["cell of b"], 10)
-	v := ix.Verdicts(ix.Questions())
-	if row := v.Rows[0]; row[2].Text != "a" || !strings.Contains(strings.Join(row[5].Notes, " "), "SUSPECT: disturbed") {
-		t.Errorf("the verdict is %v with notes %q", row, row[5].Notes)
+	for leader, slow := range map[string][]float64{"a": {2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, table.None.Text: steady} {
+		ix := timed(map[string][]float64{"a": steady, "b": slow})
+		disturb(ix.ByID["cell of b"], 10)
+		v := verdicts(ix)
+		validity := v.Frame.Rows[0][slices.Index(v.Frame.Keys, "validity")]
+		if row := v.Rows[0]; row[2].Text != leader || !slices.Equal(row[5].Notes, []string{"SUSPECT: disturbed"}) || validity != "SUSPECT" {
+			t.Errorf("the verdict is %v with notes %q, %v", row, row[5].Notes, validity)
+		}
 	}
 }
 

@@ -219,20 +219,40 @@ func (r *ranking) notes() []string {
 	if r.leader() == nil {
 		notes = slices.Clone(r.decisive().result.Warnings) // no ratio is shown that medians could contradict
 	}
-	if r.q.Documents {
-		models := []*record.Model{r.first.ix.ByName[r.first.model]}
-		for _, p := range r.rivals {
-			models = append(models, p.base.ix.ByName[p.base.model])
+	var models []*record.Model
+	for _, s := range r.sides() {
+		models = append(models, s.ix.ByName[s.model])
+		if doubt := s.doubt(); doubt != "" {
+			notes = append(notes, doubt)
 		}
+	}
+	if r.q.Documents {
 		notes = append(notes, NotAlike(models...)...)
 	}
-	return notes
+	return Distinct(notes, func(note string) string { return note })
+}
+
+// sides are the ranked cells, the first one first.
+func (r *ranking) sides() []side {
+	all := []side{r.first}
+	for _, p := range r.rivals {
+		all = append(all, p.base)
+	}
+	return all
+}
+
+// validity is the worst of the ranked cells.
+func (r *ranking) validity() (worst Validity) {
+	for _, s := range r.sides() {
+		worst = max(worst, s.judgement().Validity)
+	}
+	return worst
 }
 
 // verdictKeys are the keys of record.
 func verdictKeys() []string {
 	return slices.Concat([]string{"run", "probe", "quantity", "unit", "direction"}, AxisKeys(), []string{"verdict", "leader", "leader_value",
-		"rival", "ratio", "lo", "hi", "difference", "difference_lo", "difference_hi", "detectable", "p", "p_adjusted", "n", "text", "notes", "cells"})
+		"rival", "ratio", "lo", "hi", "difference", "difference_lo", "difference_hi", "detectable", "p", "p_adjusted", "n", "text", "validity", "notes", "cells"})
 }
 
 // record is the ranking as a row for programs.
@@ -247,7 +267,7 @@ func (r *ranking) record() []any {
 		said[0] = "equal"
 	}
 	return slices.Concat([]any{r.first.ix.Run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, AxisValues(r.first.cell.Point),
-		said, []any{p.detectable}, p.pValues(), []any{p.result.N, r.sentence(), r.notes(), p.cells()})
+		said, []any{p.detectable}, p.pValues(), []any{p.result.N, r.sentence(), table.Word(r.validity().String()), r.notes(), p.cells()})
 }
 
 // numbersAhead are ratio and difference by which the other side is ahead, each with its interval.
