@@ -8,7 +8,10 @@ package chart
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -94,8 +97,28 @@ func (f Figure) SVG(w io.Writer) error {
 	if err := f.draw(&out, canvas, canvas); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, f.named(svgFonts.Replace(out.String())))
+	_, err := io.WriteString(w, f.named(svgFonts.Replace(fitted(out.String()))))
 	return err
+}
+
+// texts matches the texts of an SVG, with weight, size and words.
+var texts = regexp.MustCompile(`<text ([^>]*font-weight:(\w+);[^>]*font-size:([0-9.]+)px[^>]*>)([^<]+)</text>`)
+
+// fitted gives each text the width for which there is room, whatever font the reader has.
+func fitted(svg string) string {
+	return texts.ReplaceAllStringFunc(svg, func(element string) string {
+		parts := texts.FindStringSubmatch(element)
+		size, err := strconv.ParseFloat(parts[3], 64)
+		if err != nil {
+			return element
+		}
+		style := textStyle(vg.Length(size), ink)
+		if parts[2] == "bold" {
+			style = boldStyle(vg.Length(size), ink)
+		}
+		wide := style.Width(html.UnescapeString(parts[4]))
+		return fmt.Sprintf(`<text textLength="%.5g" lengthAdjust="spacingAndGlyphs" %s%s</text>`, float64(wide), parts[1], parts[4])
+	})
 }
 
 // PNG writes the figure as PNG.

@@ -326,3 +326,27 @@ func TestStylesAreDistinct(t *testing.T) {
 		seen[key] = i
 	}
 }
+
+// TestTextsKeepTheirWidth checks that each text of an SVG says how wide it is, so that no font makes it run into its neighbours.
+func TestTextsKeepTheirWidth(t *testing.T) {
+	for _, f := range append(gallery(), Figure{Title: "a < b & \"c\"", Empty: "nothing"}) {
+		svg, err := rendered(f.SVG)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(svg), "<text "); n == 0 || n != strings.Count(string(svg), "<text textLength=") {
+			t.Errorf("%s: not all of %d texts have a width", f.Name, n)
+		}
+		wellFormed(t, svg)
+	}
+	if plain, bold := fitted(textOf("normal", "8")), fitted(textOf("bold", "8")); plain == bold {
+		t.Errorf("bold text is as wide as other text: %s", bold)
+	}
+	if got, want := fitted(textOf("normal", "8")), textStyle(8, ink).Width("a<b"); !strings.Contains(got, fmt.Sprintf(`textLength="%.5g"`, float64(want))) {
+		t.Errorf("%s, want a width of %g", got, want)
+	}
+}
+
+func textOf(weight, size string) string {
+	return `<text x="1" style="font-family:x;font-weight:` + weight + `;font-style:normal;font-size:` + size + `px;fill:#222222">a&lt;b</text>`
+}
