@@ -14,7 +14,7 @@ func CompareAdded(base, other [2][]Document) (difference Estimate, c Comparison)
 	difference = bootstrap(pairs, gap)
 	c = Comparison{Estimate: difference.Map(math.Exp), P: 1}
 	if all := resample(pairs, gap); all != nil {
-		c.P, _, _ = invert(all, ofDraws)
+		c.P, _, _ = invert(sorted(all), ofDraws)
 	}
 	c.Adjusted = c.P
 	return difference, c

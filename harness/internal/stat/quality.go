@@ -43,7 +43,7 @@ func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comp
 	}
 	ratio = Comparison{Estimate: bootstrap(pairs, logRatio).Map(math.Exp), P: 1}
 	if all := resample(pairs, logRatio); all != nil {
-		ratio.P, _, _ = invert(all, ofDraws)
+		ratio.P, _, _ = invert(sorted(all), ofDraws)
 	}
 	ratio.Adjusted = ratio.P
 	if dropped > 0 {
