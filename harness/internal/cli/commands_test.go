@@ -41,7 +41,7 @@ func measured(t *testing.T) (d desk, run string) {
 	if words == nil {
 		t.Fatalf("run does not report what it measured:\n%s", stderr)
 	}
-	for _, want := range []string{"plan  12 cells on 2 models", "out/index.html", "archbench compare " + words[1]} {
+	for _, want := range []string{"plan  12 cells on 2 models", "out/index.html", "archbench compare " + words[1], "\nvalidity: 6 VALID, 6 SUSPECT (most often ", "), 0 INVALID\n"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("run does not say %q:\n%s", want, stderr)
 		}
