@@ -3,6 +3,7 @@ package result
 import (
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -49,23 +50,36 @@ func alike(a, b record.Model) bool {
 // detects explains what tables say of undecided comparisons.
 const detects = "detects: the difference that 80 % of such comparisons would find."
 
-// detect tells the undecided comparisons of a family by blocks how large a ratio they would have found. The noise is what the blocks'
-// ratios of the whole family deviate from their medians: that of one comparison seldom has blocks enough.
+// detect lets the undecided comparisons of a family by blocks tell how large a ratio they would have found.
 func detect(family []*pair) {
-	var noise []float64
 	family = slices.DeleteFunc(slices.Clone(family), func(p *pair) bool { return p.reason != "" || !p.byBlock() })
 	for _, p := range family {
-		noise = append(noise, p.deviations()...)
-	}
-	for _, p := range family {
-		if p.result.Verdict() != stat.Undecided {
-			continue
-		}
-		d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == bySign}
-		if e := d.Detectable(noise); e.Valid() {
-			p.detectable = &e.Value
+		if p.result.Verdict() == stat.Undecided {
+			p.detects = sync.OnceValue(func() *float64 { return p.detectableAmong(family) })
 		}
 	}
+}
+
+// detectable is the smallest ratio that an undecided comparison by blocks would have found; nil if that is unknown.
+func (p *pair) detectable() *float64 {
+	if p.detects == nil {
+		return nil
+	}
+	return p.detects()
+}
+
+// detectableAmong takes as noise what the blocks' ratios of the whole family deviate from their medians: that of one comparison
+// seldom has blocks enough.
+func (p *pair) detectableAmong(family []*pair) *float64 {
+	var noise []float64
+	for _, o := range family {
+		noise = append(noise, o.deviations()...)
+	}
+	d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == bySign}
+	if e := d.Detectable(noise); e.Valid() {
+		return &e.Value
+	}
+	return nil
 }
 
 // deviations are the log ratios of the blocks without their median.

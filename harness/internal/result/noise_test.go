@@ -75,8 +75,8 @@ func TestDetects(t *testing.T) {
 	} {
 		for _, p := range pairsOf(timed(tc.models).Run, CompareOptions{Quantities: []string{"decode"}}) {
 			want := tc.want[p.other.model]
-			if (p.detectable != nil) != (want != 0) || want != 0 && math.Abs(math.Log(*p.detectable)-want) > 1e-9 {
-				t.Errorf("%s: %s: detectable %v, want %g", tc.name, p.other.model, p.detectable, want)
+			if (p.detectable() != nil) != (want != 0) || want != 0 && math.Abs(math.Log(*p.detectable())-want) > 1e-9 {
+				t.Errorf("%s: %s: detectable %v, want %g", tc.name, p.other.model, p.detectable(), want)
 			}
 			if text := p.words(); strings.HasSuffix(text, "] detects 2.0%)") != (want != 0) {
 				t.Errorf("%s: %s: %s", tc.name, p.other.model, text)

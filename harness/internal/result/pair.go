@@ -32,7 +32,7 @@ type pair struct {
 	test        string          // that gave p and interval
 	reason      string          // why the two cannot be compared; ""
 	columns     [2]string       // labels of base and other in a table of comparisons
-	detectable  *float64        // of an undecided comparison by blocks: the smallest ratio that it would have found; nil: unknown
+	detects     func() *float64 // computes the smallest ratio that an undecided comparison by blocks would have found, once; nil: is decided
 	varies      projection      // further factors in which the two differ
 }
 
@@ -203,8 +203,8 @@ func (p *pair) reach() string {
 	switch {
 	case p.gap != nil && p.result.Bounded():
 		return "±" + unit.Number(math.Max(p.gap.Hi-p.gap.Value, p.gap.Value-p.gap.Lo)) + " " + p.q.Unit
-	case p.detectable != nil:
-		return "detects " + unit.Percent(*p.detectable-1)
+	case p.detectable() != nil:
+		return "detects " + unit.Percent(*p.detectable()-1)
 	case p.result.Bounded() && !p.result.Exact:
 		return "±" + unit.Percent(p.shows())
 	}
@@ -233,8 +233,8 @@ func (p *pair) interval() table.Value {
 	case p.gap == nil && c.Bounded():
 		words = append(words, "["+change(c.Lo)+", "+change(c.Hi)+"]")
 	}
-	if p.detectable != nil {
-		words = append(words, "detects "+percent(*p.detectable-1))
+	if ratio := p.detectable(); ratio != nil {
+		words = append(words, "detects "+percent(*ratio-1))
 	}
 	if words == nil {
 		return table.None
@@ -338,7 +338,7 @@ func (p *pair) record() []any {
 		return slices.Concat(about, make([]any, 12), []any{p.reason, table.Word(p.validity().String()), nil, p.base.id(), p.other.id()})
 	}
 	c := p.result
-	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), p.detectable, gap.Value, gap.Lo, gap.Hi, nil,
+	return slices.Concat(about, []any{c.Value, c.Lo, c.Hi}, p.pValues(), []any{c.N, p.test, p.verdict(), p.detectable(), gap.Value, gap.Lo, gap.Hi, nil,
 		table.Word(p.validity().String()), p.notes(), p.base.id(), p.other.id()})
 }
 

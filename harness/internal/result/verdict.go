@@ -267,7 +267,7 @@ func (r *ranking) record() []any {
 		said[0] = "equal"
 	}
 	return slices.Concat([]any{r.first.ix.Run.ID, r.q.Probe, r.q.Name, r.q.Unit, table.Direction(r.q.Better)}, AxisValues(r.first.cell.Point),
-		said, []any{p.detectable}, p.pValues(), []any{p.result.N, r.sentence(), table.Word(r.validity().String()), r.notes(), p.cells()})
+		said, []any{p.detectable()}, p.pValues(), []any{p.result.N, r.sentence(), table.Word(r.validity().String()), r.notes(), p.cells()})
 }
 
 // numbersAhead are ratio and difference by which the other side is ahead, each with its interval.

@@ -59,6 +59,7 @@ func (d Design) Detectable(noise []float64) Estimate {
 	for i, x := range sizes {
 		sizes[i] = math.Abs(x)
 	}
+	slices.Sort(sizes) // the same noise in another order gives the same effect
 	effect := d.atLook
 	if d.Anytime {
 		effect = d.atAnyLook
@@ -70,19 +71,9 @@ func (d Design) Detectable(noise []float64) Estimate {
 	return Estimate{Value: math.Exp(log), Lo: math.Inf(-1), Hi: math.Inf(1), N: len(sizes)}
 }
 
-// mostDrawn is the largest number of blocks that are drawn from noise.
-const mostDrawn = 200
-
 // atLook is the effect that [Paired] finds after the last block. Each draw of blocks from the noise needs an effect that lifts all
-// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects. Of more
-// than mostDrawn blocks the effect falls with the square root of their number.
+// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects.
 func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
-	if d.Blocks > mostDrawn {
-		fewer := d
-		fewer.Blocks = mostDrawn
-		effect, ok = fewer.atLook(sizes)
-		return effect * math.Sqrt(mostDrawn/float64(d.Blocks)), ok
-	}
 	random := rand.New(rand.NewPCG(uint64(d.Blocks), uint64(d.Family)))
 	contrasts := d.Blocks * (d.Blocks + 1) / 2
 	p := d.adjusted(d.Blocks)
@@ -93,7 +84,7 @@ func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
 		for j := range values {
 			values[j] = sizes[random.IntN(len(sizes))] * float64(1-2*random.IntN(2))
 		}
-		needed[i] = -walshOf(values).at(tolerable)
+		needed[i] = -walsh(values)[tolerable]
 	}
 	slices.Sort(needed)
 	return quantile(needed, Power)
@@ -101,9 +92,8 @@ func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
 
 // atAnyLook is the effect that [Anytime] finds after some block. An effect is found unless noise turns too many signs against it.
 // If the noise outweighs it in a block with probability q, the walk of the signs gives the largest q, and the effect is the
-// quantile 1-q of the noise: 1-2q of its absolute values.
+// quantile 1-q of the noise: 1-2q of its absolute values, sizes, which are sorted.
 func (d Design) atAnyLook(sizes []float64) (effect float64, ok bool) {
-	slices.Sort(sizes)
 	return quantile(sizes, 1-2*d.contrary())
 }
 

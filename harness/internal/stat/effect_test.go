@@ -168,3 +168,41 @@ func TestNotDetectable(t *testing.T) {
 		t.Errorf("no noise: %+v", e)
 	}
 }
+
+// TestDetectableOfKnownNoise holds the effect against theory where that has a closed form: with six blocks, or eight in a family of
+// four, none may contradict, so the blocks that noise does not turn need a share of the n-th root of the power.
+func TestDetectableOfKnownNoise(t *testing.T) {
+	outweighed := map[string]func(q float64) float64{ // the effect that noise outweighs with probability q
+		"normal":  func(q float64) float64 { return 0.02 * distuv.UnitNormal.Quantile(1-q) },
+		"Laplace": func(q float64) float64 { return -0.02 * math.Log(2*q) },
+	}
+	for name, quantile := range outweighed {
+		random := rand.New(rand.NewPCG(13, 17))
+		noise := make([]float64, 100000)
+		for i := range noise {
+			noise[i] = noises[name](random)
+		}
+		for _, d := range []Design{{Blocks: 6, Family: 1}, {Blocks: 8, Family: 4}, {Blocks: 7, Family: 1, Anytime: true}} {
+			want := quantile(1 - math.Pow(Power, 1/float64(d.Blocks)))
+			if got := math.Log(d.Detectable(noise).Value); math.Abs(got/want-1) > 0.1 {
+				t.Errorf("%s noise, %+v: %.4f, in theory %.4f", name, d, got, want)
+			}
+		}
+	}
+}
+
+// TestDetectableIgnoresOrder checks that the effect depends on the noise, not on the order in which its blocks are read.
+func TestDetectableIgnoresOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(19, 23))
+	noise := make([]float64, 40)
+	for i := range noise {
+		noise[i] = random.NormFloat64()
+	}
+	for _, d := range []Design{{Blocks: 10, Family: 2}, {Blocks: 20, Family: 2, Anytime: true}} {
+		want := d.Detectable(noise).Value
+		random.Shuffle(len(noise), func(i, j int) { noise[i], noise[j] = noise[j], noise[i] })
+		if got := d.Detectable(noise).Value; got != want {
+			t.Errorf("%+v: %v, in another order %v", d, want, got)
+		}
+	}
+}
