@@ -53,13 +53,8 @@ func nothing(format string, runs []*record.Run) error {
 }
 
 // times returns the samples of a cell that are the times of what it measures, one for each block.
-func times(c *record.Cell) (all []record.Sample) {
-	for s := range c.Counting() {
-		if probe.Lookup(s.Metric).Bench != "" {
-			all = append(all, *s)
-		}
-	}
-	return all
+func times(c *record.Cell) []record.Sample {
+	return slices.DeleteFunc(c.Counting(), func(s record.Sample) bool { return probe.Lookup(s.Metric).Bench == "" })
 }
 
 // numbers returns what other tools take for one measurement each: the value of a block, and of an imported sample each number

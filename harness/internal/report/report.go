@@ -369,9 +369,5 @@ func (ix *index) about(c *record.Cell) []any {
 }
 
 func blockCount(c *record.Cell) int {
-	seen := map[int]bool{}
-	for i := range c.Samples {
-		seen[c.Samples[i].Block] = true
-	}
-	return len(seen)
+	return len(result.Distinct(c.Samples, func(s record.Sample) int { return s.Block }))
 }

@@ -97,17 +97,30 @@ func withValues(t table.Table) table.Table {
 	return shown
 }
 
-// addGrowth adds growth exponents for programs, and the figures that quantities ask for.
+// addGrowth adds growth exponents for programs, where models meet, and the figures that quantities ask for.
 func (ix *index) addGrowth(s *Section, quantities []*result.Quantity, cells []*record.Cell) {
 	for _, q := range quantities {
 		if q.Growth != "" {
 			s.Data = append(s.Data, ix.Growth(q, cells))
+			if t, ok := ix.Crossovers(q, cells); ok {
+				s.Data = append(s.Data, t)
+				if meets(t) {
+					s.Tables = append(s.Tables, t)
+				}
+			}
 		}
 		if q.Figure != nil {
 			s.Figures = append(s.Figures, ix.figureOf(q, cells))
 			s.Figures = append(s.Figures, ix.spread(q, cells)...)
 		}
 	}
+}
+
+// meets reports whether a table of crossovers has any.
+func meets(t table.Table) bool {
+	return slices.ContainsFunc(t.Rows, func(row []table.Value) bool {
+		return slices.ContainsFunc(row, func(v table.Value) bool { return v.Number != nil })
+	})
 }
 
 // measuredOnly is the table of a quantity, or nil if no cell has it.

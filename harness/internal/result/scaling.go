@@ -1,7 +1,6 @@
 package result
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -10,6 +9,24 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
+// growth is how a quantity's metric grows along its main axis for one model.
+type growth struct {
+	model  *record.Model
+	cells  []*record.Cell
+	curves map[int][]stat.Point // by block
+	fit    stat.PowerLaw
+}
+
+// growths fits the growth of each model.
+func (ix *Index) growths(q *Quantity, cells []*record.Cell) (all []growth) {
+	for _, m := range ix.ModelsOf(cells) {
+		own := keep(OfModel(cells, m.Name), ix.Usable)
+		curves := q.curves(own)
+		all = append(all, growth{m, own, curves, stat.FitPowerLaws(curves)})
+	}
+	return all
+}
+
 // Growth returns a table of exponents: how a quantity's metric grows along its main axis.
 func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
 	t := table.Table{
@@ -17,17 +34,61 @@ func (ix *Index) Growth(q *Quantity, cells []*record.Cell) table.Table {
 		Columns: append(table.Keys("model"), table.Column{Name: "exponent e", ID: q.Name + "-exponent", Unit: unit.One},
 			table.Column{Name: "fitted over", ID: q.Name + "-exponent-range"}, table.Column{Name: "remarks", ID: q.Name + "-exponent-verdict"}),
 	}
-	for _, m := range ix.ModelsOf(cells) {
-		own := keep(OfModel(cells, m.Name), ix.Usable)
-		fit := stat.FitPowerLaws(q.curves(own))
+	for _, g := range ix.growths(q, cells) {
 		over, remarks := table.None, table.None
-		if fit.Exponent.Valid() {
-			over = table.Value{Text: unit.Length(fit.From) + " to " + unit.Length(fit.To) + " tokens", Cells: IDs(own)}
-			remarks = table.Value{Text: fit.Verdict(), Cells: IDs(own)}
+		if g.fit.Exponent.Valid() {
+			over = table.Value{Text: span(g.fit.From, g.fit.To), Cells: IDs(g.cells)}
+			remarks = table.Value{Text: g.fit.Verdict(), Cells: IDs(g.cells)}
 		}
-		t.Rows = append(t.Rows, []table.Value{table.Text(m.Name), exponent(fit, IDs(own)), over, remarks})
+		t.Rows = append(t.Rows, []table.Value{table.Text(g.model.Name), exponent(g.fit, IDs(g.cells)), over, remarks})
 	}
 	return t
+}
+
+func span(from, to float64) string { return unit.Length(from) + " to " + unit.Length(to) + " tokens" }
+
+// Crossovers returns a table of the lengths at which the fitted curves of two models meet, and whether any two models have
+// curves. Each pair of models has one entry, in the row of the first.
+func (ix *Index) Crossovers(q *Quantity, cells []*record.Cell) (t table.Table, ok bool) {
+	fitted := slices.DeleteFunc(ix.growths(q, cells), func(g growth) bool {
+		return !g.fit.Exponent.Valid() || !slices.Contains(ix.Bases(), g.model)
+	})
+	if len(fitted) < 2 {
+		return t, false
+	}
+	t = table.Table{
+		ID: q.Name + "-crossovers", Title: q.Growth + ": where two models meet", Columns: table.Keys("model"),
+		Caption: "length at which the fitted curves meet, with a 95 % interval over the blocks; beyond it the model with the smaller exponent is ahead",
+	}
+	for _, g := range fitted[1:] {
+		t.Columns = append(t.Columns, table.Column{Name: "with " + g.model.Name, ID: q.Name + "-crossover", Unit: unit.Token, Part: g.model.Name})
+	}
+	for i, g := range fitted[:len(fitted)-1] {
+		row := append([]table.Value{table.Text(g.model.Name)}, slices.Repeat([]table.Value{table.None}, i)...)
+		for _, other := range fitted[i+1:] {
+			row = append(row, crossover(g, other))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, true
+}
+
+// crossover is where two curves meet, if that is within the lengths that both were measured at. Notes say which curve is no
+// power law.
+func crossover(a, b growth) table.Value {
+	from, to := max(a.fit.From, b.fit.From), min(a.fit.To, b.fit.To)
+	cells := slices.Concat(IDs(a.cells), IDs(b.cells))
+	v := table.Ranged(stat.Crossover(a.curves, b.curves), unit.Length, cells...)
+	if v.Number != nil && (*v.Number < from || *v.Number > to) {
+		v = table.Unavailable("not from " + span(from, to))
+	}
+	v.Cells = cells
+	for _, g := range []growth{a, b} {
+		if said := g.fit.Verdict(); said != stat.PowerLawHolds {
+			v.Notes = append(v.Notes, g.model.Name+": "+said)
+		}
+	}
+	return v
 }
 
 func exponent(fit stat.PowerLaw, cells []string) table.Value {
@@ -57,7 +118,7 @@ func IDs(cells []*record.Cell) []string {
 }
 
 // curves returns the metric along the main axis, one curve per block, with the other axes at their first value.
-func (q *Quantity) curves(cells []*record.Cell) [][]stat.Point {
+func (q *Quantity) curves(cells []*record.Cell) map[int][]stat.Point {
 	for _, name := range Axes(cells) {
 		if name != q.Main {
 			cells = With(cells, name, Axis(cells, name)[0])
@@ -69,11 +130,7 @@ func (q *Quantity) curves(cells []*record.Cell) [][]stat.Point {
 			blocks[block] = append(blocks[block], stat.Point{X: Number(c.Point, q.Main), Y: v})
 		}
 	}
-	out := make([][]stat.Point, 0, len(blocks))
-	for _, block := range slices.Sorted(maps.Keys(blocks)) {
-		out = append(out, blocks[block])
-	}
-	return out
+	return blocks
 }
 
 // Along fits the growth of a stream's metric with the position.
@@ -82,5 +139,5 @@ func Along(c *record.Cell, metric string) stat.PowerLaw {
 	for _, r := range Readings(c, metric) {
 		points = append(points, stat.Point{X: r.Position, Y: r.Value})
 	}
-	return stat.FitPowerLaws([][]stat.Point{points})
+	return stat.FitPowerLaw(points)
 }

@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"golang.org/x/perf/benchmath"
 )
 
 // Confidence is the level of every interval in this package.
@@ -63,18 +61,17 @@ func mapBound(f func(float64) float64, bound float64) float64 {
 	return f(bound)
 }
 
-// Median summarises samples by their median and its distribution-free interval (order statistics of the binomial
-// distribution, golang.org/x/perf/benchmath). It does not modify the slice, and drops non-finite values with a warning.
+// Median summarises samples by their median and its distribution-free interval, the medians that a sign test does not reject.
+// It does not modify the slice, and drops non-finite values with a warning.
 func Median(values []float64) Estimate {
 	kept := finite(values)
 	if len(kept) == 0 {
 		return nothing(fmt.Sprintf("no finite value among %d samples", len(values)))
 	}
-	sample := benchmath.NewSample(kept, &benchmath.DefaultThresholds) // sorts kept, our copy
-	summary := benchmath.AssumeNothing.Summary(sample, Confidence)
-	e := Estimate{Value: summary.Center, Lo: summary.Lo, Hi: summary.Hi, N: len(kept)}
-	if e.N < MinSamples {
-		e.Lo, e.Hi = math.Inf(-1), math.Inf(1)
+	slices.Sort(kept)
+	lo, hi := interval(kept, fairTail(len(kept)))
+	e := Estimate{Value: middle(kept), Lo: lo, Hi: hi, N: len(kept)}
+	if !e.Bounded() {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: a 95 %% interval needs at least %d samples", e.N, MinSamples))
 	}
 	if left := len(values) - len(kept); left > 0 {

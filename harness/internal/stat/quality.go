@@ -16,16 +16,16 @@ type Document struct {
 // bootstrapDraws is the number of bootstrap resamples of documents.
 const bootstrapDraws = 4000
 
-// BitsPerByte is the documents' total cost in bits divided by their total bytes, with a percentile bootstrap interval
-// over documents. Unlike perplexity, it is comparable across tokenizers.
+// BitsPerByte is the documents' total cost in bits divided by their total bytes, with a bootstrap interval over documents. Unlike perplexity, it is comparable across tokenizers.
 func BitsPerByte(docs []Document) Estimate {
-	return bootstrap(docs, func(draw []Document) float64 {
+	e, _ := bootstrap(docs, func(draw []Document) float64 {
 		nats, bytes := 0.0, 0.0
 		for _, d := range draw {
 			nats, bytes = nats+d.Nats, bytes+d.Bytes
 		}
 		return nats / bytes / math.Ln2
 	})
+	return e
 }
 
 // CompareBitsPerByte compares two models on the documents that both scored, by a paired bootstrap, so documents that
@@ -33,19 +33,15 @@ func BitsPerByte(docs []Document) Estimate {
 // same resamples, so they agree on significance and direction.
 func CompareBitsPerByte(base, other []Document) (difference Estimate, ratio Comparison) {
 	pairs, dropped := pairDocuments(base, other)
-	difference = bootstrap(pairs, func(draw []pair) float64 {
+	difference, _ = bootstrap(pairs, func(draw []pair) float64 {
 		b, o, bytes := sums(draw)
 		return (o - b) / bytes / math.Ln2
 	})
-	logRatio := func(draw []pair) float64 {
+	logRatio, p := bootstrap(pairs, func(draw []pair) float64 {
 		b, o, _ := sums(draw)
 		return math.Log(o / b)
-	}
-	ratio = Comparison{Estimate: bootstrap(pairs, logRatio).Map(math.Exp), P: 1}
-	if all := resample(pairs, logRatio); all != nil {
-		ratio.P, _, _ = invert(sorted(all), ofDraws)
-	}
-	ratio.Adjusted = ratio.P
+	})
+	ratio = Comparison{Estimate: logRatio.Map(math.Exp), P: p, Adjusted: p}
 	if dropped > 0 {
 		difference.Warnings = append(difference.Warnings, fmt.Sprintf("%d documents scored by only one model left out", dropped))
 	}
@@ -80,52 +76,63 @@ func pairDocuments(base, other []Document) (pairs []pair, dropped int) {
 // Weighted is a value and its weight, for example a document's mean per token and its number of tokens.
 type Weighted struct{ Value, Weight float64 }
 
-// WeightedMean averages shares or divergences of documents, with a percentile bootstrap interval over documents.
+// WeightedMean averages shares or divergences of documents, with a bootstrap interval over documents.
 func WeightedMean(units []Weighted) Estimate {
-	return bootstrap(units, func(draw []Weighted) float64 {
+	e, _ := bootstrap(units, func(draw []Weighted) float64 {
 		sum, weight := 0.0, 0.0
 		for _, u := range draw {
 			sum, weight = sum+u.Value*u.Weight, weight+u.Weight
 		}
 		return sum / weight
 	})
-}
-
-// bootstrap gives the percentile interval of a statistic over resampled units.
-func bootstrap[T any](units []T, statistic func([]T) float64) Estimate {
-	n := len(units)
-	if n == 0 {
-		return nothing("nothing to average")
-	}
-	e := Estimate{Value: statistic(units), Lo: math.Inf(-1), Hi: math.Inf(1), N: n}
-	all := resample(units, statistic)
-	if all == nil {
-		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: an interval over documents needs at least %d", n, MinSamples))
-		return e
-	}
-	rank := bound(len(all), ofDraws)
-	e.Lo, e.Hi = math.Min(e.Value, all[rank-1]), math.Max(e.Value, all[len(all)-rank])
 	return e
 }
 
-// ofDraws is the fraction of resamples that n of them are.
-func ofDraws(n int) float64 { return float64(n+1) / (bootstrapDraws + 1) }
-
-// resample returns the sorted values of a statistic over resampled units, or nil if there are too few. The seed depends
-// only on the number of units, so the same data always give the same interval.
-func resample[T any](units []T, statistic func([]T) float64) []float64 {
+// bootstrap estimates a statistic of units, and tests that its true value is 0. In a resample each unit counts twice or not at
+// all, by a fair coin (Owen and Eckles, Annals of Applied Statistics 6, 2012). Whatever the sizes of the units, the true value has any
+// rank among such resamples with the same probability if the units scatter symmetrically about it (Hartigan, Using subsample
+// values as typical values, JASA 64, 1969). The usual bootstrap is too narrow for few units of different sizes.
+func bootstrap[T any](units []T, statistic func([]T) float64) (e Estimate, p float64) {
 	n := len(units)
-	if n < MinSamples {
-		return nil
+	e = Estimate{Value: statistic(units), Lo: math.Inf(-1), Hi: math.Inf(1), N: n}
+	switch {
+	case n == 0 || !isFinite(e.Value):
+		return nothing("nothing to average"), 1
+	case n < MinSamples:
+		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: an interval over documents needs at least %d", n, MinSamples))
+		return e, 1
 	}
-	rng := rand.New(rand.NewPCG(uint64(n), 0xb007))
-	all := make([]float64, bootstrapDraws)
-	draw := make([]T, n)
-	for i := range all {
-		for j := range draw {
-			draw[j] = units[rng.IntN(n)]
+	p, lo, hi := invert(resample(units, statistic), ofDraws(n))
+	e.Lo, e.Hi = math.Min(e.Value, lo), math.Max(e.Value, hi)
+	return e, p
+}
+
+// ofDraws returns the probability that at most k resamples of n units lie below the true value, which is one of 2^n that may have
+// any rank.
+func ofDraws(n int) func(k int) float64 {
+	return func(k int) float64 { return math.Ldexp(1, -n) + float64(k+1)/(bootstrapDraws+1) }
+}
+
+// resample returns the sorted values of a statistic over resampled units, without those that have none. The seed depends only on
+// the number of units, so the same data always give the same interval.
+func resample[T any](units []T, statistic func([]T) float64) []float64 {
+	rng := rand.New(rand.NewPCG(uint64(len(units)), 0xb007))
+	all := make([]float64, 0, bootstrapDraws)
+	draw := make([]T, 0, len(units))
+	for len(all) < bootstrapDraws {
+		draw = draw[:0]
+		coins := uint64(0)
+		for i, u := range units {
+			if i%64 == 0 {
+				coins = rng.Uint64()
+			}
+			if coins>>(i%64)&1 == 1 {
+				draw = append(draw, u)
+			}
 		}
-		all[i] = statistic(draw)
+		if value := statistic(draw); isFinite(value) {
+			all = append(all, value)
+		}
 	}
 	slices.Sort(all)
 	return all

@@ -2,6 +2,7 @@ package stat
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -81,10 +82,11 @@ func FitPowerLaw(points []Point) PowerLaw {
 // FitPowerLaws fits one curve per block and summarises exponents and bends by their medians with distribution-free
 // intervals: blocks are independent repeats, points within a block are not. With fewer than [MinSamples] blocks it
 // falls back to a single fit of all points.
-func FitPowerLaws(blocks [][]Point) PowerLaw {
+func FitPowerLaws(blocks map[int][]Point) PowerLaw {
 	var all []Point
 	var exponents, lows, bends []float64
-	for _, points := range blocks {
+	for _, block := range slices.Sorted(maps.Keys(blocks)) {
+		points := blocks[block]
 		all = append(all, points...)
 		fit := FitPowerLaw(points)
 		if fit.Exponent.Valid() {

@@ -1,97 +1,29 @@
 package stat
 
 import (
-	"math"
 	"slices"
-	"sort"
 	"sync"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// contrasts are sorted values of which some are asked for.
-type contrasts interface {
-	count() int
-	upTo(limit float64) int // how many are at most limit
-	at(i int) float64       // the i-th, from 0
-}
-
-// sorted are contrasts that are all in memory.
-type sorted []float64
-
-func (s sorted) count() int       { return len(s) }
-func (s sorted) at(i int) float64 { return s[i] }
-func (s sorted) upTo(limit float64) int {
-	return sort.Search(len(s), func(i int) bool { return s[i] > limit })
-}
-
-// walsh are the averages of all pairs of sorted values, each value with itself included. How many of them are positive is Wilcoxon's
-// signed-rank statistic (Tukey 1949), and their median is the Hodges-Lehmann estimate of the centre. There are too many to sort
-// for more than some hundred values.
-type walsh []float64
-
-// walshOf sorts values.
-func walshOf(values []float64) walsh {
-	slices.Sort(values)
-	return walsh(values)
-}
-
-func (w walsh) count() int { return len(w) * (len(w) + 1) / 2 }
-
-func (w walsh) upTo(limit float64) (n int) {
-	j := len(w) - 1
-	for i, x := range w {
-		for j >= i && (x+w[j])/2 > limit {
-			j--
-		}
-		if j < i {
-			break
-		}
-		n += j - i + 1
-	}
-	return n
-}
-
-// at halves the range of numbers until one is left.
-func (w walsh) at(i int) float64 {
-	low, high := ordinal(w[0]), ordinal(w[len(w)-1])
-	for low < high {
-		middle := low>>1 + high>>1 + low&high&1
-		if w.upTo(number(middle)) > i {
-			high = middle
-		} else {
-			low = middle + 1
+// walsh returns the sorted averages of all pairs of values, each value with itself included. How many of them are positive is
+// Wilcoxon's signed-rank statistic (Tukey 1949), and their median is the Hodges-Lehmann estimate of the centre.
+func walsh(values []float64) []float64 {
+	averages := make([]float64, 0, len(values)*(len(values)+1)/2)
+	for i, x := range values {
+		for _, y := range values[:i+1] {
+			averages = append(averages, (x+y)/2)
 		}
 	}
-	return number(low)
+	slices.Sort(averages)
+	return averages
 }
-
-// ordinal numbers finite floating-point numbers in their order; number is its inverse.
-func ordinal(x float64) int64 { return flipped(int64(math.Float64bits(x))) }
-func number(n int64) float64  { return math.Float64frombits(uint64(flipped(n))) }
-
-// flipped reverses the order of the negative ones, whose bits grow with their size.
-func flipped(n int64) int64 {
-	if n < 0 {
-		n ^= math.MaxInt64
-	}
-	return n
-}
-
-// exactRanks is the largest number of values for which the exact distribution of the signed-rank statistic is used.
-const exactRanks = 200
 
 // rankTails keeps the distributions that [rankTail] has computed, by n.
 var rankTails sync.Map
 
 // rankTail returns the distribution of the signed-rank statistic of n values that are symmetric about 0: the sum of those of the
-// ranks 1 to n whose fair coins show heads. It is exact up to exactRanks, then normal with a correction for continuity.
+// ranks 1 to n whose fair coins show heads. It is exact.
 func rankTail(n int) func(k int) float64 {
-	if n > exactRanks {
-		n := float64(n)
-		normal := distuv.Normal{Mu: n * (n + 1) / 4, Sigma: math.Sqrt(n * (n + 1) * (2*n + 1) / 24)}
-		return func(k int) float64 { return normal.CDF(float64(k) + 0.5) }
-	}
 	if known, ok := rankTails.Load(n); ok {
 		return known.(func(int) float64)
 	}
