@@ -235,7 +235,7 @@ func filters(r *reader, _ *record.Cell) {
 
 // sorts clicks a heading twice.
 func sorts(r *reader, _ *record.Cell) {
-	const heading = `#speed th[data-quantity="prefill"] button`
+	const heading = `#speed th[data-of="prefill"] button`
 	for _, want := range []string{"up", "down"} {
 		r.do(chromedp.Click(chromedp.CSS(heading)))
 		if got := ask[string](r, `direction(numbersBelow(one('%s')))`, heading); got != want {

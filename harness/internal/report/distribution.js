@@ -12,12 +12,17 @@ const archbench = (() => {
     decimal: [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]],
     binary: [[2 ** 40, "Ti"], [2 ** 30, "Gi"], [2 ** 20, "Mi"], [2 ** 10, "Ki"], [1, ""]],
   };
+  // digits writes a number without a unit.
+  function digits(v, n) {
+    const rounded = Number(v.toPrecision(n));
+    return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
+  }
   const scaled = new Set(["s", "B", "FLOP", "token", "token/s"]);
   function format(v, unit) {
     if (v === null || v === undefined || !Number.isFinite(v)) return "–";
-    if (!scaled.has(unit)) return String(Number(v.toPrecision(4))) + (unit && unit !== "1" ? " " + unit : "");
+    if (!scaled.has(unit)) return digits(v, 4) + (unit && unit !== "1" ? " " + unit : "");
     const [factor, prefix] = prefixes[unit === "B" ? "binary" : "decimal"].find(([f]) => Math.abs(v) >= f) ?? [1, ""];
-    return String(Number((v / factor).toPrecision(4))) + " " + prefix + unit;
+    return digits(v / factor, 4) + " " + prefix + unit;
   }
 
   // scaleOf returns what to divide values of a unit by, and what to call the result: 1e-3 and "ms".
@@ -84,6 +89,16 @@ const archbench = (() => {
     return {points, labelled, numeric};
   }
 
+  // kindOf says along which axis samples lie, whether they are the course of one measurement, which is no distribution, and
+  // whether they are too few to plot: one, or the parts of a sum.
+  function kindOf(probe, shown) {
+    const all = shown.map(s => spread(s.samples)), labelled = all.some(s => s.labelled);
+    const numeric = labelled && all.every(s => s.numeric || !s.labelled);
+    const axis = !labelled ? "block" : probe === "quality" ? "document" : numeric ? probe === "stream" ? "tokens read" : "step" : "part";
+    const calls = Math.max(...shown.map(s => countingCalls(s.samples).length));
+    return {axis, course: numeric && shown.every(s => s.samples.every(o => o.block === 0)), few: calls < 2 || axis === "part"};
+  }
+
   const median = values => {
     const v = values.filter(Number.isFinite).sort((a, b) => a - b), half = v.length >> 1;
     return v.length === 0 ? NaN : v.length % 2 ? v[half] : (v[half - 1] + v[half]) / 2;
@@ -99,21 +114,21 @@ const archbench = (() => {
 
   function plot(host, title, width, xLabel, series, columns, options = {}) {
     const axis = {stroke: colour("--faint"), grid: {stroke: colour("--grid"), width: 1}, ticks: {stroke: colour("--grid"), width: 1}, font: "12px system-ui, sans-serif"};
-    const short = v => v === null ? "" : String(Number(v.toPrecision(6)));
+    const short = v => v === null ? "" : digits(v, 6);
     const [xScale, xUnit] = scaleOf(columns.flatMap(([x]) => x), options.xUnit);
     const [yScale, yUnit] = scaleOf(columns.flatMap(([, y]) => y), options.yUnit);
     const named = (words, unit) => unit ? `${words}, ${unit}` : words;
-    const xWords = v => options.room ? String(Math.round(v)) : format(v, options.xUnit);
+    const xWords = v => options.room ? String(Math.round(v)) : format(v * xScale, options.xUnit);
     const chart = new uPlot({
       title: named(title, yUnit), width, height: 250, padding: [8, 12, 0, 0],
       scales: {x: {time: false, range: (_, low, high) => [low - (options.room ?? 0), high + (options.room ?? 0)]}, y: {range: options.range}},
       axes: [
-        {...axis, label: named(xLabel, xUnit), labelSize: 20, labelFont: axis.font, size: 34, values: (_, ticks) => ticks.map(v => options.room && !Number.isInteger(v) ? "" : short(v / xScale))},
-        {...axis, size: 58, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v / yScale))},
+        {...axis, label: named(xLabel, xUnit), labelSize: 20, labelFont: axis.font, size: 34, values: (_, ticks) => ticks.map(v => options.room && !Number.isInteger(v) ? "" : short(v))},
+        {...axis, size: 58, values: (_, ticks) => ticks.map(v => v === null ? "" : short(v))},
       ],
-      series: [{label: xLabel, value: (_, v) => v === null ? "–" : xWords(v)}, ...series.map(s => ({spanGaps: true, value: (_, v) => format(v, options.yUnit), ...s}))],
+      series: [{label: xLabel, value: (_, v) => v === null ? "–" : xWords(v)}, ...series.map(s => ({spanGaps: true, value: (_, v) => v === null ? "–" : format(v * yScale, options.yUnit), ...s}))],
       cursor: {drag: {x: true, y: false}},
-    }, uPlot.join(columns.map(([x, y]) => [x, y])), host);
+    }, uPlot.join(columns.map(([x, y]) => [x.map(v => v / xScale), y.map(v => v / yScale)])), host);
     chart.root.dataset.points = columns.reduce((n, [, y]) => n + y.filter(v => v !== null).length, 0);
     return chart;
   }
@@ -124,12 +139,10 @@ const archbench = (() => {
   };
 
   // inTime plots every call in the order in which it was measured.
-  function inTime(host, width, shown, choice) {
+  function inTime(host, width, shown, choice, {axis}) {
     const series = [], columns = [], aside = [], disturbed = [];
-    let labelled = false, numeric = false;
     for (const [i, {name, samples, stroke}] of shown.entries()) {
       const s = spread(samples);
-      [labelled, numeric] = [labelled || s.labelled, numeric || s.numeric];
       const many = s.points.length > samples.length;
       series.push(dots(name, stroke, many ? 4 : 7, many ? "transparent" : stroke));
       columns.push(sorted(s.points.filter(p => p.counts)));
@@ -148,8 +161,7 @@ const archbench = (() => {
       series.push(dots("disturbed", colour("--warn"), 14, "transparent"));
       columns.push(sorted(disturbed));
     }
-    const by = numeric ? "position" : labelled ? "part" : "block";
-    return plot(host, labelled ? "Every sample" : "Every call, in the order of measurement", width, by, series, columns, {yUnit: choice.unit, room: 0.3});
+    return plot(host, axis === "block" ? "Every call, in the order of measurement" : "Every sample", width, axis, series, columns, {yUnit: choice.unit, room: 0.3});
   }
 
   // cumulative plots the share of the values that are at most x.
@@ -238,7 +250,7 @@ const archbench = (() => {
     const keys = [...row.cells].filter(c => c.classList.contains("key") && c !== entry).map(c => c.firstChild?.textContent ?? "");
     const texts = [before?.textContent, ...keys, heading.textContent].filter(Boolean);
     const value = (link.querySelector(".value") ?? link).textContent.trim();
-    return {title: texts.join(" · "), value, texts, quantity: heading.dataset.quantity};
+    return {title: texts.join(" · "), value, texts, of: heading.dataset.of};
   }
 
   // mostCells is how many cells one plot can show.
@@ -249,13 +261,13 @@ const archbench = (() => {
     const ids = link.dataset.cells.split(" ");
     const cells = ids.map(id => ({id, ...data.cells[id]})).filter(c => c.model);
     const words = c => `${c.model} · ${c.probe} · ${c.point}`;
-    const {title = words(cells[0]), value = "", texts, quantity} = titleOf(link);
+    const {title = words(cells[0]), value = "", texts, of} = titleOf(link);
     const close = make("button", {type: "button", className: "close", ariaLabel: "Close"}, "✕");
     close.addEventListener("click", () => panel.close());
     panel.redraw = null;
     panel.replaceChildren(make("header", {}, make("div", {}, make("h2", {id: "panel-title", tabIndex: -1, autofocus: true}, title), make("p", {className: "value"}, value)), close));
     if (cells.length > mostCells || choices(data, cells).length === 0) list(data, panel, cells, words);
-    else draw(data, panel, cells, texts, quantity);
+    else draw(data, panel, cells, texts, of);
     if (!panel.open) panel.showModal();
     panel.redraw?.();
   }
@@ -270,9 +282,9 @@ const archbench = (() => {
     })));
   }
 
-  function draw(data, panel, cells, texts, quantity) {
+  function draw(data, panel, cells, texts, of) {
     const options = choices(data, cells);
-    const first = options.find(o => o.quantity === quantity && quantity) ?? options.find(o => texts.some(t => t.startsWith(o.title))) ?? options[0];
+    const first = options.find(o => texts.some(t => t.startsWith(o.title))) ?? options.find(o => o.key === of) ?? options[0];
     const select = make("select", {ariaLabel: "Quantity"}, ...options.map(o => make("option", {value: o.key, selected: o === first}, o.title)));
     const host = make("div", {className: "plots"}), list = make("ul", {className: "facts"});
     const table = make("details", {}, make("summary", {}, "Samples as a table"));
@@ -289,12 +301,13 @@ const archbench = (() => {
       list.replaceChildren(...shown.map(s => facts(s, choice)));
       table.replaceChildren(table.firstChild, samplesTable(shown, choice));
       host.replaceChildren();
-      const count = Math.max(...shown.map(s => countingCalls(s.samples).length));
-      if (count < 2) return;
+      const kind = kindOf(cells[0].probe, shown);
+      table.open = kind.few;
+      if (kind.few) return;
       const pairs = shown.length === 2 ? paired(shown) : [];
       const width = Math.max(260, host.clientWidth);
-      inTime(host, width, shown, choice);
-      cumulative(host, width, shown, choice);
+      inTime(host, width, shown, choice, kind);
+      if (!kind.course) cumulative(host, width, shown, choice);
       if (pairs.length > 0) ratios(host, width, shown, pairs);
     };
     select.addEventListener("change", panel.redraw);

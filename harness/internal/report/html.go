@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
 )
@@ -37,28 +38,28 @@ var plotStyle string
 var pageScripts = []string{plotScript, distributionScript, pageScript}
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style":    func() template.CSS { return template.CSS(plotStyle + pageStyle) },
-	"scripts":  scripts,
-	"policy":   policy,
-	"samples":  samplesJSON,
-	"figure":   inline,
-	"data":     figureData,
-	"anchor":   anchor,
-	"short":    table.Short,
-	"cells":    shortIDs,
-	"heading":  table.Heading,
-	"shown":    table.Shown,
-	"notes":    table.NotesOf,
-	"class":    class,
-	"quantity": quantityName,
-	"number":   number,
-	"gist":     gist,
-	"parts":    parts,
-	"count":    result.Describe,
-	"symbol":   func(state string) string { return symbols[state] },
-	"word":     func(state string) string { return stateWords[state] },
-	"slug":     table.Slug,
-	"noted":    func(note string) table.Value { return table.Value{Notes: []string{note}} },
+	"style":   func() template.CSS { return template.CSS(plotStyle + pageStyle) },
+	"scripts": scripts,
+	"policy":  policy,
+	"samples": samplesJSON,
+	"figure":  inline,
+	"data":    figureData,
+	"anchor":  anchor,
+	"short":   table.Short,
+	"cells":   shortIDs,
+	"heading": table.Heading,
+	"shown":   table.Shown,
+	"notes":   table.NotesOf,
+	"class":   class,
+	"of":      shownOf,
+	"number":  number,
+	"gist":    gist,
+	"parts":   parts,
+	"count":   result.Describe,
+	"symbol":  func(state string) string { return symbols[state] },
+	"word":    func(state string) string { return stateWords[state] },
+	"slug":    table.Slug,
+	"noted":   func(note string) table.Value { return table.Value{Notes: []string{note}} },
 
 	"matrixNotes": matrixNotes,
 }).Parse(pageSource))
@@ -111,13 +112,35 @@ func class(c table.Column, v table.Value) string {
 	return strings.Join(names, " ")
 }
 
-// quantityName is the name of the quantity in a column, "" if it holds something else.
-func quantityName(c table.Column) string {
-	if c.Key || result.Named(c.Field()) == nil {
+// shownOf names what a column shows of its cells: a quantity or a metric, "" if the column does not tell.
+func shownOf(c table.Column) string {
+	switch {
+	case c.Key:
 		return ""
+	case result.Named(c.Field()) != nil:
+		return c.Field()
 	}
-	return c.Field()
+	return metricsByField[c.Field()]
 }
+
+// metricsByField are the metrics, or the quantity, that columns show without being a quantity themselves.
+var metricsByField = func() map[string]string {
+	all := map[string]string{
+		"bits-per-byte-to-f32": result.BitsPerByte.Name, "kl-to-f32": probe.DocumentKL, "top1-as-f32": probe.DocumentTop1, "quality-bytes": probe.DocumentBytes,
+		"causality-suffix": probe.SuffixDiff, "causality-prefix": probe.PrefixDiff, "causality-batch": probe.BatchDiff,
+		"stream-tokens": probe.StreamSeconds, "stream-speed": probe.StreamSeconds, "stream-time-exponent": probe.StreamSeconds,
+		"stream-state": probe.StreamStateBytes, "stream-state-exponent": probe.StreamStateBytes, "stream-process-peak": probe.StreamPeakBytes,
+		"stream-chunk-difference": probe.StreamChunkDiff, "stream-loss": probe.StreamNLL, "stream-finite": probe.StreamFinite,
+	}
+	for _, p := range probe.All() {
+		for _, t := range result.TailsOf(p.Name) {
+			for _, percent := range result.Percentiles {
+				all[t.Quantity(percent)] = t.Metric
+			}
+		}
+	}
+	return all
+}()
 
 // number is what an entry is sorted by, "" to sort it by its text.
 func number(v table.Value) string {

@@ -97,6 +97,17 @@
     for (const series of all("g[data-series]")) series.style.display = hidden(modelsOf(series.dataset.series)) ? "none" : "";
   }
 
+  // A series under the pointer stands out from the others in its figure.
+  for (const figure of all("figure")) {
+    const groups = all("g[data-series]", figure);
+    const dim = others => groups.forEach(g => g.classList.toggle("dim", others(g.dataset.series)));
+    figure.addEventListener("pointerover", event => {
+      const under = event.target.closest("g[data-series]")?.dataset.series;
+      dim(name => under !== undefined && name !== under);
+    });
+    figure.addEventListener("pointerleave", () => dim(() => false));
+  }
+
   function choices(title, values, of) {
     const box = make("fieldset", {}, make("legend", {}, title));
     for (const value of values) {
