@@ -75,6 +75,8 @@ func Compare(runs []*record.Run, o CompareOptions) ([]table.Table, error) {
 // Tables are the comparison, then what the gates decide.
 func (c *Comparison) Tables() []table.Table {
 	var tables []table.Table
+	pairs := c.pairs()
+	onAllCores(len(pairs), func(i int) { pairs[i].detectable() })
 	fixed := c.layout.constants(c.rows())
 	for _, g := range c.groups {
 		tables = append(tables, c.layout.render(g.label, c.columns, g.rows, fixed))
@@ -86,7 +88,7 @@ func (c *Comparison) Tables() []table.Table {
 		tables[i].Frame = &table.Frame{}
 	}
 	tables[0].Frame = comparisons(c.rows())
-	tables[len(tables)-1].Notes = slices.Concat(c.layout.notes(c.rows(), c.columns), constantNotes(c.rows(), fixed), c.layout.openNote(c.pairs()))
+	tables[len(tables)-1].Notes = slices.Concat(c.layout.notes(c.rows(), c.columns), constantNotes(c.rows(), fixed), c.layout.openNote(pairs))
 	if c.gates != nil {
 		tables = append(tables, c.gateTable())
 	}

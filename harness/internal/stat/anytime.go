@@ -18,7 +18,7 @@ import (
 func Anytime(base, other map[int]float64) Comparison {
 	logs, _ := LogRatios(base, other) // a model whose comparisons are decided has fewer blocks
 	slices.Sort(logs)
-	return comparison(logs, len(logs), coinTail(len(logs)))
+	return comparison(sorted(logs), len(logs), coinTail(len(logs)))
 }
 
 // coinTail returns half the anytime p-value of n signs of which at most k are of one kind, in the place of a tail of the

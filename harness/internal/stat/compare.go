@@ -64,7 +64,7 @@ func (c Comparison) Inverse() Comparison {
 // positive.
 func Paired(base, other map[int]float64) Comparison {
 	logs, dropped := LogRatios(base, other)
-	c := comparison(walsh(logs), len(logs), rankTail(len(logs)))
+	c := comparison(walshOf(logs), len(logs), rankTail(len(logs)))
 	if dropped > 0 {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("%d blocks without a pair left out", dropped))
 	}
@@ -99,7 +99,7 @@ func MedianOf(values []float64) float64 {
 		return math.NaN()
 	}
 	slices.Sort(kept)
-	return middle(kept)
+	return median(sorted(kept))
 }
 
 // Unpaired compares quantities from different runs. It gives the Hodges-Lehmann ratio (median of all other/base) with
@@ -113,7 +113,7 @@ func Unpaired(base, other []float64) Comparison {
 		}
 	}
 	slices.Sort(logs)
-	return comparison(logs, min(len(b), len(o)), func(n int) float64 { return rankSum(len(b), len(o), n) })
+	return comparison(sorted(logs), min(len(b), len(o)), func(n int) float64 { return rankSum(len(b), len(o), n) })
 }
 
 // exactRankSum is the largest sample size for which the exact distribution of U is used.
@@ -140,37 +140,44 @@ func ExactRatio(base, other float64) Comparison {
 	return Comparison{Estimate: Estimate{Value: ratio, Lo: ratio, Hi: ratio, N: 1}, Exact: true}
 }
 
-// comparison makes the ratio of n samples from sorted contrasts of their logarithms: their median, with interval and p-value from
-// cdf.
-func comparison(logs []float64, n int, cdf func(int) float64) Comparison {
-	if len(logs) == 0 {
+// comparison makes the ratio of n samples from contrasts of their logarithms: their median, with interval and p-value from cdf.
+func comparison(logs contrasts, n int, cdf func(int) float64) Comparison {
+	if logs.count() == 0 {
 		return Comparison{Estimate: nothing("no pair of positive samples to compare"), P: 1, Adjusted: 1}
 	}
 	p, lo, hi := invert(logs, cdf)
-	e := Estimate{Value: middle(logs), Lo: lo, Hi: hi, N: n}.Map(math.Exp)
+	e := Estimate{Value: median(logs), Lo: lo, Hi: hi, N: n}.Map(math.Exp)
 	if !e.Bounded() {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: too few samples for a 95 %% interval; the smallest p that they can give is %.2g", n, min(1, 2*cdf(0))))
 	}
 	return Comparison{Estimate: e, P: p, Adjusted: p}
 }
 
+// median is the middle one of contrasts, or the mean of the two middle ones.
+func median(c contrasts) float64 {
+	n := c.count()
+	if n%2 == 1 {
+		return c.at(n / 2)
+	}
+	return (c.at(n/2-1) + c.at(n/2)) / 2
+}
+
 // invert is a two-sided test of "the centre is 0" with the interval of all centres that the test does not reject, from
-// sorted contrasts. cdf(n) is the probability that at most n of them lie below the true centre. Both follow from one
+// contrasts. cdf(n) is the probability that at most n of them lie below the true centre. Both follow from one
 // count, so p < Alpha exactly where the interval excludes 0. The interval is infinite if the contrasts do not bound it.
-func invert(sorted []float64, cdf func(int) float64) (p, lo, hi float64) {
-	notAbove := sort.Search(len(sorted), func(i int) bool { return sorted[i] > 0 })
-	below := sort.Search(len(sorted), func(i int) bool { return sorted[i] >= 0 })
-	lo, hi = interval(sorted, cdf)
-	return math.Min(1, 2*cdf(min(notAbove, len(sorted)-below))), lo, hi
+func invert(c contrasts, cdf func(int) float64) (p, lo, hi float64) {
+	notAbove, below := c.upTo(0), c.upTo(-math.SmallestNonzeroFloat64)
+	lo, hi = interval(c, cdf)
+	return math.Min(1, 2*cdf(min(notAbove, c.count()-below))), lo, hi
 }
 
 // interval holds the centres that the test does not reject.
-func interval(sorted []float64, cdf func(int) float64) (lo, hi float64) {
-	rank := bound(len(sorted), cdf)
+func interval(c contrasts, cdf func(int) float64) (lo, hi float64) {
+	rank := bound(c.count(), cdf)
 	if rank == 0 {
 		return math.Inf(-1), math.Inf(1)
 	}
-	return sorted[rank-1], sorted[len(sorted)-rank]
+	return c.at(rank - 1), c.at(c.count() - rank)
 }
 
 // bound is the rank, from 1, of the one of n contrasts that bounds the interval from below; 0 if none does.
@@ -192,10 +199,4 @@ func Holm(family []*Comparison) {
 
 func positive(values []float64) []float64 {
 	return slices.DeleteFunc(finite(values), func(v float64) bool { return v <= 0 })
-}
-
-// middle is the median of sorted values.
-func middle(sorted []float64) float64 {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -21,7 +21,7 @@ func Crossover(base, other map[int][]Point) Estimate {
 		logs[i] = c.at
 	}
 	lo, hi := undecidedBetween(all)
-	e := Estimate{Value: middle(logs), Lo: lo, Hi: hi, N: len(all)}.Map(math.Exp)
+	e := Estimate{Value: median(sorted(logs)), Lo: lo, Hi: hi, N: len(all)}.Map(math.Exp)
 	if !e.Valid() || e.Value == 0 || e.N >= MinSamples && !e.Bounded() {
 		return nothing("the exponents do not differ beyond doubt")
 	}

@@ -71,9 +71,19 @@ func (d Design) Detectable(noise []float64) Estimate {
 	return Estimate{Value: math.Exp(log), Lo: math.Inf(-1), Hi: math.Inf(1), N: len(sizes)}
 }
 
+// mostDrawn is the largest number of blocks that are drawn from noise.
+const mostDrawn = 200
+
 // atLook is the effect that [Paired] finds after the last block. Each draw of blocks from the noise needs an effect that lifts all
-// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects.
+// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects. Of more
+// than mostDrawn blocks the effect falls with the square root of their number.
 func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
+	if d.Blocks > mostDrawn {
+		fewer := d
+		fewer.Blocks = mostDrawn
+		effect, ok = fewer.atLook(sizes)
+		return effect * math.Sqrt(mostDrawn/float64(d.Blocks)), ok
+	}
 	random := rand.New(rand.NewPCG(uint64(d.Blocks), uint64(d.Family)))
 	contrasts := d.Blocks * (d.Blocks + 1) / 2
 	p := d.adjusted(d.Blocks)
@@ -84,7 +94,7 @@ func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
 		for j := range values {
 			values[j] = sizes[random.IntN(len(sizes))] * float64(1-2*random.IntN(2))
 		}
-		needed[i] = -walsh(values)[tolerable]
+		needed[i] = -walshOf(values).at(tolerable)
 	}
 	slices.Sort(needed)
 	return quantile(needed, Power)

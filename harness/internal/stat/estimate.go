@@ -69,8 +69,8 @@ func Median(values []float64) Estimate {
 		return nothing(fmt.Sprintf("no finite value among %d samples", len(values)))
 	}
 	slices.Sort(kept)
-	lo, hi := interval(kept, fairTail(len(kept)))
-	e := Estimate{Value: middle(kept), Lo: lo, Hi: hi, N: len(kept)}
+	lo, hi := interval(sorted(kept), fairTail(len(kept)))
+	e := Estimate{Value: median(sorted(kept)), Lo: lo, Hi: hi, N: len(kept)}
 	if !e.Bounded() {
 		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: a 95 %% interval needs at least %d samples", e.N, MinSamples))
 	}

@@ -172,7 +172,7 @@ func TestSignedRankIsExact(t *testing.T) {
 			if !own.Bounded() || n > 8 {
 				continue
 			}
-			averages := walsh(differences)
+			averages := walshOf(slices.Clone(differences)).between(math.Inf(-1), math.Inf(1))
 			lo, hi := notRejected(averages, func(centre float64) float64 {
 				moved := slices.Clone(differences)
 				for i := range moved {

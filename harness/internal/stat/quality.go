@@ -102,7 +102,7 @@ func bootstrap[T any](units []T, statistic func([]T) float64) (e Estimate, p flo
 		e.Warnings = append(e.Warnings, fmt.Sprintf("n=%d: an interval over documents needs at least %d", n, MinSamples))
 		return e, 1
 	}
-	p, lo, hi := invert(resample(units, statistic), ofDraws(n))
+	p, lo, hi := invert(sorted(resample(units, statistic)), ofDraws(n))
 	e.Lo, e.Hi = math.Min(e.Value, lo), math.Max(e.Value, hi)
 	return e, p
 }
