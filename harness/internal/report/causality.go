@@ -31,11 +31,11 @@ func addCausality(ix *index, s *Section, cells []*record.Cell) {
 		t.Notes = append(t.Notes, strings.Join(leaking, ", ")+": sees the future, so it is kept out of language-model tables.")
 	}
 	s.Data = append(s.Data, t)
-	s.Tables = append(s.Tables, oneForAll(t))
+	s.Tables = append(s.Tables, ix.oneForAll(t))
 }
 
 // oneForAll puts the models without a leak into one row, with the largest changes of them all.
-func oneForAll(t table.Table) table.Table {
+func (ix *index) oneForAll(t table.Table) table.Table {
 	clean := func(row []table.Value) bool {
 		return row[1].Text == noLeak && row[1].Notes == nil && row[2].Text == declaredCausal
 	}
@@ -57,12 +57,25 @@ func oneForAll(t table.Table) table.Table {
 			}
 		}
 	}
-	one[0].Text = strings.Join(names, ", ")
+	one[0].Text = strings.Join(ix.families(names), ", ")
 	if len(names) > 1 {
 		one[1].Text = fmt.Sprintf("%s in any of %d", noLeak, len(names))
 	}
 	t.Rows = append(slices.DeleteFunc(slices.Clone(t.Rows), clean), one) // leaks first
 	return t
+}
+
+// families shortens a list of models: one family instead of all its models.
+func (ix *index) families(names []string) (short []string) {
+	for _, f := range ix.Families {
+		own := result.NamesOf(f.Models)
+		listed := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !slices.Contains(own, n) })
+		if len(listed) > 1 && len(listed) == len(own) {
+			listed = []string{f.Name}
+		}
+		short = append(short, listed...)
+	}
+	return short
 }
 
 const (

@@ -76,6 +76,27 @@ func TestOneRowWithoutLeaks(t *testing.T) {
 	}
 }
 
+// TestFamiliesStandForTheirModels checks that lists and the table of models name a model and its precisions once.
+func TestFamiliesStandForTheirModels(t *testing.T) {
+	ix := newIndex(keepModels(syntheticRun(), "bk", "gpt2"))
+	for want, names := range map[string][]string{
+		"bk":                {"bk@int4", "bk", "bk@int8", "bk@bf16"},
+		"bk, gpt2@int8":     {"bk", "bk@bf16", "bk@int8", "bk@int4", "gpt2@int8"},
+		"bk, bk@int4, gpt2": {"bk", "bk@int4", "gpt2"},
+	} {
+		if got := strings.Join(ix.families(names), ", "); got != want {
+			t.Errorf("%q are %q, want %q", names, got, want)
+		}
+	}
+	models := ix.byFamily(ix.models())
+	if len(models.Rows) != 2 || models.Rows[0][0].Text != "bk" || models.Rows[0][2].Text != "f32, bf16, int8, int4" || models.Rows[0][5].Text != ix.models().Rows[0][5].Text {
+		t.Errorf("%q", words(models))
+	}
+	if len(models.Frame.Rows) != 8 {
+		t.Errorf("programs get %d models", len(models.Frame.Rows))
+	}
+}
+
 func TestColumnsWithoutValuesAreLeftOut(t *testing.T) {
 	one := 1.0
 	tab := table.Table{Columns: append(table.Keys("model"), table.Column{Name: "p50"}, table.Column{Name: "p99"})}

@@ -75,7 +75,7 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	digests := record.DigestsOf(run.All()...)
 	r := &Report{
 		Answer: ix.answer(questions), Strip: ix.strip(), Matrix: ix.matrix(questions), Forest: ix.forest(questions),
-		Run: info(run), Models: ix.models(), Verdicts: ix.Verdicts(questions),
+		Run: info(run), Models: ix.byFamily(ix.models()), Verdicts: ix.Verdicts(questions),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),
 		Facts: facts("facts", "Text, settings and environment", append(slices.Concat(run.Facts, disturbances(run)), samplesFact(digests))),
@@ -154,6 +154,7 @@ func (ix *index) notes() []string {
 func (ix *index) overview() []chart.Figure {
 	f := ix.qualityFigure(ix.Cells("", ""))
 	f.Name = "overview-" + f.Name
+	f.Caption = strings.Join(append([]string{f.Caption}, result.NotAlike(ix.Bases()...)...), " ")
 	if f.HasData() {
 		return []chart.Figure{f}
 	}
@@ -178,6 +179,29 @@ func (ix *index) models() table.Table {
 			m.LeaksFuture, table.Known(m.Threads), table.Word(m.Device), table.Word(m.Kernels), table.Word(m.PluginPath), table.Word(m.PluginSHA), m.Warnings})
 	}
 	return t
+}
+
+// byFamily puts a model and its precisions into one row, with what differs in a list.
+func (ix *index) byFamily(models table.Table) table.Table {
+	rows := map[string][]table.Value{}
+	for i, row := range models.Rows {
+		rows[ix.Run.Models[i].Name] = row
+	}
+	models.Rows = nil
+	for _, f := range ix.Families {
+		joined := slices.Clone(rows[f.Base.Name])
+		for i := range joined {
+			texts := result.Distinct(f.Models, func(m *record.Model) string { return rows[m.Name][i].Text })
+			notes := result.Distinct(f.Models, func(m *record.Model) string { return strings.Join(rows[m.Name][i].Notes, "; ") })
+			if len(texts) > 1 {
+				joined[i] = table.Text(strings.Join(texts, ", "))
+			}
+			joined[i].Notes = slices.DeleteFunc(notes, func(n string) bool { return n == "" })
+		}
+		joined[0].Text = f.Name
+		models.Rows = append(models.Rows, joined)
+	}
+	return models
 }
 
 func modelRow(m *record.Model) []table.Value {

@@ -113,7 +113,7 @@ func measuredOnes(cells []*record.Cell) []*record.Cell {
 func (ix *index) tradeoff(cells []*record.Cell, f chart.Figure, better int, cost func(*record.Model) stat.Estimate) chart.Figure {
 	f.Y = chart.Axis{Label: "bits per byte of held-out text", Unit: unit.BitsPerByte}
 	side := map[int]string{+1: "right", -1: "left"}[better]
-	f.Caption = strings.Join(append([]string{"Better is down and to the " + side + "; the grey front joins what nothing beats in both."}, result.NotAlike(ix.ModelsOf(cells)...)...), " ")
+	f.Caption = "Better is down and to the " + side + "; the grey front joins what nothing beats in both."
 	var all []chart.Point
 	for _, fam := range ix.Families {
 		s := chart.Series{Name: fam.Name, Style: ix.Style[fam.Base.Name], Joined: true, Light: true}
