@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/stat"
 )
 
 // keepModels keeps the models of a run whose names begin with one of these, and their cells.
@@ -176,5 +178,35 @@ func TestFewerTablesLoseNothing(t *testing.T) {
 	}
 	if 2*shown >= all {
 		t.Errorf("people see %d of %d tables", shown, all)
+	}
+}
+
+// TestForest checks that the ratios are those to the first model that can be compared, and that right is better in each.
+func TestForest(t *testing.T) {
+	run := syntheticRun()
+	run.Models = append([]record.Model{{Name: "future", Family: "future", Architecture: "f", LeaksFuture: true}}, run.Models...)
+	r := Build(run)
+	if r.Forest.Title != "How many times as good as bk" || len(r.Forest.Rows) < 15 {
+		t.Errorf("%q with %d rows", r.Forest.Title, len(r.Forest.Rows))
+	}
+	for _, row := range r.Forest.Rows {
+		if strings.HasPrefix(row.Group, "State of one document") && (row.Value >= 1 || row.Lo != row.Hi) { // that of bk is the smallest
+			t.Errorf("%s: %+v", row.Label, row)
+		}
+	}
+	if empty := Build(keepModels(syntheticRun(), "bk")).Forest; empty.Rows != nil || empty.Empty == "" {
+		t.Errorf("one model: %+v", empty)
+	}
+}
+
+func TestFactorText(t *testing.T) {
+	c := func(value, lo, hi float64) stat.Comparison {
+		return stat.Comparison{Estimate: stat.Estimate{Value: value, Lo: lo, Hi: hi, N: 9}}
+	}
+	exact := stat.ExactRatio(1, 137.7)
+	for want, c := range map[string]stat.Comparison{"1.16x [1.07, 1.27]": c(1.163, 1.07, 1.268), "138x": exact, "0.0073x [0.007, 0.0081]": c(0.00726, 0.007, 0.0081), "1.00x": c(1, math.Inf(-1), math.Inf(1))} {
+		if got := factorText(c); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/archbench/archbench/harness/internal/chart"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -31,7 +32,7 @@ func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure
 	if len(minors) == 0 {
 		return f
 	}
-	n, laws := 0, ix.laws(q, cells)
+	n, laws, curves := 0, ix.laws(q, cells), map[string][]chart.Point{}
 	for _, m := range ix.ModelsOf(cells) {
 		s := chart.Series{Name: m.Name + laws[m.Name], Style: ix.Style[m.Name], Joined: true}
 		for _, main := range result.Axis(cells, q.Main) {
@@ -43,6 +44,10 @@ func (ix *index) figure(q *result.Quantity, cells []*record.Cell, f chart.Figure
 			n = max(n, e.N)
 			s.Points = append(s.Points, point(result.Number(c.Point, q.Main), e))
 		}
+		curves[m.Name] = s.Points
+		f.Series = append(f.Series, s)
+	}
+	if s := ix.crossovers(q, cells, curves); s.Points != nil {
 		f.Series = append(f.Series, s)
 	}
 	f.Foot = foot(q, n, g.HeldAt(minors[0]))
@@ -66,6 +71,41 @@ func (ix *index) laws(q *result.Quantity, cells []*record.Cell) map[string]strin
 		}
 	}
 	return laws
+}
+
+// crossovers marks where the fitted curves of two models meet, between their lines.
+func (ix *index) crossovers(q *result.Quantity, cells []*record.Cell, curves map[string][]chart.Point) chart.Series {
+	s := chart.Series{Name: "crossover", Style: chart.Grey, Light: true}
+	if q.Growth == "" {
+		return s
+	}
+	meetings, _ := ix.Crossovers(q, cells)
+	for _, row := range meetings.Rows {
+		for i, v := range row {
+			a, b := row[0].Text, meetings.Columns[i].Part
+			if v.Number == nil || len(curves[a]) == 0 || len(curves[b]) == 0 {
+				continue
+			}
+			x := *v.Number
+			p := chart.Point{X: x, Y: math.Sqrt(between(curves[a], x) * between(curves[b], x)), Label: a + " × " + b, Hollow: true}
+			if v.Lo != nil && v.Hi != nil { // as far as there are lines
+				p.XLo, p.XHi = max(*v.Lo, curves[a][0].X, curves[b][0].X), min(*v.Hi, curves[a][len(curves[a])-1].X, curves[b][len(curves[b])-1].X)
+			}
+			s.Points = append(s.Points, p)
+		}
+	}
+	return s
+}
+
+// between is the height of a line at x, which both axes show on logarithmic scales; NaN beside it.
+func between(line []chart.Point, x float64) float64 {
+	for i := 1; i < len(line); i++ {
+		if a, b := line[i-1], line[i]; a.X <= x && x <= b.X {
+			share := math.Log(x/a.X) / math.Log(b.X/a.X)
+			return a.Y * math.Pow(b.Y/a.Y, share)
+		}
+	}
+	return math.NaN()
 }
 
 func point(x float64, e stat.Estimate) chart.Point {

@@ -124,6 +124,35 @@ func TestOnePathPerArchitecture(t *testing.T) {
 	}
 }
 
+// TestCrossoversAreMarked gives two models curves that meet at 1,000 tokens: the figure marks the place on both lines.
+func TestCrossoversAreMarked(t *testing.T) {
+	run := keepProbes(keepModels(syntheticRun(), "bk", "mamba"), "prefill")
+	for i := range run.Cells {
+		c := &run.Cells[i]
+		n := result.Number(c.Point, "len")
+		for j := range c.Samples {
+			exponent := map[string]float64{"bk": 1, "mamba": 1.5}[c.Model]
+			c.Samples[j].Value = math.Pow(n/1000, exponent) * (1 + 0.001*float64(j*(i+1)%7))
+		}
+	}
+	section := Build(run).Sections[0]
+	f := section.Figures[slices.IndexFunc(section.Figures, func(f chart.Figure) bool { return strings.HasSuffix(f.Name, "-prefill") })]
+	s := f.Series[len(f.Series)-1]
+	if s.Name != "crossover" || len(s.Points) != 1 {
+		t.Fatalf("%+v", s)
+	}
+	p := s.Points[0]
+	if p.Label != "bk × mamba" || math.Abs(p.X/1000-1) > 0.05 || math.Abs(p.Y/1000-1) > 0.05 || !(p.XLo < 1000 && 1000 < p.XHi) {
+		t.Errorf("%+v", p)
+	}
+	if y := between([]chart.Point{{X: 1, Y: 1}, {X: 4, Y: 16}}, 2); math.Abs(y-4) > 1e-12 {
+		t.Errorf("between is %g", y)
+	}
+	if y := between([]chart.Point{{X: 1, Y: 1}, {X: 4, Y: 16}}, 5); !math.IsNaN(y) {
+		t.Errorf("beside it is %g", y)
+	}
+}
+
 // TestFront checks that the front joins the points that no other beats in both, from the best cost on.
 func TestFront(t *testing.T) {
 	points := []chart.Point{{X: 1, Y: 3}, {X: 2, Y: 2}, {X: 2, Y: 2.5}, {X: 3, Y: 2.2}, {X: 4, Y: 1}}
