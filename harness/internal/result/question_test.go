@@ -150,8 +150,8 @@ func TestSettling(t *testing.T) {
 	if want := ": archbench run speed --probe decode --set decode.depth=8 --set decode.batch=1 --set repeats=200  # about 14 minutes"; !strings.Contains(notes, want) {
 		t.Errorf("notes %q, want %q in them", notes, want)
 	}
-	clear := speeds(map[string]map[int]float64{"a": {8: 1}, "b": {8: 2}})
-	if s := clear.Settling(clear.Questions()); s != (Settling{}) {
+	decided := speeds(map[string]map[int]float64{"a": {8: 1}, "b": {8: 2}})
+	if s := decided.Settling(decided.Questions()); s != (Settling{}) {
 		t.Errorf("decided, and yet %+v", s)
 	}
 }
