@@ -24,9 +24,10 @@ type Index struct {
 	Style    map[string]int // index in Families, by model name
 	db       string         // database that commands name; "": none
 
-	judged  map[*record.Cell]Judgement
-	quality map[string]string              // why there is none, by weights and precision; nil: not looked up yet
-	added   map[*record.Cell]stat.Estimate // by rounding, see Added
+	judged   map[*record.Cell]Judgement
+	quality  map[string]string              // why there is none, by weights and precision; nil: not surveyed yet
+	unsteady map[string]bool                // models that answered equal requests differently
+	added    map[*record.Cell]stat.Estimate // by rounding, see Added
 }
 
 // Family is a model that the user asked for, in all precisions that were measured. Base represents it in comparisons.

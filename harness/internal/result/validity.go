@@ -11,6 +11,7 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
 	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/lm"
 )
 
 // Validity says what the values of a measured cell are good for.
@@ -139,22 +140,32 @@ func reduced(m *record.Model) bool {
 // lacksQuality says why a run has no quality of a model's weights in its precision, "" if it has: the loss of trained weights, or the
 // divergence from their own f32, which random weights have too.
 func (ix *Index) lacksQuality(m *record.Model) string {
-	if ix.quality == nil {
-		ix.quality = map[string]string{}
-		for _, c := range ix.Run.All() {
-			if o := ix.ByName[c.Model]; o != nil && probe.Find(c.Probe).Versus {
-				key := weightsOf(o) + PrecisionOf(o)
-				if why, known := ix.quality[key]; !known || why != "" {
-					ix.quality[key] = missesQuality(o, c)
-				}
-			}
-		}
-	}
+	ix.survey()
 	why, known := ix.quality[weightsOf(m)+PrecisionOf(m)]
 	if !known {
 		return "the run does not compare this precision with f32"
 	}
 	return why
+}
+
+// survey finds out once what cells say about the other cells of their models.
+func (ix *Index) survey() {
+	if ix.quality != nil {
+		return
+	}
+	ix.quality, ix.unsteady = map[string]string{}, map[string]bool{}
+	for _, c := range ix.Run.All() {
+		m := ix.ByName[c.Model]
+		if p := probe.Find(c.Probe); m != nil && p != nil && p.Versus {
+			key := weightsOf(m) + PrecisionOf(m)
+			if why, known := ix.quality[key]; !known || why != "" {
+				ix.quality[key] = missesQuality(m, c)
+			}
+		}
+		if c.Status == record.Failed && c.Failure != nil && c.Failure.Class == string(lm.Unsteady) {
+			ix.unsteady[c.Model] = true
+		}
+	}
 }
 
 // missesQuality says why a cell does not tell the quality of its model, "" if it does.
@@ -269,8 +280,13 @@ func (ix *Index) notVerified(c *record.Cell) string {
 		return ""
 	case slices.Contains(slices.Concat(m.Warnings, c.Warnings), probe.NotVerified):
 		return probe.NotVerified
-	case p.Clocked() && SeesFuture(m):
+	case !p.Clocked():
+		return ""
+	case SeesFuture(m):
 		return "answers not verified: the model sees the future"
+	}
+	if ix.survey(); ix.unsteady[c.Model] {
+		return "answers not verified: the model is not deterministic"
 	}
 	return ""
 }

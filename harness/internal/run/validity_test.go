@@ -44,6 +44,8 @@ func TestInjectedCauses(t *testing.T) {
 		}, want: result.Suspect, reason: "losses not verified: the model gives no logits"},
 		"a leak": {model: func(a *lmfake.Architecture) { a.Leak = true }, probes: "  - {probe: causality, grid: {len: 16}}\n",
 			want: result.Suspect, reason: "answers not verified: the model sees the future"},
+		"answers that change": {model: func(a *lmfake.Architecture) { a.Unsteady = true }, probes: "  - {probe: causality, grid: {len: 16}}\n",
+			want: result.Suspect, reason: "answers not verified: the model is not deterministic"},
 		"a low precision": {settings: "repeats: 6\nprecisions: [int8]\n", want: result.Valid},
 		"a low precision that is not compared": {model: func(a *lmfake.Architecture) { a.Abilities = []lm.Ability{lm.AbilityStep} },
 			settings: "repeats: 6\nprecisions: [int8]\n", want: result.Invalid, reason: "speed without quality: its divergence is n/a (no ability versus)"},
