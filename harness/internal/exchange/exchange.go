@@ -53,8 +53,13 @@ func nothing(format string, runs []*record.Run) error {
 }
 
 // times returns the samples of a cell that are the times of what it measures, one for each block.
-func times(c *record.Cell) []record.Sample {
-	return slices.DeleteFunc(c.Counting(), func(s record.Sample) bool { return probe.Lookup(s.Metric).Bench == "" })
+func times(c *record.Cell) (all []record.Sample) {
+	for s := range c.Counting() {
+		if probe.Lookup(s.Metric).Bench != "" {
+			all = append(all, *s)
+		}
+	}
+	return all
 }
 
 // numbers returns what other tools take for one measurement each: the value of a block, and of an imported sample each number

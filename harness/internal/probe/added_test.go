@@ -80,7 +80,7 @@ func TestAddAProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range measured.Cells {
-		if c.Probe == "toy" && (c.Status != record.OK || len(c.Counting()) != 6 || c.Samples[0].Unit != "s" || c.Samples[0].Value <= 0) {
+		if c.Probe == "toy" && (c.Status != record.OK || len(slices.Collect(c.Counting())) != 6 || c.Samples[0].Unit != "s" || c.Samples[0].Value <= 0) {
 			t.Errorf("cell %s %s is %s %s %+v: %v", c.Model, c.Point, c.Status, c.Reason, c.Failure, c.Samples)
 		}
 	}

@@ -2,6 +2,7 @@
 package record
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -179,19 +180,33 @@ func (c *Cell) Counts() func(*Sample) bool {
 	return func(s *Sample) bool { return s.Attempt == attempts[s.Block] }
 }
 
-// Counting returns the samples that count.
-func (c *Cell) Counting() []Sample {
-	counts := c.Counts()
-	return slices.DeleteFunc(slices.Clone(c.Samples), func(s Sample) bool { return !counts(&s) })
+// Counting yields the samples that count.
+func (c *Cell) Counting() iter.Seq[*Sample] {
+	return func(yield func(*Sample) bool) {
+		counts := c.Counts()
+		for i := range c.Samples {
+			if s := &c.Samples[i]; counts(s) && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// Each yields the samples of a metric that count.
+func (c *Cell) Each(metric string) iter.Seq[*Sample] {
+	return func(yield func(*Sample) bool) {
+		for s := range c.Counting() {
+			if s.Metric == metric && !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // Of returns the samples of a metric that count.
 func (c *Cell) Of(metric string) (all []Sample) {
-	counts := c.Counts()
-	for i := range c.Samples {
-		if s := &c.Samples[i]; s.Metric == metric && counts(s) {
-			all = append(all, *s)
-		}
+	for s := range c.Each(metric) {
+		all = append(all, *s)
 	}
 	return all
 }

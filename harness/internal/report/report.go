@@ -393,5 +393,9 @@ func (ix *index) about(c *record.Cell) []any {
 }
 
 func blockCount(c *record.Cell) int {
-	return len(result.Distinct(c.Samples, func(s record.Sample) int { return s.Block }))
+	seen := map[int]bool{}
+	for i := range c.Samples {
+		seen[c.Samples[i].Block] = true
+	}
+	return len(seen)
 }

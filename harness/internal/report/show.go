@@ -155,7 +155,7 @@ func (ix *index) samples(c *record.Cell) table.Table {
 func steps(c *record.Cell) []table.Table {
 	t := table.Table{ID: "steps", Title: "Single steps", Columns: append(table.Keys("block"), table.Column{Name: "steps"}, table.Column{Name: "longest"}, table.Column{Name: "seconds"}), Frame: &table.Frame{}}
 	blocks, longest := map[int][]string{}, map[int]float64{}
-	for _, s := range c.Counting() {
+	for s := range c.Counting() {
 		if s.Metric == probe.StepSeconds {
 			blocks[s.Block] = append(blocks[s.Block], table.Plain(s.Value))
 			longest[s.Block] = max(longest[s.Block], s.Value)

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -180,8 +183,9 @@ func checkRuns(runs []*record.Run, o CompareOptions) error {
 
 // compared is one row of a table: the base, and its comparison with each further column.
 type compared struct {
-	base  side
-	pairs []*pair
+	base   side
+	others []side // by column
+	pairs  []*pair
 }
 
 // compareRows compares the cells of each row that has a base. Several cells in one place of a table are an error, because
@@ -209,26 +213,46 @@ func (l *layout) compareRows(sides []side, columns []string) (rows []compared, e
 		if !ok {
 			continue
 		}
-		row := compared{base: base}
-		var family []*stat.Comparison
-		for _, column := range columns[1:] {
-			other, ok := cells[place{key, column}]
-			if !ok {
-				other = l.absent(base, column)
-			}
-			p := base.q.pair(base, other)
-			row.pairs = append(row.pairs, p)
-			p.columns = [2]string{columns[0], column}
-			if p.reason == "" {
-				p.varies = l.columns.unexplained(base, other)
-				family = append(family, &p.result)
+		others := make([]side, len(columns)-1)
+		for i, column := range columns[1:] {
+			if others[i], ok = cells[place{key, column}]; !ok {
+				others[i] = l.absent(base, column)
 			}
 		}
-		stat.Holm(family)
-		detect(row.pairs)
-		rows = append(rows, row)
+		rows = append(rows, compared{base: base, others: others})
 	}
+	onAllCores(len(rows), func(i int) { l.compareRow(&rows[i], columns) })
 	return rows, nil
+}
+
+// compareRow compares the cells of a row as a family.
+func (l *layout) compareRow(row *compared, columns []string) {
+	var family []*stat.Comparison
+	for i, other := range row.others {
+		p := row.base.q.pair(row.base, other)
+		row.pairs = append(row.pairs, p)
+		p.columns = [2]string{columns[0], columns[i+1]}
+		if p.reason == "" {
+			p.varies = l.columns.unexplained(row.base, other)
+			family = append(family, &p.result)
+		}
+	}
+	stat.Holm(family)
+	detect(row.pairs)
+}
+
+// onAllCores does n independent things.
+func onAllCores(n int, do func(i int)) {
+	var next atomic.Int64
+	var cores sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		cores.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	cores.Wait()
 }
 
 // absent is the side of a column without a planned cell. It has a model or run if the column names it.

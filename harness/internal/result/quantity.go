@@ -74,7 +74,7 @@ func (q *Quantity) Blocks(c *record.Cell) map[int]float64 {
 
 // Calls returns the values of all calls that count.
 func (q *Quantity) Calls(c *record.Cell) (all []float64) {
-	for _, s := range c.Of(q.Metric) {
+	for s := range c.Each(q.Metric) {
 		for _, v := range s.Values() {
 			all = append(all, q.Of(c.Point, v))
 		}
@@ -85,8 +85,20 @@ func (q *Quantity) Calls(c *record.Cell) (all []float64) {
 // raw returns the metric of each block. Parts (labels) are summed. Repeats within a block come from one process and count
 // once, by their median.
 func (q *Quantity) raw(c *record.Cell) map[int]float64 {
+	out := make(map[int]float64, c.Repeats)
+	for s := range c.Each(q.Metric) {
+		if _, known := out[s.Block]; known {
+			return q.summed(c)
+		}
+		out[s.Block] = s.Value
+	}
+	return out
+}
+
+// summed is raw for a cell with several samples in a block.
+func (q *Quantity) summed(c *record.Cell) map[int]float64 {
 	parts := map[int]map[string][]float64{}
-	for _, s := range c.Of(q.Metric) {
+	for s := range c.Each(q.Metric) {
 		if parts[s.Block] == nil {
 			parts[s.Block] = map[string][]float64{}
 		}

@@ -3,6 +3,7 @@ package result
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -33,11 +34,12 @@ var Percentiles = []float64{0.5, 0.9, 0.99}
 // PercentileName is "p90".
 func PercentileName(q float64) string { return fmt.Sprintf("p%g", 100*q) }
 
-// samples returns all values of a cell, over all blocks.
+// samples returns all values of a cell, over all blocks, the smallest first.
 func (t Tail) samples(c *record.Cell) (values []float64) {
-	for _, s := range c.Of(t.Metric) {
+	for s := range c.Each(t.Metric) {
 		values = append(values, s.Values()...)
 	}
+	slices.Sort(values)
 	return values
 }
 
@@ -75,9 +77,9 @@ func (ix *Index) TailTables(cells []*record.Cell) (tables []table.Table) {
 			row = append(row, table.Text(c.Model))
 			for _, v := range t.values(c) {
 				row = append(row, ix.Judged(c, v))
+				enough = enough || v.Number != nil
 			}
 			percents.Rows = append(percents.Rows, row)
-			enough = enough || len(t.samples(c)) >= stat.Needed(Percentiles[0])
 		}
 		if enough {
 			tables = append(tables, percents)
@@ -91,8 +93,8 @@ func (t Tail) Quantity(q float64) string { return t.probe + "-" + PercentileName
 
 // Derived returns the percentiles of a cell, nil if it has too few samples for any.
 func (t Tail) Derived(c *record.Cell) []table.Value {
-	if len(t.samples(c)) < stat.Needed(Percentiles[0]) {
-		return nil
+	if values := t.values(c); slices.ContainsFunc(values, func(v table.Value) bool { return v.Number != nil }) {
+		return values
 	}
-	return t.values(c)
+	return nil
 }

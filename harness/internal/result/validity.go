@@ -229,8 +229,8 @@ func (ix *Index) disturbed(c *record.Cell) string {
 // blocksWith counts the blocks of a cell, and those of which a sample that counts has a property.
 func blocksWith(c *record.Cell, has func(*record.Sample) bool) (some, all int) {
 	blocks := map[int]bool{}
-	for _, s := range c.Counting() {
-		blocks[s.Block] = blocks[s.Block] || has(&s)
+	for s := range c.Counting() {
+		blocks[s.Block] = blocks[s.Block] || has(s)
 	}
 	for _, found := range blocks {
 		if found {

@@ -104,7 +104,7 @@ const leastUnstable = 2
 
 // unstable returns in how many blocks the calls became faster to the end.
 func unstable(c *record.Cell) (blocks int) {
-	for _, s := range c.Counting() {
+	for s := range c.Counting() {
 		if s.Host > 0 && stat.Falls(s.Values()) {
 			blocks++
 		}

@@ -125,7 +125,7 @@ func TestAlwaysDisturbed(t *testing.T) {
 				t.Error(diff)
 			}
 		}
-		if slices.ContainsFunc(c.Counting(), func(s record.Sample) bool { return s.Attempt > 0 }) || c.Status != record.OK {
+		if slices.ContainsFunc(slices.Collect(c.Counting()), func(s *record.Sample) bool { return s.Attempt > 0 }) || c.Status != record.OK {
 			t.Errorf("%s: %s, and a repetition counts that was disturbed as well", c.Model, c.Status)
 		}
 	}

@@ -45,14 +45,20 @@ func Trend(values []float64) int {
 // kendall returns how many more pairs of values are in rising order than in falling order, and the standard deviation of that number
 // if the order is random. Tests subtract 1 from its size for continuity.
 func kendall(values []float64) (score, deviation float64) {
-	for i, earlier := range values {
-		for _, later := range values[i+1:] {
-			switch {
-			case later > earlier:
-				score++
-			case later < earlier:
-				score--
-			}
+	order := slices.Compact(slices.Sorted(slices.Values(values)))
+	earlier := make([]int, len(order)+1) // how many there are of each rank, as a Fenwick tree
+	below := func(rank int) (n int) {
+		for ; rank > 0; rank -= rank & -rank {
+			n += earlier[rank]
+		}
+		return n
+	}
+	for i, v := range values {
+		rank, _ := slices.BinarySearch(order, v)
+		greater := i - below(rank+1)
+		score += float64(below(rank) - greater)
+		for rank++; rank < len(earlier); rank += rank & -rank {
+			earlier[rank]++
 		}
 	}
 	n := float64(len(values))

@@ -1,11 +1,14 @@
 package stat
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // times returns n times of calls with noise that only lengthens them, and with a few long disturbances.
@@ -83,4 +86,20 @@ func TestFalls(t *testing.T) {
 	if got := fmt.Sprint(ranks([]float64{3, 1, 3, 2})); got != "[3.5 1 3.5 2]" {
 		t.Error("ranks", got)
 	}
+}
+
+// TestKendall compares the score with counting all pairs, also of equal values.
+func TestKendall(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOf(rapid.Map(rapid.IntRange(0, 20), func(n int) float64 { return float64(n) })).Draw(t, "values")
+		want := 0
+		for i, earlier := range values {
+			for _, later := range values[i+1:] {
+				want += cmp.Compare(later, earlier)
+			}
+		}
+		if got, _ := kendall(values); got != float64(want) {
+			t.Errorf("%v, want %d", got, want)
+		}
+	})
 }
