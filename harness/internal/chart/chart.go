@@ -88,7 +88,9 @@ type Rule struct {
 func (f Figure) HasData() bool { return len(f.Rows) > 0 || len(clean(f).Series) > 0 }
 
 // Arial has the metrics of Liberation Sans, for readers without that font.
-var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:'Liberation Sans',Arial,Helvetica,sans-serif;", "font-variant:normal;", "")
+const fonts = "'Liberation Sans',Arial,Helvetica,sans-serif"
+
+var svgFonts = strings.NewReplacer("font-family:Liberation Sans;", "font-family:"+fonts+";", "font-variant:normal;", "")
 
 // SVG writes the figure as SVG. Its text stays text, and what belongs to a series or row is a group with its name in data-series.
 func (f Figure) SVG(w io.Writer) error {

@@ -22,13 +22,13 @@ func (f Figure) PageSVG() (string, error) {
 	opening, body, _ := strings.Cut(s, ">")
 	_, box, _ := strings.Cut(opening, `viewBox="`)
 	box, _, _ = strings.Cut(box, `"`)
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="%s">`, html.EscapeString(f.Title), box) +
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="%s" viewBox="%s" font-family="%s">`, html.EscapeString(f.Title), box, fonts) +
 		pageStyle.Replace(body), nil
 }
 
-// pageStyle replaces colours by variables and drops the font, which is the page's.
+// pageStyle replaces colours by variables and drops the font, which the element has.
 var pageStyle = func() *strings.Replacer {
-	pairs := []string{"font-family:'Liberation Sans',Arial,Helvetica,sans-serif;", "", "font-weight:normal;font-style:normal;", ""}
+	pairs := []string{"font-family:" + fonts + ";", "", "font-weight:normal;font-style:normal;", ""}
 	add := func(c color.Color, variable string) {
 		pairs = append(pairs, ":"+hex(c), fmt.Sprintf(":var(%s,%s)", variable, hex(c)))
 	}
