@@ -162,20 +162,20 @@ func folded(r *reader, _ *record.Cell) {
 func opensSamples(r *reader, c *record.Cell) {
 	link := fmt.Sprintf(`#speed a[data-cells="%s"]`, c.ID[:10])
 	r.do(chromedp.Click(chromedp.CSS(`#speed > summary`)), chromedp.Click(chromedp.CSS(link)), chromedp.WaitVisible(chromedp.CSS("#panel .uplot")))
-	calls, medians, disturbed := 0, 0, 0
+	calls, values, disturbed := 0, 0, 0
 	counts := c.Counts()
 	for i := range c.Samples {
 		s := &c.Samples[i]
 		calls += len(s.Calls)
 		if counts(s) {
-			medians++
+			values++
 		}
 		if s.Disturbed != nil {
 			disturbed++
 		}
 	}
-	if got, want := ask[int](r, `Number(all("#panel .uplot")[0].dataset.points)`), calls+medians+disturbed; got != want {
-		r.t.Errorf("%d points, want %d calls, %d medians and %d marks", got, calls, medians, disturbed)
+	if got, want := ask[int](r, `Number(all("#panel .uplot")[0].dataset.points)`), calls+values+disturbed; got != want {
+		r.t.Errorf("%d points, want %d calls, %d values of blocks and %d marks", got, calls, values, disturbed)
 	}
 	if got := ask[int](r, `all("#panel tbody tr").length - all("#panel .u-legend tr").length`); got != len(c.Samples) {
 		r.t.Errorf("%d rows of samples, want %d", got, len(c.Samples))

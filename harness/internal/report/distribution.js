@@ -109,8 +109,8 @@ const archbench = (() => {
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const dots = (label, stroke, size, fill) => ({label, stroke, paths: () => null, points: {show: true, size, stroke, fill: fill ?? stroke, width: size > 8 ? 2 : 1}});
 
-  // middle are the medians of the ith cell, told apart without colour, too.
-  const middle = (label, stroke, i) => dots(label, stroke, 9, i % 2 ? colour("--paper") : stroke);
+  // whole are the values of the blocks of the ith cell, told apart without colour, too.
+  const whole = (label, stroke, i) => dots(label, stroke, 9, i % 2 ? colour("--paper") : stroke);
 
   function plot(host, title, width, xLabel, series, columns, options = {}) {
     const axis = {stroke: colour("--faint"), grid: {stroke: colour("--grid"), width: 1}, ticks: {stroke: colour("--grid"), width: 1}, font: "12px system-ui, sans-serif"};
@@ -147,7 +147,7 @@ const archbench = (() => {
       series.push(dots(name, stroke, many ? 4 : 7, many ? "transparent" : stroke));
       columns.push(sorted(s.points.filter(p => p.counts)));
       if (many) {
-        series.push(middle(name + ", median of the calls", stroke, i));
+        series.push(whole(name + ", value of the block", stroke, i));
         columns.push(sorted(samples.filter(s => s.counts).map(s => ({x: s.x, y: s.value}))));
       }
       aside.push(...s.points.filter(p => !p.counts));
@@ -178,35 +178,32 @@ const archbench = (() => {
     });
   }
 
-  // paired returns the ratios of two cells' calls of the same round, or their differences by label.
+  // paired returns the ratios of two cells' calls of the same round and of their values in the same block, none if there are too
+  // few blocks to compare.
   function paired([a, b]) {
-    const key = s => s.label + " " + s.block, other = new Map(b.samples.filter(s => s.counts).map(s => [key(s), s]));
-    const pairs = a.samples.filter(s => s.counts && other.has(key(s))).map(s => [s, other.get(key(s))]);
-    const points = [];
-    for (const [s, o] of pairs) {
-      const n = s.calls.length === o.calls.length ? s.calls.length : 1;
-      for (let i = 0; i < n; i++) {
-        const [x, y] = n === 1 ? [s.value, o.value] : [s.calls[i], o.calls[i]];
-        if (x !== null && y > 0 && i >= Math.max(s.dropped, o.dropped)) points.push({x: s.block - 0.35 + 0.7 * (i + 0.5) / n, y: x / y});
+    const other = new Map(b.samples.filter(s => s.counts).map(s => [s.block, s]));
+    const rounds = [], blocks = [];
+    for (const s of a.samples) {
+      const o = other.get(s.block);
+      if (!s.counts || !o || !(o.value > 0)) continue;
+      blocks.push({x: s.block, y: s.value / o.value});
+      const n = s.kept && s.calls.length === o.calls.length ? s.calls.length : 0;
+      for (let i = Math.max(s.dropped, o.dropped); i < n; i++) {
+        if (o.calls[i] > 0) rounds.push({x: s.block - 0.35 + 0.7 * (i + 0.5) / n, y: s.calls[i] / o.calls[i]});
       }
     }
-    return pairs.length > 1 && !spread(a.samples).labelled ? points : [];
+    return blocks.length > 1 ? {rounds, blocks} : null;
   }
 
-  function ratios(host, width, shown, points) {
-    const medians = new Map(points.map(p => [Math.round(p.x), []]));
-    for (const p of points) medians.get(Math.round(p.x)).push(p.y);
-    const of = `${shown[0].name} / ${shown[1].name}`;
-    const many = points.length > medians.size;
-    const series = [dots(of, colour("--ink"), many ? 4 : 7, many ? "transparent" : undefined)], columns = [sorted(points)];
-    if (many) {
-      series.push(middle("median of the block", colour("--ink"), 0));
-      columns.push([[...medians.keys()], [...medians.values()].map(median)]);
+  function ratios(host, width, [a, b], {rounds, blocks}) {
+    const of = `${a.name} / ${b.name}`;
+    const series = [whole(of + " by block", colour("--ink"), 0), {label: "equal", stroke: colour("--warn"), width: 1, dash: [4, 4], points: {show: false}}];
+    const columns = [sorted(blocks), [[blocks[0].x - 0.35, blocks.at(-1).x + 0.35], [1, 1]]];
+    if (rounds.length > 0) {
+      series.unshift(dots("by round", colour("--ink"), 4, "transparent"));
+      columns.unshift(sorted(rounds));
     }
-    const xs = columns[0][0];
-    series.push({label: "equal", stroke: colour("--warn"), width: 1, dash: [4, 4], points: {show: false}});
-    columns.push([[xs[0], xs.at(-1)], [1, 1]]);
-    return plot(host, "Ratio of the calls of the same round", width, "block", series, columns, {room: 0.3});
+    return plot(host, "Ratios of the calls of the same round, and of the values of the same block", width, "block", series, columns, {room: 0.3});
   }
 
   // samplesTable lists the samples for those who cannot see the plots, and for copying.
@@ -234,7 +231,7 @@ const archbench = (() => {
     const words = [
       `${samples.length} ${samples.length === 1 ? "sample" : "samples"}`, `${blocks} ${blocks === 1 ? "block" : "blocks"}`,
       ...(values.length > samples.length ? [`${values.length} calls`] : []),
-      ...(values.length > 1 ? [`median ${format(median(values), choice.unit)}`, `from ${format(Math.min(...values), choice.unit)} to ${format(Math.max(...values), choice.unit)}`] : [format(values[0], choice.unit)]),
+      ...(values.length > 1 ? [`${values.length > samples.length ? "median of the calls" : "median"} ${format(median(values), choice.unit)}`, `from ${format(Math.min(...values), choice.unit)} to ${format(Math.max(...values), choice.unit)}`] : [format(values[0], choice.unit)]),
       ...(disturbed ? [`${disturbed} disturbed`] : []),
     ];
     return make("li", {}, make("b", {}, name), " " + words.join(" · "));
@@ -304,11 +301,11 @@ const archbench = (() => {
       const kind = kindOf(cells[0].probe, shown);
       table.open = kind.few;
       if (kind.few) return;
-      const pairs = shown.length === 2 ? paired(shown) : [];
+      const pairs = shown.length === 2 && kind.axis === "block" ? paired(shown) : null;
       const width = Math.max(260, host.clientWidth);
       inTime(host, width, shown, choice, kind);
       if (!kind.course) cumulative(host, width, shown, choice);
-      if (pairs.length > 0) ratios(host, width, shown, pairs);
+      if (pairs) ratios(host, width, shown, pairs);
     };
     select.addEventListener("change", panel.redraw);
     const sources = cells.map(c => make("li", {}, `${c.model} · ${c.probe} · ${c.point}: `, make("code", {}, `archbench show ${c.id}`)));
