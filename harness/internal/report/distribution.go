@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/archbench/archbench/harness/internal/chart"
+	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -22,6 +23,7 @@ import (
 type pageData struct {
 	Models     []pageModel             `json:"models"`
 	Quantities map[string]pageQuantity `json:"quantities"` // by name
+	Titles     map[string]string       `json:"titles"`     // of metrics
 	Labels     []string                `json:"labels"`     // that samples refer to
 	Cells      map[string]pageCell     `json:"cells"`      // by short ID
 }
@@ -88,7 +90,7 @@ func samplesJSON(r *Report) (template.JS, error) {
 }
 
 func (ix *index) pageData() pageData {
-	d := pageData{Models: []pageModel{}, Quantities: map[string]pageQuantity{}, Labels: []string{""}, Cells: map[string]pageCell{}}
+	d := pageData{Models: []pageModel{}, Quantities: map[string]pageQuantity{}, Titles: map[string]string{}, Labels: []string{""}, Cells: map[string]pageCell{}}
 	for i := range ix.Run.Models {
 		m := &ix.Run.Models[i]
 		style := ix.Style[m.Name]
@@ -123,6 +125,9 @@ func (d *pageData) cell(c *record.Cell, label func(string) int) pageCell {
 	for name, m := range p.Metrics {
 		m.trim()
 		p.Metrics[name] = m
+		if title := probe.Lookup(name).Title; title != "" {
+			d.Titles[name] = strings.ToUpper(title[:1]) + title[1:]
+		}
 	}
 	for _, q := range result.QuantitiesOf(c.Probe) {
 		metric := q.Metric

@@ -41,7 +41,7 @@ const archbench = (() => {
       list.push({key: quantity, title: q.title, unit: q.unit, metric: q.metric, quantity});
     }
     for (const [metric, m] of Object.entries(cells[0].metrics ?? {})) {
-      if (!list.some(c => c.metric === metric && c.unit === m.unit)) list.push({key: metric, title: metric.replaceAll("_", " "), unit: m.unit, metric});
+      if (!list.some(c => c.metric === metric && c.unit === m.unit)) list.push({key: metric, title: data.titles[metric] ?? metric.replaceAll("_", " "), unit: m.unit, metric});
     }
     return list.filter(c => cells.every(cell => cell.metrics?.[c.metric]));
   }
@@ -146,7 +146,7 @@ const archbench = (() => {
       const many = s.points.length > samples.length;
       series.push(dots(name, stroke, many ? 4 : 7, many ? "transparent" : stroke));
       columns.push(sorted(s.points.filter(p => p.counts)));
-      if (many) {
+      if (many && axis === "block") {
         series.push(whole(name + ", value of the block", stroke, i));
         columns.push(sorted(samples.filter(s => s.counts).map(s => ({x: s.x, y: s.value}))));
       }
