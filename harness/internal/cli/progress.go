@@ -106,13 +106,12 @@ func eventWords(e run.Event, s *result.Progress) []string {
 	if e.Cell == nil {
 		return words
 	}
-	at := strings.TrimSpace(e.Cell.Probe + " " + e.Cell.Point.String())
 	if s != nil {
 		if medians := s.Medians(e.Cell); medians != nil {
-			return append(append(words, at), medians...)
+			return append(append(words, strings.TrimSpace(e.Cell.Probe+" "+s.At(e.Cell))), medians...)
 		}
 	}
-	return append(words, at+" "+e.Cell.Model)
+	return append(words, strings.TrimSpace(e.Cell.Probe+" "+e.Cell.Point.String())+" "+e.Cell.Model)
 }
 
 // clear removes the line.

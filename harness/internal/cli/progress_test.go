@@ -46,7 +46,7 @@ func TestEventWords(t *testing.T) {
 		" 33 %|block 1/6":                        {Done: 1, Total: 3, Block: 1, Blocks: 6},
 		" 50 %|1m30s left":                       {Done: 1, Total: 2, Left: 90*time.Second + 300*time.Millisecond},
 		"  0 %|prefill len=64 batch=2 gpt2@int8": {Total: 2, Cell: cell},
-		" 25 %|block 3|decided 1/6|1m0s left|prefill len=512 batch=1|gpt2 51.02 ktoken/s|mamba 25.51 ktoken/s": {
+		" 25 %|block 3|decided 1/6|1m0s left|prefill len=512|gpt2 51.02 ktoken/s|mamba 25.5k": {
 			Run: r, Cell: &r.Cells[0], Done: 1, Total: 4, Block: 3, Left: time.Minute},
 		" 25 %|block 3|decided 1/6|prefill len=8192 batch=1 gpt2": {Run: r, Cell: &r.Cells[1], Done: 1, Total: 4, Block: 3},
 	} {

@@ -70,17 +70,31 @@ func (s *Progress) Decided() (decided, all int) {
 	return decided, all
 }
 
-// Medians returns the medians so far of all models at the point of a timing cell: "gpt2 12.3 ms".
+// Medians returns the medians so far of all models at the point of a timing cell: "gpt2 12.34 ms", "mamba 9.87m". The first has the
+// unit.
 func (s *Progress) Medians(c *record.Cell) (words []string) {
 	quantities := QuantitiesOf(c.Probe)
 	timed := slices.IndexFunc(quantities, (*Quantity).timed)
 	if timed < 0 || !probe.Find(c.Probe).Timing {
 		return nil
 	}
+	q := quantities[timed]
 	for _, o := range s.at(c) {
-		if e := quantities[timed].Estimate(o); e.Valid() {
-			words = append(words, o.Model+" "+unit.Format(e.Value, quantities[timed].Unit))
+		e := q.Estimate(o)
+		switch {
+		case !e.Valid():
+		case words == nil:
+			words = append(words, o.Model+" "+unit.Format(e.Value, q.Unit))
+		default:
+			words = append(words, o.Model+" "+unit.Scaled(e.Value, q.Unit, 3))
 		}
 	}
 	return words
+}
+
+// At names the point of a cell by the coordinates in which it differs from others of its probe.
+func (s *Progress) At(c *record.Cell) string {
+	return slices.DeleteFunc(slices.Clone(c.Point), func(x record.Coordinate) bool {
+		return !slices.ContainsFunc(s.run.All(), func(o *record.Cell) bool { return o.Probe == c.Probe && o.Point.Get(x.Name) != x.Value })
+	}).String()
 }

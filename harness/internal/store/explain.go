@@ -29,7 +29,7 @@ func (db *DB) explain(err error) error {
 	case diskFull:
 		return fmt.Errorf("%w: free some space on the disk of %s, then resume the run: %w", ErrDiskFull, db.path, err)
 	case notDatabase:
-		return fmt.Errorf("%w: the file is no SQLite database; name another --db: %w", ErrForeign, err)
+		return fmt.Errorf("%w: it is no SQLite database; name another file", ErrForeign)
 	case cannotWrite:
 		return fmt.Errorf("the file or its folder is not writable; change its permissions or name another --db: %w", err)
 	case locked:

@@ -74,7 +74,7 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int, error) {
 		return 0, err
 	}
 	if application != applicationID && (application != 0 || version != 0 || tables != 0) {
-		return 0, fmt.Errorf("%w: it is an SQLite database of another program; name another --db", ErrForeign)
+		return 0, fmt.Errorf("%w: it is an SQLite database of another program; name another file", ErrForeign)
 	}
 	return version, nil
 }

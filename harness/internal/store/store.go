@@ -109,7 +109,7 @@ func sound(ctx context.Context, db *sql.DB) error {
 func regular(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%w: it is no regular file; name another --db", ErrForeign)
+		err = fmt.Errorf("%w: it is no regular file; name another file", ErrForeign)
 	}
 	return err
 }

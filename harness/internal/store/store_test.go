@@ -279,7 +279,7 @@ func TestRefusal(t *testing.T) {
 		say  string
 	}{
 		{"newer", write(newer), ErrNewer, "use the newer archbench"},
-		{"other program", write("CREATE TABLE t (x)"), ErrForeign, "name another --db"},
+		{"other program", write("CREATE TABLE t (x)"), ErrForeign, "name another file"},
 		{"text", func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("not a database\n", 99)), 0o644) }, ErrForeign, "no SQLite database"},
 		{"folder", func(p string) error { return os.Mkdir(p, 0o755) }, ErrForeign, "no regular file"},
 	} {
