@@ -26,7 +26,7 @@ func (b Boundary) slack() time.Duration {
 	if b == (Boundary{}) {
 		return 2 * time.Millisecond
 	}
-	return max(500*time.Microsecond, 3*b.Most)
+	return max(500*time.Microsecond, 3*(b.Most-b.Typical))
 }
 
 // beyond is how much longer the host waited than the plugin's time and the typical boundary explain.
@@ -152,11 +152,13 @@ func BoundaryOf(facts []record.Fact) (b Boundary) {
 	return Boundary{}
 }
 
-// MeasureBoundary times calls of a model that does almost no work.
-func MeasureBoundary(call func() (Clocks, error)) (Boundary, error) {
+// MeasureBoundary times calls of a model that does almost no work. between runs before each of them: calls that follow each other
+// at once find warm caches and waiting threads, and cost a third of those that alternate with the calls of other models.
+func MeasureBoundary(call func() (Clocks, error), between func()) (Boundary, error) {
 	const calls, first = 100, 10
 	var waits []time.Duration
 	for i := range first + calls {
+		between()
 		c, err := call()
 		if err != nil {
 			return Boundary{}, err

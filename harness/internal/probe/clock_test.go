@@ -151,12 +151,12 @@ func TestMeasureBoundary(t *testing.T) {
 		default:
 			return Clocks{Host: wait + ms, Plugin: ms}, nil
 		}
-	})
+	}, func() {})
 	if want := (Boundary{Typical: 50 * us, Most: 90 * us}); b != want || err != nil || n != 110 {
 		t.Errorf("%+v of %d calls, %v; want %+v", b, n, err, want)
 	}
 	broken := errors.New("broken")
-	if _, err := MeasureBoundary(func() (Clocks, error) { return Clocks{}, broken }); !errors.Is(err, broken) {
+	if _, err := MeasureBoundary(func() (Clocks, error) { return Clocks{}, broken }, func() {}); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 }
