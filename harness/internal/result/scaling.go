@@ -79,8 +79,11 @@ func crossover(a, b growth) table.Value {
 	from, to := max(a.fit.From, b.fit.From), min(a.fit.To, b.fit.To)
 	cells := slices.Concat(IDs(a.cells), IDs(b.cells))
 	v := table.Ranged(stat.Crossover(a.curves, b.curves), unit.Length, cells...)
-	if v.Number != nil && (*v.Number < from || *v.Number > to) {
+	switch {
+	case v.Number != nil && (*v.Number < from || *v.Number > to):
 		v = table.Unavailable("not from " + span(from, to))
+	case v.Lo != nil && (*v.Lo < from || *v.Hi > to):
+		v.Notes = append(v.Notes, "the interval goes beyond the lengths that were measured, "+span(from, to))
 	}
 	v.Cells = cells
 	for _, g := range []growth{a, b} {

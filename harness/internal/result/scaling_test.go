@@ -64,6 +64,9 @@ func TestCrossovers(t *testing.T) {
 	if v := entry("linear", "far"); v.Number != nil || v.Reason != "not from 128 to 8K tokens" {
 		t.Errorf("curves that meet at a million: %+v", v)
 	}
+	if v := entry("steep", "far"); v.Number != nil || v.Reason != "the exponents do not differ beyond doubt" {
+		t.Errorf("curves that are parallel: %+v", v)
+	}
 	if v := entry("linear", "bent"); len(v.Notes) != 1 || !strings.HasPrefix(v.Notes[0], "bent: no single power law") {
 		t.Errorf("a curve that bends: %+v", v)
 	}
@@ -75,6 +78,11 @@ func TestCrossovers(t *testing.T) {
 	got, _ = alike.Crossovers(PrefillSpeed, alike.Cells("", "prefill"))
 	if v := got.Rows[0][1]; v.Reason != "the exponents do not differ beyond doubt" {
 		t.Errorf("curves that are the same: %+v", v)
+	}
+	near := growing(10, map[string]func(float64) float64{"linear": linear, "far": func(n float64) float64 { return 1e-5 * n * math.Pow(n/7000, 0.01) }})
+	got, _ = near.Crossovers(PrefillSpeed, near.Cells("", "prefill"))
+	if v := got.Rows[0][1]; v.Number == nil || len(v.Notes) != 1 || v.Notes[0] != "the interval goes beyond the lengths that were measured, 128 to 8K tokens" {
+		t.Errorf("curves that meet near the end at a narrow angle: %+v", v)
 	}
 	few := growing(3, map[string]func(float64) float64{"linear": linear, "steep": func(n float64) float64 { return 1e-5 * n * math.Sqrt(n/1000) }})
 	got, _ = few.Crossovers(PrefillSpeed, few.Cells("", "prefill"))

@@ -172,16 +172,16 @@ func TestExponentCoverage(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				r := rand.New(rand.NewPCG(5, 6))
 				const trials = 1000
-				close := 0
+				recovered := 0
 				covers(t, trials, func() bool {
 					e := FitPowerLaws(curves(r, start(r), law{3e-6, truth, 1})[0]).Exponent
 					if math.Abs(e.Value-truth) <= 0.05 {
-						close++
+						recovered++
 					}
 					return e.holds(truth)
 				})
-				if close < 0.99*trials {
-					t.Errorf("%d of %d estimates of the exponent %v are within 0.05", close, trials, truth)
+				if recovered < 0.99*trials {
+					t.Errorf("%d of %d estimates of the exponent %v are within 0.05", recovered, trials, truth)
 				}
 			})
 		}

@@ -258,12 +258,12 @@ func TestRankSumIsExact(t *testing.T) {
 		return tails
 	}
 	for _, c := range []struct {
-		n, m  int
-		error float64
+		n, m int
+		off  float64
 	}{{1, 1, 1e-12}, {3, 3, 1e-12}, {5, 5, 1e-12}, {6, 10, 1e-12}, {10, 10, 1e-12}, {8, 30, 1e-12}, {30, 30, 1e-12}, {51, 20, 2e-3}} {
 		for u, tail := range count(c.n, c.m) {
 			want, _ := tail.Float64()
-			if got := rankSum(c.n, c.m, u); math.Abs(got-want) > c.error {
+			if got := rankSum(c.n, c.m, u); math.Abs(got-want) > c.off {
 				t.Errorf("P(U <= %d) for %d and %d values: %v, counted %v", u, c.n, c.m, got, want)
 			}
 		}
