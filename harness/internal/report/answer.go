@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/harness/internal/result"
+	"github.com/archbench/archbench/harness/internal/stat"
 )
 
 // answer says in three sentences who wins where and by how much, how sure that is, and what could not be told.
@@ -193,22 +195,48 @@ func (ix *index) answerWithoutRivals() []string {
 	if measured == 0 {
 		return []string{"Nothing was measured: " + Counts(ix.Run) + "."}
 	}
-	text := "Nothing was asked that ranks models"
-	if models := result.NamesOf(ix.Bases()); len(models) == 1 {
-		text = "Only " + models[0] + " was measured, so there is nothing to compare"
+	if len(ix.Families) != 1 {
+		return []string{"Nothing was asked that ranks models; the run has " + Counts(ix.Run) + "."}
 	}
-	return append([]string{text + "; the run has " + Counts(ix.Run) + "."}, ix.portrait()...)
+	only := ix.Families[0]
+	text := "Only " + only.Name + " was measured, so there is no other model to compare it with; the run has " + Counts(ix.Run) + "."
+	return slices.Concat([]string{text}, ix.portrait(), ix.rounding(only))
+}
+
+// rounding says what the smallest precision of a model saves and costs.
+func (ix *index) rounding(f result.Family) []string {
+	small := slices.MinFunc(f.Models, func(a, b *record.Model) int { return cmp.Compare(a.WeightBytes, b.WeightBytes) })
+	wide := ix.Wide(small)
+	if wide == nil || small == wide || small.WeightBytes == 0 {
+		return nil
+	}
+	feats := []string{fmt.Sprintf("takes %s instead of %s", modelBytes(small).Text, modelBytes(wide).Text)}
+	for _, speed := range []struct {
+		does string
+		q    *result.Quantity
+	}{{"reads", result.PrefillSpeed}, {"generates", result.DecodeSpeed}} {
+		if all := ix.Measured(speed.q, factorsOf(small), factorsOf(wide)); len(all) > 0 {
+			m := all[len(all)-1]
+			ratio := stat.Comparison{Estimate: stat.Estimate{Value: m.Value, Lo: m.Lo, Hi: m.Hi}}
+			feats = append(feats, speed.does+" "+factorText(ratio)+" as fast")
+		}
+	}
+	if e := ix.added(ix.Cells("", ""), small); e.Bounded() {
+		feats = append(feats, fmt.Sprintf("adds %.4f [%.4f, %.4f] bit/B", e.Value, e.Lo, e.Hi))
+	}
+	return []string{sentence(fmt.Sprintf("of its %d precisions, %s %s, against f32", len(f.Models), result.PrecisionOf(small), inList(feats)))}
+}
+
+// factorsOf are what distinguishes a model from its other precisions.
+func factorsOf(m *record.Model) map[string]string {
+	return map[string]string{"model": m.Name, "precision": m.Precision, "head": m.Head}
 }
 
 // portrait is the last value of each quantity of a run with one model.
 func (ix *index) portrait() []string {
-	bases := ix.Bases()
-	if len(bases) != 1 {
-		return nil
-	}
 	var parts []string
 	for _, q := range []*result.Quantity{result.PrefillSpeed, result.DecodeLatency, result.StateBytes, result.FLOPsPerToken, result.BitsPerByte} {
-		cells := result.InOrder(result.OfModel(ix.Cells("", q.Probe), bases[0].Name))
+		cells := result.InOrder(result.OfModel(ix.Cells("", q.Probe), ix.Families[0].Base.Name))
 		for _, c := range slices.Backward(cells) {
 			if v := ix.Value(q, c); v.Number != nil {
 				parts = append(parts, fmt.Sprintf("%s %s (%s)", inSentence(q.Title), v.Text, c.Point))
