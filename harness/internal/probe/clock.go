@@ -155,7 +155,7 @@ func BoundaryOf(facts []record.Fact) (b Boundary) {
 // MeasureBoundary times calls of a model that does almost no work. between runs before each of them: calls that follow each other
 // at once find warm caches and waiting threads, and cost a third of those that alternate with the calls of other models.
 func MeasureBoundary(call func() (Clocks, error), between func()) (Boundary, error) {
-	const calls, first = 100, 10
+	const calls, first = 50, 5
 	var waits []time.Duration
 	for i := range first + calls {
 		between()

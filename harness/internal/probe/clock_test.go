@@ -143,16 +143,16 @@ func TestMeasureBoundary(t *testing.T) {
 	n := 0
 	b, err := MeasureBoundary(func() (Clocks, error) {
 		n++
-		switch wait := time.Duration(n-10) * us; {
-		case n <= 10: // warm-up
+		switch wait := time.Duration(n-5) * us; {
+		case n <= 5: // warm-up
 			return Clocks{Host: time.Hour}, nil
-		case n == 110: // the plugin's clock is ahead of the host's
+		case n == 55: // the plugin's clock is ahead of the host's
 			return Clocks{Host: us, Plugin: ms}, nil
 		default:
 			return Clocks{Host: wait + ms, Plugin: ms}, nil
 		}
 	}, func() {})
-	if want := (Boundary{Typical: 50 * us, Most: 90 * us}); b != want || err != nil || n != 110 {
+	if want := (Boundary{Typical: 25 * us, Most: 45 * us}); b != want || err != nil || n != 55 {
 		t.Errorf("%+v of %d calls, %v; want %+v", b, n, err, want)
 	}
 	broken := errors.New("broken")

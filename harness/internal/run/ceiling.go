@@ -116,13 +116,15 @@ func measureBoundary(ctx context.Context, s *session.Session) record.Fact {
 	return b.Fact()
 }
 
-// others returns a stand-in for the calls of other models in a round: it keeps a core busy for some milliseconds and fills its
-// caches.
+// others returns a stand-in for the calls of other models in a round: it keeps a core and its caches busy for as long as they may
+// take.
 func others() func() {
-	memory := make([]uint64, 4<<20)
+	memory := make([]uint64, 1<<18)
 	return func() {
-		for i := range memory {
-			memory[i] += uint64(i)
+		for start := time.Now(); time.Since(start) < 8*time.Millisecond; {
+			for i := range memory {
+				memory[i] += uint64(i)
+			}
 		}
 	}
 }
