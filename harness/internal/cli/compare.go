@@ -98,18 +98,18 @@ JUnit report.`,
 
 // printCompared prints a comparison in the format of -o.
 func (a *app) printCompared(c *result.Comparison) error {
+	if a.format != "github" && a.format != "junit" {
+		return a.print(c.Tables()...)
+	}
 	findings := c.Findings()
 	printable.All(&findings)
-	switch a.format {
-	case "github":
-		if err := appendSummary(c.Tables()); err != nil {
-			return err
-		}
-		return ci.GitHub(a.out, findings)
-	case "junit":
+	if a.format == "junit" {
 		return ci.JUnit(a.out, findings)
 	}
-	return a.print(c.Tables()...)
+	if err := appendSummary(c.Tables()); err != nil {
+		return err
+	}
+	return ci.GitHub(a.out, findings)
 }
 
 // summaryVariable names the file whose Markdown GitHub shows below a job.
