@@ -159,7 +159,10 @@ func (ix *index) blocksCheck() Check {
 			counts = append(counts, blockCount(c))
 		}
 	}
-	if counts == nil {
+	switch {
+	case ix.Run.Imported():
+		return unchecked("blocks", "The samples come from another tool, which did not interleave them.")
+	case counts == nil:
 		return unchecked("blocks", "Nothing was timed.")
 	}
 	least, most := slices.Min(counts), slices.Max(counts)
