@@ -45,7 +45,7 @@ func reportCommand(_ context.Context, args []string) error {
 		return err
 	}
 	for _, condition := range conditions(pieces) {
-		fmt.Print(report(condition, of(pieces, condition)))
+		fmt.Print(report(condition, under(pieces, condition)))
 	}
 	return nil
 }

@@ -84,9 +84,9 @@ func (r *recorder) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	// The blocks of the first piece: each model's calls, and about 0.2 s for its process.
+	// The blocks of the first piece: each model's calls, and about 0.1 s for its process.
 	span, err := time.ParseDuration(r.span)
-	r.blocks = max(6, int(r.piece/(time.Duration(len(copies))*(span+200*time.Millisecond))))
+	r.blocks = max(6, int(r.piece/(time.Duration(len(copies))*(span+100*time.Millisecond))))
 	return err
 }
 

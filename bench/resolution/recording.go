@@ -100,7 +100,7 @@ func conditions(pieces []*piece) (all []string) {
 	return all
 }
 
-// of returns the pieces under a condition.
-func of(pieces []*piece, condition string) []*piece {
+// under returns the pieces recorded under a condition.
+func under(pieces []*piece, condition string) []*piece {
 	return slices.DeleteFunc(slices.Clone(pieces), func(p *piece) bool { return p.Condition != condition })
 }

@@ -95,14 +95,14 @@ func windows(pieces []*piece, method, model string, seconds float64) (all []wind
 	for i, c := range chunks {
 		joined := slices.Clone(c.calls)
 		for _, more := range chunks[i+1:] {
-			if total(joined) >= 0.95*seconds*1e6 || more.start.Sub(c.start) > time.Duration(float64(len(copies))*seconds*1.2*float64(time.Second)) {
+			if total(joined) >= 0.75*seconds*1e6 || more.start.Sub(c.start) > time.Duration(float64(len(copies))*seconds*1.2*float64(time.Second)) {
 				break
 			}
 			joined = append(joined, more.calls...)
 		}
 		for start := c.start; len(joined) > 0; {
 			n := fitting(joined, seconds*1e6)
-			if total(joined[:n]) < 0.9*seconds*1e6 {
+			if total(joined[:n]) < 0.75*seconds*1e6 { // time passes between calls, too
 				break
 			}
 			all = append(all, window{start, joined[:n]})
