@@ -84,8 +84,8 @@ func TestDescendants(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no source on " + runtime.GOOS)
 	}
-	if _, err := os.Stat("/proc/self/task"); err != nil {
-		t.Skip(err)
+	if _, err := os.Stat("/proc/thread-self/children"); err != nil {
+		t.Skip("the kernel has no lists of children: ", err)
 	}
 	// The inner shell spins; the outer one waits for it, and for its standard input to end.
 	plugin := exec.Command("sh", "-c", "sh -c 'while :; do :; done' & read line; kill $!")
@@ -100,16 +100,13 @@ func TestDescendants(t *testing.T) {
 		stdin.Close()
 		plugin.Wait() // its status is that of the signal
 	}()
+	// Without the inner shell or its work these loops last until the tests' time limit.
 	for len(withDescendants(plugin.Process.Pid)) < 2 {
-		if t.Context().Err() != nil {
-			t.Fatal("the inner shell does not start")
-		}
+		time.Sleep(time.Millisecond)
 	}
 	begin := usageOf(plugin.Process.Pid)
-	for start := time.Now(); begin.worked(usageOf(plugin.Process.Pid)).value < 0.02; {
-		if time.Since(start) > time.Minute {
-			t.Fatal("the inner shell's work is not seen")
-		}
+	for begin.worked(usageOf(plugin.Process.Pid)).value == 0 {
+		time.Sleep(time.Millisecond)
 	}
 	own, child := usageOf(os.Getpid()), usageOf(plugin.Process.Pid)
 	if both := own.with(child); len(both.threads) != len(own.threads) {

@@ -111,8 +111,8 @@ func TimedByHost(c *record.Cell) bool {
 	return slices.ContainsFunc(c.Warnings, func(w string) bool { return strings.Contains(w, timedByHost) })
 }
 
-// Disagrees reports whether the host waited longer than the plugin's time and the boundary explain, in a call that is long enough
-// to tell.
+// Disagrees reports whether a call is long enough to compare the clocks, and the host waited longer than the plugin's time and
+// the boundary explain.
 func (b Boundary) Disagrees(c Clocks) bool { return c.Plugin >= 4*b.slack() && !b.confirms(c) }
 
 // unconfirmed says why a call is timed by the host.

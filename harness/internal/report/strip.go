@@ -27,8 +27,8 @@ func (ix *index) strip() []Check {
 	return []Check{ix.causalityCheck(), ix.countCheck(), ix.clockCheck(), ix.hostCheck(), ix.validityCheck(), ix.blocksCheck(), ix.absenceCheck(), ix.failureCheck()}
 }
 
-// of is "16/16".
-func of(good, all int) string { return fmt.Sprintf("%d/%d", good, all) }
+// fraction is "16/16".
+func fraction(good, all int) string { return fmt.Sprintf("%d/%d", good, all) }
 
 // unchecked is the check of a run that has nothing to check.
 func unchecked(label, why string) Check {
@@ -61,7 +61,7 @@ func (ix *index) causalityCheck() Check {
 	if asked == nil {
 		return unchecked("causality", "The run did not check whether predictions depend on later tokens.")
 	}
-	check := Check{Label: "causality", Value: of(len(asked)-len(leaking), len(asked)), State: graded(len(leaking), 0, "warn"), Anchor: ix.sectionOf(asked),
+	check := Check{Label: "causality", Value: fraction(len(asked)-len(leaking), len(asked)), State: graded(len(leaking), 0, "warn"), Anchor: ix.sectionOf(asked),
 		Detail: "No prediction of these models changed when later tokens or other documents did."}
 	if leaking != nil {
 		check.Detail = inList(result.Distinct(leaking, itself)) + ": sees the future, so it is kept out of language-model tables."
@@ -81,7 +81,7 @@ func (ix *index) countCheck() Check {
 	if both == nil {
 		return unchecked("counted = formula", "No execution was counted.")
 	}
-	return Check{Label: "counted = formula", Value: of(len(both)-len(differ), len(both)), State: graded(len(differ), 0, "bad"), Anchor: ix.sectionOf(both),
+	return Check{Label: "counted = formula", Value: fraction(len(both)-len(differ), len(both)), State: graded(len(differ), 0, "bad"), Anchor: ix.sectionOf(both),
 		Detail: "FLOPs that operations counted while they ran, against the independent formula."}
 }
 

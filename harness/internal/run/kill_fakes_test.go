@@ -23,8 +23,8 @@ import (
 // children are what this binary does as a process that a test kills.
 var children = map[string]func(ctx context.Context, db *store.DB) error{"plugins": measurePlugins, "fakes": measureFakes, "merge": mergeShard}
 
-// killed runs this binary as a child on a database until it ends well. Each time it is killed at a random moment of the time
-// that an undisturbed child takes, and after each kill check looks at what it left. It returns how often the child was killed.
+// killed runs this binary as a child on a database until it ends well. It kills each child at a random moment
+// within the time of an undisturbed one, and check looks at what is left. It returns the number of kills.
 func killed(t *testing.T, what, db string, takes time.Duration, env []string, check func()) (kills int) {
 	t.Helper()
 	for {

@@ -45,9 +45,9 @@ func (d Design) Enough() int {
 // leastNoise is the fewest blocks of noise from which a detectable effect is computed.
 const leastNoise = 10
 
-// Detectable is the smallest ratio above 1 that a comparison finds with probability [Power]. noise holds log ratios of blocks in
-// which a model was compared with itself. It is taken to be symmetric, and used as it is: a standard deviation would not do,
-// because noise of timings has heavy tails.
+// Detectable is the smallest ratio above 1 that a comparison finds with probability [Power]. noise holds log ratios of
+// blocks in which a model was compared with itself. It is taken to be symmetric, and used as it is. A standard deviation would
+// not do, because noise of timings has heavy tails.
 func (d Design) Detectable(noise []float64) Estimate {
 	if d.SmallestP() >= Alpha {
 		return nothing(fmt.Sprintf("%d blocks decide no comparison; at least %d do", d.Blocks, d.Enough()))
@@ -75,8 +75,8 @@ func (d Design) Detectable(noise []float64) Estimate {
 const mostDrawn = 200
 
 // atLook is the effect that [Paired] finds after the last block. Each draw of blocks from the noise needs an effect that lifts all
-// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects. Of more
-// than mostDrawn blocks the effect falls with the square root of their number.
+// but the tolerable number of its Walsh averages above 0; the power is a quantile of these. Equal noise gives equal effects.
+// Beyond mostDrawn blocks the effect falls with the square root of their number.
 func (d Design) atLook(sizes []float64) (effect float64, ok bool) {
 	if d.Blocks > mostDrawn {
 		fewer := d
