@@ -14,23 +14,23 @@ type Estimator func(metric string, calls []float64) float64
 // ValueFact is the fact of a run that names its estimator. Runs without it have medians.
 const (
 	ValueFact = "value of a sample"
-	Quartile  = "lower quartile of the times of its calls"
+	Decile    = "lower decile of the times of its calls"
 )
 
 // EstimatorOf returns the estimator that a run's facts name.
 func EstimatorOf(facts []record.Fact) Estimator {
-	if slices.ContainsFunc(facts, func(f record.Fact) bool { return f.Name == ValueFact && f.Value == Quartile }) {
-		return quartile
+	if slices.ContainsFunc(facts, func(f record.Fact) bool { return f.Name == ValueFact && f.Value == Decile }) {
+		return decile
 	}
 	return func(_ string, calls []float64) float64 { return stat.MedianOf(calls) }
 }
 
-// quartile is the quartile on the side of the fast calls, because disturbances only slow calls down. docs/decisions has the
+// decile is the decile on the side of the fast calls, because disturbances only slow calls down. docs/decisions has the
 // evidence.
-func quartile(metric string, calls []float64) float64 {
-	share := 0.25
+func decile(metric string, calls []float64) float64 {
+	share := 0.1
 	if better(metric) > 0 {
-		share = 0.75
+		share = 0.9
 	}
 	return stat.Quantile(calls, share)
 }

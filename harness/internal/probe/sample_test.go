@@ -30,14 +30,14 @@ func TestSummarise(t *testing.T) {
 // TestEstimators checks that the value of a sample is on the side of the fast calls, whatever the metric's direction, and that
 // runs of earlier versions keep their medians.
 func TestEstimators(t *testing.T) {
-	calls := []float64{40, 10, 30, 20, 50}
-	fast := EstimatorOf([]record.Fact{{Name: ValueFact, Value: Quartile}})
+	calls := []float64{40, 10, 30, 20, 50, 60, 70, 80, 90, 100}
+	fast := EstimatorOf([]record.Fact{{Name: ValueFact, Value: Decile}})
 	for _, tc := range []struct {
 		estimator Estimator
 		metric    string
 		want      float64
 	}{
-		{fast, PrefillSeconds, 10 + 10*(2.0/3)}, {fast, RooflineShare, 50 - 10*(2.0/3)}, {EstimatorOf(nil), PrefillSeconds, 30},
+		{fast, PrefillSeconds, 10 + 10*(11.0/30)}, {fast, RooflineShare, 100 - 10*(11.0/30)}, {EstimatorOf(nil), PrefillSeconds, 55},
 	} {
 		if got := tc.estimator(tc.metric, calls); math.Abs(got-tc.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", tc.metric, got, tc.want)

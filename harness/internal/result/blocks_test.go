@@ -58,7 +58,7 @@ func (m *machine) process() float64 { return math.Exp(0.005 * m.NormFloat64()) }
 
 // simulated is a run of models a, b, ... on a machine. The first needs a second for a call, the others by a share longer.
 func (m *machine) simulated(models int, longer float64) *simulation {
-	facts := []record.Fact{{Name: probe.ValueFact, Value: probe.Quartile}}
+	facts := []record.Fact{{Name: probe.ValueFact, Value: probe.Decile}}
 	s := &simulation{machine: m, run: &record.Run{ID: "r", Facts: facts}, seconds: make([]float64, models), value: probe.EstimatorOf(facts)}
 	for i := range models {
 		name := string(rune('a' + i))

@@ -96,7 +96,7 @@ func (p *Plan) settings(l *loader) []record.Fact {
 		memory,
 		{Name: budgetFact, Value: budget},
 		{Name: ruleFact, Value: rule()},
-		{Name: probe.ValueFact, Value: probe.Quartile},
+		{Name: probe.ValueFact, Value: probe.Decile},
 		{Name: "validity of a cell", Value: result.Rule()},
 		{Name: "plugin environment", Value: strings.Join(l.env, " ")},
 	}

@@ -41,7 +41,7 @@ var machines = map[string]func(*rand.Rand) machine{
 		}
 	},
 	"short calls that are noisier": func(r *rand.Rand) machine {
-		return func(_ int, size float64) float64 { return 1 + 2/math.Sqrt(size)*(r.ExpFloat64()-math.Log(4./3)) }
+		return func(_ int, size float64) float64 { return 1 + 2/math.Sqrt(size)*(r.ExpFloat64()-math.Log(10./9)) }
 	},
 }
 
@@ -66,7 +66,7 @@ func (e Estimate) holds(truth float64) bool { return e.Lo <= truth && truth <= e
 // law is a model whose calls on texts of x tokens take scale · x^exponent. Noise lengthens them by its own power of more.
 type law struct{ scale, exponent, more float64 }
 
-// measured are the models' samples of a block, the lower quartiles of their calls: in each round one call of each, in random order.
+// measured are the models' samples of a block, the lower deciles of their calls: in each round one call of each, in random order.
 func measured(r *rand.Rand, on machine, block int, size float64, laws ...law) []float64 {
 	samples, calls := make([]float64, len(laws)), make([][]float64, len(laws))
 	for range callsOfBlock {
@@ -76,7 +76,7 @@ func measured(r *rand.Rand, on machine, block int, size float64, laws ...law) []
 		}
 	}
 	for i := range samples {
-		samples[i] = Quantile(calls[i], 0.25)
+		samples[i] = Quantile(calls[i], 0.1)
 	}
 	return samples
 }
