@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"gonum.org/v1/plot/vg"
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/unit"
@@ -349,4 +350,16 @@ func TestTextsKeepTheirWidth(t *testing.T) {
 
 func textOf(weight, size string) string {
 	return `<text x="1" style="font-family:x;font-weight:` + weight + `;font-style:normal;font-size:` + size + `px;fill:#222222">a&lt;b</text>`
+}
+
+// TestLabelsBelongToTheirMarkers checks that no label is written nearer to another marker than to its own.
+func TestLabelsBelongToTheirMarkers(t *testing.T) {
+	at, other := vg.Point{X: 50, Y: 50}, vg.Point{X: 50, Y: 62}
+	l := &labels{markers: []vg.Point{at, other}}
+	box := func(x, y vg.Length) vg.Rectangle {
+		return vg.Rectangle{Min: vg.Point{X: x, Y: y}, Max: vg.Point{X: x + 20, Y: y + 7}}
+	}
+	if !l.misleads(box(40, 68), at) || l.misleads(box(40, 36), at) || l.misleads(box(40, 68), other) {
+		t.Error("a label above both markers belongs to the upper one, one below both to the lower one")
+	}
 }

@@ -1,6 +1,9 @@
 package chart
 
 import (
+	"math"
+	"slices"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -127,11 +130,12 @@ func whisker(c draw.Canvas, style draw.LineStyle, from, to, half vg.Point) {
 	}
 }
 
-// labels draws the points' labels, each where it covers the least.
+// labels draws the points' labels, each where it covers the least and no other point is nearer.
 type labels struct {
-	series []Series
-	rules  []Rule
-	taken  []vg.Rectangle
+	series  []Series
+	rules   []Rule
+	taken   []vg.Rectangle
+	markers []vg.Point
 }
 
 // Plot implements plot.Plotter.
@@ -149,7 +153,7 @@ func (l *labels) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		for _, pt := range s.Points {
 			at := vg.Point{X: px(pt.X), Y: py(pt.Y)}
-			l.taken = append(l.taken, around(at, markerRadius))
+			l.taken, l.markers = append(l.taken, around(at, markerRadius)), append(l.markers, at)
 			if pt.Lo < pt.Hi {
 				l.taken = append(l.taken, vg.Rectangle{Min: vg.Point{X: at.X - 2, Y: py(pt.Lo)}, Max: vg.Point{X: at.X + 2, Y: py(pt.Hi)}})
 			}
@@ -203,15 +207,30 @@ func (l *labels) write(c draw.Canvas, at vg.Point, word string, look look) {
 	least := vg.Length(-1)
 	for _, corner := range corners(at, size) {
 		box := vg.Rectangle{Min: corner, Max: corner.Add(size)}
+		if l.misleads(box, at) {
+			continue
+		}
 		if cost := l.cost(c, box); least < 0 || cost < least {
 			best, least = box, cost
 		}
 	}
-	if least > crowded*size.X*size.Y {
+	if least < 0 || least > crowded*size.X*size.Y {
 		return
 	}
 	l.taken = append(l.taken, best)
 	c.FillText(style, best.Min, word)
+}
+
+// misleads reports whether a label in a box would seem to belong to another marker than the one at a point.
+func (l *labels) misleads(box vg.Rectangle, at vg.Point) bool {
+	own := distance(box, at)
+	return slices.ContainsFunc(l.markers, func(m vg.Point) bool { return m != at && distance(box, m) < own })
+}
+
+// distance is that of a point from a box.
+func distance(box vg.Rectangle, p vg.Point) vg.Length {
+	beyond := func(low, high, v vg.Length) float64 { return float64(max(low-v, v-high, 0)) }
+	return vg.Length(math.Hypot(beyond(box.Min.X, box.Max.X, p.X), beyond(box.Min.Y, box.Max.Y, p.Y)))
 }
 
 // corners lists the places for a label of a given size beside a marker, best first.
