@@ -188,13 +188,29 @@ func bound(n int, cdf func(int) float64) int {
 // Holm adjusts the p-values of a family of comparisons in place (Holm 1979, step-down), so that the chance of any false
 // claim in the family stays below Alpha. Exact comparisons are skipped.
 func Holm(family []*Comparison) {
-	order := slices.DeleteFunc(slices.Clone(family), func(c *Comparison) bool { return c.Exact })
-	slices.SortStableFunc(order, func(a, b *Comparison) int { return cmp.Compare(a.P, b.P) })
-	floor := 0.0
-	for i, c := range order {
-		floor = math.Max(floor, math.Min(1, c.P*float64(len(order)-i)))
-		c.Adjusted = floor
+	tested := slices.DeleteFunc(slices.Clone(family), func(c *Comparison) bool { return c.Exact })
+	p := make([]float64, len(tested))
+	for i, c := range tested {
+		p[i] = c.P
 	}
+	for i, adjusted := range stepDown(p) {
+		tested[i].Adjusted = adjusted
+	}
+}
+
+// stepDown returns p-values adjusted within their family.
+func stepDown(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	adjusted, floor := make([]float64, len(p)), 0.0
+	for rank, i := range order {
+		floor = math.Max(floor, math.Min(1, p[i]*float64(len(p)-rank)))
+		adjusted[i] = floor
+	}
+	return adjusted
 }
 
 func positive(values []float64) []float64 {
