@@ -48,6 +48,29 @@ func fromFile(path, name string, size int64, modified time.Time) Document {
 	return d
 }
 
+// FromString returns a document that is in memory.
+func FromString(name, text string) Document {
+	return Document{Name: name, Bytes: int64(len(text)), open: func() (source, error) { return inMemory{strings.NewReader(text)}, nil }}
+}
+
+// inMemory is a source that needs no closing.
+type inMemory struct{ io.ReaderAt }
+
+// Close implements io.Closer.
+func (inMemory) Close() error { return nil }
+
+// Open opens the document for reading from its start. Reading ends with the context.
+func (d Document) Open(ctx context.Context) (io.ReadCloser, error) {
+	r, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{cancellable{ctx, io.NewSectionReader(r, 0, d.Bytes)}, r}, nil
+}
+
 // changed is the error for a document that has changed.
 func (d Document) changed() error {
 	return fmt.Errorf("text %s has changed since the corpus was looked at: run again", d.Name)

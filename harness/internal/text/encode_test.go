@@ -2,7 +2,6 @@ package text
 
 import (
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -16,19 +15,10 @@ import (
 	"github.com/archbench/archbench/internal/tokenizer"
 )
 
-// inMemory returns a document from memory.
-func inMemory(name, text string) Document {
-	return Document{Name: name, Bytes: int64(len(text)), open: func() (source, error) { return memory{strings.NewReader(text)}, nil }}
-}
-
-type memory struct{ io.ReaderAt }
-
-func (memory) Close() error { return nil }
-
 // inPieces encodes a text in pieces of n bytes.
 func inPieces(t testing.TB, k Tokenizer, text string, n int64) []int32 {
 	t.Helper()
-	return collect(t, encoder{document: inMemory("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}.all)
+	return collect(t, encoder{document: FromString("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}.all)
 }
 
 // sentencePiece is a tokenizer without words that writes a mark before a text, as SentencePiece does.
@@ -100,7 +90,7 @@ func TestRandomPieces(t *testing.T) {
 				text := rapid.StringOfN(rapid.SampledFrom([]rune("ab \n\tж1'.")), 1, 3000, -1).Draw(t, "text")
 				n := rapid.Int64Range(200, 2000).Draw(t, "piece")
 				var got []int32
-				e := encoder{document: inMemory("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}
+				e := encoder{document: FromString("d", text), tokenizer: k, vocab: math.MaxInt32, piece: n}
 				for ids, err := range e.all {
 					if err != nil {
 						t.Fatal(err)
@@ -153,7 +143,7 @@ func (*endless) Close() error { return nil }
 func TestLargerThanMemory(t *testing.T) {
 	e := &endless{}
 	huge := Document{Name: "huge", Bytes: 5e9, open: func() (source, error) { return e, nil }}
-	tokens := NewTokens(&Corpus{Documents: []Document{huge, inMemory("small", "text")}}, tokenizer.Bytes(), -1, 256)
+	tokens := NewTokens(&Corpus{Documents: []Document{huge, FromString("small", "text")}}, tokenizer.Bytes(), -1, 256)
 	if _, err := tokens.Stream(10_000_000); err != nil {
 		t.Fatal(err)
 	}

@@ -94,21 +94,21 @@ func (c *Corpus) SHA256(ctx context.Context) (string, error) {
 	h := sha256.New()
 	for _, d := range c.Documents {
 		fmt.Fprintf(h, "%d %s %d\n", len(d.Name), d.Name, d.Bytes)
-		if err := d.copyTo(ctx, h); err != nil {
+		if err := d.CopyTo(ctx, h); err != nil {
 			return "", err
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// copyTo writes the text to w.
-func (d Document) copyTo(ctx context.Context, w io.Writer) error {
-	r, err := d.open()
+// CopyTo writes the text to w. It is an error if the document has changed.
+func (d Document) CopyTo(ctx context.Context, w io.Writer) error {
+	r, err := d.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	n, err := io.Copy(w, cancellable{ctx, io.NewSectionReader(r, 0, d.Bytes)})
+	n, err := io.Copy(w, r)
 	if err == nil && n < d.Bytes {
 		err = d.changed()
 	}

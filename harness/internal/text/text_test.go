@@ -131,7 +131,7 @@ func TestExcerpt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := &Corpus{}
 		for _, n := range rapid.SliceOfN(rapid.IntRange(1, 300), 1, 20).Draw(t, "lengths") {
-			c.Documents = append(c.Documents, inMemory("d", strings.Repeat("ж", n)))
+			c.Documents = append(c.Documents, FromString("d", strings.Repeat("ж", n)))
 		}
 		total := rapid.Int64Range(1, 4000).Draw(t, "total")
 		e, err := c.Excerpt(total)
@@ -160,7 +160,7 @@ func TestStart(t *testing.T) {
 		{"one\ntwo\nthree", 9, 8}, {"one\ntwo", 7, 7}, {"one\ntwo", 100, 7}, {"\none", 3, 1}, {"жж", 3, 2}, {"ж", 1, 0},
 		{"x\n" + long, 150_001, 2}, {long, 150_001, 150_000},
 	} {
-		d, err := inMemory("d", c.text).start(c.n)
+		d, err := FromString("d", c.text).start(c.n)
 		if err != nil || d.Bytes != c.want {
 			t.Errorf("the first %d bytes of %.12q...: %d, %v, want %d", c.n, c.text, d.Bytes, err, c.want)
 		}
@@ -188,7 +188,7 @@ func (d deaf) Encode(s string) ([]int32, error) {
 
 // TestChanged finds the documents that a tokenizer does not restore.
 func TestChanged(t *testing.T) {
-	c := &Corpus{Source: "test", Documents: []Document{inMemory("a", " ab"), inMemory("b", "cxd")}}
+	c := &Corpus{Source: "test", Documents: []Document{FromString("a", " ab"), FromString("b", "cxd")}}
 	e, err := NewTokens(c, deaf{}, -1, 256).Excerpt(6)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestChanged(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	c := &Corpus{Source: "test", Documents: []Document{inMemory("a", "ab"), inMemory("b", "cd")}}
+	c := &Corpus{Source: "test", Documents: []Document{FromString("a", "ab"), FromString("b", "cd")}}
 	tokens := NewTokens(c, runes{}, 0, 256)
 	got, err := tokens.Stream(5)
 	if err != nil || string(got) != "\x00ab\x00c" {
@@ -236,7 +236,7 @@ func (runes) Token(id int32) string { return string(id) }
 
 // TestTokensBeyondTheModel refuses a text only if it contains an id that the model lacks.
 func TestTokensBeyondTheModel(t *testing.T) {
-	c := &Corpus{Source: "test", Documents: []Document{inMemory("a", "abc"), inMemory("b", "xé")}}
+	c := &Corpus{Source: "test", Documents: []Document{FromString("a", "abc"), FromString("b", "xé")}}
 	tokens := NewTokens(c, runes{}, -1, 'z')
 	if got, err := tokens.AtMost(3); err != nil || string(got) != "abc" {
 		t.Errorf("before the token: %q, %v", string(got), err)

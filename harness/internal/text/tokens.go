@@ -118,6 +118,9 @@ func (t *Tokens) piece() ([]int32, error) {
 	return nil, nil
 }
 
+// Encode yields the ids of a document in pieces, without a start token.
+func (t *Tokens) Encode(d Document) iter.Seq2[[]int32, error] { return t.encoder(d).all }
+
 func (t *Tokens) encoder(d Document) *encoder {
 	return &encoder{document: d, tokenizer: t.tokenizer, vocab: t.vocab, piece: pieceBytes}
 }

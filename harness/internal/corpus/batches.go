@@ -1,0 +1,173 @@
+package corpus
+
+import (
+	"fmt"
+	"math/bits"
+	"sort"
+
+	"github.com/archbench/archbench/harness/internal/dataset"
+	"github.com/archbench/archbench/lm"
+)
+
+// BatchOptions say how to cut a side of a corpus into windows and batches.
+type BatchOptions struct {
+	Split  dataset.Split
+	Length int // tokens of a window, at most
+	Size   int // windows of a batch
+	// Packed windows run across the borders of documents, so all but a source's last are full. Others end with their
+	// document.
+	Packed bool
+	Seed   uint64 // of the order
+}
+
+// Batches are windows of a corpus in batches. Every target of a side is in exactly one window, and every window of a source
+// is given once before any is given again. It is safe for concurrent use.
+type Batches struct {
+	BatchOptions
+	sources []windows
+	places  mixture
+}
+
+// windows are those of one source.
+type windows struct {
+	ids    *tokens
+	starts []int // of the pieces of text in ids that windows do not leave
+	first  []int // number of windows before each piece, and of all
+	length int
+	epochs *dataset.Epochs
+}
+
+// Batches cuts a side into windows. It is an error if there are fewer windows than a batch has.
+func (c *Corpus) Batches(o BatchOptions) (*Batches, error) {
+	if o.Length < 1 || o.Size < 1 {
+		return nil, fmt.Errorf("corpus %s: batches of %d windows of %d tokens: want at least 1", c.name, o.Size, o.Length)
+	}
+	b := &Batches{BatchOptions: o}
+	var weights []float64
+	for i := range c.parts {
+		p := &c.parts[i]
+		w := newWindows(&p.sides[o.Split], o)
+		switch {
+		case w.len() == 0 && o.Split == dataset.Train:
+			return nil, fmt.Errorf("corpus %s: no document for training has two tokens: name more text", p.name)
+		case w.len() == 0:
+			continue
+		}
+		w.epochs = dataset.NewEpochs(o.Seed, uint64(i), w.len())
+		weight := p.weight
+		if weight == 0 {
+			weight = float64(w.len())
+		}
+		b.sources, weights = append(b.sources, w), append(weights, weight)
+	}
+	if n := b.Len(); n < o.Size {
+		return nil, fmt.Errorf("corpus %s: its %s gives %d windows of %d tokens, fewer than a batch of %d: name more text, or lower --length or --batch", c.name, o.Split, n, o.Length, o.Size)
+	}
+	b.places = newMixture(weights)
+	return b, nil
+}
+
+func newWindows(s *side, o BatchOptions) windows {
+	w := windows{ids: &s.ids, starts: s.starts, length: o.Length}
+	if o.Packed && len(s.starts) > 0 {
+		w.starts = []int{0}
+	}
+	n := 0
+	for i := range w.starts {
+		w.first = append(w.first, n)
+		if targets := w.end(i) - w.starts[i] - 1; targets > 0 {
+			n += (targets + o.Length - 1) / o.Length
+		}
+	}
+	w.first = append(w.first, n)
+	return w
+}
+
+// end is where a piece ends in ids.
+func (w *windows) end(piece int) int {
+	if piece+1 < len(w.starts) {
+		return w.starts[piece+1]
+	}
+	return w.ids.len()
+}
+
+func (w *windows) len() int { return w.first[len(w.first)-1] }
+
+// at returns window i.
+func (w *windows) at(i int) lm.TrainDocument {
+	piece := sort.SearchInts(w.first, i+1) - 1
+	lo := w.starts[piece] + (i-w.first[piece])*w.length
+	hi := min(lo+w.length, w.end(piece)-1)
+	ids := w.ids.between(lo, hi+1)
+	return lm.TrainDocument{Tokens: ids[: len(ids)-1 : len(ids)-1], Targets: ids[1:]}
+}
+
+// Len is the number of windows of all sources.
+func (b *Batches) Len() (n int) {
+	for i := range b.sources {
+		n += b.sources[i].len()
+	}
+	return n
+}
+
+// Window returns window i in the order of the text, for evaluation.
+func (b *Batches) Window(i int) (lm.TrainDocument, error) {
+	left := i
+	for s := range b.sources {
+		n := b.sources[s].len()
+		if left >= 0 && left < n {
+			return b.sources[s].at(left), nil
+		}
+		left -= n
+	}
+	return lm.TrainDocument{}, fmt.Errorf("there is no window %d of %d", i, b.Len())
+}
+
+// Batch returns the documents of an update, from 0. It depends on the corpus, the options and the update only.
+func (b *Batches) Batch(update int) ([]lm.TrainDocument, error) {
+	if update < 0 {
+		return nil, fmt.Errorf("there is no update %d", update)
+	}
+	documents := make([]lm.TrainDocument, b.Size)
+	for i := range documents {
+		s, place := b.places.at(uint64(update)*uint64(b.Size) + uint64(i))
+		w := &b.sources[s]
+		documents[i] = w.at(w.epochs.At(place))
+	}
+	return documents, nil
+}
+
+// mixture spreads the places of a sequence evenly over sources. Each source takes its share of the places that those before
+// it leave: place n if the whole part of n·share changes at n+1, which is then the n-th of that source. So every stretch of
+// the sequence has the weights, to within one place a source, and any place is found without those before it.
+type mixture []uint64 // shares of what is left, times 2^32
+
+// newMixture returns the mixture for weights above 0.
+func newMixture(weights []float64) mixture {
+	m := make(mixture, len(weights))
+	left := 0.0
+	for i := len(weights) - 1; i >= 0; i-- {
+		left += weights[i]
+		m[i] = max(1, uint64(weights[i]/left*(1<<32)))
+	}
+	m[len(m)-1] = 1 << 32
+	return m
+}
+
+// at returns the source of a place and its number among the places of that source.
+func (m mixture) at(place uint64) (source int, number uint64) {
+	for i, share := range m {
+		before := taken(place, share)
+		if taken(place+1, share) > before {
+			return i, before
+		}
+		place -= before
+	}
+	return len(m) - 1, place // not reached: the last share is all
+}
+
+// taken is the whole part of n·share.
+func taken(n, share uint64) uint64 {
+	hi, lo := bits.Mul64(n, share)
+	return hi<<32 | lo>>32
+}
