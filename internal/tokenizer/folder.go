@@ -90,10 +90,8 @@ func Open(path string) (Tokenizer, error) {
 func openFolder(dir string) (*pipeline, error) {
 	var known []string
 	for _, f := range forms {
-		for _, name := range f.needs {
-			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-				return f.open(dir)
-			}
+		if f.in(dir) {
+			return f.open(dir)
 		}
 		known = append(known, strings.Join(f.needs, " with "))
 	}

@@ -22,9 +22,10 @@ const (
 // Architecture is a fake plugin. The zero value is well-behaved.
 type Architecture struct {
 	Name      string       // "": fake
-	Abilities []lm.Ability // nil: all but calibrate and train
+	Abilities []lm.Ability // nil: all but calibrate, answers and train
 	Limit     int          // context limit; 0: none
 	NoBOS     bool
+	Config    string // of its models, "": {}; the option eta_min replaces it
 
 	Leak       bool          // predictions depend on the next token
 	LeakLength bool          // predictions depend on the number of tokens
@@ -38,7 +39,7 @@ type Architecture struct {
 	Fail       error         // if not nil, every call on a model fails with it
 
 	// Tell may change a reply before it is returned: a *lm.ModelInfo, *lm.ScoreReply, *lm.StepReply, *lm.GenerateChunk,
-	// *lm.CostReply or *lm.Memory.
+	// *lm.CostReply, *lm.Memory or *lm.TrainReply.
 	Tell func(reply any)
 	// Before runs before each call of the given name, and may fail it.
 	Before func(ctx context.Context, call string) error
@@ -72,7 +73,7 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	}
 	m := &model{arch: a, precision: cmp.Or(req.Precision, "f32")}
 	m.info = lm.ModelInfo{
-		Architecture: d.Name, Mode: "hash", Config: "{}", Parameters: 1000, Bytes: []lm.ByteClass{{Class: "blocks", Bytes: 4000}},
+		Architecture: d.Name, Mode: "hash", Config: cmp.Or(a.Config, "{}"), Parameters: 1000, Bytes: []lm.ByteClass{{Class: "blocks", Bytes: 4000}},
 		Vocab: Vocab, BOS: BOS, ContextLimit: a.Limit, Causal: true, StateKind: "constant", Precision: m.precision,
 		HeadPrecision: "f32", Kernels: "reference", Threads: req.Threads, Initialised: req.Checkpoint == "",
 		Abilities: d.Abilities,
@@ -80,6 +81,10 @@ func (a *Architecture) Load(ctx context.Context, req lm.LoadRequest) (lm.Model, 
 	if a.NoBOS {
 		m.info.BOS = -1
 	}
+	if damping := req.Options["eta_min"]; damping != "" {
+		m.info.Config = `{"eta_min": ` + damping + `}`
+	}
+	m.readBias(req.Checkpoint)
 	a.tell(&m.info)
 	return m, nil
 }
@@ -119,6 +124,7 @@ type model struct {
 	arch      *Architecture
 	precision string
 	info      lm.ModelInfo
+	bias      []float32 // of the logits, once trained
 
 	states atomic.Int64
 	calls  atomic.Int32 // of Score
@@ -129,6 +135,7 @@ var (
 	_ lm.Generator      = (*model)(nil)
 	_ lm.Coster         = (*model)(nil)
 	_ lm.MemoryReporter = (*model)(nil)
+	_ lm.Trainer        = (*model)(nil)
 )
 
 // Info implements lm.Model.
@@ -152,6 +159,9 @@ func (m *model) logits(h hash) []float32 {
 	for v := range out {
 		x := h.add(int32(v)) >> 20
 		out[v] = float32(3*float64(x%1000)/1000 + noise*float64((x>>10)%100)/100)
+		if m.bias != nil {
+			out[v] += m.bias[v]
+		}
 	}
 	return out
 }
@@ -174,6 +184,11 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	m.calls.Add(1)
 	var reply lm.ScoreReply
 	for _, s := range req.Sequences {
+		if s.Targets != nil {
+			reply.Scores = append(reply.Scores, m.answer(s))
+			tokens += len(s.Tokens)
+			continue
+		}
 		if s.From < 1 || s.From > len(s.Tokens) {
 			return reply, lm.Errorf(lm.Invalid, "score", "from %d of %d tokens", s.From, len(s.Tokens))
 		}
@@ -210,6 +225,27 @@ func (m *model) score(s lm.Sequence, req lm.ScoreRequest) (out lm.Scores) {
 			out.KL = append(out.KL, divergence(base, logits))
 			out.Top1 = append(out.Top1, argmax(base) == argmax(logits))
 		}
+	}
+	return out
+}
+
+// answer scores targets.
+func (m *model) answer(s lm.Sequence) (out lm.Scores) {
+	var h hash
+	for p, token := range s.Tokens {
+		h = h.add(token)
+		if s.Targets[p] < 0 {
+			continue
+		}
+		logits := m.logits(h)
+		out.NLL = append(out.NLL, m.loss(logits, s.Targets[p]))
+		best, above := argmax(logits), int32(0)
+		for v, x := range logits {
+			if z := logits[s.Targets[p]]; x > z || x == z && int32(v) < s.Targets[p] {
+				above++
+			}
+		}
+		out.Best, out.Rank = append(out.Best, best), append(out.Rank, above)
 	}
 	return out
 }

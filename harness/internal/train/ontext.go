@@ -1,0 +1,110 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/archbench/archbench/harness/internal/corpus"
+	"github.com/archbench/archbench/harness/internal/dataset"
+	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/unit"
+	"github.com/archbench/archbench/lm"
+)
+
+// The measures of text.
+const (
+	BitsPerByte = "bits_per_byte"
+	Loss        = "loss"
+)
+
+// onText is training on a corpus.
+type onText struct {
+	about About
+	batch *corpus.Batches
+	valid *corpus.Batches
+	n     int     // windows of the evaluation
+	bytes float64 // of a target on the side of the validation, in the mean
+}
+
+// OnText returns data of a corpus: packed windows of length tokens for training, size of them an update. An evaluation scores
+// windows of the validation side, spread evenly over it, of about evalTokens tokens in all; its bits per byte take the mean number
+// of bytes of a token on that side.
+func OnText(c *corpus.Corpus, name string, info lm.ModelInfo, length, size, evalTokens int, seed uint64) (Data, error) {
+	if info.ContextLimit > 0 && length > info.ContextLimit {
+		return nil, wrong{ErrRequest, fmt.Errorf("documents of %d tokens: the model reads at most %d; lower --length", length, info.ContextLimit)}
+	}
+	d := &onText{about: About{Name: name, SHA256: c.SHA256(), Length: length}}
+	var err error
+	if d.batch, err = c.Batches(corpus.BatchOptions{Split: dataset.Train, Length: length, Size: size, Packed: true, Seed: seed}); err != nil {
+		return nil, wrong{ErrRequest, err}
+	}
+	if d.valid, err = c.Batches(corpus.BatchOptions{Split: dataset.Valid, Length: length, Size: 1}); err != nil {
+		return nil, wrong{ErrRequest, err}
+	}
+	targets := 0
+	for i := range d.valid.Len() {
+		w, err := d.valid.Window(i)
+		if err != nil {
+			return nil, err
+		}
+		targets += len(w.Targets)
+	}
+	d.bytes = float64(c.Sides()[dataset.Valid].Bytes) / float64(targets)
+	d.n = min(d.valid.Len(), max(1, evalTokens*d.valid.Len()/targets))
+	return d, nil
+}
+
+// About implements [Data].
+func (d *onText) About() About { return d.about }
+
+// Batch implements [Data].
+func (d *onText) Batch(update int) ([]lm.TrainDocument, error) { return d.batch.Batch(update) }
+
+// Evaluate implements [Data].
+func (d *onText) Evaluate(ctx context.Context, m lm.Model) ([]Measure, error) {
+	nats, targets := 0.0, 0
+	err := inCalls(d.n, func(lo, hi int) error {
+		var req lm.ScoreRequest
+		for i := lo; i < hi; i++ {
+			w, err := d.valid.Window(i * d.valid.Len() / d.n)
+			if err != nil {
+				return err
+			}
+			whole := append(w.Tokens[:len(w.Tokens):len(w.Tokens)], w.Targets[len(w.Targets)-1])
+			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: whole, From: 1})
+		}
+		reply, err := m.Score(ctx, req)
+		if err != nil {
+			return err
+		}
+		for _, s := range reply.Scores {
+			targets += len(s.NLL)
+			for _, v := range s.NLL {
+				nats += v
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	loss := nats / float64(targets)
+	return []Measure{
+		{BitsPerByte, record.Real(loss / math.Ln2 / d.bytes), unit.BitsPerByte, -1},
+		{Loss, record.Real(loss), unit.Nat, -1},
+	}, nil
+}
+
+// documentsPerCall bounds the work of a call, so that an evaluation can be interrupted.
+const documentsPerCall = 8
+
+// inCalls calls do for the numbers below n, some at a time.
+func inCalls(n int, do func(lo, hi int) error) error {
+	for lo := 0; lo < n; lo += documentsPerCall {
+		if err := do(lo, min(n, lo+documentsPerCall)); err != nil {
+			return fmt.Errorf("documents %d to %d: %w", lo, min(n, lo+documentsPerCall)-1, err)
+		}
+	}
+	return nil
+}
