@@ -173,8 +173,8 @@ per byte and per second, and with what confidence.
 Each architecture is a plugin. Suites define what is measured, a database stores the results, and reports show them.
 
 Exit codes: 0 success, 1 a check failed, 2 wrong usage (the command line, or a file that it names), 3 not possible or
-not decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM or SIGHUP
-(continue with archbench resume). If archbench itself runs out of memory, a signal ends it: 134 or 137.`
+not decided, 4 a model or some cells of a run could not be measured, 130 interrupted by Ctrl-C, SIGTERM, SIGHUP or the
+end of --budget (continue with archbench resume). If archbench itself runs out of memory, a signal ends it: 134 or 137.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{

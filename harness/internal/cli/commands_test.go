@@ -208,6 +208,7 @@ func TestMistakes(t *testing.T) {
 		{"--max-cells 0 --max-repeats", run("--max-cells", "0")},
 		{"both must be at least 1", run("--max-repeats", "0")},
 		{"--budget -1s: must be at least 0", run("--budget", "-1s")},
+		{"--budget -1s: must be at least 0", []string{"resume", "--budget", "-1s"}},
 		{"--threads 1025: must be between 1 and 1024", run("--threads", "1025")},
 		{"--threads -1", run("--threads", "-1")},
 		{"--reports: file is not a folder", run("--reports", "file")},
@@ -295,4 +296,20 @@ func TestGenerateStreams(t *testing.T) {
 	if !strings.Contains(stderr, "leaves no room (no context limit, --max-length 4)") {
 		t.Errorf("%q", stderr)
 	}
+}
+
+// TestBudgetIsOver checks what a run without time for its plan says, and that resume continues it.
+func TestBudgetIsOver(t *testing.T) {
+	d := newDesk(t)
+	d.write("small.yaml", smallSuite)
+	d.write("text/a.txt", strings.Repeat("The quick brown fox jumps over the lazy dog. ", 40))
+	_, stderr := d.must(ExitInterrupted, "run", "./small.yaml", "--model", "a=fake:init:1", "--tokenizer", "bytes", "--corpus", "text", "--budget", "1ns")
+	if !regexp.MustCompile(`(?m)^the budget is over; continue with: archbench resume r-[0-9a-f]+$`).MatchString(stderr) {
+		t.Errorf("%s", stderr)
+	}
+	_, stderr = d.must(ExitInterrupted, "resume", "--budget", "1ns")
+	if !strings.Contains(stderr, "the budget is over") {
+		t.Errorf("%s", stderr)
+	}
+	d.must(ExitOK, "resume")
 }

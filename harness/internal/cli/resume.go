@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	var f modelFlags
 	var reports string
 	var takeOver bool
+	var budget time.Duration
 	c := &cobra.Command{
 		Use: "resume [RUN]", Short: "Continue an interrupted run",
 		Long: `Resume measures the cells that a run still lacks (default: the only interrupted run). Plugins, weights and text must
@@ -25,6 +27,9 @@ takes over from a process that has ended, and refuses while it is alive.`,
 		Args:    count(0, 1, "at most one RUN (archbench runs list)"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
+			if err := checkBudget(budget); err != nil {
+				return err
+			}
 			if err := checkReports(reports); err != nil {
 				return err
 			}
@@ -41,7 +46,7 @@ takes over from a process that has ended, and refuses while it is alive.`,
 			defer line.clear()
 			r, err := run.Resume(ctx, db, id, run.Options{
 				Plugins: session.Installed{Paths: f.pluginPaths()}, Version: a.revision, Command: a.command(), Observe: line.event,
-				TakeOver: takeOver, Reopened: func(p *run.Plan) { line.clear(); a.warnOfPlan(p) },
+				Budget: budget, TakeOver: takeOver, Reopened: func(p *run.Plan) { line.clear(); a.warnOfPlan(p) },
 			})
 			line.clear()
 			if r != nil {
@@ -52,6 +57,7 @@ takes over from a process that has ended, and refuses while it is alive.`,
 	}
 	f.addPaths(c)
 	c.Flags().StringVar(&reports, "reports", "", "write a report to this `DIR` when the run is done")
+	c.Flags().DurationVar(&budget, "budget", 0, "time limit, for example 1h: resume ends after the block in flight (default: none)")
 	c.Flags().BoolVar(&takeOver, "take-over", false, "take over from a process on another machine or in another container; it must have ended")
 	a.output(c, "bench")
 	return c

@@ -41,7 +41,7 @@ func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "run SUITE...", Short: "Measure models, store the samples and print which model is ahead",
 		Long: `Run measures models with suites. The plan is fixed before the first sample, and timings run in randomised, interleaved
-blocks. Ctrl-C loses only the sample being measured: continue with archbench resume.`,
+blocks. A run that ends early, by Ctrl-C or because its --budget is over, keeps what it has measured: continue with archbench resume.`,
 		Example: `  archbench run quickstart --reports reports
   archbench run speed --plugins gpt2,mamba --set len=128,512 --set repeats=20
   archbench run quantization --model mine=mistral:checkpoints/mine --model old=mistral:checkpoints/old@int8
@@ -59,7 +59,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringArrayVar(&f.set, "set", nil, "grid axis or setting `KEY=VALUES`, for example len=128,512 or decode.batch=1; repeatable")
 	fl.StringSliceVar(&f.probes, "probe", nil, "run only these probes of the suites")
-	fl.DurationVar(&f.budget, "budget", 0, "time limit of the whole run, for example 5m (default: the suite's)")
+	fl.DurationVar(&f.budget, "budget", 0, "time limit, for example 5m: the plan is made to fit, as it is to the suite's by default, and the run ends after the block in flight")
 	fl.StringVar(&f.until, "until", "", "add blocks until each comparison is decided (`RULE` decided), or its interval is also narrow enough (±2%); the budget, 15m by default, still applies")
 	fl.StringVar(&f.corpus, "corpus", "", "text `FILE|DIR` (default: the Go source tree)")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of the measurement order and of random inputs")
@@ -92,8 +92,8 @@ func (a *app) options(ctx context.Context, names []string, f runFlags) (o run.Op
 	if err != nil {
 		return o, err
 	}
-	if f.budget < 0 {
-		return o, usage("--budget %s: must be at least 0", f.budget)
+	if err := checkBudget(f.budget); err != nil {
+		return o, err
 	}
 	if f.maxCells < 1 || f.maxRepeats < 1 {
 		return o, usage("--max-cells %d --max-repeats %d: both must be at least 1", f.maxCells, f.maxRepeats)
@@ -119,6 +119,14 @@ func (a *app) options(ctx context.Context, names []string, f runFlags) (o run.Op
 			return newCatalog(f.models.candidates(), a.warn).able(ctx, lm.AbilityCalibrate)
 		},
 	}, nil
+}
+
+// checkBudget rejects a negative time limit.
+func checkBudget(budget time.Duration) error {
+	if budget < 0 {
+		return usage("--budget %s: must be at least 0", budget)
+	}
+	return nil
 }
 
 // prepare loads the models, fixes the plan and prints what a user must know of it.
@@ -244,7 +252,11 @@ func (a *app) finish(ctx context.Context, db *store.DB, id, reports string, fail
 	ctx = context.WithoutCancel(ctx) // print the results of an interrupted run too
 	if failure != nil {
 		if errors.Is(failure, run.ErrInterrupted) {
-			fmt.Fprintf(a.err, "interrupted; continue with: archbench resume %s%s\n", shell.Quote(id), a.dbFlag())
+			why := "interrupted"
+			if errors.Is(failure, run.ErrBudget) {
+				why = "the budget is over"
+			}
+			fmt.Fprintf(a.err, "%s; continue with: archbench resume %s%s\n", why, shell.Quote(id), a.dbFlag())
 			return errors.Join(failure, errReported)
 		}
 		return failure

@@ -23,6 +23,9 @@ func (r *runner) blocks(ctx context.Context) error {
 		}
 	}
 	for block := range n {
+		if err := r.overdue(); err != nil {
+			return err
+		}
 		if err := r.block(ctx, block, n); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
+	"github.com/archbench/archbench/harness/internal/result"
 )
 
 // budgetOf returns the time limit of a run: Options.Budget, else the sum of the suites' budgets, or 0 for no limit.
@@ -23,6 +24,24 @@ func budgetOf(o Options) time.Duration {
 		sum += s.Budget
 	}
 	return sum
+}
+
+// mostTime is how long the plan may be measured, 0 for any time. The budgets of suites only choose what is planned: a run that takes
+// longer than estimated is of more use if it is whole. One that the user gave is kept, and so is any if a rule adds blocks.
+func (p *Plan) mostTime() time.Duration {
+	if p.options.Budget > 0 || p.Run.Until == "" {
+		return p.options.Budget
+	}
+	planned, _ := time.ParseDuration(fact(p.Run, budgetFact))
+	return cmp.Or(planned, result.UntilBudget)
+}
+
+// overdue is ErrBudget if the time is over and something is left to measure. If a rule adds blocks, closing ends the cells instead.
+func (r *runner) overdue() error {
+	if r.run.Until == "" && r.progress.over() && r.run.Count(record.Pending) > 0 {
+		return ErrBudget
+	}
+	return nil
 }
 
 // duration estimates the time of all measurements of a cell, including its own warm-ups.

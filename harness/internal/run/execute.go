@@ -11,15 +11,14 @@ import (
 	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
-	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/store"
 	"github.com/archbench/archbench/harness/internal/unit"
 	"github.com/archbench/archbench/lm"
 )
 
-// Execute stores a plan and measures it. If the context ends first it returns an error that wraps ErrInterrupted; all
-// results so far are in the database.
+// Execute stores a plan and measures it. If the context or the budget ends first it returns an error that wraps ErrInterrupted or
+// ErrBudget; all results so far are in the database.
 func Execute(ctx context.Context, db *store.DB, p *Plan) error {
 	p.Run.Facts = append(p.Run.Facts, calibrate(ctx, p)...)
 	for _, w := range db.Warnings {
@@ -62,9 +61,8 @@ func newRunner(db *store.DB, p *Plan) *runner {
 	if r.watch == nil {
 		r.watch = func(pids []int) func() ([]record.Reading, [][]record.Reading) { return host.Begin(pids).End }
 	}
-	if p.Run.Until != "" {
-		budget, _ := time.ParseDuration(fact(p.Run, budgetFact))
-		r.progress.deadline = time.Now().Add(cmp.Or(budget, result.UntilBudget))
+	if limit := p.mostTime(); limit > 0 {
+		r.progress.deadline = time.Now().Add(limit)
 	}
 	if r.observe == nil {
 		r.observe = func(Event) {}
@@ -80,16 +78,19 @@ func (r *runner) measureAll(ctx context.Context) error {
 	if err == nil {
 		err = r.blocks(ctx)
 	}
+	if err != nil && errors.Is(err, ctx.Err()) {
+		err = ErrInterrupted
+	}
 	r.run.Status, r.run.Ended = outcome(r.run), time.Now().UTC()
 	if err != nil {
 		r.run.Status = record.Interrupted
 	}
 	r.run.Facts = append(r.run.Facts, host.Now().Since(before)...)
-	if lost := r.db.SetStatus(context.WithoutCancel(ctx), r.run); err == nil || ctx.Err() != nil {
+	if lost := r.db.SetStatus(context.WithoutCancel(ctx), r.run); err == nil || errors.Is(err, ErrInterrupted) {
 		err = cmp.Or(lost, err)
 	}
-	if err != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("%w; continue with `archbench resume %s`", ErrInterrupted, r.run.ID)
+	if errors.Is(err, ErrInterrupted) {
+		return fmt.Errorf("%w; continue with `archbench resume %s`", err, r.run.ID)
 	}
 	return err
 }
@@ -117,6 +118,9 @@ func (r *runner) untimed(ctx context.Context) error {
 		for _, c := range r.run.All() {
 			if c.Probe != p.Name || c.Status != record.Pending {
 				continue
+			}
+			if err := r.overdue(); err != nil {
+				return err
 			}
 			if err := r.measureUntimed(ctx, p, c); err != nil {
 				return err
@@ -243,7 +247,7 @@ func (r *runner) timeLimit(c *record.Cell) time.Duration { return max(r.least, l
 type progress struct {
 	done, total int
 	left        time.Duration
-	deadline    time.Time // of added blocks; zero: the plan fixes their number
+	deadline    time.Time // of the run; zero: none
 }
 
 // start counts the measurements to do: one per block of each pending cell.
@@ -270,12 +274,12 @@ func (p *progress) advance(e *Event, c *record.Cell) {
 	p.done = min(p.done+n, p.total)
 	p.left = max(0, p.left-time.Duration(n*calls(c))*c.Estimate)
 	e.Done, e.Total, e.Left = p.done, p.total, p.left
-	if p.done == p.total && !p.deadline.IsZero() {
+	if p.done == p.total && e.Run.Until != "" {
 		e.Left = max(0, time.Until(p.deadline))
 	}
 }
 
-// over reports whether the time for added blocks is over.
+// over reports whether the time of the run is over.
 func (p *progress) over() bool { return !p.deadline.IsZero() && time.Now().After(p.deadline) }
 
 // measuredBlocks returns the number of blocks of a cell that have samples.

@@ -16,8 +16,8 @@ import (
 var ErrChanged = errors.New("run: changed since the run started")
 
 // Resume measures the pending cells and missing blocks of a run. Plugins, weights, text and, for timings, the host must
-// be those of the run, and no other process may be measuring it. Suites, Models, Seed, Threads, Budget and Corpus of the
-// options are ignored.
+// be those of the run, and no other process may be measuring it. Suites, Models, Seed, Threads and Corpus of the options
+// are ignored.
 func Resume(ctx context.Context, db *store.DB, id string, o Options) (*record.Run, error) {
 	run, err := db.LoadRun(ctx, id)
 	if err != nil {

@@ -2,14 +2,15 @@
 //
 // [Prepare] loads every model once, expands the suites over them and fixes all cells before anything is measured.
 // [Execute] stores the plan and measures it: first the untimed cells, each in a plugin process of its own, then the timing
-// cells in randomised interleaved blocks. Every result is committed at once, so a run that ends early (Ctrl-C, kill -9, a
-// full disk) loses only the sample in flight, and [Resume] measures the rest. If a plugin fails, its cell fails and the run
+// cells in randomised interleaved blocks. Every result is committed at once, so a run that ends early (Ctrl-C, its budget, kill -9,
+// a full disk) loses only the sample in flight, and [Resume] measures the rest. If a plugin fails, its cell fails and the run
 // continues.
 package run
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/archbench/archbench/harness/internal/record"
@@ -20,6 +21,9 @@ import (
 // ErrInterrupted says that a run was stopped early and can be resumed.
 var ErrInterrupted = errors.New("run: interrupted")
 
+// ErrBudget is an [ErrInterrupted]: the run ended because its time was over.
+var ErrBudget = fmt.Errorf("%w: the budget is over", ErrInterrupted)
+
 // Options say what to run.
 type Options struct {
 	Suites  []*suite.Suite
@@ -28,7 +32,7 @@ type Options struct {
 	Seed    uint64        // of the order of measurement and of random choices in probes
 	Threads int           // of the models; 0: all
 	Until   string        // rule that adds blocks, as result.ParseUntil returns it; "": the suites' repeats
-	Budget  time.Duration // for the whole run; 0: the suites' budgets, if any
+	Budget  time.Duration // the plan is made to fit, and the run ends after the block in flight; 0: the plan is made to fit the suites' budgets, if any
 	Corpus  string        // file or folder of text; "": the Go source tree
 	Version string        // of archbench
 	Command string        // the command line, for the record
