@@ -46,6 +46,8 @@ type Sheet struct {
 	items     []lm.CostItem
 	component int
 	backward  bool
+	// Fewest makes costs that depend on the data as small as they can be, where they are otherwise as large.
+	Fewest bool
 }
 
 // NewSheet returns an empty sheet for w.

@@ -28,13 +28,17 @@ func (s *Sheet) experts(e Expert, rows, used int) {
 	}
 }
 
-// MoE adds a mixture of experts that gathers the tokens of each expert. routed is the number of (token, expert) pairs;
-// each costs a pass through the expert, a copy and a weighted sum.
+// MoE adds a mixture of experts that gathers the tokens of each expert. Each of rows tokens uses k experts; a (token, expert) pair
+// costs a pass through the expert, a copy and a weighted sum.
 //
-// FLOPs are exact. Bytes depend on which experts are used. They are exact if one token is routed or if every expert is
-// used; otherwise they are an upper bound.
-func (s *Sheet) MoE(e Expert, experts, routed int) {
-	s.experts(e, routed, min(experts, routed))
+// FLOPs are exact. Bytes depend on how many experts are used: at least the k of one token, at most as many as there are pairs.
+func (s *Sheet) MoE(e Expert, experts, rows, k int) {
+	routed := rows * k
+	used := min(experts, routed)
+	if s.Fewest {
+		used = k
+	}
+	s.experts(e, routed, used)
 	s.Add(0, 8*routed*e.Dim)
 	s.Add(2*routed*e.Dim, 12*routed*e.Dim)
 }

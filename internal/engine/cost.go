@@ -20,6 +20,9 @@ func (m *Model) Cost(ctx context.Context, req lm.CostRequest) (lm.CostReply, err
 		if reply.Analytic, reply.Reference, err = m.net.Cost(req); err != nil {
 			return err
 		}
+		if b, ok := m.net.(Bounded); ok {
+			reply.Least, reply.Most = b.CostBounds(req)
+		}
 		reply.StateBytes = m.net.StateBytes(req.Length)
 		if req.Count {
 			reply.Counted, err = m.count(ctx, l, req)

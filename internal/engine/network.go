@@ -30,6 +30,12 @@ type Network interface {
 	Config() []byte
 }
 
+// Bounded is a Network whose cost depends on the data.
+type Bounded interface {
+	// CostBounds bounds the components of Cost that depend on the data, if any do. It is called with requests that Cost accepts.
+	CostBounds(req lm.CostRequest) (least, most []lm.CostItem)
+}
+
 // Family is an architecture before a model is loaded.
 type Family interface {
 	// Describe fills in Name, Summary, Variants and ConfigSchema.

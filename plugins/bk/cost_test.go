@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,5 +114,38 @@ func TestCostPerToken(t *testing.T) {
 	analytic, _ := modeltest.Costs(t, m, lm.CostRequest{Phase: lm.Decode, Batch: 1, Length: 1000})
 	if got, want := analytic["recursion"].FLOPs, int64(7*12*(10+10*16+2+2*16)); got != want {
 		t.Errorf("the recursions of a token cost %d FLOPs, want %d", got, want)
+	}
+}
+
+// TestCostBounds counts the work of mixtures with different weights, whose tokens choose different experts: each count lies within the
+// bounds, which only the experts have, and only if there is a choice.
+func TestCostBounds(t *testing.T) {
+	for name, config := range configs {
+		if !strings.Contains(config, "num_experts") {
+			continue
+		}
+		saved := false // a mixture that reads fewer experts than it could
+		for seed := range uint64(8) {
+			m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: config, Seed: seed})
+			for _, length := range []int{1, 2, 5, 40} {
+				reply, err := m.(lm.Coster).Cost(t.Context(), lm.CostRequest{Phase: lm.Prefill, Batch: 1, Length: length, Count: true})
+				if err == nil {
+					err = reply.Check()
+				}
+				choice := length > 1 && name != "all experts, gelu"
+				if err != nil || (len(reply.Least) > 0) != choice {
+					t.Fatalf("%s, %d tokens: bounds %v, %v; error %v", name, length, reply.Least, reply.Most, err)
+				}
+				for i, most := range reply.Most {
+					if reply.Least[i].Component != "ffn" || reply.Least[i].Bytes >= most.Bytes || reply.Least[i].FLOPs != most.FLOPs {
+						t.Errorf("%s, %d tokens: bounds %v, %v", name, length, reply.Least[i], most)
+					}
+					saved = saved || slices.ContainsFunc(reply.Counted, func(it lm.CostItem) bool { return it.Component == "ffn" && it.Bytes < most.Bytes })
+				}
+			}
+		}
+		if saved == (name == "all experts, gelu") {
+			t.Errorf("%s: an expert was not read: %v", name, saved)
+		}
 	}
 }

@@ -141,12 +141,29 @@ func (m *Model) Cost(req lm.CostRequest) (items, reference []lm.CostItem, err er
 	case limit > 0 && w.Len > limit:
 		return nil, nil, lm.Errorf(lm.Invalid, "", "%d tokens are more than the context limit n_seq=%d", w.Len, limit)
 	}
-	return m.cost(w), referenceCounter{&m.config}.items(req), nil
+	return m.cost(analytic.NewSheet(w), w), referenceCounter{&m.config}.items(req), nil
+}
+
+// CostBounds implements engine.Bounded. How many experts a mixture reads depends on the text.
+func (m *Model) CostBounds(req lm.CostRequest) (least, most []lm.CostItem) {
+	w, err := analytic.WorkOf(req)
+	if err != nil {
+		return nil, nil // Cost has reported it
+	}
+	fewest, other := analytic.NewSheet(w), analytic.NewSheet(w)
+	fewest.Fewest = true
+	few := m.cost(fewest, w)
+	for i, many := range m.cost(other, w) {
+		if few[i] != many {
+			least, most = append(least, few[i]), append(most, many)
+		}
+	}
+	return least, most
 }
 
 // cost is the analytic cost of Forward and the logits.
-func (m *Model) cost(w analytic.Work) []lm.CostItem {
-	s, n, d := analytic.NewSheet(w), w.Rows(), m.config.Dim
+func (m *Model) cost(s *analytic.Sheet, w analytic.Work) []lm.CostItem {
+	n, d := w.Rows(), m.config.Dim
 	s.Component("embedding")
 	s.Embedding(n, d, m.Tokens.Table.Format())
 	m.Positions.cost(s, n)

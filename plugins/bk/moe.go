@@ -107,7 +107,7 @@ func (m *Mixture) cost(s *analytic.Sheet, n int) {
 	s.Component("router")
 	chosen := m.Router.cost(s, n)
 	s.Component("ffn")
-	s.MoE(m.shape, len(m.Experts), n*chosen)
+	s.MoE(m.shape, len(m.Experts), n, chosen)
 }
 
 // Router chooses experts.
