@@ -58,6 +58,7 @@ func (architecture) Describe(context.Context) (lm.Description, error) {
 		Variants: []lm.Variant{{Name: "default", Summary: "256 equally likely tokens", Config: defaultConfig}},
 		Abilities: []lm.Ability{
 			lm.AbilityStep, lm.AbilityGenerate, lm.AbilityMemory, lm.AbilityVersus, lm.AbilityCalibrate,
+			lm.AbilityAnswers, lm.AbilitySample,
 		},
 		Precisions:   []string{"f32"},
 		ConfigSchema: configSchema,

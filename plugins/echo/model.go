@@ -90,25 +90,32 @@ func (m *model) Score(ctx context.Context, req lm.ScoreRequest) (lm.ScoreReply, 
 	}
 	reply := lm.ScoreReply{Scores: make([]lm.Scores, len(req.Sequences))}
 	for i, s := range req.Sequences {
-		if s.From < 1 || s.From > len(s.Tokens) {
-			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: from %d is not in 1..%d", i, s.From, len(s.Tokens))
+		if err := s.Check(m.info.Vocab); err != nil {
+			return lm.ScoreReply{}, lm.Errorf(lm.Invalid, "score", "sequence %d: %w", i, err)
 		}
-		if err := m.check("score", i, s.Tokens); err != nil {
-			return lm.ScoreReply{}, err
-		}
-		reply.Scores[i] = m.scores(len(s.Tokens)-s.From, req.Logits, req.Versus != nil)
+		reply.Scores[i] = m.scores(s, req)
 	}
 	reply.Compute = time.Since(start)
 	return reply, nil
 }
 
-// scores returns the scores of n positions. The uniform distribution does not diverge from itself.
-func (m *model) scores(n int, logits, versus bool) lm.Scores {
+// scores returns the scores of a sequence. The uniform distribution does not diverge from itself, and ranks equally likely tokens by
+// their ids.
+func (m *model) scores(seq lm.Sequence, req lm.ScoreRequest) lm.Scores {
+	scored := seq.Scored()
+	n := len(scored)
 	s := lm.Scores{NLL: m.losses(n)}
-	if logits {
-		s.Logits = make([]float32, (n+1)*m.info.Vocab)
+	if req.Logits {
+		rows := n
+		if seq.Targets == nil {
+			rows++ // those after the last token
+		}
+		s.Logits = make([]float32, rows*m.info.Vocab)
 	}
-	if versus {
+	if req.Ranks {
+		s.Best, s.Rank = make([]int32, n), slices.Clone(scored)
+	}
+	if req.Versus != nil {
 		s.KL, s.Top1 = make([]float64, n), slices.Repeat([]bool{true}, n)
 	}
 	return s

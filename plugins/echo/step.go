@@ -9,13 +9,14 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// state is the number of tokens seen.
+// state is the number of tokens seen, and how the next ones are drawn.
 type state struct {
-	model *model
-	seen  int
+	model   *model
+	seen    int
+	sampler sampler
 }
 
-// stateBytes is the size of the count.
+// stateBytes is the size of the count. A sampler is no part of what a document leaves behind.
 const stateBytes = 8
 
 // NewState implements lm.Stepper.
@@ -37,7 +38,7 @@ func (s *state) Fork(ctx context.Context) (lm.State, error) {
 	if err := s.model.ready(ctx, "forkstate"); err != nil {
 		return nil, err
 	}
-	return &state{model: s.model, seen: s.seen}, nil
+	return &state{model: s.model, seen: s.seen, sampler: s.sampler}, nil
 }
 
 // Reset implements lm.State.
@@ -45,7 +46,7 @@ func (s *state) Reset(ctx context.Context) error {
 	if err := s.model.ready(ctx, "resetstate"); err != nil {
 		return err
 	}
-	s.seen = 0
+	s.seen, s.sampler = 0, sampler{}
 	return nil
 }
 
@@ -86,6 +87,15 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 	if err != nil {
 		return lm.StepReply{}, err
 	}
+	samplers := make([]sampler, len(states))
+	for i, in := range req.Inputs {
+		samplers[i] = states[i].sampler
+		if in.Sampler != nil {
+			if samplers[i], err = newSampler("step", in.Sampler.Sampling, in.Sampler.Stream); err != nil {
+				return lm.StepReply{}, err
+			}
+		}
+	}
 	reply := lm.StepReply{Outputs: make([]lm.StepOutput, len(states))}
 	for i, s := range states {
 		n := len(req.Inputs[i].Tokens)
@@ -97,14 +107,16 @@ func (m *model) Step(ctx context.Context, req lm.StepRequest) (lm.StepReply, err
 		case lm.WantAllLogits:
 			reply.Outputs[i].Logits = make([]float32, n*m.info.Vocab)
 		}
-		s.seen += n
+		s.seen, s.sampler = s.seen+n, samplers[i]
+		if req.Inputs[i].Sample {
+			reply.Outputs[i].Sampled = []int32{s.sampler.draw(m.info.Vocab)}
+		}
 	}
 	reply.Compute = time.Since(start)
 	return reply, nil
 }
 
-// Generate implements lm.Generator. Greedy decoding repeats token 0, the lowest of equally likely tokens. Any temperature
-// samples uniformly, and top-k keeps the k lowest tokens.
+// Generate implements lm.Generator.
 func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(lm.GenerateChunk) bool) error {
 	start := time.Now()
 	states, err := m.inputs(ctx, "generate", req.Inputs)
@@ -114,23 +126,24 @@ func (m *model) Generate(ctx context.Context, req lm.GenerateRequest, emit func(
 	if req.MaxNew < 1 {
 		return lm.Errorf(lm.Invalid, "generate", "max new tokens is %d", req.MaxNew)
 	}
-	if req.Sampling.RepetitionPenalty > 0 && req.Sampling.RepetitionPenalty != 1 || req.Sampling.TopP > 0 && req.Sampling.TopP < 1 {
-		return lm.Errorf(lm.Unsupported, "generate", "echo supports neither repetition penalty nor top-p")
+	g := generation{model: m, req: req, samplers: make([]sampler, len(states)), ended: make([]bool, len(states))}
+	for i := range states {
+		if g.samplers[i], err = newSampler("generate", req.Sampling, uint64(i)); err != nil {
+			return err
+		}
 	}
-	g := generation{model: m, req: req, ended: make([]bool, len(states))}
 	for i, s := range states {
 		s.seen += len(req.Inputs[i].Tokens)
-		g.random = append(g.random, rand.New(rand.NewPCG(req.Sampling.Seed, uint64(i))))
 	}
 	return g.run(ctx, states, start, emit)
 }
 
 // generation is the state of one Generate call.
 type generation struct {
-	model  *model
-	req    lm.GenerateRequest
-	random []*rand.Rand
-	ended  []bool
+	model    *model
+	req      lm.GenerateRequest
+	samplers []sampler
+	ended    []bool
 }
 
 func (g *generation) run(ctx context.Context, states []*state, start time.Time, emit func(lm.GenerateChunk) bool) error {
@@ -167,7 +180,7 @@ func (g *generation) next(tokens [][]int32) {
 		if g.ended[i] {
 			continue
 		}
-		if token := g.draw(i); slices.Contains(g.req.Stop, token) {
+		if token := g.samplers[i].draw(g.model.info.Vocab); slices.Contains(g.req.Stop, token) {
 			g.ended[i] = true
 		} else {
 			tokens[i] = append(tokens[i], token)
@@ -175,14 +188,26 @@ func (g *generation) next(tokens [][]int32) {
 	}
 }
 
-// draw picks one of the equally likely tokens.
-func (g *generation) draw(i int) int32 {
-	if g.req.Sampling.Temperature == 0 {
+// sampler draws the tokens of a document. The zero value is greedy.
+type sampler struct {
+	lm.Sampling
+	source rand.PCG
+}
+
+func newSampler(op string, s lm.Sampling, stream uint64) (sampler, error) {
+	if s.RepetitionPenalty > 0 && s.RepetitionPenalty != 1 || s.TopP > 0 && s.TopP < 1 {
+		return sampler{}, lm.Errorf(lm.Unsupported, op, "echo supports neither repetition penalty nor top-p")
+	}
+	return sampler{s, *rand.NewPCG(s.Seed, stream)}, nil
+}
+
+// draw picks one of equally likely tokens: the lowest if greedy, else any of them, or of the k lowest.
+func (s *sampler) draw(vocab int) int32 {
+	if s.Temperature == 0 {
 		return 0
 	}
-	n := g.model.info.Vocab
-	if k := g.req.Sampling.TopK; k > 0 {
-		n = min(n, k)
+	if s.TopK > 0 {
+		vocab = min(vocab, s.TopK)
 	}
-	return g.random[i].Int32N(int32(n))
+	return rand.New(&s.source).Int32N(int32(vocab))
 }
