@@ -19,7 +19,8 @@ const (
 	KindNF4
 )
 
-// Format defines the arithmetic of a product with a weight matrix, whichever kernel runs it.
+// Format defines the arithmetic of a product with one weight matrix, whichever kernel runs it. The precision of a model, nn.Precision,
+// chooses one for each of its matrices.
 //
 //	f32         float32 weights and activations
 //	bf16        both rounded to bf16 (nearest even), products summed in float32

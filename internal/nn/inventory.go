@@ -46,6 +46,29 @@ func (ps *Params) Count() int64 {
 // path.Match.
 func (ps *Params) Ignore(patterns ...string) { ps.ignored = append(ps.ignored, patterns...) }
 
+// Switch says that a boolean key of config.json decides whether the model has the tensors that match the patterns, so that a
+// disagreement of config and checkpoint can be explained. Patterns are those of path.Match.
+func (ps *Params) Switch(key string, on bool, patterns ...string) {
+	ps.switches = append(ps.switches, tensorSwitch{key, on, patterns})
+}
+
+// tensorSwitch is a key that decides whether a model has some tensors.
+type tensorSwitch struct {
+	key      string
+	on       bool
+	patterns []string
+}
+
+// switched explains, after a mark, that the model has or lacks a tensor because of a switch; "" if none decides it.
+func (ps *Params) switched(mark, name string) string {
+	for _, s := range ps.switches {
+		if matches(s.patterns, name) {
+			return fmt.Sprintf("%s %s is %t, in config.json or by default; if the checkpoint is right, set it to %t (--option %s=%t)", mark, s.key, s.on, !s.on, s.key, !s.on)
+		}
+	}
+	return ""
+}
+
 // Zeros declares a tensor that the source may hold but that is not a parameter: it is neither counted nor saved, and there
 // is no warning about it. A value other than zero would change the model and is an error; why names what is unsupported.
 func (ps *Params) Zeros(name, why string) {
@@ -75,17 +98,17 @@ func (ps *Params) Warnings() []string {
 		used[ps.src.find(name)] = true
 	}
 	for _, name := range ps.src.Names() {
-		if !used[name] && !ps.ignores(name) {
-			list = append(list, fmt.Sprintf("tensor %q of the checkpoint is unknown to the model and was not loaded", name))
+		if !used[name] && !matches(ps.ignored, name) {
+			list = append(list, fmt.Sprintf("tensor %q of the checkpoint is unknown to the model and was not loaded%s", name, ps.switched(":", name)))
 		}
 	}
 	slices.Sort(list)
 	return append(slices.Clone(ps.warnings), list...)
 }
 
-// ignores reports whether a tensor of the source matches a pattern, prefixes apart.
-func (ps *Params) ignores(name string) bool {
-	return slices.ContainsFunc(ps.ignored, func(pattern string) bool {
+// matches reports whether a tensor matches a pattern, prefixes apart.
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		_, wanted := split(pattern)
 		_, own := split(name)
 		ok, _ := path.Match(wanted, own)

@@ -67,8 +67,9 @@ type Params struct {
 	list      []stored
 	copies    []kernel.Matrix // packed copies of a tied embedding, for the head
 	warnings  []string
-	derived   []func()     // see derive
-	ignored   []string     // patterns of tensors that the model does not need
+	derived   []func() // see derive
+	ignored   []string // patterns of tensors that the model does not need
+	switches  []tensorSwitch
 	stop      func() error // called before every row
 	pool      *kernel.Pool // transposes and checks stored tensors
 	err       error
@@ -175,7 +176,7 @@ func (ps *Params) check(name string, shape []int) error {
 	stored := ps.src.find(name)
 	switch {
 	case !ok:
-		return fmt.Errorf("tensor %q of shape %v is missing from the checkpoint: %s", name, shape, ps.src.why(name))
+		return fmt.Errorf("tensor %q of shape %v is missing from the checkpoint: %s%s", name, shape, ps.src.why(name), ps.switched(";", name))
 	case !slices.Equal(got, shape):
 		return fmt.Errorf("tensor %q has shape %v in the checkpoint, want %v", stored, got, shape)
 	}

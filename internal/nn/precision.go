@@ -9,7 +9,7 @@ import (
 	"github.com/archbench/archbench/internal/kernel"
 )
 
-// Precision is the format in which a model holds each of its matrices. Embeddings, norms, convolutions and other small
+// Precision gives each matrix of a model its format, the arithmetic of its products. Embeddings, norms, convolutions and other small
 // tensors stay in at least bf16.
 type Precision struct {
 	Blocks kernel.Format            // of the blocks' linears

@@ -44,6 +44,8 @@ func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
 	if old := "backbone.embedding"; ps.Stored(old + ".weight") {
 		embedding = old
 	}
+	ps.Switch("use_bias", c.Bias, "backbone.layers.*.mixer.in_proj.bias", "backbone.layers.*.mixer.out_proj.bias")
+	ps.Switch("use_conv_bias", c.ConvBias, "backbone.layers.*.mixer.conv1d.bias")
 	m := &Model{Shared: c, Tokens: ps.Embedding(embedding, c.Vocab, c.Dim, nn.Normal(c.InitStd))}
 	for l := 0; l < c.Layers && ps.Err() == nil; l++ {
 		name := fmt.Sprintf("backbone.layers.%d.", l)

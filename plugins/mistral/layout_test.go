@@ -88,3 +88,25 @@ func TestInitialisation(t *testing.T) {
 		}
 	}
 }
+
+// TestBiases checks that messages about biases that only the config or only the checkpoint has name the key.
+func TestBiases(t *testing.T) {
+	config, biases := fmt.Sprintf(formulaConfig, "4", "1e-5"), formulaTensors()
+	for l := range 2 {
+		biases = append(biases, modeltest.FormulaTensor{Name: fmt.Sprintf("model.layers.%d.mlp.up_proj.bias", l), Shape: []int{40}})
+	}
+	plain := modeltest.FormulaCheckpoint(t, config, formulaTensors())
+	for key, tensor := range map[string]string{"attention_bias": "self_attn.q_proj", "mlp_bias": "mlp.gate_proj"} {
+		_, err := engine.New(Family{}).Load(t.Context(), lm.LoadRequest{Checkpoint: plain, Options: map[string]string{key: "true"}})
+		want := "; " + key + " is true, in config.json or by default; if the checkpoint is right, set it to false (--option " + key + "=false)"
+		if lm.KindOf(err) != lm.Corrupt || !strings.Contains(fmt.Sprint(err), `"model.layers.0.`+tensor+`.bias" of shape`) || !strings.HasSuffix(fmt.Sprint(err), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	warnings := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Checkpoint: modeltest.FormulaCheckpoint(t, config, biases)}).Info().Warnings
+	want := `tensor "model.layers.0.mlp.up_proj.bias" of the checkpoint is unknown to the model and was not loaded: mlp_bias is false, in config.json or by default; ` +
+		"if the checkpoint is right, set it to true (--option mlp_bias=true)"
+	if len(warnings) != 2 || warnings[0] != want {
+		t.Errorf("warnings %q, want %q", warnings, want)
+	}
+}

@@ -38,6 +38,8 @@ type Block struct {
 func New(c Config, ps *nn.Params) *Model {
 	init := nn.Normal(c.InitStd)
 	ps.Ignore("model.layers.*.self_attn.rotary_emb.inv_freq")
+	ps.Switch("attention_bias", c.AttnBias, "model.layers.*.self_attn.*.bias")
+	ps.Switch("mlp_bias", c.MLPBias, "model.layers.*.mlp.*.bias")
 	m := &Model{
 		Tokens:    ps.Embedding("model.embed_tokens", c.Vocab, c.Dim, init),
 		RoPE:      nn.NewRoPE(c.frequencies()),
