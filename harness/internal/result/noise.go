@@ -51,13 +51,49 @@ func alike(a, b record.Model) bool {
 const detects = "detects: the difference that 80 % of such comparisons would find."
 
 // detect lets the undecided comparisons of a family by blocks tell how large a ratio they would have found.
-func detect(family []*pair) {
-	family = slices.DeleteFunc(slices.Clone(family), func(p *pair) bool { return p.reason != "" || !p.byBlock() })
-	for _, p := range family {
-		if p.result.Verdict() == stat.Undecided {
-			p.detects = sync.OnceValue(func() *float64 { return p.detectableAmong(family) })
+func detect(pairs []*pair) {
+	f := &family{effects: map[stat.Design]*float64{}}
+	for _, p := range pairs {
+		if p.reason == "" && p.byBlock() {
+			f.pairs = append(f.pairs, p)
 		}
 	}
+	for _, p := range f.pairs {
+		if p.result.Verdict() == stat.Undecided {
+			p.detects = func() *float64 { return f.detectable(p) }
+		}
+	}
+}
+
+// family are comparisons by blocks that share an error. It computes their noise once, and what they detect once for each number of
+// blocks.
+type family struct {
+	pairs []*pair
+
+	mu      sync.Mutex
+	noise   []float64
+	effects map[stat.Design]*float64
+}
+
+// detectable takes as noise what the blocks' ratios of the whole family deviate from their medians: that of one comparison seldom has
+// blocks enough.
+func (f *family) detectable(p *pair) *float64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.noise == nil {
+		for _, o := range f.pairs {
+			f.noise = append(f.noise, o.deviations()...)
+		}
+	}
+	d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(f.pairs), Anytime: p.test == bySign}
+	effect, known := f.effects[d]
+	if !known {
+		if e := d.Detectable(f.noise); e.Valid() {
+			effect = &e.Value
+		}
+		f.effects[d] = effect
+	}
+	return effect
 }
 
 // detectable is the smallest ratio that an undecided comparison by blocks would have found; nil if that is unknown.
@@ -66,20 +102,6 @@ func (p *pair) detectable() *float64 {
 		return nil
 	}
 	return p.detects()
-}
-
-// detectableAmong takes as noise what the blocks' ratios of the whole family deviate from their medians: that of one comparison
-// seldom has blocks enough.
-func (p *pair) detectableAmong(family []*pair) *float64 {
-	var noise []float64
-	for _, o := range family {
-		noise = append(noise, o.deviations()...)
-	}
-	d := stat.Design{Blocks: p.result.N, Least: p.base.cell.Repeats, Family: len(family), Anytime: p.test == bySign}
-	if e := d.Detectable(noise); e.Valid() {
-		return &e.Value
-	}
-	return nil
 }
 
 // deviations are the log ratios of the blocks without their median.

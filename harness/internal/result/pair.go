@@ -32,7 +32,7 @@ type pair struct {
 	test        string          // that gave p and interval
 	reason      string          // why the two cannot be compared; ""
 	columns     [2]string       // labels of base and other in a table of comparisons
-	detects     func() *float64 // computes the smallest ratio that an undecided comparison by blocks would have found, once; nil: is decided
+	detects     func() *float64 // the smallest ratio that an undecided comparison by blocks would have found; nil: is decided
 	varies      projection      // further factors in which the two differ
 }
 
