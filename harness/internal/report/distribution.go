@@ -59,10 +59,11 @@ type pageDerived struct {
 // pageSamples are the samples of a metric in columns; nil columns are all zero.
 type pageSamples struct {
 	Unit      string         `json:"unit,omitempty"`
-	Value     []rounded      `json:"value"` // times in nanoseconds, which takes less room
+	Value     numbers        `json:"value"` // times in nanoseconds, which takes less room
 	Block     []int          `json:"block,omitempty"`
+	Next      bool           `json:"next,omitempty"`  // each sample is of the next block, and Block is nil
 	Label     []int          `json:"label,omitempty"` // index in pageData.Labels
-	Calls     [][]rounded    `json:"calls,omitempty"`
+	Calls     []numbers      `json:"calls,omitempty"`
 	Dropped   []int          `json:"dropped,omitempty"` // calls at the start that do not count
 	Attempt   []int          `json:"attempt,omitempty"`
 	Aside     []int          `json:"aside,omitempty"` // indices of the samples that do not count
@@ -72,15 +73,33 @@ type pageSamples struct {
 // perSecond converts times to those of pageSamples.
 const perSecond = 1e9
 
-// rounded is a number with as many digits as a plot can show; the database and a bundle have all.
-type rounded float64
+// numbers have as many digits in JSON as a plot can show; the database and a bundle have all.
+type numbers []float64
 
 // MarshalJSON implements json.Marshaler.
-func (r rounded) MarshalJSON() ([]byte, error) {
-	if v := float64(r); math.IsNaN(v) || math.IsInf(v, 0) {
-		return []byte("null"), nil
+func (all numbers) MarshalJSON() ([]byte, error) {
+	text := []byte{'['}
+	for i, v := range all {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = appendRounded(text, v)
 	}
-	return strconv.AppendFloat(nil, float64(r), 'g', 6, 64), nil
+	return append(text, ']'), nil
+}
+
+// appendRounded writes six digits, without an exponent where that takes less room.
+func appendRounded(text []byte, v float64) []byte {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return append(text, "null"...)
+	}
+	start := len(text)
+	text = strconv.AppendFloat(text, v, 'g', 6, 64)
+	if size := math.Abs(v); size < 1e6 || size >= 1e10 {
+		return text
+	}
+	six, _ := strconv.ParseFloat(string(text[start:]), 64) // what was just written
+	return strconv.AppendFloat(text[:start], six, 'f', -1, 64)
 }
 
 // samplesJSON is the page's data as JSON in which no character can end the element that holds it.
@@ -153,7 +172,7 @@ func derivation(q *result.Quantity, p record.Point) pageDerived {
 func (p *pageCell) documents(metric string, c *record.Cell, label func(string) int) {
 	m := pageSamples{Unit: unit.BitsPerByte}
 	for _, doc := range result.Documents(c) {
-		m.Value = append(m.Value, rounded(doc.Nats/math.Ln2/doc.Bytes))
+		m.Value = append(m.Value, doc.Nats/math.Ln2/doc.Bytes)
 		m.Label = append(m.Label, label(doc.Name))
 	}
 	if len(m.Value) > 0 {
@@ -167,12 +186,12 @@ func (m *pageSamples) add(s *record.Sample, label int, counts bool) {
 		scale = perSecond
 	}
 	m.Unit = s.Unit
-	m.Value = append(m.Value, rounded(scale*s.Value))
+	m.Value = append(m.Value, scale*s.Value)
 	m.Block, m.Label = append(m.Block, s.Block), append(m.Label, label)
 	m.Dropped, m.Attempt = append(m.Dropped, s.Dropped), append(m.Attempt, s.Attempt)
-	calls := make([]rounded, len(s.Calls))
+	calls := make(numbers, len(s.Calls))
 	for i, v := range s.Calls {
-		calls[i] = rounded(scale * v)
+		calls[i] = scale * v
 	}
 	m.Calls = append(m.Calls, calls)
 	if !counts {
@@ -188,12 +207,19 @@ func (m *pageSamples) add(s *record.Sample, label int, counts bool) {
 
 // trim drops the columns that say nothing.
 func (m *pageSamples) trim() {
+	m.Next = len(m.Block) > 1
+	for i, block := range m.Block {
+		m.Next = m.Next && block == i
+	}
+	if m.Next {
+		m.Block = nil
+	}
 	for _, column := range []*[]int{&m.Block, &m.Label, &m.Dropped, &m.Attempt} {
 		if !slices.ContainsFunc(*column, func(n int) bool { return n != 0 }) {
 			*column = nil
 		}
 	}
-	if !slices.ContainsFunc(m.Calls, func(calls []rounded) bool { return len(calls) > 0 }) {
+	if !slices.ContainsFunc(m.Calls, func(calls numbers) bool { return len(calls) > 0 }) {
 		m.Calls = nil
 	}
 }

@@ -57,7 +57,7 @@ const archbench = (() => {
       const every = m.calls?.[i]?.length ? m.calls[i] : [value];
       const dropped = m.dropped?.[i] ?? 0;
       return {
-        value: of(value), block: m.block?.[i] ?? 0, label: data.labels[m.label?.[i] ?? 0], attempt: m.attempt?.[i] ?? 0,
+        value: of(value), block: m.block?.[i] ?? (m.next ? i : 0), label: data.labels[m.label?.[i] ?? 0], attempt: m.attempt?.[i] ?? 0,
         calls: every.map(of), dropped, kept: m.calls?.[i]?.length > 0, counts: !aside.has(i), disturbed: m.disturbed?.[i] ?? "",
       };
     });

@@ -48,6 +48,8 @@ func TestPageHoldsEverySample(t *testing.T) {
 			Metrics map[string]struct {
 				Value     []float64
 				Calls     [][]float64
+				Block     []int
+				Next      bool
 				Label     []int
 				Aside     []int
 				Disturbed map[int]string
@@ -68,6 +70,10 @@ func TestPageHoldsEverySample(t *testing.T) {
 			}
 			if i >= len(m.Value) || math.Abs(m.Value[i]-want) > 1e-5*math.Abs(want) {
 				t.Fatalf("sample %d of %s of cell %s: %v, want %g", i, s.Metric, c.ID, m.Value, s.Value)
+			}
+			switch {
+			case m.Next && (i != s.Block || m.Block != nil), !m.Next && m.Block == nil && s.Block != 0, m.Block != nil && m.Block[i] != s.Block:
+				t.Errorf("sample %d of %s of cell %s is not of block %d: %v, %v", i, s.Metric, c.ID, s.Block, m.Next, m.Block)
 			}
 			if s.Label != "" && page.Labels[m.Label[i]] != s.Label {
 				t.Errorf("label of sample %d of %s: %q, want %q", i, s.Metric, page.Labels[m.Label[i]], s.Label)
