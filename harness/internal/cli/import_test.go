@@ -96,3 +96,60 @@ func TestImportMistakes(t *testing.T) {
 		t.Error("a mistake created the database")
 	}
 }
+
+// benchText has two models with ten lines each of two benchmarks, of which the second model wins one.
+func benchText() string {
+	var b strings.Builder
+	for i := range 10 {
+		for _, line := range []string{"name=a/step=read 1 %d ns/op", "name=b/step=read 1 2%d ns/op", "name=a/step=write 1 2%d ns/op 7 widgets", "name=b/step=write 1 %d ns/op 5 widgets"} {
+			fmt.Fprintf(&b, "BenchmarkModel/"+line+"\n", 1000+i)
+		}
+	}
+	return b.String()
+}
+
+// llamaText has two model files, of which the second reads prompts twice as fast; a has a test at another depth.
+func llamaText() string {
+	var b strings.Builder
+	for _, test := range []struct {
+		file  string
+		depth int
+		ns    int
+	}{{"a", 0, 2000}, {"b", 0, 1000}, {"a", 4096, 500}} {
+		var ns []string
+		for i := range 10 {
+			ns = append(ns, fmt.Sprint(1000*test.ns+i))
+		}
+		fmt.Fprintf(&b, `{"model_filename": "%s.gguf", "n_prompt": 512, "n_depth": %d, "samples_ns": [%s]}`+"\n", test.file, test.depth, strings.Join(ns, ", "))
+	}
+	return b.String()
+}
+
+// TestImportedAnswers checks that the report of an imported run answers who is ahead, in words, matrix and figure, and that one
+// without a ranking says why.
+func TestImportedAnswers(t *testing.T) {
+	d := newDesk(t)
+	for name, tc := range map[string]struct {
+		file string
+		want []string
+	}{
+		"hyperfine": {hyperfineJSON(0.1), []string{"one is fastest (1.10x).", "10 samples", "| Time of a task | [won: ", "How many times as good as one",
+			"| Time of a task | – | one |"}},
+		"bench":       {benchText(), []string{"a is fastest (21x, 1 of 2 points)", "b is fastest (21x, 1 of 2 points)", "| Time of a task, task Model/step=write | [lost: ", "| Time of a task | task Model/step=read | a |"}},
+		"llama-bench": {llamaText(), []string{"b reads prompts fastest (2.00x).", "| Prefill speed, len 512 | [lost: ", "How many times as good as a"}},
+		"figures":     {"BenchmarkX/name=a 1 5 widgets\nBenchmarkX/name=b 1 6 widgets\n", []string{"No model is ranked: no two have a time"}},
+	} {
+		d.write(name, tc.file)
+		id, _ := d.must(ExitOK, "import", name)
+		d.must(ExitOK, "report", strings.TrimSpace(id), "--reports", name+" report")
+		report, err := os.ReadFile(name + " report/report.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(strings.ReplaceAll(string(report), `\`, ""), want) {
+				t.Errorf("%s: no %q in\n%.6000s", name, want, report)
+			}
+		}
+	}
+}

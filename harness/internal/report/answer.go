@@ -12,31 +12,46 @@ import (
 	"github.com/archbench/archbench/harness/internal/stat"
 )
 
-// answer says in three sentences who wins where and by how much, how sure that is, and what could not be told.
+// answer says in three sentences who wins and by how much, how sure that is, and what could not be told.
 func (ix *index) answer(questions []result.Question) []string {
 	if len(questions) == 0 {
 		return ix.answerWithoutRivals()
 	}
-	return []string{ix.winners(questions), sureness(questions), ix.leftOpen(questions)}
+	return []string{ix.winners(questions), ix.sureness(questions), ix.leftOpen(questions)}
 }
 
-// winners is "bk reads prompts fastest at all 4 points (1.15x ahead of mistral at len 8K) and ...; mistral predicts held-out text best (...)."
+// winners is "bk reads prompts fastest (1.15x); mistral generates fastest (1.04x, 3 of 4 points) and predicts held-out text best (...)."
 func (ix *index) winners(questions []result.Question) string {
-	decided := slices.DeleteFunc(result.Decisive(questions), func(q result.Question) bool { return q.Leader() == "" })
-	if len(decided) == 0 {
+	foremost := ix.foremost(questions)
+	if len(foremost) == 0 {
 		return fmt.Sprintf("No model is shown to be ahead of all others in any of %s.", result.Describe(len(questions), "question"))
 	}
 	var clauses []string
-	for _, leader := range result.Distinct(decided, ix.leaderOf) {
+	for _, leader := range result.Distinct(foremost, ix.leaderOf) {
 		var feats []string
-		for _, q := range decided {
+		for _, q := range foremost {
 			if ix.leaderOf(q) == leader {
-				feats = append(feats, feat(q)+ix.extent(q, questions)+evidence(q))
+				feats = append(feats, feat(q)+ix.margin(q, questions))
 			}
 		}
 		clauses = append(clauses, leader+" "+inList(feats))
 	}
 	return strings.Join(clauses, "; ") + "."
+}
+
+// foremost are the decisive questions of the models that lead at the most points of a quantity.
+func (ix *index) foremost(questions []result.Question) (some []result.Question) {
+	decided := slices.DeleteFunc(result.Decisive(questions), func(q result.Question) bool { return q.Leader() == "" })
+	for _, q := range decided {
+		led, _ := ix.points(q, questions)
+		if !slices.ContainsFunc(decided, func(o result.Question) bool {
+			more, _ := ix.points(o, questions)
+			return o.Quantity == q.Quantity && more > led
+		}) {
+			some = append(some, q)
+		}
+	}
+	return some
 }
 
 // leaderOf is the name of the leader's family.
@@ -50,7 +65,7 @@ func (ix *index) leaderOf(q result.Question) string {
 // feats are what leaders of questions do best.
 var feats = map[*result.Quantity]string{
 	result.PrefillSpeed: "reads prompts fastest", result.DecodeLatency: "generates fastest", result.StateBytes: "carries the smallest state",
-	result.FLOPsPerToken: "needs the fewest FLOPs per token", result.BitsPerByte: "predicts held-out text best",
+	result.FLOPsPerToken: "needs the fewest FLOPs per token", result.BitsPerByte: "predicts held-out text best", result.TaskTime: "is fastest",
 }
 
 func feat(q result.Question) string {
@@ -60,9 +75,8 @@ func feat(q result.Question) string {
 	return "has the least " + strings.ToLower(q.Quantity.Title[:1]) + q.Quantity.Title[1:] // from rounding
 }
 
-// extent says at how many points of the same quantity the leader leads.
-func (ix *index) extent(q result.Question, questions []result.Question) string {
-	led, all := 0, 0
+// points counts the points of the same quantity, and those at which the leader leads.
+func (ix *index) points(q result.Question, questions []result.Question) (led, all int) {
 	for _, o := range questions {
 		if o.Quantity == q.Quantity {
 			all++
@@ -71,27 +85,24 @@ func (ix *index) extent(q result.Question, questions []result.Question) string {
 			}
 		}
 	}
-	switch {
-	case all == 1:
-		return ""
-	case led == all:
-		return fmt.Sprintf(" at all %d points", all)
-	}
-	return fmt.Sprintf(" at %d of %d points", led, all)
+	return led, all
 }
 
-// evidence is how far the leader is ahead.
-func evidence(q result.Question) string {
-	ratio, difference, rival := q.Lead()
-	lead := factorText(ratio)
+// margin is how far the leader is ahead, and at how many points if not at all: " (1.04x, 3 of 4 points)".
+func (ix *index) margin(q result.Question, questions []result.Question) string {
+	ratio, difference, _ := q.Lead()
+	by := factor(ratio.Value) + "x"
 	if difference != nil {
-		lead = fmt.Sprintf("%.3f [%.3f, %.3f] %s", difference.Value, difference.Lo, difference.Hi, q.Quantity.Unit)
+		by = factor(difference.Value) + " " + q.Quantity.Unit
 	}
-	return fmt.Sprintf(" (%s ahead of %s at %s)", lead, rival, q.At)
+	if led, all := ix.points(q, questions); led < all {
+		by += fmt.Sprintf(", %d of %d points", led, all)
+	}
+	return " (" + by + ")"
 }
 
 // sureness says how sure the leads are.
-func sureness(questions []result.Question) string {
+func (ix *index) sureness(questions []result.Question) string {
 	largest, samples, exact := 0.0, []string(nil), []string(nil)
 	for _, q := range questions {
 		if q.Leader() == "" {
@@ -103,11 +114,14 @@ func sureness(questions []result.Question) string {
 		}
 		p, n := q.P()
 		largest = math.Max(largest, p)
-		samples = append(samples, sampleCount(q, n))
+		samples = append(samples, ix.sampleCount(q, n))
 	}
 	var words []string
+	if samples != nil || exact != nil {
+		words = append(words, "each lead is over the nearest rival, at the longest of several points")
+	}
 	if samples != nil {
-		words = append(words, fmt.Sprintf("the measured leads hold at 5 %% after adjustment for the number of rivals (largest p %.3f; %s)", largest, inList(result.Distinct(samples, itself))))
+		words = append(words, fmt.Sprintf("the measured leads hold at 5 %% after adjustment for the number of rivals (largest %s; %s)", pText(largest), inList(result.Distinct(samples, itself))))
 	}
 	if exact != nil {
 		words = append(words, inList(result.Distinct(exact, itself))+" "+plural(result.Distinct(exact, itself), "is", "are")+" counted or computed without noise")
@@ -118,9 +132,21 @@ func sureness(questions []result.Question) string {
 	return sentence(strings.Join(words, "; "))
 }
 
-func sampleCount(q result.Question, n int) string {
-	if q.Quantity.Documents {
+// pText is a p-value in a sentence: "p 0.021" or "p below 0.001".
+func pText(p float64) string {
+	if p < 0.001 {
+		return "p below 0.001"
+	}
+	return fmt.Sprintf("p %.3f", p)
+}
+
+// sampleCount is the number of samples of a comparison: "10 blocks".
+func (ix *index) sampleCount(q result.Question, n int) string {
+	switch {
+	case q.Quantity.Documents:
 		return result.Describe(n, "document")
+	case ix.Run.Imported():
+		return result.Describe(n, "sample")
 	}
 	return result.Describe(n, "block")
 }
@@ -144,11 +170,14 @@ func (ix *index) leftOpen(questions []result.Question) string {
 		if s.Took != "" {
 			more = "about " + s.Took + " of further blocks"
 		}
-		text += fmt.Sprintf("; %s would narrow %s to %s, by the command below the verdicts", more, result.Describe(s.Comparisons, "comparison"), s.Width)
+		text += fmt.Sprintf("; %s would narrow %s to %s, by the command below", more, result.Describe(s.Comparisons, "comparison"), s.Width)
 	}
 	if i := slices.IndexFunc(open, func(q result.Question) bool { return q.Quantity.Documents }); i >= 0 {
 		_, n := open[i].P()
 		text += "; to tell losses apart takes more than " + result.Describe(n, "document")
+	}
+	if len(open) > 0 && ix.Run.Imported() {
+		text += "; a file with more samples may tell"
 	}
 	if n := ix.Run.Count(record.Failed); n > 0 {
 		text += "; " + result.Describe(n, "cell") + " failed"
@@ -160,7 +189,7 @@ func (ix *index) leftOpen(questions []result.Question) string {
 func (ix *index) example(open []result.Question) string {
 	q := result.Decisive(open)[0]
 	names, reach := q.Together()
-	text := fmt.Sprintf("%s at %s (%s", noun(q), q.At, inList(names))
+	text := fmt.Sprintf("%s%s (%s", noun(q), q.Where(), inList(names))
 	switch found, detects := strings.CutPrefix(reach, "detects "); {
 	case detects:
 		text += "; a difference of " + found + " would have been found"
@@ -194,6 +223,9 @@ func (ix *index) answerWithoutRivals() []string {
 	measured := ix.Run.Count(record.OK)
 	if measured == 0 {
 		return []string{"Nothing was measured: " + Counts(ix.Run) + "."}
+	}
+	if len(ix.Families) != 1 && ix.Run.Imported() {
+		return []string{"No model is ranked: no two have a time at the same point, and of other numbers the file does not say whether more is better; the run has " + Counts(ix.Run) + "."}
 	}
 	if len(ix.Families) != 1 {
 		return []string{"Nothing was asked that ranks models; the run has " + Counts(ix.Run) + "."}

@@ -210,3 +210,29 @@ func TestFactorText(t *testing.T) {
 		}
 	}
 }
+
+// TestUndecidedSayWhatWouldSettle checks that an answer that more blocks could give comes with their command, below the sentences and
+// beside the undecided entries of the matrix only.
+func TestUndecidedSayWhatWouldSettle(t *testing.T) {
+	run := undecide(keepProbes(keepModels(syntheticRun(), "bk", "mamba", "mistral"), "decode"))
+	run.Command = "archbench run speed"
+	r := Build(run)
+	var md bytes.Buffer
+	if err := r.Markdown(&md); err != nil {
+		t.Fatal(err)
+	}
+	if want := "archbench run speed --probe decode"; !strings.HasPrefix(r.Settle.Command, want) || !strings.Contains(md.String(), "\n```\n"+r.Settle.Command) {
+		t.Errorf("%q is not below the answer, want %q...", r.Settle.Command, want)
+	}
+	for _, row := range r.Matrix.Cells {
+		for _, c := range row {
+			said := slices.ContainsFunc(c.Notes, func(note string) bool { return strings.Contains(note, ": archbench run speed --probe decode") })
+			if said != (c.State == "tied") {
+				t.Errorf("%+v", c)
+			}
+		}
+	}
+	if r := Build(keepProbes(keepModels(syntheticRun(), "bk", "mamba"), "prefill")); r.Settle.Command != "" {
+		t.Errorf("nothing is open, and yet %q", r.Settle.Command)
+	}
+}

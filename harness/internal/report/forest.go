@@ -22,6 +22,9 @@ func (ix *index) forest(questions []result.Question) chart.Figure {
 		f.Caption = "Ratio to " + base.Name + " with its 95 % interval: speeds as they are; times, bytes, FLOPs and losses inverted, so that right is always better. " +
 			"Hollow: not decided. Without a bar: exact. An arrow: beyond the axis."
 		f.Foot = "by block or document, paired; bars: 95 % interval of the single comparison"
+		if ix.Run.Imported() {
+			f.Foot = "imported, not interleaved; bars: 95 % interval of the single comparison"
+		}
 		break
 	}
 	return f

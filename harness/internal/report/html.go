@@ -59,7 +59,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"symbol":  func(state string) string { return symbols[state] },
 	"word":    func(state string) string { return stateWords[state] },
 	"slug":    table.Slug,
-	"noted":   func(note string) table.Value { return table.Value{Notes: []string{note}} },
+	"noted":   func(notes []string) table.Value { return table.Value{Notes: notes} },
 
 	"matrixNotes": matrixNotes,
 }).Parse(pageSource))
@@ -173,7 +173,7 @@ func matrixNotes(m Matrix) *table.Footnotes {
 	var t table.Table
 	for j := range m.Questions {
 		for i := range m.Models {
-			t.Add(table.Value{Notes: []string{m.Cells[i][j].Note}})
+			t.Add(table.Value{Notes: m.Cells[i][j].Notes})
 		}
 	}
 	return table.NotesOf(t)

@@ -17,6 +17,9 @@ func (r *Report) Markdown(w io.Writer) error {
 	if len(r.Answer) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", table.EscapeMarkdown(strings.Join(r.Answer, " ")))
 	}
+	if r.Settle.Command != "" {
+		fmt.Fprintf(&b, "\n```\n%s\n```\n", r.Settle.Command)
+	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\n> %s\n", table.EscapeMarkdown(n))
 	}

@@ -16,16 +16,17 @@ type Matrix struct {
 
 // MatrixCell is how a model stands in a question.
 type MatrixCell struct {
-	State    string // "won", "tied", "lost" or "n/a"
-	Value    string // of the model, or why there is none
-	Interval string // how far it is ahead or behind, with the 95 % interval, or why that cannot be told
-	Note     string // that the value is suspect, and why
+	State    string   // "won", "tied", "lost" or "n/a"
+	Value    string   // of the model, or why there is none
+	Interval string   // how far it is ahead or behind, with the 95 % interval, or why that cannot be told
+	Notes    []string // that the value is suspect, and why; what would settle an undecided comparison
 	CellIDs  []string
 }
 
 // matrix shows the decisive questions.
 func (ix *index) matrix(questions []result.Question) (m Matrix) {
 	decisive := result.Decisive(questions)
+	settle := ix.settling(decisive)
 	for _, q := range decisive {
 		m.Questions = append(m.Questions, titleOf(q))
 	}
@@ -36,7 +37,7 @@ func (ix *index) matrix(questions []result.Question) (m Matrix) {
 		m.Models = append(m.Models, f.Name)
 		var row []MatrixCell
 		for _, q := range decisive {
-			row = append(row, matrixCell(q.Standing(f)))
+			row = append(row, ix.matrixCell(q, f, settle))
 		}
 		m.Cells = append(m.Cells, row)
 	}
@@ -44,10 +45,28 @@ func (ix *index) matrix(questions []result.Question) (m Matrix) {
 }
 
 // titleOf is "Prefill speed, len 8K, batch 1".
-func titleOf(q result.Question) string { return q.Quantity.Title + ", " + q.At }
+func titleOf(q result.Question) string { return strings.TrimSuffix(q.Quantity.Title+", "+q.At, ", ") }
 
-func matrixCell(s result.Standing) MatrixCell {
-	return MatrixCell{State: string(s.State), Value: s.Value.Text, Interval: s.Lead, Note: s.Note, CellIDs: s.Cells}
+// settling is the note of undecided comparisons that more blocks can decide.
+func (ix *index) settling(questions []result.Question) string {
+	s := ix.Settling(questions)
+	if s.Comparisons == 0 {
+		return ""
+	}
+	return "undecided; to narrow to " + s.Width + ": " + s.Command
+}
+
+// matrixCell is the entry of a model in a question. settle is the note of the questions that more blocks can decide.
+func (ix *index) matrixCell(q result.Question, f result.Family, settle string) MatrixCell {
+	s := q.Standing(f)
+	c := MatrixCell{State: string(s.State), Value: s.Value.Text, Interval: s.Lead, CellIDs: s.Cells}
+	if s.Note != "" {
+		c.Notes = append(c.Notes, s.Note)
+	}
+	if s.State == result.Tied && ix.Settling([]result.Question{q}).Comparisons > 0 {
+		c.Notes = append(c.Notes, settle)
+	}
+	return c
 }
 
 // table is the matrix with a row per question, for readers without a page.
@@ -72,5 +91,5 @@ func (c MatrixCell) value() table.Value {
 	if c.State != string(result.NotCompared) {
 		text = c.State + ": " + text
 	}
-	return table.Value{Text: text, Cells: c.CellIDs}
+	return table.Value{Text: text, Cells: c.CellIDs, Notes: c.Notes}
 }

@@ -28,7 +28,8 @@ import (
 // Report is the report of one run.
 type Report struct {
 	Run         RunInfo
-	Answer      []string // sentences
+	Answer      []string        // sentences
+	Settle      result.Settling // what more blocks could tell
 	Strip       []Check
 	Matrix      Matrix
 	Forest      chart.Figure
@@ -74,7 +75,7 @@ func BuildWith(run *record.Run, claims []claim.Claim) *Report {
 	questions := ix.Questions()
 	digests := record.DigestsOf(run.All()...)
 	r := &Report{
-		Answer: ix.answer(questions), Strip: ix.strip(), Matrix: ix.matrix(questions), Forest: ix.forest(questions),
+		Answer: ix.answer(questions), Settle: ix.Settling(questions), Strip: ix.strip(), Matrix: ix.matrix(questions), Forest: ix.forest(questions),
 		Run: info(run), Models: ix.byFamily(ix.models()), Verdicts: ix.Verdicts(questions),
 		Claims: claim.Table(run, claims), Failures: ix.failures(), Unavailable: ix.unavailable(), Warnings: ix.warnings(),
 		Host:  facts("host", "Host", run.Host.Facts),

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -14,15 +15,18 @@ import (
 type Grid struct {
 	cells []*record.Cell
 	main  string
-	minor []string // axes with more than one value
+	minor []string // axes with more than one value, or that only some cells have
 	fixed []string // "batch=1": axes with one value
 }
 
-// NewGrid arranges cells along an axis.
+// NewGrid arranges cells along an axis, or in a single column if none of them has it, as the commands of hyperfine.
 func NewGrid(cells []*record.Cell, main string) Grid {
 	g := Grid{cells: cells, main: main}
+	if len(Axis(cells, main)) == 0 {
+		g.main = ""
+	}
 	for _, name := range Axes(cells) {
-		values := Axis(cells, name)
+		values := Distinct(cells, func(c *record.Cell) string { return c.Point.Get(name) })
 		switch {
 		case name == main:
 		case len(values) > 1:
@@ -45,6 +49,14 @@ func Axes(cells []*record.Cell) []string {
 		}
 	}
 	return names
+}
+
+// Mains returns the values of the main axis, numbers in ascending order; without a main axis a single blank one.
+func (g Grid) Mains() []string {
+	if g.main == "" {
+		return []string{""}
+	}
+	return Axis(g.cells, g.main)
 }
 
 // Minors returns the distinct points of the minor axes, numbers in ascending order.
@@ -81,7 +93,7 @@ func (g Grid) At(model string, minor []string, main string) *record.Cell {
 func (ix *Index) Pivot(q *Quantity, cells []*record.Cell) table.Table {
 	g := NewGrid(cells, q.Main)
 	t := table.Table{ID: q.Name, Title: q.Title, Caption: g.caption(q), Columns: append(table.Keys(g.minor...), table.Keys("model")...)}
-	mains := Axis(cells, g.main)
+	mains := g.Mains()
 	for _, m := range mains {
 		t.Columns = append(t.Columns, table.Column{Name: columnName(g.main, m), ID: q.Name, Unit: q.Unit, Better: q.Better})
 	}
@@ -103,12 +115,21 @@ func (ix *Index) Pivot(q *Quantity, cells []*record.Cell) table.Table {
 
 // Caption describes a table of several quantities over the grid.
 func (g Grid) Caption() string {
-	return strings.Join(append([]string{"by " + g.main, "bold is ahead of all others, by the ratios within blocks or without noise"}, g.fixed...), ", ")
+	parts := append(g.along(), "bold is ahead of all others, by the ratios within blocks or without noise")
+	return strings.Join(append(parts, g.fixed...), ", ")
+}
+
+// along says which axis the columns follow, if any.
+func (g Grid) along() []string {
+	if g.main == "" {
+		return nil
+	}
+	return []string{"by " + g.main}
 }
 
 func (g Grid) caption(q *Quantity) string {
-	parts := []string{"by " + g.main}
-	if q.Unit != unit.One {
+	parts := g.along()
+	if q.Unit != unit.One && q.Unit != "" {
 		parts = append(parts, "in "+q.Unit)
 	}
 	switch q.Better {
@@ -129,7 +150,7 @@ func (g Grid) caption(q *Quantity) string {
 func (ix *Index) gridRow(g Grid, q *Quantity, model string, minor, mains []string) []table.Value {
 	var row []table.Value
 	for _, v := range minor {
-		row = append(row, table.Text(v))
+		row = append(row, table.Text(cmp.Or(v, table.None.Text)))
 	}
 	row = append(row, table.Text(model))
 	for _, main := range mains {
@@ -163,20 +184,27 @@ func columnName(axis, value string) string {
 	return axis + " " + value
 }
 
-// place describes a point of the grid: "depth 2K, batch 1".
+// place describes a point of the grid: "depth 2K, batch 1", or "" if nothing varies.
 func (g Grid) place(minor []string, main string) string {
-	at := columnName(g.main, main)
-	for i, name := range g.minor {
-		at += ", " + columnName(name, minor[i])
+	var parts []string
+	if g.main != "" {
+		parts = append(parts, columnName(g.main, main))
 	}
-	return at
+	for i, name := range g.minor {
+		if minor[i] != "" {
+			parts = append(parts, columnName(name, minor[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // HeldAt describes what a figure holds constant: "batch=1, depth=128".
 func (g Grid) HeldAt(minor []string) string {
 	parts := slices.Clone(g.fixed)
 	for i, name := range g.minor {
-		parts = append(parts, name+"="+minor[i])
+		if minor[i] != "" {
+			parts = append(parts, name+"="+minor[i])
+		}
 	}
 	return strings.Join(parts, ", ")
 }

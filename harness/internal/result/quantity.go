@@ -58,6 +58,7 @@ var (
 	AnalyticFLOPs, CountedFLOPs, FLOPsPerToken = Named("flops"), Named("flops-counted"), Named("flops-per-token")
 	WeightBytes, StateBytes, StateFormula      = Named("weights"), Named("state"), Named("state-formula")
 	BitsPerByte                                = Named("bits-per-byte")
+	TaskTime                                   = Named("task-time")
 )
 
 // timed reports whether the quantity is a speed or a time.

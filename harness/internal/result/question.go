@@ -14,7 +14,7 @@ import (
 // Question is a quantity at a point that at least two models have, and how they rank in it.
 type Question struct {
 	Quantity *Quantity
-	At       string // "len 8K, batch 1"
+	At       string // "len 8K, batch 1"; "": there is only one point
 	*ranking
 	main, minor string // the parts of At
 	nth         int    // of the points of the minor axes
@@ -26,7 +26,7 @@ func (ix *Index) Questions() (all []Question) {
 		cells := ix.contenders(q)
 		g := NewGrid(cells, q.Main)
 		for i, minor := range g.Minors() {
-			for _, main := range Axis(cells, g.main) {
+			for _, main := range g.Mains() {
 				if r := ix.rank(q, g.column(ix.ModelsOf(cells), minor, main)); r.compares() {
 					at := g.place(minor, main)
 					name := columnName(g.main, main)
@@ -36,6 +36,14 @@ func (ix *Index) Questions() (all []Question) {
 		}
 	}
 	return append(all, ix.roundingQuestions()...)
+}
+
+// Where is At within a sentence: " at len 8K, batch 1".
+func (q Question) Where() string {
+	if q.At == "" {
+		return ""
+	}
+	return " at " + q.At
 }
 
 // compares reports whether there is anything to compare, and completes what undecided comparisons say.

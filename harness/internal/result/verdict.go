@@ -11,8 +11,9 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// verdictQuantities are the questions of the table of verdicts, besides those about precisions.
-var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, FLOPsPerToken, BitsPerByte}
+// verdictQuantities are the questions of the table of verdicts, besides those about precisions. Numbers of benchmarks whose better
+// direction is not known have no leader.
+var verdictQuantities = []*Quantity{PrefillSpeed, DecodeLatency, StateBytes, FLOPsPerToken, BitsPerByte, TaskTime}
 
 // Verdicts returns a table with the leader of each question, or that the samples cannot tell, these last.
 func (ix *Index) Verdicts(questions []Question) table.Table {
@@ -181,7 +182,7 @@ func (r *ranking) decisive() *pair {
 // row is the ranking as people see it. Without a leader it has no value or rival, and says what it would have found.
 func (r *ranking) row(at string) []table.Value {
 	p := r.decisive()
-	row := []table.Value{table.Text(r.q.Title), table.Text(at), table.None, table.None, table.None, table.None, table.Text("exact"), table.Text(r.sentence())}
+	row := []table.Value{table.Text(r.q.Title), table.Text(cmp.Or(at, table.None.Text)), table.None, table.None, table.None, table.None, table.Text("exact"), table.Text(r.sentence())}
 	if !p.result.Exact {
 		row[6] = table.Value{Text: pText(p.result.Adjusted) + " (n=" + unit.Number(float64(p.result.N)) + ")", Number: &p.result.Adjusted, N: p.result.N, Cells: p.cells()}
 	}
