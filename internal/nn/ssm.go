@@ -58,7 +58,7 @@ func (s *SelectiveScan) Forward(p *Pass, layer int, u, delta, proj Mat, spans []
 	y := p.New(u.Rows, s.Channels)
 	for _, span := range spans {
 		scan := s.piece(u, delta, proj, y, span)
-		scan.H = ssmState(p, span, layer, 0, s.Channels*s.States).H
+		scan.H = ssmState(p, span, layer, s.Channels*s.States)
 		if p.Tape != nil {
 			scan.Saved = p.Scratch(scan.SavedLen())
 			s.record(p, scan, u, delta, proj, y, span)
@@ -101,12 +101,12 @@ func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat,
 	})
 }
 
-// ssmState returns a document's state in a layer, or an empty one if it has none.
-func ssmState(p *Pass, span Span, layer, tail, h int) state.SSM {
+// ssmState returns a document's recurrent state of n floats in a layer, or zeros if it has none.
+func ssmState(p *Pass, span Span, layer, n int) []float32 {
 	if s := state.Of[*state.SSM](span.State, layer); s != nil {
-		return *s
+		return s.H
 	}
-	empty := state.SSM{Tail: p.Scratch(tail), H: p.Scratch(h)}
-	empty.Reset()
+	empty := p.Scratch(n)
+	clear(empty)
 	return empty
 }

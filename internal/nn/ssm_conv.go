@@ -2,8 +2,10 @@ package nn
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/archbench/archbench/internal/kernel"
+	"github.com/archbench/archbench/internal/state"
 )
 
 // CausalConv is a depthwise convolution over time, y[t,e] = b[e] + Σ_q w[e,q]·x[t-(taps-1)+q, e].
@@ -18,8 +20,22 @@ type CausalConv struct {
 // CausalConv declares name.weight and, if bias is set, name.bias. New weights are uniform in ±1/√taps, as usual for a
 // convolution; a new bias is 0.
 func (ps *Params) CausalConv(name string, channels, taps int, bias bool) *CausalConv {
+	return ps.causalConv(name, channels, taps, bias, Uniform(1/math.Sqrt(float64(taps))))
+}
+
+// NearIdentityConv declares name.weight. New weights are uniform in ±½, and the current token's tap is 1 more, so a new layer
+// passes on its input and some of that of the tokens before.
+func (ps *Params) NearIdentityConv(name string, channels, taps int) *CausalConv {
+	uniform := Uniform(0.5)
+	return ps.causalConv(name, channels, taps, false, func(r *rand.Rand, row int, dst []float32) {
+		uniform(r, row, dst)
+		dst[taps-1]++
+	})
+}
+
+func (ps *Params) causalConv(name string, channels, taps int, bias bool, init Init) *CausalConv {
 	c := &CausalConv{Channels: channels, Taps: taps}
-	c.Weight = ps.Tensor(name+".weight", Uniform(1/math.Sqrt(float64(taps))), channels, 1, taps)
+	c.Weight = ps.Tensor(name+".weight", init, channels, 1, taps)
 	c.w = make([]float32, channels*taps)
 	ps.derive(c.arrange)
 	if bias {
@@ -36,12 +52,12 @@ func (c *CausalConv) arrange() {
 }
 
 // Forward convolves the channels of x from column from on, and advances the tails of the documents' states, each a
-// [state.SSM] at the index layer. It costs 2·taps + 1 FLOPs per token and channel, 2·taps without bias.
+// [state.Convolved] at the index layer. It costs 2·taps + 1 FLOPs per token and channel, 2·taps without bias.
 func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) Mat {
 	y := p.New(x.Rows, c.Channels)
 	for _, span := range spans {
 		conv := c.piece(x, from, y, span)
-		conv.Tail = ssmState(p, span, layer, (c.Taps-1)*c.Channels, 0).Tail
+		conv.Tail = c.tail(p, span, layer)
 		if p.Tape != nil {
 			c.record(p, conv, x, from, y, span)
 		}
@@ -53,6 +69,16 @@ func (c *CausalConv) Forward(p *Pass, layer int, x Mat, from int, spans []Span) 
 		p.Add(rows*e, 4*e)
 	}
 	return y
+}
+
+// tail returns the last inputs of a document, or zeros if it has no state.
+func (c *CausalConv) tail(p *Pass, span Span, layer int) []float32 {
+	if s := state.Of[state.Convolved](span.State, layer); s != nil {
+		return s.ConvTail()
+	}
+	empty := p.Scratch((c.Taps - 1) * c.Channels)
+	clear(empty)
+	return empty
 }
 
 // piece returns the convolution of one span, except for its tail.

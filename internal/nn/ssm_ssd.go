@@ -103,7 +103,7 @@ func (s *SSD) Forward(p *Pass, layer int, xbc, delta Mat, spans []Span) Mat {
 	y := p.New(xbc.Rows, s.Heads*s.Dim)
 	for _, span := range spans {
 		ssd := s.piece(xbc, delta, y, span)
-		ssd.H = ssmState(p, span, layer, 0, s.Heads*s.Dim*s.States).H
+		ssd.H = ssmState(p, span, layer, s.Heads*s.Dim*s.States)
 		if p.Tape != nil {
 			ssd.Saved = p.Scratch(ssd.SavedLen())
 			s.record(p, ssd, xbc, delta, y, span)

@@ -25,4 +25,7 @@ func (s *SSM) Reset() {
 	clear(s.H)
 }
 
-var _ Layer = (*SSM)(nil)
+// ConvTail implements Convolved.
+func (s *SSM) ConvTail() []float32 { return s.Tail }
+
+var _ Convolved = (*SSM)(nil)

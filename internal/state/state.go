@@ -15,6 +15,13 @@ type Layer interface {
 	Reset()
 }
 
+// Convolved is the state of a layer with a convolution.
+type Convolved interface {
+	Layer
+	// ConvTail holds the last inputs of the convolution, [taps-1, channels], oldest first. The layer advances it in place.
+	ConvTail() []float32
+}
+
 // Document is the state of one document in all layers of a model.
 type Document struct {
 	layers []Layer

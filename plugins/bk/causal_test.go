@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -31,16 +32,33 @@ type probes struct {
 }
 
 // layerProbe holds values of head 0: a, hop and eta of four tokens, the state after them, and the outputs of the layer's
-// parts at the last of them.
+// parts at the last of them. In causal-keyed it also has value 0 of the tokens, the last key and query, and the oldest
+// inputs of the convolution that are kept; y is the products of value 0.
 type layerProbe struct {
 	A      []float64 `json:"a"`
 	Hop    []float64 `json:"hop"`
-	Eta    float64   `json:"eta"`
+	Eta    perToken  `json:"eta"`
 	G      []float64 `json:"g_last"`
 	Y      []float64 `json:"y_last"`
+	U      []float64 `json:"u_first"`
+	Key    []float64 `json:"key_last"`
+	Query  []float64 `json:"query_last"`
+	Tail   []float64 `json:"tail_oldest_first_4"`
 	Mixer  []float64 `json:"mixer_out_last_first_4"`
 	FFN    []float64 `json:"ffn_out_last_first_4"`
 	Hidden []float64 `json:"hidden_last_first_4"`
+}
+
+// perToken is one number, or one for every token.
+type perToken []float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *perToken) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) {
+		return json.Unmarshal(data, (*[]float64)(p))
+	}
+	*p = perToken{0}
+	return json.Unmarshal(data, &(*p)[0])
 }
 
 func readProbes(t *testing.T, dir string) (p probes) {
@@ -96,11 +114,13 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 		chains = core.Chains
 	case *Diag:
 		chains = core.Chains
+	case *Keyed:
+		chains = core.Chains
 	}
 	in := chains.forward(p, x)
 	for i := range h.Rows {
-		modeltest.Near(t, "a, hop, eta", []float32{in.A.Row(i)[0], in.Hop.Row(i % in.Hop.Rows)[0], in.Eta.Data[0]},
-			[]float64{want.A[i], want.Hop[i], want.Eta}, 1e-4)
+		modeltest.Near(t, "a, hop, eta", []float32{in.A.Row(i)[0], in.Hop.Row(i % in.Hop.Rows)[0], in.Eta.Row(i % in.Eta.Rows)[0]},
+			[]float64{want.A[i], want.Hop[i], want.Eta[i%len(want.Eta)]}, 1e-4)
 	}
 	f := b.Core.Forward(p, l, x, spans)
 	mixed, ffn := b.readOut(p, f), b.FFN.Forward(p, x, f)
@@ -108,10 +128,14 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 	for i, v := range mixed.Row(last) {
 		scaled.Data[i] = b.Scale.W[0] * v
 	}
-	layer := state.Of[*state.Resolvent](spans[0].State, l)
-	modeltest.Near(t, "g", []float64{layer.G.Re[0], layer.G.Im[0]}, want.G, 1e-4)
-	if want.Y != nil {
-		modeltest.Near(t, "y", []float64{layer.Y.Re[0], layer.Y.Im[0]}, want.Y, 1e-4)
+	if core, ok := b.Core.(*Keyed); ok {
+		probeProducts(t, p, core, l, x, spans[0].State, want)
+	} else {
+		layer := state.Of[*state.Resolvent](spans[0].State, l)
+		modeltest.Near(t, "g", []float64{layer.G.Re[0], layer.G.Im[0]}, want.G, 1e-4)
+		if want.Y != nil {
+			modeltest.Near(t, "y", []float64{layer.Y.Re[0], layer.Y.Im[0]}, want.Y, 1e-4)
+		}
 	}
 	modeltest.Near(t, "mixer", scaled.Data[:4], want.Mixer, 1e-4)
 	modeltest.Near(t, "ffn", ffn.Row(last)[:4], want.FFN, 1e-4)
@@ -122,7 +146,10 @@ func probeLayer(t *testing.T, p *nn.Pass, b *Block, l int, h nn.Mat, spans []nn.
 
 // configs are small models that together use every setting.
 var configs = map[string]string{
-	"row":      `{"vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 4, "d_value": 5}`,
+	"row":   `{"vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 4, "d_value": 5}`,
+	"keyed": `{"mode": "causal-keyed", "vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 4, "d_value": 5, "key_dim": 6}`,
+	"keyed with g, learned eta and hop, no convolution": `{"mode": "causal-keyed", "vocab_size": 64, "d_model": 16, "n_layers": 2, "bk_heads": 2, "d_value": 18, "key_dim": 3, "conv_kernel": 0, "eta_mode": "learned", "k_mode": "learned", "energy_mode": "learned", "row_include_g": true, "g_features": "cayley", "ffn_activation": "gelu"}`,
+	"keyed without norm, one tap, const eta and hop":    `{"mode": "causal-keyed", "vocab_size": 64, "d_model": 16, "n_layers": 2, "key_dim": 5, "conv_kernel": 1, "eta_mode": "const", "k_mode": "const", "k_value": 0.7, "born_norm": false, "ffn_activation": "gelu"}`,
 	"diag":     `{"mode": "causal-diag", "vocab_size": 64, "d_model": 32, "n_layers": 3, "bk_heads": 6}`,
 	"original": `{"mode": "causal-diag", "vocab_size": 64, "d_model": 16, "n_layers": 2, "bk_heads": 1, "a0_mode": "const", "a0_value": -2, "energy_mode": "const", "eta_mode": "const", "k_mode": "const", "v_limit": "clamp", "v_max_mode": "uniform", "v_init": "xavier", "g_features": "raw", "feature_clamp": 10, "num_experts": 4, "moe_gate": "topk_softmax", "residual_init_scale": false}`,
 	"row with g, plain rows, two of three gated experts": `{"vocab_size": 64, "d_model": 16, "n_layers": 2, "bk_heads": 3, "d_value": 2, "row_include_g": true, "g_features": "cayley", "born_norm": false, "k_mode": "learned", "num_experts": 3, "top_k": 2, "ffn_activation": "swiglu", "a0_init": "zero"}`,
@@ -242,9 +269,10 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestStateBytes compares the live state with the formula: 16 bytes for g of every head and y of every value.
+// TestStateBytes compares the live state with the formula: 16 bytes for g of every head and y of every value; in causal-keyed
+// 4 bytes for the product of every key and value and for the convolution's inputs.
 func TestStateBytes(t *testing.T) {
-	for name, want := range map[string]int64{"bk-row-3m": 7 * 12 * 17 * 16, "bk-diag-3m": 10 * 64 * 16, "bk-original-3m": 8 * 16} {
+	for name, want := range map[string]int64{"bk-row-3m": 7 * 12 * 17 * 16, "bk-diag-3m": 10 * 64 * 16, "bk-original-3m": 8 * 16, "bk-keyed-3m": 6 * (16*16 + 4*16*16*16 + 4*3*288)} {
 		m := modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Variant: name, Seed: 1})
 		if kind := m.Info().StateKind; kind != "constant" {
 			t.Errorf("%s: state kind %q, want constant", name, kind)

@@ -52,13 +52,14 @@ func defaultChains() ChainConfig {
 	}
 }
 
-func (c *ChainConfig) validate() error {
+// validate checks the settings. etaModes are the values of eta_mode that the mode allows.
+func (c *ChainConfig) validate(etaModes ...string) error {
 	learned := []string{"learned", "const"}
 	err := cmp.Or(
 		config.Sizes{{"bk_heads", c.Heads}}.Check(),
 		config.Words{
 			{"a0_mode", c.A0Mode, learned}, {"a0_init", c.A0Init, []string{"golden", "zero"}}, {"energy_mode", c.EnergyMode, learned},
-			{"eta_mode", c.EtaMode, slices.Sorted(maps.Keys(etas))}, {"k_mode", c.KMode, slices.Sorted(maps.Keys(hops))},
+			{"eta_mode", c.EtaMode, etaModes}, {"k_mode", c.KMode, slices.Sorted(maps.Keys(hops))},
 			{"v_limit", c.VLimit, []string{"tanh", "clamp"}}, {"v_max_mode", c.VMaxMode, []string{"per_head", "uniform"}},
 			{"v_init", c.VInit, []string{"scaled", "xavier"}}, {"g_features", c.GFeatures, []string{"cayley", "raw"}},
 		}.Check(),
@@ -128,11 +129,10 @@ func (c *Chains) forward(p *nn.Pass, x nn.Mat) nn.ResolventInput {
 	return nn.ResolventInput{A: c.Sites.forward(p, x), Hop: c.Hop.forward(p, x), Eta: c.Eta.forward(p, x)}
 }
 
-// cost returns the number of hops: 1, or one per token.
-func (c *Chains) cost(s *analytic.Sheet, n int) (hops int) {
+// cost returns the numbers of hops and of η: 1, or one per token.
+func (c *Chains) cost(s *analytic.Sheet, n int) (hops, etas int) {
 	c.Sites.cost(s, n)
-	c.Eta.cost(s, n)
-	return c.Hop.cost(s, n)
+	return c.Hop.cost(s, n), c.Eta.cost(s, n)
 }
 
 // Sites compute the site energies a of each token.
@@ -165,10 +165,15 @@ type Setting interface {
 // newSetting declares the parameters of a setting.
 type newSetting func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting
 
-// etas are the values of eta_mode: η = eta_min + softplus(eta_raw), or eta_value.
+// etas are the values of eta_mode: η = eta_min + softplus(eta_raw + w·x), without w·x, or eta_value.
 var etas = map[string]newSetting{
+	"gate": func(c *ChainConfig, dim int, name string, ps *nn.Params) Setting {
+		eta := ps.Gate(name+"eta_proj", c.Heads, dim, false, nn.Xavier(c.Heads, dim, 0.1), nil)
+		eta.Bias = ps.Tensor(name+"eta_raw", c.initEta(), c.Heads)
+		return &etaGate{eta, nn.EtaGate{Min: float32(c.EtaMin)}}
+	},
 	"learned": func(c *ChainConfig, _ int, name string, ps *nn.Params) Setting {
-		raw := ps.Tensor(name+"eta_raw", perHead(func(h int) float64 { return softplusInverse(c.eta(h) - c.EtaMin) }), c.Heads)
+		raw := ps.Tensor(name+"eta_raw", c.initEta(), c.Heads)
 		return headSetting{ps.HeadValue(raw, func(x float64) float64 { return c.EtaMin + softplus(x) }, sigmoid)}
 	},
 	"const": func(c *ChainConfig, _ int, _ string, _ *nn.Params) Setting {
@@ -212,6 +217,20 @@ func (g *hopGate) cost(s *analytic.Sheet, n int) int {
 	return n
 }
 
+// etaGate computes η from the token.
+type etaGate struct {
+	Eta *nn.Linear // eta_proj [H, D], with bias eta_raw
+	nn.EtaGate
+}
+
+func (g *etaGate) forward(p *nn.Pass, x nn.Mat) nn.Mat { return g.Forward(p, g.Eta.Forward(p, x)) }
+
+func (g *etaGate) cost(s *analytic.Sheet, n int) int {
+	linearCost(s, n, g.Eta)
+	s.EtaGate(n * g.Eta.Out)
+	return n
+}
+
 // Initial values. Eta is spread over the heads, and the potential of a head is scaled down with its eta: a random
 // potential localises the chain unless its spread is well below √eta.
 
@@ -225,6 +244,11 @@ func (c *ChainConfig) eta(h int) float64 {
 	}
 	hi, lo := math.Log(c.EtaInitMax), math.Log(c.EtaInitMin)
 	return math.Exp(hi + (lo-hi)*float64(h)/float64(c.Heads-1))
+}
+
+// initEta gives each head its initial eta.
+func (c *ChainConfig) initEta() nn.Init {
+	return perHead(func(h int) float64 { return softplusInverse(c.eta(h) - c.EtaMin) })
 }
 
 // perHead initialises a tensor [H] from a function of the head.

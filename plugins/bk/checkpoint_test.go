@@ -10,7 +10,7 @@ import (
 )
 
 // trained are the reference checkpoints.
-var trained = []string{"bk-row-3m", "bk-diag-3m", "bk-original-3m"}
+var trained = []string{"bk-row-3m", "bk-diag-3m", "bk-original-3m", "bk-keyed-3m"}
 
 func TestCheckpoint(t *testing.T) {
 	for _, name := range trained {

@@ -16,6 +16,7 @@ import (
 var modes = map[string]func(dim int) Config{
 	modeRow:           defaultRow,
 	modeDiag:          defaultDiag,
+	modeKeyed:         defaultKeyed,
 	modeBidirectional: defaultBidirectional,
 }
 

@@ -16,7 +16,7 @@ import (
 
 // TestVariantsAreTheTrainedConfigs compares the presets with the configs of the trained checkpoints, key by key.
 func TestVariantsAreTheTrainedConfigs(t *testing.T) {
-	parameters := map[string]int64{"bk-row-3m": 2633983, "bk-diag-3m": 2645386, "bk-original-3m": 2644272}
+	parameters := map[string]int64{"bk-row-3m": 2633983, "bk-diag-3m": 2645386, "bk-original-3m": 2644272, "bk-keyed-3m": 2642646}
 	for name, want := range parameters {
 		got := variantConfig(t, name)
 		if diff := cmp.Diff(object(t, readFile(t, name+"/config.json")), flat(object(t, got))); diff != "" {
@@ -102,11 +102,16 @@ func TestPartsMayBeFlat(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	for data, message := range map[string]string{
-		`{"mode": "causal"}`:                                     `mode is "causal", must be bidirectional or causal-diag or causal-row`,
+		`{"mode": "causal"}`:                                     `mode is "causal", must be bidirectional or causal-diag or causal-keyed or causal-row`,
 		`{"model_type": "gpt2"}`:                                 `model_type is "gpt2"`,
 		`{"n_layers": 0}`:                                        "n_layers is 0",
 		`{"bk_heads": -3}`:                                       "bk_heads is -3",
 		`{"d_value": 0}`:                                         "d_value is 0",
+		`{"eta_mode": "gate"}`:                                   `eta_mode is "gate", must be const or learned`,
+		`{"mode": "causal-keyed", "key_dim": 0}`:                 "key_dim is 0",
+		`{"mode": "causal-keyed", "conv_kernel": -1}`:            "conv_kernel is -1",
+		`{"mode": "causal-keyed", "d_value": 0}`:                 "d_value is 0",
+		`{"mode": "causal-keyed", "eta_mode": "token"}`:          `eta_mode is "token", must be const or gate or learned`,
 		`{"mode": "causal-diag", "d_value": 16}`:                 "d_value is 16",
 		`{"k_mode": "none"}`:                                     `k_mode is "none", must be const or gate or learned`,
 		`{"eta_mode": "const", "eta_value": 0}`:                  "eta_value",
@@ -158,6 +163,7 @@ func TestConfigWarns(t *testing.T) {
 		`{` + small + `, "core": {"n_seq": 3}}`:                                                              `unknown key "core.n_seq"`,
 		`{` + small + `, "use_scattering_router": true}`:                                                     `unknown key "use_scattering_router"`,
 		`{` + small + `, "mode": "causal-diag", "g_features": "raw"}`:                                        `g_features "raw"`,
+		`{` + small + `, "key_dim": 3}`:                                                                      `unknown key "key_dim"`,
 		`{` + small + `, "row_include_g": true}`:                                                             `g_features "raw"`,
 		`{` + small + `, "born_norm": false}`:                                                                "born_norm false",
 		`{` + small + `, "eos_token_id": [0, 5000]}`:                                                         "eos_token_id 5000 is outside",
@@ -176,7 +182,7 @@ func TestConfigWarns(t *testing.T) {
 }
 
 func TestSchema(t *testing.T) {
-	accepted := []string{readFile(t, "bk-seed-router/config.json"), readFile(t, "bk-original-3m/config.json")}
+	accepted := []string{readFile(t, "bk-seed-router/config.json"), readFile(t, "bk-original-3m/config.json"), readFile(t, "bk-keyed-3m/config.json")}
 	for _, v := range (Family{}).Describe().Variants {
 		accepted = append(accepted, v.Config)
 	}
@@ -227,7 +233,7 @@ func tooLarge(data []byte) bool {
 		return false
 	}
 	for _, settings := range []map[string]any{v, flat(v)} {
-		for _, key := range []string{"vocab_size", "d_model", "n_layers", "bk_heads", "d_value", "num_experts", "ffn_multiplier", "n_seq", "k_max_primes"} {
+		for _, key := range []string{"vocab_size", "d_model", "n_layers", "bk_heads", "d_value", "num_experts", "ffn_multiplier", "n_seq", "k_max_primes", "key_dim", "conv_kernel"} {
 			if n, ok := settings[key].(float64); !ok && settings[key] != nil || ok && n > 16 {
 				return true
 			}
@@ -244,6 +250,7 @@ func ExampleFamily_variants() {
 	// 3m
 	// bk-row-3m
 	// bk-diag-3m
+	// bk-keyed-3m
 	// bk-original-3m
 	// 124m
 	// bk-bidirectional-3m

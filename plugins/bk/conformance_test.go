@@ -12,6 +12,7 @@ func TestConformance(t *testing.T) {
 	for name, o := range map[string]lmtest.Options{
 		modeRow:           {Config: configs["row"]},
 		modeDiag:          {Config: configs["diag"]},
+		modeKeyed:         {Config: configs["keyed"]},
 		"mixture":         {Config: configs["original"]},
 		modeBidirectional: {Checkpoint: "testdata/bk-seed-router"},
 	} {

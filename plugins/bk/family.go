@@ -28,6 +28,7 @@ func (Family) Describe() lm.Description {
 			variant("3m", "bk-row-3m", defaultRow(192)),
 			variant("bk-row-3m", "causal-row, 2.6 M parameters, the shape of models/bk-3m", defaultRow(192)),
 			variant("bk-diag-3m", "causal-diag, 2.6 M parameters", defaultDiag(192)),
+			variant("bk-keyed-3m", "causal-keyed, 2.6 M parameters", defaultKeyed(184)),
 			variant("bk-original-3m", "the published parametrisation (one head, z = i, top-1 of 4 experts) made causal, 2.6 M parameters", original()),
 			variant("124m", "causal-row, 122.7 M parameters with GPT-2's vocabulary", large),
 			variant("bk-bidirectional-3m", "the published model, which sees the future, 2.7 M parameters", published),

@@ -47,7 +47,7 @@ func (c *DiagConfig) validate() error {
 	if c.Values != 0 {
 		return fmt.Errorf("d_value is %d, must be 0 in mode %s, which mixes no values", c.Values, modeDiag)
 	}
-	return c.ChainConfig.validate()
+	return c.ChainConfig.validate("const", "learned")
 }
 
 // Diag is the core of causal-diag. Its features are the g of every head, or their Cayley transforms.
@@ -74,7 +74,8 @@ func (d *Diag) Forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat 
 }
 
 func (d *Diag) cost(s *analytic.Sheet, w analytic.Work) {
-	r, hops := &d.Resolvent, d.Chains.cost(s, w.Rows())
+	r := &d.Resolvent
+	hops, _ := d.Chains.cost(s, w.Rows())
 	s.Component("recursion")
 	s.Resolvent(analytic.Resolvent{
 		Heads: r.Heads, Values: r.Values, BornNorm: r.BornNorm, IncludeG: r.IncludeG, Cayley: r.Cayley, Hops: hops,
@@ -91,7 +92,7 @@ func (d *Diag) StateBytes() int64 { return 16 * int64(d.Heads) * int64(1+d.Value
 type RowConfig struct{ ChainConfig }
 
 func (c *RowConfig) validate() error {
-	return cmp.Or(config.Sizes{{"d_value", c.Values}}.Check(), c.ChainConfig.validate())
+	return cmp.Or(config.Sizes{{"d_value", c.Values}}.Check(), c.ChainConfig.validate("const", "learned"))
 }
 
 // Row is the core of causal-row. Its features are the last row of the resolvent applied to the values u of each token,

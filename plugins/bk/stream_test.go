@@ -11,7 +11,7 @@ import (
 
 // TestStream feeds 64K tokens to a small model: memory must not grow after the first 8K.
 func TestStream(t *testing.T) {
-	for _, name := range []string{"row", "diag"} {
+	for _, name := range []string{"row", "diag", "keyed"} {
 		t.Run(name, func(t *testing.T) {
 			modeltest.MemoryStays(t, modeltest.Load(t, engine.New(Family{}), lm.LoadRequest{Config: configs[name], Seed: 1}), someTokens(4096), 8<<10, 64<<10)
 		})
