@@ -24,10 +24,23 @@ func WriteDerived(path string, content func(w io.Writer) error) error {
 	return replace(path, content, func(*os.File) error { return nil })
 }
 
-func replace(path string, content func(w io.Writer) error, sync func(*os.File) error) (err error) {
+func replace(path string, content func(w io.Writer) error, sync func(*os.File) error) error {
+	temporary, err := write(path, content, sync)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		_ = os.Remove(temporary) // the first error counts
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// write writes a file under a temporary name in the folder of path.
+func write(path string, content func(w io.Writer) error, sync func(*os.File) error) (temporary string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return "", fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -38,21 +51,18 @@ func replace(path string, content func(w io.Writer) error, sync func(*os.File) e
 	}()
 	w := bufio.NewWriterSize(f, 1<<18)
 	if err := content(w); err != nil {
-		return err
+		return "", err
 	}
 	if err := w.Flush(); err != nil {
-		return err
+		return "", err
 	}
 	if err := f.Chmod(0o644); err != nil {
-		return err
+		return "", err
 	}
 	if err := sync(f); err != nil {
-		return err
+		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return f.Name(), f.Close()
 }
 
 // WriteBytes replaces the file at path with data.

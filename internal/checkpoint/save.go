@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +11,16 @@ import (
 	"github.com/archbench/archbench/internal/safetensors"
 )
 
-// Save writes model.safetensors, then config.json into dir, each under a temporary name followed by a rename. It makes
-// the folder if needed, and removes it again if nothing could be written.
-func Save(dir string, config []byte, tensors []safetensors.Tensor) (err error) {
+// File is a further file of a saved folder.
+type File struct {
+	Name    string
+	Content func(w io.Writer) error
+}
+
+// Save writes model.safetensors, config.json and further files into dir. All of them are complete under temporary names
+// before the first is renamed, so on error what was there stays. It makes the folder if needed, and removes it again if
+// nothing could be written.
+func Save(dir string, config []byte, tensors []safetensors.Tensor, more ...File) (err error) {
 	_, statErr := os.Stat(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
@@ -24,13 +32,26 @@ func Save(dir string, config []byte, tensors []safetensors.Tensor) (err error) {
 			}
 		}()
 	}
-	if err := safetensors.Write(filepath.Join(dir, WeightsFile), tensors, writtenBy); err != nil {
-		return fmt.Errorf("save checkpoint: %w", err)
-	}
-	if err := atomicfile.WriteBytes(filepath.Join(dir, ConfigFile), config); err != nil {
+	if err := saveAll(dir, config, tensors, more); err != nil {
 		return fmt.Errorf("save checkpoint: %w", err)
 	}
 	return nil
+}
+
+func saveAll(dir string, config []byte, tensors []safetensors.Tensor, more []File) error {
+	weights, err := safetensors.Encode(tensors, writtenBy)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Join(dir, WeightsFile), err)
+	}
+	var batch atomicfile.Batch
+	defer batch.Discard()
+	files := append([]File{{WeightsFile, weights}}, more...)
+	for _, f := range append(files, File{ConfigFile, func(w io.Writer) error { _, err := w.Write(config); return err }}) {
+		if err := batch.Add(filepath.Join(dir, f.Name), f.Content); err != nil {
+			return err
+		}
+	}
+	return batch.Commit()
 }
 
 // writtenBy is the metadata that Hugging Face transformers requires.

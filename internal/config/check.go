@@ -41,6 +41,22 @@ func (p Positive) Check() error {
 	return nil
 }
 
+// Rates are probabilities, by key, from 0 to less than 1.
+type Rates []struct {
+	Key   string
+	Value float64
+}
+
+// Check returns an error that names the first rate out of range.
+func (r Rates) Check() error {
+	for _, rate := range r {
+		if !(rate.Value >= 0 && rate.Value < 1) {
+			return fmt.Errorf("%s is %g, must be from 0 to less than 1", rate.Key, rate.Value)
+		}
+	}
+	return nil
+}
+
 // Words are settings, by key, that allow only a few words.
 type Words []struct {
 	Key, Value string

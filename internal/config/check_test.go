@@ -21,7 +21,8 @@ func TestSizes(t *testing.T) {
 func TestPositiveAndWords(t *testing.T) {
 	for want, err := range map[string]error{
 		"": Positive{{"a", 1e-300}}.Check(), "b is 0, must be positive": Positive{{"a", 1}, {"b", 0}}.Check(),
-		`d is "x", must be p or q`: Words{{"c", "p", []string{"p"}}, {"d", "x", []string{"p", "q"}}}.Check(),
+		"e is 1, must be from 0 to less than 1": Rates{{"d", 0}, {"e", 1}}.Check(),
+		`d is "x", must be p or q`:              Words{{"c", "p", []string{"p"}}, {"d", "x", []string{"p", "q"}}}.Check(),
 	} {
 		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
 			t.Errorf("error %q, want %q", got, want)

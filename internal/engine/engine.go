@@ -48,20 +48,23 @@ var cpu = lm.Device{Name: "cpu", Summary: "the host's processor, " + runtime.GOA
 // abilities are those of the engine's models.
 var abilities = []lm.Ability{
 	lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityCount, lm.AbilityMemory, lm.AbilityVersus, lm.AbilitySave,
-	lm.AbilityAnswers, lm.AbilitySample,
+	lm.AbilityAnswers, lm.AbilitySample, lm.AbilityTrain,
 }
 
 // abilities returns those of this model. A model that needs the whole sequence at once has no state to step, and packed
-// weights cannot be saved.
+// weights can neither be saved nor trained.
 func (m *Model) abilities() []lm.Ability {
 	state := m.net.NewState() != nil
 	_, cannotSave := m.params.Tensors()
+	cannotTrain := m.params.CheckTrainable()
 	return slices.DeleteFunc(slices.Clone(abilities), func(a lm.Ability) bool {
 		switch a {
 		case lm.AbilityStep, lm.AbilitySample, lm.AbilityGenerate:
 			return !state
 		case lm.AbilitySave:
 			return cannotSave != nil
+		case lm.AbilityTrain:
+			return cannotTrain != nil
 		}
 		return false
 	})

@@ -44,14 +44,18 @@ type hybridNet struct {
 	blocks []block
 	norm   *nn.RMSNorm
 	head   *nn.Linear
+	drop   float64
 }
 
 func (f hybrid) New(config []byte, _ map[string]string, ps *nn.Params) (engine.Network, []string, error) {
-	var c struct{ Layers []string }
+	var c struct {
+		Layers []string
+		Drop   float64
+	}
 	if err := json.Unmarshal(config, &c); err != nil {
 		return nil, nil, err
 	}
-	n := &hybridNet{hybrid: f, config: config, tokens: ps.Embedding("tokens", vocab, dim, nn.Normal(1))}
+	n := &hybridNet{hybrid: f, config: config, drop: c.Drop, tokens: ps.Embedding("tokens", vocab, dim, nn.Normal(1))}
 	for l, kind := range c.Layers {
 		name := fmt.Sprintf("%d.", l)
 		n.blocks = append(n.blocks, block{norm: ps.RMSNorm(name+"norm", dim, 1e-5), mixer: newMixer(kind, name, ps)})
@@ -136,17 +140,27 @@ func (n *hybridNet) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 func (n *hybridNet) step(p *nn.Pass, l int, x nn.Mat, spans []nn.Span) nn.Mat {
 	block := &n.blocks[l]
-	mix := func(x nn.Mat) nn.Mat {
-		p.Component("mixer")
-		return block.forward(p, l, x, spans)
-	}
+	use := mixing{block, l, spans, n.drop}
 	if !n.careless {
-		return nn.Residual(p, x, block.norm, mix)
+		return nn.Residual(p, x, block.norm, use, mixing.run)
 	}
 	mark := p.Mark()
-	sum := nn.Add(p, x, mix(block.norm.Forward(p, x)))
+	sum := nn.Add(p, x, use.run(p, block.norm.Forward(p, x)))
 	p.Release(mark) // frees the sum as well
 	return sum
+}
+
+// mixing is the use of a block by a batch.
+type mixing struct {
+	*block
+	layer int
+	spans []nn.Span
+	drop  float64
+}
+
+func (m mixing) run(p *nn.Pass, x nn.Mat) nn.Mat {
+	p.Component("mixer")
+	return nn.Dropout(p, m.forward(p, m.layer, x, m.spans), m.drop)
 }
 
 func (n *hybridNet) NewState() *state.Document {

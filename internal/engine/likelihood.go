@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"math"
-
 	"github.com/archbench/archbench/internal/kernel"
 	"github.com/archbench/archbench/internal/nn"
 )
@@ -27,10 +25,5 @@ func appendNLLOf(dst []float64, pool *kernel.Pool, logits nn.Mat, targets []int3
 // divergence returns KL(p || q) in nats of the distributions with logits p and q, and whether both have the same most likely
 // token.
 func divergence(p, q []float32) (kl float64, same bool) {
-	zp, zq := kernel.LogSumExp(p), kernel.LogSumExp(q)
-	for i := range p {
-		lp, lq := float64(p[i])-zp, float64(q[i])-zq
-		kl += math.Exp(lp) * (lp - lq)
-	}
-	return max(0, kl), kernel.ArgMax(p) == kernel.ArgMax(q)
+	return kernel.Divergence(p, q), kernel.ArgMax(p) == kernel.ArgMax(q)
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/archbench/archbench/lm"
 )
 
-// Memory implements lm.MemoryReporter. The peak of activations is that of the model's passes since the last reset. Passes
-// keep their memory for reuse, so the process's memory does not shrink.
+// Memory implements lm.MemoryReporter. A training adds its gradients and the optimizer's moments. The peak of activations
+// is that of the model's passes since the last reset. Passes keep their memory for reuse, so the process's memory does not
+// shrink.
 func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 	var mem lm.Memory
 	err := m.compute(ctx, "memory", func(l *lane) error {
@@ -21,7 +22,11 @@ func (m *Model) Memory(ctx context.Context, reset bool) (lm.Memory, error) {
 			states += s.state.Bytes()
 		}
 		m.mu.Unlock()
-		mem.Live = append(append(mem.Live, m.info.Bytes...), lm.ByteClass{Class: "state", Bytes: states})
+		gradients, optimizer, carried := m.training.memory()
+		mem.Live = append(append(mem.Live, m.info.Bytes...), lm.ByteClass{Class: "state", Bytes: states + carried})
+		if gradients > 0 {
+			mem.Live = append(mem.Live, lm.ByteClass{Class: "gradients", Bytes: gradients}, lm.ByteClass{Class: "optimizer", Bytes: optimizer})
+		}
 		mem.Peak = []lm.ByteClass{{Class: "activations", Bytes: l.pass.PeakBytes() + m.second.pass.PeakBytes()}}
 		if reset {
 			l.pass.ResetPeak()

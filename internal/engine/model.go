@@ -22,8 +22,9 @@ type Model struct {
 	closed atomic.Bool
 
 	// The lanes belong to the holder of the architecture's gate. The second one is for comparisons, because a model may be
-	// compared with itself.
+	// compared with itself. The training belongs to that holder too.
 	main, second lane
+	training     *training // nil: none
 
 	mu       sync.Mutex // protects net and sessions from callers without the gate
 	sessions map[*session]struct{}
@@ -51,7 +52,7 @@ func (m *Model) Close() error {
 	defer func() { <-m.arch.gate }()
 	m.pool.Close()
 	m.mu.Lock()
-	m.net, m.params, m.main, m.second = nil, nil, lane{}, lane{}
+	m.net, m.params, m.main, m.second, m.training = nil, nil, lane{}, lane{}, nil
 	clear(m.sessions)
 	m.mu.Unlock()
 	if m.folder != nil {

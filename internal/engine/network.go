@@ -44,3 +44,9 @@ type Family interface {
 	// prevent loading, for example an unknown key.
 	New(config []byte, options map[string]string, ps *nn.Params) (net Network, warnings []string, err error)
 }
+
+// TrainingChecker is implemented by a network that some settings keep from training.
+type TrainingChecker interface {
+	// CheckTraining says what prevents training, or returns nil.
+	CheckTraining() error
+}

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // AdamW holds the rates for one step of Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2).
 type AdamW struct {
@@ -8,16 +11,20 @@ type AdamW struct {
 	Beta1, Beta2 float64 // decay rates of the moments
 	Epsilon      float64 // added to the root of the second moment
 	WeightDecay  float64 // in units of the learning rate
+	// GradScale is a factor of the gradient, for example of clipping; 0 is 1.
+	GradScale float64
 }
 
-// Step updates weights w and moments m and v from gradient g in one pass. The moments start at zero; step counts from
-// 1:
+// Step updates weights w and moments m and v from gradient g, times GradScale, in one pass. The moments start at zero; step
+// counts from 1:
 //
 //	m = β₁m + (1-β₁)g    v = β₂v + (1-β₂)g²
 //	w = w - LearningRate·(m/(1-β₁ˢᵗᵉᵖ)/(√(v/(1-β₂ˢᵗᵉᵖ)) + Epsilon) + WeightDecay·w)
 func (o AdamW) Step(pool *Pool, w, g, m, v []float32, step int) {
+	scale := cmp.Or(o.GradScale, 1)
 	r := adamRates{
-		keep1: float32(o.Beta1), add1: float32(1 - o.Beta1), keep2: float32(o.Beta2), add2: float32(1 - o.Beta2),
+		keep1: float32(o.Beta1), add1: float32(scale * (1 - o.Beta1)),
+		keep2: float32(o.Beta2), add2: float32(scale * scale * (1 - o.Beta2)),
 		decay:   float32(1 - o.LearningRate*o.WeightDecay),
 		rate:    float32(o.LearningRate / (1 - math.Pow(o.Beta1, float64(step)))),
 		unbias:  float32(1 / math.Sqrt(1-math.Pow(o.Beta2, float64(step)))),

@@ -67,9 +67,14 @@ func LayerNormGrad(dx, dw, db, dy, x, w []float32, eps float64) {
 // NLLGrad adds scale·(softmax(logits) - onehot(target)) to grad for one row, whose LogSumExp is total: the gradient of
 // scale·NLL.
 func NLLGrad(grad, logits []float32, total float64, target int32, scale float32) {
-	shift := float32(total)
-	active.expAxpy(float32(float64(scale)*math.Exp(float64(shift)-total)), shift, logits, grad)
+	AddSoftmax(grad, logits, total, scale)
 	grad[target] -= scale
+}
+
+// AddSoftmax adds scale·softmax(logits) to y for one row, whose LogSumExp is total.
+func AddSoftmax(y, logits []float32, total float64, scale float32) {
+	shift := float32(total)
+	active.expAxpy(float32(float64(scale)*math.Exp(float64(shift)-total)), shift, logits, y)
 }
 
 func addSlopes(dx, dy, x []float32, slope func(float64) float64) {

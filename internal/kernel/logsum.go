@@ -52,3 +52,13 @@ func expSumReference(x []float32, shift float32) (sum float64) {
 	}
 	return sum
 }
+
+// Divergence returns KL(p || q) in nats of the distributions with logits p and q.
+func Divergence(p, q []float32) (kl float64) {
+	zp, zq := LogSumExp(p), LogSumExp(q)
+	for i := range p {
+		lp, lq := float64(p[i])-zp, float64(q[i])-zq
+		kl += math.Exp(lp) * (lp - lq)
+	}
+	return max(0, kl)
+}

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/archbench/archbench/internal/kernel"
@@ -132,19 +131,30 @@ func (a *Attention) count(p *Pass, rows int, spans []kernel.AttentionSpan) {
 	}
 }
 
-// record adds the backward pass. Spans with a past cannot be trained on: the tape lacks the keys of earlier calls.
+// record adds the backward pass. No gradient flows back into the past of a span.
 func (a *Attention) record(p *Pass, out Mat, q, k, v Heads, lse []float32, spans []kernel.AttentionSpan) {
+	if a.BF16 {
+		panic("nn: backward of attention in bf16: train in f32")
+	}
 	grad := kernel.AttentionGrad{
 		Attention: a.Attention,
 		Q:         q.data(), K: k.data(), V: v.data(),
 		Out: kernel.Rows{Data: out.Data, Stride: out.Cols}, DOut: kernel.Rows{Data: out.Grad, Stride: out.Cols},
 		DQ: q.grad(), DK: k.grad(), DV: v.grad(),
-		LSE: lse, Spans: slices.Clone(spans),
+		LSE: lse,
 	}
+	var carried []carriedSpan
 	for _, s := range spans {
 		if s.Pos > 0 {
-			panic("nn: backward of attention over a carried state")
+			carried = append(carried, a.carry(p, s))
+		} else {
+			grad.Spans = append(grad.Spans, s)
 		}
 	}
-	p.Tape.Record(func() { grad.Run(p.Pool) })
+	p.Tape.Record(func() {
+		grad.Run(p.Pool)
+		for i := range carried {
+			carried[i].backward(p, &grad)
+		}
+	})
 }

@@ -14,17 +14,23 @@ func Add(p *Pass, x, y Mat) Mat {
 // Norm is a layer that normalises each row.
 type Norm interface{ Forward(p *Pass, x Mat) Mat }
 
-// Residual returns x + f(norm(x)), one step of a pre-norm residual stream, with components "norm" and "residual" around
+// Residual returns x + f(s, norm(x)), one step of a pre-norm residual stream, with components "norm" and "residual" around
 // those of f. It frees what norm and f have allocated. Without a tape the sum overwrites x, which the caller must not use
-// again.
-func Residual(p *Pass, x Mat, norm Norm, f func(x Mat) Mat) Mat {
+// again. f is a method expression, such as Block.attention, rather than a closure: a closure would be allocated for every
+// token, because the backward pass may call f again.
+func Residual[S any](p *Pass, x Mat, norm Norm, s S, f func(s S, p *Pass, x Mat) Mat) Mat {
 	sum := x
 	if p.Tape != nil || PoisonReleased {
 		sum = p.New(x.Rows, x.Cols)
 	}
+	if p.Tape != nil && p.Recompute {
+		again := s
+		recompute(p, sum, x, norm, func(x Mat) Mat { return f(again, p, x) })
+		return sum
+	}
 	mark := p.Mark()
 	p.Component("norm")
-	y := f(norm.Forward(p, x))
+	y := f(s, p, norm.Forward(p, x))
 	p.Component("residual")
 	add(p, sum, x, y)
 	p.Release(mark)
@@ -40,8 +46,10 @@ func add(p *Pass, sum, x, y Mat) {
 	p.Add(n, 12*n)
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			kernel.Axpy(1, sum.Grad, x.Grad)
-			kernel.Axpy(1, sum.Grad, y.Grad)
+			p.eachElement(len(sum.Grad), func(lo, hi int) {
+				kernel.Axpy(1, sum.Grad[lo:hi], x.Grad[lo:hi])
+				kernel.Axpy(1, sum.Grad[lo:hi], y.Grad[lo:hi])
+			})
 		})
 	}
 }

@@ -167,3 +167,43 @@ func (t *stored) readRows(lo, hi int, dst []float32) {
 		copy(dst, t.param.W[lo*cols:hi*cols])
 	}
 }
+
+// StoredAs lists the trainable parameters with other values than their weights, such as gradients. values returns those of
+// a parameter in its own layout; ReadRows returns them in that of the file.
+func (ps *Params) StoredAs(values func(p *Param) []float32) []StoredTensor {
+	var list []StoredTensor
+	for _, t := range ps.list {
+		if t.param == nil {
+			continue
+		}
+		x := values(t.param)
+		list = append(list, StoredTensor{Name: t.name, Shape: t.shape, Format: kernel.F32, ReadRows: func(lo, hi int, dst []float32) {
+			t.rowsOf(x, lo, hi, dst)
+		}})
+	}
+	return list
+}
+
+// rowsOf copies rows [lo, hi), in the layout of the file, of values in that of the parameter.
+func (t *stored) rowsOf(x []float32, lo, hi int, dst []float32) {
+	rows, cols := matrixShape(t.shape)
+	if !t.transposed {
+		copy(dst, x[lo*cols:hi*cols])
+		return
+	}
+	for i := lo; i < hi; i++ {
+		for o := range cols {
+			dst[(i-lo)*cols+o] = x[o*rows+i]
+		}
+	}
+}
+
+// FromStored copies values in the layout of the file to dst, in that of the parameter.
+func (p *Param) FromStored(dst, stored []float32) {
+	if !p.Transposed {
+		copy(dst, stored)
+		return
+	}
+	out, in := p.Shape[0], p.Shape[1]
+	kernel.Transpose(nil, dst, stored, in, out)
+}

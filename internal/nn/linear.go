@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/archbench/archbench/internal/kernel"
+import (
+	"cmp"
+
+	"github.com/archbench/archbench/internal/kernel"
+)
 
 // Linear is y = x Wᵀ + b with W [out, in].
 type Linear struct {
@@ -43,6 +47,10 @@ func (c Part) Linear(name string, out, in int, bias bool, init Init, options ...
 	l.W, l.Weight = c.matrix(name+".weight", ClassLinear, format, out, in, o.transposed, init)
 	if bias {
 		l.Bias = c.tensor(name+".bias", ClassLinear, o.biasInit, []int{out})
+		l.Bias.Component = cmp.Or(c.component, ClassLinear)
+	}
+	if l.Weight != nil {
+		l.Weight.Component = cmp.Or(c.component, ClassLinear)
 	}
 	return l
 }
@@ -66,16 +74,31 @@ func (l *Linear) Forward(p *Pass, x Mat) Mat {
 
 func addBias(y, x, b, _ []float32, _ float64) { kernel.Add(y, x, b) }
 
-// record adds dx = dy·W, dW = dyᵀ·x and db = Σ dy.
+// record adds the backward pass to the tape.
 func (l *Linear) record(p *Pass, y, x Mat) {
-	dw := trainable(l.Weight, "linear layer")
-	p.Tape.Record(func() {
-		kernel.MulNN(p.Pool, x.Grad, y.Grad, l.Weight.W, x.Rows, l.In, l.Out)
-		kernel.MulTN(p.Pool, dw, y.Grad, x.Data, l.Out, l.In, x.Rows)
-		if l.Bias != nil {
-			for r := range y.Rows {
-				kernel.Axpy(1, y.rowGrad(r), l.Bias.Grad)
-			}
+	trainable(l.Weight, "linear layer")
+	p.Tape.Record(func() { l.backward(p, y.Grad, x) })
+}
+
+// backward adds dx = dy·W, dW = dyᵀ·x and db = Σ dy for dy [rows, out].
+func (l *Linear) backward(p *Pass, dy []float32, x Mat) {
+	kernel.MulNN(p.Pool, x.Grad, dy, l.Weight.W, x.Rows, l.In, l.Out)
+	kernel.MulTN(p.Pool, trainable(l.Weight, "linear layer"), dy, x.Data, l.Out, l.In, x.Rows)
+	if l.Bias != nil {
+		p.sumColumns(l.Bias.Grad, dy)
+	}
+}
+
+// columnBlock is the number of columns per unit of parallel work in sumColumns: a few cache lines.
+const columnBlock = 64
+
+// sumColumns adds the rows of x to sum, in order.
+func (p *Pass) sumColumns(sum, x []float32) {
+	cols := len(sum)
+	p.Pool.Each((cols+columnBlock-1)/columnBlock, func(lo, hi int) {
+		lo, hi = lo*columnBlock, min(cols, hi*columnBlock)
+		for row := 0; row < len(x); row += cols {
+			kernel.Axpy(1, x[row+lo:row+hi], sum[lo:hi])
 		}
 	})
 }

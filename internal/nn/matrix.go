@@ -22,12 +22,13 @@ func (ps *Params) matrix(name string, class string, f kernel.Format, out, in int
 func (ps *Params) floatMatrix(name string, class string, shape []int, transposed bool, init Init) (kernel.Matrix, *Param) {
 	if !transposed {
 		p := ps.tensor(name, class, init, shape)
+		p.Decay = true
 		m := p.asMatrix()
 		ps.list[len(ps.list)-1].matrix = m
 		return m, p
 	}
 	in, out := shape[0], shape[1]
-	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in)}
+	p := &Param{Name: name, Shape: []int{out, in}, Transposed: true, W: make([]float32, out*in), Decay: true, Component: class}
 	row := ps.reader(name, shape, init)
 	switch w := ps.floats(name); {
 	case ps.err != nil:

@@ -12,6 +12,7 @@ type Expert struct {
 	Up, Down *Linear
 	Act      Activation
 	Gated    bool
+	Drop     float64 // dropout rate of the activations in training
 }
 
 // Forward applies the expert to every row of x.
@@ -22,7 +23,7 @@ func (e *Expert) Forward(p *Pass, x Mat) Mat {
 	} else {
 		h = e.Act.Apply(p, h)
 	}
-	return e.Down.Forward(p, h)
+	return e.Down.Forward(p, Dropout(p, h, e.Drop))
 }
 
 // splitSwiGLU returns silu(first half)·(second half) of every row. It costs 5 FLOPs per output.

@@ -72,10 +72,15 @@ type Pass struct {
 	Pool  *kernel.Pool
 	Tape  *Tape    // nil: no backward pass
 	Count *Counter // nil: no counting
+	Draws *Draws   // nil: no dropout
+	// Recompute frees the activations of each [Residual] and computes them again in the backward pass, which then needs
+	// little memory. The gradients are the same.
+	Recompute bool
 
 	arena  arena
 	tasks  tasks
 	steady bool // see product
+	inner  Tape // of a step that is recomputed
 }
 
 // New returns an uninitialised matrix that is valid until the Release of an earlier Mark, or Reset.
@@ -115,7 +120,7 @@ func poison(x []float32) {
 func (p *Pass) Reset() {
 	p.arena.release(Mark{})
 	if p.Tape != nil {
-		p.Tape.ops = p.Tape.ops[:0]
+		p.Tape.clear()
 	}
 }
 
@@ -186,6 +191,12 @@ func (t *Tape) Backward() {
 	for _, backward := range slices.Backward(t.ops) {
 		backward()
 	}
+	t.clear()
+}
+
+// clear forgets the records.
+func (t *Tape) clear() {
+	clear(t.ops)
 	t.ops = t.ops[:0]
 }
 

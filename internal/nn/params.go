@@ -41,6 +41,11 @@ type Param struct {
 	Transposed bool
 	W          []float32 // by rows
 	Grad       []float32 // allocated by Params.Train
+	// Decay says that weight decay acts on it. It does on matrices declared as such: linears, gates, embeddings and heads,
+	// not on what Params.Tensor declares, such as biases, norms, taps, decays and vectors.
+	Decay bool
+	// Component is the cost component of a linear, otherwise the class. Gradient norms are reported by it.
+	Component string
 
 	mapped bool              // W belongs to the source
 	moved  func(w []float32) // points the matrix over W to new memory
@@ -239,7 +244,7 @@ func (ps *Params) Tensor(name string, init Init, shape ...int) *Param {
 // tensor declares a float32 parameter of the given class, over the source's own memory if possible.
 func (ps *Params) tensor(name string, class string, init Init, shape []int) *Param {
 	rows, cols := matrixShape(shape)
-	p := &Param{Name: name, Shape: shape}
+	p := &Param{Name: name, Shape: shape, Component: class}
 	read := ps.reader(name, shape, init)
 	if ps.src != nil && ps.err == nil {
 		p.W = ps.src.Float32s(name)

@@ -41,13 +41,15 @@ func newBlock(f kernel.Format) *block {
 func (b *block) forward(p *Pass, ids []int32) Mat {
 	p.Component("embedding")
 	x := b.table.Forward(p, ids)
-	x = Residual(p, x, b.rms, func(x Mat) Mat {
-		p.Component("block")
-		h := b.layer.Forward(p, x)
-		return b.down.Forward(p, SwiGLU(p, b.gate.Forward(p, h), GELUNew.Apply(p, b.up.Forward(p, h))))
-	})
+	x = Residual(p, x, b.rms, b, (*block).mlp)
 	p.Component("head")
 	return b.head.Forward(p, x)
+}
+
+func (b *block) mlp(p *Pass, x Mat) Mat {
+	p.Component("block")
+	h := b.layer.Forward(p, x)
+	return b.down.Forward(p, SwiGLU(p, b.gate.Forward(p, h), GELUNew.Apply(p, b.up.Forward(p, h))))
 }
 
 // TestCounter compares the counts of the layers with the rule of docs/counting.md.

@@ -30,9 +30,8 @@ func (ps *Params) Changed() {
 	}
 }
 
-// Train allocates a gradient for every parameter. It fails if any weights are packed, which is for inference only.
-// Parameters over a source's memory are copied to memory of their own.
-func (ps *Params) Train() error {
+// CheckTrainable fails if any weights are packed, which is for inference only.
+func (ps *Params) CheckTrainable() error {
 	for _, t := range ps.list {
 		if t.param == nil {
 			return fmt.Errorf("tensor %q is held as %s: a model trains in f32 only", t.name, t.matrix.Format())
@@ -41,11 +40,27 @@ func (ps *Params) Train() error {
 	for _, m := range ps.copies {
 		return fmt.Errorf("the output matrix is a copy of the embedding in %s: a model trains in f32 only", m.Format())
 	}
+	return nil
+}
+
+// Train allocates a gradient for every parameter, or fails like CheckTrainable. Parameters over a source's memory are
+// copied to memory of their own.
+func (ps *Params) Train() error {
+	if err := ps.CheckTrainable(); err != nil {
+		return err
+	}
 	for _, p := range ps.Trainable() {
 		p.own()
 		p.Grad = make([]float32, len(p.W))
 	}
 	return nil
+}
+
+// EndTraining releases the gradients.
+func (ps *Params) EndTraining() {
+	for _, p := range ps.Trainable() {
+		p.Grad = nil
+	}
 }
 
 // Trainable lists the float32 parameters in the order of their declaration.

@@ -3,7 +3,9 @@ package safetensors
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,25 +33,42 @@ type Tensor struct {
 // blockElements is about how many elements of a tensor are in memory at once.
 const blockElements = 1 << 16
 
-// Write writes a file whose bytes depend only on the tensors and metadata. Like the format's own library, it orders
-// tensors by decreasing element size, which keeps them aligned, then by name. The file appears under its name only when
-// complete; a failure leaves nothing behind. Values beyond the range of their type fail with an error that wraps an
-// [OverflowError]; infinities and NaNs are kept.
+// Write writes a file like Encode. The file appears under its name only when complete; a failure leaves nothing behind.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
+	content, err := Encode(tensors, metadata)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return atomicfile.Write(path, content)
+}
+
+// Encode returns a function that writes a file, whose bytes depend only on the tensors and metadata. Like the format's own
+// library, it orders tensors by decreasing element size, which keeps them aligned, then by name. Values beyond the range of
+// their type fail with an error that wraps an [OverflowError]; infinities and NaNs are kept.
+func Encode(tensors []Tensor, metadata map[string]string) (content func(w io.Writer) error, err error) {
 	list := slices.Clone(tensors)
 	slices.SortStableFunc(list, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(b.DType.Bits(), a.DType.Bits()), cmp.Compare(a.Name, b.Name))
 	})
 	head, err := formatHeader(list, metadata)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nil, err
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return func(w io.Writer) error {
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
 		return writeTensors(w, list)
-	})
+	}, nil
+}
+
+// SHA256 returns the hash of the content as stored in a file, in hexadecimal digits.
+func (t Tensor) SHA256() (string, error) {
+	h := sha256.New()
+	if err := t.writeTo(h); err != nil {
+		return "", fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // formatHeader returns the file's header: length, JSON, and spaces that align the data to 8 bytes.

@@ -37,7 +37,8 @@ type Config struct {
 	Scattering *ScatteringConfig `json:"scattering,omitempty"` // nil: the core has no phase to route by
 	Position   *PositionConfig   `json:"position,omitempty"`   // nil: no position table
 
-	FeatureClamp      *float64   `json:"feature_clamp"` // nil: none
+	FeatureClamp      *float64   `json:"feature_clamp"`       // nil: none
+	Dropout           float64    `json:"dropout_p,omitempty"` // of the experts' activations in training
 	ResidualInitScale bool       `json:"residual_init_scale"`
 	Positions         string     `json:"position_embedding"` // none or learned; fixed by the mode
 	Tied              bool       `json:"tie_word_embeddings"`
@@ -67,7 +68,6 @@ func readConfig(r *config.Reader) (Config, error) {
 	config.ReadAll(r, &c)
 	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	c.readScattering(r)
-	r.Known("dropout_p")
 	return c, cmp.Or(r.Err(), c.validate())
 }
 
@@ -94,7 +94,7 @@ func (c *Config) validate() error {
 			{"position_embedding", c.Positions, []string{mode.Positions}},
 			{"lm_head_bias", fmt.Sprint(c.LMHeadBias), []string{fmt.Sprint(mode.LMHeadBias)}},
 		}.Check(),
-		config.Positive{{"layer_norm_eps", c.Eps}, {"feature_clamp", c.clamp()}}.Check(),
+		config.Positive{{"layer_norm_eps", c.Eps}, {"feature_clamp", c.clamp()}}.Check(), config.Rates{{"dropout_p", c.Dropout}}.Check(),
 		c.Core.validate(), c.Position.validate(), c.validateScattering(),
 	)
 }

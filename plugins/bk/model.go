@@ -113,12 +113,22 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 // forward returns h + FFN(x) + bk_scale (W_o f + b_o) with x = LayerNorm(h). A router may choose experts by f.
 func (b *Block) forward(p *nn.Pass, layer int, h nn.Mat, spans []nn.Span) nn.Mat {
-	return nn.Residual(p, h, b.Norm, func(x nn.Mat) nn.Mat {
-		f := b.Core.Forward(p, layer, x, spans)
-		out, mixed := b.FFN.Forward(p, x, f), b.readOut(p, f)
-		p.Component("residual")
-		return nn.AddScaled(p, out, b.Scale, mixed)
-	})
+	return nn.Residual(p, h, b.Norm, mixing{b, layer, spans}, mixing.run)
+}
+
+// mixing is the use of a block by a batch.
+type mixing struct {
+	*Block
+	layer int
+	spans []nn.Span
+}
+
+// run returns FFN(x) + bk_scale (W_o f + b_o).
+func (b mixing) run(p *nn.Pass, x nn.Mat) nn.Mat {
+	f := b.Core.Forward(p, b.layer, x, b.spans)
+	out, mixed := b.FFN.Forward(p, x, f), b.readOut(p, f)
+	p.Component("residual")
+	return nn.AddScaled(p, out, b.Scale, mixed)
 }
 
 // readOut returns W_o f + b_o.

@@ -65,7 +65,7 @@ func newExpert(c *Config, name string, ps nn.Part) *nn.Expert {
 		up = 2 * inner
 	}
 	return &nn.Expert{
-		Act: a.act, Gated: a.gated,
+		Act: a.act, Gated: a.gated, Drop: c.Dropout,
 		Up:   ps.Linear(name+"0", up, c.Dim, true, nn.Xavier(up, c.Dim, 1)),
 		Down: ps.Linear(name+"3", c.Dim, inner, true, c.residualInit(c.Dim, inner)),
 	}

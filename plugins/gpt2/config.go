@@ -30,6 +30,11 @@ type Config struct {
 	EOS         config.IDs        `json:"eos_token_id"`
 	UseFlash    bool              `json:"use_flash_attention"` // tiled attention; the naive form gives the same result
 	CrossAttend bool              `json:"add_cross_attention"` // must be false
+
+	// Dropout rates in training. Absent rates are 0, whatever the library that wrote the config would do.
+	EmbedDrop     float64 `json:"embd_pdrop"`
+	ResidualDrop  float64 `json:"resid_pdrop"`
+	AttentionDrop float64 `json:"attn_pdrop"` // must be 0 in training
 }
 
 // parseConfig reads and validates config.json. The reader holds its warnings and other keys.
@@ -51,6 +56,9 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 	config.ReadRelics(r, &c.Inner, []string{"n_inner"}, "intermediate_size")
 	config.ReadRelics(r, &c.Activation, []string{"activation_function"}, "hidden_act")
 	config.ReadRelics(r, &c.Eps, []string{"layer_norm_epsilon"}, "layer_norm_eps")
+	config.ReadRelics(r, &c.EmbedDrop, []string{"embd_pdrop"}, "dropout")
+	config.ReadRelics(r, &c.ResidualDrop, []string{"resid_pdrop"}, "dropout")
+	config.ReadRelics(r, &c.AttentionDrop, []string{"attn_pdrop"}, "attention_dropout")
 	config.ReadIDs(r, c.Vocab, &c.BOS, &c.EOS)
 	r.Known(inert...)
 	return c, r, cmp.Or(r.Err(), c.Validate())
@@ -59,8 +67,8 @@ func parseConfig(data []byte, options map[string]string) (Config, *config.Reader
 // inert are keys without effect here: they concern training, tasks other than language modelling, or how another program
 // stores the model. Scores are always float32, which is what reorder_and_upcast_attn asks for.
 var inert = []string{
-	"architectures", "attn_pdrop", "attention_dropout", "dropout", "dtype", "embd_pdrop", "gradient_checkpointing",
-	"output_attentions", "output_hidden_states", "pad_token_id", "reorder_and_upcast_attn", "resid_pdrop",
+	"architectures", "dtype", "gradient_checkpointing", "output_attentions", "output_hidden_states", "pad_token_id",
+	"reorder_and_upcast_attn",
 	"summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
 	"task_specific_params", "torch_dtype", "transformers_version", "use_cache",
 }
@@ -78,6 +86,7 @@ func (c Config) Validate() error {
 			{"n_inner", c.Inner},
 		}.Check(),
 		config.Positive{{"layer_norm_epsilon", c.Eps}, {"initializer_range", c.InitStd}}.Check(),
+		config.Rates{{"embd_pdrop", c.EmbedDrop}, {"resid_pdrop", c.ResidualDrop}, {"attn_pdrop", c.AttentionDrop}}.Check(),
 	)
 	_, known := activations[c.Activation]
 	switch {

@@ -34,6 +34,7 @@ type Block struct {
 	Up    *nn.Linear    // mlp.c_fc, stored [d, f]
 	Act   nn.Activation
 	Down  *nn.Linear // mlp.c_proj, stored [f, d]
+	Drop  float64    // dropout rate of both outputs in training
 }
 
 // New declares the parameters under the names of GPT2LMHeadModel.
@@ -74,6 +75,7 @@ func newBlock(c Config, ps *nn.Params, name string, layer int) Block {
 		Up:    mlp.Linear(name+"mlp.c_fc", c.Inner, c.Dim, true, init, nn.Transposed),
 		Act:   activations[c.Activation],
 		Down:  mlp.Linear(name+"mlp.c_proj", c.Dim, c.Inner, true, residual, nn.Transposed),
+		Drop:  c.ResidualDrop,
 	}
 }
 
@@ -104,6 +106,7 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	}
 	p.Component("embedding")
 	x := nn.Add(p, m.Tokens.Forward(p, b.Tokens), m.Positions.Forward(p, positions))
+	x = nn.Dropout(p, x, m.cfg.EmbedDrop)
 	for l := range m.Blocks {
 		x = m.Blocks[l].forward(p, l, x, b.Spans)
 	}
@@ -113,20 +116,27 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 // forward returns x + attention(norm x), then adds mlp(norm x).
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
-	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, spans) })
-	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
+	x = nn.Residual(p, x, b.Norm1, mixing{b, layer, spans}, mixing.attention)
+	return nn.Residual(p, x, b.Norm2, b, (*Block).mlp)
 }
 
-func (b *Block) attention(p *nn.Pass, layer int, x nn.Mat, spans []nn.Span) nn.Mat {
+// mixing is the use of a block's attention by a batch.
+type mixing struct {
+	*Block
+	layer int
+	spans []nn.Span
+}
+
+func (b mixing) attention(p *nn.Pass, x nn.Mat) nn.Mat {
 	p.Component("attention")
 	qkv, dim := b.QKV.Forward(p, x), x.Cols
 	q, k, v := nn.Heads{Mat: qkv}, nn.Heads{Mat: qkv, From: dim}, nn.Heads{Mat: qkv, From: 2 * dim}
-	return b.Proj.Forward(p, b.Attn.Forward(p, layer, q, k, v, spans))
+	return nn.Dropout(p, b.Proj.Forward(p, b.Attn.Forward(p, b.layer, q, k, v, b.spans)), b.Drop)
 }
 
 func (b *Block) mlp(p *nn.Pass, x nn.Mat) nn.Mat {
 	p.Component("mlp")
-	return b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, x)))
+	return nn.Dropout(p, b.Down.Forward(p, b.Act.Apply(p, b.Up.Forward(p, x))), b.Drop)
 }
 
 // positions lists the position of every token.
@@ -159,3 +169,11 @@ func (m *Model) Info() lm.ModelInfo {
 
 // Config implements engine.Network.
 func (m *Model) Config() []byte { return m.json }
+
+// CheckTraining implements engine.TrainingChecker.
+func (m *Model) CheckTraining() error {
+	if m.cfg.AttentionDrop > 0 {
+		return fmt.Errorf("attn_pdrop is %g: attention does not drop out its weights; train with the option attn_pdrop=0", m.cfg.AttentionDrop)
+	}
+	return nil
+}

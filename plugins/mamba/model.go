@@ -37,6 +37,15 @@ type mixer interface {
 	cost(s *analytic.Sheet, w analytic.Work)
 }
 
+// mixing is the use of a mixer by a batch.
+type mixing struct {
+	mixer
+	layer int
+	spans []nn.Span
+}
+
+func (m mixing) run(p *nn.Pass, x nn.Mat) nn.Mat { return m.forward(p, m.layer, x, m.spans) }
+
 // newModel declares the parameters outside the mixers under the names of Hugging Face, or of the first published files,
 // which call the embedding backbone.embedding. block declares the mixer of a layer.
 func newModel(c Shared, ps *nn.Params, block func(name string) mixer) *Model {
@@ -67,7 +76,7 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 	x := m.Tokens.Forward(p, b.Tokens)
 	for l := range m.Blocks {
 		block := &m.Blocks[l]
-		x = nn.Residual(p, x, block.Norm, func(x nn.Mat) nn.Mat { return block.forward(p, l, x, b.Spans) })
+		x = nn.Residual(p, x, block.Norm, mixing{block.mixer, l, b.Spans}, mixing.run)
 	}
 	p.Component("norm")
 	return m.Norm.Forward(p, x), nil

@@ -98,14 +98,22 @@ func (m *Model) Forward(p *nn.Pass, b nn.Batch) (nn.Mat, error) {
 
 // forward returns x + attention(norm x), then adds mlp(norm x).
 func (b *Block) forward(p *nn.Pass, layer int, x nn.Mat, angles nn.Angles, spans []nn.Span) nn.Mat {
-	x = nn.Residual(p, x, b.Norm1, func(x nn.Mat) nn.Mat { return b.attention(p, layer, x, angles, spans) })
-	return nn.Residual(p, x, b.Norm2, func(x nn.Mat) nn.Mat { return b.mlp(p, x) })
+	x = nn.Residual(p, x, b.Norm1, mixing{b, layer, angles, spans}, mixing.attention)
+	return nn.Residual(p, x, b.Norm2, b, (*Block).mlp)
 }
 
-func (b *Block) attention(p *nn.Pass, layer int, x nn.Mat, angles nn.Angles, spans []nn.Span) nn.Mat {
+// mixing is the use of a block's attention by a batch.
+type mixing struct {
+	*Block
+	layer  int
+	angles nn.Angles
+	spans  []nn.Span
+}
+
+func (b mixing) attention(p *nn.Pass, x nn.Mat) nn.Mat {
 	p.Component("attention")
-	q, k, v := angles.Rotate(p, b.Q.Forward(p, x)), angles.Rotate(p, b.K.Forward(p, x)), b.V.Forward(p, x)
-	return b.O.Forward(p, b.Attn.Forward(p, layer, nn.Heads{Mat: q}, nn.Heads{Mat: k}, nn.Heads{Mat: v}, spans))
+	q, k, v := b.angles.Rotate(p, b.Q.Forward(p, x)), b.angles.Rotate(p, b.K.Forward(p, x)), b.V.Forward(p, x)
+	return b.O.Forward(p, b.Attn.Forward(p, b.layer, nn.Heads{Mat: q}, nn.Heads{Mat: k}, nn.Heads{Mat: v}, b.spans))
 }
 
 func (b *Block) mlp(p *nn.Pass, x nn.Mat) nn.Mat {
