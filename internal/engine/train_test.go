@@ -209,7 +209,7 @@ func TestAccumulation(t *testing.T) {
 	n, parts := trainable(t, lm.LoadRequest{Config: hybridConfig(0), Seed: 3}, lm.TrainingRequest{})
 	for i, d := range whole.Documents {
 		part := whole
-		part.Documents, part.LossScale = []lm.TrainDocument{d}, float64(16>>i)
+		part.Documents, part.LossScale = []lm.TrainDocument{d}, float64(uint(16)>>i)
 		_, own := part.Counted()
 		part.Weight = own / total
 		must(t, parts, part)
