@@ -66,7 +66,8 @@ func (g Grid) edges(rates []float64, done Losses) (lower, higher bool) {
 	return lower, higher
 }
 
-// Best returns the rate of a model's smallest mean validation loss over the tuning seeds; 0 if every rate diverged with some seed.
+// Best returns the rate of a model's smallest mean validation loss over the tuning seeds; 0 if there is none, because every rate
+// diverged with some seed or none is done.
 func (g Grid) Best(model string, done Losses) float64 { return g.best(model, g.rates(done), done) }
 
 func (g Grid) best(model string, rates []float64, done Losses) (best float64) {
@@ -79,11 +80,15 @@ func (g Grid) best(model string, rates []float64, done Losses) (best float64) {
 	return best
 }
 
-// mean is the mean loss of a rate over the tuning seeds; NaN if a training diverged.
+// mean is the mean loss of a rate over the tuning seeds; NaN if a training diverged or is missing.
 func (g Grid) mean(model string, rate float64, done Losses) float64 {
 	sum := 0.0
 	for _, seed := range g.Tuning {
-		sum += done[Job{model, rate, seed}]
+		loss, ok := done[Job{model, rate, seed}]
+		if !ok {
+			return math.NaN()
+		}
+		sum += loss
 	}
 	return sum / float64(len(g.Tuning))
 }
