@@ -18,7 +18,7 @@ var heavy = map[string][]string{
 	"github.com/parquet-go":          {"harness/internal/exchange"},
 	"gonum.org/v1/plot":              {"harness/internal/chart"},
 	"github.com/spf13/cobra":         {"harness/internal/cli"},
-	"github.com/goccy/go-yaml":       {"harness/internal/suite", "harness/internal/claim"},
+	"github.com/goccy/go-yaml":       {"harness/internal/suite", "harness/internal/claim", "harness/internal/experiment"},
 	"github.com/hashicorp/go-plugin": {"lm/lmplugin"},
 	"github.com/dlclark/regexp2":     {"internal/tokenizer"},
 	"google.golang.org/grpc":         {"lm/lmplugin", "lm/lmpb"},
