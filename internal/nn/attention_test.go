@@ -79,3 +79,25 @@ func TestAttentionPieces(t *testing.T) {
 		}
 	}
 }
+
+// TestAttentionGradientWithPast compares the gradient of a span that attends to a carried past, beside one without, with
+// difference quotients.
+func TestAttentionGradientWithPast(t *testing.T) {
+	for _, window := range []int{0, 5, 1} {
+		for _, naive := range []bool{false, true} {
+			t.Run(fmt.Sprintf("window=%d-naive=%v", window, naive), func(t *testing.T) {
+				a := Attention{kernel.Attention{Heads: 4, KVHeads: 2, Dim: 6, Window: window, Scale: .4, Naive: naive}}
+				past := state.New(1, func(int) state.Layer { return state.NewKV(window, 2, 6, false) })
+				k, v := randomMat(11, 9, 12), randomMat(12, 9, 12)
+				state.Of[*state.KV](past, 0).Append(nil, kernel.Rows{Data: k.Data, Stride: 12}, kernel.Rows{Data: v.Data, Stride: 12}, 9)
+				past.Advance(9)
+				c := layerCase{inputs: []Mat{randomMat(1, 10, 24), randomMat(2, 10, 12), randomMat(3, 10, 12)}}
+				c.forward = func(p *Pass, in []Mat) Mat {
+					spans := []Span{{Len: 3}, {Start: 3, Len: 7, State: past.Fork()}}
+					return a.Forward(p, 0, Heads{Mat: in[0]}, Heads{Mat: in[1]}, Heads{Mat: in[2]}, spans)
+				}
+				c.check(t)
+			})
+		}
+	}
+}
