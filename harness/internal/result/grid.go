@@ -103,12 +103,12 @@ func (ix *Index) Pivot(q *Quantity, cells []*record.Cell) table.Table {
 		for _, m := range models {
 			t.Rows = append(t.Rows, ix.gridRow(g, q, m.Name, minor, mains))
 		}
-		for i, main := range mains {
-			column := g.column(models, minor, main)
+		onAllCores(len(mains), func(i int) {
+			column := g.column(models, minor, mains[i])
 			if leader := ix.rank(q, column).leader(); leader != nil {
 				t.Rows[first+slices.Index(column, leader)][len(minor)+1+i].Best = true
 			}
-		}
+		})
 	}
 	return t
 }

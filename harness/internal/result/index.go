@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/archbench/archbench/harness/internal/probe"
 	"github.com/archbench/archbench/harness/internal/record"
@@ -28,6 +29,8 @@ type Index struct {
 	quality  map[string]string              // why there is none, by weights and precision; nil: not surveyed yet
 	unsteady map[string]bool                // models that answered equal requests differently
 	added    map[*record.Cell]stat.Estimate // by rounding, see Added
+	grown    map[grown][]growth
+	compared sync.Map // of comparedPair to comparedBy
 }
 
 // Family is a model that the user asked for, in all precisions that were measured. Base represents it in comparisons.
@@ -40,7 +43,7 @@ type Family struct {
 // New returns the index of a run.
 func New(run *record.Run) *Index {
 	ix := &Index{Run: run, ByName: map[string]*record.Model{}, ByID: map[string]*record.Cell{}, Style: map[string]int{},
-		judged: map[*record.Cell]Judgement{}, added: map[*record.Cell]stat.Estimate{}}
+		judged: map[*record.Cell]Judgement{}, added: map[*record.Cell]stat.Estimate{}, grown: map[grown][]growth{}}
 	for i := range run.Cells {
 		ix.ByID[run.Cells[i].ID] = &run.Cells[i]
 	}

@@ -140,11 +140,15 @@ func (l *layout) sides(o CompareOptions) (all []side, err error) {
 			}
 		}
 		for _, c := range InOrder(cells) {
-			if s := (side{q: q, ix: from[c], model: c.Model, cell: c, value: from[c].Value(q, c)}); l.columns.fits(s) {
+			if s := (side{q: q, ix: from[c], model: c.Model, cell: c}); l.columns.fits(s) {
 				all = append(all, s)
 			}
 		}
 	}
+	for _, ix := range l.runs {
+		ix.judgeAll()
+	}
+	onAllCores(len(all), func(i int) { all[i].value = all[i].ix.Value(all[i].q, all[i].cell) })
 	if len(all) == 0 {
 		return nil, fmt.Errorf("nothing to compare: no cell of %s%s; --quantity chooses others",
 			strings.Join(Distinct(quantities, func(q *Quantity) string { return q.Name }), ", "), l.columns.axes())

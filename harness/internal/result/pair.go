@@ -57,7 +57,7 @@ func (q *Quantity) pair(base, other side) *pair {
 		p.test = "exact"
 		p.result = stat.ExactRatio(*base.value.Number, *other.value.Number)
 	default:
-		p.test, p.result = p.ratios(func(v float64) float64 { return v })
+		p.test, p.result = p.compared()
 	}
 	if !p.result.Valid() {
 		p.reason = firstOf(p.result.Warnings)
@@ -81,6 +81,33 @@ const (
 
 // byBlock reports whether the blocks' ratios are compared.
 func (p *pair) byBlock() bool { return p.test == byRank || p.test == bySign }
+
+// comparedPair identifies a comparison of values within a run.
+type comparedPair struct {
+	probe, quantity string
+	base, other     *record.Cell
+}
+
+// comparedBy is what such a comparison gives.
+type comparedBy struct {
+	test   string
+	result stat.Comparison
+}
+
+// compared compares the values. Two cells of a run are compared once, because tables, verdicts and figures ask for the same.
+func (p *pair) compared() (test string, c stat.Comparison) {
+	key := comparedPair{p.q.Probe, p.q.Name, p.base.cell, p.other.cell}
+	if p.base.ix == p.other.ix {
+		if known, ok := p.base.ix.compared.Load(key); ok {
+			return known.(comparedBy).test, known.(comparedBy).result
+		}
+	}
+	test, c = p.ratios(func(v float64) float64 { return v })
+	if p.base.ix == p.other.ix {
+		p.base.ix.compared.Store(key, comparedBy{test, c})
+	}
+	return test, c
+}
 
 // ratios compares what f makes of the values: by block if one run interleaved both cells, else as independent samples.
 func (p *pair) ratios(f func(float64) float64) (test string, c stat.Comparison) {

@@ -22,20 +22,29 @@ type Question struct {
 
 // Questions returns what the run can say about its models, in the order of a report.
 func (ix *Index) Questions() (all []Question) {
+	ix.judgeAll()
 	for _, q := range verdictQuantities {
-		cells := ix.contenders(q)
-		g := NewGrid(cells, q.Main)
-		for i, minor := range g.Minors() {
-			for _, main := range g.Mains() {
-				if r := ix.rank(q, g.column(ix.ModelsOf(cells), minor, main)); r.compares() {
-					at := g.place(minor, main)
-					name := columnName(g.main, main)
-					all = append(all, Question{q, at, r, name, strings.TrimPrefix(at, name), i})
-				}
-			}
-		}
+		all = append(all, ix.questions(q)...)
 	}
 	return append(all, ix.roundingQuestions()...)
+}
+
+// questions are those about a quantity. All cores rank, and need judged cells.
+func (ix *Index) questions(q *Quantity) (all []Question) {
+	cells := ix.contenders(q)
+	g, models := NewGrid(cells, q.Main), ix.ModelsOf(cells)
+	minors, mains := g.Minors(), g.Mains()
+	ranked := make([]*ranking, len(minors)*len(mains))
+	onAllCores(len(ranked), func(i int) {
+		ranked[i] = ix.rank(q, g.column(models, minors[i/len(mains)], mains[i%len(mains)]))
+	})
+	for i, r := range ranked {
+		if nth, main := i/len(mains), mains[i%len(mains)]; r.compares() {
+			at, name := g.place(minors[nth], main), columnName(g.main, main)
+			all = append(all, Question{q, at, r, name, strings.TrimPrefix(at, name), nth})
+		}
+	}
+	return all
 }
 
 // Where is At within a sentence: " at len 8K, batch 1".

@@ -17,8 +17,23 @@ type growth struct {
 	fit    stat.PowerLaw
 }
 
-// growths fits the growth of each model.
+// grown identifies the growth of a quantity over cells: those of a run are in the same order wherever they are asked for.
+type grown struct {
+	probe, quantity string
+	first, last     *record.Cell
+	n               int
+}
+
+// growths fits the growth of each model, once for the table, the figure and the crossovers.
 func (ix *Index) growths(q *Quantity, cells []*record.Cell) (all []growth) {
+	if len(cells) == 0 {
+		return nil
+	}
+	key := grown{q.Probe, q.Name, cells[0], cells[len(cells)-1], len(cells)}
+	if known, ok := ix.grown[key]; ok {
+		return slices.Clone(known)
+	}
+	defer func() { ix.grown[key] = slices.Clone(all) }()
 	for _, m := range ix.ModelsOf(cells) {
 		own := keep(OfModel(cells, m.Name), ix.Usable)
 		curves := q.curves(own)

@@ -79,6 +79,21 @@ func (ix *Index) Judge(c *record.Cell) Judgement {
 	return j
 }
 
+// judgeAll judges all cells at once, on all cores. Without it each is judged when it is asked for.
+func (ix *Index) judgeAll() {
+	ix.survey()
+	cells := keep(measured(ix.Run.All()), func(c *record.Cell) bool { _, known := ix.judged[c]; return !known })
+	all := make([]Judgement, len(cells))
+	onAllCores(len(cells), func(i int) {
+		if probe.Find(cells[i].Probe) != nil {
+			all[i] = ix.judge(cells[i])
+		}
+	})
+	for i, c := range cells {
+		ix.judged[c] = all[i]
+	}
+}
+
 func (ix *Index) judge(c *record.Cell) Judgement {
 	if reasons := reasonsOf(c, ix.seesFuture, ix.withoutQuality); reasons != nil {
 		return Judgement{Invalid, reasons}

@@ -37,7 +37,7 @@ type crossing struct {
 // crossings returns the crossings of the blocks in ascending order. Curves that are parallel meet at infinity.
 func crossings(base, other map[int][]Point) (all []crossing) {
 	for block, points := range base {
-		b, o := FitPowerLaw(points), FitPowerLaw(other[block])
+		b, o := fit(logs(points)), fit(logs(other[block]))
 		steeper := o.Exponent.Value - b.Exponent.Value
 		c := crossing{at: math.Log(b.Coefficient/o.Coefficient) / steeper, above: +1}
 		if steeper < 0 {

@@ -64,15 +64,24 @@ const bentBy = 0.25
 // are dropped.
 func FitPowerLaw(points []Point) PowerLaw {
 	xs, ys := logs(points)
+	p := fit(xs, ys)
+	if e := &p.Exponent; e.Valid() {
+		half := slopeHalfWidth(xs, ys, math.Log(p.Coefficient), e.Value)
+		e.Lo, e.Hi = e.Value-half, e.Value+half
+	}
+	return p
+}
+
+// fit is FitPowerLaw of logarithms without the interval, which costs more than all the rest: the many curves of blocks do not need it.
+func fit(xs, ys []float64) PowerLaw {
 	lengths := len(slices.Compact(slices.Sorted(slices.Values(xs))))
 	if lengths < exponentLengths {
 		reason := fmt.Sprintf("an exponent needs at least %d lengths, there are %d", exponentLengths, lengths)
 		return PowerLaw{Exponent: nothing(reason), Coefficient: math.NaN(), Lengths: lengths}
 	}
 	intercept, slope := stat.LinearRegression(xs, ys, nil, false)
-	half := slopeHalfWidth(xs, ys, intercept, slope)
 	p := PowerLaw{
-		Exponent:    Estimate{Value: slope, Lo: slope - half, Hi: slope + half, N: len(xs)},
+		Exponent:    Estimate{Value: slope, Lo: math.Inf(-1), Hi: math.Inf(1), N: len(xs)},
 		Coefficient: math.Exp(intercept), From: math.Exp(slices.Min(xs)), To: math.Exp(slices.Max(xs)), Lengths: lengths,
 	}
 	p.low, p.bend = bend(xs, ys)
@@ -88,12 +97,12 @@ func FitPowerLaws(blocks map[int][]Point) PowerLaw {
 	for _, block := range slices.Sorted(maps.Keys(blocks)) {
 		points := blocks[block]
 		all = append(all, points...)
-		fit := FitPowerLaw(points)
-		if fit.Exponent.Valid() {
-			exponents = append(exponents, fit.Exponent.Value)
+		curve := fit(logs(points))
+		if curve.Exponent.Valid() {
+			exponents = append(exponents, curve.Exponent.Value)
 		}
-		if fit.bend.Valid() {
-			lows, bends = append(lows, fit.low), append(bends, fit.bend.Value)
+		if curve.bend.Valid() {
+			lows, bends = append(lows, curve.low), append(bends, curve.bend.Value)
 		}
 	}
 	pooled := FitPowerLaw(all)
