@@ -38,7 +38,7 @@ var arithmeticKind = &Kind{
 	},
 }
 
-var modulusAxis = whole("modulus", 5, 2, 64, "m")
+var modulusAxis = whole("modulus", 5, 2, 16, "m")
 
 // Ids of arithmetic without brackets.
 const (

@@ -33,9 +33,9 @@ func whole(name string, value, lo, hi int, doc string) Axis {
 	return Axis{Name: name, Default: strconv.Itoa(value), Type: Whole, Lo: float64(lo), Hi: float64(hi), Doc: doc}
 }
 
-// decimal is an axis of numbers.
-func decimal(name string, value, lo, hi float64, doc string) Axis {
-	return Axis{Name: name, Default: spell(value), Type: Real, Lo: lo, Hi: hi, Doc: doc}
+// share is an axis of numbers from 0 to 1.
+func share(name string, value float64, doc string) Axis {
+	return Axis{Name: name, Default: spell(value), Type: Real, Hi: 1, Doc: doc}
 }
 
 // words is an axis of words; the first is the default.

@@ -16,11 +16,11 @@ import (
 // keys that occurred before. noise is the chance that a pair is two random tokens of the noise vocabulary instead, which
 // follows the values; one pair is never noise. Training targets are all next tokens.
 var contextRecallKind = contextRecall("context-recall", whole("vocab", 16, 4, 1<<15, "keys and values"),
-	whole("noise-vocab", 0, 0, 1<<14, "tokens of vocab that are noise"), decimal("noise", 0, 0, 1, "share of pairs that are noise"))
+	whole("noise-vocab", 0, 0, 1<<14, "tokens of vocab that are noise"), share("noise", 0, "share of pairs that are noise"))
 
 // noisyRecallKind is noisy in-context recall of MAD.
 var noisyRecallKind = contextRecall("noisy-recall", whole("vocab", 32, 4, 1<<15, "keys, values and noise"),
-	whole("noise-vocab", 16, 0, 1<<14, "tokens of vocab that are noise"), decimal("noise", 0.2, 0, 1, "share of pairs that are noise"))
+	whole("noise-vocab", 16, 0, 1<<14, "tokens of vocab that are noise"), share("noise", 0.2, "share of pairs that are noise"))
 
 func contextRecall(name string, vocab, noiseVocab, noise Axis) *Kind {
 	return &Kind{

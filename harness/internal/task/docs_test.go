@@ -44,7 +44,7 @@ Generated problems that separate architectures. ` + "`archbench train --task NAM
 name: ` + "`mqar:pairs=4+8+16,length=128,vocab=512`" + `. This page is made from the code by ` + "`go test ./harness/internal/task -update`" + `.
 
 * **An example** depends on the task, its seed, the side (training, validation, test) and its number, and on nothing else.
-  Sides draw from separate streams. Sources whose generator is numpy's are followed in distribution, not number by number.
+  Sides draw from separate streams; only a task with few possible examples (short parities) repeats some on two sides. Sources whose generator is numpy's are followed in distribution, not number by number.
 * **Answers** are the targets that only doing the task reveals. Accuracy counts them alone. In training, ` + "`loss=answers`" + ` has
   no other target; ` + "`loss=all`" + ` also has the next token as the target of every other token. Validation and test always have the
   answers alone.

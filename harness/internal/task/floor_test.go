@@ -294,7 +294,7 @@ func TestPlaces(t *testing.T) {
 	}{
 		{"induction:length=30", marker, uniform(28)},
 		{"h3-induction", marker, uniform(28)},
-		{"needle:length=33,needles=1", func(k *Task, e Example) int { return slices.Index(e.Tokens, e.Tokens[len(e.Tokens)-1]) }, uniform(31)},
+		{"needle:length=33,needles=1", func(_ *Task, e Example) int { return slices.Index(e.Tokens, e.Tokens[len(e.Tokens)-1]) }, uniform(31)},
 		{"selective-copying:placement=uniform,count=1,length=20", firstSymbol, uniform(18)},
 		// Each of 19 blanks stands before the first of two symbols with chance 1/2.
 		{"selective-copying:count=2,length=24", firstSymbol, binomial(19, 0.5)},

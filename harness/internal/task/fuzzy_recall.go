@@ -53,11 +53,11 @@ func (f fuzzy) items(r *rand.Rand, split dataset.Split) iter.Seq[Item] {
 	var s script
 	for len(s) < end {
 		key, value := f.key(r, split), f.value(r)
-		if !seen[string(asked)] && (len(s) >= place || len(s)+len(key)+len(value) >= end) {
-			key, value = asked, answer
-		}
 		if known := values[string(key)]; known != nil {
 			value = known
+		}
+		if last := len(s)+len(key)+len(value) >= end; !seen[string(asked)] && (last || len(s) >= place) {
+			key, value = asked, answer
 		}
 		values[string(key)] = value
 		f.pair(&s, key, value, seen[string(key)])

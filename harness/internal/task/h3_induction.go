@@ -12,8 +12,8 @@ import (
 //
 // The vocabulary is that of its code, whose ids are the ranks of the symbols' names: . is 0, then come the vocab-2 symbols,
 // and => is last. length random symbols are followed by =>; a place p is drawn from 0 to length-3 and overwritten with =>;
-// the symbol at p+1 is the answer to the last =>. The examples of a side differ from each other. They are drawn as the
-// paper's, but by another generator than numpy's default_rng(0).
+// the symbol at p+1 is the answer to the last =>. No example occurs twice, on one side or on two. They are drawn as the
+// paper's, whose sides may overlap, but not by numpy's default_rng(0).
 var h3InductionKind = &Kind{
 	Name:      "h3-induction",
 	Summary:   "random symbols with one => among them, then =>: which symbol followed the first one?",

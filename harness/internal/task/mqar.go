@@ -20,7 +20,7 @@ var mqarKind = mqar("mqar", "Zoology, arXiv 2312.04927, figure 2; HazyResearch/z
 	whole("vocab", 8192, 4, 1<<24, "V: 0, keys and values"),
 	whole("length", 64, 4, 1<<20, "N: tokens"),
 	whole("pairs", 4, 1, 1<<18, "D: pairs of a key and a value").mixed(),
-	decimal("gap", 0.01, 0, 1, "exponent of the gaps to the queries; 1: uniform"),
+	share("gap", 0.01, "exponent of the gaps to the queries; 1: uniform"),
 	words("filler", "tokens that are neither pair nor query", "zero", "random"),
 })
 
@@ -30,7 +30,7 @@ var recallLawKind = mqar("recall-law", "arXiv 2609.07681; yuvalko1/mamba-recall-
 	whole("vocab", 512, 4, 1<<24, "V: 0, keys and values"),
 	whole("length", 64, 4, 1<<20, "L: tokens"),
 	whole("pairs", 16, 1, 1<<18, "F: facts").mixed(),
-	decimal("gap", 1, 0, 1, "exponent of the gaps to the queries; 1: uniform"),
+	share("gap", 1, "exponent of the gaps to the queries; 1: uniform"),
 	words("filler", "tokens that are neither pair nor query", "random", "zero"),
 })
 

@@ -24,7 +24,7 @@ var needleKind = &Kind{
 	Guess:     "1/needles: any value that the example holds; 1/values with one needle",
 	Axes: append([]Axis{
 		whole("length", 256, 3, mostStreamed, "tokens"),
-		decimal("depth", 0, 0, 1, "share of the filler before the needle").or("random"),
+		share("depth", 0, "share of the filler before the needle").or("random"),
 		whole("needles", 1, 1, 1<<16, "pairs, of which one is asked for"),
 		whole("filler", 64, 1, 1<<24, "tokens of the filler"),
 		whole("keys", 16, 1, 1<<24, "tokens that are keys"),

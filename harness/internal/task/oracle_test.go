@@ -7,7 +7,10 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/dataset"
 )
@@ -47,11 +50,7 @@ func TestOracles(t *testing.T) {
 		}
 		t.Run(text, func(t *testing.T) {
 			each(k, 300, func(split dataset.Split, i uint64, e Example) {
-				want := oracle(k, e)
-				got := map[int]int32{}
-				for _, at := range e.Answers {
-					got[at] = e.Targets[at]
-				}
+				want, got := oracle(k, e), answersOf(e)
 				if fmt.Sprint(want) != fmt.Sprint(got) {
 					t.Fatalf("%s %d: tokens %v\nanswers %v\nwant    %v", split, i, e.Tokens, got, want)
 				}
@@ -63,6 +62,64 @@ func TestOracles(t *testing.T) {
 			t.Errorf("%s is not checked", k.Name)
 		}
 	}
+}
+
+// TestRandomSettings checks tasks with any values of their axes: the oracles agree, or Parse says why not.
+func TestRandomSettings(t *testing.T) {
+	for _, k := range Kinds {
+		parsed := 0
+		rapid.Check(t, func(t *rapid.T) {
+			values := []string{"examples=40", "held-out=20"}
+			for _, a := range k.Axes {
+				if value := drawValue(t, a); value != "" {
+					values = append(values, a.Name+"="+value)
+				}
+			}
+			k, err := Parse(k.Name + ":" + strings.Join(values, ","))
+			if err != nil {
+				return
+			}
+			parsed++
+			each(k, 5, func(split dataset.Split, _ uint64, e Example) {
+				if err := e.Sequence().Check(k.Vocab()); err != nil || len(e.Tokens) > k.Longest(split) {
+					t.Fatalf("%s: %d tokens of %d: %v", k, len(e.Tokens), k.Longest(split), err)
+				}
+				if f := k.Floor(e); !(f > 0 && f <= 1) {
+					t.Fatalf("%s: floor %v", k, f)
+				}
+				if oracle := oracles[k.Kind().Name]; oracle != nil && fmt.Sprint(oracle(k, e)) != fmt.Sprint(answersOf(e)) {
+					t.Fatalf("%s: tokens %v, answers %v, want %v", k, e.Tokens, answersOf(e), oracle(k, e))
+				}
+			})
+		})
+		if parsed < 5 {
+			t.Errorf("%s: only %d settings are possible", k.Name, parsed)
+		}
+	}
+}
+
+// drawValue draws a value of an axis, most often small, or "" for the default.
+func drawValue(t *rapid.T, a Axis) string {
+	switch kind := rapid.IntRange(0, 3).Draw(t, a.Name); {
+	case kind == 0 || a.Name == "examples" || a.Name == "held-out":
+		return ""
+	case a.Words != nil && (kind == 1 || a.Type == Word):
+		return rapid.SampledFrom(a.Words).Draw(t, a.Name)
+	case a.Type == Real:
+		return spell(rapid.Float64Range(a.Lo, a.Hi).Draw(t, a.Name))
+	case a.Type == Wholes:
+		return fmt.Sprintf("%d+%d", rapid.IntRange(1, 12).Draw(t, a.Name), rapid.IntRange(1, 12).Draw(t, a.Name))
+	}
+	return fmt.Sprint(rapid.IntRange(int(a.Lo), int(min(a.Hi, a.Lo+90))).Draw(t, a.Name))
+}
+
+// answersOf are the targets by place.
+func answersOf(e Example) map[int]int32 {
+	all := map[int]int32{}
+	for _, at := range e.Answers {
+		all[at] = e.Targets[at]
+	}
+	return all
 }
 
 // last is the only answer of an example, at its last token.
@@ -147,12 +204,10 @@ func oracleGroup(k *Task, e Example) map[int]int32 {
 		}
 		return all
 	}
-	var elements [][]int
-	orders(nil, func(p []int) {
-		if group == "S5" || even(p) {
-			elements = append(elements, slices.Clone(p))
-		}
-	})
+	elements := allOrders()
+	if group == "A5" {
+		elements = slices.DeleteFunc(slices.Clone(elements), func(p []int) bool { return !even(p) })
+	}
 	things := []int{0, 1, 2, 3, 4} // where each thing is
 	for i, x := range e.Tokens {
 		for thing, place := range things {
@@ -162,6 +217,12 @@ func oracleGroup(k *Task, e Example) map[int]int32 {
 	}
 	return all
 }
+
+// allOrders are all orders of five things in lexical order.
+var allOrders = sync.OnceValue(func() (all [][]int) {
+	orders(nil, func(p []int) { all = append(all, slices.Clone(p)) })
+	return all
+})
 
 // orders calls do for all orders of five things in lexical order.
 func orders(begun []int, do func([]int)) {

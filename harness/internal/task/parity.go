@@ -48,7 +48,7 @@ func parity(r *rand.Rand, length int) iter.Seq[Item] {
 type lengths [dataset.Splits]struct{ lo, hi int }
 
 // mostDrawn bounds the lengths.
-const mostDrawn = 2048
+const mostDrawn = 1024
 
 // lengthAxes are the ranges of lengths of parity and arithmetic.
 func lengthAxes() []Axis {

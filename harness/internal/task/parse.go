@@ -83,8 +83,9 @@ func (k *Kind) with(values settings) (*Task, error) {
 	if !d.unique {
 		return t, nil
 	}
+	seen := map[string]bool{}
 	for split := range dataset.Split(dataset.Splits) {
-		if err := t.choose(split); err != nil {
+		if err := t.choose(split, seen); err != nil {
 			return nil, err
 		}
 	}
@@ -94,8 +95,8 @@ func (k *Kind) with(values settings) (*Task, error) {
 // mostChosen bounds the tokens of examples that are made unique, because all are generated in advance.
 const mostChosen = 1 << 24
 
-// choose finds the first places in a split's stream whose examples differ from each other.
-func (t *Task) choose(split dataset.Split) error {
+// choose finds the first places in a split's stream whose examples differ from each other and from those seen.
+func (t *Task) choose(split dataset.Split, seen map[string]bool) error {
 	n := t.sizes[split]
 	if n*t.longest(split) > mostChosen {
 		return fmt.Errorf("%d examples of %d tokens are too many to make them different: lower one", n, t.longest(split))
@@ -105,10 +106,10 @@ func (t *Task) choose(split dataset.Split) error {
 	}
 	stream := *t
 	stream.sizes[split] = 0
-	seen, places := map[string]bool{}, make([]uint64, 0, n)
+	places := make([]uint64, 0, n)
 	for i := uint64(0); len(places) < n; i++ {
 		if i > 20*uint64(n) {
-			return fmt.Errorf("there are hardly more than %d different examples, %d are wanted: lower examples and held-out, or raise length or vocab", len(places), n)
+			return fmt.Errorf("there are hardly more than %d different examples, more are wanted: lower examples and held-out, or raise length or vocab", len(seen))
 		}
 		if key := spelled(stream.Example(split, i)); !seen[key] {
 			seen[key], places = true, append(places, i)

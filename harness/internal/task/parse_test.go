@@ -41,7 +41,7 @@ func TestParseErrors(t *testing.T) {
 		"selective-copying:length=32":     "16 symbols need at least 33 tokens, length is 32",
 		"needle:needles=4,length=8":       "4 needles and the question need 9 tokens, length is 8",
 		"needle:needles=17":               "17 needles need as many keys and values, there are 16 and 16",
-		"h3-recall:vocab=4,examples=50":   "there are hardly more than 1 different examples, 50 are wanted",
+		"h3-recall:vocab=4,examples=50":   "there are hardly more than 1 different examples, more are wanted",
 		"h3-recall:examples=0":            "examples is 0, but this task has a fixed set of them",
 		"h3-induction:examples=100000000": "are too many to make them different",
 	} {

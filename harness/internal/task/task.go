@@ -45,7 +45,7 @@ type definition struct {
 	bits func(Example) float64
 	// entropy is the loss, in nats per answer, below which no model gets on unseen examples.
 	entropy float64
-	// unique asks for examples that differ from each other.
+	// unique asks for examples that differ from each other, on all sides.
 	unique bool
 }
 
@@ -139,19 +139,18 @@ func (t *Task) Example(split dataset.Split, i uint64) Example {
 // withNext gives each item without an answer the next token as target.
 func withNext(items iter.Seq[Item]) iter.Seq[Item] {
 	return func(yield func(Item) bool) {
-		var last Item
-		any := false
+		var last *Item
 		for item := range items {
-			if any && !last.Answer {
+			if last != nil && !last.Answer {
 				last.Target = item.Token
 			}
-			if any && !yield(last) {
+			if last != nil && !yield(*last) {
 				return
 			}
-			last, any = item, true
+			last = &item
 		}
-		if any {
-			yield(last)
+		if last != nil {
+			yield(*last)
 		}
 	}
 }
