@@ -109,7 +109,7 @@ func TestFloors(t *testing.T) {
 		for _, split := range []dataset.Split{dataset.Train, dataset.Test} {
 			var score Score
 			var sum, square float64
-			const n = 1000
+			const n = 600
 			for i := range uint64(n) {
 				e, one := k.Example(split, i), Score{}
 				best := guessers[k.Kind().Name](r, k, e)

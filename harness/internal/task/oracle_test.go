@@ -49,7 +49,7 @@ func TestOracles(t *testing.T) {
 			continue
 		}
 		t.Run(text, func(t *testing.T) {
-			each(k, 300, func(split dataset.Split, i uint64, e Example) {
+			each(k, 150, func(split dataset.Split, i uint64, e Example) {
 				want, got := oracle(k, e), answersOf(e)
 				if fmt.Sprint(want) != fmt.Sprint(got) {
 					t.Fatalf("%s %d: tokens %v\nanswers %v\nwant    %v", split, i, e.Tokens, got, want)

@@ -58,7 +58,7 @@ func TestExamples(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			k := parse(t, text)
 			again := parse(t, k.String())
-			each(k, 60, func(split dataset.Split, i uint64, e Example) {
+			each(k, 30, func(split dataset.Split, i uint64, e Example) {
 				s := e.Sequence()
 				if err := s.Check(k.Vocab()); err != nil || len(e.Tokens) > k.Longest(split) {
 					t.Fatalf("%s %d: %d tokens of at most %d: %v", split, i, len(e.Tokens), k.Longest(split), err)
