@@ -58,13 +58,21 @@ func (a *app) checkPlugins(c *cobra.Command) error {
 	}
 	for _, words := range named {
 		_, path := plugin(words)
-		path, err := lmplugin.Find("", path)
-		if err != nil {
-			return usage("--plugin %s: %w", words, err)
+		if err := a.checkPlugin(words, path); err != nil {
+			return err
 		}
-		if reason := lmplugin.Unsafe(path); reason != "" {
-			a.warn("plugin " + path + " may have been replaced: " + reason)
-		}
+	}
+	return nil
+}
+
+// checkPlugin rejects a path that cannot be a plugin, and warns of one that other users could have replaced.
+func (a *app) checkPlugin(words, path string) error {
+	path, err := lmplugin.Find("", path)
+	if err != nil {
+		return usage("--plugin %s: %w", words, err)
+	}
+	if reason := lmplugin.Unsafe(path); reason != "" {
+		a.warn("plugin " + path + " may have been replaced: " + reason)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/harness/internal/lmfake"
+	"github.com/archbench/archbench/lm"
 	"github.com/archbench/archbench/lm/lmplugin"
 )
 
@@ -17,6 +18,11 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	fake := &lmfake.Architecture{Name: strings.TrimPrefix(filepath.Base(os.Args[0]), lmplugin.Prefix)}
+	if fake.Name == "learner" {
+		fake.Abilities = []lm.Ability{lm.AbilityTrain, lm.AbilityStep, lm.AbilityGenerate, lm.AbilityCost, lm.AbilityMemory, lm.AbilityAnswers}
+		number, _ := os.ReadFile(filepath.Join(filepath.Dir(os.Args[0]), "dies-at")) // there is none, unless a test wants it
+		fake.Before = dieAt(string(number))
+	}
 	if fake.Name == "broken" {
 		fake.Fail = errors.New("out of order")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/archbench/archbench/harness/internal/process"
 	"github.com/archbench/archbench/harness/internal/record"
 )
 
@@ -17,8 +18,8 @@ func (db *DB) BeginTraining(ctx context.Context, t *record.Training) error {
 		if _, err := tx.ExecContext(ctx, inserting("hosts", host)+` ON CONFLICT DO NOTHING`, values(host)...); err != nil {
 			return err
 		}
-		columns := append(trainingColumns(t), column{"host", t.Host.ID})
-		_, err := tx.ExecContext(ctx, inserting("trainings", columns)+` ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended = NULL`, values(columns)...)
+		columns := append(trainingColumns(t), column{"host", t.Host.ID}, column{"owner", db.mine()})
+		_, err := tx.ExecContext(ctx, inserting("trainings", columns)+` ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended = NULL, owner = excluded.owner`, values(columns)...)
 		return err
 	})
 	return db.wrap(err, "store training %s", t.ID)
@@ -27,7 +28,7 @@ func (db *DB) BeginTraining(ctx context.Context, t *record.Training) error {
 // EndTraining stores how a training ended, and its sums.
 func (db *DB) EndTraining(ctx context.Context, t *record.Training) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE trainings SET status = ?, ended = ?, order_sha = ?, updates = ?, tokens = ?, flops = ?, facts = ? WHERE id = ?`,
+		_, err := tx.ExecContext(ctx, `UPDATE trainings SET status = ?, ended = ?, order_sha = ?, updates = ?, tokens = ?, flops = ?, facts = ?, owner = '' WHERE id = ?`,
 			t.Status, (*nanoseconds)(&t.Ended), t.OrderSHA, t.Updates, t.Tokens, t.FLOPs, asJSON(&t.Facts), t.ID)
 		return err
 	})
@@ -126,14 +127,18 @@ func eventColumns(e *record.TrainingEvent) []column {
 
 // The queries whose rows scanTraining, scanStep, scanEvaluation and scanEvent read.
 var (
-	selectTrainings   = `SELECT ` + names(append(trainingColumns(new(record.Training)), hostColumns(new(record.Host))...)) + ` FROM trainings AS t JOIN hosts AS h ON h.id = t.host`
+	selectTrainings   = `SELECT ` + names(append(trainingColumns(new(record.Training)), hostColumns(new(record.Host))...)) + `, owner FROM trainings AS t JOIN hosts AS h ON h.id = t.host`
 	selectSteps       = `SELECT ` + names(stepColumns(new(record.TrainingStep))) + ` FROM training_steps WHERE training = ?`
 	selectEvaluations = `SELECT ` + names(evaluationColumns(new(record.TrainingEvaluation))) + ` FROM training_evaluations WHERE training = ?`
 	selectEvents      = `SELECT ` + names(eventColumns(new(record.TrainingEvent))) + ` FROM training_events WHERE training = ?`
 )
 
 func scanTraining(row *sql.Rows) (t record.Training, err error) {
-	err = row.Scan(values(append(trainingColumns(&t), hostColumns(&t.Host)...))...)
+	var owner string
+	err = row.Scan(append(values(append(trainingColumns(&t), hostColumns(&t.Host)...)), &owner)...)
+	if l, held := holder(owner); t.Status == record.Running && (!held || l.Process.State() == process.Gone) {
+		t.Status = record.Interrupted // ended without notice
+	}
 	return t, err
 }
 

@@ -78,3 +78,17 @@ func TestRewindTraining(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+// TestKilledTraining shows a training as interrupted whose process has ended without notice.
+func TestKilledTraining(t *testing.T) {
+	ctx, db, r := context.Background(), open(t), exampleTraining()
+	if err := db.BeginTraining(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.sql.Exec(`UPDATE trainings SET owner = ?`, lease{dead(t), "another"}.column()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.LoadTraining(ctx, "t-1"); err != nil || got.Status != record.Interrupted {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -21,7 +21,7 @@ type journal struct {
 // beginSinks opens the sinks of the training.
 func (t *trainer) beginSinks(ctx context.Context) error {
 	if t.running.Sinks != nil {
-		t.journal.sinks = t.running.Sinks(t.record)
+		t.journal.sinks = t.running.Sinks(t.record, t.plan)
 	}
 	for _, s := range t.journal.sinks {
 		if err := s.Begin(ctx, t.record); err != nil {

@@ -27,14 +27,17 @@ type onText struct {
 	bytes float64 // of a target on the side of the validation, in the mean
 }
 
-// OnText returns data of a corpus: packed windows of length tokens for training, size of them an update. An evaluation scores
+// OnText returns data of a corpus, which about describes but for its hash: packed windows of about.Length tokens for training, size
+// of them an update. An evaluation scores
 // windows of the validation side, spread evenly over it, of about evalTokens tokens in all; its bits per byte take the mean number
 // of bytes of a token on that side.
-func OnText(c *corpus.Corpus, name string, info lm.ModelInfo, length, size, evalTokens int, seed uint64) (Data, error) {
+func OnText(c *corpus.Corpus, about About, info lm.ModelInfo, size, evalTokens int, seed uint64) (Data, error) {
+	length := about.Length
 	if info.ContextLimit > 0 && length > info.ContextLimit {
 		return nil, wrong{ErrRequest, fmt.Errorf("documents of %d tokens: the model reads at most %d; lower --length", length, info.ContextLimit)}
 	}
-	d := &onText{about: About{Name: name, SHA256: c.SHA256(), Length: length}}
+	d := &onText{about: about}
+	d.about.SHA256 = c.SHA256()
 	var err error
 	if d.batch, err = c.Batches(corpus.BatchOptions{Split: dataset.Train, Length: length, Size: size, Packed: true, Seed: seed}); err != nil {
 		return nil, wrong{ErrRequest, err}

@@ -61,10 +61,11 @@ type Data interface {
 
 // About describes data.
 type About struct {
-	Name    string // for people
-	SHA256  string // of all that is trained and evaluated on
-	Length  int    // most tokens of a document
-	Licence string // of the text; "": not known
+	Name      string           // for people
+	SHA256    string           // of all that is trained and evaluated on
+	Length    int              // most tokens of a document
+	Licence   string           // of the text; "": not known
+	Tokenizer record.Tokenizer // empty: there is none
 }
 
 // Measure is a figure of an evaluation.
@@ -95,7 +96,6 @@ type Options struct {
 	Model   Model
 	// Data opens the data for the model in training. It is also called when a training is resumed.
 	Data       func(ctx context.Context, info lm.ModelInfo) (Data, error)
-	Tokenizer  record.Tokenizer  // of the data; empty: it has none
 	Companions map[string][]byte // files that make a checkpoint's folder complete, for example tokenizer.json
 	Threads    int               // 0: all
 	Seed       uint64
@@ -119,7 +119,7 @@ type Running struct {
 	Version string // of archbench
 	Command string // the command line, for the record
 	// Sinks returns the sinks of a training, once its plan is known.
-	Sinks func(*record.Training) []Sink
+	Sinks func(*record.Training, *Plan) []Sink
 	// Planned receives the plan before the first update; may be nil.
 	Planned func(*record.Training, *Plan)
 	// Observe receives progress after each update; may be nil.

@@ -122,7 +122,7 @@ func optionsOf(t *testing.T, d *desk, m *memory) Options {
 		Folder: filepath.Join(t.TempDir(), "out"), Plugins: d, Model: Model{Architecture: "fake"}, Seed: 5, Batch: 4, MicroBatch: 4, Length: 8, ClipNorm: 1,
 		Data:       func(context.Context, lm.ModelInfo) (Data, error) { return bytesData{"data", 4}, nil },
 		Companions: map[string][]byte{"tokenizer.json": []byte("{}")}, Budget: Budget{Updates: 30}, Schedule: schedule, EvalEvery: 10,
-		Running: Running{Version: "v", Sinks: func(*record.Training) []Sink { return []Sink{m} }},
+		Running: Running{Version: "v", Sinks: func(*record.Training, *Plan) []Sink { return []Sink{m} }},
 	}
 }
 

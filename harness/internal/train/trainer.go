@@ -67,7 +67,7 @@ func Start(ctx context.Context, o Options) (result *Result, err error) {
 func (t *trainer) prepare(ctx context.Context, o Options) (err error) {
 	t.plan = &Plan{
 		Model: o.Model, Seed: o.Seed, Budget: o.Budget, Batch: o.Batch, Length: o.Length, Schedule: o.Schedule, ClipNorm: o.ClipNorm, Optimizer: o.Optimizer,
-		Precision: o.Precision, Recompute: o.Recompute, Recoveries: o.Recoveries, Rules: o.Rules, TokenizerSHA: o.Tokenizer.SHA256,
+		Precision: o.Precision, Recompute: o.Recompute, Recoveries: o.Recoveries, Rules: o.Rules,
 	}
 	if t.plan.Rules == (Rules{}) {
 		t.plan.Rules = DefaultRules
@@ -89,7 +89,8 @@ func (t *trainer) prepare(ctx context.Context, o Options) (err error) {
 	if t.data, err = o.Data(ctx, t.model.Info()); err != nil {
 		return err
 	}
-	t.plan.DataSHA = t.data.About().SHA256
+	about := t.data.About()
+	t.plan.DataSHA, t.plan.TokenizerSHA = about.SHA256, about.Tokenizer.SHA256
 	if err := t.trial(ctx, o); err != nil {
 		return err
 	}
@@ -214,7 +215,7 @@ func (t *trainer) newRecord(o Options) *record.Training {
 	r.Model = record.Model{
 		Name: filepath.Base(t.folder.path), Architecture: info.Architecture, Mode: info.Mode, Checkpoint: o.Model.Checkpoint, Variant: o.Model.Variant, Seed: o.Seed,
 		Precision: info.Precision, Head: info.HeadPrecision, Threads: info.Threads, Device: info.Device.Name, Options: o.Model.Options, Config: info.Config,
-		WeightsSHA: t.plan.CheckpointSHA, Tokenizer: o.Tokenizer, PluginSHA: t.plugin.SHA256, PluginPath: t.plugin.Path, Kernels: info.Kernels,
+		WeightsSHA: t.plan.CheckpointSHA, Tokenizer: about.Tokenizer, PluginSHA: t.plugin.SHA256, PluginPath: t.plugin.Path, Kernels: info.Kernels,
 		Parameters: info.Parameters, ContextLimit: info.ContextLimit, TrainedTo: about.Length, Causal: info.Causal, Initialised: info.Initialised,
 		StateKind: info.StateKind, Warnings: info.Warnings,
 	}
@@ -283,8 +284,8 @@ func (t *trainer) reopen(ctx context.Context, o Options) error {
 	if t.data, err = o.Data(ctx, t.model.Info()); err != nil {
 		return err
 	}
-	if sha := t.data.About().SHA256; sha != t.plan.DataSHA {
-		return wrong{ErrFolder, fmt.Errorf("the data (%s) has changed since the training began, so it cannot go on exactly: restore it, or start a new training from %s with --model", t.data.About().Name, dir)}
+	if about := t.data.About(); about.SHA256 != t.plan.DataSHA || about.Tokenizer.SHA256 != t.plan.TokenizerSHA {
+		return wrong{ErrFolder, fmt.Errorf("the data (%s) has changed since the training began, so it cannot go on exactly: restore it, or start a new training from %s with --model", about.Name, dir)}
 	}
 	t.since = time.Now().Add(-t.now.Elapsed)
 	t.record.Status, t.record.Ended = record.Running, time.Time{}
