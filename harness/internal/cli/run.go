@@ -41,7 +41,8 @@ func (a *app) runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "run SUITE...", Short: "Measure models, store the samples and print which model is ahead",
 		Long: `Run measures models with suites. The plan is fixed before the first sample, and timings run in randomised, interleaved
-blocks. A run that ends early, by Ctrl-C or because its --budget is over, keeps what it has measured: continue with archbench resume.`,
+blocks. A run that ends early, by Ctrl-C or because its --budget is over, keeps what it has measured: continue with
+archbench resume.`,
 		Example: `  archbench run quickstart --reports reports
   archbench run speed --plugins gpt2,mamba --set len=128,512 --set repeats=20
   archbench run quantization --model mine=mistral:checkpoints/mine --model old=mistral:checkpoints/old@int8
