@@ -41,16 +41,12 @@ type Keyed struct {
 // KeyedSaved is the forward data that the backward pass of a document needs. Its rows may have more heads than a [Keyed]
 // over some of them.
 type KeyedSaved struct {
-	GRe, GIm Rows // [len+1, heads]; g before the first token and after each
-	Y        Rows // [⌈len/KeyedChunk⌉, heads·values·keys]; the state before every KeyedChunk-th token
+	GRe, GIm Rows      // [len+1, heads]; g before the first token and after each
+	Y        []float32 // [heads, values, keys]; the products before the first token
 }
 
-const (
-	// KeyedChunk is the number of tokens whose backward pass is done together, in products of matrices.
-	KeyedChunk = 32
-	// leastKept bounds the decay c r, which may underflow.
-	leastKept = 1e-30
-)
+// leastKept bounds the decay c r, which may underflow.
+const leastKept = 1e-30
 
 // keyedTile is one thread's memory for a stretch of tokens. It is pooled, so decoding does not allocate.
 type keyedTile struct {
@@ -70,13 +66,12 @@ func (k Keyed) Run() {
 	w.Keyed = k
 	w.steps, w.factors = grow(w.steps, k.Heads*2*ssdStretch), grow(w.factors, k.Heads*ssdStretch)
 	w.y = grow(w.y, ssdStretch*k.Values)
-	stretch := ssdStretch
 	if k.Saved != nil {
-		stretch = KeyedChunk
 		w.saveG(0)
+		copy(k.Saved.Y, k.Y)
 	}
-	for from := 0; from < k.Len; from += stretch {
-		w.advance(from, min(stretch, k.Len-from))
+	for from := 0; from < k.Len; from += ssdStretch {
+		w.advance(from, min(ssdStretch, k.Len-from))
 	}
 	w.Keyed, w.ssd = Keyed{}, SSD{}
 	keyedTiles.Put(w)
@@ -84,9 +79,6 @@ func (k Keyed) Run() {
 
 // advance runs a stretch of n tokens: first g of all heads, then Y of one head after another.
 func (w *keyedTile) advance(from, n int) {
-	if w.Saved != nil {
-		copy(w.Saved.Y.From(from/KeyedChunk, 0).Data, w.Y)
-	}
 	for t := range n {
 		w.sites(from+t, t)
 		if w.Saved != nil {

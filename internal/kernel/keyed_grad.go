@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// KeyedGrad is the backward pass of a [Keyed] whose Saved was filled. It adds to the given gradients. Tokens are taken a
-// chunk at a time, as a product with the weights of the values in the results: inside a chunk
+// KeyedGrad is the backward pass of a [Keyed] whose Saved was filled. It adds to the given gradients. The adjoint X of the
+// state follows the recursion of the state back in time, and the gradients of values, keys and queries are sums over one of
+// its indices or of the state's, so each is the output of an [SSD] again, over keys or over values:
 //
-//	ỹ = W u + e ∘ (Q Y_0)      Y_T = e_T Y_0 + Kᵀ (D_T ∘ u)      W = (Q Kᵀ) ∘ D,   o = n ỹ
+//	X_i = q_i ⊗ n_i ō_i + c_{i+1} r_{i+1} X_{i+1}
+//	ū_i = r_i s_i Σ_k κ_k X_i        κ̄_i = r_i s_i Σ_v u_v X_i        q̄_i = n_i Σ_v ō_v Y_i
 //
-// with D_ij = r_j s_j Π c_m r_m over j < m ≤ i, 0 for j > i, and e_i = Π c_m r_m over the chunk's m ≤ i. The rows of D
-// and e follow from the row above by one product, without logarithms, whose differences would need float64.
-//
-// Let ȳ = n ō be the adjoint of ỹ, S_i = ō_i·o_i, C_j = u_j·ū_j, and X the adjoint of the state after the chunk. Then
-// C_j is also the adjoint of ln(r_j s_j), and that of ln(c_i r_i) is L_i = Σ_{m≥i} (S_m − C_m) + X·Y_T. The chain follows
-// as in [ResolventTrace.Backward], from
+// Let S_i = ō_i·o_i and C_i = u_i·ū_i. Then C_i is also the adjoint of ln(r_i s_i), and that of ln(c_i r_i) is what later
+// tokens read of the state before: L_i = c_i r_i X_i·Y_{i−1} = L_{i+1} + S_i − C_i. The products of X and Y are taken once per
+// stretch of tokens, which bounds the rounding error of the sums. The chain follows as in [ResolventTrace.Backward], from
 //
 //	ḡ = (C + L) g/|g|² − i S/(2 Im g)      η̄ += C/(2η)      c̄ += L/c
 //
-// without the terms of S and C if not Born. The state before the piece gets no gradient.
+// without the terms of S and C if not Born. For c near 0 the quotient L/c loses digits; the slope of a hop's gate, which is
+// proportional to c, makes up for that. The state before the piece gets no gradient.
 type KeyedGrad struct {
 	Keyed
 	DOut       Rows // [len, heads·values]
@@ -31,255 +31,213 @@ type KeyedGrad struct {
 	DQuery     Rows // [len, keys]; likewise
 }
 
-// keyedBack is one thread's memory for the backward pass. It is pooled, so a steady state does not allocate. Matrices
-// with a column per value of every head are width wide.
+// keyedBack is one thread's memory for the backward pass of a head. It is pooled, so a steady state does not allocate.
 type keyedBack struct {
 	KeyedGrad
-	width int
-	later []complex128 // [heads]; c² conj(g²) A of the token after
-	decay []float64    // [heads]; X·Y_T
-	ends  []float32    // [heads]; e_T
-	kept  []float32    // [heads, n]; c r
-	size  []float32    // [heads, n]; r s
-	score []float32    // [heads, n]; S
-	sum   []float32    // [heads, n]; C
+	ssd  SSD
+	none [1]float32 // the SSD's D
 
-	y, after     []float32 // [keys, width]; the states before and after the chunk
-	adjoint      []float32 // [keys, width]; X
-	dy, dyKept   []float32 // [n, width]; ȳ, and e ∘ ȳ
-	du, stored   []float32 // [n, width]; ū, and D_T ∘ u
-	read         []float32 // [n, width]; K X
-	products     []float32 // [n, n]; Q Kᵀ
-	dProducts    []float32 // [n, n]
-	d, w, dw     []float32 // [n, n]; D, W and the adjoint of W, of one head
-	dKey, dQuery []float32 // [n, keys]
+	kept, size, factor []float32 // [len]; c r, r s and n
+	score, sum         []float32 // [len]; S and C
+	saved              []float32 // [⌈len/ssdStretch⌉, state]; Y before each stretch
+	decays             []float64 // [⌈len/ssdStretch⌉]; L of the first token of each stretch
+
+	state      []float32 // [keys, values] in the order of ScanIndex: Y, then X
+	byValue    []float32 // [values, keys] likewise: X
+	steps      [2 * ssdStretch]float32
+	y          []float32 // [ssdStretch, values or keys]; outputs of an SSD
+	u, dout    []float32 // [ssdStretch, values]; a stretch of tokens back in time
+	key, query []float32 // [ssdStretch, keys]; likewise
 }
 
 var keyedBacks = sync.Pool{New: func() any { return new(keyedBack) }}
 
 // Run adds to all gradients.
 func (k KeyedGrad) Run() {
-	if k.Len == 0 {
-		return
-	}
 	w := keyedBacks.Get().(*keyedBack)
-	w.begin(k)
-	last := (k.Len - 1) / KeyedChunk * KeyedChunk
-	for from := last; from >= 0; from -= KeyedChunk {
-		w.chunk(from, min(KeyedChunk, k.Len-from), from == last)
+	w.KeyedGrad = k
+	for _, x := range []*[]float32{&w.kept, &w.size, &w.factor, &w.score, &w.sum} {
+		*x = grow(*x, k.Len)
 	}
-	w.KeyedGrad = KeyedGrad{}
+	state, stretches := k.Keys*k.Values, ceilDiv(k.Len, ssdStretch)
+	w.state, w.byValue = grow(w.state, state), grow(w.byValue, state)
+	w.saved, w.decays = grow(w.saved, stretches*state), grow(w.decays, stretches)
+	w.u, w.dout = grow(w.u, ssdStretch*k.Values), grow(w.dout, ssdStretch*k.Values)
+	w.key, w.query = grow(w.key, ssdStretch*k.Keys), grow(w.query, ssdStretch*k.Keys)
+	w.y = grow(w.y, ssdStretch*max(k.Keys, k.Values))
+	for h := range k.Heads {
+		w.head(h)
+	}
+	w.KeyedGrad, w.ssd = KeyedGrad{}, SSD{}
 	keyedBacks.Put(w)
 }
 
-// begin makes room, and sets the adjoints after the last token to zero.
-func (w *keyedBack) begin(k KeyedGrad) {
-	const n = KeyedChunk
-	w.KeyedGrad, w.width = k, k.Heads*k.Values
-	w.later, w.decay, w.ends = grow(w.later, k.Heads), grow(w.decay, k.Heads), grow(w.ends, k.Heads)
-	for _, x := range []*[]float32{&w.kept, &w.size, &w.score, &w.sum} {
-		*x = grow(*x, k.Heads*n)
+// head adds the gradients of head h.
+func (w *keyedBack) head(h int) {
+	w.prepare(h)
+	w.loadState(h)
+	for from := 0; from < w.Len; from += ssdStretch {
+		copy(w.savedState(from), w.state)
+		w.queries(h, from, min(ssdStretch, w.Len-from))
 	}
-	for _, x := range []*[]float32{&w.y, &w.after, &w.adjoint} {
-		*x = grow(*x, k.Keys*w.width)
+	clear(w.state)
+	clear(w.byValue)
+	for i := len(w.decays) - 1; i >= 0; i-- {
+		from := i * ssdStretch
+		n := min(ssdStretch, w.Len-from)
+		w.turn(h, from, n)
+		w.values(h, from, n)
+		w.keys(from, n)
+		w.decays[i] = float64(w.kept[from]) * float64(active.dot(w.state, w.savedState(from)))
 	}
-	for _, x := range []*[]float32{&w.dy, &w.dyKept, &w.du, &w.stored, &w.read} {
-		*x = grow(*x, n*w.width)
-	}
-	for _, x := range []*[]float32{&w.products, &w.dProducts, &w.d, &w.w, &w.dw} {
-		*x = grow(*x, n*n)
-	}
-	w.dKey, w.dQuery = grow(w.dKey, n*k.Keys), grow(w.dQuery, n*k.Keys)
-	clear(w.later)
-	clear(w.after)
-	clear(w.adjoint)
+	w.chain(h)
 }
 
-// chunk adds the gradients of n tokens and moves the adjoints before them.
-func (w *keyedBack) chunk(from, n int, last bool) {
-	w.loadState(from)
-	w.prepare(from, n)
-	w.matrices(from, n, last)
-	for h := range w.Heads {
-		w.chain(h, from, n)
-	}
-	w.y, w.after = w.after, w.y
+// savedState is Y before token from, the first of a stretch.
+func (w *keyedBack) savedState(from int) []float32 {
+	return w.saved[from/ssdStretch*len(w.state):][:len(w.state)]
 }
 
-// loadState copies the state before token from, one row per key, and takes its product with the adjoint of the state
-// after the chunk.
-func (w *keyedBack) loadState(from int) {
-	saved := w.Saved.Y.From(from/KeyedChunk, 0).Data
-	for h := range w.Heads {
-		w.decay[h] = 0
-		for lo := 0; lo < w.Values; lo += scanBlock {
-			width := min(scanBlock, w.Values-lo)
-			for k := range w.Keys {
-				at := k*w.width + h*w.Values + lo
-				copy(w.y[at:at+width], saved)
-				saved = saved[width:]
-				w.decay[h] += float64(active.dot(w.adjoint[at:at+width], w.after[at:at+width]))
-			}
-		}
-	}
-}
-
-// prepare computes the factors of the tokens, ȳ, e ∘ ȳ and S.
-func (w *keyedBack) prepare(from, n int) {
-	for h := range w.Heads {
-		e, at := float32(1), h*w.Values
-		for t := range n {
-			g, hop, eta := w.site(from+t, h)
-			kept, size, factor := keyedFactors(g, hop, eta, w.Born)
-			if e *= kept; e < leastKept {
-				e = 0
-			}
-			w.kept[h*n+t], w.size[h*n+t] = kept, size
-			out, dout := w.Out.From(from+t, at).Data[:w.Values], w.DOut.From(from+t, at).Data[:w.Values]
-			dy, dyKept := w.dy[t*w.width+at:][:w.Values], w.dyKept[t*w.width+at:][:w.Values]
-			for j, v := range dout {
-				dy[j], dyKept[j] = factor*v, e*factor*v
-			}
-			w.score[h*n+t] = active.dot(out, dout)
-		}
-		w.ends[h] = e
+// prepare computes the factors of the tokens, and S.
+func (w *keyedBack) prepare(h int) {
+	for t := range w.Len {
+		g, hop, eta := w.site(t, h)
+		w.kept[t], w.size[t], w.factor[t] = keyedFactors(g, hop, eta, w.Born)
+		w.score[t] = active.dot(w.valuesOf(w.Out, t, h), w.valuesOf(w.DOut, t, h))
 	}
 }
 
 // site returns g after token t, its hop and η.
 func (w *keyedBack) site(t, h int) (g complex128, hop, eta float64) {
-	return w.g(t+1, h), float64(w.Hop.From(t, h).Data[0]), float64(w.Eta.From(t, h).Data[0])
+	return w.g(t+1, h), float64(w.Hop.Data[t*w.Hop.Stride+h]), float64(w.Eta.Data[t*w.Eta.Stride+h])
 }
 
 // g returns g before token t.
 func (w *keyedBack) g(t, h int) complex128 {
-	return complex(float64(w.Saved.GRe.From(t, h).Data[0]), float64(w.Saved.GIm.From(t, h).Data[0]))
+	re, im := w.Saved.GRe, w.Saved.GIm
+	return complex(float64(re.Data[t*re.Stride+h]), float64(im.Data[t*im.Stride+h]))
 }
 
-// matrices adds to the gradients of values, keys and queries, and moves the adjoint of the state before the chunk. After
-// the last chunk that adjoint is zero.
-func (w *keyedBack) matrices(from, n int, last bool) {
-	mul := &active.attention
-	keys, queries, wide := w.Key.From(from, 0), w.Query.From(from, 0), w.width
-	adjoint := Rows{w.adjoint, wide}
-	square, dSquare := Rows{w.products, n}, Rows{w.dProducts, n}
-	dKey, dQuery := Rows{w.dKey, w.Keys}, Rows{w.dQuery, w.Keys}
-	clear(w.dProducts[:n*n])
-	clear(w.du[:n*wide])
-	mul.mulT(square, queries, keys, n, n, w.Keys)
-	if !last {
-		clear(w.read[:n*wide])
-		mul.mulAdd(Rows{w.read, wide}, keys, adjoint, n, wide, w.Keys)
-	}
-	for h := range w.Heads {
-		w.head(h, from, n, last)
-	}
-	if last {
-		clear(w.dKey[:n*w.Keys])
-	} else {
-		mul.mulT(dKey, Rows{w.stored, wide}, adjoint, n, w.Keys, wide)
-		w.shrinkAdjoint()
-	}
-	mul.mulT(dQuery, Rows{w.dyKept, wide}, Rows{w.y, wide}, n, w.Keys, wide)
-	mul.mulTAdd(dKey, dSquare, queries, n, w.Keys, n)
-	mul.mulAdd(dQuery, dSquare, keys, n, w.Keys, n)
-	mul.mulTAdd(adjoint, queries, Rows{w.dyKept, wide}, w.Keys, wide, n)
-	for t := range n {
-		addTo(w.DKey.From(from+t, 0).Data, w.dKey[t*w.Keys:][:w.Keys])
-		addTo(w.DQuery.From(from+t, 0).Data, w.dQuery[t*w.Keys:][:w.Keys])
-	}
+// valuesOf returns head h's values of token t.
+func (w *keyedBack) valuesOf(x Rows, t, h int) []float32 {
+	return x.Data[t*x.Stride+h*w.Values:][:w.Values]
 }
 
-// head adds head h's part of ū, C, D_T ∘ u and the adjoint of Q Kᵀ.
-func (w *keyedBack) head(h, from, n int, last bool) {
-	mul, at := &active.attention, h*w.Values
-	w.weights(h, n)
-	square, dw := Rows{w.w, n}, Rows{w.dw, n}
-	dy, u, du := Rows{w.dy[at:], w.width}, w.U.From(from, at), Rows{w.du[at:], w.width}
-	clear(w.w[:n*n])
-	active.addMul(w.w[:n*n], w.products[:n*n], w.d[:n*n])
-	mul.mulT(dw, dy, u, n, n, w.Values)
-	active.addMul(w.dProducts[:n*n], w.dw[:n*n], w.d[:n*n])
-	mul.mulTAdd(du, square, dy, n, w.Values, n)
-	for t := range n {
-		u, du := u.From(t, 0).Data[:w.Values], du.From(t, 0).Data[:w.Values]
-		if !last {
-			stays := w.d[(n-1)*n+t]
-			active.axpy(stays, w.read[t*w.width+at:][:w.Values], du)
-			stored := w.stored[t*w.width+at:][:w.Values]
-			clear(stored)
-			active.axpy(stays, u, stored)
-		}
-		w.sum[h*n+t] = active.dot(u, du)
-		addTo(w.DU.From(from+t, at).Data, du)
-	}
-}
-
-// shrinkAdjoint lets the adjoint of the state decay to the chunk's start.
-func (w *keyedBack) shrinkAdjoint() {
-	for k := range w.Keys {
-		for h, e := range w.ends {
-			active.attention.scale(w.adjoint[k*w.width+h*w.Values:][:w.Values], e)
+// loadState fetches Y before the first token, with keys and values in the other order.
+func (w *keyedBack) loadState(h int) {
+	saved := w.Saved.Y[h*w.Values*w.Keys:]
+	for v := range w.Values {
+		for k := range w.Keys {
+			w.state[ScanIndex(w.Keys, w.Values, k, v)] = saved[ScanIndex(w.Values, w.Keys, v, k)]
 		}
 	}
 }
 
-// weights computes D of head h. What has decayed below leastKept is dropped, because denormal operands
-// are slow.
-func (w *keyedBack) weights(h, n int) {
-	kept, size, first := w.kept[h*n:][:n], w.size[h*n:][:n], 0
-	clear(w.d[:n*n])
-	for i, f := range kept {
-		row := w.d[i*n:][:n]
-		row[i] = size[i]
-		if i == 0 {
-			continue
+// run runs n tokens of an SSD over one head from their steps, and leaves its outputs in y.
+func (w *keyedBack) run(n int, s SSD) {
+	w.ssd = s
+	w.ssd.Len, w.ssd.Heads, w.ssd.Groups, w.ssd.D, w.ssd.Y = n, 1, 1, w.none[:], w.y
+	for lo := 0; lo < s.Dim; lo += scanBlock {
+		active.scan.ssd(&w.ssd, 0, 0, w.steps[:2*n], lo, min(s.Dim, lo+scanBlock))
+	}
+}
+
+// queries adds head h's part of the gradients of n queries, forward in time.
+func (w *keyedBack) queries(h, from, n int) {
+	for i := range n {
+		w.steps[2*i], w.steps[2*i+1] = w.kept[from+i], w.size[from+i]
+	}
+	w.run(n, SSD{
+		Dim: w.Keys, States: w.Values, H: w.state,
+		X: w.Key.From(from, 0), B: w.U.From(from, h*w.Values), C: w.DOut.From(from, h*w.Values),
+	})
+	for i := range n {
+		addTimes(w.DQuery.From(from+i, 0).Data, w.factor[from+i], w.y[i*w.Keys:][:w.Keys])
+	}
+}
+
+// turn copies the inputs of n tokens in the opposite order, with the steps of X.
+func (w *keyedBack) turn(h, from, n int) {
+	for i := range n {
+		t := from + n - 1 - i
+		copy(w.u[i*w.Values:], w.valuesOf(w.U, t, h))
+		copy(w.dout[i*w.Values:], w.valuesOf(w.DOut, t, h))
+		copy(w.key[i*w.Keys:], rowOf(w.Key, t, w.Keys))
+		copy(w.query[i*w.Keys:], rowOf(w.Query, t, w.Keys))
+		w.steps[2*i], w.steps[2*i+1] = 0, w.factor[t]
+		if t+1 < w.Len {
+			w.steps[2*i] = w.kept[t+1]
 		}
-		above := w.d[(i-1)*n:][:n]
-		for first < i && f*above[first] < leastKept {
-			first++
-		}
-		if first < i {
-			active.axpy(f, above[first:i], row[first:i])
-		}
+	}
+}
+
+// values adds the gradients of head h's values of n tokens, and computes C.
+func (w *keyedBack) values(h, from, n int) {
+	w.run(n, SSD{
+		Dim: w.Values, States: w.Keys, H: w.byValue,
+		X: Rows{w.dout, w.Values}, B: Rows{w.query, w.Keys}, C: Rows{w.key, w.Keys},
+	})
+	for i := range n {
+		t, read := from+n-1-i, w.y[i*w.Values:][:w.Values]
+		w.sum[t] = w.size[t] * active.dot(w.u[i*w.Values:][:w.Values], read)
+		addTimes(w.valuesOf(w.DU, t, h), w.size[t], read)
+	}
+}
+
+// keys adds the head's part of the gradients of n keys.
+func (w *keyedBack) keys(from, n int) {
+	w.run(n, SSD{
+		Dim: w.Keys, States: w.Values, H: w.state,
+		X: Rows{w.query, w.Keys}, B: Rows{w.dout, w.Values}, C: Rows{w.u, w.Values},
+	})
+	for i := range n {
+		t := from + n - 1 - i
+		addTimes(w.DKey.From(t, 0).Data, w.size[t], w.y[i*w.Keys:][:w.Keys])
+	}
+}
+
+// addTimes adds f·x to sum. It is for rows too short for a call of the vector kernels.
+func addTimes(sum []float32, f float32, x []float32) {
+	sum = sum[:len(x)]
+	for i, v := range x {
+		sum[i] += f * v
 	}
 }
 
 // chain adds head h's gradients of a, c and η, from the last token to the first.
-func (w *keyedBack) chain(h, from, n int) {
-	later, decay := w.later[h], w.decay[h]
-	for t := n - 1; t >= 0; t-- {
-		g, hop, eta := w.site(from+t, h)
-		before, score, sum := w.g(from+t, h), float64(w.score[h*n+t]), float64(w.sum[h*n+t])
-		if decay += score - sum; before == 0 {
-			decay = 0 // the first token has nothing that decays
+func (w *keyedBack) chain(h int) {
+	var later complex128 // c_{t+1}² conj(g_{t+1}²) A_{t+1}
+	var decay float64    // L
+	for t := w.Len - 1; t >= 0; t-- {
+		g, hop, eta := w.site(t, h)
+		before, score, sum := w.g(t, h), float64(w.score[t]), float64(w.sum[t])
+		if decay += score - sum; t%ssdStretch == 0 {
+			decay = w.decays[t/ssdStretch]
 		}
-		size := real(g)*real(g) + imag(g)*imag(g)
-		adjoint := later + complex((sum+decay)/size, 0)*g
+		adjoint := later + complex((sum+decay)/(real(g)*real(g)+imag(g)*imag(g)), 0)*g
 		var dEta, dHop float64
 		if w.Born {
 			adjoint -= complex(0, score/(2*imag(g)))
 			dEta = sum / (2 * eta)
 		}
 		if w.DQRe.Data != nil {
-			adjoint += w.featureGrad(from+t, h, g)
+			adjoint += w.featureGrad(t, h, g)
 		}
 		tau := cmplx.Conj(adjoint) * g * g
-		if w.kept[h*n+t] > leastKept {
+		if w.kept[t] > leastKept {
 			dHop = decay / hop
 		}
 		dHop += 2 * hop * real(tau*before)
-		w.DA.From(from+t, h).Data[0] -= float32(real(tau))
-		w.DEta.From(from+t, h).Data[0] += float32(dEta - imag(tau))
-		w.DHop.From(from+t, h).Data[0] += float32(dHop)
+		w.DA.Data[t*w.DA.Stride+h] -= float32(real(tau))
+		w.DEta.Data[t*w.DEta.Stride+h] += float32(dEta - imag(tau))
+		w.DHop.Data[t*w.DHop.Stride+h] += float32(dHop)
 		later = complex(hop*hop, 0) * cmplx.Conj(g*g) * adjoint
 	}
-	w.later[h] = later
 }
 
 // featureGrad is the adjoint of g as a feature of token t.
 func (w *keyedBack) featureGrad(t, h int, g complex128) complex128 {
-	dq := complex(float64(w.DQRe.From(t, h).Data[0]), float64(w.DQIm.From(t, h).Data[0]))
+	dq := complex(float64(w.DQRe.Data[t*w.DQRe.Stride+h]), float64(w.DQIm.Data[t*w.DQIm.Stride+h]))
 	if w.Cayley {
 		return CayleyGrad(g, dq)
 	}

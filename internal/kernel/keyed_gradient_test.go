@@ -13,9 +13,8 @@ import (
 
 // traced prepares k for the backward pass.
 func (k *Keyed) traced() *Keyed {
-	size, chunks := k.Heads*k.Values*k.Keys, ceilDiv(k.Len, KeyedChunk)
 	rows := func(n, cols int) Rows { return Rows{make([]float32, n*cols), cols} }
-	k.Saved = &KeyedSaved{GRe: rows(k.Len+1, k.Heads), GIm: rows(k.Len+1, k.Heads), Y: rows(chunks, size)}
+	k.Saved = &KeyedSaved{GRe: rows(k.Len+1, k.Heads), GIm: rows(k.Len+1, k.Heads), Y: make([]float32, len(k.Y))}
 	return k
 }
 
@@ -79,7 +78,7 @@ func (g *KeyedGrad) slope(x *float32) float64 {
 func TestKeyedGradientsByDifferences(t *testing.T) {
 	everyTier(t, func(t *testing.T) {
 		for _, s := range []keyedShape{
-			{1, 1, 1, 1, false}, {5, 3, 4, 5, false}, {KeyedChunk + 3, 2, 17, 3, false}, {2*KeyedChunk + 1, 2, 3, 4, true},
+			{1, 1, 1, 1, false}, {5, 3, 4, 5, false}, {ssdStretch + 3, 2, 17, 3, false}, {2*ssdStretch + 1, 2, 3, 4, true},
 		} {
 			for _, form := range []string{"born", "plain", "raw g"} {
 				k := keyedCase(rand.New(rand.NewPCG(1, 9)), s).empty().traced()
@@ -111,7 +110,7 @@ func (g *KeyedGrad) compare(t *testing.T, name string) {
 			row, col := r.IntN(g.Len), r.IntN(cols)
 			want := g.slope(&of.Data[row*of.Stride+col])
 			got := value(grad, row, col)
-			if d := math.Abs(got - want); !(d <= 2e-4*math.Abs(want)+2e-5*float64(top)+1e-6) {
+			if d := math.Abs(got - want); !(d <= 2e-4*math.Abs(want)+1e-4*float64(top)+1e-6) {
 				t.Errorf("%s: gradient of %s[%d,%d] is %g, slope %g", name, input, row, col, got, want)
 			}
 		}
@@ -121,7 +120,7 @@ func (g *KeyedGrad) compare(t *testing.T, name string) {
 // plainGrads are gradients by token, [len, columns].
 type plainGrads struct{ a, hop, eta, u, key, query []float64 }
 
-// byRecursion is the backward pass by the recursion, in float64: the plain form that the products of chunks replace.
+// byRecursion is the backward pass by the recursion, in float64: as it is defined.
 func (g *KeyedGrad) byRecursion() plainGrads {
 	d, n := g.definition(), g.Len
 	grads := plainGrads{
@@ -181,11 +180,10 @@ func (g *KeyedGrad) stepBack(d *keyedDefinition, grads *plainGrads, t, h int, la
 	return complex(hop*hop, 0) * cmplx.Conj(z*z) * adjoint
 }
 
-// TestKeyedGradientsByRecursion compares the products of chunks with the recursion over several chunks, from an empty state
-// and from another.
+// TestKeyedGradientsByRecursion compares with the plain recursion over several stretches, from an empty state and from another.
 func TestKeyedGradientsByRecursion(t *testing.T) {
 	everyTier(t, func(t *testing.T) {
-		for _, s := range append(keyedShapes, keyedShape{5*KeyedChunk - 1, 16, 16, 16, false}) {
+		for _, s := range append(keyedShapes, keyedShape{5*ssdStretch - 1, 16, 16, 16, false}) {
 			for _, first := range []bool{true, false} {
 				k := keyedCase(rand.New(rand.NewPCG(4, 4)), s).traced()
 				if first {
@@ -201,7 +199,7 @@ func TestKeyedGradientsByRecursion(t *testing.T) {
 						top = max(top, math.Abs(want[input][i]))
 						worst = max(worst, math.Abs(float64(v)-want[input][i]))
 					}
-					if !(worst <= 2e-5*top+1e-6) {
+					if !(worst <= 1e-4*top+1e-6) {
 						t.Errorf("%+v, empty %t: gradient of %s differs by %g, the largest is %g", s, first, input, worst, top)
 					}
 				}
@@ -227,7 +225,7 @@ func (g *KeyedGrad) sums(d plainGrads) map[string][]float64 {
 
 // TestKeyedGradApart checks that heads alone give the gradients of heads together.
 func TestKeyedGradApart(t *testing.T) {
-	k := keyedCase(rand.New(rand.NewPCG(6, 4)), keyedShape{2*KeyedChunk + 3, 3, 5, 4, false}).empty().traced()
+	k := keyedCase(rand.New(rand.NewPCG(6, 4)), keyedShape{2*ssdStretch + 3, 3, 5, 4, false}).empty().traced()
 	together := k.grad(rand.New(rand.NewPCG(7, 5)))
 	k.Run()
 	apart := *together
@@ -237,7 +235,7 @@ func TestKeyedGradApart(t *testing.T) {
 		one := apart
 		one.Keyed = k.head(h)
 		size := k.Values * k.Keys
-		one.Saved = &KeyedSaved{GRe: k.Saved.GRe.From(0, h), GIm: k.Saved.GIm.From(0, h), Y: k.Saved.Y.From(0, h*size)}
+		one.Saved = &KeyedSaved{GRe: k.Saved.GRe.From(0, h), GIm: k.Saved.GIm.From(0, h), Y: k.Saved.Y[h*size:]}
 		for _, x := range []*Rows{&one.DQRe, &one.DQIm, &one.DA, &one.DHop, &one.DEta} {
 			*x = x.From(0, h)
 		}
@@ -248,7 +246,7 @@ func TestKeyedGradApart(t *testing.T) {
 }
 
 func TestKeyedGradAllocatesNothing(t *testing.T) {
-	k := keyedCase(rand.New(rand.NewPCG(8, 8)), keyedShape{KeyedChunk, 4, 16, 16, false}).empty().traced()
+	k := keyedCase(rand.New(rand.NewPCG(8, 8)), keyedShape{ssdStretch, 4, 16, 16, false}).empty().traced()
 	g := k.grad(rand.New(rand.NewPCG(9, 9)))
 	k.Run()
 	if n := sharedtest.AllocsPerRun(t, 50, g.Run); n != 0 {
@@ -271,7 +269,7 @@ func TestKeyedGradAdds(t *testing.T) {
 	}
 }
 
-// BenchmarkKeyedGrad times the backward pass of 512 tokens of four heads of bk-keyed-3m, on every tier and by the recursion.
+// BenchmarkKeyedGrad times the backward pass of 512 tokens of four heads of bk-keyed-3m, on every tier and by the plain recursion.
 func BenchmarkKeyedGrad(b *testing.B) {
 	newCase := func() *KeyedGrad {
 		k := keyedCase(rand.New(rand.NewPCG(6, 6)), keyedShape{512, 4, 16, 16, false}).empty().traced()
@@ -284,14 +282,14 @@ func BenchmarkKeyedGrad(b *testing.B) {
 	perToken := func(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(512*4*b.N), "ns/token/head")
 	}
-	eachTier(b, "chunks", func(b *testing.B, _ *tier) {
+	eachTier(b, "vectors", func(b *testing.B, _ *tier) {
 		g := newCase()
 		for b.Loop() {
 			g.Run()
 		}
 		perToken(b)
 	})
-	b.Run("recursion in float64", func(b *testing.B) {
+	b.Run("plain in float64", func(b *testing.B) {
 		g := newCase()
 		g.DQRe = Rows{make([]float32, 512*4), 4}
 		for b.Loop() {

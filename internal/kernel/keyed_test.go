@@ -30,7 +30,7 @@ func keyedCase(r *rand.Rand, s keyedShape) *Keyed {
 	}
 	for i, v := range k.Eta.Data {
 		k.Eta.Data[i] = float32([]float64{1, .3, 2e-2}[i%3] * math.Exp(0.3*float64(v)))
-		k.Hop.Data[i] = float32(math.Abs(float64(k.Hop.Data[i])))
+		k.Hop.Data[i] = 0.05 + float32(math.Abs(float64(k.Hop.Data[i])))
 	}
 	for t := range s.length {
 		unit(rowOf(k.Key, t, s.keys))
@@ -160,10 +160,10 @@ func (k *Keyed) worst(d keyedDefinition) (worst float64) {
 var keyedShapes = []keyedShape{
 	{1, 1, 1, 1, false},
 	{3, 2, 5, 6, false},
-	{KeyedChunk, 3, 16, 16, false},
-	{KeyedChunk + 1, 5, 17, 3, true},
+	{ssdStretch, 3, 16, 16, false},
+	{ssdStretch + 1, 5, 17, 3, true},
 	{ssdStretch + 7, 4, 33, 5, false},
-	{3 * KeyedChunk, 4, 16, 1, true},
+	{3 * ssdStretch, 4, 16, 1, true},
 }
 
 func TestKeyedMatchesDefinition(t *testing.T) {

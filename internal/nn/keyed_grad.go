@@ -6,7 +6,6 @@ import "github.com/archbench/archbench/internal/kernel"
 type keyedTrace struct {
 	spans []kernel.KeyedSaved // by document
 
-	group int // heads whose backward pass is one unit of work
 	// Each group's part of the gradients of keys and queries, [groups, rows, 2·keys]; the parts are summed in order,
 	// whichever thread computed them.
 	parts []float32
@@ -14,29 +13,27 @@ type keyedTrace struct {
 	hop, eta []float32
 }
 
-// keyedGroup is the number of values whose heads are one unit of work in the backward pass: enough columns for the tiles
-// of a product.
-const keyedGroup = 64
+// keyedGroup is the number of heads that are one unit of work in the backward pass. More heads need less memory for parts.
+const keyedGroup = 4
 
 func newKeyedTrace(p *Pass, r *Keyed, spans []Span) keyedTrace {
-	rows, state := 0, r.Heads*r.Values*r.Keys
-	t := keyedTrace{spans: make([]kernel.KeyedSaved, len(spans)), group: max(1, keyedGroup/r.Values)}
+	rows := 0
+	t := keyedTrace{spans: make([]kernel.KeyedSaved, len(spans))}
 	for i, s := range spans {
 		rows += s.Len
-		chunks := (s.Len + kernel.KeyedChunk - 1) / kernel.KeyedChunk
 		t.spans[i] = kernel.KeyedSaved{
 			GRe: kernel.Rows{Data: p.Scratch((s.Len + 1) * r.Heads), Stride: r.Heads},
 			GIm: kernel.Rows{Data: p.Scratch((s.Len + 1) * r.Heads), Stride: r.Heads},
-			Y:   kernel.Rows{Data: p.Scratch(chunks * state), Stride: state},
+			Y:   p.Scratch(r.Heads * r.Values * r.Keys),
 		}
 	}
-	t.parts = p.Scratch(t.groups(r) * rows * 2 * r.Keys)
+	t.parts = p.Scratch(r.groups() * rows * 2 * r.Keys)
 	t.hop, t.eta = p.Scratch(len(spans)*r.Heads), p.Scratch(len(spans)*r.Heads)
 	return t
 }
 
 // groups is the number of units of work per document.
-func (t *keyedTrace) groups(r *Keyed) int { return (r.Heads + t.group - 1) / t.group }
+func (r *Keyed) groups() int { return (r.Heads + keyedGroup - 1) / keyedGroup }
 
 // saved returns what is saved of the heads from lo on of one document; nil without a tape.
 func (run *keyedRun) saved(span, lo int) *kernel.KeyedSaved {
@@ -44,14 +41,14 @@ func (run *keyedRun) saved(span, lo int) *kernel.KeyedSaved {
 		return nil
 	}
 	s := run.trace.spans[span]
-	return &kernel.KeyedSaved{GRe: s.GRe.From(0, lo), GIm: s.GIm.From(0, lo), Y: s.Y.From(0, lo*run.Values*run.Keys)}
+	return &kernel.KeyedSaved{GRe: s.GRe.From(0, lo), GIm: s.GIm.From(0, lo), Y: s.Y[lo*run.Values*run.Keys:]}
 }
 
 // record adds the backward pass of the run to the tape.
 func (run *keyedRun) record(p *Pass) {
 	pool, kept := p.Pool, &keyedRun{Keyed: run.Keyed, spans: run.spans, in: run.in, out: run.out, trace: run.trace}
 	p.Tape.Record(func() {
-		groups := kept.trace.groups(kept.Keyed)
+		groups := kept.groups()
 		clear(kept.trace.parts)
 		clear(kept.trace.hop)
 		clear(kept.trace.eta)
@@ -70,8 +67,8 @@ func (run *keyedRun) backward(span, group int) {
 	if s.Len == 0 {
 		return
 	}
-	lo := group * run.trace.group
-	hi := min(run.Heads, lo+run.trace.group)
+	lo := group * keyedGroup
+	hi := min(run.Heads, lo+keyedGroup)
 	part := run.part(group).From(s.Start, 0)
 	out := kernel.Rows{Data: run.out.Grad, Stride: run.out.Cols}
 	d := kernel.KeyedGrad{
@@ -108,7 +105,7 @@ func (run *keyedRun) part(group int) kernel.Rows {
 
 // sumParts adds the parts of the groups and documents, in order.
 func (run *keyedRun) sumParts(pool *kernel.Pool) {
-	keys, groups := run.Keys, run.trace.groups(run.Keyed)
+	keys, groups := run.Keys, run.groups()
 	pool.Each(run.in.Key.Rows, func(lo, hi int) {
 		for row := lo; row < hi; row++ {
 			for g := range groups {
