@@ -28,7 +28,7 @@ func (ix *index) digest(id string, quantities []*result.Quantity, cells []*recor
 }
 
 // titles of tables of several quantities, by probe.
-var titles = map[string]string{"prefill": "Reading a prompt", "decode": "Generating", "memory": "Memory of one document", "cost": "Work by formula"}
+var titles = map[string]string{"prefill": "Reading a prompt", "decode": "Generating", "memory": "Memory of the weights and of one document", "cost": "Work by formula"}
 
 // withGrowth adds a column with the exponents of a quantity's growth, if it has any.
 func withGrowth(t table.Table, ix *index, q *result.Quantity, cells []*record.Cell) table.Table {

@@ -10,11 +10,11 @@ import (
 	"github.com/archbench/archbench/harness/internal/unit"
 )
 
-// addMemory shows the memory of a document; the table of models has the weights.
+// addMemory shows the memory of the weights and of a document. The weights by class are for programs.
 func addMemory(ix *index, s *Section, cells []*record.Cell) {
 	quantities := result.QuantitiesOf("memory")
 	s.Data = append(append(s.Data, ix.weights(cells)), ix.pivots(quantities[1:], cells)...)
-	found := slices.DeleteFunc(slices.Clone(quantities[1:]), func(q *result.Quantity) bool { return q.Name == result.StateFormula.Name })
+	found := slices.DeleteFunc(slices.Clone(quantities), func(q *result.Quantity) bool { return q.Name == result.StateFormula.Name })
 	s.Tables = append(s.Tables, ix.digest("memory", found, cells))
 	s.Notes = append(s.Notes, agreement("State in memory", cells, result.StateFormula, result.StateBytes))
 	ix.addGrowth(s, quantities, cells)
