@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/archbench/archbench/internal/engine"
+	"github.com/archbench/archbench/internal/nn"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -62,6 +63,8 @@ func Overfits(t *testing.T, family engine.Family, req lm.LoadRequest) {
 
 // BenchmarkTraining measures steps with an update over n documents of length tokens, and reports tokens per second.
 func BenchmarkTraining(b *testing.B, family engine.Family, dir string, n, length int) {
+	nn.PoisonReleased = false // it costs time
+	defer func() { nn.PoisonReleased = true }()
 	m, training := openTraining(b, family, lm.LoadRequest{Checkpoint: dir})
 	step := lm.TrainStep{Documents: randomDocuments(n, length, m.Info().Vocab), Update: true, LearningRate: 1e-5, ClipNorm: 1}
 	b.ReportAllocs()

@@ -34,10 +34,10 @@ func splitSwiGLU(p *Pass, x Mat) Mat {
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			for r := range y.Rows {
+			p.eachRow(y, func(r int) {
 				in, grad, half := x.Row(r), x.rowGrad(r), y.Cols
 				kernel.SwiGLUGrad(grad[:half], grad[half:], y.rowGrad(r), in[:half], in[half:])
-			}
+			})
 		})
 	}
 	return y

@@ -96,6 +96,13 @@ func (p *Pass) New(rows, cols int) Mat {
 // Scratch returns n uninitialised floats with the lifetime of a matrix from New, without a gradient.
 func (p *Pass) Scratch(n int) []float32 { return p.arena.alloc(n) }
 
+// zeros returns n zeros with the lifetime of Scratch.
+func (p *Pass) zeros(n int) []float32 {
+	x := p.Scratch(n)
+	clear(x)
+	return x
+}
+
 // Mark returns the current position in the pass's memory.
 func (p *Pass) Mark() Mark { return p.arena.mark }
 

@@ -72,6 +72,15 @@ func (p *Pass) eachElement(n int, f func(lo, hi int)) {
 	p.Pool.Each(blocks(n), func(lo, hi int) { f(lo*elementBlock, min(n, hi*elementBlock)) })
 }
 
+// eachRow calls f for every row of x. It is for backward passes, too.
+func (p *Pass) eachRow(x Mat, f func(r int)) {
+	p.Pool.Each(x.Rows, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			f(r)
+		}
+	})
+}
+
 // byRows runs a task over the rows of its output, on one thread if they are few.
 func (p *Pass) byRows(t rowsTask) {
 	p.tasks.rows = t

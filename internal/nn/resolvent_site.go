@@ -45,7 +45,7 @@ func (s *SiteEnergy) Forward(p *Pass, projection Mat) Mat {
 	n := int64(len(a.Data))
 	p.Add(flops*n, 8*n+12*int64(heads))
 	if p.Tape != nil {
-		p.Tape.Record(func() { s.backward(a, projection) })
+		p.Tape.Record(func() { s.backward(p, a, projection) })
 	}
 	return a
 }
@@ -82,15 +82,19 @@ func (s *SiteEnergy) slope(x, vMax float32) float32 {
 	return 1 - t*t
 }
 
-func (s *SiteEnergy) backward(a, projection Mat) {
-	for i, g := range a.Grad {
-		h := i % a.Cols
-		projection.Grad[i] += g * s.slope(projection.Data[i], s.VMax.W[h])
+// backward adds to the gradients of the projection and of a0 and E, where these are trained.
+func (s *SiteEnergy) backward(p *Pass, a, projection Mat) {
+	p.eachRow(a, func(r int) {
+		for h, g := range a.rowGrad(r) {
+			projection.rowGrad(r)[h] += g * s.slope(projection.Row(r)[h], s.VMax.W[h])
+		}
+	})
+	for r := range a.Rows {
 		if s.A0.Grad != nil {
-			s.A0.Grad[h] += g
+			kernel.Axpy(1, a.rowGrad(r), s.A0.Grad)
 		}
 		if s.Energy.Grad != nil {
-			s.Energy.Grad[h] -= g
+			kernel.Axpy(-1, a.rowGrad(r), s.Energy.Grad)
 		}
 	}
 }
@@ -107,9 +111,11 @@ func (g HopGate) Forward(p *Pass, x Mat) Mat {
 	p.Add(4*n, 8*n)
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			for i, d := range c.Grad { // dc/dx = ½ c (1 − σ)
-				x.Grad[i] += d * 0.5 * c.Data[i] * float32(1/(1+math.Exp(float64(x.Data[i]))))
-			}
+			p.eachElement(len(c.Grad), func(lo, hi int) {
+				for i := lo; i < hi; i++ { // dc/dx = ½ c (1 − σ)
+					x.Grad[i] += c.Grad[i] * 0.5 * c.Data[i] * float32(1/(1+math.Exp(float64(x.Data[i]))))
+				}
+			})
 		})
 	}
 	return c
@@ -179,11 +185,13 @@ func ClampValues(p *Pass, x Mat, limit float32) Mat {
 	p.Add(0, 8*int64(len(x.Data)))
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			for i, g := range y.Grad {
-				if v := x.Data[i]; v > -limit && v < limit {
-					x.Grad[i] += g
+			p.eachElement(len(y.Grad), func(lo, hi int) {
+				for i, g := range y.Grad[lo:hi] {
+					if v := x.Data[lo+i]; v > -limit && v < limit {
+						x.Grad[lo+i] += g
+					}
 				}
-			}
+			})
 		})
 	}
 	return y
@@ -206,12 +214,26 @@ func AddScaled(p *Pass, x Mat, s *Param, y Mat) Mat {
 	if p.Tape != nil {
 		grad := trainable(s, "scale")
 		p.Tape.Record(func() {
-			kernel.Axpy(1, sum.Grad, x.Grad)
-			kernel.Axpy(s.W[0], sum.Grad, y.Grad)
-			for i, g := range sum.Grad {
-				grad[0] += g * y.Data[i]
+			products := make([]float64, sum.Rows) // of each row
+			p.eachRow(sum, func(r int) {
+				kernel.Axpy(1, sum.rowGrad(r), x.rowGrad(r))
+				kernel.Axpy(s.W[0], sum.rowGrad(r), y.rowGrad(r))
+				products[r] = dot(sum.rowGrad(r), y.Row(r))
+			})
+			var total float64
+			for _, v := range products {
+				total += v
 			}
+			grad[0] += float32(total)
 		})
+	}
+	return sum
+}
+
+// dot returns Σ x·y in float64.
+func dot(x, y []float32) (sum float64) {
+	for i, v := range x {
+		sum += float64(v) * float64(y[i])
 	}
 	return sum
 }

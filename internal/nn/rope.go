@@ -49,7 +49,7 @@ func (a Angles) Rotate(p *Pass, x Mat) Mat {
 	if p.Tape != nil {
 		p.Tape.Record(func() {
 			a.turn(p, y.Grad, y.Cols, true)
-			kernel.Axpy(1, y.Grad, x.Grad)
+			p.eachElement(len(x.Grad), func(lo, hi int) { kernel.Axpy(1, y.Grad[lo:hi], x.Grad[lo:hi]) })
 		})
 	}
 	return y

@@ -86,14 +86,15 @@ func (s *SelectiveScan) piece(u, delta, proj, y Mat, span Span) kernel.Scan {
 func (s *SelectiveScan) record(p *Pass, scan kernel.Scan, u, delta, proj, y Mat, span Span) {
 	aLogGrad, dGrad := trainable(s.ALog, "scan"), trainable(s.D, "scan")
 	p.Tape.Record(func() {
+		defer p.arena.release(p.Mark())
 		lo, hi := span.Start*s.Channels, (span.Start+span.Len)*s.Channels
 		bc := kernel.Rows{Data: proj.Grad, Stride: proj.Cols}
 		g := kernel.ScanGrad{
 			Scan: scan, DY: y.Grad[lo:hi], DU: u.Grad[lo:hi], DDelta: delta.Grad[lo:hi],
 			DB: bc.From(span.Start, proj.Cols-2*s.States), DC: bc.From(span.Start, proj.Cols-s.States),
-			DA: make([]float32, len(s.a)), DD: dGrad,
+			DA: p.zeros(len(s.a)), DD: dGrad,
 		}
-		g.Parts = make([]float32, g.PartsLen())
+		g.Parts = p.zeros(g.PartsLen())
 		g.Run(p.Pool)
 		for i := range aLogGrad {
 			aLogGrad[i] += g.DA[s.at(i)] * s.a[s.at(i)] // dA/dA_log = A

@@ -98,13 +98,15 @@ func (c *CausalConv) piece(x Mat, from int, y Mat, span Span) kernel.Conv {
 // record adds the backward pass of one span. The gradient of the tail is dropped.
 func (c *CausalConv) record(p *Pass, conv kernel.Conv, x Mat, from int, y Mat, span Span) {
 	grad := trainable(c.Weight, "convolution")
-	g := kernel.ConvGrad{Conv: conv, DW: make([]float32, len(c.w))}
+	g := kernel.ConvGrad{Conv: conv}
 	g.Tail = p.Scratch(len(conv.Tail))
 	copy(g.Tail, conv.Tail)
 	if c.Bias != nil {
 		g.DBias = trainable(c.Bias, "convolution")
 	}
 	p.Tape.Record(func() {
+		defer p.arena.release(p.Mark())
+		g.DW = p.zeros(len(c.w))
 		g.DY = y.Grad[span.Start*c.Channels : (span.Start+span.Len)*c.Channels]
 		g.DX = kernel.Rows{Data: x.Grad, Stride: x.Cols}.From(span.Start, from)
 		g.Run(p.Pool)

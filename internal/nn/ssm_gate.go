@@ -11,9 +11,7 @@ func Columns(p *Pass, x Mat, lo, hi int) Mat {
 	p.Add(0, 8*int64(len(y.Data)))
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			for i, g := range y.Grad {
-				x.Grad[i/y.Cols*x.Cols+lo+i%y.Cols] += g
-			}
+			p.eachRow(y, func(r int) { kernel.Axpy(1, y.rowGrad(r), x.rowGrad(r)[lo:hi]) })
 		})
 	}
 	return y
@@ -27,9 +25,9 @@ func GateSiLU(p *Pass, y, x Mat, from int) Mat {
 	p.Add(5*n, 12*n)
 	if p.Tape != nil {
 		p.Tape.Record(func() {
-			for r := range y.Rows {
+			p.eachRow(y, func(r int) {
 				kernel.SwiGLUGrad(x.rowGrad(r)[from:][:y.Cols], y.rowGrad(r), out.rowGrad(r), x.Row(r)[from:][:y.Cols], y.Row(r))
-			}
+			})
 		})
 	}
 	return out

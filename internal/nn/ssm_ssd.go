@@ -65,9 +65,9 @@ func (s *SSD) addBias(p *Pass, dt Mat) Mat {
 	if p.Tape != nil {
 		grad := trainable(s.StepBias, "step size")
 		p.Tape.Record(func() {
-			for i, g := range y.Grad {
-				dt.Grad[i] += g
-				grad[i%s.Heads] += g
+			for r := range y.Rows {
+				kernel.Axpy(1, y.rowGrad(r), dt.rowGrad(r))
+				kernel.Axpy(1, y.rowGrad(r), grad)
 			}
 		})
 	}
@@ -137,13 +137,14 @@ func (s *SSD) piece(xbc, delta, y Mat, span Span) kernel.SSD {
 func (s *SSD) record(p *Pass, ssd kernel.SSD, xbc, delta, y Mat, span Span) {
 	aLogGrad, dGrad := trainable(s.ALog, "scan"), trainable(s.D, "scan")
 	p.Tape.Record(func() {
+		defer p.arena.release(p.Mark())
 		lo, hi := span.Start, span.Start+span.Len
 		g := kernel.SSDGrad{
 			SSD: ssd, DY: y.Slice(lo, hi).Grad, DDelta: delta.Slice(lo, hi).Grad,
-			DA: make([]float32, s.Heads), DD: dGrad,
+			DA: p.zeros(s.Heads), DD: dGrad,
 		}
 		g.DX, g.DB, g.DC = s.columns(xbc.Grad, xbc.Cols, lo)
-		g.Parts = make([]float32, g.PartsLen())
+		g.Parts = p.zeros(g.PartsLen())
 		g.Run(p.Pool)
 		for i, d := range g.DA {
 			aLogGrad[i] += d * s.a[i] // dA/dA_log = A
