@@ -199,7 +199,7 @@ const (
 	enoughDocuments = 100
 	// pieces is the number of documents that few files are cut into, and shortest and longest their lengths in bytes.
 	pieces   = 200
-	shortest = 1 << 10
+	shortest = 1 << 6
 	longest  = 1 << 16
 )
 

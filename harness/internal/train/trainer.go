@@ -131,25 +131,24 @@ func (t *trainer) start(ctx context.Context) (err error) {
 }
 
 // trainerOf returns the ability to train, or says why a model lacks it.
-func trainerOf(d lm.Description, m lm.Model) (lm.Trainer, error) {
-	trainer, ok := lm.As[lm.Trainer](m)
-	switch info := m.Info(); {
-	case ok:
+func trainerOf(m lm.Model) (lm.Trainer, error) {
+	if trainer, ok := lm.As[lm.Trainer](m); ok {
 		return trainer, nil
-	case !d.Has(lm.AbilityTrain):
-		return nil, wrong{ErrRequest, fmt.Errorf("the plugin %s cannot train: n/a (no ability %s); archbench plugins list -v shows which can", d.Name, lm.AbilityTrain)}
-	default:
-		return nil, wrong{ErrRequest, fmt.Errorf("the plugin %s can train, but not this model: its weights are in %s, and only those in f32 can be trained", d.Name, info.Precision)}
 	}
+	info := m.Info()
+	return nil, wrong{ErrRequest, fmt.Errorf("the plugin of %s can train, but not this model: its weights are in %s, and only those in f32 can be trained", info.Architecture, info.Precision)}
 }
 
 // load loads a model and opens its training; resume is the checkpoint that both come from, or "".
 func (t *trainer) load(ctx context.Context, req lm.LoadRequest, resume string) error {
+	if d := t.session.Description; !d.Has(lm.AbilityTrain) {
+		return wrong{ErrRequest, fmt.Errorf("the plugin %s cannot train: n/a (no ability %s); archbench plugins list -v shows which can", d.Name, lm.AbilityTrain)}
+	}
 	loaded, err := t.session.Load(ctx, req)
 	if err != nil {
 		return err
 	}
-	trainer, err := trainerOf(t.session.Description, loaded.Model)
+	trainer, err := trainerOf(loaded.Model)
 	if err != nil {
 		return errors.Join(err, loaded.Model.Close())
 	}
