@@ -193,7 +193,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.db, "db", defaultDB, "`FILE` of the results database")
 	root.AddCommand(a.planCommand(), a.runCommand(), a.resumeCommand(), a.compareCommand(), a.reportCommand(), a.showCommand(), a.doctorCommand(),
 		a.exportCommand(), a.importCommand(), a.bundleCommand(), a.verifyCommand(), a.mergeCommand(),
-		a.trainCommand(), a.generateCommand(), a.scoreCommand(), a.versionCommand(),
+		a.trainCommand(), a.experimentCommand(), a.generateCommand(), a.scoreCommand(), a.versionCommand(),
 		group("runs", "List and remove runs", a.runsListCommand(), a.runsRemoveCommand()),
 		group("trainings", "List trainings", a.trainingsListCommand()),
 		group("suites", "List and show suites", a.suitesListCommand(), a.suitesShowCommand()),

@@ -37,6 +37,12 @@ func (a *app) trainWith(ctx context.Context, o train.Options, how func(context.C
 		return err
 	}
 	defer db.Close()
+	result, err := a.carryOut(ctx, db, o, how)
+	return a.finishTraining(ctx, db, result, ofTraining(ctx, err))
+}
+
+// carryOut starts or resumes a training, shows its progress and keeps its rows.
+func (a *app) carryOut(ctx context.Context, db *store.DB, o train.Options, how func(context.Context, train.Options) (*train.Result, error)) (*train.Result, error) {
 	line := newProgress(a.screen, a.terminal)
 	defer line.clear()
 	o.Sinks = func(r *record.Training, p *train.Plan) []train.Sink {
@@ -46,9 +52,7 @@ func (a *app) trainWith(ctx context.Context, o train.Options, how func(context.C
 	o.Planned = func(r *record.Training, p *train.Plan) { line.clear(); planned(r, p) }
 	o.Observe = func(p train.Progress) { a.showTraining(line, p) }
 	line.say("preparing: loading the model and trying an update")
-	result, err := how(ctx, o)
-	line.clear()
-	return a.finishTraining(ctx, db, result, ofTraining(ctx, err))
+	return how(ctx, o)
 }
 
 // showTraining shows an evaluation or event as a line of its own, and the last update in the line of progress.

@@ -1,9 +1,12 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/archbench/archbench/harness/internal/stat"
 	"github.com/archbench/archbench/harness/internal/table"
@@ -50,11 +53,14 @@ func (j *Journal) measured() (name, unit string, better int) {
 	return o.Measure, o.Unit, o.Better
 }
 
+// rateWords writes a learning rate.
+func rateWords(rate float64) string { return strconv.FormatFloat(rate, 'g', 3, 64) }
+
 // comparison is the table of models over seeds.
 func (j *Journal) comparison(g Grid) table.Table {
 	name, of, better := j.measured()
 	t := table.Table{ID: "experiment", Title: "Comparison", Main: true, Columns: append(table.Keys("model"),
-		table.Column{Name: "parameters"}, table.Column{Name: "rate"}, table.Column{Name: name, Unit: of, Better: better}, table.Column{Name: "sd", Unit: of, Beside: true},
+		table.Column{Name: "parameters"}, table.Column{Name: "rate"}, table.Column{Name: spaced(name), ID: name, Unit: of, Better: better}, table.Column{Name: "sd", Unit: of, Beside: true},
 		table.Column{Name: "difference", Unit: of}, table.Column{Name: "p", Beside: true}, table.Column{Name: "verdict", Beside: true})}
 	models, values := j.replicates(g)
 	differences := values.Compare()
@@ -64,7 +70,7 @@ func (j *Journal) comparison(g Grid) table.Table {
 			t.Add(j.unfinished(g, model)...)
 			continue
 		}
-		row := []any{model, j.parameters(model), unit.Number(g.Best(model, j.Losses()))}
+		row := []any{model, j.parameters(model), rateWords(g.Best(model, j.Losses()))}
 		row = append(row, table.Figure(unit.Format(mean(values[i]), of), mean(values[i])), spread(values[i]))
 		if i == 0 {
 			row = append(row, table.None, table.None, table.Text("base"))
@@ -148,8 +154,20 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// windowTolerance is how much worse than the best a learning rate may be that still counts as working, relative to the best loss.
+// windowTolerance is how much worse than the best a learning rate may be that still counts as working: relative to the best loss, or
+// in the accuracy.
 const windowTolerance = 0.05
+
+// tolerance is how much a loss may exceed the best one.
+func tolerance(best float64, better int) float64 {
+	if better > 0 {
+		return windowTolerance
+	}
+	return windowTolerance * math.Abs(best)
+}
+
+// spaced is a measure's name for people.
+func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // tuning is the table of learning rates: what each gave, how wide a range works, and how good the best of a few trials is expected
 // to be.
@@ -157,9 +175,9 @@ func (j *Journal) tuning(g Grid) table.Table {
 	name, of, better := j.measured()
 	losses := j.Losses()
 	rates := g.rates(losses)
-	t := table.Table{ID: "tuning", Title: "Learning rates, " + name, Columns: table.Keys("model")}
+	t := table.Table{ID: "tuning", Title: "Learning rates, " + spaced(name), Columns: table.Keys("model")}
 	for _, rate := range rates {
-		t.Columns = append(t.Columns, table.Column{Name: unit.Number(rate), ID: "at_" + unit.Number(rate), Unit: of, Better: better})
+		t.Columns = append(t.Columns, table.Column{Name: rateWords(rate), ID: "at_" + rateWords(rate), Unit: of, Better: better})
 	}
 	t.Columns = append(t.Columns, table.Column{Name: "window", ID: "window_decades", Unit: "decades"}, table.Column{Name: "best of 3", Unit: of, Better: better})
 	for _, model := range g.Models {
@@ -170,9 +188,13 @@ func (j *Journal) tuning(g Grid) table.Table {
 			trials = append(trials, stat.Trial{Rate: rate, Loss: loss})
 			row = append(row, j.tuned(g, model, rate, of, better))
 		}
-		t.Add(append(row, window(trials), expected(trials, of, better))...)
+		t.Add(append(row, window(trials, better), expected(trials, of, better))...)
 	}
-	t.Notes = []string{fmt.Sprintf("window: decades of the rates whose loss exceeds the best by at most %g %%; best of 3: expected for three of these rates at random", 100*windowTolerance)}
+	within := fmt.Sprintf("whose loss exceeds the best by at most %g %%", 100*windowTolerance)
+	if better > 0 {
+		within = fmt.Sprintf("that are at most %g below the best", windowTolerance)
+	}
+	t.Notes = []string{"window: decades of the rates " + within + "; best of 3: expected for three of these rates at random"}
 	return t
 }
 
@@ -194,14 +216,14 @@ func (j *Journal) tuned(g Grid, model string, rate float64, of string, better in
 }
 
 // window is the width of the range of rates that work.
-func window(trials []stat.Trial) table.Value {
+func window(trials []stat.Trial, better int) table.Value {
 	least := math.Inf(1)
 	for _, t := range trials {
 		if t.Loss < least {
 			least = t.Loss
 		}
 	}
-	w, ok := stat.WindowOf(trials, windowTolerance*math.Abs(least))
+	w, ok := stat.WindowOf(trials, tolerance(least, better))
 	if !ok {
 		return table.Unavailable("every rate diverged")
 	}
@@ -224,4 +246,19 @@ func expected(trials []stat.Trial, of string, better int) table.Value {
 	}
 	best *= -float64(better)
 	return table.Figure(unit.Format(best, of), best)
+}
+
+// Typical returns the outcome of a model's median seed in the comparison, the lower of two; nil: it has none yet.
+func (j *Journal) Typical(g Grid, model string) *Outcome {
+	var all []*Outcome
+	for _, seed := range g.Seeds {
+		if o := j.outcome(Job{model, g.Best(model, j.Losses()), seed}); o != nil && o.Value.Finite() {
+			all = append(all, o)
+		}
+	}
+	if len(all) < len(g.Seeds) {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b *Outcome) int { return cmp.Compare(a.Value, b.Value) })
+	return all[(len(all)-1)/2]
 }

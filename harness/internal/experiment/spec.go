@@ -46,7 +46,7 @@ type Width struct {
 	Option string `yaml:"option"`
 	Step   int    `yaml:"step"` // the width is a multiple of it
 	// Follow gives options that grow with the width by their ratio to it, for example intermediate_size: 2.67. They are
-	// rounded to multiples of the step.
+	// rounded to whole numbers.
 	Follow map[string]float64 `yaml:"follow"`
 }
 
@@ -70,18 +70,20 @@ type Data struct {
 	Task      string   `yaml:"task"`
 	Tokenizer string   `yaml:"tokenizer"` // of a corpus
 	Length    int      `yaml:"length"`    // tokens of a document
+	// EvalTokens is about the number of tokens of an evaluation.
+	EvalTokens int `yaml:"eval_tokens"`
 }
 
 // Train says how all models are trained.
 type Train struct {
-	Budget      string  `yaml:"budget"` // of one training: updates, tokens or FLOPs
-	Batch       int     `yaml:"batch"`
-	Schedule    string  `yaml:"schedule"`
-	Warmup      int64   `yaml:"warmup"`
-	Floor       float64 `yaml:"floor"`
-	WeightDecay float64 `yaml:"weight_decay"`
-	Clip        float64 `yaml:"clip"`
-	Precision   string  `yaml:"precision"`
+	Budget    string  `yaml:"budget"` // of one training: updates, tokens or FLOPs
+	Batch     int     `yaml:"batch"`
+	Schedule  string  `yaml:"schedule"`
+	Warmup    int64   `yaml:"warmup"`
+	Floor     float64 `yaml:"floor"`
+	Optimizer string  `yaml:"optimizer"` // as archbench train --optimizer
+	Clip      float64 `yaml:"clip"`
+	Precision string  `yaml:"precision"`
 }
 
 // Tuning compares learning rates, with the same rates and seeds for all models.
@@ -103,8 +105,8 @@ const (
 // Parse reads an experiment; file is its name in errors, which name the line or the key.
 func Parse(file string, data []byte) (*Spec, error) {
 	s := &Spec{
-		Data:  Data{Length: 256},
-		Train: Train{Batch: 64, Schedule: "cosine", Warmup: -1, Floor: 0.1, WeightDecay: 0.1, Clip: 1},
+		Data:  Data{Length: 256, EvalTokens: 1 << 16},
+		Train: Train{Batch: 64, Schedule: "cosine", Warmup: -1, Floor: 0.1, Clip: 1},
 	}
 	if err := yaml.UnmarshalWithOptions(data, s, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("%s: %s", file, strings.TrimSpace(yaml.FormatError(err, false, true)))
@@ -205,8 +207,8 @@ func (s *Spec) checkData() error {
 		return errors.New("data: give either corpus or task")
 	case d.Task != "" && d.Tokenizer != "":
 		return errors.New("data: a task has no tokenizer")
-	case d.Length < 2:
-		return fmt.Errorf("data: length is %d, want at least 2", d.Length)
+	case d.Length < 2 || d.EvalTokens < 1:
+		return fmt.Errorf("data: length is %d and eval_tokens %d, want at least 2 and 1", d.Length, d.EvalTokens)
 	case s.Train.Budget == "":
 		return errors.New("train: budget is missing, for example 1000updates or 16Mtokens")
 	case s.Train.Batch < 1:

@@ -206,7 +206,7 @@ func (t *trainer) watch(ctx context.Context) error {
 		t.event(f.kind, f.detail, "")
 	}
 	if n := t.now.Monitor.NonFinite; n >= t.plan.Rules.GiveUp {
-		return fmt.Errorf("%d updates in a row had a loss or gradient that is not finite: lower --lr, or allow recoveries with --recover", n)
+		return wrong{ErrDiverged, fmt.Errorf("%d updates in a row had a loss or gradient that is not finite: lower --lr, or allow recoveries with --recover", n)}
 	}
 	t.observe(t.progress())
 	return t.journal.flush(ctx, false)

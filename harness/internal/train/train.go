@@ -34,9 +34,11 @@ var (
 	ErrFolder = errors.New("train: unsuitable folder")
 	// ErrRequest says that model, data and settings do not fit together.
 	ErrRequest = errors.New("train: unsuitable request")
+	// ErrDiverged says that losses or gradients are no longer finite.
+	ErrDiverged = errors.New("train: diverged")
 )
 
-// wrong is an error of kind ErrRequest or ErrFolder that says itself what is wrong.
+// wrong is an error of one of these kinds that says itself what is wrong.
 type wrong struct {
 	kind error
 	error
