@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -63,4 +64,43 @@ func TestOf(t *testing.T) {
 		}
 	}()
 	Of[*SSM](hybrid(), 0)
+}
+
+// TestSaveLoad checks that a saved document is loaded exactly, and that another model's is refused.
+func TestSaveLoad(t *testing.T) {
+	d := hybrid()
+	write(d, 3)
+	write(d, 0.1)
+	var saved bytes.Buffer
+	if err := d.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	data := saved.Bytes()
+	again := hybrid()
+	if err := again.Load(bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	if last(again) != last(d) || again.Len() != 2 || again.Bytes() != d.Bytes() {
+		t.Errorf("loaded %v of %d tokens, saved %v", last(again), again.Len(), last(d))
+	}
+	write(again, 5)
+	write(d, 5)
+	if last(again) != last(d) {
+		t.Errorf("after another token %v, want %v", last(again), last(d))
+	}
+	for want, other := range map[string][]Layer{
+		"of 2 keys and values, want":  {NewKV(10, 1, 1, false), NewSSM(6, 8), NewResolvent(4, 5)},
+		"layer 1: its sizes are":      {NewKV(10, 1, 2, false), NewSSM(6, 9), NewResolvent(4, 5)},
+		"layer 2: its sizes are":      {NewKV(10, 1, 2, false), NewSSM(6, 8), NewResolvent(4, 6)},
+		"bf16 cannot be loaded":       {NewKV(10, 1, 2, true), NewSSM(6, 8), NewResolvent(4, 5)},
+		"load a document's state in ": {NewSSM(6, 8), NewSSM(6, 8), NewResolvent(4, 5)},
+	} {
+		err := New(len(other), func(l int) Layer { return other[l] }).Load(bytes.NewReader(data))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+	if err := hybrid().Load(bytes.NewReader(data[:len(data)/2])); err == nil {
+		t.Error("half a document was loaded")
+	}
 }
