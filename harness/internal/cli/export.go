@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,18 +21,23 @@ func (a *app) exportCommand() *cobra.Command {
 	var format, to string
 	c := &cobra.Command{
 		Use: "export [RUN...]", Short: "Write the samples of runs in the format of another tool",
-		Long: `Export writes the samples of runs (default: the latest) for other tools.
+		Long: `Export writes the samples of runs (default: the latest) for other tools, or the rows of one training (t-...).
 
   parquet      every sample, one row per call, for pandas, polars and DuckDB
   bench        times in the Go benchmark format, one line per block, for benchstat
   hyperfine    times as hyperfine --export-json writes them, one per block
-  llama-bench  times of prefill and decode as llama-bench -o jsonl writes them, one per call`,
+  llama-bench  times of prefill and decode as llama-bench -o jsonl writes them, one per call
+  rows         updates, evaluations and events of a training, one JSON line each
+  tensorboard  curves of a training as an event file (events.out.tfevents...)`,
 		Example: "  archbench export -o parquet --to samples.parquet\n  archbench export r-7f3a2c r-90cc1e -o bench | benchstat -col archbench-run -",
 		RunE: func(c *cobra.Command, args []string) error {
+			if of := exchange.NamedTraining(format); of != nil {
+				return a.exportTraining(c.Context(), of, args, to)
+			}
 			f := exchange.Named(format)
 			switch {
 			case f == nil:
-				return usage("export needs -o: one of %s", strings.Join(exchange.Names(), ", "))
+				return usage("export needs -o: one of %s", strings.Join(exportNames(), ", "))
 			case f.Binary && to == "" && isTerminal(a.out):
 				return usage("%s is binary: write it to a file with --to, or to a pipe", f.Name)
 			}
@@ -42,9 +48,38 @@ func (a *app) exportCommand() *cobra.Command {
 			return a.export(f, runs, to)
 		},
 	}
-	c.Flags().VarP(formatFlag{&format, exchange.Names()}, "output", "o", "format")
+	c.Flags().VarP(formatFlag{&format, exportNames()}, "output", "o", "format")
 	c.Flags().StringVar(&to, "to", "", "`FILE` to write (default: standard output)")
 	return c
+}
+
+// exportNames are the formats of runs, then those of trainings.
+func exportNames() []string {
+	names := exchange.Names()
+	for _, f := range exchange.TrainingFormats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// exportTraining writes one training.
+func (a *app) exportTraining(ctx context.Context, f *exchange.TrainingFormat, args []string, to string) error {
+	if len(args) != 1 {
+		return usage("export -o %s takes one training (archbench trainings list)", f.Name)
+	}
+	if f.Binary && to == "" && isTerminal(a.out) {
+		return usage("%s is binary: write it to a file with --to, or to a pipe", f.Name)
+	}
+	db, err := a.read(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	t, err := db.LoadTraining(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	return a.writeTo(to, func(w io.Writer) error { return f.Write(w, t) })
 }
 
 // export writes runs to a file, which appears once it is complete, or to standard output.

@@ -71,6 +71,14 @@ func TestTrain(t *testing.T) {
 	if out, _ := d.must(ExitOK, "trainings", "list", "-o", "csv"); !strings.Contains(out, ",done,learner,") {
 		t.Error(out)
 	}
+	if out, _ := d.must(ExitOK, "export", "t-", "-o", "rows"); strings.Count(out, "\n") != 12+14 {
+		t.Errorf("%d rows", strings.Count(out, "\n"))
+	}
+	d.must(ExitOK, "export", "t-", "-o", "tensorboard", "--to", "events.out.tfevents.1")
+	if data, err := os.ReadFile("events.out.tfevents.1"); err != nil || !strings.Contains(string(data), "valid/bits_per_byte") {
+		t.Error("no curve", err)
+	}
+	d.must(ExitUsage, "export", "t-none", "-o", "rows")
 	d.must(ExitOK, "train", "--resume", "out")
 }
 

@@ -113,3 +113,24 @@ func untold(runs []*record.Run) (leftOut []string) {
 	}
 	return leftOut
 }
+
+// TrainingFormat is a format of trainings.
+type TrainingFormat struct {
+	Name   string
+	Binary bool
+	Write  func(w io.Writer, t *record.Training) error
+}
+
+// TrainingFormats lists the formats of trainings.
+var TrainingFormats = []TrainingFormat{
+	{Name: "rows", Write: func(w io.Writer, t *record.Training) error { return writeTrainingLines(w, t.TrainingRows) }},
+	{Name: "tensorboard", Binary: true, Write: writeTensorBoard},
+}
+
+// NamedTraining returns the format of trainings of that name, or nil.
+func NamedTraining(name string) *TrainingFormat {
+	if i := slices.IndexFunc(TrainingFormats, func(f TrainingFormat) bool { return f.Name == name }); i >= 0 {
+		return &TrainingFormats[i]
+	}
+	return nil
+}

@@ -28,6 +28,7 @@ type TensorBoard struct {
 	every   int64 // updates between two points of a curve
 	file    io.WriteCloser
 	attempt int
+	started time.Time // of the training
 	err     error
 }
 
@@ -40,17 +41,31 @@ func NewTensorBoard(dir string, updates int64) *TensorBoard {
 }
 
 // Begin creates an event file. Each part of a training that was resumed has its own.
-func (b *TensorBoard) Begin(_ context.Context, _ *record.Training) error {
+func (b *TensorBoard) Begin(_ context.Context, t *record.Training) error {
 	host, _ := os.Hostname()
 	name := fmt.Sprintf("events.out.tfevents.%010d.%s.%d.0", time.Now().Unix(), filepath.Base("/"+host), os.Getpid())
 	file, err := os.Create(filepath.Join(b.dir, name))
 	if err != nil {
 		return fmt.Errorf("TensorBoard: %w", err)
 	}
-	b.file = file
+	b.file, b.started = file, t.Started
 	b.write(fileVersion(time.Now()))
 	return b.failure()
 }
+
+// writeTensorBoard writes all rows of a training as one event file.
+func writeTensorBoard(w io.Writer, t *record.Training) error {
+	b := NewTensorBoard("", t.Updates)
+	b.file, b.started = keptOpen{w}, t.Started
+	b.write(fileVersion(t.Started))
+	return b.Write(context.Background(), t.TrainingRows)
+}
+
+// keptOpen is a writer that its owner closes.
+type keptOpen struct{ io.Writer }
+
+// Close implements [io.Closer].
+func (keptOpen) Close() error { return nil }
 
 // Rewind makes TensorBoard forget the points after an update, from which the training continues.
 func (b *TensorBoard) Rewind(_ context.Context, attempt int, update int64) error {
@@ -61,19 +76,19 @@ func (b *TensorBoard) Rewind(_ context.Context, attempt int, update int64) error
 
 // Write adds rows. A recovery replaces the points that it went back behind.
 func (b *TensorBoard) Write(_ context.Context, rows record.TrainingRows) error {
-	now := time.Now()
 	for i := range rows.Steps {
 		s := &rows.Steps[i]
+		at := b.started.Add(s.Elapsed)
 		if s.Attempt > b.attempt {
 			b.attempt = s.Attempt
-			b.write(sessionStart(now, s.Update))
+			b.write(sessionStart(at, s.Update))
 		}
 		if s.Update%b.every == 0 || s.Update == 1 {
-			b.write(scalars(now, s.Update, scalarsOf(s)))
+			b.write(scalars(at, s.Update, scalarsOf(s)))
 		}
 	}
 	for _, e := range rows.Evaluations {
-		b.write(scalars(now, e.Update, []scalar{{"valid/" + e.Metric, float64(e.Value)}}))
+		b.write(scalars(b.started.Add(e.Elapsed), e.Update, []scalar{{"valid/" + e.Metric, float64(e.Value)}}))
 	}
 	return b.failure()
 }

@@ -53,7 +53,7 @@ func someRows() record.TrainingRows {
 func TestEventFile(t *testing.T) {
 	dir := t.TempDir()
 	b := NewTensorBoard(dir, 3)
-	if err := b.Begin(t.Context(), nil); err != nil {
+	if err := b.Begin(t.Context(), &record.Training{Started: time.Unix(1, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Write(t.Context(), someRows()); err != nil {
