@@ -92,8 +92,8 @@ func TestRandomSettings(t *testing.T) {
 				}
 			})
 		})
-		if parsed < 5 {
-			t.Errorf("%s: only %d settings are possible", k.Name, parsed)
+		if parsed == 0 && !testing.Short() { // then rapid tries too few
+			t.Errorf("%s: no settings are possible", k.Name)
 		}
 	}
 }
