@@ -190,7 +190,7 @@ func (e *trial) start(ctx context.Context, j experiment.Job) (o train.Options, h
 	if _, _, err := train.Source(f.out); err != nil {
 		return o, train.Start, os.RemoveAll(f.out)
 	}
-	o.Data = f.source.resumed(e.app, f.out)
+	o.Data = f.source.resumed(f.out)
 	return o, train.Resume, nil
 }
 

@@ -142,7 +142,7 @@ func (a *app) resumeTraining(c *cobra.Command, f trainFlags) error {
 		return err
 	}
 	o := train.Options{Folder: f.resume, Plugins: session.Installed{Paths: f.models.pluginPaths()}}
-	o.Data = source.resumed(a, f.resume)
+	o.Data = source.resumed(f.resume)
 	o.Running = a.trainRunning(plan.Model.Architecture)
 	return a.trainWith(ctx, o, train.Resume)
 }

@@ -60,11 +60,11 @@ func (a *app) showTraining(line *progress, p train.Progress) {
 	switch {
 	case p.Event != nil:
 		line.clear()
-		fmt.Fprintf(a.err, "update %d  %s: %s", p.Update, p.Event.Kind, p.Event.Detail)
+		said := p.Event.Detail
 		if p.Event.Action != "" {
-			fmt.Fprintf(a.err, "; %s", p.Event.Action)
+			said += "; " + p.Event.Action
 		}
-		fmt.Fprintln(a.err)
+		fmt.Fprintf(a.err, "update %d  %s: %s\n", p.Update, p.Event.Kind, said)
 	case p.Measures != nil:
 		line.clear()
 		fmt.Fprintln(a.err, strings.Join(append(trainingWords(p), measureWords(p.Measures)...), "  "))

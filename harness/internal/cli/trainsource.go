@@ -96,7 +96,7 @@ func (s *trainSource) openText(ctx context.Context, a *app, f *trainFlags, o *tr
 }
 
 // resumed opens what was stored, with the tokenizer of a checkpoint.
-func (s trainSource) resumed(a *app, folder string) func(context.Context, lm.ModelInfo) (train.Data, error) {
+func (s trainSource) resumed(folder string) func(context.Context, lm.ModelInfo) (train.Data, error) {
 	return func(ctx context.Context, info lm.ModelInfo) (train.Data, error) {
 		if s.Task != "" {
 			t, err := task.Parse(s.Task)

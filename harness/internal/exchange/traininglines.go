@@ -42,7 +42,7 @@ func (l *TrainingLines) Write(_ context.Context, rows record.TrainingRows) error
 }
 
 // Rewind removes the rows after an update of an attempt, and a last line that a killed process has not finished.
-func (l *TrainingLines) Rewind(_ context.Context, attempt int, update int64) error {
+func (l *TrainingLines) Rewind(ctx context.Context, attempt int, update int64) error {
 	old, err := os.Open(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -51,14 +51,14 @@ func (l *TrainingLines) Rewind(_ context.Context, attempt int, update int64) err
 		return err
 	}
 	defer old.Close()
-	if err := l.End(context.Background(), nil); err != nil {
+	if err := l.End(ctx, nil); err != nil {
 		return err
 	}
 	err = atomicfile.Write(l.path, func(w io.Writer) error { return rewind(w, old, attempt, update) })
 	if err != nil {
 		return err
 	}
-	return l.Begin(context.Background(), nil)
+	return l.Begin(ctx, nil)
 }
 
 func rewind(w io.Writer, r io.Reader, attempt int, update int64) error {

@@ -53,8 +53,12 @@ func (db *DB) AddTrainingRows(ctx context.Context, id string, rows record.Traini
 // RewindTraining deletes the rows of a training after an update of an attempt, from which it is resumed.
 func (db *DB) RewindTraining(ctx context.Context, id string, attempt int, update int64) error {
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"training_steps", "training_evaluations", "training_events"} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE training = ? AND (attempt > ? OR attempt = ? AND updates > ?)`, id, attempt, attempt, update); err != nil {
+		for _, query := range []string{
+			`DELETE FROM training_steps WHERE training = ? AND (attempt > ? OR attempt = ? AND updates > ?)`,
+			`DELETE FROM training_evaluations WHERE training = ? AND (attempt > ? OR attempt = ? AND updates > ?)`,
+			`DELETE FROM training_events WHERE training = ? AND (attempt > ? OR attempt = ? AND updates > ?)`,
+		} {
+			if _, err := tx.ExecContext(ctx, query, id, attempt, attempt, update); err != nil {
 				return err
 			}
 		}

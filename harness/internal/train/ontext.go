@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/archbench/archbench/harness/internal/corpus"
 	"github.com/archbench/archbench/harness/internal/dataset"
@@ -74,7 +75,7 @@ func (d *onText) Evaluate(ctx context.Context, m lm.Model) ([]Measure, error) {
 			if err != nil {
 				return err
 			}
-			whole := append(w.Tokens[:len(w.Tokens):len(w.Tokens)], w.Targets[len(w.Targets)-1])
+			whole := slices.Concat(w.Tokens, w.Targets[len(w.Targets)-1:])
 			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: whole, From: 1})
 		}
 		reply, err := m.Score(ctx, req)

@@ -126,15 +126,15 @@ func optionsOf(t *testing.T, d *desk, m *memory) Options {
 	}
 }
 
-// comparable returns a row without times.
-func comparable(s record.TrainingStep) record.TrainingStep {
+// timeless returns a row without times.
+func timeless(s record.TrainingStep) record.TrainingStep {
 	s.Host, s.Plugin, s.Elapsed = 0, 0, 0
 	return s
 }
 
 func steps(m *memory) (all []record.TrainingStep) {
 	for _, s := range m.Steps {
-		all = append(all, comparable(s))
+		all = append(all, timeless(s))
 	}
 	return all
 }
@@ -401,19 +401,42 @@ func TestBudgetOfFLOPs(t *testing.T) {
 	}
 }
 
-// TestRefusals lists what cannot be trained or resumed, and checks that nothing is left behind or changed.
-func TestRefusals(t *testing.T) {
-	done := func(t *testing.T) (Options, *desk) {
-		d := newDesk()
-		o := optionsOf(t, d, new(memory))
-		trained(t, o)
-		return o, d
+// refusal is a training that is refused: what is tried, and the words and kind of the error. The options are those of a folder that
+// must not be there afterwards.
+type refusal struct {
+	try  func(t *testing.T) (Options, error)
+	want string
+	kind error
+}
+
+// refused tries refusals.
+func refused(t *testing.T, all map[string]refusal) {
+	t.Helper()
+	for name, c := range all {
+		t.Run(name, func(t *testing.T) {
+			o, err := c.try(t)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, c.kind) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+			if _, err := os.Stat(o.Folder); o.Folder != "" && err == nil {
+				t.Error("a folder was left behind")
+			}
+		})
 	}
-	for name, c := range map[string]struct {
-		try  func(t *testing.T) (Options, error)
-		want string
-		kind error
-	}{
+}
+
+// done is a training that has ended.
+func done(t *testing.T) (Options, *desk) {
+	t.Helper()
+	d := newDesk()
+	o := optionsOf(t, d, new(memory))
+	trained(t, o)
+	return o, d
+}
+
+// TestRefusals lists what cannot be trained, and checks that nothing is left behind or changed.
+func TestRefusals(t *testing.T) {
+	refused(t, map[string]refusal{
 		"no ability": {func(t *testing.T) (Options, error) {
 			d := newDesk()
 			d.Abilities = []lm.Ability{lm.AbilityCost}
@@ -451,6 +474,12 @@ func TestRefusals(t *testing.T) {
 			_, err := Start(t.Context(), o)
 			return Options{}, err
 		}, "is not empty, and holds no training", ErrFolder},
+	})
+}
+
+// TestResumeRefusals lists what cannot be resumed.
+func TestResumeRefusals(t *testing.T) {
+	refused(t, map[string]refusal{
 		"nothing to resume": {func(t *testing.T) (Options, error) {
 			o := optionsOf(t, newDesk(), new(memory))
 			_, err := Resume(t.Context(), o)
@@ -499,17 +528,7 @@ func TestRefusals(t *testing.T) {
 			_, err := Resume(t.Context(), o)
 			return Options{}, err
 		}, "of gpt2, and the folder is of training", ErrFolder},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o, err := c.try(t)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(err, c.kind) {
-				t.Errorf("%v, want %q", err, c.want)
-			}
-			if _, err := os.Stat(o.Folder); o.Folder != "" && err == nil {
-				t.Error("a folder was left behind")
-			}
-		})
-	}
+	})
 }
 
 // TestSource returns what the caller stored, and the plan.
