@@ -199,7 +199,7 @@ func (a *app) trainModel(ctx context.Context, f *trainFlags) (m train.Model, err
 	if f.plugin != "" && f.model != "" && f.plugin != spec.Architecture {
 		return m, usage("--plugin %s --model %s: the model is of %s", f.plugin, f.model, spec.Architecture)
 	}
-	m = train.Model{Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Options: spec.Options, Device: spec.Device}
+	m = train.Model{Architecture: spec.Architecture, Checkpoint: spec.Checkpoint, Variant: spec.Variant, Options: spec.Options, Device: spec.Device, Precision: spec.Precision}
 	if f.config == "" {
 		return m, nil
 	}

@@ -17,11 +17,12 @@ type Model struct {
 	Variant      string            `json:"variant,omitempty"`    // "": the plugin's first
 	Options      map[string]string `json:"options,omitempty"`    // override the config
 	Device       string            `json:"device,omitempty"`
+	Precision    string            `json:"precision,omitempty"` // of the weights; plugins can train f32 only, and refuse others
 }
 
 // request returns the request that loads the model.
 func (m Model) request(seed uint64) lm.LoadRequest {
-	return lm.LoadRequest{Checkpoint: m.Checkpoint, Config: m.Config, Variant: m.Variant, Seed: seed, Options: m.Options, Device: m.Device}
+	return lm.LoadRequest{Checkpoint: m.Checkpoint, Config: m.Config, Variant: m.Variant, Seed: seed, Options: m.Options, Device: m.Device, Precision: m.Precision}
 }
 
 // Plan is what a training will do. It is fixed before the first update and stored in the training's folder.
