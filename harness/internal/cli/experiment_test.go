@@ -42,8 +42,8 @@ func TestExperiment(t *testing.T) {
 	if again != out || strings.Contains(errs, "rate 0.") {
 		t.Errorf("a complete experiment trains again: %s\n%s", again, errs)
 	}
-	if found, _ := filepath.Glob("out/one-lr0.*-seed1/last/model.safetensors"); len(found) != 1 {
-		t.Errorf("checkpoints %v", found)
+	if found, _ := filepath.Glob("out/one-lr0.*-seed1/curve.svg"); len(found) != 1 {
+		t.Errorf("curves %v", found)
 	}
 	if list, _ := d.must(ExitOK, "trainings", "list", "-o", "csv"); strings.Count(list, ",done,learner,") != 8 {
 		t.Error(list)

@@ -41,7 +41,7 @@ func (a *app) trainWith(ctx context.Context, o train.Options, how func(context.C
 	return a.finishTraining(ctx, db, result, ofTraining(ctx, err))
 }
 
-// carryOut starts or resumes a training, shows its progress and keeps its rows.
+// carryOut starts or resumes a training, shows its progress, keeps its rows and draws its curve.
 func (a *app) carryOut(ctx context.Context, db *store.DB, o train.Options, how func(context.Context, train.Options) (*train.Result, error)) (*train.Result, error) {
 	line := newProgress(a.screen, a.terminal)
 	defer line.clear()
@@ -52,7 +52,20 @@ func (a *app) carryOut(ctx context.Context, db *store.DB, o train.Options, how f
 	o.Planned = func(r *record.Training, p *train.Plan) { line.clear(); planned(r, p) }
 	o.Observe = func(p train.Progress) { a.showTraining(line, p) }
 	line.say("preparing: loading the model and trying an update")
-	return how(ctx, o)
+	r, err := how(ctx, o)
+	if err != nil {
+		return r, err
+	}
+	return r, drawCurve(ctx, db, r.Training)
+}
+
+// drawCurve draws the curve of a training into its folder.
+func drawCurve(ctx context.Context, db *store.DB, t *record.Training) error {
+	whole, err := db.LoadTraining(context.WithoutCancel(ctx), t.ID)
+	if err != nil {
+		return err
+	}
+	return report.WriteTrainingCurve(t.Folder, whole)
 }
 
 // showTraining shows an evaluation or event as a line of its own, and the last update in the line of progress.
@@ -92,7 +105,7 @@ func measureWords(measures []train.Measure) (words []string) {
 	return words
 }
 
-// finishTraining prints the results of a training, draws its curve, and returns the error that selects the exit code.
+// finishTraining prints the results of a training and returns the error that selects the exit code.
 func (a *app) finishTraining(ctx context.Context, db *store.DB, r *train.Result, failure error) error {
 	if r == nil {
 		return failure
@@ -105,13 +118,6 @@ func (a *app) finishTraining(ctx context.Context, db *store.DB, r *train.Result,
 		}
 		fmt.Fprintf(a.err, "the last checkpoint stays; continue with: %s\n", again)
 		return failure
-	}
-	whole, err := db.LoadTraining(context.WithoutCancel(ctx), r.Training.ID)
-	if err != nil {
-		return err
-	}
-	if err := report.WriteTrainingCurve(r.Training.Folder, whole); err != nil {
-		return err
 	}
 	if err := a.print(trainingTableOf(r)); err != nil {
 		return err
