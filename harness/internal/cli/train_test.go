@@ -158,6 +158,7 @@ func TestTrainMistakes(t *testing.T) {
 		"--out x --plugin learner --optimizer adam --budget 1updates":     "not adam",
 		"--out x --plugin learner --task mqr":                             "did you mean mqar?",
 		"--out x --plugin learner --task mqar --corpus y":                 "use only one of them",
+		"--out x --plugin learner --corpus short.txt=0":                   `"0" is no weight, want a number above 0`,
 		"--out x --plugin learner --corpus none":                          "no such file",
 		"--out x --plugin learner --corpus empty":                         "no UTF-8 text",
 		"--out x --plugin learner --corpus short.txt":                     "name more text",

@@ -158,8 +158,8 @@ func openCorpus(ctx context.Context, words string) (s corpus.Source, err error) 
 	path := words
 	if i := strings.LastIndexByte(words, '='); i > 0 {
 		if _, missing := os.Stat(words); errors.Is(missing, fs.ErrNotExist) {
-			if s.Weight, err = strconv.ParseFloat(words[i+1:], 64); err != nil {
-				return s, fmt.Errorf("%q is no weight", words[i+1:])
+			if s.Weight, err = strconv.ParseFloat(words[i+1:], 64); err != nil || !(s.Weight > 0) {
+				return s, fmt.Errorf("%q is no weight, want a number above 0", words[i+1:])
 			}
 			path = words[:i]
 		}

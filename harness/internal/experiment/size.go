@@ -88,7 +88,7 @@ func (s *solver) narrow(below, above Size, target float64) (Size, Size, error) {
 	return below, above, nil
 }
 
-// Nearest returns the one of two sizes that is relatively nearer to the target, or an error that names both if neither is within
+// Nearest returns the one of two sizes that is relatively nearer to the target, or an error that names both if none is within
 // the tolerance.
 func Nearest(target, tolerance float64, below, above Size) (Size, error) {
 	best := above
@@ -100,7 +100,7 @@ func Nearest(target, tolerance float64, below, above Size) (Size, error) {
 		if below.Width > 0 {
 			near = fmt.Sprintf("width %d has %.4g and %s", below.Width, below.Measured, near)
 		}
-		return Size{}, fmt.Errorf("%s: neither is within %.2g %% of %.4g", near, 100*tolerance, target)
+		return Size{}, fmt.Errorf("%s: none is within %.2g %% of %.4g", near, 100*tolerance, target)
 	}
 	return best, nil
 }

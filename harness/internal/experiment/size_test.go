@@ -69,7 +69,7 @@ func TestNearest(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	_, err := Nearest(2.6e6, 0.01, below, above)
-	if err == nil || err.Error() != "width 184 has 2.51e+06 and width 192 has 2.66e+06: neither is within 1 % of 2.6e+06" {
+	if err == nil || err.Error() != "width 184 has 2.51e+06 and width 192 has 2.66e+06: none is within 1 % of 2.6e+06" {
 		t.Errorf("%v", err)
 	}
 }

@@ -19,7 +19,7 @@ func (db *DB) BeginTraining(ctx context.Context, t *record.Training) error {
 			return err
 		}
 		columns := append(trainingColumns(t), column{"host", t.Host.ID}, column{"owner", db.mine()})
-		_, err := tx.ExecContext(ctx, inserting("trainings", columns)+` ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended = NULL, owner = excluded.owner`, values(columns)...)
+		_, err := tx.ExecContext(ctx, inserting("trainings", columns)+` ON CONFLICT (id) DO UPDATE SET status = excluded.status, folder = excluded.folder, ended = NULL, owner = excluded.owner`, values(columns)...)
 		return err
 	})
 	return db.wrap(err, "store training %s", t.ID)

@@ -66,6 +66,20 @@ func TestTrainingRoundTrip(t *testing.T) {
 }
 
 // TestRewindTraining resumes a training: what came after the checkpoint goes, the rest and what is known stays.
+// TestMovedTraining resumes a training in another folder.
+func TestMovedTraining(t *testing.T) {
+	ctx, db, r := context.Background(), open(t), exampleTraining()
+	for _, folder := range []string{"/out", "/moved"} {
+		r.Folder = folder
+		if err := db.BeginTraining(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := db.LoadTraining(ctx, r.ID); err != nil || got.Folder != "/moved" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestRewindTraining(t *testing.T) {
 	ctx, db, r := context.Background(), open(t), exampleTraining()
 	for _, err := range []error{db.BeginTraining(ctx, r), db.AddTrainingRows(ctx, r.ID, r.TrainingRows), db.EndTraining(ctx, r), db.BeginTraining(ctx, r), db.RewindTraining(ctx, r.ID, 0, 1)} {

@@ -36,26 +36,57 @@ type folder struct {
 	lock *os.File
 }
 
-// create makes the folder of a new training. It must be new or empty.
+// create makes the folder of a new training. It must be new, empty, or what a process left that was killed before the first update.
 func create(path string) (*folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	switch entries, err := os.ReadDir(path); {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, wrong{ErrFolder, err}
-	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == planFile }):
-		return nil, wrong{ErrFolder, fmt.Errorf("%s holds a training: continue it with archbench train --resume %s, or name another folder", path, shell.Quote(path))}
-	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != lockFile && e.Name() != checkpoints }):
-		return nil, wrong{ErrFolder, fmt.Errorf("%s is not empty, and holds no training: name a new folder", path)}
-	}
-	if err := os.MkdirAll(filepath.Join(path, checkpoints), 0o755); err != nil {
+	if err := unused(path); err != nil {
 		return nil, err
 	}
-	return lock(path)
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := lock(path)
+	if err != nil {
+		return nil, err
+	}
+	if err = unused(path); err == nil { // no other process has trained in it meanwhile
+		err = errors.Join(f.clear(), os.MkdirAll(f.join(checkpoints), 0o755))
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
 }
+
+// unused reports an error if a folder holds anything but what a training leaves that did not begin. Only the file that locks it
+// shows that checkpoints in it are of archbench.
+func unused(path string) error {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return wrong{ErrFolder, err}
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	foreign := func(name string) bool { return !slices.Contains(leftovers, name) }
+	switch {
+	case slices.Contains(names, planFile):
+		return wrong{ErrFolder, fmt.Errorf("%s holds a training: continue it with archbench train --resume %s, or name another folder", path, shell.Quote(path))}
+	case len(names) > 0 && (!slices.Contains(names, lockFile) || slices.ContainsFunc(names, foreign)):
+		return wrong{ErrFolder, fmt.Errorf("%s is not empty, and holds no training: name a new folder", path)}
+	}
+	return nil
+}
+
+// leftovers are what a training may leave that did not begin.
+var leftovers = []string{lockFile, checkpoints, lastLink, bestLink, stableLink}
 
 // open opens the folder of an earlier training.
 func open(path string) (*folder, error) {
@@ -172,8 +203,18 @@ func (f *folder) abandon() {
 	if _, err := os.Stat(f.join(planFile)); err == nil {
 		return
 	}
-	_ = os.RemoveAll(f.join(checkpoints))
-	for _, name := range []string{lastLink, bestLink, stableLink, lockFile, ""} {
-		_ = os.Remove(f.join(name)) // the folder itself only if nothing else is in it
+	_ = f.clear()
+	_ = os.Remove(f.join(lockFile))
+	_ = os.Remove(f.path) // only if nothing else is in it
+}
+
+// clear removes all but the lock of a training that did not begin.
+func (f *folder) clear() error {
+	err := os.RemoveAll(f.join(checkpoints))
+	for _, name := range []string{lastLink, bestLink, stableLink} {
+		if gone := os.Remove(f.join(name)); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 	}
+	return err
 }

@@ -79,6 +79,9 @@ func (t *trainer) elapsed() time.Duration { return time.Since(t.since) }
 func (t *trainer) checkpoint(ctx, work context.Context) error {
 	start := time.Now()
 	measures, err := t.data.Evaluate(ctx, t.model)
+	if reply, ok := errors.AsType[*lm.ReplyError](err); ok && reply.Fault == lm.NonFinite {
+		return t.spoilt(work, err)
+	}
 	if err != nil {
 		return fmt.Errorf("evaluate update %d: %w", t.now.Update, err)
 	}
@@ -92,6 +95,15 @@ func (t *trainer) checkpoint(ctx, work context.Context) error {
 		return err
 	}
 	return t.journal.flush(work, true)
+}
+
+// spoilt goes back to weights whose losses are finite, if the plan allows it. The present ones are not saved.
+func (t *trainer) spoilt(ctx context.Context, cause error) error {
+	t.now.Events++
+	if t.now.Attempt < t.plan.Recoveries {
+		return t.recover(ctx, finding{kind: NonFinite, detail: fmt.Sprintf("evaluation: %v", cause)})
+	}
+	return wrong{ErrDiverged, fmt.Errorf("evaluate update %d: %w: the losses of the weights are no longer finite: lower --lr, or allow recoveries with --recover", t.now.Update, cause)}
 }
 
 // better compares the first measures of two evaluations. One that is not finite is never better.

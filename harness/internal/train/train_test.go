@@ -338,6 +338,77 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+// spoilt is a plugin whose losses are NaN in an evaluation, of which 0 is the one before the first update.
+func spoilt(evaluation int32) *desk {
+	d := newDesk()
+	var n atomic.Int32
+	d.Before = func(_ context.Context, call string) error {
+		if call == "score" && n.Add(1) == evaluation+1 {
+			return lm.Faultf(lm.NonFinite, "loss 0 is NaN")
+		}
+		return nil
+	}
+	return d
+}
+
+// TestSpoiltWeights evaluates weights whose losses are NaN: the training has diverged, or goes back to the stable checkpoint.
+func TestSpoiltWeights(t *testing.T) {
+	var m memory
+	o := optionsOf(t, spoilt(2), &m)
+	r, err := Start(t.Context(), o)
+	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "evaluate update 20: ") || !strings.Contains(err.Error(), "lower --lr") {
+		t.Fatal(err)
+	}
+	if last, _ := os.Readlink(filepath.Join(o.Folder, lastLink)); filepath.Base(last) != name(10, 0, true) || r.Complete {
+		t.Errorf("the last checkpoint is %s", last)
+	}
+	m = memory{}
+	o = optionsOf(t, spoilt(2), &m)
+	o.Recoveries = 1
+	if r, err = Start(t.Context(), o); err != nil || !r.Complete {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"0 20 non-finite", "1 0 recovery"}, m.events()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestMovedFolder resumes a training whose folder was moved: its rows go where the folder is.
+func TestMovedFolder(t *testing.T) {
+	var m memory
+	o := optionsOf(t, newDesk(), &m)
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Observe = func(p Progress) { cancelAt(p, 15, cancel) }
+	if _, err := Start(ctx, o); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(o.Folder, moved); err != nil {
+		t.Fatal(err)
+	}
+	o.Folder, o.Observe = moved, nil
+	if r, err := Resume(t.Context(), o); err != nil || r.Training.Folder != moved {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// TestKilledBeforeTheFirstUpdate starts in what is left of a process that was killed before it stored its plan: nothing of it counts.
+func TestKilledBeforeTheFirstUpdate(t *testing.T) {
+	var m, whole memory
+	want := optionsOf(t, newDesk(), &whole)
+	trained(t, want)
+	o := optionsOf(t, newDesk(), &m)
+	first := filepath.Join(o.Folder, checkpoints, name(0, 0, true))
+	if err := errors.Join(os.MkdirAll(first, 0o755), os.WriteFile(filepath.Join(o.Folder, lockFile), nil, 0o644),
+		os.Symlink(filepath.Join(checkpoints, name(0, 0, true)), filepath.Join(o.Folder, lastLink))); err != nil {
+		t.Fatal(err)
+	}
+	trained(t, o)
+	if !bytes.Equal(weights(t, o.Folder, lastLink), weights(t, want.Folder, lastLink)) {
+		t.Error("other weights")
+	}
+}
+
 // TestOutOfMemory lets a step fail for lack of memory: it is repeated with half as many documents.
 func TestOutOfMemory(t *testing.T) {
 	var m, whole memory
@@ -474,6 +545,27 @@ func TestRefusals(t *testing.T) {
 			_, err := Start(t.Context(), o)
 			return Options{}, err
 		}, "is not empty, and holds no training", ErrFolder},
+		"checkpoints of others are there": {func(t *testing.T) (Options, error) {
+			o := optionsOf(t, newDesk(), new(memory))
+			if err := os.MkdirAll(filepath.Join(o.Folder, checkpoints, "epoch-1"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Start(t.Context(), o)
+			return Options{}, err
+		}, "is not empty, and holds no training", ErrFolder},
+		"no room for the first checkpoint": {func(t *testing.T) (Options, error) {
+			d := newDesk()
+			failAt(d, "savetraining", 1)
+			o := optionsOf(t, d, new(memory))
+			o.Sinks = func(r *record.Training, _ *Plan) []Sink {
+				if err := os.WriteFile(filepath.Join(r.Folder, "rows.jsonl"), nil, 0o644); err != nil {
+					t.Error(err)
+				}
+				return nil
+			}
+			_, err := Start(t.Context(), o)
+			return o, err
+		}, "no space left", syscall.ENOSPC},
 	})
 }
 
@@ -570,16 +662,31 @@ func TestSmall(t *testing.T) {
 	}
 }
 
-// TestInterruptedBeforeTheFirst leaves no folder and no training that seems to run.
+// TestInterruptedBeforeTheFirst leaves no folder, and no training in the sinks.
 func TestInterruptedBeforeTheFirst(t *testing.T) {
 	var m memory
 	ctx, cancel := context.WithCancel(t.Context())
 	o := optionsOf(t, newDesk(), &m)
-	o.Observe = func(p Progress) { cancelAt(p, 0, cancel) }
-	if r, err := Start(ctx, o); r != nil || !errors.Is(err, context.Canceled) || m.ended != record.RunFailed {
+	o.Planned = func(*record.Training, *Plan) { cancel() }
+	if r, err := Start(ctx, o); r != nil || !errors.Is(err, context.Canceled) || m.ended != "" || !m.Empty() {
 		t.Errorf("%+v, %v, %s", r, err, m.ended)
 	}
 	if _, err := os.Stat(o.Folder); err == nil {
 		t.Error("a folder was left behind")
+	}
+}
+
+// TestInterruptedAtTheFirst can be resumed.
+func TestInterruptedAtTheFirst(t *testing.T) {
+	var m memory
+	ctx, cancel := context.WithCancel(t.Context())
+	o := optionsOf(t, newDesk(), &m)
+	o.Observe = func(p Progress) { cancelAt(p, 0, cancel) }
+	if r, err := Start(ctx, o); r == nil || !errors.Is(err, ErrInterrupted) || m.ended != record.Interrupted {
+		t.Errorf("%+v, %v, %s", r, err, m.ended)
+	}
+	o.Observe = nil
+	if r, err := Resume(t.Context(), o); err != nil || !r.Complete || len(m.Steps) != 30 || len(m.Evaluations) != 4 {
+		t.Errorf("%+v, %v, %d updates", r, err, len(m.Steps))
 	}
 }

@@ -187,11 +187,15 @@ func (t *trainer) begin(ctx context.Context, o Options) error {
 	if t.running.Planned != nil {
 		t.running.Planned(t.record, t.plan)
 	}
+	if err := t.save(ctx); err != nil { // before the sinks: a full disk or an interruption leaves nothing
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // what follows takes a moment, and makes a training that can be resumed
 	if err := t.beginSinks(ctx); err != nil {
 		return err
 	}
 	t.measured(t.now.First, t.plan.Pace.Evaluation)
-	if err := t.save(ctx); err != nil {
+	if err := t.journal.flush(ctx, true); err != nil {
 		return err
 	}
 	if err := writeJSON(t.folder.join(planFile), file{Source: o.Source, Companions: names, Training: t.record, Plan: t.plan}); err != nil {
@@ -260,7 +264,7 @@ func (t *trainer) reopen(ctx context.Context, o Options) error {
 		return err
 	}
 	t.record, t.plan = saved.Training, saved.Plan
-	t.record.Command = cmp.Or(t.record.Command, o.Command)
+	t.record.Command, t.record.Folder = cmp.Or(t.record.Command, o.Command), t.folder.path // which may have been moved
 	dir, err := t.folder.newest()
 	if err != nil {
 		return err
