@@ -1,11 +1,14 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"sort"
+	"strings"
 
 	"github.com/archbench/archbench/harness/internal/dataset"
+	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -34,6 +37,7 @@ type windows struct {
 	starts []int // of the pieces of text in ids that windows do not leave
 	first  []int // number of windows before each piece, and of all
 	length int
+	bytes  []float64 // by window; nil if packed
 	epochs *dataset.Epochs
 }
 
@@ -52,6 +56,11 @@ func (c *Corpus) Batches(o BatchOptions) (*Batches, error) {
 			return nil, fmt.Errorf("corpus %s: no document for training has two tokens: name more text", p.name)
 		case w.len() == 0:
 			continue
+		}
+		if !o.Packed {
+			if err := w.measure(&p.sides[o.Split], c.tokenizer); err != nil {
+				return nil, fmt.Errorf("corpus %s: %w", p.name, err)
+			}
 		}
 		w.epochs = dataset.NewEpochs(o.Seed, uint64(i), w.len())
 		weight := p.weight
@@ -93,6 +102,46 @@ func (w *windows) end(piece int) int {
 
 func (w *windows) len() int { return w.first[len(w.first)-1] }
 
+// measure sets the bytes of windows that end with their document: the document's bytes, shared out by the lengths of the text
+// that their targets spell after the token before them.
+func (w *windows) measure(s *side, t text.Tokenizer) error {
+	w.bytes = make([]float64, w.len())
+	for piece, size := range s.bytes {
+		own := w.bytes[w.first[piece]:w.first[piece+1]]
+		if len(own) == 0 {
+			continue
+		}
+		all := 0.0
+		if s.lead == 0 { // no window has the first token as target
+			first, err := spelled(t, w.ids.between(w.starts[piece], w.starts[piece]+1))
+			if err != nil {
+				return err
+			}
+			all = first
+		}
+		for i := range own {
+			d := w.at(w.first[piece] + i)
+			before, err := spelled(t, d.Tokens[:1])
+			both, errBoth := spelled(t, append(d.Tokens[:1:1], d.Targets...))
+			if err := errors.Join(err, errBoth); err != nil {
+				return err
+			}
+			own[i] = both - before
+			all += own[i]
+		}
+		for i := range own {
+			own[i] *= float64(size) / max(1, all)
+		}
+	}
+	return nil
+}
+
+// spelled is the length in bytes of the text of ids. A byte of an incomplete character decodes to U+FFFD.
+func spelled(t text.Tokenizer, ids []int32) (float64, error) {
+	decoded, err := t.Decode(ids)
+	return float64(len(decoded) - (len("\ufffd")-1)*strings.Count(decoded, "\ufffd")), err
+}
+
 // at returns window i.
 func (w *windows) at(i int) lm.TrainDocument {
 	piece := sort.SearchInts(w.first, i+1) - 1
@@ -110,17 +159,24 @@ func (b *Batches) Len() (n int) {
 	return n
 }
 
-// Window returns window i in the order of the text, for evaluation.
-func (b *Batches) Window(i int) (lm.TrainDocument, error) {
+// Window returns window i in the order of the text, for evaluation, and the length in bytes of the text of its targets. A
+// document's bytes are shared out by what the tokens spell, so lengths add up to it also where a tokenizer changes the text. A
+// packed window has no length, 0.
+func (b *Batches) Window(i int) (d lm.TrainDocument, bytes float64, err error) {
 	left := i
 	for s := range b.sources {
-		n := b.sources[s].len()
-		if left >= 0 && left < n {
-			return b.sources[s].at(left), nil
+		w := &b.sources[s]
+		n := w.len()
+		if left < 0 || left >= n {
+			left -= n
+			continue
 		}
-		left -= n
+		if !b.Packed {
+			bytes = w.bytes[left]
+		}
+		return w.at(left), bytes, nil
 	}
-	return lm.TrainDocument{}, fmt.Errorf("there is no window %d of %d", i, b.Len())
+	return d, 0, fmt.Errorf("there is no window %d of %d", i, b.Len())
 }
 
 // Batch returns the documents of an update, from 0. It depends on the corpus, the options and the update only.

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/archbench/archbench/harness/internal/dataset"
+	"github.com/archbench/archbench/harness/internal/text"
 	"github.com/archbench/archbench/lm"
 )
 
@@ -39,7 +40,7 @@ func TestWindows(t *testing.T) {
 		b := batches(t, c, BatchOptions{Length: 3, Size: 1, Packed: w.packed})
 		var got []lm.TrainDocument
 		for i := range b.Len() {
-			d, err := b.Window(i)
+			d, _, err := b.Window(i)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,10 +50,46 @@ func TestWindows(t *testing.T) {
 			t.Errorf("packed %v (-want +got):\n%s", w.packed, diff)
 		}
 		for _, i := range []int{-1, b.Len()} {
-			if _, err := b.Window(i); err == nil {
+			if _, _, err := b.Window(i); err == nil {
 				t.Errorf("there is a window %d", i)
 			}
 		}
+	}
+}
+
+// plainer changes the text: it decodes every token to one letter.
+type plainer struct{ text.Tokenizer }
+
+// Decode implements text.Tokenizer.
+func (s plainer) Decode(ids []int32) (string, error) { return strings.Repeat("x", len(ids)), nil }
+
+// TestWindowBytes checks the bytes of windows' targets, among them characters that windows cut.
+func TestWindowBytes(t *testing.T) {
+	written := inMemory("abcde", "жж", "g")
+	bare := allTraining()
+	bare.Start = -1
+	changing := allTraining()
+	changing.Tokenizer = plainer{changing.Tokenizer}
+	for _, c := range []struct {
+		options Options
+		want    []float64
+	}{{allTraining(), []float64{3, 2, 3, 1, 1}}, {bare, []float64{3, 1, 3}}, {changing, []float64{3, 2, 3, 1, 1}}} {
+		b := batches(t, open(t, c.options, Source{Text: written}), BatchOptions{Length: 3, Size: 1})
+		var got []float64
+		for i := range b.Len() {
+			_, bytes, err := b.Window(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, bytes)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("start %d: bytes %v, want %v", c.options.Start, got, c.want)
+		}
+	}
+	packed := batches(t, open(t, bare, Source{Text: written}), BatchOptions{Length: 3, Size: 1, Packed: true})
+	if _, bytes, err := packed.Window(0); bytes != 0 || err != nil {
+		t.Errorf("a packed window has %v bytes, %v", bytes, err)
 	}
 }
 
@@ -81,7 +118,7 @@ func TestEveryTargetOnce(t *testing.T) {
 			if len(d[0].Tokens) > b.Length || len(d[0].Tokens) == 0 {
 				rt.Fatalf("a window of %d tokens", len(d[0].Tokens))
 			}
-			w, err := b.Window(i)
+			w, _, err := b.Window(i)
 			if err != nil {
 				rt.Fatal(err)
 			}
@@ -93,7 +130,7 @@ func TestEveryTargetOnce(t *testing.T) {
 		}
 		targets := 0
 		for i := range b.Len() {
-			w, _ := b.Window(i)
+			w, _, _ := b.Window(i)
 			targets += len(w.Targets)
 		}
 		pieces := 1

@@ -36,15 +36,16 @@ type Options struct {
 	// Shares of the sides, in proportion to each other; zero: 90 % training, 5 % validation, 5 % test.
 	Shares [dataset.Splits]float64
 	// Cut, if above 0, cuts documents of more bytes at ends of lines into documents of about that many. A few long documents
-	// can be split only that way.
+	// can be split only that way; their pieces are on several sides.
 	Cut int
 }
 
 // Corpus is a split and encoded corpus, in memory.
 type Corpus struct {
-	name   string
-	parts  []part
-	sha256 string
+	name      string
+	parts     []part
+	sha256    string
+	tokenizer text.Tokenizer
 }
 
 // part is what a source holds.
@@ -58,7 +59,9 @@ type part struct {
 type side struct {
 	Side
 	ids    tokens
-	starts []int // of the documents in ids
+	starts []int   // of the documents in ids
+	bytes  []int64 // of the documents
+	lead   int     // tokens before the text of each document: 1 with a start token, else 0
 }
 
 // Side counts what is on one side of the split.
@@ -73,7 +76,7 @@ func Open(ctx context.Context, sources []Source, o Options) (*Corpus, error) {
 	if o.Shares == [dataset.Splits]float64{} {
 		o.Shares = [dataset.Splits]float64{0.90, 0.05, 0.05}
 	}
-	r := reader{Options: o, sha256: sha256.New()}
+	r := reader{Options: o, sha256: sha256.New(), corpus: Corpus{tokenizer: o.Tokenizer}}
 	if err := r.open(ctx, sources); err != nil {
 		return nil, err
 	}
@@ -200,8 +203,10 @@ func (r *reader) add(ctx context.Context, d text.Document) error {
 	fmt.Fprintf(r.sha256, "%d %x\n", split, sum)
 	s := &r.part.sides[split]
 	s.starts = append(s.starts, s.ids.len())
+	s.bytes = append(s.bytes, d.Bytes)
 	if r.Start >= 0 {
 		s.ids.add(r.Start)
+		s.lead = 1
 	}
 	all := text.NewTokens(&text.Corpus{Source: r.part.name}, r.Tokenizer, r.Start, r.Vocab)
 	for ids, err := range all.Encode(d) {

@@ -156,6 +156,16 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
+// TestAtLeast counts the lines of .jsonl files, which are documents, but for blank ones.
+func TestAtLeast(t *testing.T) {
+	sources := []Source{{Text: folder(t, map[string]string{"a.txt": "one\ntwo\n", "b.jsonl": `{"text": "1"}` + "\n\n" + `{"text": "2"}`})}, {Text: inMemory("a", "b")}}
+	for n := range 8 {
+		if got, err := AtLeast(t.Context(), sources, n); got != (n <= 5) || err != nil {
+			t.Errorf("at least %d of 5 documents: %v, %v", n, got, err)
+		}
+	}
+}
+
 // TestCutLosesNothing cuts random text.
 func TestCutLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -19,6 +19,38 @@ const jsonLines = ".jsonl"
 // longestLine bounds a line of a file that is read by lines.
 const longestLine = 64 << 20
 
+// AtLeast reports whether sources have that many documents. It reads .jsonl files only as far as it must.
+func AtLeast(ctx context.Context, sources []Source, documents int) (bool, error) {
+	n := 0
+	for _, s := range sources {
+		for _, d := range s.Text.Documents {
+			if n >= documents {
+				return true, nil
+			}
+			if !strings.HasSuffix(d.Name, jsonLines) {
+				n++
+				continue
+			}
+			err := lines(ctx, d, func(_ int, line []byte) error {
+				if len(bytes.TrimSpace(line)) > 0 {
+					n++
+				}
+				if n >= documents {
+					return errEnough
+				}
+				return nil
+			})
+			if err != nil && !errors.Is(err, errEnough) {
+				return false, fmt.Errorf("corpus %s: %w", s.Text.Source, err)
+			}
+		}
+	}
+	return n >= documents, nil
+}
+
+// errEnough ends a count.
+var errEnough = errors.New("enough")
+
 // file adds the documents of a file.
 func (r *reader) file(ctx context.Context, d text.Document) error {
 	if !strings.HasSuffix(d.Name, jsonLines) {

@@ -24,14 +24,13 @@ type onText struct {
 	about About
 	batch *corpus.Batches
 	valid *corpus.Batches
-	n     int     // windows of the evaluation
-	bytes float64 // of a target on the side of the validation, in the mean
+	n     int // windows of the evaluation
 }
 
 // OnText returns data of a corpus, which about describes but for its hash: packed windows of about.Length tokens for training, size
 // of them an update. An evaluation scores
-// windows of the validation side, spread evenly over it, of about evalTokens tokens in all; its bits per byte take the mean number
-// of bytes of a token on that side.
+// windows of the validation side, spread evenly over it, of about evalTokens tokens in all. Its bits per byte count the bytes of the
+// targets that it scores.
 func OnText(c *corpus.Corpus, about About, info lm.ModelInfo, size, evalTokens int, seed uint64) (Data, error) {
 	length := about.Length
 	if info.ContextLimit > 0 && length > info.ContextLimit {
@@ -48,13 +47,12 @@ func OnText(c *corpus.Corpus, about About, info lm.ModelInfo, size, evalTokens i
 	}
 	targets := 0
 	for i := range d.valid.Len() {
-		w, err := d.valid.Window(i)
+		w, _, err := d.valid.Window(i)
 		if err != nil {
 			return nil, err
 		}
 		targets += len(w.Targets)
 	}
-	d.bytes = float64(c.Sides()[dataset.Valid].Bytes) / float64(targets)
 	d.n = min(d.valid.Len(), max(1, evalTokens*d.valid.Len()/targets))
 	return d, nil
 }
@@ -67,14 +65,15 @@ func (d *onText) Batch(update int) ([]lm.TrainDocument, error) { return d.batch.
 
 // Evaluate implements [Data].
 func (d *onText) Evaluate(ctx context.Context, m lm.Model) ([]Measure, error) {
-	nats, targets := 0.0, 0
+	nats, bytes, targets := 0.0, 0.0, 0
 	err := inCalls(d.n, func(lo, hi int) error {
 		var req lm.ScoreRequest
 		for i := lo; i < hi; i++ {
-			w, err := d.valid.Window(i * d.valid.Len() / d.n)
+			w, length, err := d.valid.Window(i * d.valid.Len() / d.n)
 			if err != nil {
 				return err
 			}
+			bytes += length
 			whole := slices.Concat(w.Tokens, w.Targets[len(w.Targets)-1:])
 			req.Sequences = append(req.Sequences, lm.Sequence{Tokens: whole, From: 1})
 		}
@@ -95,7 +94,7 @@ func (d *onText) Evaluate(ctx context.Context, m lm.Model) ([]Measure, error) {
 	}
 	loss := nats / float64(targets)
 	return []Measure{
-		{BitsPerByte, record.Real(loss / math.Ln2 / d.bytes), unit.BitsPerByte, -1},
+		{BitsPerByte, record.Real(nats / math.Ln2 / bytes), unit.BitsPerByte, -1},
 		{Loss, record.Real(loss), unit.Nat, -1},
 	}, nil
 }
