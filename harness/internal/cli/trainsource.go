@@ -127,7 +127,11 @@ func (s trainSource) onText(sources []corpus.Source, name string, choose func(lm
 		if err != nil {
 			return nil, asUsageUnlessDone(ctx, err)
 		}
-		c, err := corpus.Open(ctx, sources, corpus.Options{Tokenizer: t, Start: info.BOS, Vocab: info.Vocab, Cut: cutOf(sources)})
+		cut, err := cutOf(ctx, sources)
+		if err != nil {
+			return nil, asUsageUnlessDone(ctx, err)
+		}
+		c, err := corpus.Open(ctx, sources, corpus.Options{Tokenizer: t, Start: info.BOS, Vocab: info.Vocab, Cut: cut})
 		if err != nil {
 			return nil, asUsageUnlessDone(ctx, err)
 		}
@@ -197,22 +201,22 @@ func documentation() (*text.Corpus, error) {
 const (
 	// enoughDocuments is the number of documents from which on a split leaves some on every side.
 	enoughDocuments = 100
-	// pieces is the number of documents that few files are cut into, and shortest and longest their lengths in bytes.
+	// pieces is the number of documents that few are cut into, and shortest and longest their lengths in bytes.
 	pieces   = 200
 	shortest = 1 << 6
 	longest  = 1 << 16
 )
 
-// cutOf is the length of the documents that few files are cut into, so that a split leaves some on every side; 0: no cut.
-func cutOf(sources []corpus.Source) int {
-	documents, bytes := 0, int64(0)
+// cutOf is the length of the documents that few documents are cut into, so that a split leaves some on every side; 0: no cut.
+func cutOf(ctx context.Context, sources []corpus.Source) (int, error) {
+	if enough, err := corpus.AtLeast(ctx, sources, enoughDocuments); enough || err != nil {
+		return 0, err
+	}
+	bytes := int64(0)
 	for _, s := range sources {
-		documents, bytes = documents+len(s.Text.Documents), bytes+s.Text.Bytes()
+		bytes += s.Text.Bytes()
 	}
-	if documents >= enoughDocuments {
-		return 0
-	}
-	return int(min(longest, max(shortest, bytes/pieces)))
+	return int(min(longest, max(shortest, bytes/pieces))), nil
 }
 
 // fitTokenizer gives new weights the vocabulary of a tokenizer, and checkpoints its files.
