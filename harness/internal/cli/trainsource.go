@@ -117,7 +117,7 @@ func (s trainSource) resumed(folder string) func(context.Context, lm.ModelInfo) 
 
 func (s trainSource) onTask(t *task.Task) func(context.Context, lm.ModelInfo) (train.Data, error) {
 	return func(_ context.Context, info lm.ModelInfo) (train.Data, error) {
-		return train.OnTask(t, info, s.Batch, s.EvalTokens)
+		return train.OnTask(t, info, s.Batch, s.EvalTokens, s.Seed)
 	}
 }
 

@@ -46,8 +46,8 @@ func defineContextRecall(s settings) (definition, error) {
 	plain := s.whole("vocab") - s.whole("noise-vocab")
 	c := recall{s.whole("length") / 2, plain / 2, plain - plain/2, s.whole("noise-vocab"), s.decimal("noise")}
 	switch {
-	case plain < 2:
-		return definition{}, fmt.Errorf("a vocab of %d with %d for noise leaves no keys and values: raise vocab", s.whole("vocab"), c.noiseVocab)
+	case plain < 3:
+		return definition{}, fmt.Errorf("a vocab of %d with %d for noise leaves no keys with two values: raise vocab", s.whole("vocab"), c.noiseVocab)
 	case c.noise > 0 && c.noiseVocab == 0:
 		return definition{}, fmt.Errorf("noise is %v but noise-vocab is 0: raise noise-vocab", c.noise)
 	case s.whole("length")%2 != 0:

@@ -53,7 +53,7 @@ name: ` + "`mqar:pairs=4+8+16,length=128,vocab=512`" + `. This page is made from
 * **Bits recalled** are the bits that an example makes a model carry, times its accuracy above chance. Divided by the bits of a
   model's state they compare memories of any kind.
 * **Effective length** is the longest length up to which the accuracy stays at or above a bar, from several ` + "`length=`" + `.
-* All tasks have the axes seed, examples (different training examples, shuffled anew for each pass; 0: none repeats), held-out
+* All tasks have the axes seed (of all examples; that of a training chooses which come, and in which order), examples (different training examples, shuffled anew for each pass; 0: none repeats), held-out
   (examples of validation, and of the test).
 
 `

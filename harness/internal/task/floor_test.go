@@ -393,3 +393,22 @@ func enumerate(m, numbers int, do func(value int)) {
 		extend(numbers-1, []int{n})
 	}
 }
+
+// TestOnePair checks that one pair leaves something to learn: its value is in the example, but a guess at random is not it.
+func TestOnePair(t *testing.T) {
+	for text, want := range map[string]float64{"mqar:pairs=1,vocab=64": 1.0 / 32, "mqar:pairs=2,vocab=64": 0.5, "needle": 1.0 / 16, "memorisation:vocab=5": 0.5, "context-recall:vocab=4": 0.5} {
+		k := parse(t, text)
+		e := k.Example(dataset.Valid, 0)
+		if got := k.Floor(e); got != want {
+			t.Errorf("%s: floor %g, want %g", text, got, want)
+		}
+		s := Score{}
+		var right []int32
+		for _, i := range e.Answers {
+			right = append(right, e.Targets[i])
+		}
+		if err := s.Add(k, e, right); err != nil || s.Corrected() != 1 {
+			t.Errorf("%s: all right is %g above chance, %v", text, s.Corrected(), err)
+		}
+	}
+}

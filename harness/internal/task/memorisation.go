@@ -22,7 +22,7 @@ var memorisationKind = &Kind{
 	Source:    "MAD, arXiv 2403.17844; athms/mad-lab",
 	Guess:     "1/keys: any of the values in use",
 	Axes: append([]Axis{
-		whole("vocab", 256, 3, 1<<20, "keys, values and the insert token"),
+		whole("vocab", 256, 5, 1<<20, "keys, values and the insert token"),
 		whole("length", 32, 2, mostStreamed, "tokens, two for each key"),
 	}, common(256, 1280, lossAnswers)...),
 	define: func(s settings) (definition, error) {

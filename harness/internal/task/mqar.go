@@ -40,7 +40,7 @@ func mqar(name, source string, heldOut int, axes []Axis) *Kind {
 		Summary:   "pairs of a key and a value, then the keys again among filler: the value of each, at its key",
 		Separates: "how much a state can recall by content: the standard measure of recall",
 		Source:    source,
-		Guess:     "1/pairs of the example: any value that it holds",
+		Guess:     "1/pairs of the example: any value that it holds; 1/values with one pair",
 		Axes:      append(axes, common(0, heldOut, lossAnswers)...),
 		define:    defineMQAR,
 	}
@@ -70,14 +70,26 @@ func defineMQAR(s settings) (definition, error) {
 	}
 	return definition{
 		vocab: q.vocab, longest: always(q.length), items: q.items,
-		floor: func(e Example) float64 { return 1 / float64(len(e.Answers)) },
-		bits:  func(e Example) float64 { return bitsOf(len(e.Answers), q.vocab-q.vocab/2) },
+		floor: q.floor,
+		bits:  func(e Example) float64 { return bitsOf(len(e.Answers), q.values()) },
 	}, nil
+}
+
+// values is the number of tokens that are values.
+func (q pairsTask) values() int { return q.vocab - q.vocab/2 }
+
+// floor is a guess among the values of the example. One pair leaves no choice among them, and a guesser that copies the value
+// does the task.
+func (q pairsTask) floor(e Example) float64 {
+	if n := len(e.Answers); n > 1 {
+		return 1 / float64(n)
+	}
+	return 1 / float64(q.values())
 }
 
 func (q pairsTask) items(r *rand.Rand, _ dataset.Split) iter.Seq[Item] {
 	n := q.pairs[r.IntN(len(q.pairs))]
-	keys, values := distinct(r, q.vocab/2-1, n), distinct(r, q.vocab-q.vocab/2, n)
+	keys, values := distinct(r, q.vocab/2-1, n), distinct(r, q.values(), n)
 	s := make(script, 0, q.length)
 	for i := range n {
 		keys[i], values[i] = keys[i]+1, values[i]+q.vocab/2

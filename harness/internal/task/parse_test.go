@@ -35,7 +35,7 @@ func TestParseErrors(t *testing.T) {
 		"arithmetic:shortest=2":           "shortest is 2, want at least 3",
 		"context-recall:noise=0.1":        "noise is 0.1 but noise-vocab is 0",
 		"context-recall:length=9":         "length is 9, want an even number",
-		"noisy-recall:vocab=17":           "a vocab of 17 with 16 for noise leaves no keys and values",
+		"noisy-recall:vocab=18":           "a vocab of 18 with 16 for noise leaves no keys with two values",
 		"fuzzy-recall:vocab=5":            "motif is 3, but a vocab of 5 has 2 tokens for keys",
 		"fuzzy-recall:length=17":          "motif 3 needs a length of at least 18, it is 17",
 		"selective-copying:length=32":     "16 symbols need at least 33 tokens, length is 32",

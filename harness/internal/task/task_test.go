@@ -29,7 +29,7 @@ var variants = []string{
 	"noisy-recall:noise=0.8,loss=answers",
 	"fuzzy-recall", "fuzzy-recall:vocab=8,motif=1,length=8", "fuzzy-recall:vocab=40,motif=5,length=31,loss=answers",
 	"selective-copying", "selective-copying:placement=uniform,symbols=15,length=129", "selective-copying:count=3,length=7",
-	"compression", "compression:symbols=2,length=2", "memorisation", "memorisation:vocab=3,length=2", "memorisation:seed=9",
+	"compression", "compression:symbols=2,length=2", "memorisation", "memorisation:vocab=5,length=2", "memorisation:seed=9",
 	"needle", "needle:needles=5,depth=0.5,loss=all", "needle:depth=0,length=3", "needle:depth=1,length=30,needles=3,filler=1",
 	"iid", "iid:vocab=2,length=1,examples=0",
 }
@@ -200,7 +200,7 @@ func TestStoppedStream(t *testing.T) {
 
 // TestBatches checks random access, fresh examples, and fixed sets that are shuffled for each pass.
 func TestBatches(t *testing.T) {
-	fresh, err := parse(t, "mqar").Batches(3)
+	fresh, err := parse(t, "mqar").Batches(3, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestBatches(t *testing.T) {
 		}
 	}
 	k := parse(t, "iid:examples=10")
-	fixed, err := k.Batches(4)
+	fixed, err := k.Batches(4, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,14 +231,40 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// TestSeedsDiffer checks that seeds order a fixed set differently, and otherwise give different examples.
+func TestSeedsDiffer(t *testing.T) {
+	for text, same := range map[string]bool{"iid:examples=10": true, "iid": false} {
+		var read [2][]string
+		for seed := range read {
+			b, err := parse(t, text).Batches(10, uint64(seed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			documents, err := b.Batch(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range documents {
+				read[seed] = append(read[seed], string(d.Tokens))
+			}
+		}
+		if slices.Equal(read[0], read[1]) {
+			t.Errorf("%s: two seeds give the same batch", text)
+		}
+		if slices.Sort(read[0]); same != slices.Equal(read[0], slices.Sorted(slices.Values(read[1]))) {
+			t.Errorf("%s: seeds have the same examples: %v, want %v", text, !same, same)
+		}
+	}
+}
+
 func TestBatchErrors(t *testing.T) {
 	k := parse(t, "iid:examples=10")
 	for _, size := range []int{0, -1, 11} {
-		if _, err := k.Batches(size); err == nil {
+		if _, err := k.Batches(size, 0); err == nil {
 			t.Errorf("a batch of %d", size)
 		}
 	}
-	b, err := k.Batches(10)
+	b, err := k.Batches(10, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

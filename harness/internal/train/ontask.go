@@ -29,9 +29,9 @@ type onTask struct {
 // leastExamples is the number of examples that an evaluation has if it can, however long they are.
 const leastExamples = 16
 
-// OnTask returns data of a task, size examples an update. An evaluation asks for the answers of validation examples of about
+// OnTask returns data of a task, size examples an update, in the order of the seed. An evaluation asks for the answers of validation examples of about
 // evalTokens tokens in all.
-func OnTask(t *task.Task, info lm.ModelInfo, size, evalTokens int) (Data, error) {
+func OnTask(t *task.Task, info lm.ModelInfo, size, evalTokens int, seed uint64) (Data, error) {
 	switch longest := max(t.Longest(dataset.Train), t.Longest(dataset.Valid)); {
 	case t.Vocab() > info.Vocab:
 		return nil, wrong{ErrRequest, fmt.Errorf("task %s has %d tokens, and the model's vocabulary %d: choose a model with more, or lower vocab of the task", t, t.Vocab(), info.Vocab)}
@@ -40,7 +40,7 @@ func OnTask(t *task.Task, info lm.ModelInfo, size, evalTokens int) (Data, error)
 	case !info.Has(lm.AbilityAnswers):
 		return nil, wrong{ErrRequest, fmt.Errorf("task %s needs the model's answers: n/a (no ability %s)", t, lm.AbilityAnswers)}
 	}
-	batch, err := t.Batches(size)
+	batch, err := t.Batches(size, seed)
 	if err != nil {
 		return nil, wrong{ErrRequest, err}
 	}
@@ -53,7 +53,7 @@ func OnTask(t *task.Task, info lm.ModelInfo, size, evalTokens int) (Data, error)
 
 // About implements [Data].
 func (d *onTask) About() About {
-	sum := sha256.Sum256([]byte("archbench task 1\n" + d.task.String()))
+	sum := sha256.Sum256([]byte("archbench task 2\n" + d.task.String()))
 	return About{Name: "task " + d.task.String(), SHA256: hex.EncodeToString(sum[:]), Length: d.task.Longest(dataset.Train), Licence: "generated"}
 }
 
