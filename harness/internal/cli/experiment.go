@@ -74,8 +74,11 @@ func (a *app) openExperiment(file, dir string) (*trial, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if _, err := loadSuites(spec.Suites, nil, nil); err != nil { // before anything is trained
+		return nil, err
+	}
 	journal, err := experiment.OpenJournal(dir, data)
-	if errors.Is(err, experiment.ErrOtherSpec) {
+	if errors.Is(err, experiment.ErrOtherSpec) || errors.Is(err, experiment.ErrDamaged) {
 		err = usageError{err}
 	}
 	return &trial{a, spec, filepath.Dir(file), dir, journal}, err
@@ -83,15 +86,25 @@ func (a *app) openExperiment(file, dir string) (*trial, error) {
 
 // run carries out what is missing of the experiment.
 func (e *trial) run(ctx context.Context, planOnly bool) error {
+	if !planOnly {
+		lock, err := e.journal.Lock()
+		if err != nil {
+			return usageError{err}
+		}
+		defer lock.Close()
+	}
 	sizes, err := e.sizes(ctx)
 	if err != nil {
 		return err
 	}
 	plan, err := e.plan(sizes)
-	if err != nil || planOnly {
-		return errors.Join(err, e.print(plan))
+	if err != nil {
+		return err
 	}
-	if err := table.Write(e.err, "table", e.width, plan); err != nil {
+	if planOnly {
+		return e.print(plan)
+	}
+	if err := errors.Join(e.journal.Save(), table.Write(e.err, "table", e.width, plan)); err != nil {
 		return err
 	}
 	db, err := e.create(ctx)
@@ -187,7 +200,7 @@ func (e *trial) start(ctx context.Context, j experiment.Job) (o train.Options, h
 	if o, err = e.trainOptions(ctx, f); err != nil {
 		return o, nil, err
 	}
-	if _, _, err := train.Source(f.out); err != nil {
+	if !train.Began(f.out) {
 		return o, train.Start, os.RemoveAll(f.out)
 	}
 	o.Data = f.source.resumed(f.out)

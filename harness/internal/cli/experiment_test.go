@@ -86,6 +86,7 @@ func TestExperimentMistakes(t *testing.T) {
 	writeTwins(d)
 	d.write("time.yaml", strings.Replace(twins, "6updates", "10s", 1))
 	d.write("other.yaml", twins+"summary: x\n")
+	d.write("suite.yaml", twins+"suites: [memry]\n")
 	for _, c := range []struct {
 		code int
 		args []string
@@ -93,6 +94,7 @@ func TestExperimentMistakes(t *testing.T) {
 	}{
 		{ExitUsage, []string{"twins.yaml"}, "--out"},
 		{ExitUsage, []string{"missing.yaml", "--out", "x"}, "missing.yaml"},
+		{ExitUsage, []string{"suite.yaml", "--out", "suite"}, "did you mean memory?"},
 		{ExitUsage, []string{"time.yaml", "--out", "time"}, "a budget of time gives a slower model fewer tokens"},
 	} {
 		if _, errs := d.must(c.code, append([]string{"experiment"}, c.args...)...); !strings.Contains(errs, c.want) {
@@ -100,6 +102,17 @@ func TestExperimentMistakes(t *testing.T) {
 		}
 	}
 	d.must(ExitOK, "experiment", "twins.yaml", "--out", "out")
+	d.write("out/one-lr0.1-seed0/training.json", "{")
+	d.write("out/experiment.json", "{")
+	if _, errs := d.must(ExitUsage, "experiment", "twins.yaml", "--out", "out"); !strings.Contains(errs, "experiment.json is damaged") {
+		t.Error(errs)
+	}
+	if err := os.Remove("out/experiment.json"); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := d.must(ExitUsage, "experiment", "twins.yaml", "--out", "out"); !strings.Contains(errs, "training.json") || !exists("out/one-lr0.1-seed0/last") {
+		t.Error("a training whose plan is damaged is trained anew: ", errs)
+	}
 	if _, errs := d.must(ExitUsage, "experiment", "other.yaml", "--out", "out"); !strings.Contains(errs, "holds another experiment") {
 		t.Error(errs)
 	}

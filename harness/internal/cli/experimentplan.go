@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/archbench/archbench/harness/internal/experiment"
+	"github.com/archbench/archbench/harness/internal/host"
 	"github.com/archbench/archbench/harness/internal/result"
 	"github.com/archbench/archbench/harness/internal/session"
 	"github.com/archbench/archbench/harness/internal/stat"
@@ -50,7 +51,7 @@ func (e *trial) sizes(ctx context.Context) (map[string]size, error) {
 		}
 		all[m.Name] = s
 	}
-	return all, e.journal.Save()
+	return all, nil
 }
 
 // sizeOf finds the width of one model, unless it is known, and measures it.
@@ -69,10 +70,22 @@ func (e *trial) sizeOf(ctx context.Context, m *experiment.Model) (s size, err er
 		return measure(e.journal.Widths[m.Name])
 	}
 	match := e.spec.Match
+	if match.Quantity == "parameters" {
+		if err := storable(match.Value); err != nil {
+			return s, err
+		}
+	}
+	var widest, parameters int64
 	below, above, err := experiment.Solve(match.Value, m.Width.Step, func(width int) (float64, error) {
+		if err := loadable(int64(width), widest, parameters); err != nil {
+			return 0, err
+		}
 		s, err := measure(width)
 		if err != nil {
 			return 0, err
+		}
+		if int64(width) > widest {
+			widest, parameters = int64(width), s.parameters
 		}
 		return s.of(match.Quantity)
 	})
@@ -85,6 +98,26 @@ func (e *trial) sizeOf(ctx context.Context, m *experiment.Model) (s size, err er
 	}
 	e.journal.Widths[m.Name] = best.Width
 	return measure(best.Width)
+}
+
+// loadable reports an error if a model of a width does not fit into the free memory. Its size follows from the widest model so far,
+// 0 for none: parameters grow at most with the square of the width.
+func loadable(width, widest, parameters int64) error {
+	if widest == 0 || width <= widest {
+		return nil
+	}
+	growth := float64(width) / float64(widest)
+	return storable(growth * growth * float64(parameters))
+}
+
+// storable reports an error if so many parameters do not fit into the free memory.
+func storable(parameters float64) error {
+	const width = 4 // bytes of f32
+	if free, known := host.FreeMemory(); known && width*parameters > float64(free) {
+		return usage("match: a model may have up to %s of weights, and %s of memory are free: match a smaller value",
+			unit.Format(width*parameters, unit.Byte), unit.Format(float64(free), unit.Byte))
+	}
+	return nil
 }
 
 // measureSize loads a model of a training with other options and measures it.

@@ -116,6 +116,10 @@ func (a *app) finishTraining(ctx context.Context, db *store.DB, r *train.Result,
 			fmt.Fprintf(a.err, "interrupted after update %d; continue with: %s\n", r.Training.Updates, again)
 			return errors.Join(failure, errReported)
 		}
+		if errors.Is(failure, train.ErrDiverged) { // again would diverge again
+			fmt.Fprintf(a.err, "the last checkpoint stays: %s\n", shell.Quote(filepath.Join(trainFolder(r.Training.Folder), "last")))
+			return modelError{failure}
+		}
 		fmt.Fprintf(a.err, "the last checkpoint stays; continue with: %s\n", again)
 		return failure
 	}

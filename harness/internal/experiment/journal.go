@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/archbench/archbench/harness/internal/record"
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/filelock"
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
@@ -40,11 +42,21 @@ type Journal struct {
 	path string
 }
 
-// journalName is the file of a journal in its experiment's folder.
-const journalName = "experiment.json"
+// Files in an experiment's folder, beside the trainings.
+const (
+	journalName = "experiment.json"
+	lockName    = ".lock"
+)
 
-// ErrOtherSpec says that a folder holds another experiment.
-var ErrOtherSpec = errors.New("experiment: the folder holds another experiment")
+// Errors that callers distinguish.
+var (
+	// ErrOtherSpec says that a folder holds another experiment.
+	ErrOtherSpec = errors.New("experiment: the folder holds another experiment")
+	// ErrDamaged says that a journal cannot be read.
+	ErrDamaged = errors.New("experiment: damaged")
+	// ErrRunning says that another process carries out the experiment.
+	ErrRunning = errors.New("experiment: it is running already")
+)
 
 // OpenJournal returns the journal in a folder, or a new one. The folder's experiment must have the same file: outcomes of two
 // protocols must not be compared.
@@ -58,12 +70,22 @@ func OpenJournal(dir string, spec []byte) (*Journal, error) {
 		return nil, err
 	}
 	if err := json.Unmarshal(data, j); err != nil {
-		return nil, fmt.Errorf("%s: %w", j.path, err)
+		return nil, fmt.Errorf("%w: %s is damaged: %w; remove it, and the experiment continues from the trainings in its folder", ErrDamaged, j.path, err)
 	}
 	if !bytes.Equal([]byte(j.Spec), spec) {
 		return nil, fmt.Errorf("%s: %w: choose another folder, or restore the file that it was started with", j.path, ErrOtherSpec)
 	}
 	return j, nil
+}
+
+// Lock keeps other processes from carrying out the experiment until the returned file is closed.
+func (j *Journal) Lock() (io.Closer, error) {
+	dir := filepath.Dir(j.path)
+	file, err := filelock.Try(filepath.Join(dir, lockName))
+	if errors.Is(err, filelock.ErrLocked) {
+		err = fmt.Errorf("%s: %w: %w", dir, ErrRunning, err)
+	}
+	return file, err
 }
 
 // Save writes the journal.

@@ -26,6 +26,24 @@ func trainer(failing int, jobs *[]Job) func(context.Context, Job) (Outcome, erro
 	}
 }
 
+// TestLock lets one process at a time carry out an experiment.
+func TestLock(t *testing.T) {
+	j, err := OpenJournal(t.TempDir(), []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := j.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Lock(); !errors.Is(err, ErrRunning) {
+		t.Errorf("locked twice: %v", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestInterruptedExperiments checks that an experiment that ends after any job continues with the next one.
 func TestInterruptedExperiments(t *testing.T) {
 	var all []Job

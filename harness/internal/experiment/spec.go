@@ -213,6 +213,8 @@ func (s *Spec) checkData() error {
 		return errors.New("train: budget is missing, for example 1000updates or 16Mtokens")
 	case s.Train.Batch < 1:
 		return fmt.Errorf("train: batch is %d, want at least 1", s.Train.Batch)
+	case !(s.Train.Floor >= 0 && s.Train.Floor <= 1):
+		return fmt.Errorf("train: floor is %v, want the share of the learning rate at the end, from 0 to 1", s.Train.Floor)
 	}
 	return nil
 }

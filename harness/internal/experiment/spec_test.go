@@ -50,6 +50,8 @@ func TestParseErrors(t *testing.T) {
 		{"corpus: [train], ", "", "either corpus or task"},
 		{"length: 256", "length: 1", "length is 1"},
 		{"budget: 1000updates, ", "", "budget is missing"},
+		{"floor: 0.04", "floor: -3", "floor is -3"},
+		{"floor: 0.04", "floor: .nan", "floor is NaN"},
 		{"[1e-3, 2e-3, 4e-3]", "[1e-3, 1e-3]", "rates must rise"},
 		{"[1e-3, 2e-3, 4e-3]", "[0, 1e-3]", "above 0"},
 		{"[1e-3, 2e-3, 4e-3]", "[1e-3]", "two or more rates"},

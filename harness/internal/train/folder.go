@@ -10,10 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/archbench/archbench/harness/internal/shell"
 	"github.com/archbench/archbench/internal/atomicfile"
+	"github.com/archbench/archbench/internal/filelock"
 	"github.com/archbench/archbench/internal/regularfile"
 )
 
@@ -102,13 +101,12 @@ func open(path string) (*folder, error) {
 
 // lock keeps other processes from writing into the folder until this one ends.
 func lock(path string) (*folder, error) {
-	file, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := filelock.Try(filepath.Join(path, lockFile))
+	if errors.Is(err, filelock.ErrLocked) {
+		return nil, wrong{ErrFolder, fmt.Errorf("another process trains in %s: wait until it ends, or end it", path)}
+	}
 	if err != nil {
 		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = file.Close() // the first error counts
-		return nil, wrong{ErrFolder, fmt.Errorf("another process trains in %s: wait until it ends, or end it (%w)", path, err)}
 	}
 	return &folder{path, file}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -223,6 +224,12 @@ func (t *trainer) newRecord(o Options) *record.Training {
 		StateKind: info.StateKind, Warnings: info.Warnings,
 	}
 	return r
+}
+
+// Began reports whether a folder holds a training that can be resumed, or could if its files were sound.
+func Began(path string) bool {
+	_, err := os.Lstat(filepath.Join(path, planFile))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Source returns what the data of a training in a folder was opened from, and its plan.
