@@ -85,6 +85,7 @@ func TestExperimentMistakes(t *testing.T) {
 	d := newTrainingDesk(t)
 	writeTwins(d)
 	d.write("time.yaml", strings.Replace(twins, "6updates", "10s", 1))
+	d.write("flops.yaml", strings.Replace(twins, "6updates", "1e12FLOPs", 1))
 	d.write("other.yaml", twins+"summary: x\n")
 	d.write("suite.yaml", twins+"suites: [memry]\n")
 	for _, c := range []struct {
@@ -95,7 +96,8 @@ func TestExperimentMistakes(t *testing.T) {
 		{ExitUsage, []string{"twins.yaml"}, "--out"},
 		{ExitUsage, []string{"missing.yaml", "--out", "x"}, "missing.yaml"},
 		{ExitUsage, []string{"suite.yaml", "--out", "suite"}, "did you mean memory?"},
-		{ExitUsage, []string{"time.yaml", "--out", "time"}, "a budget of time gives a slower model fewer tokens"},
+		{ExitUsage, []string{"time.yaml", "--out", "time"}, "a budget of time or FLOPs gives a slower model fewer tokens"},
+		{ExitUsage, []string{"flops.yaml", "--out", "flops"}, "a budget of time or FLOPs gives a slower model fewer tokens"},
 	} {
 		if _, errs := d.must(c.code, append([]string{"experiment"}, c.args...)...); !strings.Contains(errs, c.want) {
 			t.Errorf("%v: %s", c.args, errs)

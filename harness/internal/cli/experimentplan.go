@@ -184,8 +184,8 @@ func (e *trial) plan(sizes map[string]size) (table.Table, error) {
 	if err != nil {
 		return t, usage("train: budget %q: %w", e.spec.Train.Budget, err)
 	}
-	if budget.Time > 0 {
-		return t, usage("train: budget %q: a budget of time gives a slower model fewer tokens; name updates, tokens or FLOPs", e.spec.Train.Budget)
+	if budget.Time > 0 || budget.FLOPs > 0 {
+		return t, usage("train: budget %q: a budget of time or FLOPs gives a slower model fewer tokens; name updates or tokens", e.spec.Train.Budget)
 	}
 	rates := result.Describe(len(grid.Rates), "learning rate")
 	if grid.Widenings > 0 {

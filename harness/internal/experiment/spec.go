@@ -76,7 +76,7 @@ type Data struct {
 
 // Train says how all models are trained.
 type Train struct {
-	Budget    string  `yaml:"budget"` // of one training: updates, tokens or FLOPs
+	Budget    string  `yaml:"budget"` // of one training: updates or tokens, so that all models read the same
 	Batch     int     `yaml:"batch"`
 	Schedule  string  `yaml:"schedule"`
 	Warmup    int64   `yaml:"warmup"`
