@@ -9,7 +9,7 @@ import (
 )
 
 func TestOverfits(t *testing.T) {
-	for _, name := range []string{"row", "diag", "original"} {
+	for _, name := range []string{"row", "diag", "original", "keyed"} {
 		t.Run(name, func(t *testing.T) { modeltest.Overfits(t, Family{}, lm.LoadRequest{Config: configs[name]}) })
 	}
 }
