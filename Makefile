@@ -94,7 +94,7 @@ fuzz: ## every parser and every family of kernels, some thousand inputs each
 	  FuzzParse:./internal/tokenizer FuzzRegex:./internal/tokenizer FuzzRoundTrip:./internal/tokenizer FuzzFolder:./internal/tokenizer \
 	  FuzzSentencePiece:./internal/tokenizer FuzzParse:./harness/internal/suite FuzzRead:./harness/internal/exchange \
 	  FuzzParseModel:./harness/internal/run FuzzParseGate:./harness/internal/result \
-	  FuzzParseBudget:./harness/internal/train FuzzParse:./harness/internal/claim FuzzParse:./harness/internal/task FuzzLines:./harness/internal/corpus \
+	  FuzzParseBudget:./harness/internal/train FuzzParse:./harness/internal/claim FuzzParse:./harness/internal/experiment FuzzParse:./harness/internal/task FuzzLines:./harness/internal/corpus \
 	  FuzzRead:./harness/internal/bundle FuzzVerify:./harness/internal/bundle FuzzUnpack:./harness/internal/store \
 	  FuzzConfig:./plugins/bk FuzzConfig:./plugins/mistral FuzzConfig:./plugins/gpt2 FuzzConfig:./plugins/mamba \
 	  FuzzConfig2:./plugins/mamba FuzzAMX:./internal/kernel \
