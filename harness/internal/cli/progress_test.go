@@ -195,7 +195,7 @@ func TestNothingIsDrawnWhileTiming(t *testing.T) {
 	if err := run.Execute(t.Context(), db, plan); err != nil {
 		t.Fatal(err)
 	}
-	if out.drawn != 12 || out.during != 0 {
-		t.Errorf("drawn %d times, want 12; %d of them while a plugin was called", out.drawn, out.during)
+	if out.drawn < 12 || out.during != 0 { // samples that a busy host disturbs are measured again
+		t.Errorf("drawn %d times, want 12 or more; %d of them while a plugin was called", out.drawn, out.during)
 	}
 }
