@@ -127,7 +127,11 @@ func (a *app) finishTraining(ctx context.Context, db *store.DB, r *train.Result,
 		return err
 	}
 	best := shell.Quote(filepath.Join(trainFolder(r.Training.Folder), "best"))
-	fmt.Fprintf(a.err, "folder  %s\n        archbench generate %s --prompt TEXT\n        archbench run speed --model %s\n", trainFolder(r.Training.Folder), best, best)
+	fmt.Fprintf(a.err, "folder  %s\n", trainFolder(r.Training.Folder))
+	if r.Training.Model.Tokenizer.Name != "" { // a task has none
+		fmt.Fprintf(a.err, "        archbench generate %s --prompt TEXT\n", best)
+	}
+	fmt.Fprintf(a.err, "        archbench run speed --model %s\n", best)
 	return nil
 }
 

@@ -80,6 +80,9 @@ func (j *Journal) comparison(g Grid) table.Table {
 		t.Add(row...)
 	}
 	t.Notes = notes(differences, values)
+	if len(models) > 0 && models[0] != g.Models[0] {
+		t.Notes = append(t.Notes, fmt.Sprintf("%s has no result over all seeds, so %s is the base", g.Models[0], models[0]))
+	}
 	return t
 }
 

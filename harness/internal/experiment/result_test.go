@@ -51,6 +51,25 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestAnotherBase checks that the tables say so if the declared base has no result.
+func TestAnotherBase(t *testing.T) {
+	g := Grid{Models: []string{"a", "b", "c"}, Rates: []float64{1}, Tuning: []uint64{0}, Seeds: []uint64{1, 2}}
+	j, err := OpenJournal(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = j.Run(t.Context(), g, func(_ context.Context, job Job) (Outcome, error) {
+		o := Outcome{Job: job, Measure: "loss", Better: -1, Value: record.Real(job.Seed)}
+		if job.Model == "a" {
+			o.Value, o.Diverged = record.Real(math.NaN()), "not finite"
+		}
+		return o, nil
+	})
+	if got := text(t, j, g); err != nil || !strings.Contains(got, "a has no result over all seeds, so b is the base") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // TestUnfinishedTables checks that nothing is compared before all seeds are trained, and that missing rates are not the best.
 func TestUnfinishedTables(t *testing.T) {
 	g := Grid{Models: []string{"a", "b"}, Rates: []float64{1, 2, 4}, Tuning: []uint64{0}, Seeds: []uint64{1}}
