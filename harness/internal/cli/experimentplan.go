@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 
 	"github.com/archbench/archbench/harness/internal/experiment"
 	"github.com/archbench/archbench/harness/internal/host"
@@ -24,7 +25,7 @@ type size struct {
 	state      int64   // bytes of a document's state after that many tokens; -1: it has none
 }
 
-// of is the quantity that models are matched by.
+// of returns one of [experiment.Quantities].
 func (s size) of(quantity string) (float64, error) {
 	switch {
 	case quantity == "flops" && s.flops > 0:
@@ -202,7 +203,7 @@ func (e *trial) plan(sizes map[string]size) (table.Table, error) {
 // detectable says how small a difference the seeds can show, in units of the spread that the experiment will measure.
 func detectable(g experiment.Grid) string {
 	d := stat.DetectableOverSeeds(1, len(g.Models), len(g.Seeds))
-	if d > 1e6 {
+	if math.IsInf(d, 1) {
 		return "one seed decides no comparison: give at least two"
 	}
 	return fmt.Sprintf("detects differences of %.2g times the spread within seeds, with probability %g", d, stat.Power)

@@ -1,32 +1,21 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 func (a *app) runsListCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use: "list", Short: "List the runs of a database, latest first", Example: "  archbench runs list --db results/quickstart.db",
-		Args: count(0, 0, "no argument"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			db, err := a.read(c.Context())
-			if err != nil {
-				return err
-			}
-			defer db.Close()
-			runs, err := db.Runs(c.Context())
-			if err != nil {
-				return err
-			}
-			return a.print(report.Runs(runs))
-		},
-	}
-	a.output(c)
-	return c
+	return a.listCommand("runs", "archbench runs list --db results/quickstart.db", func(ctx context.Context, db *store.DB) (table.Table, error) {
+		runs, err := db.Runs(ctx)
+		return report.Runs(runs), err
+	})
 }
 
 func (a *app) runsRemoveCommand() *cobra.Command {

@@ -1,14 +1,26 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/archbench/archbench/harness/internal/report"
+	"github.com/archbench/archbench/harness/internal/store"
+	"github.com/archbench/archbench/harness/internal/table"
 )
 
 func (a *app) trainingsListCommand() *cobra.Command {
+	return a.listCommand("trainings", "archbench trainings list", func(ctx context.Context, db *store.DB) (table.Table, error) {
+		all, err := db.Trainings(ctx)
+		return report.Trainings(all), err
+	})
+}
+
+// listCommand lists what a database has of something.
+func (a *app) listCommand(what, example string, list func(context.Context, *store.DB) (table.Table, error)) *cobra.Command {
 	c := &cobra.Command{
-		Use: "list", Short: "List the trainings of a database, latest first", Example: "  archbench trainings list",
+		Use: "list", Short: "List the " + what + " of a database, latest first", Example: "  " + example,
 		Args: count(0, 0, "no argument"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			db, err := a.read(c.Context())
@@ -16,11 +28,11 @@ func (a *app) trainingsListCommand() *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			all, err := db.Trainings(c.Context())
+			t, err := list(c.Context(), db)
 			if err != nil {
 				return err
 			}
-			return a.print(report.Trainings(all))
+			return a.print(t)
 		},
 	}
 	a.output(c)

@@ -102,8 +102,8 @@ func (w *windows) end(piece int) int {
 
 func (w *windows) len() int { return w.first[len(w.first)-1] }
 
-// measure sets the bytes of windows that end with their document: the document's bytes, shared out by the lengths of the text
-// that their targets spell after the token before them.
+// measure sets the bytes of the windows of each document. They share the document's bytes in proportion to the text that their
+// targets spell; the token before the targets is given, because it can change that text.
 func (w *windows) measure(s *side, t text.Tokenizer) error {
 	w.bytes = make([]float64, w.len())
 	for piece, size := range s.bytes {

@@ -23,8 +23,8 @@ import (
 // document.
 type Source struct {
 	Text *text.Corpus
-	// Weight is the source's share of the training windows, in proportion to those of the others. All 0: by their numbers
-	// of windows.
+	// Weight sets the source's share of the training windows: its weight over the sum of all. If all weights are 0, each source
+	// counts by its number of windows.
 	Weight float64
 }
 

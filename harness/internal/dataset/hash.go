@@ -13,7 +13,7 @@ import (
 
 // Hash identifies the documents that a training was given and their order. Each batch is chained to those before it, so a
 // training that continues from a stored hash ends with the same one as a training without interruption. The zero value is
-// that of no batch.
+// the hash of no batches.
 type Hash struct{ sum [sha256.Size]byte }
 
 // ParseHash reads what [Hash.String] wrote.

@@ -71,7 +71,7 @@ func (j *Journal) comparison(g Grid) table.Table {
 			continue
 		}
 		row := []any{model, j.parameters(model), rateWords(g.Best(model, j.Losses()))}
-		row = append(row, table.Figure(unit.Format(mean(values[i]), of), mean(values[i])), spread(values[i]))
+		row = append(row, table.Figure(unit.Format(values.Mean(i), of), values.Mean(i)), deviation(values, i))
 		if i == 0 {
 			row = append(row, table.None, table.None, table.Text("base"))
 		} else {
@@ -136,25 +136,13 @@ func notes(differences []stat.Difference, values stat.Replicates) []string {
 	return list
 }
 
-// spread is the standard deviation over seeds.
-func spread(values []float64) table.Value {
-	if len(values) < 2 {
+// deviation is the spread of a model's results over seeds.
+func deviation(values stat.Replicates, model int) table.Value {
+	if len(values[model]) < 2 {
 		return table.Unavailable("one seed")
 	}
-	center, sum := mean(values), 0.0
-	for _, v := range values {
-		sum += (v - center) * (v - center)
-	}
-	sd := math.Sqrt(sum / float64(len(values)-1))
+	sd := values.Deviation(model)
 	return table.Figure(unit.Number(sd), sd)
-}
-
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
 }
 
 // windowTolerance is how much worse than the best a learning rate may be that still counts as working: relative to the best loss, or

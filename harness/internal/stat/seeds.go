@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/aclements/go-moremath/stats"
 	"gonum.org/v1/gonum/integrate/quad"
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -72,14 +73,14 @@ func (r Replicates) differences(base, other int) []float64 {
 
 // flipped tests the mean of differences by flipping their signs.
 func flipped(differences []float64) Difference {
-	e, p := bootstrap(differences, mean)
+	e, p := bootstrap(differences, stats.Mean)
 	return Difference{Estimate: e, P: p, Method: "sign flips over seeds"}
 }
 
 // pooled tests the mean difference of two models by the spread that is left after the means of models and of seeds.
 func (r Replicates) pooled(base, other int) Difference {
 	method := fmt.Sprintf("paired t over %d seeds, spread pooled over %d models, assumed normal and equal", len(r[base]), len(r))
-	value := mean(r.differences(base, other))
+	value := stats.Mean(r.differences(base, other))
 	sd, freedom := r.Spread()
 	if freedom == 0 || !isFinite(value) || !isFinite(sd) {
 		e := nothing("one seed shows no spread: a difference needs at least two")
@@ -105,12 +106,12 @@ func (r Replicates) Spread() (sd float64, freedom int) {
 	}
 	models, seeds := make([]float64, len(r)), make([]float64, len(r[0]))
 	for m := range r {
-		models[m] = mean(r[m])
+		models[m] = stats.Mean(r[m])
 		for s, v := range r[m] {
 			seeds[s] += v / float64(len(r))
 		}
 	}
-	all, sum := mean(models), 0.0
+	all, sum := stats.Mean(models), 0.0
 	for m := range r {
 		for s, v := range r[m] {
 			rest := v - models[m] - seeds[s] + all
@@ -152,10 +153,8 @@ func tPower(shift, limit, freedom float64) float64 {
 	}, 0, 1, 200, nil, 0)
 }
 
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
+// Mean is the mean of a model's results over seeds.
+func (r Replicates) Mean(model int) float64 { return stats.Mean(r[model]) }
+
+// Deviation is the standard deviation of a model's results over seeds; NaN with one seed.
+func (r Replicates) Deviation(model int) float64 { return stats.StdDev(r[model]) }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/aclements/go-moremath/stats"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -53,7 +54,7 @@ func TestDetectableOverSeeds(t *testing.T) {
 		for range draws {
 			r := normalReplicates(random, c.models, c.seeds, size)
 			sd, _ := r.Spread()
-			if d := mean(r.differences(0, 1)); d/(sd*math.Sqrt(2/float64(c.seeds))) > limit {
+			if d := stats.Mean(r.differences(0, 1)); d/(sd*math.Sqrt(2/float64(c.seeds))) > limit {
 				found++
 			}
 		}

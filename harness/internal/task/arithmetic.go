@@ -11,8 +11,8 @@ import (
 // arithmeticKind is modular arithmetic without brackets as in the xLSTM and state-tracking papers.
 //
 // The vocabulary is [PAD] + - * = and the numbers 0 to m-1 from id 5. The length counts the answer and is odd: 2k-1 with k
-// drawn from (shortest+1)/2 to (longest+1)/2, rounded down. Numbers and operators alternate, all uniform; then comes =, from
-// which the value modulo m is predicted. Products bind stronger than sums and differences.
+// drawn from (shortest+1)/2 to (longest+1)/2, rounded down. Numbers and operators alternate, all uniform, and = follows. The
+// answer, predicted at =, is the value modulo m. Products take precedence over sums and differences.
 var arithmeticKind = &Kind{
 	Name:      "arithmetic",
 	Summary:   "numbers joined by + - *, then =: the value modulo m, with the usual precedence. Tested on longer examples",

@@ -10,9 +10,9 @@ import (
 
 // compressionKind is MAD's compression for language models.
 //
-// length-1 random symbols are followed by the compression token, the last id. MAD decodes all symbols from the state at
-// that token by a network with the positions. A language model has no such decoder, so here the token is repeated, and the
-// symbols are predicted at it in order. What a model carries is then its own state, which attention does not compress.
+// length-1 random symbols are followed by the compression token, the last id. MAD has a network that decodes all symbols
+// from the state at that token and their positions. A language model has no such decoder. Here the token is repeated instead, and
+// the model predicts the symbols in order. What a model carries is then its own state, which attention does not compress.
 var compressionKind = &Kind{
 	Name:      "compression",
 	Summary:   "random symbols, then the compression token as many times: the symbols in order",

@@ -11,9 +11,9 @@ import (
 
 // contextRecallKind is in-context recall of MAD.
 //
-// The first half of the vocabulary without noise are keys, the rest values. length/2-1 pairs of a random key and its value,
-// which the example draws for each key when it first occurs, are followed by a key that occurred. Answers are the values of
-// keys that occurred before. noise is the chance that a pair is two random tokens of the noise vocabulary instead, which
+// The first half of the vocabulary without noise are keys, the rest values. An example gives each key a random value. It
+// holds length/2-1 pairs of a random key and its value, then one of these keys. Answers are the values of keys that occurred
+// before. noise is the chance that a pair is two random tokens of the noise vocabulary instead, which
 // follows the values; one pair is never noise. Training targets are all next tokens.
 var contextRecallKind = contextRecall("context-recall", whole("vocab", 16, 4, 1<<15, "keys and values"),
 	whole("noise-vocab", 0, 0, 1<<14, "tokens of vocab that are noise"), share("noise", 0, "share of pairs that are noise"))

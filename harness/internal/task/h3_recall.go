@@ -10,8 +10,8 @@ import (
 
 // h3RecallKind is associative recall of the H3 paper, with the vocabulary of [h3InductionKind].
 //
-// The first half of the symbols are keys, the rest values. Each example maps every key to a random value. length/2 pairs
-// of a random key and its value are followed by => and a key that occurred. The defaults are the variant that the published
+// The first half of the symbols are keys, the rest values. Each example maps every key to a random value. It holds
+// length/2 pairs of a random key and its value, then => and one of these keys. The defaults are the variant that the published
 // figures match; the paper's text has vocab=20,length=40.
 var h3RecallKind = &Kind{
 	Name:      "h3-recall",

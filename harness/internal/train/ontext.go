@@ -27,10 +27,9 @@ type onText struct {
 	n     int // windows of the evaluation
 }
 
-// OnText returns data of a corpus, which about describes but for its hash: packed windows of about.Length tokens for training, size
-// of them an update. An evaluation scores
-// windows of the validation side, spread evenly over it, of about evalTokens tokens in all. Its bits per byte count the bytes of the
-// targets that it scores.
+// OnText returns the data of a corpus. It adds the hash of the corpus to about. An update trains on size packed windows of
+// about.Length tokens. An evaluation scores about evalTokens tokens, in windows spread evenly over the validation side. Its bits per
+// byte count the bytes of the targets that it scores.
 func OnText(c *corpus.Corpus, about About, info lm.ModelInfo, size, evalTokens int, seed uint64) (Data, error) {
 	length := about.Length
 	if info.ContextLimit > 0 && length > info.ContextLimit {
